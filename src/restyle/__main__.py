@@ -1,0 +1,5 @@
+"""`python -m restyle` is `restyle`."""
+
+from restyle.cli import main
+
+main()

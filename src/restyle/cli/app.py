@@ -1,0 +1,145 @@
+"""The `restyle` command: a table of commands, each imported only when it is called.
+
+To add a command, write `cli/NAME.py` with a typed function (or a `typer.Typer` group called `app`),
+and add one row to `COMMANDS`. Its module may import what its own flags need and nothing heavy: import
+models, torch and media inside the function, so that `restyle NAME --help` stays fast as well.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command as typer_command
+
+import restyle
+from restyle.errors import OptionError, RestyleError
+
+# The common base of everything that is wrong with a command line; typer exports only its subclasses.
+(UsageError,) = typer.BadParameter.__bases__
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and the line that `restyle --help` says about it.
+
+    Parameters
+    ----------
+    target : str
+        `module:attribute`; the attribute is a function with typer annotations or a `typer.Typer`.
+    summary : str
+        One line, no full stop needed to fit in 80 columns.
+    """
+
+    target: str
+    summary: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "image": Entry("restyle.cli.image:image", "Give pictures the style of others."),
+    "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
+    "models": Entry("restyle.cli.models:models", "List the models with size, licence and state."),
+}
+
+
+def load_command(name: str) -> Any:
+    """Import the module of one command and build its parser."""
+    module, _, attribute = COMMANDS[name].target.partition(":")
+    target = getattr(importlib.import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
+        single = typer.Typer(add_completion=False)
+        single.command(name)(target)
+        target = single
+    command = typer_command(target)
+    command.name = name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """The top-level group. Its table answers `--help` and typing mistakes without any import."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {
+            name: TyperCommand(name=name, help=entry.summary, callback=None)
+            for name, entry in COMMANDS.items()
+        }
+        self._listing = False
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if self._listing or cmd_name not in COMMANDS:
+            return self.commands.get(cmd_name)
+        return load_command(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run the command line and exit: 0, 1 for a RestyleError, 2 for usage, 130 for Ctrl-C."""
+        arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
+        extra = {**extra, "prog_name": "restyle", "standalone_mode": False}
+        try:
+            code = super().main(arguments, *rest, **extra)
+        except UsageError as error:
+            complain(_usage_message(error))
+            code = 2
+        except OptionError as error:
+            complain(str(error))
+            code = 2
+        except RestyleError as error:
+            complain(str(error))
+            code = 1
+        except (KeyboardInterrupt, typer.Abort):
+            complain("interrupted")
+            code = INTERRUPTED
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output is gone; nothing is left to say it to
+            code = 1
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def complain(message: str) -> None:
+    """Say one line on standard error, as `restyle: message`."""
+    typer.echo("restyle: " + " ".join(message.split("\n")), err=True)
+
+
+def _usage_message(error: Any) -> str:
+    message = error.format_message().strip()
+    if not message.endswith((".", "?")):
+        message += "."
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "restyle"
+    return f"{message} See `{path} --help`."
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"restyle {restyle.__version__}")
+        raise typer.Exit
+
+
+application = typer.Typer(
+    cls=LazyGroup, add_completion=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+@application.callback()
+def restyle_command(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    """Give a picture, a video or a sound the style of another, offline."""
+
+
+def run(args: Sequence[str] | None = None) -> None:
+    """Run `restyle` with these arguments, or with those of the process, and exit."""
+    typer_command(application)(args)

@@ -1,0 +1,83 @@
+"""The command table: fast to list, one line to complain, and no row that leads nowhere."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import restyle
+from restyle.cli import main
+from restyle.cli.app import COMMANDS, load_command
+from restyle.errors import InputError, OptionError
+
+
+def exit_code(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_help_lists_every_command_without_importing_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, entry in COMMANDS.items():
+        sys.modules.pop(entry.target.partition(":")[0], None)
+        assert name.islower()
+    assert exit_code(["--help"]) == 0
+    said = capsys.readouterr().out
+    for name, entry in COMMANDS.items():
+        assert name in said
+        assert entry.target.partition(":")[0] not in sys.modules
+
+
+def test_no_arguments_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code([]) == 0
+    assert "Usage: restyle" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_row_leads_to_a_command(name: str) -> None:
+    assert load_command(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_of_a_command_imports_nothing_heavy(name: str) -> None:
+    probe = (
+        "import sys\nfrom restyle.cli import main\n"
+        f"try: main([{name!r}, '--help'])\n"
+        "except SystemExit as leaving: assert leaving.code == 0, leaving.code\n"
+        "names = {'torch', 'onnxruntime', 'cv2', 'av', 'scipy', 'numpy', 'PIL', 'safetensors'}\n"
+        "heavy = names & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["--version"]) == 0
+    assert capsys.readouterr().out == f"restyle {restyle.__version__}\n"
+
+
+def test_wrong_command_is_one_line_with_the_near_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["imag"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "'image'" in said
+    assert "restyle --help" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(InputError("no such file 'x'"), 1), (OptionError("strength 2"), 2), (KeyboardInterrupt(), 130)],
+)
+def test_exit_codes(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("restyle.cli.models.models", fail)
+    assert exit_code(["models"]) == code
+    assert capsys.readouterr().err == (f"restyle: {error}\n" if str(error) else "")
