@@ -1,0 +1,1 @@
+"""Networks of others, rebuilt from their papers with random weights, to be timed beside ours."""

@@ -1,0 +1,95 @@
+"""Interleaved timing of several candidates, as the contract in `README.md` asks."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Samples of one candidate.
+
+    Parameters
+    ----------
+    samples : tuple of float [seconds]
+        One entry a timed call, in the order taken.
+    """
+
+    samples: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median of the samples, seconds."""
+        return statistics.median(self.samples)
+
+    @property
+    def low(self) -> float:
+        """10th percentile, seconds."""
+        return _quantile(self.samples, 0.1)
+
+    @property
+    def high(self) -> float:
+        """90th percentile, seconds."""
+        return _quantile(self.samples, 0.9)
+
+
+def _quantile(samples: Sequence[float], share: float) -> float:
+    ordered = sorted(samples)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def interleaved(
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    calls: int = 3,
+    warm_up: int = 1,
+    seed: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Timing]:
+    """Time every candidate in every round, in an order drawn anew each round.
+
+    Parameters
+    ----------
+    candidates : mapping of name to call
+        What to time. What a call returns is thrown away.
+    rounds : int [1..]
+        Rounds; each one times every candidate.
+    calls : int [1..]
+        Timed calls of a candidate in one round, after one untimed call.
+    warm_up : int [0..]
+        Untimed calls of each candidate before the first round.
+    seed : int
+        Seeds the order.
+    clock : callable -> float [seconds]
+        Replaced in tests.
+
+    Returns
+    -------
+    dict of name to Timing
+        In the order of `candidates`, each with ``rounds * calls`` samples.
+    """
+    if rounds < 1 or calls < 1:
+        raise ValueError(f"rounds and calls must be at least 1, not {rounds} and {calls}")
+    order = list(candidates)
+    shuffle = random.Random(seed).shuffle
+    samples: dict[str, list[float]] = {name: [] for name in candidates}
+    for name in order:
+        for _ in range(warm_up):
+            candidates[name]()
+    for _ in range(rounds):
+        shuffle(order)
+        for name in order:
+            call = candidates[name]
+            # The previous candidate's worker threads may still spin: this call waits them out.
+            call()
+            for _ in range(calls):
+                start = clock()
+                call()
+                samples[name].append(clock() - start)
+    return {name: Timing(tuple(taken)) for name, taken in samples.items()}
