@@ -1,0 +1,126 @@
+"""Arrays as callers bring them, and arrays as restyle computes with them.
+
+Inside, a picture is ``[H, W, 3]`` float32 RGB in 0..1. Outside it may be uint8, uint16 or float. This module
+converts between the two and says in one line why an array cannot be a picture.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from restyle.errors import InputError
+
+FloatArray = npt.NDArray[np.float32]
+
+# Overshoot of a resampling filter or of a colour conversion, clipped without a word.
+_TOLERANCE = 2e-3
+
+
+def namespace(array: Any) -> Any:
+    """Return the module that computes with ``array``: ``numpy``, or ``torch`` when it is a tensor.
+
+    torch is never imported here: a tensor can only exist where it already is.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(array, torch.Tensor):
+        return torch
+    return np
+
+
+def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
+    """Bring values of any accepted type to float32 in 0..1.
+
+    Parameters
+    ----------
+    array : np.ndarray [shape=(...), uint8, uint16 or float in 0..1]
+    name : str
+        How messages call it: a path, or ``"array"``.
+
+    Returns
+    -------
+    np.ndarray [shape=(...), float32, range 0..1]
+        Never the caller's own memory.
+
+    Raises
+    ------
+    InputError
+        NaN or infinity, a value outside the range, or another type.
+    """
+    if array.dtype == np.uint8:
+        return np.multiply(array, np.float32(1 / 255), dtype=np.float32)
+    if array.dtype == np.uint16:
+        return np.multiply(array, np.float32(1 / 65535), dtype=np.float32)
+    if array.dtype.kind != "f":
+        raise InputError(
+            f"{name}: has type {array.dtype}; restyle takes uint8, uint16, or float in 0..1 "
+            "(array.astype(np.uint8) if the values are 0..255)"
+        )
+    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError(f"{name}: holds NaN or infinite values (np.nan_to_num would replace them)")
+    if low < -_TOLERANCE or high > 1 + _TOLERANCE:
+        hint = "divide by 255, or pass uint8" if 2 < high <= 255.5 and low >= 0 else "rescale it"
+        raise InputError(f"{name}: float values run from {low:g} to {high:g}; restyle takes 0..1 ({hint})")
+    return np.clip(array, 0, 1, dtype=np.float32, casting="same_kind")
+
+
+def from_unit(array: FloatArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Bring float32 values in 0..1 to ``dtype``, rounding to the nearest level.
+
+    Parameters
+    ----------
+    array : np.ndarray [shape=(...), float32]
+        Values outside 0..1 are clipped.
+    dtype : uint8, uint16, or a float type
+
+    Returns
+    -------
+    np.ndarray [shape=(...), dtype]
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        return np.clip(array, 0, 1).astype(dtype)
+    top = float(np.iinfo(dtype).max)
+    scaled = np.multiply(array, np.float32(top))
+    scaled += np.float32(0.5)
+    np.clip(scaled, 0, np.float32(top + 0.49), out=scaled)
+    return scaled.astype(dtype)
+
+
+def split_channels(array: Any, name: str = "array") -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None, bool]:
+    """Check the shape of a picture and split it into colour and alpha.
+
+    Parameters
+    ----------
+    array : np.ndarray [shape=(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)]
+
+    Returns
+    -------
+    colour : np.ndarray [shape=(H, W, 3)]
+    alpha : np.ndarray [shape=(H, W)] or None
+    grey : bool
+        Whether the picture had one channel.
+    """
+    array = np.asarray(array)
+    shape = " x ".join(str(side) for side in array.shape)
+    if array.ndim == 4:
+        raise InputError(f"{name}: has shape {shape}, a batch; pass one picture at a time")
+    if array.ndim not in (2, 3):
+        raise InputError(f"{name}: has shape {shape}; a picture is H x W x 3 (or H x W, H x W x 4)")
+    if array.size == 0:
+        raise InputError(f"{name}: has shape {shape}, which holds no pixels")
+    if array.ndim == 2:
+        array = array[..., None]
+    channels = array.shape[-1]
+    if channels == 1:
+        return np.repeat(array, 3, axis=-1), None, True
+    if channels == 3:
+        return array, None, False
+    if channels == 4:
+        return array[..., :3], array[..., 3], False
+    hint = "; channels come last: array.transpose(1, 2, 0)" if array.shape[0] in (1, 3, 4) else ""
+    raise InputError(f"{name}: has shape {shape}; a picture is H x W x 3 (or H x W, H x W x 4){hint}")

@@ -1,0 +1,67 @@
+"""Everything that restyle raises on purpose.
+
+RestyleError
+ ├── InputError          a file or array that cannot be used (also a ValueError)
+ ├── StyleError          an unknown preset, a bad style file, a bad weight
+ ├── OptionError         an option outside its range (also a ValueError)
+ ├── OutputError         a file that cannot be written, or must not be
+ ├── ModelError          missing or damaged weights
+ └── MissingExtraError   needs ``pip install 'restyle[...]'``
+
+Every message is one line that quotes the offending value and says what to do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "OptionError",
+    "OutputError",
+    "RestyleError",
+    "StyleError",
+]
+
+
+class RestyleError(Exception):
+    """Base of everything that restyle raises on purpose; its text is one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class InputError(RestyleError, ValueError):
+    """A file or array that cannot be used: missing, empty, damaged, too large, of a wrong shape or range."""
+
+
+class StyleError(RestyleError):
+    """A style that cannot be used: unknown preset, bad style file, bad weight."""
+
+
+class OptionError(RestyleError, ValueError):
+    """An option outside its range, or two options that contradict each other."""
+
+
+class OutputError(RestyleError):
+    """A file that cannot be written: exists, is an input, folder not writable, disk full, unknown suffix."""
+
+
+class ModelError(RestyleError):
+    """Weights that are missing, damaged, or not what their record says."""
+
+
+class MissingExtraError(RestyleError):
+    """An optional dependency that this call needs and that is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What was asked for, as the subject of the sentence: ``"--method optimize"``.
+    extra : str
+        Name of the extra that brings it: ``"torch"``.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra: pip install 'restyle[{extra}]'")
+        self.extra = extra
