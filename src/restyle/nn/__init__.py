@@ -1,0 +1,1 @@
+"""The networks, in PyTorch: perceptual encoder, style encoder, transformer, and their losses."""

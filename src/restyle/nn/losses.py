@@ -1,0 +1,85 @@
+"""Losses of style and content on perceptual features.
+
+Every term is normalised by its own magnitude: without that, a high-contrast style outweighs a pale one by
+a factor of a thousand, and relu2_1 outweighs relu5_1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def gap(a: Tensor, b: Tensor) -> Tensor:
+    """|a - b|^2 / (|a|^2 + |b|^2), per picture: 0 for equal, 1 for nothing in common. [N, ...] -> [N]."""
+    a, b, over = a.float(), b.float(), tuple(range(1, a.ndim))
+    return (a - b).square().sum(over) / (a.square().sum(over) + b.square().sum(over) + 1e-8)
+
+
+def _positions(feature: Tensor) -> Tensor:
+    """[N, C, H, W] -> [N, H * W, C]: a view, not a copy, when channels come last in memory."""
+    return feature.permute(0, 2, 3, 1).flatten(1, 2).float()
+
+
+def gram(feature: Tensor) -> Tensor:
+    """Gram matrices [N, C, C] of features [N, C, H, W], divided by the number of positions.
+
+    Gatys et al. 2016; differs in the divisor (theirs: 2 C H W), which `gap` cancels.
+    """
+    flat = _positions(feature)
+    return flat.transpose(1, 2) @ flat / flat.shape[1]
+
+
+def moments(feature: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every channel, each [N, C]."""
+    flat = _positions(feature)
+    mean = flat.mean(1)
+    return mean, ((flat - mean[:, None]).square().mean(1) + 1e-6).sqrt()
+
+
+def style_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: float = 0.5) -> Tensor:
+    """Mean over layers of gap(Gram) + moment * (gap(mean) + gap(deviation)). Lists of [N, C, H, W] -> [N].
+
+    Gatys et al. 2016 for the Gram matrices, Huang and Belongie 2017 for the moments.
+    """
+    total = torch.zeros(features[0].shape[0], device=features[0].device)
+    for ours, theirs in zip(features, style, strict=True):
+        total = total + gap(gram(ours), gram(theirs))
+        if moment:
+            (mean, deviation), (their_mean, their_deviation) = moments(ours), moments(theirs)
+            total = total + moment * (gap(mean, their_mean) + gap(deviation, their_deviation))
+    return total / len(features)
+
+
+def content_loss(features: Sequence[Tensor], content: Sequence[Tensor], structure: float = 0.4) -> Tensor:
+    """gap at relu4_1 + 0.3 gap at relu3_1. Lists of relu1_1 .. relu5_1 -> [N].
+
+    A share `structure` of each gap is taken on normalised features, which see the drawing and not its
+    colour and contrast, so that a style may move those (as in AdaAttN, Liu et al. 2021, for one layer).
+    """
+    total = torch.zeros(features[0].shape[0], device=features[0].device)
+    for layer, weight in ((3, 1.0), (2, 0.3)):
+        ours, theirs = features[layer], content[layer]
+        total = total + weight * (1 - structure) * gap(ours, theirs)
+        if structure:
+            total = total + weight * structure * gap(normalised(ours), normalised(theirs))
+    return total
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels, [N]."""
+    return (x[:, :, 1:] - x[:, :, :-1]).abs().mean((1, 2, 3)) + (x[..., 1:] - x[..., :-1]).abs().mean((1, 2, 3))
+
+
+def out_of_range(x: Tensor) -> Tensor:
+    """Mean amount by which pixels leave 0..1, [N]; clipping makes flat wastelands."""
+    return ((x - 1).clamp(min=0) + (-x).clamp(min=0)).mean((1, 2, 3))
+
+
+def normalised(feature: Tensor) -> Tensor:
+    """Every channel to mean 0 and deviation 1: where things are, without how strong they are."""
+    feature = feature.float()
+    centred = feature - feature.mean((2, 3), keepdim=True)
+    return centred / (centred.square().mean((2, 3), keepdim=True) + 1e-4).sqrt()

@@ -1,0 +1,59 @@
+"""Style picture -> style code: statistics of perceptual features, pressed into one small vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from restyle.nn.encoders import PerceptualEncoder
+
+CODE = 192
+PROJECTED = 24
+
+
+class StyleEncoder(nn.Module):
+    """Style pictures [N, 3, H, W] (RGB 0..1, any size from 16) -> codes [N, 192].
+
+    Per layer of the frozen perceptual encoder: every channel's mean and deviation (Huang and Belongie
+    2017), and the Gram matrix (Gatys et al. 2016) of a learnt 1x1 projection of the normalised features to
+    24 channels, which keeps the correlations and drops the square of the width. Layer norm and two linear
+    layers follow.
+    """
+
+    def __init__(self, encoder: PerceptualEncoder, code: int = CODE, projected: int = PROJECTED) -> None:
+        super().__init__()
+        self.encoder = encoder.requires_grad_(False)
+        widths = encoder.shape.widths
+        self.projections = nn.ModuleList(nn.Conv2d(w, projected, 1, bias=False) for w in widths)
+        upper = torch.triu_indices(projected, projected)
+        self.register_buffer("upper", upper[0] * projected + upper[1], persistent=False)
+        size = 2 * sum(widths) + len(widths) * upper.shape[1]
+        self.normalise = nn.LayerNorm(size)
+        self.hidden = nn.Linear(size, 256)
+        self.out = nn.Linear(256, code)
+        self.code_size = code
+
+    def statistics(self, features: Sequence[Tensor]) -> Tensor:
+        """Means, log deviations and projected Gram matrices of the five layers, [N, size]."""
+        parts = []
+        for feature, projection in zip(features, self.projections, strict=True):
+            mean = feature.mean((2, 3), keepdim=True)
+            centred = feature - mean
+            deviation = ((centred * centred).mean((2, 3), keepdim=True) + 1e-4).sqrt()
+            projected = projection(centred / deviation).flatten(2)
+            gram = projected @ projected.transpose(1, 2) / projected.shape[2]
+            gram = gram.flatten(1).index_select(1, self.upper)  # type: ignore[arg-type]
+            parts += [mean.flatten(1), deviation.log().flatten(1) * 0.3, gram * 0.3]
+        return torch.cat(parts, 1)
+
+    def from_features(self, features: Sequence[Tensor]) -> Tensor:
+        """Code [N, 192] of features that `encoder` gave."""
+        return self.out(F.leaky_relu(self.hidden(self.normalise(self.statistics(features))), 0.1))  # type: ignore[no-any-return]
+
+    def forward(self, style: Tensor) -> Tensor:
+        with torch.no_grad():
+            features = self.encoder.features(style)
+        return self.from_features(features)

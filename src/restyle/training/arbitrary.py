@@ -1,0 +1,166 @@
+"""Training the arbitrary-style network (`restyle train arbitrary`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from restyle.nn.arbitrary import ArbitraryNetwork
+from restyle.nn.encoders import VGGTeacher, load_encoder
+from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
+from restyle.nn.transformer import TransformerShape
+from restyle.training.data import CONTENT, STYLE, Augmentation, Pictures
+
+SHIFT = 8  # largest shift of the steadiness term in pixels: one stride of the transformer
+
+
+@dataclass(frozen=True)
+class ArbitraryOptions:
+    """The recipe.
+
+    crop, batch : content crops, in pixels, and how many a step
+    late_crop, late_batch, late_from : from this step on, larger crops; 0 never
+    style_crop : side of a style crop as a multiple of the content's
+    content_weight, variation_weight, range_weight : beside a style loss of weight 1
+    identity_every, identity_weight : every so many steps the style is the content itself, and L1 asks for it back
+    steady_every, steady_weight : every so many steps shifted, noisy copies must give shifted results
+    """
+
+    crop: int = 160
+    batch: int = 6
+    late_crop: int = 256
+    late_batch: int = 3
+    late_from: int = 0
+    style_crop: float = 1.3
+    content_weight: float = 2.5
+    variation_weight: float = 0.02
+    range_weight: float = 10.0
+    identity_every: int = 6
+    identity_weight: float = 3.0
+    steady_every: int = 4
+    steady_weight: float = 3.0
+
+
+class ArbitraryTask:
+    """Photos and paintings in, a network that gives any photo any style out.
+
+    content, style : folders of pictures
+    teacher : a VGG-shaped perceptual network with relu1_1 .. relu5_1, the judge of content and style
+    encoder : the perceptual encoder from `restyle train encoder`; frozen, it reads the style
+    exact : an optional wider teacher whose first layer replaces the teacher's (fine texture)
+    """
+
+    name = "arbitrary"
+
+    def __init__(
+        self,
+        content: str | Path,
+        style: str | Path,
+        teacher: str | Path,
+        encoder: str | Path,
+        exact: str | Path | None = None,
+        options: ArbitraryOptions | None = None,
+        shape: TransformerShape | None = None,
+        content_augmentation: Augmentation = CONTENT,
+        style_augmentation: Augmentation = STYLE,
+    ) -> None:
+        self.options = options or ArbitraryOptions()
+        self.content = Pictures(content, content_augmentation)
+        self.style = Pictures(style, style_augmentation)
+        self.teacher = VGGTeacher.load(teacher)
+        self.exact = VGGTeacher.load(exact) if exact else None
+        self.model: nn.Module = ArbitraryNetwork(load_encoder(encoder), shape)
+
+    def to(self, device: torch.device) -> None:
+        self.teacher.to(device)
+        if self.exact:
+            self.exact.to(device)
+
+    def sizes(self, step: int) -> tuple[int, int]:
+        """Crop and batch of a step."""
+        o = self.options
+        late = o.late_from and step >= o.late_from
+        return (o.late_crop, o.late_batch) if late else (o.crop, o.batch)
+
+    def _identity(self, step: int) -> bool:
+        every = self.options.identity_every
+        return bool(every) and step % every == every - 1
+
+    def _steady(self, step: int) -> bool:
+        every = self.options.steady_every
+        return bool(every) and step % every == 0
+
+    def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        crop, count = self.sizes(step)
+        content = self.content.batch(count, crop + SHIFT, rng)
+        if self._identity(step):
+            return {"content": content[:, :, :crop, :crop]}
+        side = round(crop * self.options.style_crop / 8) * 8
+        shift = torch.from_numpy(rng.integers(1, SHIFT + 1, 2))
+        return {"content": content, "style": self.style.batch(count, side, rng), "shift": shift}
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        found = self.teacher.features(x)
+        if self.exact:
+            found[0] = self.exact.features(x, until=1)[0]
+        return found
+
+    def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        o = self.options
+        if "style" not in batch:
+            content = batch["content"]
+            out = model(content, content)
+            error = (out - content).abs().mean()
+            return {"total": o.identity_weight * error, "identity": error}
+        wide = batch["content"]
+        crop = wide.shape[-1] - SHIFT
+        content, style = wide[:, :, :crop, :crop].contiguous(memory_format=torch.channels_last), batch["style"]
+        given, styles = content, style
+        steady = min(2, len(content)) if self._steady(step) else 0
+        if steady:
+            dy, dx = (int(v) for v in batch["shift"])
+            moved = wide[:steady, :, dy : dy + crop, dx : dx + crop]
+            moved = moved + torch.randn_like(moved) * 0.01
+            given, styles = torch.cat([content, moved]), torch.cat([style, style[:steady]])
+        everything = model(given, styles)
+        out = everything[: len(content)].contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            style_features, content_features = self.features(style), self.features(content)
+        features = self.features(out)
+        terms = {
+            "style": style_loss(features, style_features).mean(),
+            "content": content_loss(features, content_features).mean(),
+            "variation": total_variation(out).mean(),
+            "range": out_of_range(out).mean(),
+        }
+        total = (
+            terms["style"]
+            + o.content_weight * terms["content"]
+            + o.variation_weight * terms["variation"]
+            + o.range_weight * terms["range"]
+        )
+        if steady:
+            edge = 2 * SHIFT
+            before = out[:steady, :, dy + edge : crop - edge, dx + edge : crop - edge]
+            after = everything[len(content) :, :, edge : crop - dy - edge, edge : crop - dx - edge]
+            terms["steady"] = (before - after).abs().mean()
+            total = total + o.steady_weight * terms["steady"]
+        return {"total": total, **terms}
+
+    def preview(self, model: nn.Module, path: Path) -> None:
+        """Contents down the side, styles along the top, results in the grid; always the same ones."""
+        rng = np.random.default_rng(7)
+        device = next(model.parameters()).device
+        contents = self.content.batch(4, 192, rng).to(device)
+        styles = self.style.batch(7, 192, rng).to(device)
+        rows = [torch.cat([torch.ones_like(contents[0]), *styles], 2)]
+        for content in contents:
+            out = model(content.expand(len(styles), -1, -1, -1), styles)
+            rows.append(torch.cat([content, *out], 2))
+        grid = torch.cat(rows, 1).clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
+        Image.fromarray(grid.cpu().numpy()).save(path, quality=92)
