@@ -1,0 +1,121 @@
+"""What the README shows is run: its commands, its Python, and the Chinese one says the same."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+ENGLISH = ROOT / "README.md"
+CHINESE = ROOT / "README.zh-CN.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RESTYLE = Path(sys.executable).with_name("restyle")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+
+
+def commands(page: Path) -> list[str]:
+    """Commands of the console blocks, without their prompt and trailing comment."""
+    lines = [line for text in blocks(page, "console") for line in text.splitlines()]
+    return [line.removeprefix("$ ").partition("  #")[0].strip() for line in lines if line.startswith("$ ")]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Path:
+    """A folder such as a reader of the README stands in: a clone, of which the pictures are needed."""
+    shutil.copytree(ROOT / "docs" / "pictures", tmp_path / "docs" / "pictures")
+    return tmp_path
+
+
+def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def pictures(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.suffix in {".jpg", ".png", ".webp", ".tif"})
+
+
+def test_exactly_two_commands_follow_the_picture() -> None:
+    text = ENGLISH.read_text(encoding="utf-8")
+    head = text[: text.index("\n## ")]
+    (block,) = BLOCK.findall(head)
+    first, second = block[1].splitlines()
+    steps = [step.strip() for step in first.split("&&")]
+    assert steps[:2] == ["python3 -m venv .venv", ".venv/bin/pip install ."]
+    assert steps[2].startswith(".venv/bin/restyle image docs/pictures/")
+    assert second == "scripts/test"
+    assert head.index("![") < head.index("```"), "the picture comes before the commands"
+
+
+def test_ci_calls_the_second_command() -> None:
+    (second,) = (line for line in blocks(ENGLISH, "sh")[0].splitlines() if not line.startswith("python3"))
+    script = ROOT / ".ci" / "run"
+    assert second in script.read_text()
+    assert os.access(script, os.X_OK)
+    assert os.access(ROOT / second, os.X_OK)
+
+
+def test_first_command_ends_with_a_stylised_photo(reader: Path) -> None:
+    last = blocks(ENGLISH, "sh")[0].splitlines()[0].split("&&")[-1]
+    words = shlex.split(last)
+    before = set(pictures(reader))
+    done = run([str(RESTYLE), *words[1:]], reader)
+    assert done.returncode == 0, done.stderr
+    (made,) = set(pictures(reader)) - before
+    with Image.open(made) as result, Image.open(reader / words[2]) as photo:
+        assert result.size == photo.size
+
+
+@pytest.mark.parametrize("command", commands(ENGLISH))
+def test_console_command_works(command: str, reader: Path) -> None:
+    words = shlex.split(command)
+    assert words[0] == "restyle"
+    before = set(pictures(reader))
+    done = run([str(RESTYLE), *words[1:]], reader)
+    assert done.returncode == 0, done.stderr
+    if words[1] == "image":
+        made = set(pictures(reader)) - before
+        assert made, "wrote no picture"
+        for path in made:
+            with Image.open(path) as picture:
+                picture.load()
+    else:
+        assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("code", blocks(ENGLISH, "python"))
+def test_python_block_works(code: str, reader: Path) -> None:
+    done = run([sys.executable, "-W", "error", "-c", code], reader)
+    assert done.returncode == 0, done.stderr
+
+
+def test_chinese_readme_shows_the_same_code() -> None:
+    english, chinese = (BLOCK.findall(page.read_text(encoding="utf-8")) for page in (ENGLISH, CHINESE))
+
+    def without_comments(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [(kind, re.sub(r" *#.*", "", text)) for kind, text in found]
+
+    assert without_comments(english) == without_comments(chinese)
+
+
+def test_chinese_readme_has_the_same_sections_tables_and_targets() -> None:
+    def outline(page: Path) -> dict[str, object]:
+        text = page.read_text(encoding="utf-8")
+        return {
+            "headings": [len(marks) for marks in re.findall(r"^(#+) ", BLOCK.sub("", text), re.MULTILINE)],
+            "rows": len(re.findall(r"^\|", text, re.MULTILINE)),
+            "links": sorted(set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.zh-CN.md"}),
+            "numbers": sorted(re.findall(r"\d+(?:\.\d+)?", BLOCK.sub("", text))),
+        }
+
+    assert outline(ENGLISH) == outline(CHINESE)
