@@ -1,21 +1,22 @@
 """Candidates of the network benchmark: one call is one picture through one network, style ready."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.peers.johnson import Johnson
 from benchmarks.peers.microast import MicroAST, Signals, StyleBranch
+from restyle.arrays import FloatArray
+from restyle.models.session import Session
 
-Arrays = Mapping[str, NDArray[np.float32]]
 OURS = "restyle, ONNX Runtime"
 
 
@@ -57,13 +58,12 @@ def transformer_file() -> Path:
     return Path(str(resources.files("restyle.models") / "weights" / "transformer.onnx"))
 
 
-def session(graph: Path | bytes, threads: int) -> ort.InferenceSession:
-    """ONNX Runtime on the CPU with all graph optimisations.
+def session(graph: Path, threads: int) -> ort.InferenceSession:
+    """ONNX Runtime for a peer: on the CPU, its default settings, all graph optimisations.
 
     Parameters
     ----------
-    graph : Path or bytes
-        An ONNX file or its content.
+    graph : Path
     threads : int
         Threads within an operator.
     """
@@ -71,25 +71,23 @@ def session(graph: Path | bytes, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    source = str(graph) if isinstance(graph, Path) else graph
-    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
 
-def transformer_inputs(network: ort.InferenceSession, content: NDArray[np.float32]) -> Arrays:
+def transformer_inputs(transformer: Session, content: FloatArray) -> dict[str, FloatArray]:
     """Inputs of our graph: a random style code, the picture's own statistics.
 
     Parameters
     ----------
-    network : InferenceSession
-        Of the transformer graph; the lengths of the code and the statistics are read from it.
+    transformer : Session
+        The lengths of the code and the statistics are read from it.
     content : np.ndarray [shape=(1, 3, H, W), float32, RGB, 0..1]
     """
-    lengths = {item.name: item.shape[1] for item in network.get_inputs()}
-    code = np.random.default_rng(0).standard_normal((1, lengths["code"]))
+    code = np.random.default_rng(0).standard_normal((1, transformer.width("code")))
     return {
         "content": content,
         "code": code.astype(np.float32),
-        "stats_in": np.zeros((1, lengths["stats_in"]), np.float32),
+        "stats_in": np.zeros((1, transformer.width("stats_in")), np.float32),
         "stats_weight": np.zeros((1, 1), np.float32),
     }
 
@@ -105,7 +103,7 @@ def exported(network: nn.Module, inputs: tuple[Tensor, ...], names: list[str], f
     return file
 
 
-def peers(size: Size) -> tuple[dict[str, tuple[nn.Module, tuple[Tensor, ...]]], NDArray[np.float32]]:
+def peers(size: Size) -> tuple[dict[str, tuple[nn.Module, tuple[Tensor, ...]]], FloatArray]:
     """The rebuilt networks with their inputs, and the content picture, all from fixed seeds.
 
     Returns
@@ -122,7 +120,7 @@ def peers(size: Size) -> tuple[dict[str, tuple[nn.Module, tuple[Tensor, ...]]], 
         "Johnson w32": (Johnson().eval(), (content,)),
         "MicroAST": (_MicroASTFlat(MicroAST()).eval(), (content, *flat)),
     }
-    array: NDArray[np.float32] = content.numpy()
+    array: FloatArray = content.numpy()
     return networks, array
 
 
@@ -139,8 +137,9 @@ def candidates(size: Size, threads: int, folder: Path) -> dict[str, Callable[[],
     """
     torch.set_num_threads(threads)
     networks, content = peers(size)
-    ours = session(transformer_file(), threads)
-    calls: dict[str, Callable[[], object]] = {OURS: _onnx_call(ours, transformer_inputs(ours, content))}
+    # As the package runs it, settings of the session included.
+    ours = Session(transformer_file().read_bytes(), name="transformer", threads=threads)
+    calls: dict[str, Callable[[], object]] = {OURS: partial(ours.run, **transformer_inputs(ours, content))}
     for name, (network, inputs) in networks.items():
         names = [f"input_{i}" for i in range(len(inputs))]
         file = exported(network, inputs, names, folder / f"{name}-{size}-{threads}.onnx")
@@ -150,8 +149,8 @@ def candidates(size: Size, threads: int, folder: Path) -> dict[str, Callable[[],
     return calls
 
 
-def _onnx_call(network: ort.InferenceSession, feed: Arrays) -> Callable[[], object]:
-    return lambda: network.run(None, dict(feed))
+def _onnx_call(network: ort.InferenceSession, feed: dict[str, FloatArray]) -> Callable[[], object]:
+    return lambda: network.run(None, feed)
 
 
 def _torch_call(network: nn.Module, inputs: tuple[Tensor, ...]) -> Callable[[], object]:
