@@ -50,10 +50,10 @@ def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
     InputError
         NaN or infinity, a value outside the range, or another type.
     """
-    if array.dtype == np.uint8:
-        return np.multiply(array, np.float32(1 / 255), dtype=np.float32)
-    if array.dtype == np.uint16:
-        return np.multiply(array, np.float32(1 / 65535), dtype=np.float32)
+    if array.dtype in (np.uint8, np.uint16):
+        levels = np.float32(np.iinfo(array.dtype).max)
+        unit: FloatArray = np.divide(array, levels, dtype=np.float32, order="C")
+        return unit
     if array.dtype.kind != "f":
         raise InputError(
             f"{name}: has type {array.dtype}; restyle takes uint8, uint16, or float in 0..1 "
@@ -65,7 +65,7 @@ def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
     if low < -_TOLERANCE or high > 1 + _TOLERANCE:
         hint = "divide by 255, or pass uint8" if 2 < high <= 255.5 and low >= 0 else "rescale it"
         raise InputError(f"{name}: float values run from {low:g} to {high:g}; restyle takes 0..1 ({hint})")
-    return np.clip(array, 0, 1, dtype=np.float32, casting="same_kind")
+    return np.asarray(np.clip(array, 0, 1, dtype=np.float32, casting="same_kind", order="C"))
 
 
 def from_unit(array: FloatArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -88,7 +88,8 @@ def from_unit(array: FloatArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     scaled = np.multiply(array, np.float32(top))
     scaled += np.float32(0.5)
     np.clip(scaled, 0, np.float32(top + 0.49), out=scaled)
-    return scaled.astype(dtype)
+    levels: npt.NDArray[Any] = scaled.astype(dtype)
+    return levels
 
 
 def split_channels(array: Any, name: str = "array") -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None, bool]:

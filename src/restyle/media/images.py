@@ -1,17 +1,13 @@
 """Pictures: load anything that people have, save what they ask for.
 
-A :class:`Picture` is upright, in sRGB, float. What else came with the file (alpha, bit depth, EXIF, ICC profile)
-travels beside the pixels and is written again by :func:`save`.
+A :class:`Picture` is upright, in sRGB, in floating point. What else came with the file (alpha, bit depth,
+EXIF, ICC profile) travels beside the pixels and is written again by :func:`save`.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
+import logging
 import os
-import stat
-import struct
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,22 +15,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from restyle.arrays import FloatArray, from_unit, split_channels, to_unit
-from restyle.errors import InputError, OptionError, OutputError
-from restyle.media import kinds
-from restyle.media.outputs import writing
+from restyle.errors import InputError, OptionError
+from restyle.media import decoding, encoding, exif, kinds, profiles
+from restyle.media.outputs import PathLike, check_output, writing
 
+log = logging.getLogger("restyle.media")
+
+# The largest cameras in phones give 200 million pixels; 40,000 x 40,000 would take 19 GB as floats.
 DEFAULT_MAX_PIXELS = 200_000_000
-
-# Written when no quality is asked for. Chroma is kept at full resolution: strokes have coloured edges.
-DEFAULT_QUALITY = {"JPEG": 92, "WEBP": 90, "AVIF": 80}
-
-_DECODER_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError,
-    MemoryError, RuntimeError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,15 +35,15 @@ class Picture:
     Attributes
     ----------
     pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1, sRGB, RGB]
-        Upright: an EXIF orientation has been applied.
+        Upright: an EXIF orientation has been applied. Colours that sRGB cannot hold are clipped.
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
         Straight (not multiplied into the pixels).
     depth : int
-        Bits a channel of the source: 8 or 16.
+        Bits a channel of the source: 8, or 16 for anything finer.
     exif : bytes or None
-        EXIF of the source, its orientation reset.
+        EXIF of the source, its orientation reset and its thumbnail dropped.
     icc : bytes or None
-        RGB profile of the source; :func:`save` converts the pixels back to it.
+        RGB profile that :func:`save` converts the pixels to: the source's, or sRGB if that was grey or CMYK.
     grey : bool
         Whether the source had no colour.
     """
@@ -78,24 +69,43 @@ class Picture:
 def load(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Load a picture from a path, a Pillow image or an array.
 
+    The content of a file decides what it is, not its suffix. Of an animation or a document the first frame is
+    taken.
+
     Parameters
     ----------
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W)]
+        Arrays are uint8, uint16, or float in 0..1. A ``Picture`` is given back as it is.
     max_pixels : int
         Larger pictures are refused before they are decoded.
+
+    Returns
+    -------
+    Picture
 
     Raises
     ------
     InputError
         There is no usable picture; the message names the source and says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restyle.media.images import load
+    >>> load(np.zeros((3, 4, 3), np.uint8)).pixels.shape
+    (3, 4, 3)
     """
     if isinstance(source, Picture):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return _load_file(source, max_pixels)
+        return _picture(decoding.read_file(source, max_pixels), os.fspath(source))
     if isinstance(source, Image.Image):
         return from_pil(source, max_pixels=max_pixels)
-    return from_array(source)
+    if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
+        return from_array(source)
+    raise InputError(
+        f"cannot make a picture of a {type(source).__name__}; pass a path, a PIL image or an array"
+    )
 
 
 def from_array(array: npt.NDArray[Any], name: str = "array") -> Picture:
@@ -104,6 +114,13 @@ def from_array(array: npt.NDArray[Any], name: str = "array") -> Picture:
     Parameters
     ----------
     array : np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W), uint8, uint16 or float in 0..1, sRGB, RGB]
+    name : str
+        How messages call it.
+
+    Raises
+    ------
+    InputError
+        Wrong shape, type or range, or NaN.
     """
     colour, alpha, grey = split_channels(array, name)
     return Picture(
@@ -115,24 +132,14 @@ def from_array(array: npt.NDArray[Any], name: str = "array") -> Picture:
 
 
 def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: str = "image") -> Picture:
-    """Make a picture of a Pillow image, in any mode."""
-    width, height = image.size
-    if width * height > max_pixels:
-        raise InputError(
-            f"{name}: {width} x {height} is more than {max_pixels:,} pixels; "
-            "raise the limit with max_pixels (--max-pixels)"
-        )
-    try:
-        image = ImageOps.exif_transpose(image)
-        exif = image.getexif().tobytes() if image.getexif() else None
-        if image.mode.startswith("I;16"):
-            return Picture(**vars(from_array(np.asarray(image).astype(np.uint16), name)))
-        has_alpha = image.has_transparency_data
-        array = np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
-    except _DECODER_ERRORS as error:
-        raise InputError(f"{name}: damaged or unsupported picture ({error})") from error
-    picture = from_array(array, name)
-    return Picture(picture.pixels, picture.alpha, exif=exif, icc=image.info.get("icc_profile"))
+    """Make a picture of a Pillow image, in any mode; its EXIF orientation is applied.
+
+    Raises
+    ------
+    InputError
+        It is too large, or the file behind it is damaged.
+    """
+    return _picture(decoding.read_image(image, max_pixels, name), name)
 
 
 def to_array(picture: Picture, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -142,111 +149,113 @@ def to_array(picture: Picture, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
     -------
     np.ndarray [shape=(H, W, 3) or (H, W, 4), dtype of like]
     """
-    channels = picture.pixels
+    channels = from_unit(picture.pixels, like.dtype)
     if np.ndim(like) == 3 and like.shape[-1] == 4:
         alpha = np.ones(channels.shape[:2], np.float32) if picture.alpha is None else picture.alpha
-        channels = np.dstack([channels, alpha])
-    return from_unit(channels, like.dtype)
+        channels = np.concatenate([channels, from_unit(alpha, like.dtype)[..., None]], axis=-1)
+    return channels
 
 
 def to_pil(picture: Picture) -> Image.Image:
-    """Give a picture as an 8-bit Pillow image, RGB, or RGBA if it has alpha."""
-    pixels = from_unit(picture.pixels, np.uint8)
-    if picture.alpha is not None:
-        pixels = np.dstack([pixels, from_unit(picture.alpha, np.uint8)])
-    image = Image.fromarray(pixels)
+    """Give a picture as an 8-bit Pillow image: RGB, or RGBA if it has alpha.
+
+    Profile and EXIF are in its ``info``, where Pillow's own files have them.
+    """
+    samples = encoding.to_samples(picture, picture.icc, np.uint8, alpha=True)
+    if samples.shape[-1] < 3:
+        samples = np.concatenate([np.repeat(samples[..., :1], 3, axis=-1), samples[..., 1:]], axis=-1)
+    image = Image.fromarray(samples)
     if picture.icc is not None:
         image.info["icc_profile"] = picture.icc
     if picture.exif is not None:
-        image.info["exif"] = picture.exif
+        image.info["exif"] = exif.with_size(picture.exif, picture.width, picture.height)
     return image
 
 
 def save(
     picture: Picture,
-    path: str | os.PathLike[str],
+    path: PathLike,
     *,
     quality: int | None = None,
     overwrite: bool = False,
-    inputs: Iterable[str | os.PathLike[str]] = (),
+    inputs: Iterable[PathLike] = (),
 ) -> Path:
-    """Save a picture; the suffix picks the format.
+    """Save a picture, whole or not at all; the suffix picks the format.
+
+    A picture with alpha is put on white where the format (JPEG, BMP) has none, with a warning. A picture of
+    16 bits stays one in PNG and TIFF and gets 8 bits elsewhere.
 
     Parameters
     ----------
     picture : Picture
     path : path
     quality : int, 1..100
-        Of JPEG, WebP and AVIF; the defaults are in ``DEFAULT_QUALITY``. PNG, TIFF and BMP are lossless.
+        Of JPEG, WebP and AVIF; ``encoding.DEFAULT_QUALITY`` has the defaults. PNG, TIFF and BMP are lossless.
     overwrite : bool
-        Whether an existing file may be replaced. An input is never replaced.
+        Whether an existing file may be replaced.
     inputs : iterable of path
-        Files that must not be replaced.
+        Files that are never replaced, whatever ``overwrite`` says.
 
     Returns
     -------
     Path
         Where it was saved.
+
+    Raises
+    ------
+    OutputError
+        The suffix names no format, the file exists or is an input, or it cannot be written.
+    OptionError
+        The quality is outside its range.
     """
     kind = kinds.writable_kind(path)
     if quality is not None and not 1 <= quality <= 100:
         raise OptionError(f"quality {quality} is outside 1..100")
+    inputs = list(inputs)
+    check_output(path, overwrite=overwrite, inputs=inputs)
+    data = encoding.encode(picture, kind, quality, os.fspath(path))
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
-        temporary.write_bytes(_encode(picture, kind, quality))
+        temporary.write_bytes(data)
     return Path(path)
 
 
-def _encode(picture: Picture, kind: kinds.Kind, quality: int | None) -> bytes:
-    image = to_pil(picture)
-    if image.mode == "RGBA" and not kind.alpha:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    options: dict[str, Any] = {}
-    if kind.name in DEFAULT_QUALITY:
-        options["quality"] = quality or DEFAULT_QUALITY[kind.name]
-    if kind is kinds.JPEG:
-        options["subsampling"] = "4:4:4"
-    if picture.exif is not None and kind is not kinds.BMP:
-        options["exif"] = picture.exif
-    if picture.icc is not None:
-        options["icc_profile"] = picture.icc
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, kind.name, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise OutputError(f"cannot write a {kind.name} picture: {error}") from error
-    return buffer.getvalue()
+def _picture(frame: decoding.Frame, name: str) -> Picture:
+    """Turn a frame upright, bring it to floats, and its colours to sRGB."""
+    depth = 8 if frame.colour.dtype == np.uint8 else 16
+    pixels = to_unit(_turn(frame.colour, frame.orientation), name)
+    alpha = None if frame.alpha is None else to_unit(_turn(frame.alpha, frame.orientation), name)
+    grey = pixels.shape[-1] == 1
+    icc = profiles.srgb_profile() if frame.converted else frame.icc
+    if icc is not None and not frame.converted:
+        try:
+            pixels, icc = _to_srgb(pixels, icc, depth)
+        except profiles.ProfileError as error:
+            log.warning("%s: its colour profile cannot be used and was ignored (%s)", name, error)
+            icc = None
+    if pixels.shape[-1] == 1:
+        pixels = np.repeat(pixels, 3, axis=-1)
+    return Picture(pixels, alpha, depth, frame.exif, icc, grey)
 
 
-def _load_file(path: str | os.PathLike[str], max_pixels: int) -> Picture:
-    name = os.fspath(path)
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise InputError(f"{name}: is a folder, not a picture")
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{name}: is not a regular file")
-    if status.st_size == 0:
-        raise InputError(f"{name}: is empty (0 bytes)")
-    kind = kinds.identify_file(path)
-    if not kind.readable:
-        raise InputError(f"{name}: is not a picture that restyle reads ({kind.name} content)")
-    plugin = {
-        "JPEG": "Jpeg",
-        "PNG": "Png",
-        "WEBP": "WebP",
-        "TIFF": "Tiff",
-        "BMP": "Bmp",
-        "GIF": "Gif",
-        "AVIF": "Avif",
-    }
-    importlib.import_module(f"PIL.{plugin[kind.name]}ImagePlugin")
-    try:
-        # Not Image.open: its pixel limit is one global for the whole process.
-        image = Image.OPEN[kind.name][0](open(path, "rb"), name)
-    except _DECODER_ERRORS as error:
-        raise InputError(f"{name}: damaged or unsupported {kind.name} picture ({error})") from error
-    with image:
-        return from_pil(image, max_pixels=max_pixels, name=name)
+def _to_srgb(pixels: FloatArray, icc: bytes, depth: int) -> tuple[FloatArray, bytes]:
+    """Return sRGB pixels and the profile to write them with."""
+    space = profiles.colour_space(icc)
+    if pixels.shape[-1] == 1:
+        if space == "GRAY":
+            return profiles.grey_to_srgb(pixels, icc), profiles.srgb_profile()
+        pixels = np.repeat(pixels, 3, axis=-1)  # some programs put the profile of the screen on grey pictures
+    if space != "RGB":
+        raise profiles.ProfileError(f"a {space} profile on an RGB picture")
+    converted = profiles.to_srgb(pixels, icc, deep=depth == 16)
+    return converted, icc if profiles.can_write(icc) else profiles.srgb_profile()
+
+
+def _turn(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Apply an EXIF orientation 1..8 to [shape=(H, W, ...)]."""
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array

@@ -1,7 +1,7 @@
 """What a file is, by its content; what a suffix promises; the pictures in a folder.
 
-The suffix of an input is only a hint: files are mislabelled all the time. The first bytes decide. The suffix of
-an output is an order: it picks the format.
+The suffix of an input is only a hint: files are mislabelled all the time. The first bytes decide. The suffix
+of an output is an order: it picks the format.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Kind:
         Lower case, with the dot; the first is the usual one.
     readable, writable : bool
         Whether restyle's picture loader reads it and its saver writes it.
-    alpha, deep : bool
-        Whether a picture in it can hold transparency, and 16 bits a channel.
+    alpha, deep, profiles : bool
+        Whether a picture in it can hold transparency, 16 bits a channel, and a colour profile with EXIF.
     """
 
     name: str
@@ -39,13 +39,14 @@ class Kind:
     writable: bool = False
     alpha: bool = False
     deep: bool = False
+    profiles: bool = True
 
 
 JPEG = Kind("JPEG", "image", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), readable=True, writable=True)
 PNG = Kind("PNG", "image", (".png", ".apng"), readable=True, writable=True, alpha=True, deep=True)
 WEBP = Kind("WEBP", "image", (".webp",), readable=True, writable=True, alpha=True)
 TIFF = Kind("TIFF", "image", (".tif", ".tiff"), readable=True, writable=True, alpha=True, deep=True)
-BMP = Kind("BMP", "image", (".bmp", ".dib"), readable=True, writable=True)
+BMP = Kind("BMP", "image", (".bmp", ".dib"), readable=True, writable=True, profiles=False)
 GIF = Kind("GIF", "image", (".gif",), readable=True)
 AVIF = Kind("AVIF", "image", (".avif", ".avifs"), readable=True, writable=True, alpha=True)
 

@@ -1,7 +1,7 @@
 """Write a file whole or not at all.
 
-A result is written under a temporary name in its own folder, flushed to the disk, and moved into place: a reader
-never sees half a file, and a crash, a full disk or Ctrl-C leaves what was there before.
+A result is written under a temporary name in its own folder, flushed to the disk, and moved into place: a
+reader never sees half a file, and a crash, a full disk or Ctrl-C leaves what was there before.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
 def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Iterator[Path]:
     """Give a temporary path to write to; move it to ``path`` when the block ends well.
 
-    The temporary file is beside the result and has its suffix. If the block raises, also by Ctrl-C, it is removed
-    and what was at ``path`` stays.
+    The temporary file is beside the result and has its suffix. If the block raises, also by Ctrl-C, it is
+    removed and what was at ``path`` stays.
 
     Parameters
     ----------
@@ -95,7 +95,8 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
     Yields
     ------
     Path
-        An existing empty file, with the permission bits of a new file (those of the file that it replaces, if any).
+        An existing empty file, with the permission bits of a new file (those of the file that it replaces, if
+        any).
 
     Raises
     ------

@@ -34,8 +34,8 @@ def pad(
     array : np.ndarray [shape=(H, W) or (H, W, C)]
     multiple : int
     margin : int
-        Least padding on every side, in pixels. It may be larger than the picture, which is then reflected again
-        and again.
+        Least padding on every side, in pixels. It may be larger than the picture, which is then reflected
+        again and again.
     minimum : int
         Least height and width of the result, in pixels.
 

@@ -1,7 +1,7 @@
 """Resize a picture to an exact size, in floating point.
 
-Pillow's resampler does the work, one float32 channel at a time: Lanczos with a support that grows when a picture
-shrinks, so that every source pixel counts and nothing aliases.
+Pillow's resampler does the work, one float32 channel at a time: Lanczos with a support that grows when a
+picture shrinks, so that every source pixel counts and nothing aliases.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def fit_size(
     size : (height, width)
         In pixels.
     short, long, width, height : int
-        The wanted short side, long side, width or height, in pixels. Width and height together fix both, and the
-        aspect is no longer kept.
+        The wanted short side, long side, width or height, in pixels. Width and height together fix both, and
+        the aspect is no longer kept.
 
     Returns
     -------

@@ -19,7 +19,8 @@ def adjust_brightness(array: FloatArray, factor: float) -> FloatArray:
     factor : float, 0 or more
     """
     _check("brightness", factor)
-    return np.clip(array * np.float32(factor), 0, 1)
+    out: FloatArray = np.clip(array * np.float32(factor), 0, 1)
+    return out
 
 
 def adjust_contrast(array: FloatArray, factor: float) -> FloatArray:
@@ -32,7 +33,8 @@ def adjust_contrast(array: FloatArray, factor: float) -> FloatArray:
     """
     _check("contrast", factor)
     mean = np.float32((array @ LUMA).mean(dtype=np.float64))
-    return np.clip((array - mean) * np.float32(factor) + mean, 0, 1)
+    out: FloatArray = np.clip((array - mean) * np.float32(factor) + mean, 0, 1)
+    return out
 
 
 def _check(name: str, factor: float) -> None:

@@ -1,0 +1,352 @@
+"""ICC colour profiles: from a profile's colours to sRGB and back.
+
+Camera and display profiles are three tone curves and a matrix; those are computed here, in floating point, so
+that 16 bits survive. Profiles made of tables (printers, CMYK, scanners) go through LittleCMS in Pillow, which
+knows only 8-bit pixels: their accuracy is that of 8 bits, interpolated between levels when the picture has
+16.
+
+The intent is relative colorimetric. sRGB holds fewer colours than, say, Display P3: what lies outside is
+clipped.
+
+References: ICC.1:2022 (profile format), IEC 61966-2-1 (sRGB).
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+from restyle.arrays import FloatArray
+
+Curve = npt.NDArray[np.float64]  # encoded value -> linear light, at _STEPS even steps over 0..1
+
+_STEPS = 65536  # one a 16-bit level, so that a lookup of a 16-bit value is exact
+_ROOT_STEPS = 1 << 17  # steps of the way back, even in the square root: dark tones need the finer ones
+_CHUNK = 1 << 20  # pixels converted at a time, to stay in the cache
+_LINEAR_FROM_Y = np.linspace(0, 1, _STEPS)
+# Deviations below these are rounding in the profile, not another colour space.
+_CURVE_TOLERANCE = 1e-3
+_MATRIX_TOLERANCE = 2e-3
+
+# sRGB primaries adapted to D50 by Bradford, as sRGB profiles hold them: columns are the XYZ of red, green,
+# blue.
+SRGB_TO_XYZ = np.array(
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
+
+
+class ProfileError(ValueError):
+    """A profile that is damaged or of a sort that cannot be used here."""
+
+
+@dataclass(frozen=True)
+class Shaper:
+    """A profile of three tone curves and a matrix."""
+
+    curves: tuple[Curve, Curve, Curve]
+    to_xyz: npt.NDArray[np.float64]
+
+    @property
+    def is_srgb(self) -> bool:
+        """Whether this is sRGB but for rounding."""
+        reference = srgb_curve(_LINEAR_FROM_Y)
+        close = all(np.abs(curve - reference).max() < _CURVE_TOLERANCE for curve in self.curves)
+        return close and bool(np.abs(self.to_xyz - SRGB_TO_XYZ).max() < _MATRIX_TOLERANCE)
+
+
+def srgb_curve(value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Decode sRGB values to linear light."""
+    high: npt.NDArray[np.float64] = np.power((np.maximum(value, 0.04045) + 0.055) / 1.055, 2.4)
+    return np.where(value <= 0.04045, value / 12.92, high)
+
+
+def colour_space(icc: bytes) -> str:
+    """Name the space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ``"Lab"``, ...
+
+    Raises
+    ------
+    ProfileError
+        It is no ICC profile.
+    """
+    if len(icc) < 132 or icc[36:40] != b"acsp":
+        raise ProfileError("no ICC signature")
+    return icc[16:20].decode("latin-1").strip()
+
+
+@functools.lru_cache(maxsize=1)
+def srgb_profile() -> bytes:
+    """Return a small sRGB profile, always the same bytes."""
+    icc = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    icc[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the date of its making
+    return bytes(icc)
+
+
+def can_write(icc: bytes) -> bool:
+    """Tell whether pixels can be converted to a profile: some describe only the way from a device."""
+    try:
+        if colour_space(icc) != "RGB":
+            return False
+        if _shaper(icc) is None:
+            _lcms_transform(srgb_profile(), icc)
+    except ProfileError:
+        return False
+    return True
+
+
+def to_srgb(values: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArray:
+    """Convert RGB values of a profile to sRGB.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB of the profile]
+    icc : bytes
+        An RGB profile.
+    deep : bool
+        Whether the values have more than 8 bits.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1, sRGB]
+        ``values`` itself if the profile is sRGB.
+
+    Raises
+    ------
+    ProfileError
+        The profile is damaged.
+    """
+    shaper = _shaper(icc)
+    if shaper is None:
+        return _through_lcms(values, _lcms_transform(icc, srgb_profile()), deep)
+    if shaper.is_srgb:
+        return values
+    return _convert(values, shaper, _srgb())
+
+
+def from_srgb(pixels: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArray:
+    """Convert sRGB to the RGB of a profile: the inverse of :func:`to_srgb`."""
+    shaper = _shaper(icc)
+    if shaper is None:
+        return _through_lcms(pixels, _lcms_transform(srgb_profile(), icc), deep)
+    if shaper.is_srgb:
+        return pixels
+    return _convert(pixels, _srgb(), shaper)
+
+
+def grey_to_srgb(values: FloatArray, icc: bytes) -> FloatArray:
+    """Convert grey values of a grey profile to sRGB grey.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(H, W, 1), float32, range 0..1]
+    """
+    curve = _read_curve(icc, _tags(icc), b"kTRC")
+    if icc[20:24] == b"Lab ":  # then the curve gives lightness
+        curve = _luminance(curve)
+    return _encode(_decode(values, (curve,)), (srgb_curve(_LINEAR_FROM_Y),))
+
+
+def image_to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """Convert a Pillow image in CMYK to sRGB with its profile.
+
+    Black point compensation is on, as in other programs: without it the black of paper stays grey.
+    """
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            io.BytesIO(icc),
+            io.BytesIO(srgb_profile()),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, ValueError, TypeError, OSError) as error:
+        raise ProfileError(str(error)) from error
+    assert converted is not None
+    return converted
+
+
+def lab_to_srgb(image: Image.Image) -> Image.Image:
+    """Convert a Pillow image in CIELAB (a TIFF can be) to sRGB."""
+    transform = ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+    )
+    converted = ImageCms.applyTransform(image, transform)
+    assert converted is not None
+    return converted
+
+
+@functools.lru_cache(maxsize=16)
+def _shaper(icc: bytes) -> Shaper | None:
+    """Read curves and matrix; None if the profile is made of tables."""
+    if colour_space(icc) != "RGB":
+        raise ProfileError(f"a {colour_space(icc)} profile on an RGB picture")
+    tags = _tags(icc)
+    if b"A2B0" in tags or b"A2B1" in tags or icc[20:24] != b"XYZ ":
+        return None
+    curves = tuple(_read_curve(icc, tags, name) for name in (b"rTRC", b"gTRC", b"bTRC"))
+    columns = [_read_xyz(icc, tags, name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    to_xyz = np.stack(columns, axis=1)
+    if abs(np.linalg.det(to_xyz)) < 1e-6:
+        raise ProfileError("its primaries lie on a line")
+    return Shaper((curves[0], curves[1], curves[2]), to_xyz)
+
+
+@functools.lru_cache(maxsize=1)
+def _srgb() -> Shaper:
+    curve = srgb_curve(_LINEAR_FROM_Y)
+    return Shaper((curve, curve, curve), SRGB_TO_XYZ)
+
+
+def _convert(values: FloatArray, source: Shaper, target: Shaper) -> FloatArray:
+    matrix = np.linalg.inv(target.to_xyz) @ source.to_xyz
+    if np.abs(matrix.sum(axis=1) - 1).max() < 5e-3:
+        matrix /= matrix.sum(axis=1, keepdims=True)  # rounded primaries must not tint white
+    mix = matrix.T.astype(np.float32)
+    flat = values.reshape(-1, 3)
+    out = np.empty_like(flat)
+    for start in range(0, len(flat), _CHUNK):
+        part = flat[start : start + _CHUNK]
+        out[start : start + _CHUNK] = _encode(_decode(part, source.curves) @ mix, target.curves)
+    return out.reshape(values.shape)
+
+
+def _decode(values: FloatArray, curves: tuple[Curve, ...]) -> FloatArray:
+    out = np.empty(values.shape, np.float32)
+    index = (np.clip(values, 0, 1) * np.float32(_STEPS - 1) + np.float32(0.5)).astype(np.int32)
+    for channel, curve in enumerate(curves):
+        out[..., channel] = curve.astype(np.float32)[index[..., channel]]
+    return out
+
+
+def _encode(linear: FloatArray, curves: tuple[Curve, ...]) -> FloatArray:
+    out = np.empty(linear.shape, np.float32)
+    root = np.sqrt(np.clip(linear, 0, 1)) * np.float32(_ROOT_STEPS - 1) + np.float32(0.5)
+    index = root.astype(np.int32)
+    for channel, curve in enumerate(curves):
+        out[..., channel] = _inverse(curve.tobytes())[index[..., channel]]
+    return out
+
+
+@functools.lru_cache(maxsize=8)
+def _inverse(curve: bytes) -> FloatArray:
+    """Tabulate linear light -> encoded value, at even steps of the square root of the light."""
+    rising = np.maximum.accumulate(np.frombuffer(curve, np.float64))
+    light = np.linspace(0, 1, _ROOT_STEPS) ** 2
+    return np.interp(light, rising, _LINEAR_FROM_Y).astype(np.float32)
+
+
+def _luminance(lightness: Curve) -> Curve:
+    """CIE lightness / 100 -> relative luminance."""
+    f = (lightness * 100 + 16) / 116
+    return np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+
+
+def _tags(icc: bytes) -> dict[bytes, bytes]:
+    colour_space(icc)
+    (count,) = struct.unpack_from(">I", icc, 128)
+    if count > 100 or 132 + 12 * count > len(icc):
+        raise ProfileError("its table of tags is damaged")
+    found = {}
+    for i in range(count):
+        name, offset, size = struct.unpack_from(">4sII", icc, 132 + 12 * i)
+        found[name] = icc[offset : offset + size]
+    return found
+
+
+def _read_xyz(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> npt.NDArray[np.float64]:
+    data = tags.get(name, b"")
+    if len(data) < 20 or data[:4] != b"XYZ ":
+        raise ProfileError(f"it has no {name.decode()}")
+    return np.array(struct.unpack_from(">3i", data, 8)) / 65536
+
+
+def _read_curve(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> Curve:
+    data = tags.get(name, b"")
+    try:
+        if data[:4] == b"curv":
+            curve = _sampled_curve(data)
+        elif data[:4] == b"para":
+            curve = _parametric_curve(data)
+        else:
+            raise ProfileError(f"it has no {name.decode()}")
+    except (struct.error, ValueError) as error:
+        raise ProfileError(f"its {name.decode()} is damaged") from error
+    if not np.isfinite(curve).all():
+        raise ProfileError(f"its {name.decode()} is damaged")
+    return np.clip(curve, 0, 1)
+
+
+def _sampled_curve(data: bytes) -> Curve:
+    (count,) = struct.unpack_from(">I", data, 8)
+    if count == 0:
+        return _LINEAR_FROM_Y.copy()
+    table = np.frombuffer(data, ">u2", count, 12).astype(np.float64)
+    if count == 1:
+        return np.asarray(np.power(_LINEAR_FROM_Y, table[0] / 256))
+    return np.interp(_LINEAR_FROM_Y, np.linspace(0, 1, count), table / 65535)
+
+
+def _parametric_curve(data: bytes) -> Curve:
+    """ICC.1:2022, table 68: from a plain gamma to a gamma with a linear foot and offsets."""
+    (kind,) = struct.unpack_from(">H", data, 8)
+    counts = (1, 3, 4, 5, 7)
+    if kind >= len(counts):
+        raise ValueError(f"parametric curve of type {kind}")
+    given = [value / 65536 for value in struct.unpack_from(f">{counts[kind]}i", data, 12)]
+    g, a, b, c, d, e, f = given + [(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)[i] for i in range(len(given), 7)]
+    x = _LINEAR_FROM_Y
+    if kind in (1, 2):  # here the third parameter is what is added, and the foot ends where a x + b = 0
+        e, f, c, d = c, c, 0.0, (-b / a if a else 0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        high = np.power(np.maximum(a * x + b, 0), g) + e
+    return np.asarray(np.where(x >= d, high, c * x + f))
+
+
+@functools.lru_cache(maxsize=4)
+def _lcms_transform(source: bytes, target: bytes) -> Any:
+    try:
+        return ImageCms.buildTransform(
+            io.BytesIO(source),
+            io.BytesIO(target),
+            "RGB",
+            "RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, ValueError, TypeError, OSError) as error:
+        raise ProfileError(str(error)) from error
+
+
+def _through_lcms(values: FloatArray, transform: Any, deep: bool) -> FloatArray:
+    def convert(levels: npt.NDArray[np.uint8]) -> FloatArray:
+        image = ImageCms.applyTransform(Image.fromarray(levels), transform)
+        return np.asarray(image, np.float32) / np.float32(255)
+
+    scaled = np.clip(values, 0, 1) * np.float32(255)
+    if not deep:
+        return convert(np.rint(scaled).astype(np.uint8))
+    low = np.minimum(np.floor(scaled), 254).astype(np.uint8)
+    return _between_levels(scaled - low, low, convert)
+
+
+def _between_levels(
+    rest: FloatArray,
+    low: npt.NDArray[np.uint8],
+    convert: Callable[[npt.NDArray[np.uint8]], FloatArray],
+) -> FloatArray:
+    """Interpolate an 8-bit conversion between the eight levels around each value."""
+    out = np.zeros(low.shape, np.float32)
+    for corner in itertools.product((0, 1), repeat=3):
+        step = np.array(corner, np.uint8)
+        weight = np.prod(np.where(step == 1, rest, 1 - rest), axis=-1, keepdims=True)
+        out += weight * convert(low + step)
+    return out
