@@ -1,3 +1,34 @@
 """restyle: give a picture, a video or a sound the style of another."""
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+__all__ = ["RestyleError", "Style", "Stylizer", "__version__", "image", "styles"]
+
+# Where each public name lives. It is imported when first used, so that `import restyle` costs nothing.
+_HOMES = {
+    "RestyleError": "restyle.errors",
+    "Style": "restyle.style",
+    "Stylizer": "restyle.stylizer",
+    "image": "restyle.stylizer",
+    "styles": "restyle.style",
+}
+
+if TYPE_CHECKING:
+    from restyle.errors import RestyleError
+    from restyle.style import Style, styles
+    from restyle.stylizer import Stylizer, image
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'restyle' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

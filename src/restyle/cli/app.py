@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command as typer_command
 
 import restyle
+from restyle.cli.flags import BareValues
 from restyle.errors import OptionError, RestyleError
 
 # The common base of everything that is wrong with a command line; typer exports only its subclasses.
@@ -53,7 +54,7 @@ def load_command(name: str) -> Any:
     target = getattr(importlib.import_module(module), attribute)
     if not isinstance(target, typer.Typer):
         single = typer.Typer(add_completion=False)
-        single.command(name)(target)
+        single.command(name, cls=BareValues)(target)
         target = single
     command = typer_command(target)
     command.name = name

@@ -1,0 +1,125 @@
+"""Flags out of option sets, so that the command line knows no default, range or help of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from restyle.options import OptionSet
+
+
+def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn each parameter of a command that is an option set into one flag a field.
+
+    Parameters
+    ----------
+    command : function
+        All its parameters are annotated; those annotated with an `OptionSet` are expanded in place.
+
+    Returns
+    -------
+    function
+        For typer. Calling it makes the option sets, which raise OptionError, and calls the command.
+
+    Examples
+    --------
+    >>> from restyle.options import SaveOptions
+    >>> @with_flags
+    ... def show(saving: SaveOptions) -> None: ...
+    >>> list(inspect.signature(show).parameters)
+    ['quality', 'overwrite']
+    """
+    hints = get_type_hints(command, include_extras=True)
+    sets: dict[str, type[OptionSet]] = {}
+    parameters: list[inspect.Parameter] = []
+    bare: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for each in inspect.signature(command).parameters.values():
+        kind = hints[each.name]
+        if isinstance(kind, type) and issubclass(kind, OptionSet):
+            sets[each.name] = kind
+            of_fields = get_type_hints(kind)
+            for one in fields(kind):  # type: ignore[arg-type]
+                parameters.append(_flag(one, of_fields[one.name]))
+                if "bare" in one.metadata:
+                    bare[flag_name(one.name)] = (one.metadata["bare"], _choices(of_fields[one.name]))
+        else:
+            parameters.append(each.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+
+    def call(**values: Any) -> None:
+        made = {
+            name: kind(**{one.name: values.pop(one.name) for one in fields(kind)})  # type: ignore[arg-type]
+            for name, kind in sets.items()
+        }
+        command(**values, **made)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.bare = bare  # type: ignore[attr-defined]
+    return call
+
+
+def flag_name(field_name: str) -> str:
+    """`keep_colors` -> `--keep-colors`."""
+    return "--" + field_name.replace("_", "-")
+
+
+class BareValues(TyperCommand):
+    """A command with flags that may stand without their value, such as `--keep-colors`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, fill_bare(args, getattr(self.callback, "bare", {})))
+
+
+def fill_bare(args: list[str], bare: dict[str, tuple[str, tuple[str, ...]]]) -> list[str]:
+    """Give its usual value to every flag of `bare` that is not followed by one of its choices.
+
+    Examples
+    --------
+    >>> fill_bare(["--keep", "a.jpg"], {"--keep": ("all", ("all", "some"))})
+    ['--keep=all', 'a.jpg']
+    """
+    end = args.index("--") if "--" in args else len(args)
+    filled = []
+    for index, each in enumerate(args):
+        if index < end and each in bare:
+            value, choices = bare[each]
+            follower = args[index + 1] if index + 1 < len(args) else None
+            filled.append(each if follower in choices else f"{each}={value}")
+        else:
+            filled.append(each)
+    return filled
+
+
+def _flag(one: Any, hint: Any) -> inspect.Parameter:
+    """One field as a parameter that typer understands; what it cannot check, the option set does."""
+    facts = one.metadata
+    arms = () if get_origin(hint) is Literal else get_args(hint)
+    plain = [arm for arm in arms or (hint,) if arm is not type(None)]
+    choices = _choices(hint)
+    base: Any = str if choices or len(plain) > 1 else plain[0]
+    about = facts["help"]
+    if "low" in facts and base is float:
+        about += f" [{facts['low']:g} to {facts['high']:g}]"
+    option = typer.Option(
+        flag_name(one.name),
+        help=about,
+        metavar=facts.get("metavar") or ("|".join(choices) if choices else None),
+        rich_help_panel=facts.get("panel"),
+        show_default=one.default is not None and one.default is not False,
+    )
+    annotation = Annotated[base | None if one.default is None else base, option]  # type: ignore[valid-type]
+    return inspect.Parameter(
+        one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=annotation
+    )
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    return tuple(
+        word for arm in (hint, *get_args(hint)) if get_origin(arm) is Literal for word in get_args(arm)
+    )

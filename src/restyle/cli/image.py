@@ -1,0 +1,94 @@
+"""`restyle image`."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from restyle.cli.flags import with_flags
+from restyle.options import EngineOptions, ImageOptions, SaveOptions
+
+
+@with_flags
+def image(
+    content: Annotated[
+        list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="CONTENT")
+    ],
+    style: Annotated[
+        list[str],
+        typer.Option(
+            "--style",
+            "-s",
+            metavar="STYLE[:WEIGHT]",
+            help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight.",
+        ),
+    ],
+    options: ImageOptions,
+    saving: SaveOptions,
+    engine: EngineOptions,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER/",
+            help="Where to write; by default CONTENT-STYLE beside where you stand.",
+        ),
+    ] = None,
+) -> None:
+    """Give pictures the style of others.
+
+    restyle image photo.jpg --style starry-night
+
+    restyle image photo.jpg --style my-painting.jpg --style great-wave:0.4 --strength 0.8 --keep-colors
+
+    restyle image photos/ --style the-scream -o out/
+    """
+    from restyle.cli.jobs import make_folders, plan
+    from restyle.cli.progress import Bar
+    from restyle.errors import RestyleError
+    from restyle.stylizer import Stylizer
+
+    stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
+    with Bar(1, "starting") as bar:
+        made = stylizer.style(style, scale=options.style_scale)
+    jobs = plan(content, made.name, output)
+    new_folders = make_folders(jobs)
+    failures: list[tuple[str, str]] = []
+    done = 0
+    try:
+        with Bar(len(jobs)) as bar:
+            for index, job in enumerate(jobs):
+                bar.at(index, job.source.name)
+                try:
+                    stylizer.write(
+                        job.source,
+                        made,
+                        job.target,
+                        options,
+                        saving,
+                        inputs=style,
+                        report=lambda part, index=index: bar.at(index + part),  # type: ignore[misc]
+                    )
+                except RestyleError as error:
+                    if len(jobs) == 1:
+                        raise
+                    failures.append((str(job.source), str(error)))
+                else:
+                    done += 1
+                    typer.echo(str(job.target))
+    except KeyboardInterrupt:
+        if len(jobs) > 1:
+            typer.echo(f"restyle: interrupted; {done} of {len(jobs)} pictures are done", err=True)
+        raise
+    finally:
+        for folder in new_folders:
+            with contextlib.suppress(OSError):  # not empty: results are in it
+                folder.rmdir()
+    if failures:
+        typer.echo(f"restyle: {len(failures)} of {len(jobs)} pictures failed:", err=True)
+        for source, reason in failures:
+            typer.echo(f"  {reason if reason.startswith(source) else f'{source}: {reason}'}", err=True)
+        raise typer.Exit(1)

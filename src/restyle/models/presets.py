@@ -1,0 +1,72 @@
+"""What a style is called: names of presets, weights behind a colon, and names that are nearly right."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+from restyle.errors import StyleError
+from restyle.media import kinds
+from restyle.models.catalog import Record
+from restyle.models.style_files import SUFFIX
+
+
+def preset_files(record: Record) -> dict[str, Path]:
+    """Return the style files that come with a model, name -> path, sorted by name."""
+    if record.styles is None:
+        return {}
+    return {path.stem: path for path in sorted(record.styles.glob(f"*{SUFFIX}"))}
+
+
+def split_weight(text: str) -> tuple[str, float | None]:
+    """Split `name:0.4` into name and weight; the colon of a path that exists is part of the path.
+
+    Raises
+    ------
+    StyleError
+        What follows the colon is no weight.
+    """
+    name, colon, tail = text.rpartition(":")
+    if not colon or not name or os.path.lexists(text):
+        return text, None
+    try:
+        weight = float(tail)
+    except ValueError:
+        if "/" in tail or "\\" in tail:  # C:\picture.jpg, http://...
+            return text, None
+        raise StyleError(f"style '{text}': '{tail}' is no weight; write {name}:0.4") from None
+    if not (weight >= 0 and math.isfinite(weight)):
+        raise StyleError(f"style '{text}': weight {tail} is not a number from 0 up")
+    return name, weight
+
+
+def slug(text: str) -> str:
+    """Turn a text into lower-case words joined by hyphens, fit for a file name.
+
+    Examples
+    --------
+    >>> slug("The Great_Wave (1831)")
+    'the-great-wave-1831'
+    """
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return re.sub(r"[\W_]+", "-", plain).strip("-")[:80]
+
+
+def is_path(text: str) -> bool:
+    """Tell whether a text can only be meant as a path: it has a separator or a known suffix."""
+    known = kinds.by_suffix(text) is not kinds.UNKNOWN or text.lower().endswith(SUFFIX)
+    return known or "/" in text or os.sep in text
+
+
+def near_names(name: str, known: list[str]) -> str:
+    """Return the end of a message: which known names may have been meant, or where they are listed."""
+    wanted = slug(name)
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
+    near += [each for each in known if wanted and wanted in each and each not in near]
+    if near:
+        return f"; did you mean {' or '.join(repr(each) for each in near[:3])}?"
+    return "; `restyle styles` lists the presets" if known else ""

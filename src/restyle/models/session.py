@@ -1,0 +1,138 @@
+"""Run one ONNX graph on the device that was asked for, and on no other."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any, Literal
+
+import numpy as np
+
+from restyle.arrays import FloatArray
+from restyle.errors import InputError, ModelError, OptionError
+
+Device = Literal["cpu", "cuda"]
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_log = logging.getLogger("restyle")
+
+
+class Session:
+    """An ONNX graph, ready to run; safe to use from several threads at once.
+
+    Parameters
+    ----------
+    content : bytes
+        The model, whole.
+    name : str
+        How messages call it.
+    device : "cpu" or "cuda"
+        Where every node runs. A device that is not there is an error, never a slower answer.
+    threads : int or None
+        Threads for one call; None takes one for each core that this process may use.
+
+    Raises
+    ------
+    ModelError
+        The bytes are no model that this ONNX Runtime can run.
+    OptionError
+        The device is not there.
+    """
+
+    def __init__(
+        self, content: bytes, *, name: str, device: Device = "cpu", threads: int | None = None
+    ) -> None:
+        import onnxruntime as ort
+
+        provider = PROVIDERS[device]
+        if provider not in ort.get_available_providers():
+            raise OptionError(_absent(device, f"this onnxruntime has only {', '.join(_devices())}"))
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # messages reach the user as exceptions, not as log lines
+        options.intra_op_num_threads = threads or _cores()
+        # A spinning worker wins some microseconds a node and takes a core from everybody else meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Pictures come in all sizes: a memory plan for one of them only adds half to the peak of the next.
+        options.enable_mem_pattern = False
+        self.name = name
+        self.device = device
+        self.threads = options.intra_op_num_threads
+        self._failures = _failures()
+        try:
+            self._session = ort.InferenceSession(content, options, providers=[provider])
+        except self._failures as error:
+            raise ModelError(f"model '{name}' cannot be loaded: {_first_line(error)}") from error
+        if self._session.get_providers()[0] != provider:
+            raise OptionError(_absent(device, "its driver or libraries cannot be loaded"))
+        self.inputs = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
+        self.outputs = {each.name: tuple(each.shape) for each in self._session.get_outputs()}
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        _log.info("%s runs on %s with %d threads", name, device, self.threads)
+
+    def width(self, name: str) -> int:
+        """Return the last dimension of an input or output, which the graph must fix."""
+        shape = self.inputs.get(name) or self.outputs.get(name)
+        if shape is None or not isinstance(shape[-1], int):
+            raise ModelError(
+                f"model '{self.name}' does not fix the width of '{name}': {shape}; export it again"
+            )
+        return shape[-1]
+
+    def setting(self, name: str) -> str:
+        """Return a value of the model's metadata."""
+        try:
+            return self.metadata[name]
+        except KeyError:
+            raise ModelError(f"model '{self.name}' lacks the metadata '{name}'; export it again") from None
+
+    def run(self, **inputs: FloatArray) -> dict[str, FloatArray]:
+        """Run the graph once.
+
+        Parameters
+        ----------
+        **inputs : np.ndarray [float32]
+            One for each input of the graph, by name.
+
+        Returns
+        -------
+        dict of np.ndarray [float32]
+            All outputs by name.
+        """
+        contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
+        try:
+            values: list[Any] = self._session.run(list(self.outputs), contiguous)
+        except self._failures as error:
+            sizes = ", ".join(f"{name} {' x '.join(map(str, a.shape))}" for name, a in contiguous.items())
+            if "alloc" in str(error).lower() or "memory" in str(error).lower():
+                raise InputError(
+                    f"not enough memory to run '{self.name}' on {sizes}; use a smaller size"
+                ) from error
+            raise ModelError(f"model '{self.name}' failed on {sizes}: {_first_line(error)}") from error
+        return dict(zip(self.outputs, values, strict=True))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _devices() -> list[str]:
+    import onnxruntime as ort
+
+    there = ort.get_available_providers()
+    return [device for device, provider in PROVIDERS.items() if provider in there]
+
+
+def _absent(device: str, why: str) -> str:
+    cure = " (pip install onnxruntime-gpu brings cuda)" if device == "cuda" else ""
+    return f"device '{device}' is not available: {why}{cure}; choose one of {', '.join(_devices())}"
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
+    return (*(getattr(state, name) for name in names), state.RuntimeException, RuntimeError)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0]

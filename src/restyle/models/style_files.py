@@ -1,0 +1,147 @@
+"""The `.style` file: a style code as JSON text of a few kB, for presets and for styles that users save.
+
+    {"format": "restyle-style/1", "model": "arbitrary-1", "name": "starry-night", "title": "The Starry Night",
+     "artist": "Vincent van Gogh", "year": "1889", "code": "<base64 of little-endian float32>",
+     "scales": {"0.5": "<the same, strokes half as large>", "2": "..."}}
+
+`title`, `artist`, `year` and `scales` may be missing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restyle.arrays import FloatArray
+from restyle.errors import InputError, StyleError
+from restyle.media.outputs import writing
+
+FORMAT = "restyle-style/1"
+SUFFIX = ".style"
+_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class StyleRecord:
+    """What a style file says.
+
+    Parameters
+    ----------
+    model, name : str
+    code : np.ndarray [shape=(K,), float32]
+    title, artist, year : str
+        Empty if unknown.
+    scales : mapping of float to np.ndarray [shape=(K,), float32]
+        Codes for other stroke sizes.
+    """
+
+    model: str
+    name: str
+    code: FloatArray
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    scales: Mapping[float, FloatArray] = field(default_factory=dict)
+
+
+def read(path: str | os.PathLike[str]) -> StyleRecord:
+    """Read a style file.
+
+    Raises
+    ------
+    InputError
+        It is missing or cannot be read.
+    StyleError
+        It is not a style file of this format.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
+    if len(content) > _MOST_BYTES:
+        raise StyleError(f"{name}: is no style file: it is larger than {_MOST_BYTES >> 20} MB")
+    try:
+        entry = json.loads(content)
+    except (ValueError, RecursionError):
+        raise StyleError(f"{name}: is no style file, or a damaged one: it is not JSON") from None
+    if not isinstance(entry, dict) or "format" not in entry:
+        raise StyleError(f"{name}: is no style file: it does not name the format '{FORMAT}'")
+    if entry["format"] != FORMAT:
+        raise StyleError(f"{name}: has format '{entry['format']}'; this restyle reads '{FORMAT}'")
+    words = {key: entry.get(key, "") for key in ("model", "name", "title", "artist", "year")}
+    wrong = [key for key, word in words.items() if not isinstance(word, str)]
+    if wrong or not words["model"] or not words["name"]:
+        raise StyleError(f"{name}: damaged style file: '{(wrong or ['model or name'])[0]}' is no text")
+    code = _decode(entry.get("code"), name)
+    scales = entry.get("scales", {})
+    if not isinstance(scales, dict):
+        raise StyleError(f"{name}: damaged style file: 'scales' is no table")
+    return StyleRecord(code=code, scales=_decode_scales(scales, code, name), **words)
+
+
+def write(
+    record: StyleRecord,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    inputs: Iterable[str | os.PathLike[str]] = (),
+) -> Path:
+    """Write a style file, whole or not at all; `inputs` are never replaced."""
+    words = {key: getattr(record, key) for key in ("model", "name", "title", "artist", "year")}
+    entry: dict[str, Any] = {"format": FORMAT, **{key: word for key, word in words.items() if word}}
+    entry["code"] = _encode(record.code)
+    if record.scales:
+        entry["scales"] = {f"{scale:g}": _encode(record.scales[scale]) for scale in sorted(record.scales)}
+    with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
+        temporary.write_text(json.dumps(entry, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def is_style_file(path: str | os.PathLike[str]) -> bool:
+    """Tell a style file by its suffix, or by its first byte when the suffix is another."""
+    if Path(path).suffix.lower() == SUFFIX:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return file.read(1) == b"{"
+    except OSError:
+        return False
+
+
+def _encode(code: FloatArray) -> str:
+    return base64.b64encode(np.asarray(code, "<f4").tobytes()).decode("ascii")
+
+
+def _decode(text: Any, name: str) -> FloatArray:
+    try:
+        code = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
+    except (TypeError, ValueError, binascii.Error):
+        raise StyleError(f"{name}: damaged style file: its code is not base64 of float32 values") from None
+    if code.size == 0 or not np.isfinite(code).all():
+        raise StyleError(f"{name}: damaged style file: its code is empty or not finite")
+    return code
+
+
+def _decode_scales(scales: dict[str, Any], code: FloatArray, name: str) -> dict[float, FloatArray]:
+    decoded = {}
+    for key, text in scales.items():
+        try:
+            scale = float(key)
+        except ValueError:
+            scale = 0.0
+        if not 0 < scale < float("inf"):
+            raise StyleError(f"{name}: damaged style file: '{key}' is no scale")
+        decoded[scale] = _decode(text, name)
+        if decoded[scale].shape != code.shape:
+            raise StyleError(f"{name}: damaged style file: its codes differ in length")
+    return decoded

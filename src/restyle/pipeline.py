@@ -1,0 +1,150 @@
+"""The stages from file to file, as calls: what restyle does to a picture is `image`, from top to bottom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restyle.arrays import FloatArray
+from restyle.errors import OptionError
+from restyle.media import images, kinds
+from restyle.media.images import Picture
+from restyle.methods.arbitrary import Arbitrary, quiet
+from restyle.options import ImageOptions, SaveOptions, parse_crop, parse_size
+from restyle.style import Style
+from restyle.transforms import colors
+from restyle.transforms.crop import Box, aspect_box, crop, fraction_box, size_box
+from restyle.transforms.resize import fit_size, resize
+from restyle.transforms.tone import adjust_brightness, adjust_contrast
+
+Report = Callable[[float], None]
+PathLike = str | os.PathLike[str]
+
+_BAND = 256  # rows recoloured at a time, where the recolouring looks at single pixels
+
+
+def image(
+    source: Any, style: Style, method: Arbitrary, options: ImageOptions, report: Report = quiet
+) -> Picture:
+    """Load a picture, prepare it, paint it, finish it: the whole way but for saving.
+
+    Parameters
+    ----------
+    source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
+    style : Style
+    method : Arbitrary
+    options : ImageOptions
+    report : function of the fraction done, 0..1
+
+    Returns
+    -------
+    Picture
+        Depth, alpha, EXIF and ICC profile are those of the source.
+    """
+    picture = load(source, options)
+    content = preprocess(picture, options)
+    painted = transfer(content.pixels, style, method, options, report)
+    return postprocess(painted, content, options)
+
+
+def load(source: Any, options: ImageOptions) -> Picture:
+    """Load a picture from a path, a Pillow image or an array: upright, sRGB, float."""
+    return images.load(source, max_pixels=options.max_pixels)
+
+
+def preprocess(picture: Picture, options: ImageOptions) -> Picture:
+    """Crop, resize, then adjust brightness and contrast.
+
+    Raises
+    ------
+    OptionError
+        The crop is larger than the picture.
+    """
+    pixels, alpha = picture.pixels, picture.alpha
+    size = parse_size(options.size)
+    for box in _boxes(pixels.shape[:2], options):
+        pixels = crop(pixels, box)
+        alpha = None if alpha is None else crop(alpha, box)
+    if size is not None:
+        wanted = size if isinstance(size, tuple) else fit_size(pixels.shape[:2], long=size)
+        if wanted[0] * wanted[1] > options.max_pixels:
+            raise OptionError(f"size {wanted[1]}x{wanted[0]} is more than {options.max_pixels:,} pixels")
+        pixels = resize(pixels, wanted)
+        alpha = None if alpha is None else resize(alpha, wanted)
+    if options.brightness != 1:
+        pixels = adjust_brightness(pixels, options.brightness)
+    if options.contrast != 1:
+        pixels = adjust_contrast(pixels, options.contrast)
+    return replace(picture, pixels=pixels, alpha=alpha)
+
+
+def transfer(
+    content: FloatArray, style: Style, method: Arbitrary, options: ImageOptions, report: Report = quiet
+) -> FloatArray:
+    """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options."""
+    return method.stylize(content, style.code, options.strength, report)
+
+
+def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) -> Picture:
+    """Settle whose colors the result has, and give it what came with the content's file."""
+    if options.strength > 0:
+        if options.keep_colors == "luminance":
+            painted = _by_bands(colors.keep_luminance, content.pixels, painted)
+        elif options.keep_colors == "statistics":
+            painted = colors.keep_statistics(content.pixels, painted)
+        elif options.colors_only:
+            painted = colors.colors_only(content.pixels, painted)
+    return replace(content, pixels=painted, grey=content.grey and options.strength == 0)
+
+
+def save(picture: Picture, path: PathLike, options: SaveOptions, inputs: Iterable[PathLike] = ()) -> Path:
+    """Save the result; the suffix picks the format, and `inputs` are never replaced."""
+    return images.save(
+        picture, path, quality=options.quality, overwrite=options.overwrite, inputs=tuple(inputs)
+    )
+
+
+def result_name(source: PathLike, style_name: str) -> str:
+    """Name a result after its content and style: `photo.jpg` and `scream` give `photo-scream.jpg`.
+
+    The suffix stays if restyle writes that format, and is `.png` otherwise.
+    """
+    path = Path(source)
+    kind = kinds.by_suffix(path)
+    suffix = path.suffix if kind.writable else ".png"
+    return f"{path.stem or path.name}-{style_name}{suffix}"
+
+
+def _boxes(size: tuple[int, int], options: ImageOptions) -> list[Box]:
+    """What to cut, one after the other: for `--crop`, then to the aspect of `--size WxH`."""
+    boxes = []
+    wanted = parse_crop(options.crop)
+    if wanted is not None:
+        kind, width, height = wanted
+        if kind == "aspect":
+            box = aspect_box(size, width / height)
+        elif kind == "pixels":
+            box = size_box(size, (int(height), int(width)))
+        else:
+            box = fraction_box(size, width)
+        boxes.append(box)
+        size = (box.height, box.width)
+    exact = parse_size(options.size)
+    if isinstance(exact, tuple):
+        boxes.append(aspect_box(size, exact[1] / exact[0]))
+    return boxes
+
+
+def _by_bands(
+    recolor: Callable[[FloatArray, FloatArray], FloatArray], content: FloatArray, painted: FloatArray
+) -> FloatArray:
+    out = np.empty_like(painted, order="C")
+    for top in range(0, len(painted), _BAND):
+        rows = slice(top, top + _BAND)
+        out[rows] = recolor(content[rows], painted[rows])
+    return out

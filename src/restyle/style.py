@@ -1,0 +1,318 @@
+"""`Style`: a manner of painting as one small vector, to make, mix, scale, save and compare."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restyle.arrays import FloatArray
+from restyle.errors import InputError, OptionError, StyleError
+from restyle.media import images
+from restyle.methods import arbitrary, blending
+from restyle.methods.arbitrary import STYLE_SCALES, Arbitrary
+from restyle.methods.strokes import MixedStrokes, PictureStrokes, SavedStrokes, Strokes, check_scale, snapshot
+from restyle.models import catalog, style_files
+from restyle.models.presets import is_path, near_names, preset_files, slug, split_weight
+
+# A saved style holds its code at these stroke sizes too, because its picture is not there to be asked again.
+SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """A style, encoded once and applied many times.
+
+    Parameters
+    ----------
+    code : np.ndarray [shape=(K,), float32]
+        What the transformer paints by.
+    model : str
+        Name of the model whose code it is; no other model understands it.
+    name : str
+        Used in the names of results.
+    title, artist, year : str
+        Of the artwork; empty if unknown.
+
+    Examples
+    --------
+    >>> import restyle
+    >>> mixed = restyle.Style.mix([("great-wave", 0.6), ("starry-night", 0.4)])
+    >>> mixed.name
+    'great-wave+starry-night'
+    """
+
+    code: FloatArray = field(repr=False)
+    model: str
+    name: str = "style"
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    _strokes: Strokes | None = field(default=None, repr=False)
+    _scale: float = field(default=1.0, repr=False)
+
+    @classmethod
+    def from_image(
+        cls,
+        source: Any,
+        *,
+        scale: float = 1.0,
+        name: str | None = None,
+        model: Arbitrary | PathLike = catalog.DEFAULT,
+    ) -> Style:
+        """Encode the style of a picture.
+
+        Parameters
+        ----------
+        source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), RGB]
+        scale : float, 0.25..4
+            Size of the strokes.
+        name : str or None
+            None takes the name of the file.
+        model : str, Path or Arbitrary
+            The model that shall paint with it.
+
+        Raises
+        ------
+        InputError
+            The picture cannot be used.
+        """
+        method = method_of(model)
+        check_scale(scale)
+        is_path = isinstance(source, (str, os.PathLike))
+        pixels = images.load(source).pixels
+        try:
+            strokes = PictureStrokes(pixels, method)
+            code = strokes.at(scale)
+        except InputError as error:
+            raise InputError(f"{os.fspath(source)}: {error}" if is_path else str(error)) from None
+        name = name or (slug(Path(source).stem) if is_path else "") or "style"
+        return cls(code, method.name, name, _strokes=strokes, _scale=scale)
+
+    @classmethod
+    def from_preset(cls, name: str, *, model: Arbitrary | PathLike = catalog.DEFAULT) -> Style:
+        """Load one of the styles that come with restyle; `restyle.styles()` lists them.
+
+        Raises
+        ------
+        StyleError
+            There is no such preset; the message suggests near names.
+        """
+        files = preset_files(method_of(model).record)
+        if slug(name) not in files:
+            raise StyleError(f"no preset is called '{name}'{near_names(name, list(files))}")
+        return cls.load(files[slug(name)])
+
+    @classmethod
+    def load(cls, path: PathLike) -> Style:
+        """Load a style that was saved.
+
+        Raises
+        ------
+        InputError, StyleError
+            The file is missing, or is no style file.
+        """
+        record = style_files.read(path)
+        strokes = SavedStrokes({1.0: record.code, **record.scales}, record.name)
+        return cls(
+            record.code, record.model, record.name, record.title, record.artist, record.year, _strokes=strokes
+        )
+
+    @classmethod
+    def mix(
+        cls,
+        styles: Sequence[tuple[Any, float]],
+        *,
+        name: str | None = None,
+        model: Arbitrary | PathLike = catalog.DEFAULT,
+    ) -> Style:
+        """Mix several styles into one.
+
+        Parameters
+        ----------
+        styles : sequence of (style, weight)
+            A style is a `Style`, a preset's name, a path, or a picture. Only the proportions of the
+            weights count.
+        name : str or None
+            None joins the names of the parts.
+
+        Raises
+        ------
+        StyleError
+            A weight is negative, all are 0, or the styles belong to different models.
+        """
+        if not styles:
+            raise StyleError("a mixture needs at least one style")
+        weights = blending.convex([weight for _, weight in styles]).tolist()
+        parts = [resolve(style, model=model) for style, _ in styles]
+        models = sorted({part.model for part in parts})
+        if len(models) > 1:
+            raise StyleError(f"styles of different models cannot be mixed: {', '.join(models)}")
+        strokes = MixedStrokes(
+            [(part._source(), part._scale, weight) for part, weight in zip(parts, weights, strict=True)]
+        )
+        code = blending.mix([part.code for part in parts], weights)
+        joined = "+".join(dict.fromkeys(part.name for part in parts))
+        return cls(code, models[0], name or joined, _strokes=strokes)
+
+    def scaled(self, factor: float) -> Style:
+        """Return this style with strokes `factor` times as large.
+
+        A style made from a picture looks at it again; one from a file interpolates between the sizes that
+        were saved.
+
+        Parameters
+        ----------
+        factor : float
+            With the scale that the style already has: 0.25..4.
+
+        Raises
+        ------
+        OptionError
+            The scale is out of range.
+        StyleError
+            The style was saved in one size only.
+        """
+        scale = check_scale(self._scale * factor)
+        if factor == 1:
+            return self
+        return replace(self, code=self._source().at(scale), _scale=scale)
+
+    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
+        """Save the style as a text file of a few kB.
+
+        Parameters
+        ----------
+        path : path
+            `.style` is the usual suffix.
+        overwrite : bool
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written, or exists.
+        """
+        low, high = STYLE_SCALES
+        near = [scale for scale in SAVED_SCALES if low <= scale * self._scale <= high]
+        wanted = {scale: scale * self._scale for scale in near}
+        codes = snapshot(self._source(), list(wanted.values()))
+        record = style_files.StyleRecord(
+            self.model,
+            self.name,
+            self.code,
+            self.title,
+            self.artist,
+            self.year,
+            {scale: codes[real] for scale, real in wanted.items() if real in codes},
+        )
+        return style_files.write(record, path, overwrite=overwrite)
+
+    def distance(self, other: Style) -> float:
+        """Tell how far two styles are apart: 0 for the same, 1 at most.
+
+        The Euclidean distance of the codes, divided by the sum of their lengths.
+        """
+        if self.model != other.model:
+            raise StyleError(f"styles of '{self.model}' and '{other.model}' cannot be compared")
+        lengths = float(np.linalg.norm(self.code) + np.linalg.norm(other.code))
+        return float(np.linalg.norm(self.code - other.code)) / lengths if lengths else 0.0
+
+    def _source(self) -> Strokes:
+        return self._strokes or SavedStrokes({self._scale: self.code}, self.name)
+
+
+def styles(model: Arbitrary | PathLike = catalog.DEFAULT) -> list[Style]:
+    """Return the presets, by name.
+
+    Examples
+    --------
+    >>> import restyle
+    >>> for style in restyle.styles()[:3]:
+    ...     _ = f"{style.name}: {style.title}, {style.artist}, {style.year}"
+    """
+    return [Style.load(path) for path in preset_files(method_of(model).record).values()]
+
+
+def resolve(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0) -> Style:
+    """Make a Style of whatever names one.
+
+    Parameters
+    ----------
+    source : Style, str, Path, PIL.Image.Image or np.ndarray
+        A text is a preset's name, else the path of a picture or of a saved style.
+    scale : float, 0.25..4
+        Size of the strokes.
+
+    Raises
+    ------
+    StyleError, InputError
+        It names none; the message suggests near names.
+    """
+    method = method_of(model)
+    if isinstance(source, Style):
+        found = source.scaled(scale)
+    elif isinstance(source, str) and slug(source) in preset_files(method.record) and not is_path(source):
+        found = Style.from_preset(source, model=method).scaled(scale)
+    elif isinstance(source, (str, os.PathLike)):
+        if isinstance(source, str) and not is_path(source) and not os.path.lexists(source):
+            known = list(preset_files(method.record))
+            raise StyleError(f"no preset and no file is called '{source}'{near_names(source, known)}")
+        if style_files.is_style_file(source):
+            found = Style.load(source).scaled(scale)
+        else:
+            found = Style.from_image(source, scale=scale, model=method)
+    else:
+        found = Style.from_image(source, scale=scale, model=method)
+    if found.model != method.name or found.code.size != method.code_size:
+        raise StyleError(
+            f"style '{found.name}' was made for model '{found.model}', not for '{method.name}'; "
+            "make it again from its picture"
+        )
+    return found
+
+
+def resolve_all(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0) -> Style:
+    """Make one Style of one source or of a list of them.
+
+    Parameters
+    ----------
+    source : as for `resolve`, or a list of such, of texts `name:weight`, or of (style, weight)
+        A list is mixed; what has no weight has weight 1.
+    scale : float, 0.25..4
+    """
+    if not isinstance(source, (list, tuple)):
+        return resolve(
+            split_weight(source)[0] if isinstance(source, str) else source, model=model, scale=scale
+        )
+    pairs = [_pair(each) for each in source]
+    if len(pairs) == 1:
+        only, weight = pairs[0]
+        if weight is not None and weight != 1:
+            raise StyleError(
+                f"one style alone needs no weight, it got {weight:g}; for less of it set strength to that"
+            )
+        return resolve(only, model=model, scale=scale)
+    parts = [(resolve(each, model=model, scale=scale), 1.0 if w is None else w) for each, w in pairs]
+    return Style.mix(parts, model=model)
+
+
+def method_of(model: Arbitrary | PathLike) -> Arbitrary:
+    """Return the loaded model that a name, a folder or a model stands for."""
+    return model if isinstance(model, Arbitrary) else arbitrary.load(os.fspath(model))
+
+
+def _pair(each: Any) -> tuple[Any, float | None]:
+    if isinstance(each, str):
+        return split_weight(each)
+    if isinstance(each, (list, tuple)):
+        if len(each) != 2 or isinstance(each[1], bool) or not isinstance(each[1], (int, float, np.number)):
+            raise OptionError(f"a weighted style is (style, weight), not {each!r}")
+        return each[0], float(each[1])
+    return each, None
