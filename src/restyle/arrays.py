@@ -15,12 +15,13 @@ import numpy.typing as npt
 from restyle.errors import InputError
 
 FloatArray = npt.NDArray[np.float32]
+Array = Any  # np.ndarray or torch.Tensor: the statistics take both, and torch is not imported to name it
 
 # Overshoot of a resampling filter or of a colour conversion, clipped without a word.
 _TOLERANCE = 2e-3
 
 
-def namespace(array: Any) -> Any:
+def namespace(array: Array) -> Any:
     """Return the module that computes with ``array``: ``numpy``, or ``torch`` when it is a tensor.
 
     torch is never imported here: a tensor can only exist where it already is.
@@ -29,6 +30,26 @@ def namespace(array: Any) -> Any:
     if torch is not None and isinstance(array, torch.Tensor):
         return torch
     return np
+
+
+def sort(array: Array) -> Array:
+    """Sort along the last axis, ``np.ndarray`` or ``torch.Tensor``."""
+    xp = namespace(array)
+    return np.sort(array, axis=-1) if xp is np else xp.sort(array, dim=-1).values
+
+
+def count_up(count: int, like: Array) -> Array:
+    """Return 0, 1, ... as many as ``count``, in the library, type and device of ``like``."""
+    if namespace(like) is np:
+        return np.arange(count, dtype=like.dtype)
+    return namespace(like).arange(count, dtype=like.dtype, device=like.device)
+
+
+def identity(side: int, like: Array) -> Array:
+    """Return the identity matrix in the library, type and device of ``like``."""
+    if namespace(like) is np:
+        return np.eye(side, dtype=like.dtype)
+    return namespace(like).eye(side, dtype=like.dtype, device=like.device)
 
 
 def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:

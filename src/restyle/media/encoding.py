@@ -31,7 +31,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"subsampling": "4:4:4"},
     "PNG": {"compress_level": 4},
-    "WEBP": {"method": 3, "exact": True},  # exact: colours under transparency are kept
+    "WEBP": {"method": 2, "exact": True},  # exact: colours under transparency are kept
     "AVIF": {"subsampling": "4:4:4", "speed": 8},
 }
 _PLUGINS = {"WEBP": "PIL.WebPImagePlugin", "AVIF": "PIL.AvifImagePlugin"}

@@ -17,7 +17,7 @@ import functools
 import io
 import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +31,13 @@ Curve = npt.NDArray[np.float64]  # encoded value -> linear light, at _STEPS even
 
 _STEPS = 65536  # one a 16-bit level, so that a lookup of a 16-bit value is exact
 _ROOT_STEPS = 1 << 17  # steps of the way back, even in the square root: dark tones need the finer ones
-_CHUNK = 1 << 20  # pixels converted at a time, to stay in the cache
-_LINEAR_FROM_Y = np.linspace(0, 1, _STEPS)
+_CHUNK = 1 << 16  # pixels converted at a time, to stay in the cache
+_EVEN = np.linspace(0, 1, _STEPS)
 # Deviations below these are rounding in the profile, not another colour space.
 _CURVE_TOLERANCE = 1e-3
 _MATRIX_TOLERANCE = 2e-3
 
-# sRGB primaries adapted to D50 by Bradford, as sRGB profiles hold them: columns are the XYZ of red, green,
-# blue.
+# sRGB primaries adapted to D50 by Bradford, as sRGB profiles hold them; a column is the XYZ of one primary.
 SRGB_TO_XYZ = np.array(
     [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
 )
@@ -52,13 +51,23 @@ class ProfileError(ValueError):
 class Shaper:
     """A profile of three tone curves and a matrix."""
 
-    curves: tuple[Curve, Curve, Curve]
+    curves: tuple[Curve, ...]
     to_xyz: npt.NDArray[np.float64]
 
-    @property
+    @functools.cached_property
+    def light(self) -> list[FloatArray]:
+        """Tables of encoded value -> linear light, one a channel."""
+        return [curve.astype(np.float32) for curve in self.curves]
+
+    @functools.cached_property
+    def values(self) -> list[FloatArray]:
+        """Tables of the square root of linear light -> encoded value, one a channel."""
+        return [_values_of_light(curve) for curve in self.curves]
+
+    @functools.cached_property
     def is_srgb(self) -> bool:
         """Whether this is sRGB but for rounding."""
-        reference = srgb_curve(_LINEAR_FROM_Y)
+        reference = srgb_curve(_EVEN)
         close = all(np.abs(curve - reference).max() < _CURVE_TOLERANCE for curve in self.curves)
         return close and bool(np.abs(self.to_xyz - SRGB_TO_XYZ).max() < _MATRIX_TOLERANCE)
 
@@ -151,7 +160,8 @@ def grey_to_srgb(values: FloatArray, icc: bytes) -> FloatArray:
     curve = _read_curve(icc, _tags(icc), b"kTRC")
     if icc[20:24] == b"Lab ":  # then the curve gives lightness
         curve = _luminance(curve)
-    return _encode(_decode(values, (curve,)), (srgb_curve(_LINEAR_FROM_Y),))
+    light = _look_up([curve.astype(np.float32)], values.reshape(1, -1))
+    return _look_up(_srgb().values[:1], np.sqrt(light)).reshape(values.shape)
 
 
 def image_to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
@@ -184,7 +194,7 @@ def lab_to_srgb(image: Image.Image) -> Image.Image:
     return converted
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=4)
 def _shaper(icc: bytes) -> Shaper | None:
     """Read curves and matrix; None if the profile is made of tables."""
     if colour_space(icc) != "RGB":
@@ -197,12 +207,12 @@ def _shaper(icc: bytes) -> Shaper | None:
     to_xyz = np.stack(columns, axis=1)
     if abs(np.linalg.det(to_xyz)) < 1e-6:
         raise ProfileError("its primaries lie on a line")
-    return Shaper((curves[0], curves[1], curves[2]), to_xyz)
+    return Shaper(curves, to_xyz)
 
 
 @functools.lru_cache(maxsize=1)
 def _srgb() -> Shaper:
-    curve = srgb_curve(_LINEAR_FROM_Y)
+    curve = srgb_curve(_EVEN)
     return Shaper((curve, curve, curve), SRGB_TO_XYZ)
 
 
@@ -210,38 +220,30 @@ def _convert(values: FloatArray, source: Shaper, target: Shaper) -> FloatArray:
     matrix = np.linalg.inv(target.to_xyz) @ source.to_xyz
     if np.abs(matrix.sum(axis=1) - 1).max() < 5e-3:
         matrix /= matrix.sum(axis=1, keepdims=True)  # rounded primaries must not tint white
-    mix = matrix.T.astype(np.float32)
+    mix = matrix.astype(np.float32)
     flat = values.reshape(-1, 3)
     out = np.empty_like(flat)
     for start in range(0, len(flat), _CHUNK):
-        part = flat[start : start + _CHUNK]
-        out[start : start + _CHUNK] = _encode(_decode(part, source.curves) @ mix, target.curves)
+        linear = _look_up(source.light, np.ascontiguousarray(flat[start : start + _CHUNK].T))
+        root = np.sqrt(np.clip(mix @ linear, 0, 1))
+        out[start : start + _CHUNK] = _look_up(target.values, root).T
     return out.reshape(values.shape)
 
 
-def _decode(values: FloatArray, curves: tuple[Curve, ...]) -> FloatArray:
-    out = np.empty(values.shape, np.float32)
-    index = (np.clip(values, 0, 1) * np.float32(_STEPS - 1) + np.float32(0.5)).astype(np.int32)
-    for channel, curve in enumerate(curves):
-        out[..., channel] = curve.astype(np.float32)[index[..., channel]]
+def _look_up(tables: Sequence[FloatArray], positions: FloatArray) -> FloatArray:
+    """Read each channel's table at ``positions`` [shape=(C, N), range 0..1], at the nearest step."""
+    out = np.empty_like(positions)
+    for table, row, position in zip(tables, out, positions, strict=True):
+        index = position * np.float32(len(table) - 1) + np.float32(0.5)
+        np.take(table, index.astype(np.intp), out=row, mode="clip")
     return out
 
 
-def _encode(linear: FloatArray, curves: tuple[Curve, ...]) -> FloatArray:
-    out = np.empty(linear.shape, np.float32)
-    root = np.sqrt(np.clip(linear, 0, 1)) * np.float32(_ROOT_STEPS - 1) + np.float32(0.5)
-    index = root.astype(np.int32)
-    for channel, curve in enumerate(curves):
-        out[..., channel] = _inverse(curve.tobytes())[index[..., channel]]
-    return out
-
-
-@functools.lru_cache(maxsize=8)
-def _inverse(curve: bytes) -> FloatArray:
-    """Tabulate linear light -> encoded value, at even steps of the square root of the light."""
-    rising = np.maximum.accumulate(np.frombuffer(curve, np.float64))
+def _values_of_light(curve: Curve) -> FloatArray:
+    """Tabulate the inverse of a tone curve, at even steps of the square root of the light."""
+    rising = np.maximum.accumulate(curve)
     light = np.linspace(0, 1, _ROOT_STEPS) ** 2
-    return np.interp(light, rising, _LINEAR_FROM_Y).astype(np.float32)
+    return np.interp(light, rising, _EVEN).astype(np.float32)
 
 
 def _luminance(lightness: Curve) -> Curve:
@@ -288,11 +290,11 @@ def _read_curve(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> Curve:
 def _sampled_curve(data: bytes) -> Curve:
     (count,) = struct.unpack_from(">I", data, 8)
     if count == 0:
-        return _LINEAR_FROM_Y.copy()
+        return _EVEN.copy()
     table = np.frombuffer(data, ">u2", count, 12).astype(np.float64)
     if count == 1:
-        return np.asarray(np.power(_LINEAR_FROM_Y, table[0] / 256))
-    return np.interp(_LINEAR_FROM_Y, np.linspace(0, 1, count), table / 65535)
+        return np.asarray(np.power(_EVEN, table[0] / 256))
+    return np.interp(_EVEN, np.linspace(0, 1, count), table / 65535)
 
 
 def _parametric_curve(data: bytes) -> Curve:
@@ -303,7 +305,7 @@ def _parametric_curve(data: bytes) -> Curve:
         raise ValueError(f"parametric curve of type {kind}")
     given = [value / 65536 for value in struct.unpack_from(f">{counts[kind]}i", data, 12)]
     g, a, b, c, d, e, f = given + [(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)[i] for i in range(len(given), 7)]
-    x = _LINEAR_FROM_Y
+    x = _EVEN
     if kind in (1, 2):  # here the third parameter is what is added, and the foot ends where a x + b = 0
         e, f, c, d = c, c, 0.0, (-b / a if a else 0.0)
     with np.errstate(invalid="ignore", over="ignore"):
