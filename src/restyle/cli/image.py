@@ -44,7 +44,7 @@ def image(
 
     restyle image photo.jpg --style my-painting.jpg --style great-wave:0.4 --strength 0.8 --keep-colors
 
-    restyle image photos/ --style the-scream -o out/
+    restyle image photos/ --style scream -o out/
     """
     from restyle.cli.jobs import make_folders, plan
     from restyle.cli.progress import Bar
