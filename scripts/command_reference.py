@@ -22,12 +22,9 @@ def reference() -> str:
 
 def _section(title: str, command: Any) -> list[str]:
     """One command and, where it is a group, those below it."""
-    with command.context_class(command, info_name=title) as context:
-        parts = [
-            f"## `{title}`\n",
-            f"{_paragraphs(command.help)}\n",
-            f"```\n{command.get_usage(context)}\n```\n",
-        ]
+    with command.context_class(command, info_name=title, terminal_width=100) as context:
+        usage = " ".join(command.get_usage(context).removeprefix("Usage: ").split())
+        parts = [f"## `{title}`\n", f"{_paragraphs(command.help)}\n", f"Usage: `{usage}`\n"]
         records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
     rows = [f"| `{_cell(name)}` | {_cell(text)} |" for name, text in filter(None, records)]
     if rows:
@@ -38,8 +35,13 @@ def _section(title: str, command: Any) -> list[str]:
 
 
 def _paragraphs(text: str | None) -> str:
-    blocks = (text or "").partition("\f")[0].strip().split("\n\n")
-    return "\n\n".join(" ".join(block.split()) for block in blocks)
+    """Help text as Markdown; its example lines, which begin with the program's name, as one block."""
+    blocks = [" ".join(block.split()) for block in (text or "").partition("\f")[0].split("\n\n")]
+    prose = [block for block in blocks if block and not block.startswith("restyle ")]
+    examples = [block for block in blocks if block.startswith("restyle ")]
+    if examples:
+        prose.append("\n".join(["```", *examples, "```"]))
+    return "\n\n".join(prose)
 
 
 def _cell(text: str) -> str:
