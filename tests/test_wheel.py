@@ -97,6 +97,9 @@ def test_python_interface_works(environment: Path, tmp_path: Path) -> None:
 
 
 def test_missing_extra_names_the_pip_line(environment: Path, tmp_path: Path) -> None:
-    done = run(environment / "python", "-c", "import restyle.nn", folder=tmp_path)
-    assert done.returncode != 0
+    words = ["train", "encoder", str(PHOTO.parent), "--teacher", str(PHOTO), "-o", "encoder.safetensors"]
+    done = run(environment / "restyle", *words, folder=tmp_path)
+    assert done.returncode == 1
     assert "pip install 'restyle[torch]'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
