@@ -34,7 +34,7 @@ def ulyanov(
     length = len(content)
     C, S = (torch.from_numpy(np.log1p(np.abs(stft(y, N_FFT, HOP)))).T[None] for y in (content, style))
     bins = C.shape[1]
-    kernel = torch.randn(filters, bins, 11, generator=generator) * np.sqrt(2 / (bins * 11 + filters * 11))
+    kernel = torch.randn(filters, bins, 11, generator=generator) * np.sqrt(4 / ((bins + filters) * 11))
 
     def features(x: torch.Tensor) -> torch.Tensor:
         return torch.relu(torch.nn.functional.conv1d(x, kernel))
@@ -45,16 +45,15 @@ def ulyanov(
 
     with torch.no_grad():
         wanted_content, wanted_gram = features(C), gram(features(S))
-        scale = wanted_gram.pow(2).sum()
     x = (1e-3 * torch.randn(C.shape, generator=generator)).requires_grad_()
-    optimizer = torch.optim.LBFGS([x], max_iter=steps, history_size=10, tolerance_grad=0, tolerance_change=0)
+    optimizer = torch.optim.LBFGS(
+        [x], max_iter=steps, max_eval=2 * steps, history_size=10, line_search_fn="strong_wolfe"
+    )
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         f = features(x)
-        style_loss = (gram(f) - wanted_gram).pow(2).sum() / scale
-        content_loss = (f - wanted_content).pow(2).sum() / wanted_content.pow(2).sum()
-        loss = style_loss + content_weight * content_loss
+        loss = (gram(f) - wanted_gram).pow(2).sum() + content_weight * (f - wanted_content).pow(2).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 

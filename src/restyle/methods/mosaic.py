@@ -1,0 +1,177 @@
+"""The default audio method: the style's grains and envelopes, in the order of the content.
+
+1. The content's band levels are carried onto the style's by optimal transport (`statistics.transport`).
+2. With these levels and the content's own fine structure (its partials) a target spectrogram is made.
+3. Grains of the style rebuild it (`methods.musaicing`): every sound that is heard comes from the style.
+4. A filter brings part of the content's partials out of the grains (`keep_pitch`), and another brings the
+   band levels to those of step 1, which steps 2 and 3 only approached.
+5. Each channel gets its own share of every band, as in the content; two channels also their coherence, as in
+   parametric stereo (Breebaart et al. 2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from restyle.methods.musaicing import Grains
+from restyle.statistics.transport import EnvelopeTransport
+from restyle.transforms.bands import Bands, decibels, power_of
+from restyle.transforms.spectrogram import Complex, Float
+
+GRAIN = 0.093  # seconds: a frame of the mosaic
+MOMENT = 0.046  # seconds: a frame of the envelopes
+SLOW = 0.5  # seconds over which keep_loudness hears
+
+
+class Mosaic:
+    """One or several styles at one sample rate, ready to be put on content.
+
+    Parameters
+    ----------
+    styles : sequence of (y, weight)
+        Mono waveforms [shape=(n,), float32] at `sr`, and weights that add up to one.
+    sr : int
+    strength, keep_pitch, keep_rhythm, keep_loudness : float, 0..1
+        See `restyle.soundtrack.AudioOptions`.
+    """
+
+    def __init__(
+        self,
+        styles: Sequence[tuple[Float, float]],
+        sr: int,
+        *,
+        strength: float = 1.0,
+        keep_pitch: float = 0.7,
+        keep_rhythm: float = 0.15,
+        keep_loudness: float = 0.0,
+    ) -> None:
+        self.strength, self.keep_pitch = strength, keep_pitch
+        self.keep_rhythm, self.keep_loudness = keep_rhythm, keep_loudness
+        self.grain, self.moment = Bands.lasting(sr, GRAIN), Bands.lasting(sr, MOMENT)
+        self._weights = [weight for _, weight in styles]
+        self._grains = [Grains(y, self.grain) for y, _ in styles]
+        self._levels = [self.moment.levels(power_of(self.moment.stft(y))) for y, _ in styles]
+        self._transports: list[EnvelopeTransport] = []
+
+    def analyse(self, y: Float) -> Float:
+        """Band levels of content, the mean power of its channels, for `learn`.
+
+        Parameters
+        ----------
+        y : np.ndarray [shape=(n, channels), float32]
+
+        Returns
+        -------
+        levels : np.ndarray [shape=(frames, bands), float32, dB]
+        """
+        return self.moment.levels(_mean_power([self.moment.stft(channel) for channel in y.T]))
+
+    def learn(self, levels: Float) -> None:
+        """Fit the transport from the content's levels (all of it, or a fair sample of its frames)."""
+        self._transports = [EnvelopeTransport.fit(levels, style) for style in self._levels]
+
+    def __call__(self, y: Float) -> Float:
+        """Restyle a block of the content that `learn` has seen.
+
+        Parameters
+        ----------
+        y : np.ndarray [shape=(n, channels), float32]
+
+        Returns
+        -------
+        y : np.ndarray [shape=(n, channels), float32]
+            Its loudness is not set here: the level is the style's.
+        """
+        if self.strength == 0:
+            return y.copy()
+        channels = [self.moment.stft(channel) for channel in y.T]
+        powers = [power_of(D) for D in channels]
+        own = self.moment.levels(_mean_power(channels))
+        target = own + self.strength * (self._target(own) - own)
+        carrier = self._carrier(y, target)
+        result = np.empty_like(y)
+        voices = self._widened(carrier, channels) if len(channels) == 2 else [carrier] * len(channels)
+        for number, (voice, power) in enumerate(zip(voices, powers, strict=True)):
+            share = np.clip(self.moment.levels(power) - own, -40, 20)
+            if self.strength < 1:
+                voice = self.moment.shaped(voice, own + share)
+                voice = (1 - self.strength) * y[:, number] + self.strength * voice
+            result[:, number] = self.moment.shaped(voice.astype(np.float32), target + share)
+        return result
+
+    def _target(self, own: Float) -> Float:
+        target = np.zeros_like(own)
+        for transport, weight in zip(self._transports, self._weights, strict=True):
+            target += weight * transport(own, detail=0.6 * self.keep_pitch, rhythm=self.keep_rhythm)
+        if self.keep_loudness:
+            frames = max(1, round(SLOW * self.moment.sr / self.moment.hop))
+            contour = _smoothed(np.maximum(own, own.max() - 60).mean(axis=1), frames)
+            heard = _smoothed(np.maximum(target, target.max() - 60).mean(axis=1), frames)
+            change = contour - contour.mean() - (heard - heard.mean())
+            target += self.keep_loudness * change[:, None]
+        return target
+
+    def _carrier(self, y: Float, target: Float) -> Float:
+        """The mosaic in one channel, its partials brought out."""
+        grain, moment = self.grain, self.moment
+        content = _mean_power([grain.stft(channel) for channel in y.T])
+        fine = grain.fine(content)
+        frame = np.round(np.arange(len(fine)) * grain.hop / moment.hop).astype(int)
+        # Both grids have the same bands, so levels pass from one to the other by time alone.
+        wanted = decibels(fine + grain.spread(target[np.minimum(frame, len(target) - 1)]))
+        total = np.zeros(len(y), np.float32)
+        for grains, weight in zip(self._grains, self._weights, strict=True):
+            voice = grain.istft(grains.mosaic(wanted), len(y))
+            if len(self._grains) > 1:
+                voice = moment.shaped(voice, target, rounds=1)
+            total += np.float32(weight) * voice
+        if self.keep_pitch:
+            D = grain.stft(total)
+            gain = np.clip(self.keep_pitch * (fine - grain.fine(power_of(D))), -30, 12)
+            total = grain.istft(D * decibels(gain), len(y))
+        return total
+
+    def _widened(self, carrier: Float, channels: Sequence[Complex]) -> list[Float]:
+        """Two voices that are as coherent, band by band, as the content's two channels."""
+        moment = self.moment
+        left, right = channels
+        bank = moment.bank.T
+        cross = (left * right.conj()).real.astype(np.float32) @ bank
+        scale = np.sqrt((power_of(left) @ bank) * (power_of(right) @ bank))
+        coherence = np.clip(_smoothed(cross, 9) / np.maximum(_smoothed(scale, 9), 1e-20), -1, 1)
+        if float(coherence.min()) > 0.999:
+            return [carrier, carrier]
+        angle = moment.spread(0.5 * np.arccos(coherence))
+        D = moment.stft(carrier)
+        other = moment.stft(_diffused(carrier, moment.sr))
+        near, far = D * np.cos(angle), other * np.sin(angle)
+        return [moment.istft(near + far, len(carrier)), moment.istft(near - far, len(carrier))]
+
+
+def _mean_power(channels: Sequence[Complex]) -> Float:
+    result: Float = np.mean([power_of(D) for D in channels], axis=0, dtype=np.float32)
+    return result
+
+
+def _smoothed(x: Float, frames: int) -> Float:
+    """Moving average over time, the ends repeated."""
+    half = frames // 2
+    if half == 0:
+        return x
+    padded = np.pad(x, [(half + 1, half)] + [(0, 0)] * (x.ndim - 1), mode="edge").astype(np.float64)
+    total = np.cumsum(padded, axis=0)
+    return ((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)).astype(np.float32)
+
+
+def _diffused(y: Float, sr: int) -> Float:
+    """The same magnitudes, other phases: an all-pass filter whose delay wanders by +-8 ms over frequency."""
+    size = len(y) + sr // 10
+    frequency = np.fft.rfftfreq(size, 1 / sr)
+    knots = np.geomspace(50, sr / 2, 60)
+    delay = np.interp(frequency, knots, np.random.default_rng(0).uniform(-0.008, 0.008, 60))
+    phase = 2 * np.pi * np.cumsum(delay) * (frequency[1] - frequency[0])
+    padded = np.pad(y, (sr // 20, size - len(y) - sr // 20))
+    turned = np.fft.irfft(np.fft.rfft(padded) * np.exp(-1j * phase), size)
+    return turned[sr // 20 : sr // 20 + len(y)].astype(np.float32)

@@ -1,0 +1,126 @@
+"""Optimal transport of spectral envelopes: the content's movement, with the style's distribution.
+
+The band levels of a sound in dB, frame by frame, are a cloud of points. The timbre of a sound is that cloud:
+MFCC statistics are linear in it, and most of McDermott's statistics are its moments. The content's cloud is
+carried onto the style's by the linear Monge-Kantorovich map between two normal distributions (Pitie and
+Kokaram 2007, who moved colours with it), the map that displaces least, and then band by band by matching
+histograms. What moved together still does, what came first still comes first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Double = NDArray[np.float64]
+
+RANGE = 60.0  # dB below the loudest that count as sound
+QUANTILES = 65
+
+
+def total_level(levels: Float) -> Double:
+    """Level of each frame over all bands, in dB [shape=(frames,), float64]."""
+    result: Double = 10 * np.log10((10 ** (levels.astype(np.float64) / 10)).sum(axis=1))
+    return result
+
+
+@dataclass(frozen=True)
+class EnvelopeTransport:
+    """The map from one content's band levels to one style's. Make it with `fit`."""
+
+    floor: Double  # [shape=(bands,), dB]
+    threshold: float  # dB: frames below are silence
+    content_mean: Double
+    style_mean: Double
+    matrix: Double  # [shape=(bands, bands)]
+    before: Double  # [shape=(QUANTILES, bands), dB]
+    after: Double
+    offset: float  # dB from the content's loudest frame to the result's
+
+    @classmethod
+    def fit(cls, content: Float, style: Float, ridge: float = 5.0) -> EnvelopeTransport:
+        """Learn the map.
+
+        Parameters
+        ----------
+        content, style : np.ndarray [shape=(frames, bands), float32, dB]
+        ridge : float
+            Variance in dB^2 added to both clouds, so that directions in which the content hardly moves are
+            not blown up to the style's.
+        """
+        x, floor, threshold = _sounding(content)
+        z, _, _ = _sounding(style)
+        identity = ridge * np.eye(x.shape[1])
+        matrix = _map_between(_covariance(x) + identity, _covariance(z) + identity)
+        mean, style_mean = x.mean(0), z.mean(0)
+        moved = (x - mean) @ matrix + style_mean
+        grid = np.linspace(0, 1, QUANTILES)
+        # The tiny slope keeps the abscissae apart where many values are one, as at the floor.
+        before = np.quantile(moved, grid, axis=0) + np.arange(QUANTILES)[:, None] * 1e-6
+        after = np.quantile(z, grid, axis=0)
+        offset = float(
+            total_level(after[-1:].astype(np.float32))[0] - total_level(x.astype(np.float32)).max()
+        )
+        return cls(floor, threshold, mean, style_mean, matrix, before, after, offset)
+
+    def __call__(self, levels: Float, *, detail: float = 0.0, rhythm: float = 0.0) -> Float:
+        """Carry band levels over.
+
+        Parameters
+        ----------
+        levels : np.ndarray [shape=(frames, bands), float32, dB]
+        detail : float, 0..1
+            How much of the content's own relief between neighbouring bands stays: partials of low pitches
+            are wide enough to be bands.
+        rhythm : float, 0..1
+            How much of the content's own dynamics stays.
+
+        Returns
+        -------
+        levels : np.ndarray [shape=(frames, bands), float32, dB]
+            Frames that are silent in the content stay as far below the others as they were.
+        """
+        x = np.maximum(levels.astype(np.float64), self.floor)
+        plain = x - self.content_mean + self.style_mean
+        y = (x - self.content_mean) @ self.matrix + self.style_mean
+        for band in range(y.shape[1]):
+            y[:, band] = np.interp(y[:, band], self.before[:, band], self.after[:, band])
+        if detail:
+            relief = plain - y
+            wide = np.pad(relief, ((0, 0), (2, 2)), mode="edge")
+            smooth = np.mean([wide[:, i : i + relief.shape[1]] for i in range(5)], axis=0)
+            y += detail * (relief - smooth)
+        own = total_level(levels)
+        if rhythm:
+            y += rhythm * (own + self.offset - total_level(y.astype(np.float32)))[:, None]
+        y += np.minimum(0, own - self.threshold)[:, None]
+        return y.astype(np.float32)
+
+
+def _sounding(levels: Float) -> tuple[Double, Double, float]:
+    """Frames that sound, lifted to the floor; each band's floor; the level under which a frame is silent."""
+    total = total_level(levels)
+    threshold = float(total.max() - RANGE)
+    floor = levels.max(axis=0).astype(np.float64) - RANGE - 10
+    return np.maximum(levels[total >= threshold].astype(np.float64), floor), floor, threshold
+
+
+def _covariance(x: Double) -> Double:
+    centred = x - x.mean(0)
+    result: Double = centred.T @ centred / len(x)
+    return result
+
+
+def _power(matrix: Double, exponent: float) -> Double:
+    values, vectors = np.linalg.eigh(matrix)
+    result: Double = (vectors * np.maximum(values, 1e-9) ** exponent) @ vectors.T
+    return result
+
+
+def _map_between(a: Double, b: Double) -> Double:
+    """The symmetric matrix T with ``T a T = b`` (Pitie and Kokaram 2007, equation 12)."""
+    root, inverse = _power(a, 0.5), _power(a, -0.5)
+    return inverse @ _power(root @ b @ root, 0.5) @ inverse
