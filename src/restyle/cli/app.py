@@ -21,7 +21,7 @@ from restyle.cli.flags import BareValues
 from restyle.errors import OptionError, RestyleError
 
 # The common base of everything that is wrong with a command line; typer exports only its subclasses.
-(UsageError,) = typer.BadParameter.__bases__
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -44,6 +44,8 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "image": Entry("restyle.cli.image:image", "Give pictures the style of others."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
+    "train": Entry("restyle.cli.train:app", "Train networks: perceptual encoder, arbitrary style."),
+    "export": Entry("restyle.cli.export:export", "Write a trained network as ONNX, verified."),
     "models": Entry("restyle.cli.models:models", "List the models with size, licence and state."),
 }
 

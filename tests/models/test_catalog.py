@@ -1,0 +1,108 @@
+"""The catalog describes the files, and every load compares."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from restyle.errors import ModelError
+from restyle.models import catalog
+from restyle.models.catalog import ModelFile
+from restyle.models.session import Session
+
+
+def test_every_record_is_complete() -> None:
+    for name, record in catalog.records().items():
+        assert record.name == name
+        assert all([record.title, record.method, record.licence, record.origin, record.paper, record.files])
+        assert record.contract is not None
+        assert record.contract["channels"] == "RGB"
+
+
+@pytest.mark.parametrize("name", sorted(catalog.records()))
+def test_shipped_files_are_the_recorded_ones(name: str) -> None:
+    for file in catalog.records()[name].files:
+        if not file.path.exists():
+            pytest.skip(f"{file.path.name} is not there yet")
+        assert hashlib.sha256(file.path.read_bytes()).hexdigest() == file.sha256
+        assert file.path.stat().st_size == file.size
+        assert file.state() == "ok"
+
+
+def test_graphs_carry_the_name_of_their_record() -> None:
+    for record in catalog.records().values():
+        for file in record.files:
+            if file.path.suffix == ".onnx" and file.path.exists():
+                session = Session(file.read(), name=file.role)
+                assert session.setting("restyle_model") == record.name
+                assert record.contract is not None
+                assert int(session.setting("stride")) == record.contract["stride"]
+
+
+def test_embedded_graphs_are_small() -> None:
+    record = catalog.find(catalog.DEFAULT)
+    assert record.size <= 8_000_000
+
+
+def test_damaged_and_missing_files_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "weights.onnx"
+    file = ModelFile("transformer", path, hashlib.sha256(b"right").hexdigest(), 5)
+    assert file.state() == "missing"
+    with pytest.raises(ModelError, match="missing"):
+        file.read()
+    path.write_bytes(b"wrong")
+    assert file.state() == "damaged"
+    with pytest.raises(ModelError, match=r"damaged: '.*weights.onnx' has SHA-256 [0-9a-f]{12}"):
+        file.read()
+    path.write_bytes(b"right")
+    assert file.state() == "ok"
+    assert file.read() == b"right"
+
+
+def test_a_folder_is_a_model(tiny_model: Path) -> None:
+    record = catalog.find(tiny_model)
+    assert [file.role for file in record.files] == ["style_encoder", "transformer"]
+    assert record.styles == tiny_model / "styles"
+    assert record.file("transformer").read()
+    with pytest.raises(ModelError, match="has no vocoder"):
+        record.file("vocoder")
+
+
+def test_what_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model 'arbitrary-9': give a folder .* or one of 'arbitrary-1'"):
+        catalog.find("arbitrary-9")
+    with pytest.raises(ModelError, match=r"there is no style_encoder.onnx"):
+        catalog.find(tmp_path)
+
+
+def test_refresh_writes_hashes_and_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = catalog.CATALOG.read_text(encoding="utf-8")
+    path = tmp_path / "catalog.toml"
+    path.write_text(text, encoding="utf-8")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "transformer.onnx").write_bytes(b"new")
+    monkeypatch.setattr(catalog, "HERE", tmp_path)
+    monkeypatch.setattr(catalog, "CATALOG", path)
+    try:
+        assert catalog.refresh() == ["weights/transformer.onnx"]
+        assert catalog.refresh() == []
+        file = catalog.records()[catalog.DEFAULT].file("transformer")
+        assert (file.sha256, file.size) == (hashlib.sha256(b"new").hexdigest(), 3)
+    finally:
+        catalog.records.cache_clear()
+    changed = sum(a != b for a, b in zip(text.splitlines(), path.read_text().splitlines(), strict=True))
+    assert changed == 1
+
+
+def test_a_broken_catalog_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "catalog.toml"
+    path.write_text("[", encoding="utf-8")
+    monkeypatch.setattr(catalog, "CATALOG", path)
+    catalog.records.cache_clear()
+    try:
+        with pytest.raises(ModelError, match="cannot read the catalog"):
+            catalog.records()
+    finally:
+        catalog.records.cache_clear()

@@ -1,0 +1,134 @@
+"""Option sets: checked when made, and the one source of every default."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import numpy as np
+import pytest
+
+import restyle
+from restyle.errors import OptionError
+from restyle.media.images import DEFAULT_MAX_PIXELS
+from restyle.models import catalog
+from restyle.options import (
+    CallKeywords,
+    EngineKeywords,
+    EngineOptions,
+    ImageKeywords,
+    ImageOptions,
+    SaveOptions,
+    parse_crop,
+    parse_size,
+)
+from restyle.stylizer import Stylizer
+
+SETS = (ImageOptions, EngineOptions, SaveOptions)
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_every_field_has_its_help(kind: Any) -> None:
+    for each in fields(kind):
+        assert each.metadata["help"].endswith((".", ")"))
+        assert ("low" in each.metadata) == ("high" in each.metadata)
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_defaults_are_within_their_ranges(kind: Any) -> None:
+    assert kind() == kind()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"strength": 1.5}, "strength 1.5 is outside 0..1"),
+        ({"strength": -0.1}, "strength -0.1 is outside 0..1"),
+        ({"strength": float("nan")}, "strength nan is outside"),
+        ({"strength": "full"}, "strength 'full' is not of type float"),
+        ({"strength": True}, "strength True is not of type float"),
+        ({"style_scale": 9}, "style-scale 9 is outside 0.25..4"),
+        ({"keep_colors": "all"}, "keep-colors 'all' is none of luminance, statistics"),
+        ({"colors_only": "yes"}, "colors-only 'yes' is not of type bool"),
+        ({"keep_colors": "luminance", "colors_only": True}, "contradict each other"),
+        ({"crop": "wide"}, "crop 'wide' is none of"),
+        ({"crop": "0:3"}, "crop '0:3'"),
+        ({"crop": "120%"}, "crop '120%'"),
+        ({"size": "big"}, "size 'big' is neither"),
+        ({"size": 0}, "size '0' is neither"),
+        ({"size": "800x0"}, "size '800x0' is neither"),
+        ({"size": 2.5}, "size 2.5 is not of type int or str"),
+        ({"brightness": -1}, "brightness -1 is outside 0..10"),
+        ({"contrast": 11}, "contrast 11 is outside 0..10"),
+        ({"max_pixels": 0}, "max-pixels 0 is outside"),
+    ],
+)
+def test_what_is_wrong_is_named(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        ImageOptions(**wrong)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "said"),
+    [
+        (EngineOptions, {"device": "gpu"}, "device 'gpu' is none of cpu, cuda"),
+        (EngineOptions, {"threads": 0}, "threads 0 is outside 1..1024"),
+        (SaveOptions, {"quality": 101}, "quality 101 is outside 1..100"),
+        (SaveOptions, {"overwrite": 1}, "overwrite 1 is not of type bool"),
+    ],
+)
+def test_other_sets_check_too(kind: Any, wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        kind(**wrong)
+
+
+def test_numbers_of_numpy_serve() -> None:
+    assert ImageOptions(strength=np.float32(0.5)).strength == 0.5  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "crop"),
+    [
+        (None, None),
+        ("16:9", ("aspect", 16, 9)),
+        ("2.35:1", ("aspect", 2.35, 1)),
+        ("800x600", ("pixels", 800, 600)),
+        ("50%", ("part", 0.5, 0.5)),
+        ("0.25", ("part", 0.25, 0.25)),
+    ],
+)
+def test_parse_crop(text: str | None, crop: object) -> None:
+    assert parse_crop(text) == crop
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [(None, None), (512, 512), ("2048", 2048), ("640x480", (480, 640))]
+)
+def test_parse_size(text: int | str | None, size: object) -> None:
+    assert parse_size(text) == size
+
+
+def test_keywords_for_type_checkers_are_the_fields() -> None:
+    own = [get_type_hints(kind) for kind in (ImageKeywords, CallKeywords, EngineKeywords)]
+    assert own[0] == get_type_hints(ImageOptions)
+    call = {**own[0], **get_type_hints(SaveOptions)}
+    assert own[1].keys() == {*call, "report"}
+    assert all(own[1][name] == hint for name, hint in call.items())
+    assert own[2].keys() == {*own[1], *get_type_hints(EngineOptions)}
+
+
+def test_signatures_take_their_defaults_from_the_sets() -> None:
+    defaults = {each.name: each.default for kind in SETS for each in fields(kind)}
+    for function in (restyle.image, Stylizer.__call__, Stylizer.__init__):
+        named = inspect.signature(function).parameters.values()
+        shared = [each for each in named if each.name in defaults]
+        assert shared
+        assert all(each.default == defaults[each.name] for each in shared)
+
+
+def test_defaults_agree_with_what_other_modules_call_default() -> None:
+    assert ImageOptions().max_pixels == DEFAULT_MAX_PIXELS
+    assert EngineOptions().model == catalog.DEFAULT
+    assert EngineOptions().model in catalog.records()
