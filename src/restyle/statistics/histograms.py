@@ -81,7 +81,8 @@ def directions(channels: int, count: int, seed: int = 0) -> npt.NDArray[np.float
     groups = -(-count // channels)
     q, r = np.linalg.qr(generator.standard_normal((groups, channels, channels)))
     q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]
-    return q.swapaxes(-2, -1).reshape(-1, channels)[:count]
+    axes: npt.NDArray[np.float64] = q.swapaxes(-2, -1).reshape(-1, channels)
+    return axes[:count]
 
 
 def project(features: Array, axes: Array) -> Array:
