@@ -71,12 +71,16 @@ def measure(arguments: argparse.Namespace) -> list[Group]:
         if "commands" in arguments.parts:
             for size in arguments.sizes:
                 timings = interleaved(
-                    commands.candidates(size, folder), rounds=arguments.rounds, calls=1, seed=arguments.seed
+                    commands.candidates(size, folder),
+                    rounds=arguments.rounds,
+                    calls=1,
+                    settle=0,
+                    seed=arguments.seed,
                 )
                 groups.append(Group(f"Whole command, cold process, {size}", commands.OURS, timings))
         if "import" in arguments.parts:
             timings = interleaved(
-                commands.import_candidates(), rounds=arguments.rounds, calls=3, seed=arguments.seed
+                commands.import_candidates(), rounds=arguments.rounds, calls=3, settle=0, seed=arguments.seed
             )
             groups.append(Group("Import, whole process", commands.IMPORT, timings))
     return groups

@@ -49,6 +49,7 @@ def interleaved(
     rounds: int,
     calls: int = 3,
     warm_up: int = 1,
+    settle: int = 1,
     seed: int = 0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
@@ -61,9 +62,12 @@ def interleaved(
     rounds : int [1..]
         Rounds; each one times every candidate.
     calls : int [1..]
-        Timed calls of a candidate in one round, after one untimed call.
+        Timed calls of a candidate in one round.
     warm_up : int [0..]
         Untimed calls of each candidate before the first round.
+    settle : int [0..]
+        Untimed calls of a candidate in each round before the timed ones: the previous candidate's worker
+        threads may still spin, and its data fill the caches. New processes need none.
     seed : int
         Seeds the order.
     clock : callable -> float [seconds]
@@ -86,8 +90,8 @@ def interleaved(
         shuffle(order)
         for name in order:
             call = candidates[name]
-            # The previous candidate's worker threads may still spin: this call waits them out.
-            call()
+            for _ in range(settle):
+                call()
             for _ in range(calls):
                 start = clock()
                 call()
