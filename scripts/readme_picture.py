@@ -17,7 +17,7 @@ PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 CONTENT = PICTURES / "astronaut.jpg"
 STYLE = PICTURES / "strokes.jpg"
 PRESETS = ("starry-night", "great-wave", "scream", "water-lilies")
-LARGE, SMALL, GAP, LABEL = 400, 294, 12, 30  # pixels
+LARGE, SMALL, GAP, LABEL = 400, 297, 12, 30  # pixels
 
 
 def labelled(picture: Image.Image, label: str, side: int) -> Image.Image:
