@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from restyle.arrays import FloatArray
 from restyle.errors import OptionError
 from restyle.media import images, kinds
@@ -25,7 +23,7 @@ from restyle.transforms.tone import adjust_brightness, adjust_contrast
 Report = Callable[[float], None]
 PathLike = str | os.PathLike[str]
 
-_BAND = 256  # rows recoloured at a time, where the recolouring looks at single pixels
+PALETTE_SIDE = 1024  # px, longest side of the picture whose palette is moved
 
 
 def image(
@@ -86,19 +84,25 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
 def transfer(
     content: FloatArray, style: Style, method: Arbitrary, options: ImageOptions, report: Report = quiet
 ) -> FloatArray:
-    """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options."""
+    """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options.
+
+    Where only the palette is wanted, a smaller picture shows it as well.
+    """
+    if options.colors_only and max(content.shape[:2]) > PALETTE_SIDE:
+        content = resize(content, fit_size(content.shape[:2], long=PALETTE_SIDE), "area")
     return method.stylize(content, style.code, options.strength, report)
 
 
 def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) -> Picture:
     """Settle whose colors the result has, and give it what came with the content's file."""
-    if options.strength > 0:
-        if options.keep_colors == "luminance":
-            painted = _by_bands(colors.keep_luminance, content.pixels, painted)
-        elif options.keep_colors == "statistics":
-            painted = colors.keep_statistics(content.pixels, painted)
-        elif options.colors_only:
-            painted = colors.colors_only(content.pixels, painted)
+    if options.strength == 0:
+        painted = content.pixels
+    elif options.keep_colors == "luminance":
+        painted = colors.keep_luminance(content.pixels, painted)
+    elif options.keep_colors == "statistics":
+        painted = colors.keep_statistics(content.pixels, painted)
+    elif options.colors_only:
+        painted = colors.colors_only(content.pixels, painted)
     return replace(content, pixels=painted, grey=content.grey and options.strength == 0)
 
 
@@ -138,13 +142,3 @@ def _boxes(size: tuple[int, int], options: ImageOptions) -> list[Box]:
     if isinstance(exact, tuple):
         boxes.append(aspect_box(size, exact[1] / exact[0]))
     return boxes
-
-
-def _by_bands(
-    recolor: Callable[[FloatArray, FloatArray], FloatArray], content: FloatArray, painted: FloatArray
-) -> FloatArray:
-    out = np.empty_like(painted, order="C")
-    for top in range(0, len(painted), _BAND):
-        rows = slice(top, top + _BAND)
-        out[rows] = recolor(content[rows], painted[rows])
-    return out

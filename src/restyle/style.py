@@ -287,11 +287,7 @@ def resolve_all(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, s
         A list is mixed; what has no weight has weight 1.
     scale : float, 0.25..4
     """
-    if not isinstance(source, (list, tuple)):
-        return resolve(
-            split_weight(source)[0] if isinstance(source, str) else source, model=model, scale=scale
-        )
-    pairs = [_pair(each) for each in source]
+    pairs = [_pair(each) for each in (source if isinstance(source, (list, tuple)) else [source])]
     if len(pairs) == 1:
         only, weight = pairs[0]
         if weight is not None and weight != 1:

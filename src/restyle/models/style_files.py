@@ -66,6 +66,8 @@ def read(path: str | os.PathLike[str]) -> StyleRecord:
     try:
         with open(path, "rb") as file:
             content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"{name}: there is no such file") from None
     except OSError as error:
         raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
     if len(content) > _MOST_BYTES:
