@@ -37,7 +37,9 @@ class _TransferGraph(nn.Module):
         super().__init__()
         self.transformer = network.transformer
 
-    def forward(self, content: Tensor, code: Tensor, stats_in: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, content: Tensor, code: Tensor, stats_in: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
         picture, stats = self.transformer(content, code, stats_in, weight)
         return picture.clamp(0, 1), stats
 
@@ -71,7 +73,12 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _trace(
-    graph: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path, about: dict[str, str]
+    graph: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    path: Path,
+    about: dict[str, str],
 ) -> None:
     dynamic = {name: {0: "n"} for name in names + outputs}
     for name in ("style", "content", "picture"):
@@ -127,7 +134,12 @@ def _compare(network: ArbitraryNetwork, style_path: Path, transfer_path: Path) -
 
 
 def export_arbitrary(
-    network: ArbitraryNetwork, folder: str | Path, name: str, *, style_size: int = 512, tolerance: float = TOLERANCE
+    network: ArbitraryNetwork,
+    folder: str | Path,
+    name: str,
+    *,
+    style_size: int = 512,
+    tolerance: float = TOLERANCE,
 ) -> Report:
     """Write both graphs into `folder`, float16 on disk, and check them against PyTorch.
 
@@ -150,7 +162,12 @@ def export_arbitrary(
     size = network.transformer.stats_size
     try:
         _trace(_StyleGraph(network), (torch.rand(2, 3, 64, 80),), ["style"], ["code"], style_path, about)
-        example = (torch.rand(2, 3, 64, 80), torch.rand(2, network.style.code_size), torch.rand(2, size), torch.rand(2, 1))
+        example = (
+            torch.rand(2, 3, 64, 80),
+            torch.rand(2, network.style.code_size),
+            torch.rand(2, size),
+            torch.rand(2, 1),
+        )
         names = ["content", "code", "stats_in", "stats_weight"]
         _trace(_TransferGraph(network), example, names, ["picture", "stats"], transfer_path, about)
         differences = _compare(network, style_path, transfer_path)

@@ -68,13 +68,14 @@ class PerceptualEncoder(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB 0..1, H and W at least 16."""
+        """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB 0..1, H and W at least 32."""
         h, found = x * 2 - 1, []
         for index, block in enumerate(self.blocks):
             if index:
                 h = F.max_pool2d(h, 2)
-            for depth, convolution in enumerate(block):  # type: ignore[arg-type]
-                h = F.relu(_padded(convolution, h))
+            assert isinstance(block, nn.ModuleList)
+            for depth, convolution in enumerate(block):
+                h = F.relu(_padded(convolution, h))  # type: ignore[arg-type]
                 if depth == 0:
                     found.append(h)
         return found
@@ -121,7 +122,7 @@ class VGGTeacher(nn.Module):
         return F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype))
 
     def features(self, x: Tensor, heads: bool = True, until: int = 5) -> list[Tensor]:
-        """reluB_1 for every block B up to `until`, through the heads where there are any and `heads` is set."""
+        """reluB_1 of every block B up to `until`, through the heads if `heads` is set and there are any."""
         h, found = self._conv("conv0", x), []
         for block in range(1, until + 1):
             if f"conv{block}_1" not in self.names:
@@ -130,10 +131,10 @@ class VGGTeacher(nn.Module):
                 h = F.max_pool2d(h, 2)
             layer = 1
             while f"conv{block}_{layer}" in self.names:
-                h = F.relu(self._conv(f"conv{block}_{layer}", h))
+                h = F.relu(self._conv(f"conv{block}_{layer}", h), inplace=True)
                 if layer == 1:
                     wide = heads and f"head{block}_1" in self.names
-                    found.append(F.relu(self._conv(f"head{block}_1", h)) if wide else h)
+                    found.append(F.relu(self._conv(f"head{block}_1", h), inplace=True) if wide else h)
                     if block == until:
                         return found
                 layer += 1

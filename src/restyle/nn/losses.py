@@ -39,6 +39,13 @@ def moments(feature: Tensor) -> tuple[Tensor, Tensor]:
     return mean, ((flat - mean[:, None]).square().mean(1) + 1e-6).sqrt()
 
 
+def _statistics(feature: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gram matrix, mean and deviation in two passes over the feature: the diagonal has the squares."""
+    matrix, mean = gram(feature), feature.float().mean((2, 3))
+    squares = matrix.diagonal(dim1=1, dim2=2)
+    return matrix, mean, ((squares - mean.square()).clamp(min=0) + 1e-6).sqrt()
+
+
 def style_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: float = 0.5) -> Tensor:
     """Mean over layers of gap(Gram) + moment * (gap(mean) + gap(deviation)). Lists of [N, C, H, W] -> [N].
 
@@ -46,10 +53,10 @@ def style_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: floa
     """
     total = torch.zeros(features[0].shape[0], device=features[0].device)
     for ours, theirs in zip(features, style, strict=True):
-        total = total + gap(gram(ours), gram(theirs))
-        if moment:
-            (mean, deviation), (their_mean, their_deviation) = moments(ours), moments(theirs)
-            total = total + moment * (gap(mean, their_mean) + gap(deviation, their_deviation))
+        (our_gram, *our_moments), (their_gram, *their_moments) = _statistics(ours), _statistics(theirs)
+        total = total + gap(our_gram, their_gram)
+        for a, b in zip(our_moments, their_moments, strict=True):
+            total = total + moment * gap(a, b)
     return total / len(features)
 
 
@@ -70,7 +77,9 @@ def content_loss(features: Sequence[Tensor], content: Sequence[Tensor], structur
 
 def total_variation(x: Tensor) -> Tensor:
     """Mean absolute difference of neighbouring pixels, [N]."""
-    return (x[:, :, 1:] - x[:, :, :-1]).abs().mean((1, 2, 3)) + (x[..., 1:] - x[..., :-1]).abs().mean((1, 2, 3))
+    return (x[:, :, 1:] - x[:, :, :-1]).abs().mean((1, 2, 3)) + (x[..., 1:] - x[..., :-1]).abs().mean(
+        (1, 2, 3)
+    )
 
 
 def out_of_range(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ PROJECTED = 24
 
 
 class StyleEncoder(nn.Module):
-    """Style pictures [N, 3, H, W] (RGB 0..1, any size from 16) -> codes [N, 192].
+    """Style pictures [N, 3, H, W] (RGB 0..1, any size from 32) -> codes [N, 192].
 
     Per layer of the frozen perceptual encoder: every channel's mean and deviation (Huang and Belongie
     2017), and the Gram matrix (Gatys et al. 2016) of a learnt 1x1 projection of the normalised features to
@@ -29,6 +29,7 @@ class StyleEncoder(nn.Module):
         widths = encoder.shape.widths
         self.projections = nn.ModuleList(nn.Conv2d(w, projected, 1, bias=False) for w in widths)
         upper = torch.triu_indices(projected, projected)
+        self.upper: Tensor
         self.register_buffer("upper", upper[0] * projected + upper[1], persistent=False)
         size = 2 * sum(widths) + len(widths) * upper.shape[1]
         self.normalise = nn.LayerNorm(size)
@@ -45,7 +46,7 @@ class StyleEncoder(nn.Module):
             deviation = ((centred * centred).mean((2, 3), keepdim=True) + 1e-4).sqrt()
             projected = projection(centred / deviation).flatten(2)
             gram = projected @ projected.transpose(1, 2) / projected.shape[2]
-            gram = gram.flatten(1).index_select(1, self.upper)  # type: ignore[arg-type]
+            gram = gram.flatten(1).index_select(1, self.upper)
             parts += [mean.flatten(1), deviation.log().flatten(1) * 0.3, gram * 0.3]
         return torch.cat(parts, 1)
 

@@ -25,7 +25,7 @@ class TransformerShape:
     half: int = 24
     quarter: int = 64
     eighth: int = 96
-    full: int = 12
+    full: int = 16
     blocks: int = 5
     code: int = 192
 
@@ -52,7 +52,9 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3)
         self.second = nn.Conv2d(channels, channels, 3)
 
-    def forward(self, x: Tensor, scale: Tensor, shift: Tensor, given: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, scale: Tensor, shift: Tensor, given: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
         h = self.first(reflect(x))
         mean = h.mean((2, 3))
         deviation = ((h - mean[:, :, None, None]).square().mean((2, 3)) + EPSILON).sqrt()
@@ -78,8 +80,8 @@ class Transformer(nn.Module):
         self.skip_half = nn.Conv2d(s.half, s.half, 1)
         self.up_quarter = nn.Conv2d(s.eighth, s.quarter, 3)
         self.up_half = nn.Conv2d(s.quarter, s.half, 3)
-        self.narrow = nn.Conv2d(s.half, s.full, 3)
-        self.up_full = nn.Conv2d(s.full + 3, s.full, 3)
+        self.narrow = nn.Conv2d(s.half, s.full - 3, 3)
+        self.up_full = nn.Conv2d(s.full, s.full, 3)
         self.out = nn.Conv2d(s.full, 3, 3)
         self.widths = [
             *[s.eighth] * s.blocks,
@@ -88,7 +90,7 @@ class Transformer(nn.Module):
             s.quarter,
             s.half,
             s.half,
-            s.full,
+            s.full - 3,
             3,
             s.full,
         ]
@@ -108,7 +110,11 @@ class Transformer(nn.Module):
         self.out.weight.data *= 0.3
 
     def forward(
-        self, content: Tensor, code: Tensor, stats_in: Tensor | None = None, stats_weight: Tensor | None = None
+        self,
+        content: Tensor,
+        code: Tensor,
+        stats_in: Tensor | None = None,
+        stats_weight: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Pictures [N, 3, H, W] in 0..1 (not clamped) and the statistics used, [N, P].
 
@@ -144,7 +150,9 @@ class Transformer(nn.Module):
             used.append(stats)
         h = modulated(h)
         h = F.relu(modulated(self.up_quarter(reflect(twice(h)))) + modulated(self.skip_quarter(quarter)))
-        h = F.relu(modulated(self.up_half(reflect(twice(h)))) + modulated(self.skip_half(high_frequencies(half))))
+        h = F.relu(
+            modulated(self.up_half(reflect(twice(h)))) + modulated(self.skip_half(high_frequencies(half)))
+        )
         h = F.relu(modulated(self.narrow(reflect(h))))
         h = torch.cat([twice(h), modulated(high_frequencies(content))], 1)
         h = F.relu(modulated(self.up_full(reflect(h))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,35 +14,9 @@ from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
 from restyle.nn.transformer import TransformerShape
 from restyle.training.data import CONTENT, STYLE, Augmentation, Pictures
+from restyle.training.options import ArbitraryOptions
 
 SHIFT = 8  # largest shift of the steadiness term in pixels: one stride of the transformer
-
-
-@dataclass(frozen=True)
-class ArbitraryOptions:
-    """The recipe.
-
-    crop, batch : content crops, in pixels, and how many a step
-    late_crop, late_batch, late_from : from this step on, larger crops; 0 never
-    style_crop : side of a style crop as a multiple of the content's
-    content_weight, variation_weight, range_weight : beside a style loss of weight 1
-    identity_every, identity_weight : every so many steps the style is the content itself, and L1 asks for it back
-    steady_every, steady_weight : every so many steps shifted, noisy copies must give shifted results
-    """
-
-    crop: int = 160
-    batch: int = 6
-    late_crop: int = 256
-    late_batch: int = 3
-    late_from: int = 0
-    style_crop: float = 1.3
-    content_weight: float = 2.5
-    variation_weight: float = 0.02
-    range_weight: float = 10.0
-    identity_every: int = 6
-    identity_weight: float = 3.0
-    steady_every: int = 4
-    steady_weight: float = 3.0
 
 
 class ArbitraryTask:
@@ -72,6 +45,7 @@ class ArbitraryTask:
         self.options = options or ArbitraryOptions()
         self.content = Pictures(content, content_augmentation)
         self.style = Pictures(style, style_augmentation)
+        self.folders = [self.content, self.style]
         self.teacher = VGGTeacher.load(teacher)
         self.exact = VGGTeacher.load(exact) if exact else None
         self.model: nn.Module = ArbitraryNetwork(load_encoder(encoder), shape)
@@ -119,7 +93,10 @@ class ArbitraryTask:
             return {"total": o.identity_weight * error, "identity": error}
         wide = batch["content"]
         crop = wide.shape[-1] - SHIFT
-        content, style = wide[:, :, :crop, :crop].contiguous(memory_format=torch.channels_last), batch["style"]
+        content, style = (
+            wide[:, :, :crop, :crop].contiguous(memory_format=torch.channels_last),
+            batch["style"],
+        )
         given, styles = content, style
         steady = min(2, len(content)) if self._steady(step) else 0
         if steady:

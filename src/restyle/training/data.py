@@ -1,4 +1,4 @@
-"""Pictures for training: folders read into memory, crops augmented, every batch determined by seed and step."""
+"""Pictures for training: folders read into memory, random crops, augmented."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ STYLE = Augmentation(
 
 def _shift_hue(picture: Image.Image, turn: float) -> Image.Image:
     hue, saturation, value = picture.convert("HSV").split()
-    turned = hue.point([int(round(h + turn * 256)) % 256 for h in range(256)])
+    turned = hue.point([round(h + turn * 256) % 256 for h in range(256)])
     return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
 
 

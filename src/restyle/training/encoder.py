@@ -8,28 +8,22 @@ gap of their Gram matrices are descended directly, since those are what the enco
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from restyle.errors import InputError
 from restyle.nn.encoders import LAYERS, EncoderShape, PerceptualEncoder, VGGTeacher
 from restyle.nn.losses import gap, gram
 from restyle.training.data import Augmentation, Pictures
+from restyle.training.options import EncoderOptions
 
-VARIED = Augmentation(scale=(1.0, 2.5), rotate=0.1, brightness=0.3, contrast=0.3, saturation=0.4, hue=0.1, colour=0.3)
-
-
-@dataclass(frozen=True)
-class EncoderOptions:
-    """crop : side of a training crop in pixels; batch : crops a step; gram_weight : of the Gram term."""
-
-    crop: int = 128
-    batch: int = 12
-    gram_weight: float = 0.5
+VARIED = Augmentation(
+    scale=(1.0, 2.5), rotate=0.1, brightness=0.3, contrast=0.3, saturation=0.4, hue=0.1, colour=0.3
+)
 
 
 class EncoderTask:
@@ -50,7 +44,7 @@ class EncoderTask:
         if not teachers:
             raise InputError("no teacher: give at least one .safetensors file with --teacher")
         self.options = options or EncoderOptions()
-        self.pictures = [Pictures(folder, VARIED) for folder in folders]
+        self.folders = [Pictures(folder, VARIED) for folder in folders]
         self.teachers = [VGGTeacher.load(path) for path in teachers]
         self.model: nn.Module = PerceptualEncoder(shape)
 
@@ -59,8 +53,8 @@ class EncoderTask:
             teacher.to(device)
 
     def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        share = self.options.batch // len(self.pictures) or 1
-        return {"pictures": torch.cat([p.batch(share, self.options.crop, rng) for p in self.pictures])}
+        share = self.options.batch // len(self.folders) or 1
+        return {"pictures": torch.cat([p.batch(share, self.options.crop, rng) for p in self.folders])}
 
     def targets(self, pictures: Tensor) -> list[Tensor]:
         found: list[Tensor] = []
@@ -77,25 +71,20 @@ class EncoderTask:
         feature = [gap(a, b).mean() for a, b in zip(widened, targets, strict=True)]
         grams = [gap(gram(a), gram(b)).mean() for a, b in zip(widened, targets, strict=True)]
         total = sum(feature, torch.zeros(())) + self.options.gram_weight * sum(grams, torch.zeros(()))
-        named = {name: f for name, f in zip(LAYERS, feature, strict=True)}
+        named = dict(zip(LAYERS, feature, strict=True))
         return {"total": total, **named, "gram": torch.stack(grams).mean()}
 
     def preview(self, model: nn.Module, path: Path) -> None:
         """Feature maps of one picture: the teacher's strongest channel of each layer above the student's."""
-        from PIL import Image
-
         batch = self.batch(0, np.random.default_rng(0))["pictures"][:1]
         device = next(model.parameters()).device
         theirs = self.targets(batch.to(device))
         ours = model.widened(model(batch.to(device)))  # type: ignore[operator]
-        rows = []
-        for a, b in zip(theirs, ours, strict=True):
-            channel = int(a[0].flatten(1).std(1).argmax())
-            top = float(a[0, channel].max()) + 1e-6
-            pair = [
-                np.kron((t[0, channel].float().clamp(0, top) / top * 255).byte().cpu().numpy(), np.ones((1, 1), np.uint8))
-                for t in (a, b)
-            ]
-            tiles = [Image.fromarray(p).resize((192, 192), Image.Resampling.NEAREST) for p in pair]
-            rows.append(np.concatenate([np.asarray(t) for t in tiles], 0))
-        Image.fromarray(np.concatenate(rows, 1)).save(path, quality=90)
+        columns = []
+        for pair in zip(theirs, ours, strict=True):
+            channel = int(pair[0][0].flatten(1).std(1).argmax())
+            top = float(pair[0][0, channel].max()) + 1e-6
+            maps = [(f[0, channel].float().clamp(0, top) / top * 255).byte().cpu().numpy() for f in pair]
+            tiles = [Image.fromarray(m).resize((192, 192), Image.Resampling.NEAREST) for m in maps]
+            columns.append(np.concatenate([np.asarray(tile) for tile in tiles], 0))
+        Image.fromarray(np.concatenate(columns, 1)).save(path, quality=90)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import math
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +25,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from restyle.errors import InputError, OptionError, RestyleError
+from restyle.training.options import TrainOptions
 
 
 class Task(Protocol):
@@ -49,48 +52,6 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """How long and how fast to train, and what to write on the way.
-
-    steps : total gradient steps; the learning rate falls to zero at the last one
-    minutes : stop (with a checkpoint) after this much time in this run; 0 has no limit
-    rate : peak learning rate of Adam (betas .9, .99)
-    warmup : steps over which the rate rises
-    average : decay of the exponential average of the weights, which is what gets shipped
-    clip : largest norm of the gradient
-    seed : decides the first weights and every batch
-    device : "cpu", "cuda" or "cuda:1"; one that is absent is an error
-    threads : CPU threads; 0 leaves PyTorch's choice
-    save_every, preview_every, log_every : in steps
-    tensorboard : also write TensorBoard events
-    deterministic : use only deterministic kernels (CUDA: slower)
-    """
-
-    steps: int = 20_000
-    minutes: float = 0.0
-    rate: float = 1e-3
-    warmup: int = 200
-    average: float = 0.998
-    clip: float = 1.0
-    seed: int = 1
-    device: str = "cpu"
-    threads: int = 0
-    save_every: int = 500
-    preview_every: int = 500
-    log_every: int = 20
-    tensorboard: bool = False
-    deterministic: bool = True
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise OptionError(f"steps is {self.steps}: at least 1")
-        if not 0 < self.rate < 1:
-            raise OptionError(f"rate is {self.rate}: between 0 and 1")
-        if not 0 <= self.average < 1:
-            raise OptionError(f"average is {self.average}: from 0 to below 1")
-
-
-@dataclass(frozen=True)
 class Step:
     """What a callback learns after a logged step."""
 
@@ -102,7 +63,7 @@ class Step:
     seconds_left: float
 
 
-class NotFinite(RestyleError):
+class NotFiniteError(RestyleError):
     """A loss became NaN or infinite."""
 
 
@@ -162,7 +123,7 @@ class Log:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+            self.board = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, step: int, values: dict[str, float]) -> None:
         if self.path.exists():
@@ -200,7 +161,7 @@ def fit(
     """Train `task` and return its model with the averaged weights.
 
     Writes checkpoint.pt, losses.csv and preview-STEP.jpg into `folder`. Raises InputError when there is a
-    checkpoint already and `resume` is not set (or the reverse), NotFinite when a loss is NaN.
+    checkpoint already and `resume` is not set (or the reverse), NotFiniteError when a loss is NaN.
     """
     folder = Path(folder)
     checkpoint = folder / "checkpoint.pt"
@@ -225,7 +186,7 @@ def fit(
         torch.use_deterministic_algorithms(True, warn_only=True)
     folder.mkdir(parents=True, exist_ok=True)
 
-    model = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model: nn.Module = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     task.to(device)
     learnt = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learnt, lr=options.rate, betas=(0.9, 0.99))
@@ -272,8 +233,18 @@ def fit(
 
     half = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
     batches = Prefetch(make, done, 8 if device.type == "cuda" else 2)
-    started, last, step = time.monotonic(), time.monotonic(), done
+    started, last, finished = time.monotonic(), time.monotonic(), done
     totals: dict[str, list[float]] = {}
+    interrupted: list[int] = []
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread:  # Ctrl-C ends after the step, with a checkpoint; a second one ends at once
+        before = signal.getsignal(signal.SIGINT)
+
+        def interrupt(number: int, frame: object) -> None:
+            interrupted.append(number)
+            signal.signal(signal.SIGINT, before)
+
+        signal.signal(signal.SIGINT, interrupt)
     model.train()
     try:
         for step in range(done, options.steps):
@@ -284,7 +255,10 @@ def fit(
             with half:
                 losses = task.losses(parallel, batch, step)
             if not bool(torch.isfinite(losses["total"])):
-                raise NotFinite(f"the loss is {losses['total'].item()} at step {step}, seed {options.seed}: lower --rate")
+                raise NotFiniteError(
+                    f"the loss became {losses['total'].item()} at step {step} (seed {options.seed}): "
+                    f"lower --rate; the last checkpoint is {str(checkpoint)!r}"
+                )
             optimiser.zero_grad(set_to_none=True)
             losses["total"].backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(learnt, options.clip)
@@ -311,14 +285,20 @@ def fit(
                 show(finished)
             if rank == 0 and finished % options.save_every == 0:
                 save(finished)
-            if options.minutes and time.monotonic() - started > 60 * options.minutes:
+            if interrupted or (options.minutes and time.monotonic() - started > 60 * options.minutes):
                 break
     finally:
         batches.close()
+        if in_main_thread:
+            signal.signal(signal.SIGINT, before)
     if rank == 0:
-        save(step + 1)
-        show(step + 1)
+        save(finished)
+        if not interrupted:
+            show(finished)
     if world > 1:
         distributed.barrier()
+    if interrupted:
+        raise KeyboardInterrupt
     model.load_state_dict(averaged)
-    return model.eval()
+    model.eval()
+    return model

@@ -1,0 +1,145 @@
+"""What can be set in training; the flags of `restyle train` derive from these. Imports no PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from restyle.options import OptionSet, about
+
+RECIPE, RUN, WATCH = "Recipe", "Running", "Watching"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(OptionSet):
+    """How long and how fast to train, where, and what to write on the way.
+
+    Parameters
+    ----------
+    steps, minutes, rate, warmup, average, clip, seed, device, threads, deterministic, save_every, \
+preview_every, log_every, tensorboard
+        As their help below says.
+    """
+
+    steps: int = field(
+        default=20_000,
+        metadata=about(
+            "Gradient steps in all; the learning rate falls to zero at the last.", low=1, high=10**9
+        ),
+    )
+    minutes: float = field(
+        default=0.0,
+        metadata=about(
+            "Stop, with a checkpoint, after so many minutes; 0 is no limit.", low=0.0, high=1e6, panel=RUN
+        ),
+    )
+    rate: float = field(
+        default=1e-3, metadata=about("Peak learning rate of Adam (betas .9, .99).", low=1e-7, high=1.0)
+    )
+    warmup: int = field(default=200, metadata=about("Steps over which the rate rises.", low=0, high=10**9))
+    average: float = field(
+        default=0.998,
+        metadata=about("Decay of the average of the weights, which is the result.", low=0.0, high=0.99999),
+    )
+    clip: float = field(default=1.0, metadata=about("Largest norm of the gradient.", low=1e-6, high=1e6))
+    seed: int = field(default=1, metadata=about("Decides first weights and every batch.", low=0, high=2**31))
+    device: str = field(
+        default="cpu",
+        metadata=about(
+            "cpu, cuda or cuda:N; one that is not there is an error.", metavar="DEVICE", panel=RUN
+        ),
+    )
+    threads: int = field(
+        default=0, metadata=about("CPU threads; 0 leaves it to PyTorch.", low=0, high=1024, panel=RUN)
+    )
+    deterministic: bool = field(
+        default=True, metadata=about("Only kernels that give the same figures every time.", panel=RUN)
+    )
+    save_every: int = field(
+        default=500, metadata=about("Checkpoint every N steps.", low=1, high=10**9, panel=WATCH)
+    )
+    preview_every: int = field(
+        default=500, metadata=about("Preview every N steps.", low=1, high=10**9, panel=WATCH)
+    )
+    log_every: int = field(default=24, metadata=about("Log every N steps.", low=1, high=10**9, panel=WATCH))
+    tensorboard: bool = field(
+        default=False, metadata=about("Write TensorBoard events beside losses.csv.", panel=WATCH)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderOptions(OptionSet):
+    """The recipe of the perceptual encoder.
+
+    Parameters
+    ----------
+    crop, batch, gram_weight
+        As their help below says.
+    """
+
+    crop: int = field(
+        default=128, metadata=about("Side of a crop in pixels.", low=32, high=4096, panel=RECIPE)
+    )
+    batch: int = field(default=10, metadata=about("Crops a step.", low=1, high=4096, panel=RECIPE))
+    gram_weight: float = field(
+        default=0.5,
+        metadata=about("Weight of the Gram matrices beside the features.", low=0.0, high=1e6, panel=RECIPE),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArbitraryOptions(OptionSet):
+    """The recipe of the arbitrary-style network; the loss of style has weight 1.
+
+    Parameters
+    ----------
+    crop, batch, late_crop, late_batch, late_from, style_crop, content_weight, variation_weight, \
+range_weight, identity_every, identity_weight, steady_every, steady_weight
+        As their help below says.
+    """
+
+    crop: int = field(
+        default=160, metadata=about("Side of a content crop in pixels.", low=64, high=4096, panel=RECIPE)
+    )
+    batch: int = field(default=6, metadata=about("Crops a step.", low=1, high=4096, panel=RECIPE))
+    late_from: int = field(
+        default=0,
+        metadata=about("Step from which on crops are larger; 0 is never.", low=0, high=10**9, panel=RECIPE),
+    )
+    late_crop: int = field(
+        default=256, metadata=about("Side of those crops.", low=64, high=4096, panel=RECIPE)
+    )
+    late_batch: int = field(default=3, metadata=about("Crops a step then.", low=1, high=4096, panel=RECIPE))
+    style_crop: float = field(
+        default=1.3,
+        metadata=about("Side of a style crop as a multiple of that.", low=0.5, high=4.0, panel=RECIPE),
+    )
+    content_weight: float = field(
+        default=2.5, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+    )
+    variation_weight: float = field(
+        default=0.02, metadata=about("Weight of total variation.", low=0.0, high=1e6, panel=RECIPE)
+    )
+    range_weight: float = field(
+        default=10.0, metadata=about("Weight against values outside 0..1.", low=0.0, high=1e6, panel=RECIPE)
+    )
+    identity_every: int = field(
+        default=6,
+        metadata=about(
+            "Every N steps the style is the photo itself, which must come back.",
+            low=0,
+            high=10**9,
+            panel=RECIPE,
+        ),
+    )
+    identity_weight: float = field(
+        default=3.0, metadata=about("Weight of the L1 difference then.", low=0.0, high=1e6, panel=RECIPE)
+    )
+    steady_every: int = field(
+        default=4,
+        metadata=about(
+            "Every N steps shifted, noisy copies must give shifted results.", low=0, high=10**9, panel=RECIPE
+        ),
+    )
+    steady_weight: float = field(
+        default=3.0, metadata=about("Weight of the L1 difference then.", low=0.0, high=1e6, panel=RECIPE)
+    )

@@ -1,0 +1,86 @@
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from restyle.nn.losses import (
+    content_loss,
+    gap,
+    gram,
+    moments,
+    normalised,
+    out_of_range,
+    style_loss,
+    total_variation,
+)
+
+
+def test_gap_is_0_for_equal_and_1_for_disjoint_and_ignores_magnitude() -> None:
+    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    assert float(gap(a, a)) == 0
+    assert float(gap(a, b)) == 1
+    torch.testing.assert_close(gap(a * 1000, (a + b) * 1000), gap(a, a + b))
+
+
+def test_gram_of_known_features() -> None:
+    feature = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # 2 channels, 1 x 2 positions
+    expected = torch.tensor([[[2.5, 0.5], [0.5, 5.0]]])
+    torch.testing.assert_close(gram(feature), expected)
+
+
+def test_gram_does_not_care_where_things_are() -> None:
+    feature = torch.rand(2, 3, 4, 5)
+    shuffled = feature.flatten(2)[:, :, torch.randperm(20)].reshape(2, 3, 4, 5)
+    torch.testing.assert_close(gram(feature), gram(shuffled))
+    torch.testing.assert_close(gram(feature), gram(feature.contiguous(memory_format=torch.channels_last)))
+
+
+def test_moments_of_known_features() -> None:
+    mean, deviation = moments(torch.tensor([[[[1.0, 3.0]], [[5.0, 5.0]]]]))
+    torch.testing.assert_close(mean, torch.tensor([[2.0, 5.0]]))
+    torch.testing.assert_close(deviation, torch.tensor([[1.0, 0.001]]), atol=1e-4, rtol=0)
+
+
+def test_losses_are_0_at_their_targets_and_positive_elsewhere() -> None:
+    features = [torch.rand(2, 4, 8, 8) for _ in range(5)]
+    others = [torch.rand(2, 4, 8, 8) for _ in range(5)]
+    assert float(style_loss(features, features).abs().max()) < 1e-6
+    assert float(content_loss(features, features).abs().max()) < 1e-6
+    assert float(style_loss(features, others).min()) > 0
+    assert float(content_loss(features, others).min()) > 0
+
+
+def test_structure_share_of_content_ignores_contrast_and_brightness() -> None:
+    features = [torch.rand(1, 4, 8, 8) for _ in range(5)]
+    changed = [f * 3 + 2 for f in features]
+    assert float(content_loss(changed, features, structure=1.0)) < 1e-4
+    assert float(content_loss(changed, features, structure=0.0)) > 0.1
+
+
+def test_normalised_has_mean_0_and_deviation_1() -> None:
+    feature = normalised(torch.rand(2, 3, 16, 16) * 5 + 1)
+    torch.testing.assert_close(feature.mean((2, 3)), torch.zeros(2, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(feature.square().mean((2, 3)), torch.ones(2, 3), atol=1e-3, rtol=0)
+
+
+def test_total_variation_and_range_by_construction() -> None:
+    ramp = torch.arange(4.0)[None, None, None].expand(1, 1, 3, 4)
+    torch.testing.assert_close(total_variation(ramp), torch.ones(1))
+    torch.testing.assert_close(out_of_range(ramp), torch.tensor([0.75]))  # (0 + 0 + 1 + 2) / 4
+
+
+def test_gradients() -> None:
+    x = torch.rand(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    target = torch.rand(1, 2, 4, 4, dtype=torch.float64)
+    losses: list[Callable[[Tensor], Tensor]] = [
+        lambda f: gap(f, target),
+        lambda f: gap(gram(f), gram(target)),
+        lambda f: (normalised(f) * target).mean(),
+    ]
+    for loss in losses:
+        (slope,) = torch.autograd.grad(loss(x).sum(), x)
+        step = torch.randn_like(x)
+        step = step / step.norm()
+        with torch.no_grad():
+            numeric = (loss(x + 1e-2 * step).sum() - loss(x - 1e-2 * step).sum()) / 2e-2
+        assert abs(float(numeric) - float((slope * step).sum())) < 1e-3  # losses compute in float32

@@ -1,0 +1,31 @@
+import torch
+
+from restyle.nn.encoders import EncoderShape, PerceptualEncoder
+from restyle.nn.style_encoder import StyleEncoder
+
+SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 1, 1, 1, 1), heads=(4, 4, 4, 4, 4))
+
+
+def test_one_vector_a_picture_of_any_size() -> None:
+    torch.manual_seed(0)
+    encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
+    assert encoder(torch.rand(2, 3, 33, 50)).shape == (2, 10)
+    assert encoder(torch.rand(1, 3, 32, 32)).shape == (1, 10)
+
+
+def test_the_same_things_elsewhere_are_nearly_the_same_style() -> None:
+    torch.manual_seed(0)
+    encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
+    picture = torch.rand(1, 3, 128, 128)
+    coarse = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16), scale_factor=8)
+    with torch.no_grad():
+        code, moved = encoder(picture), encoder(picture.roll((16, 32), (2, 3)))
+        other = encoder(coarse)
+    assert float((code - moved).norm()) < 0.5 * float((code - other).norm())
+
+
+def test_only_the_head_learns() -> None:
+    encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
+    encoder(torch.rand(1, 3, 32, 32)).sum().backward()
+    assert all(p.grad is None for p in encoder.encoder.parameters())
+    assert all(p.grad is not None for p in encoder.projections.parameters())

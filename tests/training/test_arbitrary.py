@@ -1,0 +1,137 @@
+"""The recipe end to end, small: teacher, encoder, network, export, command line."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from restyle.nn.encoders import EncoderShape, PerceptualEncoder, save_encoder
+from restyle.nn.transformer import TransformerShape
+from restyle.training.arbitrary import SHIFT, ArbitraryTask
+from restyle.training.engine import Step, fit
+from restyle.training.options import ArbitraryOptions, TrainOptions
+
+from .test_encoder import SMALL, folder, teacher
+
+NETWORK = TransformerShape(half=8, quarter=8, eighth=12, full=8, blocks=2, code=16)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Any]:
+    save_encoder(PerceptualEncoder(SMALL), tmp_path / "e.safetensors")
+    return {
+        "content": folder(tmp_path / "photos", 0),
+        "style": folder(tmp_path / "art", 1),
+        "teacher": teacher(tmp_path / "t.safetensors"),
+        "encoder": tmp_path / "e.safetensors",
+    }
+
+
+def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
+    recipe = ArbitraryOptions(crop=64, batch=2)
+    task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
+    steps: list[Step] = []
+    options = TrainOptions(steps=96, rate=5e-3, warmup=5, average=0.9, log_every=24, preview_every=96)
+    fit(task, tmp_path / "run", options, callback=steps.append)
+    assert steps[-1].losses["total"] < 0.9 * steps[0].losses["total"]
+    assert steps[-1].losses["identity"] < steps[0].losses["identity"]
+    assert {"style", "content", "identity", "steady", "range", "variation"} < set(steps[0].losses)
+    with Image.open(tmp_path / "run" / "preview-000096.jpg") as preview:
+        assert preview.size == (8 * 192, 5 * 192)
+
+
+def test_identity_steps_have_no_style(files: dict[str, Any]) -> None:
+    task = ArbitraryTask(**files, options=ArbitraryOptions(crop=64, batch=2, identity_every=3), shape=NETWORK)
+    kinds = [sorted(task.batch(step, np.random.default_rng(step))) for step in range(3)]
+    assert kinds == [["content", "shift", "style"]] * 2 + [["content"]]
+
+
+def test_steady_term_compares_the_same_places(files: dict[str, Any]) -> None:
+    """A network that copies its input exactly must cost nothing beyond the noise, at any shift."""
+
+    class Copy(torch.nn.Module):
+        def forward(self, content: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+            return content
+
+    task = ArbitraryTask(**files, options=ArbitraryOptions(crop=64, batch=2), shape=NETWORK)
+    for shift in ((1, 8), (5, 2), (8, 8)):
+        batch = task.batch(0, np.random.default_rng(0))
+        batch["shift"] = torch.tensor(shift)
+        assert float(task.losses(Copy(), batch, 0)["steady"]) < 0.011  # the noise has a deviation of .01
+
+
+def test_late_crops(files: dict[str, Any]) -> None:
+    recipe = ArbitraryOptions(crop=64, batch=2, late_from=10, late_crop=96, late_batch=1)
+    task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
+    assert task.batch(9, np.random.default_rng(0))["content"].shape == (2, 3, 64 + SHIFT, 64 + SHIFT)
+    assert task.batch(10, np.random.default_rng(0))["content"].shape == (1, 3, 96 + SHIFT, 96 + SHIFT)
+
+
+def test_exact_teacher_replaces_the_first_layer(files: dict[str, Any]) -> None:
+    task = ArbitraryTask(**files, exact=files["teacher"], shape=NETWORK)
+    x = torch.rand(1, 3, 32, 32)
+    assert task.exact is not None
+    assert torch.equal(task.features(x)[0], task.exact(x)[0])
+
+
+def test_command_line_trains_resumes_and_exports(
+    files: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from restyle.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    base = ["--crop", "64", "--batch", "1", "--steps", "4", "--log-every", "2", "--threads", "1"]
+    inputs = [
+        "--content",
+        "photos",
+        "--style",
+        "art",
+        "--teacher",
+        "t.safetensors",
+        "--encoder",
+        "e.safetensors",
+    ]
+    train = ["train", "arbitrary", *inputs, *base, "-o", "my.safetensors", "--name", "mine"]
+    assert _exit(main, train) == 0
+    with (tmp_path / "my.safetensors.run" / "losses.csv").open(newline="") as file:
+        assert [row[0] for row in csv.reader(file)] == ["step", "2", "4"]
+    assert _exit(main, train) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert _exit(main, [*train, "--resume"]) == 0
+    assert _exit(main, ["export", "my.safetensors", "-o", "model"]) == 0
+    assert {p.name for p in (tmp_path / "model").iterdir()} >= {"style_encoder.onnx", "transformer.onnx"}
+
+
+def test_command_line_distils(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from restyle.cli import main
+    from restyle.nn.encoders import load_encoder
+
+    folder(tmp_path / "art", 1)
+    torch.manual_seed(0)
+    wide = EncoderShape(widths=(4, 4, 4, 4, 4), depths=(1, 1, 1, 1, 1))
+    source = PerceptualEncoder(wide)
+    weights = {"conv0.weight": torch.eye(3)[:, :, None, None].clone(), "conv0.bias": torch.zeros(3)}
+    for block in range(5):
+        for part in ("weight", "bias"):
+            weights[f"conv{block + 1}_1.{part}"] = getattr(source.blocks[block][0], part).detach()  # type: ignore[index]
+            weights[f"head{block + 1}_1.{part}"] = getattr(source.heads[block], part).detach()
+    from safetensors.torch import save_file
+
+    save_file(weights, tmp_path / "t.safetensors")
+    monkeypatch.chdir(tmp_path)
+    command = ["train", "encoder", "art", "--teacher", "t.safetensors", "-o", "e.safetensors"]
+    assert _exit(main, [*command, "--crop", "32", "--batch", "2", "--steps", "2"]) == 0
+    assert load_encoder(tmp_path / "e.safetensors").shape == EncoderShape()
+
+
+def _exit(main: object, arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)  # type: ignore[operator]
+    return int(ended.value.code or 0)

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from restyle.errors import InputError
+from restyle.nn.encoders import EncoderShape, PerceptualEncoder
+from restyle.training.encoder import EncoderTask
+from restyle.training.engine import Step, fit
+from restyle.training.options import EncoderOptions, TrainOptions
+
+SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 1, 1, 1, 1), heads=(6, 7, 8, 9, 10))
+
+
+def teacher(path: Path, blocks: int = 5) -> Path:
+    """A random VGG-shaped teacher of the same heads."""
+    torch.manual_seed(1)
+    weights = {"conv0.weight": torch.eye(3)[:, :, None, None].clone(), "conv0.bias": torch.zeros(3)}
+    channels = 3
+    for block, width in enumerate((6, 7, 8, 9, 10)[:blocks], 1):
+        weights[f"conv{block}_1.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
+        weights[f"conv{block}_1.bias"] = torch.zeros(width)
+        channels = width
+    save_file(weights, path)
+    return path
+
+
+def folder(path: Path, seed: int) -> Path:
+    path.mkdir()
+    rng = np.random.default_rng(seed)
+    for index in range(4):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        coarse.resize((96, 72), Image.Resampling.BICUBIC).save(path / f"{index}.png")
+    return path
+
+
+def test_student_comes_closer_to_the_teacher(tmp_path: Path) -> None:
+    task = EncoderTask(
+        [folder(tmp_path / "photos", 0), folder(tmp_path / "art", 1)],
+        [teacher(tmp_path / "t.safetensors")],
+        EncoderOptions(crop=32, batch=4),
+        SMALL,
+    )
+    steps: list[Step] = []
+    model = fit(
+        task,
+        tmp_path / "run",
+        TrainOptions(steps=60, rate=5e-3, warmup=5, average=0.9, log_every=10, preview_every=60),
+        callback=steps.append,
+    )
+    assert isinstance(model, PerceptualEncoder)
+    assert steps[-1].losses["total"] < 0.7 * steps[0].losses["total"]
+    with Image.open(tmp_path / "run" / "preview-000060.jpg") as preview:
+        assert preview.size == (5 * 192, 2 * 192)
+
+
+def test_first_teacher_that_has_a_layer_teaches_it(tmp_path: Path) -> None:
+    art = folder(tmp_path / "art", 1)
+    shallow, deep = teacher(tmp_path / "a.safetensors", 2), teacher(tmp_path / "b.safetensors")
+    task = EncoderTask([art], [shallow, deep], EncoderOptions(crop=32, batch=2), SMALL)
+    x = torch.rand(1, 3, 32, 32)
+    targets = task.targets(x)
+    assert [t.shape[1] for t in targets] == [6, 7, 8, 9, 10]
+    assert torch.equal(targets[0], task.teachers[0](x)[0])
+
+
+def test_a_teacher_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no teacher"):
+        EncoderTask([folder(tmp_path / "art", 1)], [])

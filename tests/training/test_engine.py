@@ -1,0 +1,170 @@
+"""The loop, on a task small enough to be trained in a blink."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from restyle.errors import InputError, OptionError
+from restyle.training.engine import NotFiniteError, Step, choose_device, fit, learning_rate
+from restyle.training.options import TrainOptions
+
+
+class Line:
+    """Fit y = 2 x + 1."""
+
+    name = "line"
+
+    def __init__(self, poison: int = -1, interrupt: int = -1) -> None:
+        torch.manual_seed(0)
+        self.model: nn.Module = nn.Linear(1, 1)
+        self.poison, self.interrupt = poison, interrupt
+        self.seen: list[float] = []
+
+    def to(self, device: torch.device) -> None:
+        pass
+
+    def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        x = torch.from_numpy(rng.normal(size=(8, 1)).astype(np.float32))
+        return {"x": x / 0 if step == self.poison else x}
+
+    def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        if step == self.interrupt:
+            os.kill(os.getpid(), signal.SIGINT)
+        self.seen.append(float(batch["x"][0]))
+        return {"total": (model(batch["x"]) - 2 * batch["x"] - 1).square().mean()}
+
+    def preview(self, model: nn.Module, path: Path) -> None:
+        path.write_text(str(float(model.weight.detach())))  # type: ignore[operator]
+
+
+OPTIONS = TrainOptions(
+    steps=60, rate=0.05, warmup=5, average=0.9, save_every=20, preview_every=30, log_every=10
+)
+
+
+def rows(folder: Path) -> list[list[str]]:
+    with (folder / "losses.csv").open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_learns_and_tells(tmp_path: Path) -> None:
+    steps: list[Step] = []
+    model = fit(
+        Line(), tmp_path, TrainOptions(steps=400, rate=0.05, warmup=5, average=0.9), callback=steps.append
+    )
+    assert float(model.weight.detach()) == pytest.approx(2, abs=0.1)  # type: ignore[operator]
+    assert steps[-1].losses["total"] < 0.05 < steps[0].losses["total"]
+    assert steps[-1].seconds_left < steps[0].seconds_left
+    assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_run_cut_in_two_equals_one_bit_for_bit(tmp_path: Path) -> None:
+    whole = fit(Line(), tmp_path / "whole", OPTIONS)
+    with pytest.raises(KeyboardInterrupt):
+        fit(Line(interrupt=32), tmp_path / "cut", OPTIONS)
+    resumed = fit(Line(), tmp_path / "cut", OPTIONS, resume=True)
+    for ours, theirs in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert [r[:2] for r in rows(tmp_path / "whole")][-2:] == [r[:2] for r in rows(tmp_path / "cut")][-2:]
+
+
+def test_logs_and_previews(tmp_path: Path) -> None:
+    fit(Line(), tmp_path, OPTIONS)
+    found = rows(tmp_path)
+    assert found[0] == ["step", "total", "rate", "seconds"]
+    assert [int(row[0]) for row in found[1:]] == [10, 20, 30, 40, 50, 60]
+    assert sorted(p.name for p in tmp_path.glob("preview-*")) == ["preview-000030.jpg", "preview-000060.jpg"]
+
+
+def test_tensorboard_events_are_written(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    fit(Line(), tmp_path, TrainOptions(steps=10, log_every=5, tensorboard=True))
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert events.stat().st_size > 100
+
+
+def test_nan_stops_the_run_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(NotFiniteError, match="step 45"):
+        fit(Line(poison=45), tmp_path, OPTIONS)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 40
+    assert all(torch.isfinite(v).all() for v in state["model"].values())
+
+
+def test_never_overwrites_a_run_unasked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to resume"):
+        fit(Line(), tmp_path, OPTIONS, resume=True)
+    fit(Line(), tmp_path, OPTIONS)
+    with pytest.raises(InputError, match="--resume"):
+        fit(Line(), tmp_path, OPTIONS)
+
+
+def test_a_finished_run_resumed_changes_nothing(tmp_path: Path) -> None:
+    first = fit(Line(), tmp_path, OPTIONS)
+    again = fit(Line(), tmp_path, OPTIONS, resume=True)
+    assert torch.equal(first.weight, again.weight)  # type: ignore[arg-type]
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == OPTIONS.steps
+
+
+def test_same_seed_same_batches_other_seed_others(tmp_path: Path) -> None:
+    seen = []
+    for index, seed in enumerate((1, 1, 2)):
+        task = Line()
+        fit(task, tmp_path / str(index), TrainOptions(steps=5, seed=seed))
+        seen.append(task.seen)
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_rate_warms_up_and_falls_to_zero() -> None:
+    options = TrainOptions(steps=1000, rate=0.01, warmup=100)
+    assert learning_rate(0, options) == pytest.approx(1e-4)
+    assert learning_rate(99, options) == pytest.approx(0.01, rel=0.03)
+    assert learning_rate(999, options) < 1e-6
+
+
+def test_absent_and_unknown_devices_are_errors() -> None:
+    with pytest.raises(OptionError, match="none"):
+        choose_device("abacus")
+    if not torch.cuda.is_available():
+        with pytest.raises(OptionError, match="no CUDA"):
+            choose_device("cuda")
+
+
+def test_options_out_of_range_are_errors() -> None:
+    with pytest.raises(OptionError, match="steps 0"):
+        TrainOptions(steps=0)
+
+
+def test_two_processes_stay_in_step(tmp_path: Path) -> None:
+    """torchrun with gloo: both ranks end with the same weights, which a mean of their gradients made."""
+    script = tmp_path / "task.py"
+    script.write_text(
+        "import sys; from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_engine import Line\n"
+        "from restyle.training.engine import fit; from restyle.training.options import TrainOptions\n"
+        "import os\n"
+        "model = fit(Line(), sys.argv[1], TrainOptions(steps=30, rate=.05, warmup=5))\n"
+        "Path(sys.argv[1], 'rank' + os.environ['RANK']).write_text(repr(float(model.weight.detach())))\n"
+        "import torch; torch.distributed.destroy_process_group()\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(script), str(tmp_path / "run")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = ((tmp_path / "run" / f"rank{r}").read_text() for r in (0, 1))
+    assert first == second
