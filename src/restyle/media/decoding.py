@@ -15,7 +15,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,10 +39,6 @@ DECODER_ERRORS = (
 _PLUGINS = {
     "JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "TIFF": "Tiff", "BMP": "Bmp", "GIF": "Gif", "AVIF": "Avif",
 }  # fmt: skip
-
-# Pillow warns about odd metadata on the caller's screen. The filters of `warnings` belong to the whole
-# process, so one thread at a time may silence them.
-_quiet_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def read_file(path: str | os.PathLike[str], max_pixels: int) -> Frame:
             if kind is kinds.TIFF and (deep := deep_tiff.probe(file)) is not None:
                 check_pixels((deep.width, deep.height), max_pixels, name)
                 colour, alpha = deep_tiff.read(file, deep, max_pixels)
-                return _with_metadata(deep.metadata(file), Frame(colour, alpha, deep.icc), name)
+                return _with_metadata(lambda: deep_tiff.metadata(file), Frame(colour, alpha, deep.icc), name)
             image = _open(file, kind, name)
             check_pixels(image.size, max_pixels, name)
             if kind is kinds.PNG and deep_png.is_deep(image):
@@ -160,7 +156,8 @@ def _check_file(path: str | os.PathLike[str], name: str) -> kinds.Kind:
 def _decoding(name: str, kind: str) -> Iterator[None]:
     """Turn whatever a decoder raises into an InputError that names the file."""
     try:
-        yield
+        with _quiet:
+            yield
     except InputError as error:
         if str(error).startswith(name):
             raise
@@ -173,11 +170,34 @@ def _decoding(name: str, kind: str) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with _quiet_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+class _Quiet:
+    """Keep Pillow's warnings about odd metadata off the caller's screen while any thread decodes.
+
+    The filters of ``warnings`` belong to the whole process: the first thread in sets them, the last one out
+    puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._before.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
 
 
 def _open(file: BinaryIO, kind: kinds.Kind, name: str) -> ImageFile.ImageFile:
@@ -193,16 +213,14 @@ def _open(file: BinaryIO, kind: kinds.Kind, name: str) -> ImageFile.ImageFile:
             f"{name}: is a {kind.name} picture, which the installed Pillow cannot read"
         ) from None
     file.seek(0)
-    with _quiet():
-        # No file name: with one, Pillow maps uncompressed files into memory and a change on disk is a crash.
-        return factory(file, "")
+    # No file name: with one, Pillow maps uncompressed files into memory and a change on disk is a crash.
+    return factory(file, "")
 
 
-def _with_metadata(source: Image.Image | Image.Exif, frame: Frame, name: str) -> Frame:
+def _with_metadata(source: Image.Image | Callable[[], Image.Exif], frame: Frame, name: str) -> Frame:
     """Add EXIF, which some formats store behind the pixels, so only after decoding."""
     try:
-        with _quiet():
-            block, orientation = exif.take(source)
+        block, orientation = exif.take(source() if callable(source) else source)
     except DECODER_ERRORS as error:
         log.warning("%s: its EXIF is damaged and was left out (%s)", name, error)
         return frame

@@ -308,7 +308,7 @@ def _parametric_curve(data: bytes) -> Curve:
     x = _EVEN
     if kind in (1, 2):  # here the third parameter is what is added, and the foot ends where a x + b = 0
         e, f, c, d = c, c, 0.0, (-b / a if a else 0.0)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         high = np.power(np.maximum(a * x + b, 0), g) + e
     return np.asarray(np.where(x >= d, high, c * x + f))
 

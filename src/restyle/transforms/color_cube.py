@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +50,20 @@ class ColorCube:
         np.ndarray [shape=(..., 3), float32, range 0..1, RGB]
         """
         side = self.nodes.shape[0]
-        table = np.zeros((side**3, 4), np.float32)  # four, not three: one aligned read a node
+        # A row holds the colours at a node and at its neighbour in blue, each filled up to four: one read for
+        # two.
+        table = np.zeros((side**3, 8), np.float32)
         table[:, :3] = self.nodes.reshape(-1, 3)
+        table[:-1, 4:7] = table[1:, :3]
         flat = pixels.reshape(-1, 3)
         out = np.empty_like(flat)
-        for start in range(0, len(flat), _CHUNK):
+
+        def work(start: int) -> None:
             out[start : start + _CHUNK] = _interpolate(table, side, flat[start : start + _CHUNK])
+
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            for _ in pool.map(work, range(0, len(flat), _CHUNK)):
+                pass  # an exception in a thread is raised here
         return out.reshape(pixels.shape)
 
     def slope(self, colors: Points) -> Points:
@@ -118,14 +128,13 @@ def _interpolate(table: FloatArray, side: int, pixels: FloatArray) -> FloatArray
     low = np.minimum(position.astype(np.int32), side - 2)
     share: FloatArray = position - low.astype(np.float32)
     first = (low[0] * side + low[1]) * side + low[2]
-    out = np.zeros((pixels.shape[0], 4), np.float32)
-    for corner in _CORNERS:
-        weight = np.ones_like(share[0])
-        for axis, bit in enumerate(corner):
-            weight *= share[axis] if bit else 1 - share[axis]
-        offset = (corner[0] * side + corner[1]) * side + corner[2]
-        out += np.take(table, first + offset, axis=0) * weight[:, None]
-    return np.clip(out[:, :3], 0, 1)
+    pair = np.zeros((pixels.shape[0], 8), np.float32)
+    for red, green in itertools.product((0, 1), repeat=2):
+        weight = (share[0] if red else 1 - share[0]) * (share[1] if green else 1 - share[1])
+        pair += np.take(table, first + (red * side + green) * side, axis=0) * weight[:, None]
+    out: FloatArray = pair[:, :3] + (pair[:, 4:7] - pair[:, :3]) * share[2][:, None]
+    np.clip(out, 0, 1, out=out)
+    return out
 
 
 def _weights(colors: Points, side: int) -> tuple[npt.NDArray[np.intp], Points]:
