@@ -27,6 +27,7 @@ from PIL import Image, ImageFile
 
 from restyle.errors import InputError
 from restyle.media import deep_png, deep_tiff, exif, kinds, profiles
+from restyle.media.icc import ProfileError, colour_space
 
 log = logging.getLogger("restyle.media")
 
@@ -273,9 +274,9 @@ def _from_print(image: Image.Image, icc: bytes | None, name: str) -> Frame:
         return Frame(np.asarray(profiles.lab_to_srgb(image)), None, converted=True)
     if icc is not None:
         try:
-            if profiles.colour_space(icc) != "CMYK":
-                raise profiles.ProfileError(f"a {profiles.colour_space(icc)} profile on a CMYK picture")
+            if colour_space(icc) != "CMYK":
+                raise ProfileError(f"a {colour_space(icc)} profile on a CMYK picture")
             return Frame(np.asarray(profiles.image_to_srgb(image, icc)), None, converted=True)
-        except profiles.ProfileError as error:
+        except ProfileError as error:
             log.warning("%s: its colour profile cannot be used and was ignored (%s)", name, error)
     return Frame(np.asarray(image.convert("RGB")), None, converted=icc is not None)

@@ -1,7 +1,7 @@
 """From a picture to the bytes of a file.
 
 Pillow encodes, but for 16-bit PNG and for TIFF (:mod:`restyle.media.deep_png`,
-:mod:`restyle.media.deep_tiff`).
+:mod:`restyle.media.tiff_encoding`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 
 from restyle.arrays import FloatArray, from_unit
 from restyle.errors import OutputError
-from restyle.media import deep_png, deep_tiff, exif, kinds, profiles
+from restyle.media import deep_png, exif, kinds, profiles, tiff_encoding
 
 if TYPE_CHECKING:
     from restyle.media.images import Picture
@@ -63,7 +63,7 @@ def encode(picture: Picture, kind: kinds.Kind, quality: int | None, name: str) -
     samples = to_samples(picture, icc, np.uint16 if deep else np.uint8, alpha=kind.alpha)
     block = None if picture.exif is None else exif.with_size(picture.exif, picture.width, picture.height)
     if kind is kinds.TIFF:
-        return deep_tiff.encode(samples, icc=icc, exif=block)
+        return tiff_encoding.encode(samples, icc=icc, exif=block)
     if deep:
         return deep_png.encode(samples, icc=icc, exif=block)
     return _encode_by_pillow(samples, kind, quality, icc, block, name)

@@ -20,6 +20,7 @@ from PIL import Image
 from restyle.arrays import FloatArray, from_unit, split_channels, to_unit
 from restyle.errors import InputError, OptionError
 from restyle.media import decoding, encoding, exif, kinds, profiles
+from restyle.media.icc import ProfileError, colour_space
 from restyle.media.outputs import PathLike, check_output, writing
 
 log = logging.getLogger("restyle.media")
@@ -229,7 +230,7 @@ def _picture(frame: decoding.Frame, name: str) -> Picture:
     if icc is not None and not frame.converted:
         try:
             pixels, icc = _to_srgb(pixels, icc, depth)
-        except profiles.ProfileError as error:
+        except ProfileError as error:
             log.warning("%s: its colour profile cannot be used and was ignored (%s)", name, error)
             icc = None
     if pixels.shape[-1] == 1:
@@ -239,13 +240,13 @@ def _picture(frame: decoding.Frame, name: str) -> Picture:
 
 def _to_srgb(pixels: FloatArray, icc: bytes, depth: int) -> tuple[FloatArray, bytes]:
     """Return sRGB pixels and the profile to write them with."""
-    space = profiles.colour_space(icc)
+    space = colour_space(icc)
     if pixels.shape[-1] == 1:
         if space == "GRAY":
             return profiles.grey_to_srgb(pixels, icc), profiles.srgb_profile()
         pixels = np.repeat(pixels, 3, axis=-1)  # some programs put the profile of the screen on grey pictures
     if space != "RGB":
-        raise profiles.ProfileError(f"a {space} profile on an RGB picture")
+        raise ProfileError(f"a {space} profile on an RGB picture")
     converted = profiles.to_srgb(pixels, icc, deep=depth == 16)
     return converted, icc if profiles.can_write(icc) else profiles.srgb_profile()
 

@@ -26,13 +26,10 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from restyle.arrays import FloatArray
+from restyle.media.icc import EVEN, Curve, ProfileError, colour_space, read_curve, read_tags, read_xyz
 
-Curve = npt.NDArray[np.float64]  # encoded value -> linear light, at _STEPS even steps over 0..1
-
-_STEPS = 65536  # one a 16-bit level, so that a lookup of a 16-bit value is exact
 _ROOT_STEPS = 1 << 17  # steps of the way back, even in the square root: dark tones need the finer ones
 _CHUNK = 1 << 16  # pixels converted at a time, to stay in the cache
-_EVEN = np.linspace(0, 1, _STEPS)
 # Deviations below these are rounding in the profile, not another colour space.
 _CURVE_TOLERANCE = 1e-3
 _MATRIX_TOLERANCE = 2e-3
@@ -41,10 +38,6 @@ _MATRIX_TOLERANCE = 2e-3
 SRGB_TO_XYZ = np.array(
     [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
 )
-
-
-class ProfileError(ValueError):
-    """A profile that is damaged or of a sort that cannot be used here."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class Shaper:
     @functools.cached_property
     def is_srgb(self) -> bool:
         """Whether this is sRGB but for rounding."""
-        reference = srgb_curve(_EVEN)
+        reference = srgb_curve(EVEN)
         close = all(np.abs(curve - reference).max() < _CURVE_TOLERANCE for curve in self.curves)
         return close and bool(np.abs(self.to_xyz - SRGB_TO_XYZ).max() < _MATRIX_TOLERANCE)
 
@@ -76,19 +69,6 @@ def srgb_curve(value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Decode sRGB values to linear light."""
     high: npt.NDArray[np.float64] = np.power((np.maximum(value, 0.04045) + 0.055) / 1.055, 2.4)
     return np.where(value <= 0.04045, value / 12.92, high)
-
-
-def colour_space(icc: bytes) -> str:
-    """Name the space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ``"Lab"``, ...
-
-    Raises
-    ------
-    ProfileError
-        It is no ICC profile.
-    """
-    if len(icc) < 132 or icc[36:40] != b"acsp":
-        raise ProfileError("no ICC signature")
-    return icc[16:20].decode("latin-1").strip()
 
 
 @functools.lru_cache(maxsize=1)
@@ -157,7 +137,7 @@ def grey_to_srgb(values: FloatArray, icc: bytes) -> FloatArray:
     ----------
     values : np.ndarray [shape=(H, W, 1), float32, range 0..1]
     """
-    curve = _read_curve(icc, _tags(icc), b"kTRC")
+    curve = read_curve(icc, read_tags(icc), b"kTRC")
     if icc[20:24] == b"Lab ":  # then the curve gives lightness
         curve = _luminance(curve)
     light = _look_up([curve.astype(np.float32)], values.reshape(1, -1))
@@ -199,11 +179,11 @@ def _shaper(icc: bytes) -> Shaper | None:
     """Read curves and matrix; None if the profile is made of tables."""
     if colour_space(icc) != "RGB":
         raise ProfileError(f"a {colour_space(icc)} profile on an RGB picture")
-    tags = _tags(icc)
+    tags = read_tags(icc)
     if b"A2B0" in tags or b"A2B1" in tags or icc[20:24] != b"XYZ ":
         return None
-    curves = tuple(_read_curve(icc, tags, name) for name in (b"rTRC", b"gTRC", b"bTRC"))
-    columns = [_read_xyz(icc, tags, name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    curves = tuple(read_curve(icc, tags, name) for name in (b"rTRC", b"gTRC", b"bTRC"))
+    columns = [read_xyz(icc, tags, name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
     to_xyz = np.stack(columns, axis=1)
     if abs(np.linalg.det(to_xyz)) < 1e-6:
         raise ProfileError("its primaries lie on a line")
@@ -212,7 +192,7 @@ def _shaper(icc: bytes) -> Shaper | None:
 
 @functools.lru_cache(maxsize=1)
 def _srgb() -> Shaper:
-    curve = srgb_curve(_EVEN)
+    curve = srgb_curve(EVEN)
     return Shaper((curve, curve, curve), SRGB_TO_XYZ)
 
 
@@ -243,74 +223,13 @@ def _values_of_light(curve: Curve) -> FloatArray:
     """Tabulate the inverse of a tone curve, at even steps of the square root of the light."""
     rising = np.maximum.accumulate(curve)
     light = np.linspace(0, 1, _ROOT_STEPS) ** 2
-    return np.interp(light, rising, _EVEN).astype(np.float32)
+    return np.interp(light, rising, EVEN).astype(np.float32)
 
 
 def _luminance(lightness: Curve) -> Curve:
     """CIE lightness / 100 -> relative luminance."""
     f = (lightness * 100 + 16) / 116
     return np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-
-
-def _tags(icc: bytes) -> dict[bytes, bytes]:
-    colour_space(icc)
-    (count,) = struct.unpack_from(">I", icc, 128)
-    if count > 100 or 132 + 12 * count > len(icc):
-        raise ProfileError("its table of tags is damaged")
-    found = {}
-    for i in range(count):
-        name, offset, size = struct.unpack_from(">4sII", icc, 132 + 12 * i)
-        found[name] = icc[offset : offset + size]
-    return found
-
-
-def _read_xyz(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> npt.NDArray[np.float64]:
-    data = tags.get(name, b"")
-    if len(data) < 20 or data[:4] != b"XYZ ":
-        raise ProfileError(f"it has no {name.decode()}")
-    return np.array(struct.unpack_from(">3i", data, 8)) / 65536
-
-
-def _read_curve(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> Curve:
-    data = tags.get(name, b"")
-    try:
-        if data[:4] == b"curv":
-            curve = _sampled_curve(data)
-        elif data[:4] == b"para":
-            curve = _parametric_curve(data)
-        else:
-            raise ProfileError(f"it has no {name.decode()}")
-    except (struct.error, ValueError) as error:
-        raise ProfileError(f"its {name.decode()} is damaged") from error
-    if not np.isfinite(curve).all():
-        raise ProfileError(f"its {name.decode()} is damaged")
-    return np.clip(curve, 0, 1)
-
-
-def _sampled_curve(data: bytes) -> Curve:
-    (count,) = struct.unpack_from(">I", data, 8)
-    if count == 0:
-        return _EVEN.copy()
-    table = np.frombuffer(data, ">u2", count, 12).astype(np.float64)
-    if count == 1:
-        return np.asarray(np.power(_EVEN, table[0] / 256))
-    return np.interp(_EVEN, np.linspace(0, 1, count), table / 65535)
-
-
-def _parametric_curve(data: bytes) -> Curve:
-    """ICC.1:2022, table 68: from a plain gamma to a gamma with a linear foot and offsets."""
-    (kind,) = struct.unpack_from(">H", data, 8)
-    counts = (1, 3, 4, 5, 7)
-    if kind >= len(counts):
-        raise ValueError(f"parametric curve of type {kind}")
-    given = [value / 65536 for value in struct.unpack_from(f">{counts[kind]}i", data, 12)]
-    g, a, b, c, d, e, f = given + [(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)[i] for i in range(len(given), 7)]
-    x = _EVEN
-    if kind in (1, 2):  # here the third parameter is what is added, and the foot ends where a x + b = 0
-        e, f, c, d = c, c, 0.0, (-b / a if a else 0.0)
-    with np.errstate(all="ignore"):
-        high = np.power(np.maximum(a * x + b, 0), g) + e
-    return np.asarray(np.where(x >= d, high, c * x + f))
 
 
 @functools.lru_cache(maxsize=4)
