@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,10 @@ def test_exit_codes(
     monkeypatch.setattr("restyle.cli.models.models", fail)
     assert exit_code(["models"]) == code
     assert capsys.readouterr().err == (f"restyle: {error}\n" if str(error) else "")
+
+
+def test_verbose_tells_what_runs_where(tiny_model: Path, photo_file: Path, in_folder: Path) -> None:
+    command = [sys.executable, "-m", "restyle", "--verbose", "image", str(photo_file), "-s", "great-wave"]
+    command += ["--model", str(tiny_model), "--threads", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == f"restyle: {tiny_model}/transformer runs on cpu with 1 threads\n"

@@ -5,6 +5,16 @@ from collections.abc import Sequence
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run `restyle` with these arguments, or with those of the process, and exit."""
-    from restyle.cli.app import run
+    import signal
+    import sys
+    import threading
 
-    run(args)
+    if threading.current_thread() is threading.main_thread():
+        # As Ctrl-C: what is half-written is removed on the way out.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        from restyle.cli.app import run
+
+        run(args)
+    except KeyboardInterrupt:  # while modules are loaded
+        sys.exit(128 + signal.SIGINT)

@@ -123,6 +123,13 @@ def _usage_message(error: Any) -> str:
     return f"{message} See `{path} --help`."
 
 
+def _be_verbose(wanted: bool) -> None:
+    if wanted:
+        import logging
+
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"restyle {restyle.__version__}")
@@ -136,6 +143,9 @@ application = typer.Typer(
 
 @application.callback()
 def restyle_command(
+    verbose: bool = typer.Option(
+        False, "--verbose", "-v", callback=_be_verbose, help="Tell which model runs on which device."
+    ),
     version: bool = typer.Option(
         False, "--version", callback=_show_version, is_eager=True, help="Print the version and leave."
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -76,7 +76,7 @@ class BareValues(TyperCommand):
         return super().parse_args(ctx, fill_bare(args, getattr(self.callback, "bare", {})))
 
 
-def fill_bare(args: list[str], bare: dict[str, tuple[str, tuple[str, ...]]]) -> list[str]:
+def fill_bare(args: list[str], bare: Mapping[str, tuple[str, tuple[str, ...]]]) -> list[str]:
     """Give its usual value to every flag of `bare` that is not followed by one of its choices.
 
     Examples

@@ -63,17 +63,24 @@ class Bar:
     def _update(self) -> None:
         if self._shown is not None:
             total = None if self.total == 1 and self.done == 0 else self.total  # no fraction known: pulse
-            self._shown.update(self._task, completed=self.done, total=total, description=self.label)
+            self._shown.update(
+                self._task,
+                completed=self.done,
+                total=total,
+                description=self.label,
+                finished=int(self.done),
+            )
 
     def _show(self) -> None:
         from rich.console import Console
-        from rich.markup import escape
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         columns = [
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total}" if self.total > 1 else "{task.percentage:>3.0f}%"),
+            TextColumn(
+                "{task.fields[finished]}/{task.total}" if self.total > 1 else "{task.percentage:>3.0f}%"
+            ),
             TimeElapsedColumn(),
             *([TimeRemainingColumn()] if self.total > 1 else []),
         ]
@@ -85,6 +92,6 @@ class Bar:
             self._shown = Progress(
                 *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
             )
-            self._task = self._shown.add_task(escape(self.label), total=None)
+            self._task = self._shown.add_task(self.label, total=None, finished=0)
             self._shown.start()
             self._update()

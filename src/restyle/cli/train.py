@@ -48,7 +48,7 @@ def encoder(
     from restyle.training.encoder import EncoderTask
 
     _suffix(output)
-    model = _fit(EncoderTask(pictures, teacher, recipe), output, options, resume)
+    model = _fit(EncoderTask(pictures, teacher, recipe, seed=options.seed), output, options, resume)
     if model is not None:
         assert isinstance(model, PerceptualEncoder)
         save_encoder(model, output)
@@ -86,7 +86,7 @@ def arbitrary(
     from restyle.training.arbitrary import ArbitraryTask
 
     _suffix(output)
-    task = ArbitraryTask(content, style, teacher, encoder, exact, recipe)
+    task = ArbitraryTask(content, style, teacher, encoder, exact, recipe, seed=options.seed)
     model = _fit(task, output, options, resume)
     if model is not None:
         assert isinstance(model, ArbitraryNetwork)

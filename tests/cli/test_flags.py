@@ -1,0 +1,58 @@
+"""Flags are the fields of the option sets, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from restyle.cli.app import load_command
+from restyle.cli.flags import fill_bare, flag_name, with_flags
+from restyle.errors import OptionError
+from restyle.options import EngineOptions, ImageOptions, SaveOptions
+
+
+@pytest.mark.parametrize(
+    ("command", "sets"),
+    [("image", (ImageOptions, SaveOptions, EngineOptions)), ("styles", (SaveOptions, EngineOptions))],
+)
+def test_flags_and_fields_agree(command: str, sets: tuple[Any, ...]) -> None:
+    flags = {flag: each for each in load_command(command).params for flag in each.opts}
+    for kind in sets:
+        for one in fields(kind):
+            flag = flags[flag_name(one.name)]
+            assert flag.default == one.default
+            assert one.metadata["help"] in flag.help
+
+
+def test_a_command_gets_the_sets(photo: Any) -> None:
+    got: list[Any] = []
+
+    @with_flags
+    def command(options: ImageOptions, name: str, saving: SaveOptions) -> None:
+        got.extend([options, name, saving])
+
+    values = {one.name: one.default for kind in (ImageOptions, SaveOptions) for one in fields(kind)}
+    command(**{**values, "strength": 0.3, "quality": 7, "name": "x"})
+    assert got == [ImageOptions(strength=0.3), "x", SaveOptions(quality=7)]
+    with pytest.raises(OptionError, match="strength 3"):
+        command(**{**values, "strength": 3, "name": "x"})
+
+
+BARE = {"--keep-colors": ("luminance", ("luminance", "statistics"))}
+
+
+@pytest.mark.parametrize(
+    ("args", "filled"),
+    [
+        (["--keep-colors"], ["--keep-colors=luminance"]),
+        (["--keep-colors", "a.jpg"], ["--keep-colors=luminance", "a.jpg"]),
+        (["--keep-colors", "--size", "9"], ["--keep-colors=luminance", "--size", "9"]),
+        (["--keep-colors", "statistics", "a.jpg"], ["--keep-colors", "statistics", "a.jpg"]),
+        (["--keep-colors=statistics"], ["--keep-colors=statistics"]),
+        (["a.jpg", "--", "--keep-colors"], ["a.jpg", "--", "--keep-colors"]),
+    ],
+)
+def test_flags_that_may_stand_alone(args: list[str], filled: list[str]) -> None:
+    assert fill_bare(args, BARE) == filled

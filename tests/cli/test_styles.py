@@ -1,0 +1,95 @@
+"""`restyle styles` and `restyle styles save`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from restyle.cli import main
+from restyle.media import images
+from restyle.style import Style
+
+Run = Callable[..., tuple[int, list[str], list[str]]]
+
+
+@pytest.fixture
+def run(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, list[str], list[str]]:
+        with pytest.raises(SystemExit) as leaving:
+            main(["styles", *map(str, arguments), "--model", str(tiny_model)])
+        said = capsys.readouterr()
+        return int(leaving.value.code or 0), said.out.splitlines(), said.err.splitlines()
+
+    return call
+
+
+def test_the_table(run: Run) -> None:
+    assert run() == (
+        0,
+        [
+            "name          title             artist    year",
+            "great-wave    The Great Wave    somebody  1889",
+            "starry-night  The Starry Night  somebody  1889",
+        ],
+        [],
+    )
+
+
+def test_the_contact_sheet(run: Run, photo_file: Path, in_folder: Path) -> None:
+    assert run("--sheet", "scene.png") == (0, ["scene.png"], [])
+    assert run("--sheet", "photo.jpg", "--content", photo_file) == (0, ["photo.jpg"], [])
+    assert images.load("scene.png").pixels.shape[0] > 300
+    assert images.load("photo.jpg").pixels.std() > 0.05
+
+
+def test_the_sheet_overwrites_nothing_unasked(run: Run, photo_file: Path, in_folder: Path) -> None:
+    assert run("--sheet", "scene.png")[0] == 0
+    code, out, err = run("--sheet", "scene.png")
+    assert (code, out, len(err)) == (1, [], 1)
+    assert run("--sheet", "scene.png", "--overwrite")[0] == 0
+    code, _, err = run("--sheet", photo_file, "--content", photo_file, "--overwrite")
+    assert code == 1
+    assert "is the input" in err[0]
+
+
+def test_a_photo_without_a_sheet(run: Run, photo_file: Path) -> None:
+    code, _, err = run("--content", photo_file)
+    assert code == 2
+    assert "--sheet" in err[0]
+
+
+def test_save_and_use(run: Run, style_file: Path, in_folder: Path, tiny_model: Path) -> None:
+    words = ["--title", "Nocturne", "--artist", "N. N.", "--year", "1900"]
+    assert run("save", style_file, *words) == (0, ["my-painting.style"], [])
+    style = Style.load("my-painting.style")
+    assert (style.name, style.title, style.artist, style.year) == ("my-painting", "Nocturne", "N. N.", "1900")
+    assert style.code == pytest.approx(Style.from_image(style_file, model=tiny_model).code)
+
+
+def test_save_names_by_flag_file_and_picture(run: Run, style_file: Path, in_folder: Path) -> None:
+    assert run("save", style_file, "-o", "ink.style")[1] == ["ink.style"]
+    assert Style.load("ink.style").name == "ink"
+    assert run("save", style_file, "--name", "Blue Hour")[1] == ["blue-hour.style"]
+    assert Style.load("blue-hour.style").name == "blue-hour"
+
+
+def test_save_mixes_and_scales(run: Run, style_file: Path, in_folder: Path, tiny_model: Path) -> None:
+    assert run("save", f"{style_file}:3", "great-wave", "-o", "mixed.style")[0] == 0
+    expected = Style.mix([(style_file, 3), ("great-wave", 1)], model=tiny_model)
+    assert Style.load("mixed.style").code == pytest.approx(expected.code)
+    assert run("save", style_file, "-o", "large.style", "--style-scale", 2)[0] == 0
+    scaled = Style.from_image(style_file, model=tiny_model).scaled(2)
+    assert Style.load("large.style").code == pytest.approx(scaled.code)
+
+
+def test_save_replaces_neither_input_nor_file_unasked(run: Run, style_file: Path, in_folder: Path) -> None:
+    before = style_file.read_bytes()
+    code, _, err = run("save", style_file, "-o", style_file, "--overwrite")
+    assert code == 1
+    assert "is the input" in err[0]
+    assert style_file.read_bytes() == before
+    assert run("save", style_file)[0] == 0
+    assert run("save", style_file)[0] == 1
+    assert run("save", style_file, "--overwrite")[0] == 0
