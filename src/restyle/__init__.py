@@ -1,6 +1,8 @@
 """restyle: give a picture, a video or a sound the style of another."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+TYPE_CHECKING = False  # type checkers know it by its name; `typing` would take 15 of 20 ms of the import
 
 __version__ = "0.1.0"
 
@@ -16,6 +18,8 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from restyle.errors import RestyleError
     from restyle.style import Style, styles
     from restyle.stylizer import Stylizer, image

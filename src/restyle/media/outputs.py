@@ -76,7 +76,7 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
                     f"cannot write {shown}: it is the input {os.fspath(source)}; choose another name"
                 )
     if not overwrite:
-        raise OutputError(f"cannot write {shown}: it exists; choose another name or allow overwriting")
+        raise OutputError(f"cannot write {shown}: it exists; choose another name or allow --overwrite")
     return target
 
 
