@@ -104,7 +104,9 @@ def probe(file: BinaryIO) -> DeepTiff | None:
     """Read the tags of a TIFF; None if it is one that Pillow reads without loss."""
     file.seek(0)
     header = file.read(8)
-    if 43 in header[2:4]:  # BigTIFF
+    if header[:4] == b"MM\0+":
+        raise InputError("is a big-endian BigTIFF, which Pillow cannot read")
+    if header[:4] == b"II+\0":  # BigTIFF
         header += file.read(8)
     tags = TiffImagePlugin.ImageFileDirectory_v2(header)
     file.seek(tags.next)
