@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -39,7 +40,8 @@ def contact_sheet(
     height, width = fit_size(content.shape[:2], long=CELL)
     small = resize(content, (height, width))
     count = len(styles) + 1
-    columns = max(1, round(math.sqrt(count * (height + 4 * TEXT) / width * 1.4)))
+    wide = math.ceil(math.sqrt(count * (height + 4 * TEXT) / width * 1.4))
+    columns = min(range(max(1, wide - 2), wide + 2), key=lambda n: (-count % n, abs(n - wide)))
     label = 3 * TEXT + 6
     cell_width, cell_height = width + GAP, height + label + GAP
     rows = math.ceil(count / columns)
@@ -147,7 +149,8 @@ def _draw_house_and_trees(draw: ImageDraw.ImageDraw, w: int, h: int) -> None:
 
 
 def _fitted(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
-    """Shorten a line to a width in px."""
+    """Shorten a line to a width in px, and write it in the letters that Pillow's own font has: ASCII."""
+    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:
