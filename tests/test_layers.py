@@ -32,6 +32,7 @@ RANK = {
     "export": 6,
     "keras": 6,
     "pipeline": 6,
+    "soundtrack": 6,
     "stylizer": 7,
     "__init__": 8,
     "studies": 9,

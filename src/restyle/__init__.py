@@ -6,13 +6,14 @@ TYPE_CHECKING = False  # type checkers know it by its name; `typing` would take 
 
 __version__ = "0.1.0"
 
-__all__ = ["RestyleError", "Style", "Stylizer", "__version__", "image", "styles"]
+__all__ = ["RestyleError", "Style", "Stylizer", "__version__", "audio", "image", "styles"]
 
 # Where each public name lives. It is imported when first used, so that `import restyle` costs nothing.
 _HOMES = {
     "RestyleError": "restyle.errors",
     "Style": "restyle.style",
     "Stylizer": "restyle.stylizer",
+    "audio": "restyle.soundtrack",
     "image": "restyle.stylizer",
     "styles": "restyle.style",
 }
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from restyle.errors import RestyleError
+    from restyle.soundtrack import audio
     from restyle.style import Style, styles
     from restyle.stylizer import Stylizer, image
 

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from restyle.methods.musaicing import Grains
-from restyle.statistics.transport import EnvelopeTransport
+from restyle.statistics.transport import EnvelopeTransport, total_level
 from restyle.transforms.bands import Bands, decibels, power_of
 from restyle.transforms.spectrogram import Complex, Float
 
 GRAIN = 0.093  # seconds: a frame of the mosaic
 MOMENT = 0.046  # seconds: a frame of the envelopes
+FAINT = 50.0  # dB under the loudest frame where content has no pitch to keep
 SLOW = 0.5  # seconds over which keep_loudness hears
 
 
@@ -84,24 +85,36 @@ class Mosaic:
         y : np.ndarray [shape=(n, channels), float32]
             Its loudness is not set here: the level is the style's.
         """
-        if self.strength == 0:
-            return y.copy()
+        target = self.target(y)
+        return self.place(self.carrier(y, target), y, target)
+
+    def place(self, carrier: Float, y: Float, target: Float) -> Float:
+        """Give every channel of the content its share of a sound, at these band levels.
+
+        Parameters
+        ----------
+        carrier : np.ndarray [shape=(n,), float32]
+        y : np.ndarray [shape=(n, channels), float32]
+        target : np.ndarray [shape=(frames, bands), float32, dB]
+        """
         channels = [self.moment.stft(channel) for channel in y.T]
-        powers = [power_of(D) for D in channels]
         own = self.moment.levels(_mean_power(channels))
-        target = own + self.strength * (self._target(own) - own)
-        carrier = self._carrier(y, target)
-        result = np.empty_like(y)
         voices = self._widened(carrier, channels) if len(channels) == 2 else [carrier] * len(channels)
-        for number, (voice, power) in enumerate(zip(voices, powers, strict=True)):
-            share = np.clip(self.moment.levels(power) - own, -40, 20)
+        result = np.empty_like(y)
+        for number, (voice, D) in enumerate(zip(voices, channels, strict=True)):
+            share = np.clip(self.moment.levels(power_of(D)) - own, -40, 20)
             if self.strength < 1:
                 voice = self.moment.shaped(voice, own + share)
                 voice = (1 - self.strength) * y[:, number] + self.strength * voice
             result[:, number] = self.moment.shaped(voice.astype(np.float32), target + share)
         return result
 
-    def _target(self, own: Float) -> Float:
+    def target(self, y: Float) -> Float:
+        """Band levels that the result shall have [shape=(frames, bands), float32, dB]."""
+        own = self.analyse(y)
+        return own + np.float32(self.strength) * (self._transported(own) - own)
+
+    def _transported(self, own: Float) -> Float:
         target = np.zeros_like(own)
         for transport, weight in zip(self._transports, self._weights, strict=True):
             target += weight * transport(own, detail=0.6 * self.keep_pitch, rhythm=self.keep_rhythm)
@@ -113,8 +126,8 @@ class Mosaic:
             target += self.keep_loudness * change[:, None]
         return target
 
-    def _carrier(self, y: Float, target: Float) -> Float:
-        """The mosaic in one channel, its partials brought out."""
+    def carrier(self, y: Float, target: Float) -> Float:
+        """The mosaic in one channel [shape=(n,), float32], its partials brought out."""
         grain, moment = self.grain, self.moment
         content = _mean_power([grain.stft(channel) for channel in y.T])
         fine = grain.fine(content)
@@ -129,7 +142,10 @@ class Mosaic:
             total += np.float32(weight) * voice
         if self.keep_pitch:
             D = grain.stft(total)
-            gain = np.clip(self.keep_pitch * (fine - grain.fine(power_of(D))), -30, 12)
+            # Where the content is faint its fine structure is noise, which the grains need not take on.
+            level = total_level(grain.levels(content))
+            heard = np.clip((level - level.max() + FAINT) / 20, 0, 1).astype(np.float32)[:, None]
+            gain = np.clip(self.keep_pitch * heard * (fine - grain.fine(power_of(D))), -30, 12)
             total = grain.istft(D * decibels(gain), len(y))
         return total
 

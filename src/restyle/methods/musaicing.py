@@ -78,7 +78,7 @@ class Grains:
         self,
         target: Float,
         *,
-        polyphony: int = 4,
+        polyphony: int = 3,
         repetition: int = 3,
         iterations: int = 10,
         candidates: int = 8,

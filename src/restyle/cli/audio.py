@@ -1,0 +1,111 @@
+"""`restyle audio`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from restyle.cli.flags import with_flags
+from restyle.options import AudioOptions
+
+
+@with_flags
+def audio(
+    content: Annotated[
+        list[str], typer.Argument(help="Sounds, or videos whose sound is taken.", metavar="CONTENT")
+    ],
+    style: Annotated[
+        list[str],
+        typer.Option(
+            "--style",
+            "-s",
+            metavar="STYLE[:WEIGHT]",
+            help="A preset (rain, bees, brass, choir, eight-bit, vinyl, bells, strings, wind, fire, organ,"
+            " harp) or a sound file. Several are mixed by weight.",
+        ),
+    ],
+    options: AudioOptions,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER/",
+            help="Where to write; by default CONTENT-STYLE beside where you stand.",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results that exist. An input is never replaced.")
+    ] = False,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot", metavar="PNG", help="Also draw spectrograms of content, style and result side by side."
+        ),
+    ] = None,
+) -> None:
+    """Give sounds the style of others. Rate, channels, length and loudness stay those of the content.
+
+    restyle audio speech.wav --style rain -o out.wav
+
+    restyle audio song.flac --style choir --style bells:0.3 --keep-pitch 1 --remix 0.2
+
+    restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png
+    """
+    import dataclasses
+    import os
+    from pathlib import Path
+
+    from restyle import soundtrack
+    from restyle.cli.progress import Bar
+    from restyle.errors import OptionError, OutputError, RestyleError
+    from restyle.media.outputs import check_output
+
+    several = len(content) > 1
+    folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+    if several and output is not None and not folder:
+        raise OptionError(f"{len(content)} sounds cannot all be written to '{output}'; give a folder/")
+    if several and plot is not None:
+        raise OptionError("--plot draws one sound; give one CONTENT")
+    if plot is not None and Path(plot).suffix.lower() != ".png":
+        raise OptionError(f"plot '{plot}' is not a .png")
+    if plot is not None:
+        check_output(plot, overwrite=overwrite, inputs=content)
+    keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    styles = soundtrack.parse_styles(style)
+    targets: dict[Path, str] = {}
+    failures: list[str] = []
+    with Bar(len(content)) as bar:
+        for number, name in enumerate(content):
+            bar.at(number, Path(name).name)
+            target = Path(output) if output is not None else None
+            try:
+                if folder or target is None:
+                    target = (target or Path()) / soundtrack.default_output(name, styles).name
+                if target in targets:
+                    raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
+                targets[target] = name
+                if folder:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                written = soundtrack.audio(
+                    name,
+                    styles,
+                    output=target,
+                    overwrite=overwrite,
+                    report=lambda part, number=number: bar.at(number + part),  # type: ignore[misc]
+                    **keywords,
+                )
+                if plot is not None:
+                    soundtrack.draw(name, styles, written, plot, overwrite=overwrite)
+            except RestyleError as error:
+                if not several:
+                    raise
+                failures.append(str(error))
+            else:
+                typer.echo(str(written))
+    if failures:
+        typer.echo(f"restyle: {len(failures)} of {len(content)} sounds failed:", err=True)
+        for reason in failures:
+            typer.echo(f"  {reason}", err=True)
+        raise typer.Exit(1)
