@@ -79,7 +79,7 @@ def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
     if width * height > max_pixels:
         raise InputError(
             f"{name}: has {width} x {height} = {width * height:,} pixels, over the limit of {max_pixels:,}; "
-            f"resize it, or raise the limit (--max-pixels {width * height})"
+            f"resize it, or raise the limit (--max-pixels {width * height}; in Python max_pixels)"
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin, TiffTags
 
+from restyle.media.exif import STRUCTURAL_TAGS
 from restyle.media.tiff_tags import BLACK_IS_ZERO, DEFLATE, DIFFERENCES, RGB, STRAIGHT, Tag, add_strips
 
 _BLOCK_BYTES = 1 << 20  # of samples that one thread compresses at a time
@@ -64,9 +65,10 @@ def encode(
 
 
 def _add_exif(tags: TiffImagePlugin.ImageFileDirectory_v2, block: bytes | None) -> None:
+    """Copy what an EXIF block tells, but for what it tells about how pixels were stored."""
     if block is None:
         return
     exif = Image.Exif()
     exif.load(block)
-    for tag in exif:
+    for tag in set(exif) - STRUCTURAL_TAGS:
         tags[tag] = dict(exif.get_ifd(tag)) if tag in TiffTags.TAGS_V2_GROUPS else exif[tag]
