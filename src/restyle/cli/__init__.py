@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run `restyle` with these arguments, or with those of the process, and exit."""
+    import io
     import signal
     import sys
     import threading
@@ -12,6 +13,8 @@ def main(args: Sequence[str] | None = None) -> None:
     if threading.current_thread() is threading.main_thread():
         # As Ctrl-C: what is half-written is removed on the way out.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no valid text
     try:
         from restyle.cli.app import run
 
