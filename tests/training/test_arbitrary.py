@@ -47,7 +47,7 @@ def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
 def test_identity_steps_have_no_style(files: dict[str, Any]) -> None:
     task = ArbitraryTask(**files, options=ArbitraryOptions(crop=64, batch=2, identity_every=3), shape=NETWORK)
     kinds = [sorted(task.batch(step, np.random.default_rng(step))) for step in range(3)]
-    assert kinds == [["content", "shift", "style"]] * 2 + [["content"]]
+    assert kinds == [["content", "noise", "shift", "style"], ["content", "style"], ["content"]]
 
 
 def test_steady_term_compares_the_same_places(files: dict[str, Any]) -> None:

@@ -28,6 +28,16 @@ def test_without_variation_a_square_comes_back() -> None:
     assert np.array_equal(np.asarray(same), np.asarray(picture))
 
 
+def test_small_pictures_are_enlarged_no_more_than_asked() -> None:
+    """Stripes 2 px wide must not become wider than 2 x 1.5."""
+    stripes = np.zeros((100, 100, 3), np.uint8)
+    stripes[:, ::4] = stripes[:, 1::4] = 255
+    how = Augmentation(scale=(4.0, 4.0), flip=0.0, enlarge=1.5)
+    crop = np.asarray(augment(Image.fromarray(stripes), how, 64, np.random.default_rng(0)))[0, :, 0] > 127
+    changes = int((crop[1:] != crop[:-1]).sum())
+    assert 64 / (2 * 1.5) - 2 <= changes <= 64 / (2 * 1.5) + 2
+
+
 def test_colour_changes_only_when_asked() -> None:
     grey = Image.new("RGB", (64, 64), (120, 60, 30))
     rng = np.random.default_rng(0)

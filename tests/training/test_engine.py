@@ -150,11 +150,11 @@ def test_two_processes_stay_in_step(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from test_engine import Line\n"
-        "from restyle.training.engine import fit; from restyle.training.options import TrainOptions\n"
+        "from restyle.training.engine import fit, leave; from restyle.training.options import TrainOptions\n"
         "import os\n"
         "model = fit(Line(), sys.argv[1], TrainOptions(steps=30, rate=.05, warmup=5))\n"
         "Path(sys.argv[1], 'rank' + os.environ['RANK']).write_text(repr(float(model.weight.detach())))\n"
-        "import torch; torch.distributed.destroy_process_group()\n"
+        "leave()\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +11,6 @@ from restyle.cli.flags import with_flags
 from restyle.training.options import ArbitraryOptions, EncoderOptions, TrainOptions
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from restyle.training.engine import Task
 
 app = typer.Typer(help="Train networks (needs restyle[torch]).", add_completion=False, no_args_is_help=True)
@@ -110,15 +108,14 @@ def _suffix(output: Path) -> None:
         raise OptionError(f"output '{output}' must end in .safetensors")
 
 
-def _fit(task: Task, output: Path, options: TrainOptions, resume: bool) -> nn.Module | None:
+def _fit(task: Task, output: Path, options: TrainOptions, resume: bool) -> Any:
     """Train with a live line; None on all ranks but the first, which have nothing to write."""
     import os
 
-    import torch
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from restyle.training.engine import Step, fit
+    from restyle.training.engine import Step, fit, leave
 
     for folder in getattr(task, "folders", ()):
         for path, reason in folder.skipped:
@@ -145,6 +142,5 @@ def _fit(task: Task, output: Path, options: TrainOptions, resume: bool) -> nn.Mo
                 console.print(f"step {step.step}: {losses}  {left}", highlight=False, soft_wrap=True)
 
         model = fit(task, f"{output}.run", options, resume=resume, callback=report)
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    leave()
     return model if first else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +19,9 @@ class StyleEncoder(nn.Module):
 
     Per layer of the frozen perceptual encoder: every channel's mean and deviation (Huang and Belongie
     2017), and the Gram matrix (Gatys et al. 2016) of a learnt 1x1 projection of the normalised features to
-    24 channels, which keeps the correlations and drops the square of the width. Layer norm and two linear
-    layers follow.
+    24 channels, which keeps the correlations and drops the square of the width. They are standardised by
+    their mean and deviation over many pictures (`calibrate`), since what all pictures share says nothing
+    of style; two linear layers follow, and the code is normalised to mean 0 and deviation 1.
     """
 
     def __init__(self, encoder: PerceptualEncoder, code: int = CODE, projected: int = PROJECTED) -> None:
@@ -32,7 +33,10 @@ class StyleEncoder(nn.Module):
         self.upper: Tensor
         self.register_buffer("upper", upper[0] * projected + upper[1], persistent=False)
         size = 2 * sum(widths) + len(widths) * upper.shape[1]
-        self.normalise = nn.LayerNorm(size)
+        self.centre: Tensor
+        self.spread: Tensor
+        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(size))
         self.hidden = nn.Linear(size, 256)
         self.out = nn.Linear(256, code)
         self.code_size = code
@@ -50,9 +54,18 @@ class StyleEncoder(nn.Module):
             parts += [mean.flatten(1), deviation.log().flatten(1) * 0.3, gram * 0.3]
         return torch.cat(parts, 1)
 
+    @torch.no_grad()
+    def calibrate(self, pictures: Iterable[Tensor]) -> None:
+        """Learn what pictures have in common, from batches [N, 3, H, W] of at least two pictures in all."""
+        seen = torch.cat([self.statistics(self.encoder.features(batch)) for batch in pictures])
+        self.centre.copy_(seen.mean(0))
+        self.spread.copy_(seen.std(0).clamp(min=1e-3))
+
     def from_features(self, features: Sequence[Tensor]) -> Tensor:
         """Code [N, 192] of features that `encoder` gave."""
-        return self.out(F.leaky_relu(self.hidden(self.normalise(self.statistics(features))), 0.1))  # type: ignore[no-any-return]
+        known = ((self.statistics(features) - self.centre) / self.spread).clamp(-6, 6)
+        code: Tensor = self.out(F.leaky_relu(self.hidden(known), 0.1))
+        return F.layer_norm(code, (self.code_size,))
 
     def forward(self, style: Tensor) -> Tensor:
         with torch.no_grad():

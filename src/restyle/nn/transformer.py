@@ -40,7 +40,7 @@ def twice(x: Tensor) -> Tensor:
 
 
 def high_frequencies(x: Tensor) -> Tensor:
-    """What a 3x3 box blur takes away."""
+    """What a 3x3 box blur takes away (the skip of PCA-KD, Chiu and Gurari 2022)."""
     return x - F.avg_pool2d(reflect(x), 3, 1)
 
 
@@ -80,7 +80,7 @@ class Transformer(nn.Module):
         self.skip_half = nn.Conv2d(s.half, s.half, 1)
         self.up_quarter = nn.Conv2d(s.eighth, s.quarter, 3)
         self.up_half = nn.Conv2d(s.quarter, s.half, 3)
-        self.narrow = nn.Conv2d(s.half, s.full - 3, 3)
+        self.narrow = nn.Conv2d(s.half, s.full, 3)
         self.up_full = nn.Conv2d(s.full, s.full, 3)
         self.out = nn.Conv2d(s.full, 3, 3)
         self.widths = [
@@ -90,8 +90,7 @@ class Transformer(nn.Module):
             s.quarter,
             s.half,
             s.half,
-            s.full - 3,
-            3,
+            s.full,
             s.full,
         ]
         self.modulation = nn.Linear(s.code, 2 * sum(self.widths))
@@ -150,10 +149,8 @@ class Transformer(nn.Module):
             used.append(stats)
         h = modulated(h)
         h = F.relu(modulated(self.up_quarter(reflect(twice(h)))) + modulated(self.skip_quarter(quarter)))
-        h = F.relu(
-            modulated(self.up_half(reflect(twice(h)))) + modulated(self.skip_half(high_frequencies(half)))
-        )
+        fine = self.skip_half(high_frequencies(half))
+        h = F.relu(modulated(self.up_half(reflect(twice(h)))) + modulated(fine))
         h = F.relu(modulated(self.narrow(reflect(h))))
-        h = torch.cat([twice(h), modulated(high_frequencies(content))], 1)
-        h = F.relu(modulated(self.up_full(reflect(h))))
+        h = F.relu(modulated(self.up_full(reflect(twice(h)))))
         return self.out(reflect(h)) * 0.5 + 0.5, torch.cat(used, 1)

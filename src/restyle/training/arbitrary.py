@@ -16,6 +16,8 @@ from restyle.nn.transformer import TransformerShape
 from restyle.training.data import CONTENT, STYLE, Augmentation, Pictures
 from restyle.training.options import ArbitraryOptions
 
+NOISE = 0.01  # its deviation in the steadiness term
+CALIBRATION = 256  # style crops that the style encoder is calibrated on
 SHIFT = 8  # largest shift of the steadiness term in pixels: one stride of the transformer
 
 
@@ -25,6 +27,7 @@ class ArbitraryTask:
     content, style : folders of pictures
     teacher : a VGG-shaped perceptual network with relu1_1 .. relu5_1, the judge of content and style
     encoder : the perceptual encoder from `restyle train encoder`; frozen, it reads the style
+    seed : decides the first weights
     exact : an optional wider teacher whose first layer replaces the teacher's (fine texture)
     """
 
@@ -41,6 +44,7 @@ class ArbitraryTask:
         shape: TransformerShape | None = None,
         content_augmentation: Augmentation = CONTENT,
         style_augmentation: Augmentation = STYLE,
+        seed: int = 1,
     ) -> None:
         self.options = options or ArbitraryOptions()
         self.content = Pictures(content, content_augmentation)
@@ -48,7 +52,12 @@ class ArbitraryTask:
         self.folders = [self.content, self.style]
         self.teacher = VGGTeacher.load(teacher)
         self.exact = VGGTeacher.load(exact) if exact else None
-        self.model: nn.Module = ArbitraryNetwork(load_encoder(encoder), shape)
+        torch.manual_seed(seed)
+        network = ArbitraryNetwork(load_encoder(encoder), shape)
+        side = round(self.options.crop * self.options.style_crop / 8) * 8
+        rng = np.random.default_rng([seed, 0xCA11])
+        network.style.calibrate(self.style.batch(8, side, rng) for _ in range(CALIBRATION // 8))
+        self.model: nn.Module = network
 
     def to(self, device: torch.device) -> None:
         self.teacher.to(device)
@@ -75,8 +84,11 @@ class ArbitraryTask:
         if self._identity(step):
             return {"content": content[:, :, :crop, :crop]}
         side = round(crop * self.options.style_crop / 8) * 8
-        shift = torch.from_numpy(rng.integers(1, SHIFT + 1, 2))
-        return {"content": content, "style": self.style.batch(count, side, rng), "shift": shift}
+        found = {"content": content, "style": self.style.batch(count, side, rng)}
+        if self._steady(step):
+            noise = torch.from_numpy(rng.normal(0, NOISE, (min(2, count), 3, crop, crop)).astype(np.float32))
+            found |= {"shift": torch.from_numpy(rng.integers(1, SHIFT + 1, 2)), "noise": noise}
+        return found
 
     def features(self, x: Tensor) -> list[Tensor]:
         found = self.teacher.features(x)
@@ -98,11 +110,10 @@ class ArbitraryTask:
             batch["style"],
         )
         given, styles = content, style
-        steady = min(2, len(content)) if self._steady(step) else 0
+        steady = len(batch["noise"]) if "noise" in batch else 0
         if steady:
             dy, dx = (int(v) for v in batch["shift"])
-            moved = wide[:steady, :, dy : dy + crop, dx : dx + crop]
-            moved = moved + torch.randn_like(moved) * 0.01
+            moved = wide[:steady, :, dy : dy + crop, dx : dx + crop] + batch["noise"]
             given, styles = torch.cat([content, moved]), torch.cat([style, style[:steady]])
         everything = model(given, styles)
         out = everything[: len(content)].contiguous(memory_format=torch.channels_last)

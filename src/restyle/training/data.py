@@ -26,6 +26,7 @@ class Augmentation:
     brightness, contrast, saturation : largest relative change
     hue : largest turn of the colour circle, in circles
     colour : chance that the four colour changes are applied at all
+    enlarge : most that a picture is enlarged, so that strokes stay sharp; a crop larger than it still fits
     """
 
     scale: tuple[float, float] = (1.0, 2.0)
@@ -36,11 +37,19 @@ class Augmentation:
     saturation: float = 0.0
     hue: float = 0.0
     colour: float = 0.0
+    enlarge: float = 1.5
 
 
 CONTENT = Augmentation(scale=(1.0, 1.7), brightness=0.25, contrast=0.25, saturation=0.3, colour=0.3)
 STYLE = Augmentation(
-    scale=(1.0, 3.0), rotate=0.1, brightness=0.2, contrast=0.2, saturation=0.5, hue=0.5, colour=0.35
+    scale=(1.0, 3.0),
+    rotate=0.1,
+    brightness=0.2,
+    contrast=0.2,
+    saturation=0.5,
+    hue=0.5,
+    colour=0.25,
+    enlarge=1.3,
 )
 
 
@@ -54,7 +63,7 @@ def augment(picture: Image.Image, how: Augmentation, crop: int, rng: np.random.G
     """One random crop of `crop` x `crop` pixels."""
     low, high = np.log(how.scale[0]), np.log(how.scale[1])
     target = crop * float(np.exp(rng.uniform(low, high)))
-    side = target / min(picture.size)
+    side = min(target / min(picture.size), max(how.enlarge, crop / min(picture.size)))
     need = crop / side  # of the source
     width, height = picture.size
     left, top = rng.uniform(0, max(width - need, 0)), rng.uniform(0, max(height - need, 0))

@@ -40,12 +40,14 @@ class EncoderTask:
         teachers: Sequence[str | Path],
         options: EncoderOptions | None = None,
         shape: EncoderShape | None = None,
+        seed: int = 1,
     ) -> None:
         if not teachers:
             raise InputError("no teacher: give at least one .safetensors file with --teacher")
         self.options = options or EncoderOptions()
         self.folders = [Pictures(folder, VARIED) for folder in folders]
         self.teachers = [VGGTeacher.load(path) for path in teachers]
+        torch.manual_seed(seed)
         self.model: nn.Module = PerceptualEncoder(shape)
 
     def to(self, device: torch.device) -> None:

@@ -90,6 +90,12 @@ def to_device(batch: Tensor, device: torch.device) -> Tensor:
     return batch.to(device, non_blocking=True, memory_format=layout)
 
 
+def leave() -> None:
+    """Say goodbye to the other processes of torchrun, if there are any."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 class Prefetch:
     """Prepares the next batches in threads while the network works on this one."""
 

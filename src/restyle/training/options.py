@@ -114,13 +114,13 @@ range_weight, identity_every, identity_weight, steady_every, steady_weight
         metadata=about("Side of a style crop as a multiple of that.", low=0.5, high=4.0, panel=RECIPE),
     )
     content_weight: float = field(
-        default=2.5, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+        default=0.65, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
     )
     variation_weight: float = field(
-        default=0.02, metadata=about("Weight of total variation.", low=0.0, high=1e6, panel=RECIPE)
+        default=0.004, metadata=about("Weight of total variation.", low=0.0, high=1e6, panel=RECIPE)
     )
     range_weight: float = field(
-        default=10.0, metadata=about("Weight against values outside 0..1.", low=0.0, high=1e6, panel=RECIPE)
+        default=3.0, metadata=about("Weight against values outside 0..1.", low=0.0, high=1e6, panel=RECIPE)
     )
     identity_every: int = field(
         default=6,
@@ -132,7 +132,7 @@ range_weight, identity_every, identity_weight, steady_every, steady_weight
         ),
     )
     identity_weight: float = field(
-        default=3.0, metadata=about("Weight of the L1 difference then.", low=0.0, high=1e6, panel=RECIPE)
+        default=1.0, metadata=about("Weight of the L1 difference then.", low=0.0, high=1e6, panel=RECIPE)
     )
     steady_every: int = field(
         default=4,
@@ -141,5 +141,5 @@ range_weight, identity_every, identity_weight, steady_every, steady_weight
         ),
     )
     steady_weight: float = field(
-        default=3.0, metadata=about("Weight of the L1 difference then.", low=0.0, high=1e6, panel=RECIPE)
+        default=1.0, metadata=about("Weight of the L1 difference then.", low=0.0, high=1e6, panel=RECIPE)
     )
