@@ -13,6 +13,7 @@ from restyle.arrays import Array, identity, namespace
 from restyle.errors import OptionError
 
 MAPS = ("transport", "symmetric", "cholesky")
+_FLOOR = 1e-10  # variance, far below that of rounding to 16 bits
 
 
 def mean_covariance(features: Array) -> tuple[Array, Array]:
@@ -35,25 +36,24 @@ def mean_covariance(features: Array) -> tuple[Array, Array]:
     return mean, flat @ flat.swapaxes(-2, -1) / (height * width)
 
 
-def matrix_root(matrix: Array, *, inverse: bool = False, floor: float = 0.0) -> Array:
+def matrix_root(matrix: Array, *, inverse: bool = False) -> Array:
     """Compute the symmetric square root of a symmetric positive semidefinite matrix, or its inverse.
 
     Parameters
     ----------
     matrix : np.ndarray or torch.Tensor [shape=(..., C, C)]
     inverse : bool
-    floor : float
-        Least eigenvalue: smaller ones are raised to it.
+        Eigenvalues below 1e-10 are taken to be that.
     """
-    xp = namespace(matrix)
-    values, vectors = xp.linalg.eigh(matrix)
-    # A root has no gradient at zero, and an inverse no value.
-    values = values.clip(max(floor, 1e-12 if inverse else 0.0))
+    values, vectors = namespace(matrix).linalg.eigh(matrix)
+    values = values.clip(_FLOOR if inverse else 0.0)
     powers = values ** (-0.5 if inverse else 0.5)
     return (vectors * powers[..., None, :]) @ vectors.swapaxes(-2, -1)
 
 
-def linear_map(source: Array, target: Array, kind: str = "transport", floor: float = 1e-8) -> Array:
+def linear_map(
+    source: Array, target: Array, kind: str = "transport", *, max_gain: float = float("inf")
+) -> Array:
     """Find ``A`` with ``A source A^T = target``. There are many; they differ by a rotation.
 
     Parameters
@@ -64,9 +64,9 @@ def linear_map(source: Array, target: Array, kind: str = "transport", floor: flo
         ``"transport"`` moves the points least (Monge-Kantorovich); ``"symmetric"`` whitens and colours by
         symmetric roots (the choice of Image Analogies); ``"cholesky"`` by Cholesky factors. Gatys et al. 2016
         name the last two.
-    floor : float
-        Least variance that the source is taken to have in any direction. What it has none of cannot be
-        amplified into anything but noise.
+    max_gain : float
+        No direction is amplified more than this. Where the source has next to no variance, the exact map
+        would make much of its noise.
 
     Returns
     -------
@@ -74,15 +74,20 @@ def linear_map(source: Array, target: Array, kind: str = "transport", floor: flo
     """
     xp = namespace(source)
     if kind == "transport":
-        root, unroot = matrix_root(source, floor=floor), matrix_root(source, inverse=True, floor=floor)
-        return unroot @ matrix_root(root @ target @ root) @ unroot
-    if kind == "symmetric":
-        return matrix_root(target) @ matrix_root(source, inverse=True, floor=floor)
-    if kind == "cholesky":
-        ridge = identity(source.shape[-1], source) * floor
+        root, unroot = matrix_root(source), matrix_root(source, inverse=True)
+        matrix = unroot @ matrix_root(root @ target @ root) @ unroot
+    elif kind == "symmetric":
+        matrix = matrix_root(target) @ matrix_root(source, inverse=True)
+    elif kind == "cholesky":
+        ridge = identity(source.shape[-1], source) * _FLOOR
         a, b = xp.linalg.cholesky(source + ridge), xp.linalg.cholesky(target + ridge)
-        return b @ xp.linalg.inv(a)
-    raise OptionError(f"unknown covariance map '{kind}'; use one of {', '.join(MAPS)}")
+        matrix = b @ xp.linalg.inv(a)
+    else:
+        raise OptionError(f"unknown covariance map '{kind}'; use one of {', '.join(MAPS)}")
+    if max_gain == float("inf"):
+        return matrix
+    left, gains, right = xp.linalg.svd(matrix)
+    return (left * gains.clip(0, max_gain)[..., None, :]) @ right
 
 
 def gaussian_distance(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -> Array:

@@ -19,8 +19,8 @@ from restyle.arrays import FloatArray
 
 Points = npt.NDArray[np.float64]  # [shape=(N, 3), RGB]
 
-_FIT_SIDE = 11  # nodes a side while fitting: 1331 unknowns are solved in a moment
-_FINER = 3  # the fitted cube is read at three times as many nodes, interpolated by cubics
+_FIT_SIDE = 9  # nodes a side while fitting: 729 unknowns are solved in a moment
+_FINER = 4  # the fitted cube is read at four times as many nodes, interpolated by cubics
 _BENDING_WEIGHTS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1)
 _RIDGE = 1e-8
 _CHUNK = 1 << 15  # pixels at a time, to stay in the cache

@@ -44,9 +44,7 @@ _LAB_FROM_LMS = np.array(
 _CHUNK_ROWS = 128
 _SAMPLES = 4096  # colours that stand for a picture
 _ROUNDS, _DIRECTIONS = 24, 12
-# Spread of colours that cannot be told from grain, as a standard deviation. What has no more is not
-# amplified.
-_GRAIN = 0.02
+_MAX_GAIN = 4.0  # an ink drawing has no colour to bring back; only its grain would grow
 _MAX_SLOPE = 2.0
 # How much of the palette's lightness is taken on. All of it washes contrast out where a style is all light or
 # all dark, and contrast is structure; none of it makes night styles day.
@@ -123,7 +121,7 @@ def keep_statistics(content: FloatArray, styled: FloatArray, kind: str = "transp
     """
     mean_c, cov_c = _color_moments(content)
     mean_s, cov_s = _color_moments(styled)
-    matrix = linear_map(cov_s, cov_c, kind, floor=_GRAIN**2)
+    matrix = linear_map(cov_s, cov_c, kind, max_gain=_MAX_GAIN)
     offset = (mean_c - matrix @ mean_s).astype(np.float32)
     mix = matrix.T.astype(np.float32)
     out = np.empty(styled.shape, np.float32)

@@ -68,7 +68,9 @@ def fit_size(
     return max(1, round(old_height * scale)), max(1, round(old_width * scale))
 
 
-def resize(array: FloatArray, size: tuple[int, int], method: str = "lanczos") -> FloatArray:
+def resize(
+    array: FloatArray, size: tuple[int, int], method: str = "lanczos", *, alpha: FloatArray | None = None
+) -> FloatArray:
     """Resize to exactly ``size``.
 
     Parameters
@@ -78,6 +80,9 @@ def resize(array: FloatArray, size: tuple[int, int], method: str = "lanczos") ->
         In pixels.
     method : str
         ``"lanczos"`` (sharp), ``"area"`` (mean of the covered pixels), ``"bilinear"``.
+    alpha : np.ndarray [shape=(H, W), float32, range 0..1]
+        Straight alpha of a picture, before resizing: each pixel then counts as much as it is visible, and
+        what hides under transparency does not bleed into the edges.
 
     Returns
     -------
@@ -93,6 +98,12 @@ def resize(array: FloatArray, size: tuple[int, int], method: str = "lanczos") ->
         return array.copy()
     if array.ndim == 2:
         return _resize_channel(array, size, method)
+    if alpha is not None:
+        plain = resize(array, size, method)
+        seen = resize(array * alpha[..., None], size, method)
+        share = resize(alpha, size, method)[..., None]
+        straight = np.divide(seen, share, out=plain, where=share > 1e-3)
+        return np.clip(straight, 0, 1, out=straight)
     out = np.empty((height, width, array.shape[2]), np.float32)
     for channel in range(array.shape[2]):
         out[..., channel] = _resize_channel(array[..., channel], size, method)
