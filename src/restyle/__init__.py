@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # type checkers know it by its name; `typing` would take 
 
 __version__ = "0.1.0"
 
-__all__ = ["RestyleError", "Style", "Stylizer", "__version__", "audio", "image", "styles"]
+__all__ = ["RestyleError", "Style", "Stylizer", "__version__", "audio", "image", "styles", "video"]
 
 # Where each public name lives. It is imported when first used, so that `import restyle` costs nothing.
 _HOMES = {
@@ -16,12 +16,14 @@ _HOMES = {
     "audio": "restyle.soundtrack",
     "image": "restyle.stylizer",
     "styles": "restyle.style",
+    "video": "restyle.film",
 }
 
 if TYPE_CHECKING:
     from typing import Any
 
     from restyle.errors import RestyleError
+    from restyle.film import video
     from restyle.soundtrack import audio
     from restyle.style import Style, styles
     from restyle.stylizer import Stylizer, image

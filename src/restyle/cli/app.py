@@ -43,6 +43,7 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "image": Entry("restyle.cli.image:image", "Give pictures the style of others."),
+    "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, steadily."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
     "train": Entry("restyle.cli.train:app", "Train networks: perceptual encoder, arbitrary style."),

@@ -85,6 +85,8 @@ class Mosaic:
         y : np.ndarray [shape=(n, channels), float32]
             Its loudness is not set here: the level is the style's.
         """
+        if self.strength == 0:
+            return y.copy()
         target = self.target(y)
         return self.place(self.carrier(y, target), y, target)
 
@@ -98,11 +100,12 @@ class Mosaic:
         target : np.ndarray [shape=(frames, bands), float32, dB]
         """
         channels = [self.moment.stft(channel) for channel in y.T]
+        levels = [self.moment.levels(power_of(D)) for D in channels]
         own = self.moment.levels(_mean_power(channels))
         voices = self._widened(carrier, channels) if len(channels) == 2 else [carrier] * len(channels)
         result = np.empty_like(y)
-        for number, (voice, D) in enumerate(zip(voices, channels, strict=True)):
-            share = np.clip(self.moment.levels(power_of(D)) - own, -40, 20)
+        for number, (voice, level) in enumerate(zip(voices, levels, strict=True)):
+            share = _share(level, own)
             if self.strength < 1:
                 voice = self.moment.shaped(voice, own + share)
                 voice = (1 - self.strength) * y[:, number] + self.strength * voice
@@ -169,6 +172,19 @@ class Mosaic:
 def _mean_power(channels: Sequence[Complex]) -> Float:
     result: Float = np.mean([power_of(D) for D in channels], axis=0, dtype=np.float32)
     return result
+
+
+def _share(channel: Float, whole: Float) -> Float:
+    """Level of a channel against the mean of all [shape=(frames, bands), float32, dB].
+
+    Bands in which the content is silent get the share of the frame, and silent frames that of the block.
+    """
+    parts = []
+    for levels in (channel, whole):
+        power = 10 ** (levels.astype(np.float64) / 10)
+        parts.append(power + 1e-4 * power.mean(axis=1, keepdims=True) + 1e-7 * power.mean())
+    share: Float = np.clip(10 * np.log10(parts[0] / parts[1]), -90, 20).astype(np.float32)
+    return share
 
 
 def _smoothed(x: Float, frames: int) -> Float:

@@ -136,6 +136,10 @@ class Grains:
                 H = _few_at_once(H, polyphony, shrink)
                 H = _continued(H, before, after)
             H = H * (((V / (H @ W + tiny)) @ W.T) / weight)
+        # What is not played is left out first, so that the rest takes over its share.
+        H = _few_at_once(H, polyphony, np.float32(0))
+        for _ in range(2):
+            H = H * (((V / (H @ W + tiny)) @ W.T) / weight)
         return chosen, H / self._norm[chosen]
 
     def _add(self, chosen: Index, H: Float, polyphony: int) -> Complex:

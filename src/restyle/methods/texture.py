@@ -68,9 +68,9 @@ class Losses:
         self.hop = self.n_fft // 4
         self.window = torch.from_numpy(hann(self.n_fft).copy())
         bank = erb_bank(sr, self.n_fft)
-        self.bank = torch.from_numpy(bank / bank.sum(axis=1, keepdims=True)).T
+        self.bank = torch.from_numpy(bank / np.maximum(bank.sum(axis=1, keepdims=True), 1e-6)).T
         half = erb_bank(sr, self.n_fft, 2.0)
-        self.half_bank = torch.from_numpy(half / half.sum(axis=1, keepdims=True)).T
+        self.half_bank = torch.from_numpy(half / np.maximum(half.sum(axis=1, keepdims=True), 1e-6)).T
         bands = self.bank.shape[1]
         order = np.arange(1, 13)[:, None] * (np.arange(bands) + 0.5) / bands
         self.cosines = torch.from_numpy((np.cos(np.pi * order) * np.sqrt(2 / bands)).astype(np.float32)).T
@@ -157,9 +157,8 @@ class Losses:
         """
         levels = self.see(y).levels.numpy().astype(np.float64)
         mean = 10 * np.log10((10 ** (levels / 10)).mean(0))
-        centres = (erb_bank(self.sr, self.n_fft) @ np.arange(self.n_fft // 2 + 1)) / erb_bank(
-            self.sr, self.n_fft
-        ).sum(1)
+        bank = erb_bank(self.sr, self.n_fft)
+        centres = (bank @ np.arange(self.n_fft // 2 + 1)) / np.maximum(bank.sum(1), 1e-6)
         bins = np.arange(len(y) // 2 + 1) * (self.n_fft / len(y))
         spectrum = 10 ** (np.interp(bins, centres, np.maximum(mean, mean.max() - 70)) / 20)
         total = 10 * np.log10((10 ** (levels / 10)).sum(1))

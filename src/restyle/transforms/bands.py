@@ -65,7 +65,10 @@ class Bands:
         levels : np.ndarray [shape=(frames, bands), float32, dB]
         """
         bank = self.bank
-        mean = power.astype(np.float32, copy=False) @ (bank / bank.sum(axis=1, keepdims=True)).T
+        mean = (
+            power.astype(np.float32, copy=False)
+            @ (bank / np.maximum(bank.sum(axis=1, keepdims=True), 1e-6)).T
+        )
         result: Float = (10 * np.log10(np.maximum(mean, FLOOR))).astype(np.float32)
         return result
 

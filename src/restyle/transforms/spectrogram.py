@@ -143,7 +143,9 @@ def erb_bank(sr: int, n_fft: int, per_erb: float = 1.0, low: float = 50.0) -> Fl
 
 
 def resample(y: Float, ratio: float) -> Float:
-    """Change the number of samples by `ratio` through the Fourier transform: band-limited, exact for a tone.
+    """Change the number of samples by `ratio` through the Fourier transform.
+
+    Band-limited, and right to a sample over the whole clip.
 
     For whole clips held in memory (styles, clips to be scored); content is never resampled.
 
@@ -170,8 +172,11 @@ def resample(y: Float, ratio: float) -> Float:
     spectrum = np.fft.rfft(padded)
     bins = target // 2 + 1
     spectrum = np.pad(spectrum, (0, max(0, bins - len(spectrum))))[:bins]
+    # The clip's first sample is rarely on the new grid: turn the phases until it is.
+    start = int(pad * target / size)
+    between = pad * target / size - start
+    spectrum = spectrum * np.exp(2j * np.pi * np.arange(bins) * between / target)
     scaled = np.fft.irfft(spectrum, target).astype(np.float32) * np.float32(target / size)
-    start = round(pad * target / size)
     result = np.zeros(m, np.float32)
     part = scaled[start : start + m]
     result[: len(part)] = part

@@ -1,0 +1,156 @@
+"""Scores the audio methods on real pairs: `python -m benchmarks.audio`.
+
+Rows are kept in `rows.json` beside this file, so that one method can be run again alone; `RESULTS.md` is
+written from all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.audio.pairs import ALL_PAIRS, PAIRS, clip
+from restyle.evaluation.sound import Scorecard
+from restyle.soundtrack import audio
+from restyle.statistics.loudness import loudness
+from restyle.statistics.sound import RATE
+
+Float = NDArray[np.float32]
+Rows = dict[str, dict[str, dict[str, float]]]  # pair, method, figure
+
+HERE = Path(__file__).parent
+BAR = 0.35
+FIGURES = (
+    "timbre",
+    "pitch_rhythm",
+    "mfcc",
+    "mcdermott",
+    "chroma",
+    "onset",
+    "mixture",
+    "consistency",
+    "seconds",
+)
+TITLES = (
+    "timbre",
+    "pitch and rhythm",
+    "MFCC",
+    "McDermott",
+    "chroma",
+    "onset",
+    "mixture",
+    "consistency, dB",
+    "s",
+)
+
+
+def ulyanov_row(content: Float, style: Float) -> Float:
+    """The baseline, at the content's loudness as all rows."""
+    from benchmarks.audio.ulyanov import ulyanov
+
+    y = ulyanov(content, style)
+    return y * np.float32(10 ** ((loudness(content, RATE) - loudness(y, RATE)) / 20))
+
+
+METHODS: dict[str, Callable[[Float, Float], Any]] = {
+    "ulyanov": ulyanov_row,
+    "mosaic": lambda content, style: audio(content, style, sr=RATE),
+    "texture": lambda content, style: audio(content, style, sr=RATE, method="texture"),
+}
+TRIVIAL = ("content copy", "style copy", "50/50 mix")
+
+
+def score(pairs: tuple[tuple[str, str], ...], names: list[str], rows: Rows) -> None:
+    """Run methods over pairs and enter their figures; trivial rows come along."""
+    for content_name, style_name in pairs:
+        content, style = clip(content_name), clip(style_name)
+        card = Scorecard(content, style)
+        pair = rows.setdefault(f"{content_name} -> {style_name}", {})
+        for row, y in card.trivial().items():
+            pair[row] = asdict(card.score(y))
+        for name in names:
+            start = time.perf_counter()
+            y = METHODS[name](content, style)
+            seconds = time.perf_counter() - start
+            pair[name] = {**asdict(card.score(y)), "seconds": seconds}
+            print(f"{content_name} -> {style_name} {name}: {pair[name]}", flush=True)
+
+
+def met(figures: dict[str, float]) -> bool:
+    """Whether the issue's bar is reached."""
+    return figures["timbre"] <= BAR and figures["pitch_rhythm"] <= BAR
+
+
+def table(rows: Rows, names: tuple[str, ...]) -> str:
+    """Markdown: a line for every pair and row."""
+    text = f"| pair | row | {' | '.join(TITLES)} | both <= {BAR} |\n|---|---|{'--:|' * len(TITLES)}---|\n"
+    for pair, found in rows.items():
+        for name in names:
+            if name not in found:
+                continue
+            figures = found[name]
+            cells = [f"{figures[key]:.3f}" for key in FIGURES[:-2]]
+            cells.append(f"{figures['consistency']:.0f}")
+            cells.append(f"{figures['seconds']:.1f}" if "seconds" in figures else "")
+            mark = "" if name in TRIVIAL else "yes" if met(figures) else "no"
+            text += f"| {pair} | {name} | {' | '.join(cells)} | {mark} |\n"
+    return text
+
+
+def summary(rows: Rows, names: tuple[str, ...]) -> str:
+    """Markdown: what each method comes to, and where it does not beat the baseline."""
+    text = ""
+    for name in names:
+        found = {pair: figures[name] for pair, figures in rows.items() if name in figures}
+        if not found:
+            continue
+        mean = {key: np.mean([figures[key] for figures in found.values()]) for key in FIGURES[:7]}
+        text += (
+            f"- {name}: mean timbre {mean['timbre']:.3f}, pitch and rhythm {mean['pitch_rhythm']:.3f}, "
+            f"mixture {mean['mixture']:.3f}; both at or under {BAR} in "
+            f"{sum(map(met, found.values()))} of {len(found)}"
+        )
+        base = {pair: figures["ulyanov"] for pair, figures in rows.items() if "ulyanov" in figures}
+        if base and name in ("mosaic", "texture"):
+            lost = [
+                f"{pair} ({', '.join(axis.replace('_', ' and ') for axis in worse)})"
+                for pair in base
+                if pair in found
+                and (worse := [axis for axis in FIGURES[:2] if found[pair][axis] >= base[pair][axis]])
+            ]
+            text += f"; behind Ulyanov on an axis: {', '.join(lost) or 'nowhere'}"
+        text += "\n"
+    return text
+
+
+def main() -> None:
+    """Run the named methods, keep the rows, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--all-pairs", action="store_true", help="also the mosaic on all 30 ordered pairs")
+    given = parser.parse_args()
+    kept = HERE / "rows.json"
+    data: dict[str, Rows] = json.loads(kept.read_text()) if kept.exists() else {"pairs": {}, "all": {}}
+    score(PAIRS, given.methods, data["pairs"])
+    if given.all_pairs:
+        score(ALL_PAIRS, ["mosaic"], data["all"])
+    kept.write_text(json.dumps(data, indent=1) + "\n")
+    names = (*TRIVIAL, *METHODS)
+    introduction = (HERE / "INTRODUCTION.md").read_text()
+    report = introduction + "\n" + summary(data["pairs"], names) + "\n" + table(data["pairs"], names)
+    if data["all"]:
+        report += "\n## The mosaic on all 30 ordered pairs\n\n" + summary(data["all"], ("mosaic",)) + "\n"
+        report += table(data["all"], ("mosaic",))
+    (HERE / "RESULTS.md").write_text(report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The clips and pairs that are scored, fixed before the methods were tuned."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restyle.media.audio import read
+from restyle.statistics.sound import RATE, at_rate
+
+Float = NDArray[np.float32]
+
+SECONDS = 8.0
+# short name: (file in ../shared/data/audio, second at which the excerpt starts)
+CLIPS = {
+    "sense": ("audio__198-209-0000.ogg", 0),  # a woman reads
+    "ashiel": ("audio__5703-47212-0000.ogg", 0),  # a man reads
+    "robin": ("audio__456440__inspectorj__bird-whistling-robin-single-13.ogg", 0),  # birdsong, 2.7 s
+    "fishin": ("audio__Karissa_Hobbs_-_Lets_Go_Fishin.ogg", 30),  # voice and guitar
+    "plum": (
+        "audio__Kevin_MacLeod_-_P_I_Tchaikovsky_Dance_of_the_Sugar_Plum_Fairy.ogg",
+        30,
+    ),  # celesta, orchestra
+    "howl": ("audio__pibble.ogg", 10),  # a dog howls in her sleep, mostly silence
+}
+# (content, style)
+PAIRS = (
+    ("sense", "plum"),
+    ("ashiel", "robin"),
+    ("fishin", "plum"),
+    ("plum", "fishin"),
+    ("fishin", "howl"),
+    ("ashiel", "fishin"),
+    ("plum", "ashiel"),
+    ("howl", "plum"),
+)
+ALL_PAIRS = tuple((content, style) for content in CLIPS for style in CLIPS if content != style)
+
+
+def folder() -> Path:
+    """Where the clips are: ``../shared/data/audio``, or under RESTYLE_SHARED."""
+    shared = os.environ.get("RESTYLE_SHARED") or Path(__file__).parents[2] / ".." / "shared"
+    return Path(shared) / "data" / "audio"
+
+
+def clip(name: str) -> Float:
+    """An excerpt, mono at `RATE` [shape=(n,), float32]."""
+    file, start = CLIPS[name]
+    y, sr = read(folder() / file)
+    part = y[round(start * sr) : round((start + SECONDS) * sr)]
+    return at_rate(part, sr) if sr != RATE else part.mean(axis=1)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.audio.pairs import ALL_PAIRS, CLIPS, PAIRS, clip, folder
+from restyle.evaluation.sound import Scorecard
+from restyle.soundtrack import audio
+from restyle.statistics.sound import RATE
+
+present = pytest.mark.skipif(not folder().is_dir(), reason="../shared/data/audio is not here (RESTYLE_SHARED)")
+
+
+def test_pairs_are_of_the_clips() -> None:
+    assert len(PAIRS) >= 6
+    assert set(PAIRS) <= set(ALL_PAIRS)
+    assert len(ALL_PAIRS) == len(CLIPS) * (len(CLIPS) - 1)
+
+
+@present
+@pytest.mark.parametrize(("content", "style"), [("fishin", "plum"), ("ashiel", "fishin")])
+def test_real_pairs_reach_the_bar(content: str, style: str) -> None:
+    card = Scorecard(clip(content), clip(style))
+    score = card.score(audio(clip(content), clip(style), sr=RATE))
+    assert score.timbre <= 0.35
+    assert score.pitch_rhythm <= 0.35
+    assert score.mixture < 0.6 * card.score(card.trivial()["50/50 mix"]).mixture

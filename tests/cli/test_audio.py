@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile
+from PIL import Image
+
+from restyle.cli import main
+from tests.methods.test_mosaic import melody
+
+SR = 22050
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("tune.wav", melody(), SR)
+    return tmp_path
+
+
+def code_of(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(["audio", *arguments])
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_a_preset_with_a_plot(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        code_of(
+            "tune.wav", "--style", "bells", "--style", "rain:0.3", "--plot", "look.png", "--strength", "0.8"
+        )
+        == 0
+    )
+    assert capsys.readouterr().out == "tune-bells-rain.wav\n"
+    assert soundfile.info("tune-bells-rain.wav").frames == len(melody())
+    with Image.open("look.png") as picture:
+        assert picture.width > 3 * 480
+
+
+def test_another_format_by_suffix(place: Path) -> None:
+    assert code_of("tune.wav", "-s", "wind", "-o", "out.mp3") == 0
+    assert soundfile.info("out.mp3").samplerate == SR
+
+
+def test_several_go_on_past_a_bad_one(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "bad.wav").write_text("no sound")
+    assert code_of("bad.wav", "tune.wav", "--style", "fire", "-o", "out/") == 1
+    said = capsys.readouterr()
+    assert "1 of 2 sounds failed" in said.err
+    assert "bad.wav" in said.err
+    assert (place / "out" / "tune-fire.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("tune.wav", "--style", "rian"), 1, "did you mean 'rain'"),
+        (("none.wav", "--style", "rain"), 1, "there is no such file"),
+        (("tune.wav", "--style", "rain", "-o", "tune.wav", "--overwrite"), 1, "it is the input"),
+        (("tune.wav", "--style", "rain", "-o", "out.xyz"), 1, "'.xyz'"),
+        (("tune.wav", "--style", "rain", "--strength", "7"), 2, "strength"),
+        (("tune.wav", "--style", "rain", "--method", "magic"), 2, "magic"),
+        (("tune.wav", "none.wav", "--style", "rain", "-o", "one.wav"), 2, "give a folder"),
+        (("tune.wav", "--style", "rain", "--plot", "look.jpg"), 2, "is not a .png"),
+        (("tune.wav",), 2, "--style"),
+    ],
+)
+def test_mistakes_are_one_line(
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    assert code_of(*arguments) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(place.glob("*.part*"))
