@@ -84,13 +84,15 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
 def transfer(
     content: FloatArray, style: Style, method: Arbitrary, options: ImageOptions, report: Report = quiet
 ) -> FloatArray:
-    """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options.
+    """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options."""
+    return method.stylize(seen(content, options), style.code, options.strength, report)
 
-    Where only the palette is wanted, a smaller picture shows it as well.
-    """
+
+def seen(content: FloatArray, options: ImageOptions) -> FloatArray:
+    """What of a content is to be painted: where only the palette is wanted, a smaller one shows it, too."""
     if options.colors_only and max(content.shape[:2]) > PALETTE_SIDE:
-        content = resize(content, fit_size(content.shape[:2], long=PALETTE_SIDE), "area")
-    return method.stylize(content, style.code, options.strength, report)
+        return resize(content, fit_size(content.shape[:2], long=PALETTE_SIDE), "area")
+    return content
 
 
 def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) -> Picture:

@@ -136,7 +136,7 @@ class Arbitrary:
         return blending.mix(codes, areas)
 
     def transfer(
-        self, content: FloatArray, code: FloatArray, stats: FloatArray | None = None
+        self, content: FloatArray, code: FloatArray, stats: FloatArray | None = None, weight: float = 1.0
     ) -> tuple[FloatArray, FloatArray]:
         """Paint a picture in one pass.
 
@@ -147,6 +147,8 @@ class Arbitrary:
         code : np.ndarray [shape=(K,), float32]
         stats : np.ndarray [shape=(P,), float32] or None
             Statistics to normalise with; None takes the picture's own.
+        weight : float, 0..1
+            How much `stats` count; the rest is the picture's own.
 
         Returns
         -------
@@ -157,19 +159,27 @@ class Arbitrary:
         graph = self.transformer
         padded, padding = pad(content, int(graph.setting("stride")), minimum=SMALLEST_INPUT)
         given = np.zeros(graph.width("stats_in"), np.float32) if stats is None else stats
-        weight = np.full((1, 1), 0.0 if stats is None else 1.0, np.float32)
+        weight = np.full((1, 1), 0.0 if stats is None else weight, np.float32)
         out = graph.run(content=_batch(padded), code=code[None], stats_in=given[None], stats_weight=weight)
         picture = unpad(out["picture"][0].transpose(1, 2, 0), padding)
         return np.ascontiguousarray(picture), out["stats"][0]
 
-    def thumbnail_stats(self, content: FloatArray, code: FloatArray) -> FloatArray:
-        """Statistics of a large picture, [P], from a smaller copy of it."""
+    def thumbnail_stats(
+        self, content: FloatArray, code: FloatArray, stats: FloatArray | None = None, weight: float = 1.0
+    ) -> FloatArray:
+        """Statistics of a large picture, [P], from a smaller copy of it; `stats` as for `transfer`."""
         height, width = content.shape[:2]
         scale = min(1.0, math.sqrt(THUMBNAIL_PIXELS / (height * width)))
         size = (max(SMALLEST_INPUT, round(height * scale)), max(SMALLEST_INPUT, round(width * scale)))
-        return self.transfer(resize(content, size, "area"), code)[1]
+        return self.transfer(resize(content, size, "area"), code, stats, weight)[1]
 
-    def transfer_tiles(self, content: FloatArray, code: FloatArray, report: Report = quiet) -> FloatArray:
+    def transfer_tiles(
+        self,
+        content: FloatArray,
+        code: FloatArray,
+        report: Report = quiet,
+        stats: FloatArray | None = None,
+    ) -> FloatArray:
         """Paint a picture too large for one pass: statistics from a thumbnail, then tile by tile.
 
         Parameters
@@ -177,13 +187,15 @@ class Arbitrary:
         content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
         code : np.ndarray [shape=(K,), float32]
         report : function of the fraction done, 0..1
+        stats : np.ndarray [shape=(P,), float32] or None
+            Statistics to normalise with; None takes those of the thumbnail.
 
         Returns
         -------
         np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
         """
         stride = int(self.transformer.setting("stride"))
-        stats = self.thumbnail_stats(content, code)
+        stats = self.thumbnail_stats(content, code) if stats is None else stats
         padded, padding = pad(content, stride) if _ragged(content, stride) else (content, Padding(0, 0, 0, 0))
         height, width = padded.shape[:2]
         # Tiles begin on the stride: elsewhere the network would see another grid and paint other strokes.
@@ -219,6 +231,30 @@ class Arbitrary:
         picture, _ = self.transfer(content, code)
         report(1.0)
         return picture
+
+    def paint_steady(
+        self, content: FloatArray, code: FloatArray, stats: FloatArray | None, weight: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Paint a frame of any size with statistics that come partly from the frames before.
+
+        Parameters
+        ----------
+        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+        code : np.ndarray [shape=(K,), float32]
+        stats : np.ndarray [shape=(P,), float32] or None
+            What this gave for the frame before; None for the first.
+        weight : float, 0..1
+            How much they count.
+
+        Returns
+        -------
+        picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+        stats : np.ndarray [shape=(P,), float32]
+        """
+        if content.shape[0] * content.shape[1] <= ONE_PASS_PIXELS:
+            return self.transfer(content, code, stats, weight)
+        stats = self.thumbnail_stats(content, code, stats, weight)
+        return self.transfer_tiles(content, code, stats=stats), stats
 
     def stylize(
         self, content: FloatArray, code: FloatArray, strength: float = 1.0, report: Report = quiet

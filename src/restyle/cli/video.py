@@ -1,0 +1,94 @@
+"""`restyle video`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from restyle.cli.flags import with_flags
+from restyle.options import EngineOptions, ImageOptions, VideoOptions
+
+
+@with_flags
+def video(
+    content: Annotated[
+        list[str],
+        typer.Argument(
+            help="Videos, animated GIFs, and folders that hold the frames of one.", metavar="CONTENT"
+        ),
+    ],
+    style: Annotated[
+        list[str],
+        typer.Option(
+            "--style",
+            "-s",
+            metavar="[SECONDS:]STYLE[:WEIGHT]",
+            help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight;"
+            " those with a time hold at that time, with a blend in between.",
+        ),
+    ],
+    options: ImageOptions,
+    film: VideoOptions,
+    engine: EngineOptions,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER/",
+            help="Where to write: .mp4, .m4v, .mov, .mkv, .webm, .gif, or a folder for frames as PNG; of"
+            " several contents a folder for all. By default CONTENT-STYLE beside where you stand.",
+        ),
+    ] = None,
+) -> None:
+    """Give videos the style of pictures, steadily; sound, subtitles and time stamps are kept.
+
+    restyle video clip.mp4 --style great-wave
+
+    restyle video clip.mp4 --style 0:starry-night --style 4.5:great-wave -o art.mp4
+
+    restyle video clip.mov --style my-painting.jpg --strength 0.7 --size 1280 --codec h265 -o art.mov
+    """
+    from pathlib import Path
+
+    from restyle import film as films
+    from restyle.cli.progress import Bar
+    from restyle.cli.speed import Speed
+    from restyle.errors import OutputError, RestyleError
+
+    several = len(content) > 1
+    if several and output is not None and not films.is_folder(output):
+        raise OutputError(f"cannot write several videos to '{output}'; give a folder, or end it with /")
+    method = films.method_for(engine)
+    with Bar(1, "starting"):
+        styles = films.timed_styles(style, method, options.style_scale)
+    targets: dict[Path, str] = {}
+    failures: list[str] = []
+    for name in content:
+        target = Path(output) if output is not None and not several else films.default_output(name, styles)
+        place: str | Path = target
+        try:
+            if several and output is not None:
+                Path(output).mkdir(parents=True, exist_ok=True)
+                place = target = Path(output) / target
+            elif output is not None:
+                place = output  # as it was typed: a slash at its end says folder
+            if target in targets:
+                raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
+            targets[target] = name
+            with Speed(Path(name).name) as speed:
+                written = films.make(
+                    name, styles, place, method, options, film, inputs=style, watch=speed.at, tell=speed.say
+                )
+        except RestyleError as error:
+            if not several:
+                raise
+            failures.append(str(error))
+        else:
+            typer.echo(str(written))
+    if failures:
+        typer.echo(f"restyle: {len(failures)} of {len(content)} videos failed:", err=True)
+        for reason in failures:
+            typer.echo(f"  {reason}", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,370 @@
+"""The stages of a film from file to file, overlapping. `video` does them all.
+
+    read -> prepare, paint, finish (`pipeline`, `temporal.steadying`) -> write
+
+Each stage has a thread of its own and is at most a few frames ahead, so memory does not grow with length.
+What is no frame, sound and subtitles, passes through in its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+
+from restyle import pipeline
+from restyle.arrays import from_unit
+from restyle.errors import OptionError, OutputError, RestyleError, StyleError
+from restyle.media import images
+from restyle.media.moving_pictures import FolderReader, FolderWriter, GifWriter, check_folder
+from restyle.media.outputs import check_output, writing
+from restyle.media.video_files import SUFFIXES, VideoWriter, check_format
+from restyle.media.videos import Tell, VideoFrame, VideoInfo, VideoReader
+from restyle.methods import arbitrary
+from restyle.methods.arbitrary import Arbitrary
+from restyle.models.presets import split_weight
+from restyle.options import DeviceName, EngineOptions, ImageOptions, VideoKeywords, VideoOptions
+from restyle.stages import Stages
+from restyle.style import Style, resolve_all
+from restyle.temporal.scenes import SceneCuts
+from restyle.temporal.steadying import SteadyPainter
+from restyle.temporal.timeline import Timeline
+
+PathLike = str | os.PathLike[str]
+Report = Callable[[float], None]
+Watch = Callable[[int, int | None], None]
+Moments = list[tuple[float, Style]]
+Reader = VideoReader | FolderReader
+Writer = VideoWriter | GifWriter | FolderWriter
+Paint = Callable[[Iterator[Any]], Iterator[Any]]
+
+AHEAD = 4  # frames that a stage may be ahead of the next
+USUAL_FPS = 25.0
+
+_log = logging.getLogger("restyle")
+_TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
+
+
+def video(
+    content: PathLike,
+    style: Any,
+    *,
+    output: PathLike | None = None,
+    report: Report = lambda part: None,
+    tell: Tell = _log.warning,
+    model: PathLike = EngineOptions.model,
+    device: DeviceName = EngineOptions.device,
+    threads: int | None = EngineOptions.threads,
+    **options: Unpack[VideoKeywords],
+) -> Path:
+    """Give a video the style of a picture.
+
+    Frames keep their number and time stamps; sound and subtitles are copied. Written is a file by its suffix
+    (.mp4, .m4v, .mov, .mkv, .webm, .gif), or a folder of PNGs where `output` is a folder or ends in a slash.
+
+    Parameters
+    ----------
+    content : str or Path
+        A video, an animated GIF, or a folder of pictures of one size.
+    style : Style, str, Path, PIL.Image.Image, np.ndarray, or a list
+        As for `restyle.image`. Texts `SECONDS:STYLE`, or a dict {seconds: style}, change it over time.
+    output : path or None
+        None writes `CONTENT-STYLE.SUFFIX` in the current folder.
+    report : function of one float
+        Called with the fraction done, 0..1.
+    tell : function of one line
+        Called with what could not be kept; a warning in the log if not given.
+    model, device, threads
+        See `options.EngineOptions`.
+    **options
+        See `options.ImageOptions` and `options.VideoOptions`.
+
+    Returns
+    -------
+    Path
+        The file or folder written.
+
+    Raises
+    ------
+    RestyleError
+        One of its kinds, each with one line that says what is wrong and what to do.
+    KeyboardInterrupt
+        Ctrl-C; what was done by then is in a file named `NAME.partial.SUFFIX`, which `tell` has said.
+
+    Examples
+    --------
+    >>> import restyle
+    >>> restyle.video("clip.mp4", {0: "starry-night", 4.5: "great-wave"})  # doctest: +SKIP
+    PosixPath('clip-starry-night-great-wave.mp4')
+    """
+    of_image = {each.name for each in fields(ImageOptions)}
+    pictures = ImageOptions(**{k: v for k, v in options.items() if k in of_image})  # type: ignore[arg-type]
+    film = VideoOptions(**{k: v for k, v in options.items() if k not in of_image})  # type: ignore[arg-type]
+    engine = EngineOptions(model=os.fspath(model), device=device, threads=threads)
+
+    def watch(done: int, total: int | None) -> None:
+        if total:
+            report(min(1.0, done / total))
+
+    method = method_for(engine)
+    styles = timed_styles(style, method, pictures.style_scale)
+    target = default_output(content, styles) if output is None else output
+    written = make(content, styles, target, method, pictures, film, inputs=[style], watch=watch, tell=tell)
+    report(1.0)
+    return written
+
+
+def make(
+    content: PathLike,
+    styles: Moments,
+    output: PathLike,
+    method: Arbitrary,
+    pictures: ImageOptions,
+    film: VideoOptions,
+    *,
+    inputs: Sequence[Any] = (),
+    watch: Watch = lambda done, total: None,
+    tell: Tell = _log.warning,
+) -> Path:
+    """Do what `video` does, with option sets in place of keywords.
+
+    Parameters
+    ----------
+    styles : list of (seconds, Style)
+        Of `timed_styles`.
+    inputs : sequence
+        Sources of the styles; the files among them, and the content, are never replaced.
+    watch : function of (frames done, frames in all or None)
+        Called after every frame.
+    """
+    kept = [content, *_paths(inputs)]
+    to_folder = is_folder(output)
+    codec = _checked(output, film, kept)
+    with ExitStack() as stack:
+        reader = open_content(content, film, tell)
+        stack.callback(reader.close)
+        writer: Writer
+        if to_folder:
+            writer = folder = FolderWriter(output)
+            temporary = folder.temporary
+            stack.callback(folder.abort)
+        else:
+            temporary = stack.enter_context(writing(output, film.overwrite, kept))
+            writer = open_writer(temporary, reader, codec, pictures, film, tell)
+        items = painted(styles, method, pictures, film, reader.info)
+        complete = run(reader, items, writer, lambda done: watch(done, reader.info.frames))
+        if not complete:
+            raise KeyboardInterrupt(_kept_part(writer.frames, reader.info.frames, temporary, output, tell))
+        if to_folder:
+            folder.move(Path(output))
+    return Path(output)
+
+
+def run(reader: Reader, paint: Paint, writer: Writer, watch: Callable[[int], None]) -> bool:
+    """Read, paint and write, each in its thread, until all is done or Ctrl-C comes.
+
+    Returns
+    -------
+    bool
+        False after Ctrl-C: the writer is finished all the same, with the frames that were done.
+    """
+    stages = Stages()
+    complete = True
+    try:
+        frames = stages.ahead(paint(stages.ahead(reader.items(), AHEAD)), AHEAD)
+        try:
+            # The writer too has a thread, so that Ctrl-C, which arrives in this one, never cuts it in two.
+            for done in stages.ahead(written(frames, writer), AHEAD):
+                watch(done)
+        except KeyboardInterrupt:
+            complete = False
+        finally:
+            stages.close()
+        writer.close()
+    except BaseException as error:
+        writer.abort()
+        if isinstance(error, OSError) and not isinstance(error, RestyleError):
+            raise _disk_error(error) from error
+        raise
+    return complete
+
+
+def painted(
+    styles: Moments, method: Arbitrary, pictures: ImageOptions, film: VideoOptions, info: VideoInfo
+) -> Paint:
+    """Return the stage that paints frames and lets everything else through."""
+    timeline = Timeline([(second, style.code) for second, style in styles])
+    painter = SteadyPainter(method, pictures.strength, film.steady_seconds if film.steady != "none" else 0.0)
+    cuts = SceneCuts()
+
+    def paint(items: Iterator[Any]) -> Iterator[Any]:
+        first: int | None = None
+        last = VideoFrame(None, 0, 0)
+        for item in items:
+            if not isinstance(item, VideoFrame):
+                yield item
+                continue
+            if item.pixels is None:  # damaged: the frame before stands in, which the reader tells
+                yield replace(item, pixels=last.pixels)
+                continue
+            first = item.pts if first is None else first
+            if cuts(item.pixels):
+                painter.cut()
+            content = pipeline.preprocess(images.from_array(item.pixels), pictures)
+            code = timeline.at(float((item.pts - first) * info.time_base))
+            elapsed = float((item.pts - last.pts) * info.time_base)
+            result = painter(pipeline.seen(content.pixels, pictures), code, elapsed)
+            finished = pipeline.postprocess(result, content, pictures)
+            last = replace(item, pixels=from_unit(finished.pixels, item.pixels.dtype))
+            yield last
+
+    return paint
+
+
+def written(items: Iterator[Any], writer: Writer) -> Iterator[int]:
+    """Write everything; yield how many frames are done after each."""
+    for item in items:
+        if isinstance(item, VideoFrame):
+            writer.write(item)
+            yield writer.frames
+        else:
+            writer.copy(item)
+
+
+def open_content(content: PathLike, film: VideoOptions, tell: Tell) -> Reader:
+    """Open a video or a folder of pictures."""
+    if os.path.isdir(content):
+        return FolderReader(content, film.fps or USUAL_FPS)
+    if film.fps is not None:
+        raise OptionError("fps is for folders of pictures; a video keeps its own time stamps")
+    return VideoReader(content, tell)
+
+
+def open_writer(
+    path: PathLike, reader: Reader, codec: str, pictures: ImageOptions, film: VideoOptions, tell: Tell
+) -> Writer:
+    """Open the file that the frames go to; its size follows from the options."""
+    blank = np.zeros((*reader.info.size, 3), np.uint8)
+    height, width = pipeline.preprocess(images.from_array(blank), pictures).pixels.shape[:2]
+    if codec == "gif":
+        return GifWriter(path, reader.info, (height, width))
+    source = reader if isinstance(reader, VideoReader) else None
+    return VideoWriter(path, reader.info, (height, width), codec, film.quality, source, tell)
+
+
+def timed_styles(style: Any, method: Arbitrary, scale: float = 1.0) -> Moments:
+    """Read styles, of which each may have a second at which it holds.
+
+    Parameters
+    ----------
+    style : as for `restyle.image`, texts `[MINUTES:]SECONDS:STYLE[:WEIGHT]`, or a dict {seconds: style}
+
+    Returns
+    -------
+    list of (seconds, Style)
+        Those of one second mixed; one second 0 where no second is named.
+
+    Raises
+    ------
+    StyleError
+        Some have a second and others none.
+    """
+    if isinstance(style, dict):
+        pairs = [(float(second), each) for second, each in style.items()]
+        if not pairs or min(second for second, _ in pairs) < 0:
+            raise StyleError("styles over time need at least one {seconds: style}, with seconds from 0 up")
+        return [(second, resolve_all(each, model=method, scale=scale)) for second, each in sorted(pairs)]
+    items = list(style) if isinstance(style, (list, tuple)) else [style]
+    timed = [split_time(each) for each in items]
+    if all(second is None for second, _ in timed):
+        return [(0.0, resolve_all(style, model=method, scale=scale))]
+    groups: dict[float, list[Any]] = {}
+    for (second, each), item in zip(timed, items, strict=True):
+        if second is None:
+            raise StyleError(f"style '{item}' has no time and others have; write 0:{item} or the like")
+        groups.setdefault(second, []).append(each)
+    return [(second, resolve_all(groups[second], model=method, scale=scale)) for second in sorted(groups)]
+
+
+def split_time(style: Any) -> tuple[float | None, Any]:
+    """Split the second off a style.
+
+    Examples
+    --------
+    >>> split_time("4.5:great-wave"), split_time("1:02:great-wave:0.5"), split_time("great-wave:2")
+    ((4.5, 'great-wave'), (62.0, 'great-wave:0.5'), (None, 'great-wave:2'))
+    """
+    found = _TIMED.fullmatch(style) if isinstance(style, str) and not os.path.exists(style) else None
+    if found is None:
+        return None, style
+    return 60 * float(found[1] or 0) + float(found[2]), found[3]
+
+
+def default_output(content: PathLike, styles: Moments) -> Path:
+    """`clip.avi` and `great-wave` -> `clip-great-wave.mp4` in the current folder."""
+    path = Path(os.path.abspath(content)) if os.path.isdir(content) else Path(content)
+    suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"
+    names = "-".join(dict.fromkeys(style.name for _, style in styles))
+    return Path(f"{path.name if path.is_dir() else path.stem}-{names}{suffix}")
+
+
+def is_folder(output: PathLike) -> bool:
+    """Tell whether an output means a folder of PNGs: it is a folder, or ends with a slash."""
+    return os.path.isdir(output) or os.fspath(output).endswith(("/", os.sep))
+
+
+def method_for(engine: EngineOptions) -> Arbitrary:
+    """Load the model that the options name."""
+    return arbitrary.load(engine.model, engine.device, engine.threads)
+
+
+def _checked(output: PathLike, film: VideoOptions, kept: Sequence[PathLike]) -> str:
+    """Refuse an output before any work; return the codec."""
+    if not is_folder(output):
+        codec = check_format(output, film.codec, film.quality)
+        check_output(output, overwrite=film.overwrite, inputs=kept)
+        return codec
+    if film.codec is not None or film.quality is not None:
+        raise OptionError("a folder of PNGs has neither codec nor quality; leave them out")
+    check_folder(output)
+    return ""
+
+
+def _kept_part(done: int, total: int | None, temporary: Path, output: PathLike, tell: Tell) -> str:
+    """Name what Ctrl-C left, `clip.partial.mp4`, and say so."""
+    if not done:
+        return "nothing was done yet"
+    path = Path(output)
+    names = [
+        path.with_name(f"{path.stem}.partial{n}{path.suffix}")
+        for n in ("", *(f"-{i}" for i in range(2, 1000)))
+    ]
+    free = next(name for name in names if not name.exists())
+    os.replace(temporary, free)
+    said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
+    tell(said)
+    return said
+
+
+def _disk_error(error: OSError) -> RestyleError:
+    return OutputError(f"cannot write the video: {(error.strerror or str(error)).lower()}")
+
+
+def _paths(sources: Any) -> Iterator[PathLike]:
+    """Yield the files among the sources of styles."""
+    if isinstance(sources, dict):
+        yield from _paths(list(sources.values()))
+    elif isinstance(sources, str):
+        yield split_weight(split_time(sources)[1])[0]
+    elif isinstance(sources, os.PathLike):
+        yield sources
+    elif isinstance(sources, (list, tuple)):
+        for each in sources:
+            yield from _paths(each)

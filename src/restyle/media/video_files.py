@@ -1,0 +1,389 @@
+"""Write videos: frames with the time stamps they came with, and the other streams as they were.
+
+Sound and subtitles are copied packet by packet. Where the new container cannot hold a sound, it is encoded
+anew; where it cannot hold a subtitle, that is left out. Either is told.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restyle.errors import OptionError, OutputError
+from restyle.media.videos import (
+    BT709,
+    FULL,
+    LIMITED,
+    RGB,
+    UNSPECIFIED,
+    ColorTags,
+    Pixels,
+    Tell,
+    VideoFrame,
+    VideoInfo,
+    VideoReader,
+)
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One way to write a video.
+
+    Parameters
+    ----------
+    name : str
+        FFmpeg's name of the encoder.
+    suffixes : tuple of str
+        Containers that hold it.
+    worst : int
+        Constant rate factor of quality 0; 0 where quality means nothing.
+    options : dict
+        More settings of the encoder.
+    even : bool
+        Whether frames whose chroma is halved must have even sides.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    worst: int = 0
+    options: tuple[tuple[str, str], ...] = ()
+    even: bool = True
+
+
+_MP4 = (".mp4", ".m4v", ".mov")
+ENCODERS = {
+    "h264": Encoder("libx264", (*_MP4, ".mkv"), 51, (("preset", "fast"),)),
+    "h265": Encoder("libx265", (*_MP4, ".mkv"), 51, (("preset", "fast"), ("x265-params", "log-level=error"))),
+    "vp9": Encoder(
+        "libvpx-vp9",
+        (".webm", ".mkv", ".mp4"),
+        63,
+        (("b:v", "0"), ("deadline", "good"), ("cpu-used", "4"), ("row-mt", "1")),
+        even=False,
+    ),
+    "av1": Encoder("libsvtav1", (".webm", ".mkv", ".mp4"), 63, (("preset", "8"),)),
+    "prores": Encoder("prores_ks", (".mov", ".mkv"), 0, (("profile", "hq"),)),
+    "ffv1": Encoder("ffv1", (".mkv",), 0, (("level", "3"),)),
+}
+USUAL_CODEC = {".webm": "vp9"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+SUFFIXES = (*CONTAINERS, ".gif")
+
+USUAL_QUALITY = 64  # constant rate factor 18 of H.264, which few can tell from the original
+_REENCODED = {".webm": "libopus"}
+# Said by the container that wrote them, not of the film.
+_NOT_COPIED = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+
+
+def check_format(path: PathLike, codec: str | None, quality: int | None) -> str:
+    """Return the codec for a path, the usual one of its suffix if none is named.
+
+    Raises
+    ------
+    OutputError, OptionError
+        No video is written under that suffix, or it cannot hold the codec.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        said = f"cannot write '{suffix}' videos" if suffix else "has no suffix that names a video format"
+        raise OutputError(f"{os.fspath(path)}: {said}; use one of {', '.join(SUFFIXES)}, or a folder/")
+    if suffix == ".gif":
+        if codec is not None or quality is not None:
+            raise OptionError("a GIF has neither codec nor quality; leave them out, or write .mp4")
+        return "gif"
+    chosen = codec or USUAL_CODEC.get(suffix, "h264")
+    encoder = ENCODERS[chosen]
+    if suffix not in encoder.suffixes:
+        raise OptionError(
+            f"'{suffix}' does not hold codec {chosen}; use one of {', '.join(encoder.suffixes)}"
+        )
+    if quality is not None and not encoder.worst:
+        raise OptionError(f"codec {chosen} has no quality to choose; leave it out")
+    import av
+
+    try:
+        av.Codec(encoder.name, "w")
+    except av.FFmpegError as error:
+        raise OptionError(
+            f"codec {chosen} is missing from this PyAV ({encoder.name}); choose another"
+        ) from error
+    return chosen
+
+
+class VideoWriter:
+    """A video file written frame by frame. Give it the temporary path of `media.outputs.writing`.
+
+    Parameters
+    ----------
+    path : path
+    info : VideoInfo
+        Of the source; time base, colours, orientation and metadata are kept.
+    size : (height, width)
+        Of the frames, upright.
+    codec : str
+        One of `ENCODERS`.
+    quality : int or None
+        1 to 100.
+    source : VideoReader or None
+        Whose other streams shall be copied.
+    tell : function of a line
+        Called with what the container cannot hold.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        info: VideoInfo,
+        size: tuple[int, int],
+        codec: str,
+        quality: int | None = None,
+        source: VideoReader | None = None,
+        tell: Tell = lambda line: None,
+    ) -> None:
+        import av
+
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 talks on standard error otherwise
+        self.frames = 0
+        self.info, self.suffix = info, Path(path).suffix.lower()
+        encoder = ENCODERS[codec]
+        self._durations: dict[int, int] = {}
+        options = {"movflags": "+faststart"} if CONTAINERS[self.suffix] in ("mp4", "mov") else {}
+        self.container: Any = av.open(
+            os.fspath(path), "w", format=CONTAINERS[self.suffix], container_options=options
+        )
+        settings = dict(encoder.options)
+        if encoder.worst:
+            settings["crf"] = str(round(encoder.worst * (100 - (quality or USUAL_QUALITY)) / 100))
+        rate = info.rate or Fraction(25)
+        try:
+            self._open_stream(encoder, rate.limit_denominator(1001), size, settings, tell)
+        except (av.FFmpegError, ValueError) as error:
+            self.container.close()
+            raise OutputError(f"cannot encode {codec} at {size[1]}x{size[0]}: {error}") from error
+        self.container.metadata.update(_kept(info.metadata))
+        self._copies: dict[int, Any] = {}
+        self._transcoders: dict[int, Transcoder] = {}
+        for each in source.others if source is not None else ():
+            self._add_other(each, tell)
+
+    def write(self, frame: VideoFrame) -> None:
+        """Append a frame; its pixels are there."""
+        assert frame.pixels is not None
+        picture = self._converted(self.info.turn.stored(frame.pixels) if self._turns else frame.pixels)
+        picture.pts, picture.time_base = frame.pts, self.info.time_base
+        self._durations[frame.pts] = frame.duration
+        self.frames += 1
+        self._mux(self.stream.encode(picture))
+
+    def copy(self, packet: Any) -> None:
+        """Append a packet of another stream of the source."""
+        index = packet.stream.index
+        if index in self._transcoders:
+            self._transcoders[index].add(packet)
+        elif index in self._copies:
+            if packet.dts is None:
+                packet.dts = packet.pts
+            packet.stream = self._copies[index]
+            self.container.mux(packet)
+
+    def close(self) -> None:
+        """Write what is held back, and finish the file."""
+        try:
+            self._mux(self.stream.encode(None))
+            for each in self._transcoders.values():
+                each.finish()
+        finally:
+            self.container.close()
+
+    def abort(self) -> None:
+        """Let go of a file that nobody shall have."""
+        import av
+
+        try:
+            self.container.close()
+        except (av.FFmpegError, OSError):
+            return
+
+    def _open_stream(
+        self, encoder: Encoder, rate: Fraction, size: tuple[int, int], settings: dict[str, str], tell: Tell
+    ) -> None:
+        info = self.info
+        self.stream: Any = self.container.add_stream(encoder.name, rate=rate, options=settings)
+        stream, context = self.stream, self.stream.codec_context
+        self._form = _pixel_format(encoder, info)
+        turn = info.turn
+        self._turns = hasattr(stream, "set_display_rotation") and (turn.quarters > 0 or turn.mirrored)
+        height, width = size
+        aspect = info.aspect
+        if self._turns:
+            stream.set_display_rotation(90 * turn.quarters, hflip=turn.mirrored)
+            if turn.quarters % 2:
+                height, width, aspect = width, height, 1 / aspect
+        halved = (encoder.even and "420" in self._form, "420" in self._form or "422" in self._form)
+        if encoder.even and ((height % 2 and halved[0]) or (width % 2 and halved[1])):
+            cut = (height - height % 2 if halved[0] else height, width - width % 2)
+            tell(
+                f"{encoder.name} needs even sides: {width}x{height} is cut to {cut[1]}x{cut[0]}"
+                " (--codec vp9 or ffv1 keeps it)"
+            )
+            height, width = cut
+        if height < 1 or width < 1:
+            raise ValueError("too small")
+        self._size = (height, width)
+        context.width, context.height, context.pix_fmt = width, height, self._form
+        context.time_base = stream.time_base = info.time_base
+        context.sample_aspect_ratio = aspect
+        self._colors = _written_colors(info.colors, self._form, height)
+        context.color_range = self._colors.range
+        context.colorspace = self._colors.matrix
+        context.color_trc = self._colors.transfer
+        context.color_primaries = self._colors.primaries
+        if encoder.name == "libx265" and self.suffix in (".mp4", ".m4v", ".mov"):
+            context.codec_tag = "hvc1"  # without it Apple's players refuse the file
+        stream.metadata.update(
+            {key: value for key, value in info.stream_metadata.items() if key in ("language", "title")}
+        )
+        context.open(strict=False)
+
+    def _converted(self, pixels: Pixels) -> Any:
+        import av
+
+        from restyle.media.videos import _scaling
+
+        height, width = self._size
+        pixels = np.ascontiguousarray(pixels[:height, :width])
+        picture = av.VideoFrame.from_ndarray(pixels, "rgb24" if pixels.dtype == np.uint8 else "rgb48le")
+        if self._form.startswith(("bgr", "gbr", "rgb")):
+            return picture.reformat(format=self._form)
+        converted = picture.reformat(
+            format=self._form,
+            src_color_range=FULL,
+            dst_color_range=self._colors.range or LIMITED,
+            dst_colorspace=self._colors.working_matrix(height),
+            interpolation=_scaling(),
+        )
+        converted.color_range = self._colors.range
+        converted.colorspace = self._colors.matrix
+        converted.color_trc = self._colors.transfer
+        converted.color_primaries = self._colors.primaries
+        return converted
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            if packet.pts is not None:
+                packet.duration = self._durations.pop(packet.pts, packet.duration)
+            self.container.mux(packet)
+
+    def _add_other(self, stream: Any, tell: Tell) -> None:
+        name = None if stream.codec_context is None else stream.codec_context.name
+        what = "sound" if stream.type == "audio" else "subtitles"
+        if name is not None:
+            try:
+                copied = self.container.add_stream_from_template(stream)
+            except ValueError:  # this container cannot hold that codec
+                copied = None
+            if copied is not None:
+                copied.metadata.update(_kept(dict(stream.metadata)))
+                copied.disposition = stream.disposition
+                self._copies[stream.index] = copied
+                return
+        if stream.type == "audio" and name is not None:
+            codec = _REENCODED.get(self.suffix, "aac")
+            self._transcoders[stream.index] = Transcoder(self.container, stream, codec)
+            tell(f"'{self.suffix}' cannot hold {name} sound; it is encoded anew as {codec}")
+        else:
+            tell(f"'{self.suffix}' cannot hold {name or 'unknown'} {what}; they are left out")
+
+
+class Transcoder:
+    """One stream of sound, decoded and encoded anew.
+
+    Parameters
+    ----------
+    container : av.container.OutputContainer
+    source : av.AudioStream
+    codec : str
+    """
+
+    def __init__(self, container: Any, source: Any, codec: str) -> None:
+        import av
+
+        rate = 48000 if codec == "libopus" else source.codec_context.sample_rate
+        self._container = container
+        self._stream = container.add_stream(codec, rate=rate, layout=source.layout.name)
+        self._stream.bit_rate = 96000 * max(1, source.codec_context.channels)
+        self._stream.metadata.update(_kept(dict(source.metadata)))
+        self._resampler = av.AudioResampler(
+            format=self._stream.codec_context.format.name, layout=source.layout.name, rate=rate
+        )
+        self._fifo = av.AudioFifo()
+        self._source = source
+        self._started = False
+
+    def add(self, packet: Any) -> None:
+        """Decode a packet and write what comes of it."""
+        import av
+
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            return
+        for frame in frames:
+            self._encode(self._resampler.resample(frame))
+
+    def finish(self) -> None:
+        """Write what is held back."""
+        self._encode(self._resampler.resample(None))
+        rest = self._fifo.read()
+        if rest is not None:
+            self._mux(rest)
+        self._mux(None)
+
+    def _encode(self, frames: list[Any]) -> None:
+        for frame in frames:
+            self._fifo.write(frame)
+        if not self._started:
+            self._stream.codec_context.open(strict=False)
+            self._started = True
+        size = self._stream.codec_context.frame_size or 1024
+        while (frame := self._fifo.read(size)) is not None:
+            self._mux(frame)
+
+    def _mux(self, frame: Any) -> None:
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+
+def _pixel_format(encoder: Encoder, info: VideoInfo) -> str:
+    """The encoder's format that is nearest to the source's chroma and depth."""
+    import av
+
+    known = {each.name for each in av.Codec(encoder.name, "w").video_formats or ()}
+    deep = "10le" if info.depth > 8 else ""
+    if encoder.name == "ffv1":
+        return "gbrp16le" if deep and "gbrp16le" in known else "bgr0"
+    # Few players show 4:2:2 in H.264; a source in 4:4:4 is played by what plays 4:4:4.
+    chroma = "420" if info.chroma == "422" and encoder.name == "libx264" else info.chroma
+    wishes = [f"yuv{chroma}p{deep}", f"yuv420p{deep}", "yuv420p", "yuv422p10le"]
+    return next(each for each in wishes if not known or each in known)
+
+
+def _written_colors(colors: ColorTags, form: str, height: int) -> ColorTags:
+    if form.startswith(("bgr", "gbr", "rgb")):
+        return ColorTags(FULL, RGB, colors.transfer, colors.primaries)
+    if colors.matrix == RGB:
+        return ColorTags(LIMITED, BT709, colors.transfer, colors.primaries)
+    if colors.matrix not in (UNSPECIFIED, colors.working_matrix(height)):
+        return ColorTags(colors.range, UNSPECIFIED, colors.transfer, colors.primaries)
+    return colors
+
+
+def _kept(metadata: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in metadata.items() if key.lower() not in _NOT_COPIED}

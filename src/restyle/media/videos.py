@@ -1,0 +1,396 @@
+"""Read videos: frames upright in RGB with their time stamps, and the packets of every other stream.
+
+PyAV decodes. Frames and packets come in the order of the file, so that whoever writes a new file can
+interleave them as they were.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restyle.errors import InputError
+
+PathLike = str | os.PathLike[str]
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Tell = Callable[[str], None]
+
+UNSPECIFIED = 2  # of colour matrix, transfer and primaries (ITU-T H.273)
+RGB, BT709, BT601 = 0, 1, 6
+LIMITED, FULL = 1, 2
+# Their clocks start anywhere, so their first stamp says nothing.
+_BROADCAST = {"mpegts", "mpeg", "vob"}
+_KNOWN_MATRICES = {1, 4, 5, 6, 7, 9}
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """How YUV values stand for colours, as numbers of ITU-T H.273.
+
+    range : 0 unspecified, 1 limited, 2 full
+    matrix, transfer, primaries : 2 is unspecified
+    """
+
+    range: int = 0
+    matrix: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+
+    def working_matrix(self, height: int) -> int:
+        """The matrix to compute with: where none is told, BT.709 from 720 lines up and BT.601 below."""
+        if self.matrix in _KNOWN_MATRICES:
+            return self.matrix
+        return BT709 if height >= 720 else BT601
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How stored frames are turned to stand upright: counter-clockwise, then mirrored left to right."""
+
+    quarters: int = 0
+    mirrored: bool = False
+
+    def upright(self, pixels: Pixels) -> Pixels:
+        """Turn a stored frame [H, W, 3] upright."""
+        turned: Any = np.rot90(pixels, self.quarters)
+        return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
+
+    def stored(self, pixels: Pixels) -> Pixels:
+        """Turn an upright frame [H, W, 3] back to how it is stored."""
+        flat: Any = pixels[:, ::-1] if self.mirrored else pixels
+        return np.ascontiguousarray(np.rot90(flat, -self.quarters))
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file says of its picture.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Upright.
+    time_base : Fraction
+        Seconds of one unit of `VideoFrame.pts`.
+    rate : Fraction or None
+        Frames a second, on average.
+    frames : int or None
+        As many as the file claims to hold; None if it does not say.
+    depth : int
+        Bits of a channel.
+    chroma : "420", "422" or "444"
+    aspect : Fraction
+        Width of a pixel by its height, upright.
+    """
+
+    size: tuple[int, int]
+    time_base: Fraction
+    rate: Fraction | None
+    frames: int | None
+    depth: int = 8
+    chroma: str = "420"
+    aspect: Fraction = Fraction(1)
+    colors: ColorTags = ColorTags()
+    turn: Turn = Turn()
+    metadata: dict[str, str] = field(default_factory=dict)
+    stream_metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class VideoFrame:
+    """One frame.
+
+    Parameters
+    ----------
+    pixels : np.ndarray [shape=(H, W, 3), uint8 or uint16, RGB] or None
+        Upright. None where the file is damaged.
+    pts, duration : int
+        In units of `VideoInfo.time_base`; `pts` grows from frame to frame.
+    """
+
+    pixels: Pixels | None
+    pts: int
+    duration: int
+
+
+class VideoReader:
+    """A video, read once from its start.
+
+    Parameters
+    ----------
+    path : path
+    tell : function of a line
+        Called with what is wrong and could be mended: damaged frames, a file that breaks off.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, no video, or holds no frame.
+    """
+
+    def __init__(self, path: PathLike, tell: Tell = lambda line: None) -> None:
+        import av
+
+        self.path, self.tell = path, tell
+        shown = os.fspath(path)
+        _check_file(shown)
+        try:
+            self.container: Any = av.open(shown)
+        except (av.FFmpegError, ValueError) as error:
+            raise InputError(
+                f"{shown}: not a video that restyle can read, or one that is cut short ({_reason(error)})"
+            ) from error
+        try:
+            streams = self.container.streams.video
+            self.stream: Any = next((each for each in streams if not _is_cover(each)), None)
+            if self.stream is None:
+                kind = "only sound" if self.container.streams.audio else "no video stream"
+                raise InputError(f"{shown}: has {kind}, no moving picture")
+            if self.container.format.name.endswith("_pipe"):
+                raise InputError(f"{shown}: is a still picture; use restyle image")
+            if self.stream.codec_context is None:
+                raise InputError(f"{shown}: its video codec is unknown to restyle; convert it first")
+            self.stream.thread_type = "AUTO"
+            self._waiting: list[Any] = []
+            self._packets = self._demuxed()
+            first = self._first_frame()
+        except BaseException:
+            self.container.close()
+            raise
+        self.info = self._described(first)
+        late = self.container.format.name in _BROADCAST and self.container.start_time
+        self._start = Fraction(self.container.start_time, 1_000_000) if late else Fraction(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.container.close()
+
+    @property
+    def others(self) -> list[Any]:
+        """The streams of sound and subtitles."""
+        return [each for each in self.container.streams if each.type in ("audio", "subtitle")]
+
+    def items(self) -> Iterator[VideoFrame | Any]:
+        """Frames, and packets of `others`, in the order of the file.
+
+        A frame that is damaged comes as one without pixels. Afterwards `tell` has been called once for each
+        kind of damage.
+        """
+        expected: list[int] = []
+        done, damaged, errors = 0, 0, 0
+        last: int | None = None
+        start = round(self._start / self.info.time_base)
+        for kind, value in self._events():
+            if kind == "packet":
+                yield self._shifted(value)
+            elif kind == "stamp":
+                heapq.heappush(expected, value)
+            elif kind == "error":
+                errors += 1
+            else:
+                pts = value.pts
+                while expected and (pts is None or expected[0] <= pts):
+                    stamp = heapq.heappop(expected)
+                    # Encoders skip frames in honest files too, so gaps count only once something broke.
+                    if stamp != pts and errors > damaged and last is not None and stamp > last:
+                        damaged, done, last = damaged + 1, done + 1, stamp
+                        yield VideoFrame(None, stamp - start, self._usual_duration)
+                    if pts is None or stamp == pts:
+                        break
+                if pts is None or (last is not None and pts <= last):
+                    pts = 0 if last is None else last + (self._usual_duration if pts is None else 1)
+                last, done = pts, done + 1
+                yield VideoFrame(
+                    self._pixels(value), pts - start, int(value.duration or self._usual_duration)
+                )
+        while errors > damaged and expected:  # damage at the very end
+            stamp = heapq.heappop(expected)
+            if last is not None and stamp > last:
+                damaged, done, last = damaged + 1, done + 1, stamp
+                yield VideoFrame(None, stamp - start, self._usual_duration)
+        shown = os.fspath(self.path)
+        if damaged:
+            self.tell(f"{shown}: {damaged} damaged frames; the frame before stands in for each")
+        if self.info.frames and done < self.info.frames:
+            self.tell(f"{shown}: breaks off after {done} of {self.info.frames} frames; so does the result")
+
+    def _shifted(self, packet: Any) -> Any:
+        if self._start:
+            units = round(self._start / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - units
+            packet.dts = None if packet.dts is None else packet.dts - units
+        return packet
+
+    def _demuxed(self) -> Iterator[Any]:
+        import av
+
+        wanted = [self.stream, *self.others]
+        try:
+            yield from self.container.demux(*wanted)
+        except av.FFmpegError as error:
+            self.tell(f"{os.fspath(self.path)}: cannot be read to its end ({_reason(error)})")
+
+    def _first_frame(self) -> Any:
+        """Decode up to the first frame; what was read on the way waits."""
+        reason = ""
+        for kind, value in self._decoded():
+            self._waiting.append((kind, value))
+            if kind == "frame":
+                return value
+            if kind == "error":
+                reason = f" ({_reason(value)})"
+        raise InputError(f"{os.fspath(self.path)}: holds no frame that can be decoded{reason}")
+
+    def _events(self) -> Iterator[tuple[str, Any]]:
+        yield from self._waiting
+        self._waiting = []
+        yield from self._decoded()
+
+    def _decoded(self) -> Iterator[tuple[str, Any]]:
+        import av
+
+        flushed = False
+        for packet in self._packets:
+            if packet.stream is not self.stream:
+                if packet.size:
+                    yield "packet", packet
+                continue
+            if packet.dts is None and packet.pts is None and not packet.size:
+                flushed = True
+            elif packet.pts is not None and not packet.is_discard:
+                yield "stamp", packet.pts
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                yield "error", error
+                continue
+            for frame in frames:
+                yield "frame", frame
+        if not flushed:
+            try:
+                frames = self.stream.decode(None)
+            except av.FFmpegError:
+                return
+            for frame in frames:
+                yield "frame", frame
+
+    def _described(self, first: Any) -> VideoInfo:
+        stream, context = self.stream, self.stream.codec_context
+        rate = stream.average_rate or stream.guessed_rate
+        self._usual_duration = max(1, round(1 / (rate * stream.time_base))) if rate else 1
+        form = first.format
+        turn = turn_of(first)
+        height, width = first.height, first.width
+        if turn.quarters % 2:
+            height, width = width, height
+        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
+        if aspect <= 0:
+            aspect = Fraction(1)
+        full = form.name.startswith("yuvj")
+        colors = ColorTags(
+            FULL if full else int(first.color_range),
+            int(first.colorspace),
+            int(first.color_trc),
+            int(first.color_primaries),
+        )
+        planes = form.components
+        depth = max((plane.bits for plane in planes), default=8)
+        return VideoInfo(
+            size=(height, width),
+            time_base=stream.time_base,
+            rate=rate,
+            frames=int(stream.frames) or None,
+            depth=8 if form.name in ("pal8", "rgb8", "bgr8") else depth,
+            chroma=_chroma(form.name),
+            aspect=1 / aspect if turn.quarters % 2 else aspect,
+            colors=colors,
+            turn=turn,
+            metadata=dict(self.container.metadata),
+            stream_metadata=dict(stream.metadata),
+        )
+
+    def _pixels(self, frame: Any) -> Pixels:
+        wanted = "rgb48le" if self.info.depth > 8 else "rgb24"
+        matrix = self.info.colors.working_matrix(frame.height)
+        height, width = self.info.size
+        if self.info.turn.quarters % 2:
+            height, width = width, height
+        is_rgb = frame.format.is_rgb or frame.format.name == "pal8"
+        pixels = frame.reformat(
+            width=width,  # a stream may change its size under way
+            height=height,
+            format=wanted,
+            src_colorspace=None if is_rgb else matrix,
+            src_color_range=FULL if is_rgb else self.info.colors.range or LIMITED,
+            dst_color_range=FULL,
+            interpolation=_scaling(),
+        ).to_ndarray()
+        return self.info.turn.upright(pixels)
+
+
+def turn_of(frame: Any) -> Turn:
+    """How a decoded frame is to be turned, by the display matrix that came with it."""
+    from av.sidedata.sidedata import Type
+
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return Turn()
+    matrix = np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
+    # Rows of the matrix say where x and y of a stored pixel go: (x, y) -> (a x + c y, b x + d y).
+    a, b, c, d = (int(np.sign(value)) for value in (*matrix[0, :2], *matrix[1, :2]))
+    for quarters in range(4):
+        for mirrored in (False, True):
+            if (a, b, c, d) == _directions(quarters, mirrored):
+                return Turn(quarters, mirrored)
+    return Turn()  # not a multiple of a quarter turn: players leave such frames as they are
+
+
+def _directions(quarters: int, mirrored: bool) -> tuple[int, int, int, int]:
+    """Signs of a display matrix that means this turn."""
+    a, b, c, d = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[quarters]
+    return (-a, b, -c, d) if mirrored else (a, b, c, d)
+
+
+def _scaling() -> Any:
+    from av.video.reformatter import Interpolation
+
+    return Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+def _chroma(name: str) -> str:
+    return next((each for each in ("422", "444") if each in name), "420")
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(int(stream.disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
+
+
+def _check_file(shown: str) -> None:
+    if not os.path.exists(shown):
+        raise InputError(f"{shown}: there is no such file")
+    if not os.path.isfile(shown):
+        raise InputError(f"{shown}: is not a file")
+    if os.path.getsize(shown) == 0:
+        raise InputError(f"{shown}: is empty")
+    if not os.access(shown, os.R_OK):
+        raise InputError(f"{shown}: permission denied")
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "strerror", None) or str(error)
+    return str(said).strip().splitlines()[0].lower() if str(said).strip() else "no reason given"
