@@ -44,6 +44,15 @@ def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
         assert preview.size == (8 * 192, 5 * 192)
 
 
+def test_seed_decides_the_first_weights_and_the_calibration(files: dict[str, Any]) -> None:
+    states = [ArbitraryTask(**files, shape=NETWORK, seed=seed).model.state_dict() for seed in (3, 3, 4)]
+    same = [torch.equal(states[0][name], states[1][name]) for name in states[0]]
+    other = [torch.equal(states[0][name], states[2][name]) for name in states[0]]
+    assert all(same)
+    assert not all(other)
+    assert float(states[0]["style.spread"].std()) > 0
+
+
 def test_identity_steps_have_no_style(files: dict[str, Any]) -> None:
     task = ArbitraryTask(**files, options=ArbitraryOptions(crop=64, batch=2, identity_every=3), shape=NETWORK)
     kinds = [sorted(task.batch(step, np.random.default_rng(step))) for step in range(3)]

@@ -60,14 +60,14 @@ def style_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: floa
     return total / len(features)
 
 
-def content_loss(features: Sequence[Tensor], content: Sequence[Tensor], structure: float = 0.4) -> Tensor:
-    """gap at relu4_1 + 0.3 gap at relu3_1. Lists of relu1_1 .. relu5_1 -> [N].
+def content_loss(features: Sequence[Tensor], content: Sequence[Tensor], structure: float = 0.0) -> Tensor:
+    """gap at relu4_1 + 0.1 gap at relu3_1. Lists of relu1_1 .. relu5_1 -> [N].
 
     A share `structure` of each gap is taken on normalised features, which see the drawing and not its
     colour and contrast, so that a style may move those (as in AdaAttN, Liu et al. 2021, for one layer).
     """
     total = torch.zeros(features[0].shape[0], device=features[0].device)
-    for layer, weight in ((3, 1.0), (2, 0.3)):
+    for layer, weight in ((3, 1.0), (2, 0.1)):
         ours, theirs = features[layer], content[layer]
         total = total + weight * (1 - structure) * gap(ours, theirs)
         if structure:

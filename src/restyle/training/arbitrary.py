@@ -122,7 +122,7 @@ class ArbitraryTask:
         features = self.features(out)
         terms = {
             "style": style_loss(features, style_features).mean(),
-            "content": content_loss(features, content_features).mean(),
+            "content": content_loss(features, content_features, o.structure).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
         }

@@ -92,7 +92,7 @@ class ArbitraryOptions(OptionSet):
 
     Parameters
     ----------
-    crop, batch, late_crop, late_batch, late_from, style_crop, content_weight, variation_weight, \
+    crop, batch, late_crop, late_batch, late_from, style_crop, content_weight, structure, variation_weight, \
 range_weight, identity_every, identity_weight, steady_every, steady_weight
         As their help below says.
     """
@@ -115,6 +115,15 @@ range_weight, identity_every, identity_weight, steady_every, steady_weight
     )
     content_weight: float = field(
         default=0.65, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+    )
+    structure: float = field(
+        default=0.0,
+        metadata=about(
+            "Share of content taken on normalised features, which see the drawing alone.",
+            low=0.0,
+            high=1.0,
+            panel=RECIPE,
+        ),
     )
     variation_weight: float = field(
         default=0.004, metadata=about("Weight of total variation.", low=0.0, high=1e6, panel=RECIPE)
