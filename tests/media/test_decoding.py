@@ -266,7 +266,10 @@ def test_bad_files(tmp_path: Path, name: str) -> None:
 
 
 def test_what_is_no_file_at_all(tmp_path: Path) -> None:
-    assert "no such file" in one_line(tmp_path / "absent.jpg")
+    assert one_line(tmp_path / "absent.jpg").endswith("there is no such file")
+    (tmp_path / "holiday.jpeg").touch()
+    assert one_line(tmp_path / "holiday.jpg").endswith("no such file; did you mean 'holiday.jpeg'?")
+    assert one_line(tmp_path / "absent" / "a.jpg").endswith("there is no such file")
     assert "is a folder" in one_line(tmp_path)
     assert "restyle fetches nothing" in one_line("https://example.org/photo.jpg")
     assert "cannot be read" in one_line(tmp_path / ("x" * 300))

@@ -7,6 +7,7 @@ what each of its modes means, and 16-bit colour (:mod:`restyle.media.deep_png`,
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import logging
 import os
@@ -130,7 +131,7 @@ def _check_file(path: str | os.PathLike[str], name: str) -> kinds.Kind:
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        raise InputError(f"{name}: there is no such file") from None
+        raise InputError(f"{name}: there is no such file{_near_name(path)}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{name!r}: cannot be read ({error})") from error
     if stat.S_ISDIR(status.st_mode):
@@ -151,6 +152,15 @@ def _check_file(path: str | os.PathLike[str], name: str) -> kinds.Kind:
     if promised is not kind:
         log.info("%s: is a %s picture, whatever its suffix '%s' says", name, kind.name, Path(path).suffix)
     return kind
+
+
+def _near_name(path: str | os.PathLike[str]) -> str:
+    try:
+        names = os.listdir(Path(path).parent)
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(Path(path).name, names[:1000], 1, 0.75)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 @contextmanager
