@@ -22,7 +22,8 @@ def stylizer() -> Stylizer:
 
 def luminance(picture: npt.NDArray[np.generic]) -> Array:
     weights = np.array([0.2126, 0.7152, 0.0722])
-    return (picture.astype(np.float64) / 255 @ weights).astype(np.float32)
+    y: Array = (picture.astype(np.float64) / 255 @ weights).astype(np.float32)
+    return y
 
 
 def grid_decibels(y: Array) -> float:
@@ -55,7 +56,8 @@ def smooth_noise(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8
         np.fft.fft2(noise, axes=(0, 1)) * np.exp(-((frequencies * 12) ** 2))[..., None], axes=(0, 1)
     )
     cut = blurred.real[32:-32, 32:-32]
-    return np.clip(128 + 45 * cut / cut.std(), 0, 255).astype(np.uint8)
+    texture: npt.NDArray[np.uint8] = np.clip(128 + 45 * cut / cut.std(), 0, 255).astype(np.uint8)
+    return texture
 
 
 @pytest.mark.parametrize("preset", PRESETS)
