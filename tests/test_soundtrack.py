@@ -209,3 +209,15 @@ def test_content_can_be_read_again(folder: Path) -> None:
     first, second = (np.concatenate(list(content.blocks(1000))) for _ in range(2))
     assert np.array_equal(first, second)
     assert content.depth == "PCM_24"
+
+
+def test_progress_rises_to_the_end(folder: Path, tmp_path: Path) -> None:
+    parts: list[float] = []
+    audio(folder / "tune.wav", "rain", output=tmp_path / "out.wav", report=parts.append)
+    assert parts == sorted(parts)
+    assert parts[-1] == 1
+    pytest.importorskip("torch")
+    fine: list[float] = []
+    audio(melody()[:SR], "wind", sr=SR, method="texture", steps=4, report=fine.append)
+    assert fine == sorted(fine)
+    assert len(fine) >= 5

@@ -153,7 +153,7 @@ class AudioOptions(OptionSet):
         ),
     )
     keep_pitch: float = field(
-        default=0.7,
+        default=0.6,
         metadata=about("How closely the result follows the content's pitches.", low=0.0, high=1.0),
     )
     keep_rhythm: float = field(
@@ -176,7 +176,7 @@ class AudioOptions(OptionSet):
         metadata=about("How much of the original sound to add back at the end.", low=0.0, high=1.0),
     )
     steps: int = field(
-        default=300,
+        default=100,
         metadata=about("Steps of the texture method.", low=1, high=100_000, metavar="N", panel="Running"),
     )
     seed: int = field(

@@ -210,20 +210,19 @@ def restyled(
     if options.strength == 0:
         yield from source.blocks(size)
         return
-    method = make_method(styles, source.sr, options, report)
-    total, meter = hear(source, method, size)
+    progress = _Progress(report, size)
+    method = make_method(styles, source.sr, options, progress.within)
+    progress.total, meter = hear(source, method, size)
     wanted = meter.integrated()
     if wanted == SILENT:  # nothing can be heard, so there is nothing to restyle
         yield from source.blocks(size)
         return
     with tempfile.SpooledTemporaryFile(max_size=SCRATCH) as tape:
         rendered = LoudnessMeter(source.sr, source.channels)
-        done = 0
         for block in render(source, method, size):
             rendered.add(block)
             tape.write(block.tobytes())
-            done += len(block)
-            report(0.05 + 0.9 * done / max(total, 1))
+            progress.past(len(block))
         ceiling = min(max(meter.peak, CEILING), HIGHEST)
 
         def levelled(gain: float) -> Iterator[Float]:
@@ -454,6 +453,21 @@ def _ends(samples: int, fade: int) -> Float:
 def block_size(source: Content) -> int:
     """Samples of a block: 20 s of stereo at 44.1 kHz, less when there are more channels or a higher rate."""
     return round(source.sr * float(np.clip(20 * 2 * 44100 / (source.sr * source.channels), 3, 20)))
+
+
+class _Progress:
+    """Fractions of the whole, from blocks that are done and from a method's own within the next."""
+
+    def __init__(self, report: Report, size: int) -> None:
+        self.total, self._report, self._size, self._done = 1, report, size, 0
+
+    def past(self, samples: int) -> None:
+        self._done += samples
+        self.within(0.0)
+
+    def within(self, part: float) -> None:
+        samples = min(self._done + part * self._size, self.total)
+        self._report(0.05 + 0.9 * samples / max(self.total, 1))
 
 
 def _samples(array: Any) -> Float:

@@ -44,7 +44,7 @@ class Mosaic:
         sr: int,
         *,
         strength: float = 1.0,
-        keep_pitch: float = 0.7,
+        keep_pitch: float = 0.6,
         keep_rhythm: float = 0.15,
         keep_loudness: float = 0.0,
     ) -> None:
@@ -87,8 +87,14 @@ class Mosaic:
         """
         if self.strength == 0:
             return y.copy()
-        target = self.target(y)
-        return self.place(self.carrier(y, target), y, target)
+        padded, ends = self.mirrored(y)
+        target = self.target(padded)
+        return self.place(self.carrier(padded, target), padded, target)[ends]
+
+    def mirrored(self, y: Float) -> tuple[Float, slice]:
+        """The block with its ends mirrored, and where it is in that: a cut would be heard as a click."""
+        reach = self.grain.n_fft
+        return np.pad(y, ((reach, reach), (0, 0)), mode="symmetric"), slice(reach, reach + len(y))
 
     def place(self, carrier: Float, y: Float, target: Float) -> Float:
         """Give every channel of the content its share of a sound, at these band levels.

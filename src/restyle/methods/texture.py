@@ -196,7 +196,7 @@ class TextureTransfer:
     seed : int
         Of the random convolutions.
     report : function of one float
-        Called after every step of the first block with the fraction done of it.
+        Called after every step with the fraction done of the block.
     preview : function of (step, waveform), optional
         Called after every step.
     """
@@ -206,10 +206,10 @@ class TextureTransfer:
         styles: Sequence[tuple[Float, float]],
         sr: int,
         *,
-        steps: int = 300,
+        steps: int = 100,
         seed: int = 0,
         strength: float = 1.0,
-        keep_pitch: float = 0.7,
+        keep_pitch: float = 0.6,
         keep_rhythm: float = 0.15,
         keep_loudness: float = 0.0,
         report: Callable[[float], None] = lambda part: None,
@@ -246,16 +246,17 @@ class TextureTransfer:
     def __call__(self, y: Float) -> Float:
         """Restyle a block [shape=(n, channels), float32]; its loudness is not set here."""
         mosaic = self.mosaic
+        y, ends = mosaic.mirrored(y)
         target = mosaic.target(y)
         voice = mosaic.place(mosaic.carrier(y, target), y.mean(axis=1, keepdims=True), target)[:, 0]
         content = y.mean(axis=1)
-        if not float(np.abs(content).max()) or len(y) < 4 * self.losses.n_fft:
-            return mosaic.place(voice, y, target)
+        if not float(np.abs(content).max()) or ends.stop - ends.start < 4 * self.losses.n_fft:
+            return mosaic.place(voice, y, target)[ends]
         level = float(np.sqrt(np.mean(voice.astype(np.float64) ** 2)))
         made = self.optimised(voice, content) * np.float32(level / LEVEL)
         if y.shape[1] == 1:
-            return made[:, None]
-        return mosaic.place(made, y, mosaic.analyse(made[:, None]))
+            return made[ends, None]
+        return mosaic.place(made, y, mosaic.analyse(made[:, None]))[ends]
 
     def optimised(self, start: Float, content: Float) -> Float:
         """Descend from `start` [shape=(n,), float32]; the result has RMS near `LEVEL`."""
