@@ -46,7 +46,7 @@ def _statistics(feature: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return matrix, mean, ((squares - mean.square()).clamp(min=0) + 1e-6).sqrt()
 
 
-def style_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: float = 0.5) -> Tensor:
+def style_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: float = 0.2) -> Tensor:
     """Mean over layers of gap(Gram) + moment * (gap(mean) + gap(deviation)). Lists of [N, C, H, W] -> [N].
 
     Gatys et al. 2016 for the Gram matrices, Huang and Belongie 2017 for the moments.

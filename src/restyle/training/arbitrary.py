@@ -121,7 +121,7 @@ class ArbitraryTask:
             style_features, content_features = self.features(style), self.features(content)
         features = self.features(out)
         terms = {
-            "style": style_loss(features, style_features).mean(),
+            "style": style_loss(features, style_features, o.moments).mean(),
             "content": content_loss(features, content_features, o.structure).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),

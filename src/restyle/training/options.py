@@ -92,7 +92,8 @@ class ArbitraryOptions(OptionSet):
 
     Parameters
     ----------
-    crop, batch, late_crop, late_batch, late_from, style_crop, content_weight, structure, variation_weight, \
+    crop, batch, late_crop, late_batch, late_from, style_crop, content_weight, moments, structure, \
+variation_weight, \
 range_weight, identity_every, identity_weight, steady_every, steady_weight
         As their help below says.
     """
@@ -114,7 +115,13 @@ range_weight, identity_every, identity_weight, steady_every, steady_weight
         metadata=about("Side of a style crop as a multiple of that.", low=0.5, high=4.0, panel=RECIPE),
     )
     content_weight: float = field(
-        default=0.65, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+        default=0.25, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+    )
+    moments: float = field(
+        default=0.2,
+        metadata=about(
+            "Weight of means and deviations beside Gram matrices.", low=0.0, high=1e6, panel=RECIPE
+        ),
     )
     structure: float = field(
         default=0.0,
