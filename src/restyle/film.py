@@ -8,6 +8,7 @@ What is no frame, sound and subtitles, passes through in its place.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -21,7 +22,7 @@ import numpy as np
 
 from restyle import pipeline
 from restyle.arrays import from_unit
-from restyle.errors import OptionError, OutputError, RestyleError, StyleError
+from restyle.errors import OptionError, OutputError, StyleError
 from restyle.media import images
 from restyle.media.moving_pictures import FolderReader, FolderWriter, GifWriter, check_folder
 from restyle.media.outputs import check_output, writing
@@ -47,6 +48,7 @@ Paint = Callable[[Iterator[Any]], Iterator[Any]]
 
 AHEAD = 4  # frames that a stage may be ahead of the next
 USUAL_FPS = 25.0
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 _log = logging.getLogger("restyle")
 _TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
@@ -175,6 +177,8 @@ def run(reader: Reader, paint: Paint, writer: Writer, watch: Callable[[int], Non
     bool
         False after Ctrl-C: the writer is finished all the same, with the frames that were done.
     """
+    import av
+
     stages = Stages()
     complete = True
     try:
@@ -190,8 +194,11 @@ def run(reader: Reader, paint: Paint, writer: Writer, watch: Callable[[int], Non
         writer.close()
     except BaseException as error:
         writer.abort()
-        if isinstance(error, OSError) and not isinstance(error, RestyleError):
-            raise _disk_error(error) from error
+        if isinstance(error, OSError) and error.errno in _DISK:
+            raise  # `writing` has the words for it
+        if isinstance(error, (OSError, av.FFmpegError)):
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise OutputError(f"cannot write the video: {reason}") from error
         raise
     return complete
 
@@ -351,10 +358,6 @@ def _kept_part(done: int, total: int | None, temporary: Path, output: PathLike, 
     said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
     tell(said)
     return said
-
-
-def _disk_error(error: OSError) -> RestyleError:
-    return OutputError(f"cannot write the video: {(error.strerror or str(error)).lower()}")
 
 
 def _paths(sources: Any) -> Iterator[PathLike]:

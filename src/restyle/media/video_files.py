@@ -6,6 +6,7 @@ anew; where it cannot hold a subtitle, that is left out. Either is told.
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from fractions import Fraction
@@ -78,8 +79,12 @@ SUFFIXES = (*CONTAINERS, ".gif")
 
 USUAL_QUALITY = 64  # constant rate factor 18 of H.264, which few can tell from the original
 _REENCODED = {".webm": "libopus"}
+_GAP = 0.1  # seconds without sound that are filled with silence
 # Said by the container that wrote them, not of the film.
-_NOT_COPIED = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+_NOT_COPIED = {
+    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id",
+    "number_of_bytes", "number_of_frames", "bps",
+}  # fmt: skip
 
 
 def check_format(path: PathLike, codec: str | None, quality: int | None) -> str:
@@ -154,9 +159,16 @@ class VideoWriter:
         self.info, self.suffix = info, Path(path).suffix.lower()
         encoder = ENCODERS[codec]
         self._durations: dict[int, int] = {}
-        options = {"movflags": "+faststart"} if CONTAINERS[self.suffix] in ("mp4", "mov") else {}
+        self._held: Any = None
+        self._began = self._end = 0
+        # Sound begins before 0 where its codec needs a run-up; Matroska would shift the picture to make room.
+        matroska = {"avoid_negative_ts": "disabled"}
+        kind = CONTAINERS[self.suffix]
         self.container: Any = av.open(
-            os.fspath(path), "w", format=CONTAINERS[self.suffix], container_options=options
+            os.fspath(path),
+            "w",
+            format=kind,
+            container_options={"movflags": "+faststart"} if kind in ("mp4", "mov") else matroska,
         )
         settings = dict(encoder.options)
         if encoder.worst:
@@ -164,14 +176,17 @@ class VideoWriter:
         rate = info.rate or Fraction(25)
         try:
             self._open_stream(encoder, rate.limit_denominator(1001), size, settings, tell)
+            self.container.metadata.update(_kept(info.metadata))
+            self._copies: dict[int, Any] = {}
+            self._transcoders: dict[int, Transcoder] = {}
+            for each in source.others if source is not None else ():
+                self._add_other(each, tell)
+            self.container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
-            self.container.close()
-            raise OutputError(f"cannot encode {codec} at {size[1]}x{size[0]}: {error}") from error
-        self.container.metadata.update(_kept(info.metadata))
-        self._copies: dict[int, Any] = {}
-        self._transcoders: dict[int, Transcoder] = {}
-        for each in source.others if source is not None else ():
-            self._add_other(each, tell)
+            self.abort()
+            raise OutputError(
+                f"cannot write {codec} of {size[1]}x{size[0]} to '{self.suffix}': {error}"
+            ) from error
 
     def write(self, frame: VideoFrame) -> None:
         """Append a frame; its pixels are there."""
@@ -197,6 +212,10 @@ class VideoWriter:
         """Write what is held back, and finish the file."""
         try:
             self._mux(self.stream.encode(None))
+            if self._held is not None:
+                # Counted from the first stamp of decoding, the file ends when its last frame does.
+                self._held.duration = max(1, self._end - self._began - self._held.dts)
+                self.container.mux(self._held)
             for each in self._transcoders.values():
                 each.finish()
         finally:
@@ -277,23 +296,28 @@ class VideoWriter:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
-            if packet.pts is not None:
-                packet.duration = self._durations.pop(packet.pts, packet.duration)
-            self.container.mux(packet)
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            if CONTAINERS[self.suffix] not in ("mp4", "mov"):
+                self.container.mux(packet)
+                continue
+            # These containers store how long a frame lasts in decoding order, so each waits for the next.
+            if self._held is None:
+                self._began = packet.pts - packet.dts
+            else:
+                self._held.duration = packet.dts - self._held.dts
+                self.container.mux(self._held)
+            self._held = packet
+            self._end = max(self._end, packet.pts + packet.duration)
 
     def _add_other(self, stream: Any, tell: Tell) -> None:
         name = None if stream.codec_context is None else stream.codec_context.name
         what = "sound" if stream.type == "audio" else "subtitles"
-        if name is not None:
-            try:
-                copied = self.container.add_stream_from_template(stream)
-            except ValueError:  # this container cannot hold that codec
-                copied = None
-            if copied is not None:
-                copied.metadata.update(_kept(dict(stream.metadata)))
-                copied.disposition = stream.disposition
-                self._copies[stream.index] = copied
-                return
+        if name is not None and _holds(CONTAINERS[self.suffix], stream):
+            copied = self.container.add_stream_from_template(stream)
+            copied.metadata.update(_kept(dict(stream.metadata)))
+            copied.disposition = stream.disposition
+            self._copies[stream.index] = copied
+            return
         if stream.type == "audio" and name is not None:
             codec = _REENCODED.get(self.suffix, "aac")
             self._transcoders[stream.index] = Transcoder(self.container, stream, codec)
@@ -324,8 +348,9 @@ class Transcoder:
             format=self._stream.codec_context.format.name, layout=source.layout.name, rate=rate
         )
         self._fifo = av.AudioFifo()
-        self._source = source
-        self._started = False
+        self._rate = rate
+        self._next: int | None = None  # stamp of the sample that comes next into the fifo
+        self._out = 0
 
     def add(self, packet: Any) -> None:
         """Decode a packet and write what comes of it."""
@@ -344,19 +369,41 @@ class Transcoder:
         rest = self._fifo.read()
         if rest is not None:
             self._mux(rest)
-        self._mux(None)
+        for packet in self._stream.encode(None):
+            self._container.mux(packet)
 
     def _encode(self, frames: list[Any]) -> None:
         for frame in frames:
+            if frame.pts is not None:
+                stamp = round(frame.pts * frame.time_base * self._rate)
+                if self._next is None:
+                    self._next = self._out = stamp
+                if stamp - self._next > _GAP * self._rate:
+                    self._fill(frame, stamp - self._next)
+            frame.pts = None
+            self._next = (self._next or 0) + frame.samples
             self._fifo.write(frame)
-        if not self._started:
-            self._stream.codec_context.open(strict=False)
-            self._started = True
         size = self._stream.codec_context.frame_size or 1024
         while (frame := self._fifo.read(size)) is not None:
             self._mux(frame)
 
+    def _fill(self, like: Any, samples: int) -> None:
+        """Put silence where the source has none to play, so that what follows stays in step."""
+        import av
+
+        self._next = (self._next or 0) + samples
+        while samples > 0:
+            count = min(samples, self._rate)
+            silence = av.AudioFrame(format=like.format.name, layout=like.layout.name, samples=count)
+            for plane in silence.planes:
+                plane.update(bytes(plane.buffer_size))
+            silence.sample_rate = self._rate
+            self._fifo.write(silence)
+            samples -= count
+
     def _mux(self, frame: Any) -> None:
+        frame.pts, frame.time_base = self._out, Fraction(1, self._rate)
+        self._out += frame.samples
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
 
@@ -373,6 +420,19 @@ def _pixel_format(encoder: Encoder, info: VideoInfo) -> str:
     chroma = "420" if info.chroma == "422" and encoder.name == "libx264" else info.chroma
     wishes = [f"yuv{chroma}p{deep}", f"yuv420p{deep}", "yuv420p", "yuv422p10le"]
     return next(each for each in wishes if not known or each in known)
+
+
+def _holds(container: str, stream: Any) -> bool:
+    """Try whether a container takes the packets of a stream; what it claims to hold it may still refuse."""
+    import av
+
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def _written_colors(colors: ColorTags, form: str, height: int) -> ColorTags:

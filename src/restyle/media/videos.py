@@ -153,7 +153,7 @@ class VideoReader:
             if self.stream is None:
                 kind = "only sound" if self.container.streams.audio else "no video stream"
                 raise InputError(f"{shown}: has {kind}, no moving picture")
-            if self.container.format.name.endswith("_pipe"):
+            if self.container.format.name.endswith(("_pipe", "image2")):
                 raise InputError(f"{shown}: is a still picture; use restyle image")
             if self.stream.codec_context is None:
                 raise InputError(f"{shown}: its video codec is unknown to restyle; convert it first")
@@ -191,8 +191,26 @@ class VideoReader:
         A frame that is damaged comes as one without pixels. Afterwards `tell` has been called once for each
         kind of damage.
         """
+        held: VideoFrame | None = None
+        for item in self._stamped():
+            if not isinstance(item, VideoFrame):
+                yield item
+                continue
+            if held is not None:
+                # What files say of a frame's duration is often that of its neighbour in decoding order.
+                held.duration = item.pts - held.pts
+                yield held
+            held = item
+        if held is not None:
+            start, length = self.stream.start_time, self.stream.duration
+            whole = self._done >= (self.info.frames or 0)  # else the last frame is not the last of the file
+            if whole and None not in (start, length) and not self._start and start + length > held.pts:
+                held.duration = start + length - held.pts
+            yield held
+
+    def _stamped(self) -> Iterator[VideoFrame | Any]:
         expected: list[int] = []
-        done, damaged, errors = 0, 0, 0
+        done, damaged, errors, marred = 0, 0, 0, 0
         last: int | None = None
         start = round(self._start / self.info.time_base)
         for kind, value in self._events():
@@ -215,6 +233,7 @@ class VideoReader:
                 if pts is None or (last is not None and pts <= last):
                     pts = 0 if last is None else last + (self._usual_duration if pts is None else 1)
                 last, done = pts, done + 1
+                marred += bool(value.is_corrupt)
                 yield VideoFrame(
                     self._pixels(value), pts - start, int(value.duration or self._usual_duration)
                 )
@@ -225,7 +244,11 @@ class VideoReader:
                 yield VideoFrame(None, stamp - start, self._usual_duration)
         shown = os.fspath(self.path)
         if damaged:
-            self.tell(f"{shown}: {damaged} damaged frames; the frame before stands in for each")
+            frames = "frame" if damaged == 1 else "frames"
+            self.tell(f"{shown}: {damaged} damaged {frames}; the one before stands in")
+        if marred:
+            self.tell(f"{shown}: {marred} frames are partly damaged and are painted as they are")
+        self._done = done
         if self.info.frames and done < self.info.frames:
             self.tell(f"{shown}: breaks off after {done} of {self.info.frames} frames; so does the result")
 

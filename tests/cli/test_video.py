@@ -1,0 +1,102 @@
+"""`restyle video` as people run it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from restyle.cli import main
+from tests.made_clips import make_clip, moving, stamps_of
+
+Run = Callable[..., tuple[int, list[str], list[str]]]
+
+
+@pytest.fixture
+def run(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `restyle video` with the tiny model: exit code, lines on output, lines on error."""
+
+    def call(*arguments: object) -> tuple[int, list[str], list[str]]:
+        given = ["video", *map(str, arguments), "--model", str(tiny_model), "--threads", "1"]
+        with pytest.raises(SystemExit) as leaving:
+            main(given)
+        said = capsys.readouterr()
+        return int(leaving.value.code or 0), said.out.splitlines(), said.err.splitlines()
+
+    return call
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "clip.mp4", moving(15), sound="aac")
+
+
+def test_the_line_of_the_readme(run: Run, clip: Path, in_folder: Path) -> None:
+    assert run(clip, "--style", "great-wave") == (0, ["clip-great-wave.mp4"], [])
+    assert stamps_of(Path("clip-great-wave.mp4")) == stamps_of(clip)
+
+
+def test_styles_over_time(run: Run, clip: Path, in_folder: Path) -> None:
+    code, out, err = run(clip, "-s", "0:starry-night", "-s", "0.3:great-wave", "-o", "art.mkv")
+    assert (code, out, err) == (0, ["art.mkv"], [])
+
+
+def test_what_is_lost_is_said(run: Run, clip: Path, in_folder: Path) -> None:
+    code, out, err = run(clip, "-s", "great-wave", "-o", "art.webm")
+    assert (code, out) == (0, ["art.webm"])
+    assert err == ["restyle: '.webm' cannot hold aac sound; it is encoded anew as libopus"]
+
+
+def test_frames_into_a_folder(run: Run, clip: Path, in_folder: Path) -> None:
+    assert run(clip, "-s", "great-wave", "-o", "frames/")[:2] == (0, ["frames"])
+    assert len(list(Path("frames").glob("*.png"))) == 15
+
+
+def test_a_bad_one_among_several_stops_none(run: Run, clip: Path, in_folder: Path) -> None:
+    Path("text.mp4").write_text("no film\n" * 20)
+    code, out, err = run("text.mp4", clip, "-s", "great-wave", "-o", "out/")
+    assert code == 1
+    assert out == ["out/clip-great-wave.mp4"]
+    assert err[0] == "restyle: 1 of 2 videos failed:"
+    assert "text.mp4: not a video" in err[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["missing.mp4", "-s", "great-wave"], 1, "missing.mp4: there is no such file"),
+        (["a.mp4", "b.mp4", "-s", "great-wave", "-o", "c.mp4"], 1, "cannot write several videos to 'c.mp4'"),
+        (["a.mp4", "-s", "great-wave", "--codec", "divx"], 2, "codec 'divx' is none of"),
+        (["a.mp4", "-s", "great-wave", "--steady", "very"], 2, "steady 'very' is none of"),
+        (["a.mp4", "-s", "great-wive"], 1, "great-wave"),
+    ],
+)
+def test_one_line_says_what_is_wrong(
+    run: Run, in_folder: Path, arguments: list[str], code: int, said: str
+) -> None:
+    left, out, err = run(*arguments)
+    assert (left, out, len(err)) == (code, [], 1)
+    assert said in err[0]
+
+
+def test_ctrl_c_names_the_part_that_is_done(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "long.mkv", moving(20) * 100, codec="ffv1", pix_fmt="bgr0")
+    command = [sys.executable, "-m", "restyle", "video", str(source), "-s", "great-wave"]
+    command += ["--model", str(tiny_model), "--threads", "1", "-o", "out.mp4"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not list(tmp_path.glob(".out*")):
+        time.sleep(0.05)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "frames are in out.partial.mp4" in said
+    assert "Traceback" not in said
+    assert 0 < len(stamps_of(tmp_path / "out.partial.mp4")) < 2000
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["long.mkv", "out.partial.mp4"]
