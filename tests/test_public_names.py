@@ -6,7 +6,16 @@ import restyle
 
 
 def test_public_names_are_these() -> None:
-    assert restyle.__all__ == ["RestyleError", "Style", "Stylizer", "__version__", "audio", "image", "styles"]
+    assert restyle.__all__ == [
+        "RestyleError",
+        "Style",
+        "Stylizer",
+        "__version__",
+        "audio",
+        "image",
+        "styles",
+        "video",
+    ]
     assert len(restyle.__all__) <= 12
 
 

@@ -253,13 +253,13 @@ class TextureTransfer:
         if not float(np.abs(content).max()) or ends.stop - ends.start < 4 * self.losses.n_fft:
             return mosaic.place(voice, y, target)[ends]
         level = float(np.sqrt(np.mean(voice.astype(np.float64) ** 2)))
-        made = self.optimised(voice, content) * np.float32(level / LEVEL)
+        made = self.optimised(voice, content, ends) * np.float32(level / LEVEL)
         if y.shape[1] == 1:
             return made[ends, None]
         return mosaic.place(made, y, mosaic.analyse(made[:, None]))[ends]
 
-    def optimised(self, start: Float, content: Float) -> Float:
-        """Descend from `start` [shape=(n,), float32]; the result has RMS near `LEVEL`."""
+    def optimised(self, start: Float, content: Float, shown: slice) -> Float:
+        """Descend from `start` [shape=(n,), float32]; its RMS is near `LEVEL`, previews are its part `shown`."""
         losses, reference = self.losses, _levelled(content)
         with torch.no_grad():
             chroma, onsets = losses.chroma(reference), losses.onsets(reference)
@@ -309,7 +309,7 @@ class TextureTransfer:
             optimizer.step()
             self.report((step + 1) / self.steps)
             if self.preview is not None:
-                self.preview(step, best.numpy())
+                self.preview(step, best.numpy()[shown])
         return best.numpy()
 
 

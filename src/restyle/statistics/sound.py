@@ -112,13 +112,17 @@ def cochlear_envelopes(y: Float, bands: int = 30, low: float = 50.0, high: float
     envelopes : np.ndarray [shape=(samples at ENVELOPE_RATE, bands), float64]
         Band envelopes to the power 0.3, the ear's compression.
     """
+    # Mirrored ends: the transform is circular, and a step from the last sample to the first would be heard
+    # as a burst in every band that is otherwise empty.
+    pad = RATE // 10
+    y = np.pad(y, pad, mode="symmetric")
     n = len(y)
     spectrum = np.fft.rfft(y.astype(np.float64))
     rate = erb_number(np.fft.rfftfreq(n, 1 / RATE))
     edges = np.linspace(float(erb_number(np.array(low))), float(erb_number(np.array(high))), bands + 2)
-    count = max(2, round(n * ENVELOPE_RATE / RATE))
+    count = max(2, round((n - 2 * pad) * ENVELOPE_RATE / RATE))
     result = np.zeros((count, bands))
-    grid = np.arange(count) * (n / count)
+    grid = pad + np.arange(count) * ((n - 2 * pad) / count)
     smooth = hann(2 * (RATE // ENVELOPE_RATE) + 1).astype(np.float64)
     smooth /= smooth.sum()
     for band in range(bands):
