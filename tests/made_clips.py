@@ -41,7 +41,7 @@ def uneven_stamps(count: int) -> list[int]:
 
 
 def moving(count: int, size: tuple[int, int] = SIZE) -> list[NDArray[np.uint8]]:
-    """A bright square that moves over a gradient, [H, W, 3] each; the column where it begins tells the time."""
+    """A bright square that moves over a gradient, [H, W, 3] each; its column tells the time."""
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width]
     ground = np.stack([columns * 200 // width, rows * 200 // height, 0 * rows + 60], -1).astype(np.uint8)

@@ -18,9 +18,10 @@ from PIL import Image
 
 import restyle
 from restyle import film
-from restyle.errors import InputError, OptionError, OutputError, StyleError
-from restyle.media.videos import VideoFrame
+from restyle.errors import InputError, OptionError, OutputError
+from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.methods.arbitrary import Arbitrary
+from restyle.moments import timed_styles
 from restyle.options import EngineOptions, ImageOptions, VideoKeywords, VideoOptions
 from restyle.style import Style
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
@@ -158,7 +159,7 @@ def test_ctrl_c_leaves_a_playable_part(clip: Path, tmp_path: Path, tiny_model: P
             raise KeyboardInterrupt
 
     method = Arbitrary(tiny_model, threads=1)
-    styles = film.timed_styles("starry-night", method)
+    styles = timed_styles("starry-night", method)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         film.make(
@@ -204,8 +205,8 @@ def test_memory_does_not_grow_with_length(tiny_model: Path) -> None:
         def close(self) -> None: ...
         def abort(self) -> None: ...
 
-    info = film.VideoInfo((48, 64), Fraction(1, 25), None, None)
-    styles = film.timed_styles("starry-night", method)
+    info = VideoInfo((48, 64), Fraction(1, 25), None, None)
+    styles = timed_styles("starry-night", method)
     paint = film.painted(styles, method, ImageOptions(), VideoOptions(), info)
     assert film.run(Source(), paint, Sink(), lambda done: None)  # type: ignore[arg-type]
     assert len(ahead) == 60
@@ -256,6 +257,11 @@ def test_a_disk_that_fills_up_leaves_nothing(make: Make, clip: Path, tmp_path: P
         ({"output": "new/", "codec": "h264"}, OptionError, "neither codec nor quality"),
         ({"strength": 2}, OptionError, "strength 2 is outside"),
         ({"crop": "900x900"}, OptionError, "900"),
+        (
+            {"style": {0: "starry-night", 1: "great-wave"}, "colors_only": True},
+            OptionError,
+            "one style",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_any_work(
@@ -275,46 +281,7 @@ def test_a_style_picture_is_never_replaced(make: Make, clip: Path, style_file: P
     gif = style_file.with_suffix(".gif")
     Image.open(style_file).save(gif)
     with pytest.raises(OutputError, match="it is the input"):
-        make(clip, ["0:starry-night", f"2.5:{gif}:0.5"], output=gif, overwrite=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "split"),
-    [
-        ("starry-night", (None, "starry-night")),
-        ("starry-night:0.5", (None, "starry-night:0.5")),
-        ("0:starry-night", (0.0, "starry-night")),
-        ("4.5:great-wave:0.3", (4.5, "great-wave:0.3")),
-        ("1:30:great-wave", (90.0, "great-wave")),
-        ("2:05.5:a.jpg:2", (125.5, "a.jpg:2")),
-        ("C:/a.jpg", (None, "C:/a.jpg")),
-    ],
-)
-def test_seconds_are_split_off(text: str, split: tuple[float | None, str]) -> None:
-    assert film.split_time(text) == split
-
-
-def test_styles_of_one_moment_are_mixed(tiny_model: Path) -> None:
-    method = Arbitrary(tiny_model, threads=1)
-    made = film.timed_styles(["3:great-wave", "0:starry-night:3", "0:great-wave:1"], method)
-    assert [(second, style.name) for second, style in made] == [
-        (0.0, "starry-night+great-wave"),
-        (3.0, "great-wave"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("style", "said"),
-    [
-        (["starry-night", "2:great-wave"], "'starry-night' has no time and others have"),
-        ({}, "at least one"),
-        ({-1: "great-wave"}, "from 0 up"),
-        ("0:great-wav", "great-wave"),
-    ],
-)
-def test_wrong_times_are_named(tiny_model: Path, style: Any, said: str) -> None:
-    with pytest.raises(StyleError, match=said):
-        film.timed_styles(style, Arbitrary(tiny_model, threads=1))
+        make(clip, ["0:starry-night", f"2.5:{gif}"], output=gif, overwrite=True)
 
 
 def test_default_names(tmp_path: Path, tiny_model: Path, in_folder: Path) -> None:

@@ -36,7 +36,9 @@ def test_public_names_are_listed_without_loading_them() -> None:
     assert loaded_after("import restyle; dir(restyle); restyle.__all__; restyle.__version__") == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["image", "--help"], ["styles", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["image", "--help"], ["styles", "--help"], ["video", "--help"], ["--version"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     call = f"try: main({arguments!r})\nexcept SystemExit as end: assert not end.code"
     assert loaded_after(f"from restyle.cli import main\n{call}") <= {"numpy", "PIL"}

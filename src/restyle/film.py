@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import fields, replace
@@ -22,26 +21,27 @@ import numpy as np
 
 from restyle import pipeline
 from restyle.arrays import from_unit
-from restyle.errors import OptionError, OutputError, StyleError
+from restyle.errors import OptionError, OutputError
 from restyle.media import images
 from restyle.media.moving_pictures import FolderReader, FolderWriter, GifWriter, check_folder
 from restyle.media.outputs import check_output, writing
 from restyle.media.video_files import SUFFIXES, VideoWriter, check_format
-from restyle.media.videos import Tell, VideoFrame, VideoInfo, VideoReader
+from restyle.media.video_info import VideoFrame, VideoInfo
+from restyle.media.videos import Tell, VideoReader
 from restyle.methods import arbitrary
 from restyle.methods.arbitrary import Arbitrary
-from restyle.models.presets import split_weight
+from restyle.moments import Moments, style_paths, timed_styles
 from restyle.options import DeviceName, EngineOptions, ImageOptions, VideoKeywords, VideoOptions
 from restyle.stages import Stages
-from restyle.style import Style, resolve_all
 from restyle.temporal.scenes import SceneCuts
 from restyle.temporal.steadying import SteadyPainter
 from restyle.temporal.timeline import Timeline
+from restyle.transforms.color_cube import ColorCube
+from restyle.transforms.colors import palette_cube
 
 PathLike = str | os.PathLike[str]
 Report = Callable[[float], None]
 Watch = Callable[[int, int | None], None]
-Moments = list[tuple[float, Style]]
 Reader = VideoReader | FolderReader
 Writer = VideoWriter | GifWriter | FolderWriter
 Paint = Callable[[Iterator[Any]], Iterator[Any]]
@@ -51,7 +51,6 @@ USUAL_FPS = 25.0
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 _log = logging.getLogger("restyle")
-_TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
 
 def video(
@@ -140,13 +139,13 @@ def make(
     Parameters
     ----------
     styles : list of (seconds, Style)
-        Of `timed_styles`.
+        Of `moments.timed_styles`.
     inputs : sequence
         Sources of the styles; the files among them, and the content, are never replaced.
     watch : function of (frames done, frames in all or None)
         Called after every frame.
     """
-    kept = [content, *_paths(inputs)]
+    kept = [content, *style_paths(inputs)]
     to_folder = is_folder(output)
     codec = _checked(output, film, kept)
     with ExitStack() as stack:
@@ -207,12 +206,15 @@ def painted(
     styles: Moments, method: Arbitrary, pictures: ImageOptions, film: VideoOptions, info: VideoInfo
 ) -> Paint:
     """Return the stage that paints frames and lets everything else through."""
+    if pictures.colors_only and len(styles) > 1:
+        raise OptionError("colors-only takes one style for the whole of a video; give one, without times")
     timeline = Timeline([(second, style.code) for second, style in styles])
     painter = SteadyPainter(method, pictures.strength, film.steady_seconds if film.steady != "none" else 0.0)
     cuts = SceneCuts()
 
     def paint(items: Iterator[Any]) -> Iterator[Any]:
         first: int | None = None
+        cube: ColorCube | None = None
         last = VideoFrame(None, 0, 0)
         for item in items:
             if not isinstance(item, VideoFrame):
@@ -222,14 +224,22 @@ def painted(
                 yield replace(item, pixels=last.pixels)
                 continue
             first = item.pts if first is None else first
-            if cuts(item.pixels):
+            new_scene = cuts(item.pixels)
+            if new_scene:
                 painter.cut()
             content = pipeline.preprocess(images.from_array(item.pixels), pictures)
             code = timeline.at(float((item.pts - first) * info.time_base))
             elapsed = float((item.pts - last.pts) * info.time_base)
-            result = painter(pipeline.seen(content.pixels, pictures), code, elapsed)
-            finished = pipeline.postprocess(result, content, pictures)
-            last = replace(item, pixels=from_unit(finished.pixels, item.pixels.dtype))
+            if pictures.colors_only and pictures.strength > 0:
+                if new_scene or cube is None:
+                    # Fitted once, so that a colour becomes the same colour in every frame of a scene.
+                    result = painter(pipeline.seen(content.pixels, pictures), code, elapsed)
+                    cube = palette_cube(content.pixels, result)
+                finished = cube.apply(content.pixels)
+            else:
+                result = painter(content.pixels, code, elapsed)
+                finished = pipeline.postprocess(result, content, pictures).pixels
+            last = replace(item, pixels=from_unit(finished, item.pixels.dtype))
             yield last
 
     return paint
@@ -264,54 +274,6 @@ def open_writer(
         return GifWriter(path, reader.info, (height, width))
     source = reader if isinstance(reader, VideoReader) else None
     return VideoWriter(path, reader.info, (height, width), codec, film.quality, source, tell)
-
-
-def timed_styles(style: Any, method: Arbitrary, scale: float = 1.0) -> Moments:
-    """Read styles, of which each may have a second at which it holds.
-
-    Parameters
-    ----------
-    style : as for `restyle.image`, texts `[MINUTES:]SECONDS:STYLE[:WEIGHT]`, or a dict {seconds: style}
-
-    Returns
-    -------
-    list of (seconds, Style)
-        Those of one second mixed; one second 0 where no second is named.
-
-    Raises
-    ------
-    StyleError
-        Some have a second and others none.
-    """
-    if isinstance(style, dict):
-        pairs = [(float(second), each) for second, each in style.items()]
-        if not pairs or min(second for second, _ in pairs) < 0:
-            raise StyleError("styles over time need at least one {seconds: style}, with seconds from 0 up")
-        return [(second, resolve_all(each, model=method, scale=scale)) for second, each in sorted(pairs)]
-    items = list(style) if isinstance(style, (list, tuple)) else [style]
-    timed = [split_time(each) for each in items]
-    if all(second is None for second, _ in timed):
-        return [(0.0, resolve_all(style, model=method, scale=scale))]
-    groups: dict[float, list[Any]] = {}
-    for (second, each), item in zip(timed, items, strict=True):
-        if second is None:
-            raise StyleError(f"style '{item}' has no time and others have; write 0:{item} or the like")
-        groups.setdefault(second, []).append(each)
-    return [(second, resolve_all(groups[second], model=method, scale=scale)) for second in sorted(groups)]
-
-
-def split_time(style: Any) -> tuple[float | None, Any]:
-    """Split the second off a style.
-
-    Examples
-    --------
-    >>> split_time("4.5:great-wave"), split_time("1:02:great-wave:0.5"), split_time("great-wave:2")
-    ((4.5, 'great-wave'), (62.0, 'great-wave:0.5'), (None, 'great-wave:2'))
-    """
-    found = _TIMED.fullmatch(style) if isinstance(style, str) and not os.path.exists(style) else None
-    if found is None:
-        return None, style
-    return 60 * float(found[1] or 0) + float(found[2]), found[3]
 
 
 def default_output(content: PathLike, styles: Moments) -> Path:
@@ -358,16 +320,3 @@ def _kept_part(done: int, total: int | None, temporary: Path, output: PathLike, 
     said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
     tell(said)
     return said
-
-
-def _paths(sources: Any) -> Iterator[PathLike]:
-    """Yield the files among the sources of styles."""
-    if isinstance(sources, dict):
-        yield from _paths(list(sources.values()))
-    elif isinstance(sources, str):
-        yield split_weight(split_time(sources)[1])[0]
-    elif isinstance(sources, os.PathLike):
-        yield sources
-    elif isinstance(sources, (list, tuple)):
-        for each in sources:
-            yield from _paths(each)

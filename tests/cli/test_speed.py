@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from restyle.cli import speed
 from restyle.cli.speed import Speed
 
 
 def test_frames_a_second_are_those_of_late(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(speed.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     with Speed("clip.mp4") as shown:
         assert shown.fps == 0
         for done in range(1, 201):

@@ -11,7 +11,8 @@ from PIL import Image
 
 from restyle.errors import InputError, OutputError
 from restyle.media.moving_pictures import FolderReader, FolderWriter, GifWriter
-from restyle.media.videos import VideoFrame, VideoInfo, VideoReader
+from restyle.media.video_info import VideoFrame, VideoInfo
+from restyle.media.videos import VideoReader
 from tests.made_clips import moving, stamps_of
 
 
@@ -36,7 +37,7 @@ def test_a_still_scene_lies_still_in_a_gif(tmp_path: Path) -> None:
         writer.write(VideoFrame(moving(1)[0], index, 1))
     writer.close()
     with VideoReader(path) as reader:
-        read = [item.pixels for item in reader.items()]
+        read = [np.asarray(item.pixels) for item in reader.items()]
     assert len(read) == 4
     assert all(np.array_equal(each, read[0]) for each in read)
 

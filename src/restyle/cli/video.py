@@ -56,13 +56,14 @@ def video(
     from restyle.cli.progress import Bar
     from restyle.cli.speed import Speed
     from restyle.errors import OutputError, RestyleError
+    from restyle.moments import timed_styles
 
     several = len(content) > 1
     if several and output is not None and not films.is_folder(output):
         raise OutputError(f"cannot write several videos to '{output}'; give a folder, or end it with /")
     method = films.method_for(engine)
     with Bar(1, "starting"):
-        styles = films.timed_styles(style, method, options.style_scale)
+        styles = timed_styles(style, method, options.style_scale)
     targets: dict[Path, str] = {}
     failures: list[str] = []
     for name in content:

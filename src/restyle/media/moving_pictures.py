@@ -15,7 +15,7 @@ import numpy as np
 from restyle.arrays import from_unit
 from restyle.errors import InputError, OutputError
 from restyle.media import images, kinds
-from restyle.media.videos import Pixels, VideoFrame, VideoInfo
+from restyle.media.video_info import Pixels, VideoFrame, VideoInfo
 
 PathLike = str | os.PathLike[str]
 
@@ -46,7 +46,9 @@ class GifWriter:
         context.width, context.height, context.pix_fmt = width, height, "pal8"
         context.time_base = self._stream.time_base = GIF_TICK
         self._graph: Any = av.filter.Graph()
-        source = self._graph.add_buffer(width=width, height=height, format="rgb24", time_base=GIF_TICK)
+        source = self._graph.add_buffer(
+            width=width, height=height, format=av.VideoFormat("rgb24"), time_base=GIF_TICK
+        )
         split = self._graph.add("split")
         palette = self._graph.add("palettegen", "stats_mode=single")
         use = self._graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=3")

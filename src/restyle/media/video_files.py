@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import OptionError, OutputError
-from restyle.media.videos import (
+from restyle.media.transcoding import Transcoder, kept
+from restyle.media.video_info import (
     BT709,
     FULL,
     LIMITED,
@@ -24,11 +25,11 @@ from restyle.media.videos import (
     UNSPECIFIED,
     ColorTags,
     Pixels,
-    Tell,
     VideoFrame,
     VideoInfo,
-    VideoReader,
+    scaling,
 )
+from restyle.media.videos import Tell, VideoReader
 
 PathLike = str | os.PathLike[str]
 
@@ -79,12 +80,6 @@ SUFFIXES = (*CONTAINERS, ".gif")
 
 USUAL_QUALITY = 64  # constant rate factor 18 of H.264, which few can tell from the original
 _REENCODED = {".webm": "libopus"}
-_GAP = 0.1  # seconds without sound that are filled with silence
-# Said by the container that wrote them, not of the film.
-_NOT_COPIED = {
-    "major_brand", "minor_version", "compatible_brands", "encoder", "duration", "handler_name", "vendor_id",
-    "number_of_bytes", "number_of_frames", "bps",
-}  # fmt: skip
 
 
 def check_format(path: PathLike, codec: str | None, quality: int | None) -> str:
@@ -176,7 +171,7 @@ class VideoWriter:
         rate = info.rate or Fraction(25)
         try:
             self._open_stream(encoder, rate.limit_denominator(1001), size, settings, tell)
-            self.container.metadata.update(_kept(info.metadata))
+            self.container.metadata.update(kept(info.metadata))
             self._copies: dict[int, Any] = {}
             self._transcoders: dict[int, Transcoder] = {}
             for each in source.others if source is not None else ():
@@ -274,11 +269,9 @@ class VideoWriter:
     def _converted(self, pixels: Pixels) -> Any:
         import av
 
-        from restyle.media.videos import _scaling
-
         height, width = self._size
-        pixels = np.ascontiguousarray(pixels[:height, :width])
-        picture = av.VideoFrame.from_ndarray(pixels, "rgb24" if pixels.dtype == np.uint8 else "rgb48le")
+        shown: Any = np.ascontiguousarray(pixels[:height, :width])
+        picture = av.VideoFrame.from_ndarray(shown, "rgb24" if pixels.dtype == np.uint8 else "rgb48le")
         if self._form.startswith(("bgr", "gbr", "rgb")):
             return picture.reformat(format=self._form)
         converted = picture.reformat(
@@ -286,7 +279,7 @@ class VideoWriter:
             src_color_range=FULL,
             dst_color_range=self._colors.range or LIMITED,
             dst_colorspace=self._colors.working_matrix(height),
-            interpolation=_scaling(),
+            interpolation=scaling(),
         )
         converted.color_range = self._colors.range
         converted.colorspace = self._colors.matrix
@@ -314,7 +307,7 @@ class VideoWriter:
         what = "sound" if stream.type == "audio" else "subtitles"
         if name is not None and _holds(CONTAINERS[self.suffix], stream):
             copied = self.container.add_stream_from_template(stream)
-            copied.metadata.update(_kept(dict(stream.metadata)))
+            copied.metadata.update(kept(dict(stream.metadata)))
             copied.disposition = stream.disposition
             self._copies[stream.index] = copied
             return
@@ -324,88 +317,6 @@ class VideoWriter:
             tell(f"'{self.suffix}' cannot hold {name} sound; it is encoded anew as {codec}")
         else:
             tell(f"'{self.suffix}' cannot hold {name or 'unknown'} {what}; they are left out")
-
-
-class Transcoder:
-    """One stream of sound, decoded and encoded anew.
-
-    Parameters
-    ----------
-    container : av.container.OutputContainer
-    source : av.AudioStream
-    codec : str
-    """
-
-    def __init__(self, container: Any, source: Any, codec: str) -> None:
-        import av
-
-        rate = 48000 if codec == "libopus" else source.codec_context.sample_rate
-        self._container = container
-        self._stream = container.add_stream(codec, rate=rate, layout=source.layout.name)
-        self._stream.bit_rate = 96000 * max(1, source.codec_context.channels)
-        self._stream.metadata.update(_kept(dict(source.metadata)))
-        self._resampler = av.AudioResampler(
-            format=self._stream.codec_context.format.name, layout=source.layout.name, rate=rate
-        )
-        self._fifo = av.AudioFifo()
-        self._rate = rate
-        self._next: int | None = None  # stamp of the sample that comes next into the fifo
-        self._out = 0
-
-    def add(self, packet: Any) -> None:
-        """Decode a packet and write what comes of it."""
-        import av
-
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            return
-        for frame in frames:
-            self._encode(self._resampler.resample(frame))
-
-    def finish(self) -> None:
-        """Write what is held back."""
-        self._encode(self._resampler.resample(None))
-        rest = self._fifo.read()
-        if rest is not None:
-            self._mux(rest)
-        for packet in self._stream.encode(None):
-            self._container.mux(packet)
-
-    def _encode(self, frames: list[Any]) -> None:
-        for frame in frames:
-            if frame.pts is not None:
-                stamp = round(frame.pts * frame.time_base * self._rate)
-                if self._next is None:
-                    self._next = self._out = stamp
-                if stamp - self._next > _GAP * self._rate:
-                    self._fill(frame, stamp - self._next)
-            frame.pts = None
-            self._next = (self._next or 0) + frame.samples
-            self._fifo.write(frame)
-        size = self._stream.codec_context.frame_size or 1024
-        while (frame := self._fifo.read(size)) is not None:
-            self._mux(frame)
-
-    def _fill(self, like: Any, samples: int) -> None:
-        """Put silence where the source has none to play, so that what follows stays in step."""
-        import av
-
-        self._next = (self._next or 0) + samples
-        while samples > 0:
-            count = min(samples, self._rate)
-            silence = av.AudioFrame(format=like.format.name, layout=like.layout.name, samples=count)
-            for plane in silence.planes:
-                plane.update(bytes(plane.buffer_size))
-            silence.sample_rate = self._rate
-            self._fifo.write(silence)
-            samples -= count
-
-    def _mux(self, frame: Any) -> None:
-        frame.pts, frame.time_base = self._out, Fraction(1, self._rate)
-        self._out += frame.samples
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
 
 
 def _pixel_format(encoder: Encoder, info: VideoInfo) -> str:
@@ -443,7 +354,3 @@ def _written_colors(colors: ColorTags, form: str, height: int) -> ColorTags:
     if colors.matrix not in (UNSPECIFIED, colors.working_matrix(height)):
         return ColorTags(colors.range, UNSPECIFIED, colors.transfer, colors.primaries)
     return colors
-
-
-def _kept(metadata: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in metadata.items() if key.lower() not in _NOT_COPIED}
