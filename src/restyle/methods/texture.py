@@ -259,7 +259,7 @@ class TextureTransfer:
         return mosaic.place(made, y, mosaic.analyse(made[:, None]))[ends]
 
     def optimised(self, start: Float, content: Float, shown: slice) -> Float:
-        """Descend from `start` [shape=(n,), float32]; its RMS is near `LEVEL`, previews are its part `shown`."""
+        """Descend from `start` [shape=(n,), float32] to RMS near `LEVEL`; previews are the part `shown`."""
         losses, reference = self.losses, _levelled(content)
         with torch.no_grad():
             chroma, onsets = losses.chroma(reference), losses.onsets(reference)

@@ -7,7 +7,9 @@ from restyle.evaluation.sound import Scorecard
 from restyle.soundtrack import audio
 from restyle.statistics.sound import RATE
 
-present = pytest.mark.skipif(not folder().is_dir(), reason="../shared/data/audio is not here (RESTYLE_SHARED)")
+present = pytest.mark.skipif(
+    not folder().is_dir(), reason="../shared/data/audio is not here (RESTYLE_SHARED)"
+)
 
 
 def test_pairs_are_of_the_clips() -> None:
