@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from restyle.nn.arbitrary import ArbitraryNetwork, save_arbitrary
 from restyle.nn.encoders import EncoderShape, PerceptualEncoder, save_encoder
 from restyle.nn.transformer import TransformerShape
 from restyle.training.arbitrary import SHIFT, ArbitraryTask
@@ -51,6 +52,15 @@ def test_seed_decides_the_first_weights_and_the_calibration(files: dict[str, Any
     assert all(same)
     assert not all(other)
     assert float(states[0]["style.spread"].std()) > 0
+
+
+def test_training_goes_on_from_a_saved_network(files: dict[str, Any], tmp_path: Path) -> None:
+    first = ArbitraryTask(**files, shape=NETWORK, seed=3).model
+    assert isinstance(first, ArbitraryNetwork)
+    save_arbitrary(first, tmp_path / "n.safetensors", "n")
+    again = ArbitraryTask(**files, seed=4, start=tmp_path / "n.safetensors").model
+    for ours, theirs in zip(first.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)  # float16 between them
 
 
 def test_identity_steps_have_no_style(files: dict[str, Any]) -> None:

@@ -69,6 +69,10 @@ def arbitrary(
         Path | None,
         typer.Option("--exact", metavar="FILE", help="A wider teacher whose relu1_1 replaces the teacher's."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", metavar="FILE", help="Begin with the weights of this network."),
+    ] = None,
     name: Annotated[
         str, typer.Option("--name", help="Name of the network, kept in its files.")
     ] = "arbitrary",
@@ -84,7 +88,7 @@ def arbitrary(
     from restyle.training.arbitrary import ArbitraryTask
 
     _suffix(output)
-    task = ArbitraryTask(content, style, teacher, encoder, exact, recipe, seed=options.seed)
+    task = ArbitraryTask(content, style, teacher, encoder, exact, recipe, seed=options.seed, start=start)
     model = _fit(task, output, options, resume)
     if model is not None:
         assert isinstance(model, ArbitraryNetwork)

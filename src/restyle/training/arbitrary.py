@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from restyle.nn.arbitrary import ArbitraryNetwork
+from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
 from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
 from restyle.nn.transformer import TransformerShape
@@ -28,6 +28,7 @@ class ArbitraryTask:
     teacher : a VGG-shaped perceptual network with relu1_1 .. relu5_1, the judge of content and style
     encoder : the perceptual encoder from `restyle train encoder`; frozen, it reads the style
     seed : decides the first weights
+    start : begin with the weights of this network instead; `encoder` and `shape` are then its own
     exact : an optional wider teacher whose first layer replaces the teacher's (fine texture)
     """
 
@@ -45,6 +46,7 @@ class ArbitraryTask:
         content_augmentation: Augmentation = CONTENT,
         style_augmentation: Augmentation = STYLE,
         seed: int = 1,
+        start: str | Path | None = None,
     ) -> None:
         self.options = options or ArbitraryOptions()
         self.content = Pictures(content, content_augmentation)
@@ -52,12 +54,15 @@ class ArbitraryTask:
         self.folders = [self.content, self.style]
         self.teacher = VGGTeacher.load(teacher)
         self.exact = VGGTeacher.load(exact) if exact else None
+        if start:
+            self.model: nn.Module = load_arbitrary(start)[0].train()
+            return
         torch.manual_seed(seed)
         network = ArbitraryNetwork(load_encoder(encoder), shape)
         side = round(self.options.crop * self.options.style_crop / 8) * 8
         rng = np.random.default_rng([seed, 0xCA11])
         network.style.calibrate(self.style.batch(8, side, rng) for _ in range(CALIBRATION // 8))
-        self.model: nn.Module = network
+        self.model = network
 
     def to(self, device: torch.device) -> None:
         self.teacher.to(device)
