@@ -1,0 +1,135 @@
+"""Steadiness, speed and memory of `restyle video`: `python -m benchmarks.video`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import machine
+from benchmarks.report import BUSY
+from benchmarks.video import clips
+from benchmarks.video.speed import drawn_clip, peak_memory, rates
+from benchmarks.video.steadiness import Motion, StyleScore, blurred, painted, sharpness
+from restyle.arrays import FloatArray
+from restyle.media import images
+from restyle.methods.arbitrary import Arbitrary
+from restyle.models import catalog
+from restyle.moments import timed_styles
+from restyle.nn.encoders import load_encoder
+from restyle.options import VideoOptions
+from restyle.transforms.resize import fit_size, resize
+
+STYLES = ("starry_night", "great_wave", "the_scream")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks.video", description=__doc__)
+    made.add_argument("--parts", nargs="+", choices=("steadiness", "speed", "memory"), default=None)
+    made.add_argument("--clips", nargs="+", default=None, help="of the folder of clips; all if not given")
+    made.add_argument("--styles", nargs="+", default=list(STYLES), help="pictures of the folder of presets")
+    made.add_argument("--frames", type=int, default=24, help="frames of each clip")
+    made.add_argument("--side", type=int, default=320, help="longest side of the frames, for steadiness")
+    made.add_argument("--threads", type=int, default=machine.cores())
+    made.add_argument("--out", type=Path, default=Path("out"), help="folder for video.md and contact sheets")
+    return made
+
+
+def steadiness(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
+    """Lines of the table of warping error, sharpness and style."""
+    yield "### Steadiness\n"
+    if not clips.names():
+        yield f"Skipped: the clips of {clips.VIDEOS.name} are not there; RESTYLE_SHARED names their place.\n"
+        return
+    yield f"{arguments.frames} frames a clip, {arguments.side} px; error in thousandths; less error and style"
+    yield "distance are better. Per-frame is `--steady none`; sharpness is told as times its.\n"
+    yield "| clip | style | row | warping error | times per-frame | sharpness | style distance |"
+    yield "| --- | --- | --- | ---: | ---: | ---: | ---: |"
+    encoder = load_encoder(catalog.find("encoder-1").files[0].path)
+    for clip in arguments.clips or clips.names():
+        frames = clips.load(clip, arguments.frames, arguments.side)
+        motion = Motion(frames)
+        for style in arguments.styles:
+            picture = images.load(clips.STYLES / f"{style}.jpg").pixels
+            score = StyleScore(
+                encoder, resize(picture, fit_size(picture.shape[:2], long=arguments.side), "area")
+            )
+            code = method.encode(picture)
+            alone = painted(frames, method, code, 0.0)
+            steady = painted(frames, method, code, VideoOptions.steady_seconds)
+            error, sharp = motion.error(alone), sharpness(alone)
+            rows = {"per-frame": alone, "statistics": steady, "input": frames, "heavy blur": blurred(alone)}
+            for row, film in rows.items():
+                own = motion.error(film)
+                yield (
+                    f"| {clip} | {style} | {row} | {own:.3f} | {own / error:.2f} |"
+                    f" {sharpness(film) / sharp:.2f} | {score(film[::4]):.3f} |"
+                )
+            sheet(arguments.out / f"video-{Path(clip).stem}-{style}.jpg", frames, alone, steady)
+
+
+def sheet(path: Path, *films: list[FloatArray]) -> None:
+    """Write a contact sheet: a row a film, and below how each pixel changes from frame to frame, times 4."""
+    rows = []
+    for film in films:
+        few = film[:: max(1, len(film) // 6)][:6]
+        rows.append(np.concatenate(few, axis=1))
+        changes = [
+            np.abs(film[i + 1] - film[i]) * 4 for i in range(0, len(film) - 1, max(1, len(film) // 6))
+        ][:6]
+        rows.append(np.concatenate([*changes, *[few[0] * 0] * (len(few) - len(changes))], axis=1))
+    width = min(row.shape[1] for row in rows)
+    pixels = np.clip(np.concatenate([row[:, :width] for row in rows]), 0, 1)
+    Image.fromarray((pixels * 255).astype(np.uint8)).save(path, quality=90)
+
+
+def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
+    """Lines of the table of frames a second."""
+    yield "\n### Speed\n"
+    yield f"Frames a second, {arguments.frames} drawn frames, median of 3, {arguments.threads} threads.\n"
+    yield "| stage | 640x360 | 1280x720 |\n| --- | ---: | ---: |"
+    styles = timed_styles("starry-night", method)
+    with tempfile.TemporaryDirectory() as name:
+        tables = []
+        for size in ((360, 640), (720, 1280)):
+            clip = drawn_clip(Path(name, f"{size[0]}.mp4"), size, arguments.frames)
+            tables.append(rates(clip, Path(name), method, styles))
+    for stage in tables[0]:
+        yield f"| {stage} | {tables[0][stage]:.2f} | {tables[1][stage]:.2f} |"
+    ratios = [table["inference alone"] / table["end to end"] for table in tables]
+    yield f"| time end to end, times inference alone | {ratios[0]:.2f} | {ratios[1]:.2f} |"
+
+
+def memory(arguments: argparse.Namespace) -> Iterator[str]:
+    """Lines of the table of memory."""
+    yield "\n### Memory\n"
+    yield "Peak of the whole process at 1280x720.\n\n| frames | MB |\n| ---: | ---: |"
+    with tempfile.TemporaryDirectory() as name:
+        for count in (arguments.frames, 4 * arguments.frames):
+            clip = drawn_clip(Path(name, f"{count}.mp4"), (720, 1280), count)
+            yield f"| {count} | {peak_memory(clip, Path(name, 'out.mp4'), arguments.threads):.0f} |"
+
+
+def main() -> None:
+    """Run what the command line asks for; write and print the report."""
+    arguments = parser().parse_args()
+    parts = arguments.parts or ("steadiness", "speed", "memory")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    method = Arbitrary(threads=arguments.threads)
+    lines = [BUSY, ""] if machine.busy() else []
+    lines += [*[f"- {name}: {value}" for name, value in machine.describe().items()], ""]
+    tables = {"steadiness": steadiness, "speed": speed}
+    for part in parts:
+        for line in memory(arguments) if part == "memory" else tables[part](arguments, method):
+            lines.append(line)
+            print(line, flush=True)
+    (arguments.out / "video.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

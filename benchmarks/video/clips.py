@@ -1,0 +1,54 @@
+"""The clips of the video benchmark: DAVIS, Sintel and two real mp4 files, where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from restyle.arrays import FloatArray
+from restyle.media import images
+from restyle.media.video_info import VideoFrame
+from restyle.media.videos import VideoReader
+from restyle.transforms.resize import fit_size, resize
+
+SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[3] / "shared"))
+VIDEOS = SHARED / "data" / "video"
+STYLES = SHARED / "data" / "presets"
+
+
+def names() -> list[str]:
+    """Clips that are there."""
+    return sorted(path.name for path in VIDEOS.iterdir()) if VIDEOS.is_dir() else []
+
+
+def load(name: str, count: int, side: int, start: int = 0) -> list[FloatArray]:
+    """Frames of a clip, small.
+
+    Parameters
+    ----------
+    count : int
+        How many, one after the other.
+    side : int
+        Longest side in px.
+
+    Returns
+    -------
+    list of np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    """
+    path = VIDEOS / name
+    if path.is_dir():
+        files = sorted((path / "frames").iterdir())[start : start + count]
+        frames = [images.load(file).pixels for file in files]
+    else:
+        frames = []
+        with VideoReader(path) as reader:
+            for item in reader.items():
+                if isinstance(item, VideoFrame) and item.pixels is not None:
+                    frames.append(images.from_array(item.pixels).pixels)
+                if len(frames) == start + count:
+                    break
+        frames = frames[start:]
+    size = fit_size(frames[0].shape[:2], long=side)
+    return [np.ascontiguousarray(resize(frame, size, "area")) for frame in frames]

@@ -1,0 +1,123 @@
+"""Frames a second of a film, end to end and stage by stage, and the memory that it takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from restyle import film
+from restyle.media import images
+from restyle.media.video_files import VideoWriter
+from restyle.media.video_info import VideoFrame
+from restyle.media.videos import VideoReader
+from restyle.methods.arbitrary import Arbitrary
+from restyle.moments import Moments
+from restyle.options import ImageOptions, VideoOptions
+
+
+def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
+    """An H.264 clip of moving waves with some noise, 25 frames a second."""
+    height, width = size
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 6, (height, width, 3)).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25, options={"preset": "veryfast", "crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for index in range(count):
+            waves = [
+                np.sin((rows + 2 * index) / 31),
+                np.cos((columns - 3 * index) / 47),
+                np.sin(columns / 23),
+            ]
+            pixels = np.clip(128 + 80 * np.stack(waves, -1) + noise, 0, 255).astype(np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    return path
+
+
+def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments) -> dict[str, float]:
+    """Frames a second of each stage alone, of the loop that takes turns, and of the overlapping stages."""
+    with VideoReader(clip) as reader:
+        info = reader.info
+        frames = [item for item in reader.items() if isinstance(item, VideoFrame)]
+    method.transfer(_unit(frames[0]), styles[0][1].code)  # loads the graph
+    paint = film.painted(styles, method, ImageOptions(), VideoOptions(), info)
+    painted = list(paint(iter(frames)))
+
+    def decode() -> None:
+        with VideoReader(clip) as reader:
+            for _ in reader.items():
+                pass
+
+    def infer() -> None:
+        for frame in frames:
+            method.transfer(_unit(frame), styles[0][1].code)
+
+    def encode() -> None:
+        _write(iter(painted), folder / "encode.mp4")
+
+    def in_turn() -> None:
+        with VideoReader(clip) as reader:
+            stage = film.painted(styles, method, ImageOptions(), VideoOptions(), info)
+            _write(stage(reader.items()), folder / "turns.mp4", reader)
+
+    def together() -> None:
+        keep = VideoOptions(overwrite=True)
+        film.make(clip, styles, folder / "together.mp4", method, ImageOptions(), keep)
+
+    def _write(items: Iterator[Any], path: Path, source: VideoReader | None = None) -> None:
+        writer = VideoWriter(path, info, info.size, "h264", source=source)
+        for item in items:
+            writer.write(item)
+        writer.close()
+
+    return {
+        "decode": len(frames) / seconds(decode),
+        "inference alone": len(frames) / seconds(infer),
+        "encode": len(frames) / seconds(encode),
+        "decode, infer, encode in turn": len(frames) / seconds(in_turn),
+        "end to end": len(frames) / seconds(together),
+    }
+
+
+def seconds(work: Callable[[], None], rounds: int = 3) -> float:
+    """Median time of some work."""
+    samples = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        samples.append(time.perf_counter() - start)
+    return float(np.median(samples))
+
+
+def peak_memory(clip: Path, output: Path, threads: int) -> float:
+    """Most memory, in MB, that a process needs for a whole `restyle video`."""
+    code = (
+        "import resource, restyle, sys; "
+        "options = {'output': sys.argv[2], 'overwrite': True, 'threads': int(sys.argv[3])}; "
+        "restyle.video(sys.argv[1], 'starry-night', **options); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    command = [sys.executable, "-c", code, str(clip), str(output), str(threads)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def duration(clip: Path) -> Fraction:
+    """Length of a clip in seconds."""
+    with VideoReader(clip) as reader:
+        return (reader.info.frames or 0) / (reader.info.rate or Fraction(25))
+
+
+def _unit(frame: VideoFrame) -> Any:
+    assert frame.pixels is not None
+    return images.from_array(frame.pixels).pixels
