@@ -208,3 +208,27 @@ def test_wrong_device_and_threads() -> None:
 
 def test_load_gives_the_same_model_again(tiny_model: Path) -> None:
     assert arbitrary.load(str(tiny_model)) is arbitrary.load(str(tiny_model))
+
+
+def test_statistics_are_mixed_by_weight(tiny_model: Path) -> None:
+    """With the tiny model, `stats` are the mean and deviation of the blurred picture."""
+    model = Arbitrary(tiny_model, threads=1)
+    dark = np.full((24, 32, 3), 0.2, np.float32)
+    light = np.full((24, 32, 3), 0.8, np.float32)
+    code = model.encode(dark)
+    before = model.transfer(dark, code)[1]
+    _, mixed = model.transfer(light, code, before, 0.75)
+    own = model.transfer(light, code)[1]
+    np.testing.assert_allclose(mixed, 0.75 * before + 0.25 * own, atol=1e-5)
+
+
+def test_steady_painting_gives_what_transfer_gives(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Arbitrary(tiny_model, threads=1)
+    picture = np.random.default_rng(0).random((40, 48, 3), np.float32)
+    code = model.encode(picture)
+    whole, stats = model.paint_steady(picture, code, None, 0.0)
+    assert np.array_equal(whole, model.transfer(picture, code)[0])
+    monkeypatch.setattr("restyle.methods.arbitrary.ONE_PASS_PIXELS", 1000)
+    tiled, same = model.paint_steady(picture, code, stats, 0.5)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+    np.testing.assert_allclose(same, stats, atol=1e-5)

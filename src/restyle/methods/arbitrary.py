@@ -159,8 +159,8 @@ class Arbitrary:
         graph = self.transformer
         padded, padding = pad(content, int(graph.setting("stride")), minimum=SMALLEST_INPUT)
         given = np.zeros(graph.width("stats_in"), np.float32) if stats is None else stats
-        weight = np.full((1, 1), 0.0 if stats is None else weight, np.float32)
-        out = graph.run(content=_batch(padded), code=code[None], stats_in=given[None], stats_weight=weight)
+        share = np.full((1, 1), 0.0 if stats is None else weight, np.float32)
+        out = graph.run(content=_batch(padded), code=code[None], stats_in=given[None], stats_weight=share)
         picture = unpad(out["picture"][0].transpose(1, 2, 0), padding)
         return np.ascontiguousarray(picture), out["stats"][0]
 
