@@ -107,6 +107,14 @@ def test_color_modes_run_on_every_frame(
     assert len(frames_of(written)) == 12
 
 
+def test_a_longest_side_gives_even_sides_without_a_word(make: Make, clip: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    written = make(clip, output=tmp_path / "out.mp4", size=60, tell=said.append)  # 60x45
+    assert frames_of(written)[0].shape in ((44, 60, 3), (46, 60, 3))
+    assert said == []
+    assert frames_of(make(clip, output=tmp_path / "out.webm", size=60))[0].shape == (45, 60, 3)
+
+
 def test_styles_change_over_time(make: Make, tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", moving(26), codec="ffv1", pix_fmt="bgr0")
     styles = {0.2: plain_style(tiny_model, ORANGE), 0.8: plain_style(tiny_model, BLUE)}

@@ -25,13 +25,20 @@ from restyle.errors import OptionError, OutputError
 from restyle.media import images
 from restyle.media.moving_pictures import FolderReader, FolderWriter, GifWriter, check_folder
 from restyle.media.outputs import check_output, writing
-from restyle.media.video_files import SUFFIXES, VideoWriter, check_format
+from restyle.media.video_files import ENCODERS, SUFFIXES, VideoWriter, check_format
 from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.media.videos import Tell, VideoReader
 from restyle.methods import arbitrary
 from restyle.methods.arbitrary import Arbitrary
 from restyle.moments import Moments, style_paths, timed_styles
-from restyle.options import DeviceName, EngineOptions, ImageOptions, VideoKeywords, VideoOptions
+from restyle.options import (
+    DeviceName,
+    EngineOptions,
+    ImageOptions,
+    VideoKeywords,
+    VideoOptions,
+    parse_size,
+)
 from restyle.stages import Stages
 from restyle.temporal.scenes import SceneCuts
 from restyle.temporal.steadying import SteadyPainter
@@ -158,6 +165,7 @@ def make(
             stack.callback(folder.abort)
         else:
             temporary = stack.enter_context(writing(output, film.overwrite, kept))
+            pictures = with_even_size(pictures, reader.info, codec)
             writer = open_writer(temporary, reader, codec, pictures, film, tell)
         items = painted(styles, method, pictures, film, reader.info)
         complete = run(reader, items, writer, lambda done: watch(done, reader.info.frames))
@@ -268,12 +276,28 @@ def open_writer(
     path: PathLike, reader: Reader, codec: str, pictures: ImageOptions, film: VideoOptions, tell: Tell
 ) -> Writer:
     """Open the file that the frames go to; its size follows from the options."""
-    blank = np.zeros((*reader.info.size, 3), np.uint8)
-    height, width = pipeline.preprocess(images.from_array(blank), pictures).pixels.shape[:2]
+    size = prepared_size(reader.info, pictures)
     if codec == "gif":
-        return GifWriter(path, reader.info, (height, width))
+        return GifWriter(path, reader.info, size)
     source = reader if isinstance(reader, VideoReader) else None
-    return VideoWriter(path, reader.info, (height, width), codec, film.quality, source, tell)
+    return VideoWriter(path, reader.info, size, codec, film.quality, source, tell)
+
+
+def prepared_size(info: VideoInfo, pictures: ImageOptions) -> tuple[int, int]:
+    """Height and width of frames that are cropped and resized."""
+    blank = images.from_array(np.zeros((*info.size, 3), np.uint8))
+    height, width = pipeline.preprocess(blank, pictures).pixels.shape[:2]
+    return height, width
+
+
+def with_even_size(pictures: ImageOptions, info: VideoInfo, codec: str) -> ImageOptions:
+    """Where only the longest side is asked for and the codec needs even sides, resize to such."""
+    if pictures.size is None or isinstance(parse_size(pictures.size), tuple) or info.chroma == "444":
+        return pictures
+    if codec not in ENCODERS or not ENCODERS[codec].even:
+        return pictures
+    height, width = (max(2, 2 * round(side / 2)) for side in prepared_size(info, pictures))
+    return replace(pictures, size=f"{width}x{height}")
 
 
 def default_output(content: PathLike, styles: Moments) -> Path:
