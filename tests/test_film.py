@@ -216,7 +216,7 @@ def test_memory_does_not_grow_with_length(tiny_model: Path) -> None:
     info = VideoInfo((48, 64), Fraction(1, 25), None, None)
     styles = timed_styles("starry-night", method)
     paint = film.painted(styles, method, ImageOptions(), VideoOptions(), info)
-    assert film.run(Source(), paint, Sink(), lambda done: None)  # type: ignore[arg-type]
+    assert not film.run(Source(), paint, Sink(), lambda done: None)  # type: ignore[arg-type]
     assert len(ahead) == 60
     assert max(ahead) <= 2 * film.AHEAD + 4
 

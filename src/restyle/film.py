@@ -168,34 +168,35 @@ def make(
             pictures = with_even_size(pictures, reader.info, codec)
             writer = open_writer(temporary, reader, codec, pictures, film, tell)
         items = painted(styles, method, pictures, film, reader.info)
-        complete = run(reader, items, writer, lambda done: watch(done, reader.info.frames))
-        if not complete:
-            raise KeyboardInterrupt(_kept_part(writer.frames, reader.info.frames, temporary, output, tell))
+        stopped = run(reader, items, writer, lambda done: watch(done, reader.info.frames))
+        if stopped is not None:
+            _keep_part(writer.frames, reader.info.frames, temporary, output, tell)
+            raise stopped
         if to_folder:
             folder.move(Path(output))
     return Path(output)
 
 
-def run(reader: Reader, paint: Paint, writer: Writer, watch: Callable[[int], None]) -> bool:
-    """Read, paint and write, each in its thread, until all is done or Ctrl-C comes.
+def run(reader: Reader, paint: Paint, writer: Writer, watch: Callable[[int], None]) -> BaseException | None:
+    """Read, paint and write, each in its thread, until all is done or somebody stops it.
 
     Returns
     -------
-    bool
-        False after Ctrl-C: the writer is finished all the same, with the frames that were done.
+    KeyboardInterrupt, SystemExit (a termination signal, on the command line) or None
+        What stopped it: the writer is finished all the same, with the frames that were done.
     """
     import av
 
     stages = Stages()
-    complete = True
+    stopped: BaseException | None = None
     try:
         frames = stages.ahead(paint(stages.ahead(reader.items(), AHEAD)), AHEAD)
         try:
             # The writer too has a thread, so that Ctrl-C, which arrives in this one, never cuts it in two.
             for done in stages.ahead(written(frames, writer), AHEAD):
                 watch(done)
-        except KeyboardInterrupt:
-            complete = False
+        except (KeyboardInterrupt, SystemExit) as signal:
+            stopped = signal
         finally:
             stages.close()
         writer.close()
@@ -207,7 +208,7 @@ def run(reader: Reader, paint: Paint, writer: Writer, watch: Callable[[int], Non
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             raise OutputError(f"cannot write the video: {reason}") from error
         raise
-    return complete
+    return stopped
 
 
 def painted(
@@ -330,10 +331,10 @@ def _checked(output: PathLike, film: VideoOptions, kept: Sequence[PathLike]) -> 
     return ""
 
 
-def _kept_part(done: int, total: int | None, temporary: Path, output: PathLike, tell: Tell) -> str:
-    """Name what Ctrl-C left, `clip.partial.mp4`, and say so."""
+def _keep_part(done: int, total: int | None, temporary: Path, output: PathLike, tell: Tell) -> None:
+    """Name what is left after a stop `clip.partial.mp4`, and say so; nothing if no frame was done."""
     if not done:
-        return "nothing was done yet"
+        return
     path = Path(output)
     names = [
         path.with_name(f"{path.stem}.partial{n}{path.suffix}")
@@ -343,4 +344,3 @@ def _kept_part(done: int, total: int | None, temporary: Path, output: PathLike, 
     os.replace(temporary, free)
     said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
     tell(said)
-    return said
