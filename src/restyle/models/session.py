@@ -50,10 +50,6 @@ class Session:
         options = ort.SessionOptions()
         options.log_severity_level = 4  # messages reach the user as exceptions, not as log lines
         options.intra_op_num_threads = threads or _cores()
-        # A spinning worker wins some microseconds a node and takes a core from everybody else meanwhile.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Pictures come in all sizes: a memory plan for one of them only adds half to the peak of the next.
-        options.enable_mem_pattern = False
         self.name = name
         self.device = device
         self.threads = options.intra_op_num_threads
