@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper, s
 from PIL import Image
 
 from restyle.models import style_files
+
+# A shell starts background jobs with Ctrl-C ignored, and children inherit that; the tests of Ctrl-C need it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Size = tuple[int | str | None, ...]
 
