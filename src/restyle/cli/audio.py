@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from restyle.cli.batches import end_batch
 from restyle.cli.flags import with_flags
 from restyle.options import AudioOptions
 
@@ -104,8 +105,4 @@ def audio(
                 failures.append(str(error))
             else:
                 typer.echo(str(written))
-    if failures:
-        typer.echo(f"restyle: {len(failures)} of {len(content)} sounds failed:", err=True)
-        for reason in failures:
-            typer.echo(f"  {reason}", err=True)
-        raise typer.Exit(1)
+    end_batch(failures, len(content), "sounds")
