@@ -1,0 +1,37 @@
+"""Every option once: type, default, range and help. Command-line flags and keywords derive from here."""
+
+from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions
+from restyle.options.base import OptionSet, about
+from restyle.options.engine import DeviceName, EngineOptions, SaveOptions
+from restyle.options.image import (
+    CallKeywords,
+    EngineKeywords,
+    ImageKeywords,
+    ImageOptions,
+    KeepColors,
+    parse_crop,
+    parse_size,
+)
+from restyle.options.video import Steady, VideoCodec, VideoKeywords, VideoOptions
+
+__all__ = [
+    "AudioKeywords",
+    "AudioMethod",
+    "AudioOptions",
+    "CallKeywords",
+    "DeviceName",
+    "EngineKeywords",
+    "EngineOptions",
+    "ImageKeywords",
+    "ImageOptions",
+    "KeepColors",
+    "OptionSet",
+    "SaveOptions",
+    "Steady",
+    "VideoCodec",
+    "VideoKeywords",
+    "VideoOptions",
+    "about",
+    "parse_crop",
+    "parse_size",
+]

@@ -1,0 +1,172 @@
+"""Options of pictures, and the keywords of the calls that restyle them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Literal, TypedDict
+
+from restyle.errors import OptionError
+from restyle.options.base import OptionSet, about
+from restyle.options.engine import DeviceName
+
+KeepColors = Literal["luminance", "statistics"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(OptionSet):
+    """What happens to a picture.
+
+    Parameters
+    ----------
+    strength, style_scale, keep_colors, colors_only, crop, size, brightness, contrast, max_pixels
+        As their help below says.
+
+    Raises
+    ------
+    OptionError
+        A value outside its range, or two options that contradict each other.
+    """
+
+    strength: float = field(
+        default=1.0,
+        metadata=about(
+            "How much of the style: 0 gives the photo back, 1 the style in full.", low=0.0, high=1.0
+        ),
+    )
+    style_scale: float = field(
+        default=1.0, metadata=about("Size of the strokes: 2 doubles, 0.5 halves them.", low=0.25, high=4.0)
+    )
+    keep_colors: KeepColors | None = field(
+        default=None,
+        metadata=about(
+            "Keep the photo's colors: its chroma under the new luminance (luminance; so if no word follows)"
+            " or its mean and covariance (statistics).",
+            bare="luminance",
+        ),
+    )
+    colors_only: bool = field(
+        default=False, metadata=about("Move only the palette; structure and texture stay the photo's.")
+    )
+    crop: str | None = field(
+        default=None,
+        metadata=about(
+            "First cut the middle out of the photo: an aspect (16:9), pixels (800x600), or a part (50%).",
+            metavar="W:H|WxH|N%",
+            panel="Preparing the photo",
+        ),
+    )
+    size: int | str | None = field(
+        default=None,
+        metadata=about(
+            "Then resize it: the longest side in pixels (2048), or exactly WxH, cut to that aspect first.",
+            metavar="N|WxH",
+            panel="Preparing the photo",
+        ),
+    )
+    brightness: float = field(
+        default=1.0,
+        metadata=about("Then multiply its values by this.", low=0.0, high=10.0, panel="Preparing the photo"),
+    )
+    contrast: float = field(
+        default=1.0,
+        metadata=about(
+            "Then multiply its distance from mid-tone by this.",
+            low=0.0,
+            high=10.0,
+            panel="Preparing the photo",
+        ),
+    )
+    max_pixels: int = field(
+        default=200_000_000,
+        metadata=about(
+            "Refuse to decode larger pictures.",
+            low=1,
+            high=2**40,
+            metavar="N",
+            panel="Preparing the photo",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.keep_colors and self.colors_only:
+            raise OptionError("keep-colors and colors-only contradict each other; give one of them")
+        parse_crop(self.crop)
+        parse_size(self.size)
+
+
+class ImageKeywords(TypedDict, total=False):
+    """The fields of `ImageOptions` as keywords, for type checkers."""
+
+    strength: float
+    style_scale: float
+    keep_colors: KeepColors | None
+    colors_only: bool
+    crop: str | None
+    size: int | str | None
+    brightness: float
+    contrast: float
+    max_pixels: int
+
+
+class CallKeywords(ImageKeywords, total=False):
+    """Keywords of a call of `Stylizer` beside `output`."""
+
+    quality: int | None
+    overwrite: bool
+    report: Callable[[float], None]
+
+
+class EngineKeywords(CallKeywords, total=False):
+    """Keywords of `restyle.image` beside `output`."""
+
+    model: str | PathLike[str]
+    device: DeviceName
+    threads: int | None
+
+
+def parse_crop(crop: str | None) -> tuple[Literal["aspect", "pixels", "part"], float, float] | None:
+    """Read `--crop`: what kind, then width and height, or the part twice.
+
+    Examples
+    --------
+    >>> parse_crop("16:9")
+    ('aspect', 16.0, 9.0)
+    """
+    if crop is None:
+        return None
+    number = r"(\d+(?:\.\d+)?)"
+    if found := re.fullmatch(rf"{number}:{number}", crop):
+        width, height = float(found[1]), float(found[2])
+        if width > 0 and height > 0:
+            return "aspect", width, height
+    elif found := re.fullmatch(r"(\d+)[xX×](\d+)", crop):
+        if int(found[1]) > 0 and int(found[2]) > 0:
+            return "pixels", float(found[1]), float(found[2])
+    elif found := re.fullmatch(rf"{number}(%?)", crop):
+        part = float(found[1]) / (100 if found[2] else 1)
+        if 0 < part <= 1:
+            return "part", part, part
+    raise OptionError(f"crop '{crop}' is none of W:H (16:9), WxH (800x600), or a part (50%, 0.5)")
+
+
+def parse_size(size: int | str | None) -> tuple[int, int] | int | None:
+    """Read `--size`: the longest side, or (height, width).
+
+    Examples
+    --------
+    >>> parse_size("640x480")
+    (480, 640)
+    """
+    if size is None:
+        return None
+    found = re.fullmatch(r"(\d+)(?:[xX×](\d+))?", str(size))
+    sides = [int(side) for side in found.groups() if side is not None] if found else []
+    if not sides or not all(1 <= side <= 100_000 for side in sides):
+        raise OptionError(
+            f"size '{size}' is neither a longest side (2048) nor WxH (800x600), of 1..100000 px"
+        )
+    return (sides[1], sides[0]) if len(sides) == 2 else sides[0]

@@ -1,0 +1,81 @@
+"""Options of films."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from restyle.options.base import OptionSet, about
+from restyle.options.image import ImageKeywords
+
+Steady = Literal["none", "statistics"]
+VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoOptions(OptionSet):
+    """How a film is kept steady, and how it is written.
+
+    Parameters
+    ----------
+    steady, steady_seconds, codec, quality, fps, overwrite
+        As their help below says.
+
+    Raises
+    ------
+    OptionError
+        A value outside its range.
+    """
+
+    steady: Steady = field(
+        default="statistics",
+        metadata=about(
+            "Against flicker: statistics averages what frames are normalized by over time, anew after each"
+            " cut; none paints every frame by itself.",
+            panel="Steadiness",
+        ),
+    )
+    steady_seconds: float = field(
+        default=1.0,
+        metadata=about("Time over which statistics are averaged.", low=0.0, high=60.0, panel="Steadiness"),
+    )
+    codec: VideoCodec | None = field(
+        default=None,
+        metadata=about(
+            "Codec of the result: h264 if not given, vp9 in .webm; ffv1 is lossless.", panel="Writing"
+        ),
+    )
+    quality: int | None = field(
+        default=None,
+        metadata=about(
+            "Quality of the result, 1 to 100; 64 if not given, which is CRF 18 of H.264.",
+            low=1,
+            high=100,
+            metavar="N",
+            panel="Writing",
+        ),
+    )
+    fps: float | None = field(
+        default=None,
+        metadata=about(
+            "Frames a second where CONTENT is a folder of pictures; 25 if not given.",
+            low=0.01,
+            high=1000.0,
+            panel="Preparing the film",
+        ),
+    )
+    overwrite: bool = field(
+        default=False,
+        metadata=about("Replace results that exist. An input is never replaced.", panel="Writing"),
+    )
+
+
+class VideoKeywords(ImageKeywords, total=False):
+    """The fields of `ImageOptions` and `VideoOptions` as keywords, for type checkers."""
+
+    steady: Steady
+    steady_seconds: float
+    codec: VideoCodec | None
+    quality: int | None
+    fps: float | None
+    overwrite: bool
