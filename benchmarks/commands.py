@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from safetensors.torch import save_model
 from torch import nn
 
-from benchmarks.networks import Size
+from benchmarks.networks import Size, exported, peers
 from benchmarks.peers.johnson import Johnson
 from benchmarks.peers.microast import MicroAST, StyleBranch
 
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 PRESET = "starry-night"
 OURS = f"restyle image --style {PRESET}"
+OURS_PICTURE = "restyle image --style PICTURE"
 IMPORT = "import restyle"
 NOTHING = "import nothing"
 
@@ -55,23 +56,51 @@ def write_weights(folder: Path) -> dict[str, Path]:
     return files
 
 
-def candidates(size: Size, folder: Path) -> dict[str, Callable[[], object]]:
-    """Everything that the command benchmark times at one size.
+def write_graphs(size: Size, style: Path, folder: Path) -> dict[str, Path]:
+    """The peers as ONNX graphs, for contents of `size` and for this very style picture: part to file."""
+    built, _ = peers(size)
+    with Image.open(style) as picture:
+        seen = torch.zeros(1, 3, picture.height, picture.width)
+    parts = {
+        "johnson": built["Johnson w32"],
+        "microast": built["MicroAST"],
+        "style": (StyleBranch(), (seen,)),
+    }
+    return {
+        name: exported(
+            network,
+            inputs,
+            [f"input_{i}" for i in range(len(inputs))],
+            folder / f"{name}-{size}-command.onnx",
+        )
+        for name, (network, inputs) in parts.items()
+    }
 
-    Each call checks that the picture was written at the asked size, which costs a millisecond.
+
+def candidates(size: Size, folder: Path) -> dict[str, Callable[[], object]]:
+    """Everything that the command benchmark times at one size: name to call, ours first of its kind.
+
+    A preset of ours stands beside a network for one style; ours with a picture as style beside MicroAST with
+    the same picture. Each call checks that the picture was written at the asked size: a millisecond.
     """
     source = photo(size, folder)
     style = PICTURES / "coffee.jpg"
     weights = write_weights(folder)
+    graphs = write_graphs(size, style, folder)
     restyle = [str(Path(sys.executable).with_name("restyle")), "image", str(source), "--overwrite"]
     script = [sys.executable, "-m", "benchmarks.peers.script"]
+    graph = [sys.executable, "-m", "benchmarks.peers.graph_script"]
     target = folder / "out.jpg"
     commands = {
         OURS: [*restyle, "--style", PRESET, "-o", str(target)],
-        "restyle image --style PICTURE": [*restyle, "--style", str(style), "-o", str(target)],
+        OURS_PICTURE: [*restyle, "--style", str(style), "-o", str(target)],
         "Johnson w32 script, torch": [*script, "johnson", str(weights["johnson"]), str(source), str(target)],
         "MicroAST script, torch, style PICTURE": [
             *script, "microast", str(weights["microast"]), str(source), str(target), str(style),
+        ],
+        "Johnson w32 script, ONNX Runtime": [*graph, str(graphs["johnson"]), str(source), str(target)],
+        "MicroAST script, ONNX Runtime, style PICTURE": [
+            *graph, str(graphs["microast"]), str(source), str(target), str(graphs["style"]), str(style),
         ],
     }  # fmt: skip
     return {name: _writes(command, target, size) for name, command in commands.items()}

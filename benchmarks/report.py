@@ -1,7 +1,7 @@
 """Tables and JSON of a benchmark run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.timing import Timing
 
@@ -18,19 +18,52 @@ class Group:
     reference : str
         The candidate that the others are divided by: ours.
     timings : mapping of name to Timing
+    aims : mapping of name to float
+        How many times as long as the reference a row is to take, at least.
+    limit : float or None [seconds]
+        What the reference is to take, at most.
+    rivals : bool
+        Whether the other rows do the same work, so that one of them being faster is a loss.
     """
 
     title: str
     reference: str
     timings: Mapping[str, Timing]
+    aims: Mapping[str, float] = field(default_factory=dict)
+    limit: float | None = None
+    rivals: bool = True
 
     def ratio(self, name: str) -> float:
         """Median of `name` over median of the reference; above 1 the reference is faster."""
         return self.timings[name].median / self.timings[self.reference].median
 
 
+def in_short(groups: Sequence[Group]) -> list[str]:
+    """What was aimed at and what came of it, then every row that beats ours."""
+    lines, losses = [], []
+    for group in groups:
+        for name, aim in group.aims.items():
+            came = group.ratio(name)
+            lines.append(
+                f"{group.title}: at least {aim:g} times as fast as {name} was the aim; it is {came:.2f}"
+                f" ({'met' if came >= aim else 'missed'})"
+            )
+        if group.limit is not None:
+            took = group.timings[group.reference].median
+            lines.append(
+                f"{group.title}: at most {group.limit * 1e3:.0f} ms was the aim; it is {took * 1e3:.0f} ms"
+                f" ({'met' if took <= group.limit else 'missed'})"
+            )
+        for name in group.timings if group.rivals else ():
+            if (ratio := group.ratio(name)) < 1:
+                losses.append(
+                    f"Loss. {group.title}: {name} takes {ratio:.2f} times as long as {group.reference}"
+                )
+    return lines + (losses or ["No loss: nothing measured here is faster than restyle at the same work"])
+
+
 def markdown(groups: Sequence[Group], facts: Mapping[str, str], *, busy: bool) -> str:
-    """The report as Markdown: facts, then one table a group.
+    """The report as Markdown: facts, aims and losses, then one table a group.
 
     Parameters
     ----------
@@ -42,6 +75,7 @@ def markdown(groups: Sequence[Group], facts: Mapping[str, str], *, busy: bool) -
     """
     lines = [BUSY, ""] if busy else []
     lines += [f"- {name}: {value}" for name, value in facts.items()]
+    lines += ["", "### In short", "", *(f"- {line}" for line in in_short(groups))]
     for group in groups:
         lines += ["", f"### {group.title}", ""]
         lines += [f"| | median ms | 10 to 90 % | times {group.reference} |", "| --- | ---: | ---: | ---: |"]

@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from benchmarks.networks import Size
 from benchmarks.peers.counting import multiply_adds, parameters
 from benchmarks.peers.microast import StyleBranch
 from benchmarks.report import Group, as_json, markdown
-from benchmarks.timing import interleaved
+from benchmarks.timing import Timing, interleaved
+
+Timings = dict[str, Timing]
 
 PARTS = ("networks", "commands", "import")
+# Issue 2's aims, all at this size.
+AIMED = Size(512, 512)
+NETWORK_AIMS = {"Johnson w32, torch": 6.0, "MicroAST, torch": 2.0}
+COLD_LIMIT = 1.5  # seconds
+IMPORT_LIMIT = 0.06  # seconds, over an interpreter that imports nothing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,11 +37,11 @@ def parser() -> argparse.ArgumentParser:
         "--threads",
         nargs="+",
         type=int,
-        default=sorted({machine.cores(), 1}, reverse=True),
-        help="for networks",
+        default=[machine.cores()],
+        help="for networks; all cores if none",
     )
-    made.add_argument("--rounds", type=int, default=7, help="rounds; every candidate once a round")
-    made.add_argument("--calls", type=int, default=3, help="timed calls a round (commands: one)")
+    made.add_argument("--rounds", type=int, default=5, help="rounds; every candidate once a round")
+    made.add_argument("--calls", type=int, default=2, help="timed calls a round (commands: one)")
     made.add_argument("--seed", type=int, default=0, help="seeds the order within rounds")
     made.add_argument("--out", type=Path, default=Path("out"), help="folder for speed.md and speed.json")
     return made
@@ -52,38 +60,62 @@ def counts() -> dict[str, str]:
     return facts
 
 
+def progress(title: str, rounds: int, since: float) -> Callable[[int], None]:
+    """What prints a line to standard error at the start of every round."""
+
+    def say(round_: int) -> None:
+        what = f"round {round_} of {rounds}" if round_ else "warm-up"
+        sys.stderr.write(f"[{time.monotonic() - since:4.0f} s] {title}: {what}\n")
+        sys.stderr.flush()
+
+    return say
+
+
 def measure(arguments: argparse.Namespace) -> list[Group]:
     """Take all groups that the command line asks for."""
     groups: list[Group] = []
+    since = time.monotonic()
+
+    def take(title: str, candidates: Mapping[str, Callable[[], object]], calls: int, settle: int) -> Timings:
+        return interleaved(
+            candidates,
+            rounds=arguments.rounds,
+            calls=calls,
+            settle=settle,
+            seed=arguments.seed,
+            report=progress(title, arguments.rounds, since),
+        )
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "networks" in arguments.parts:
             for size in arguments.sizes:
                 for threads in arguments.threads:
-                    timings = interleaved(
-                        networks.candidates(size, threads, folder),
-                        rounds=arguments.rounds,
-                        calls=arguments.calls,
-                        seed=arguments.seed,
-                    )
-                    plural = "thread" if threads == 1 else "threads"
-                    groups.append(Group(f"Network, {size}, {threads} {plural}", networks.OURS, timings))
+                    title = f"Network, {size}, {threads} {'thread' if threads == 1 else 'threads'}"
+                    timings = take(title, networks.candidates(size, threads, folder), arguments.calls, 1)
+                    aims = NETWORK_AIMS if size == AIMED else {}
+                    groups.append(Group(title, networks.OURS, timings, aims=aims))
         if "commands" in arguments.parts:
             for size in arguments.sizes:
-                timings = interleaved(
-                    commands.candidates(size, folder),
-                    rounds=arguments.rounds,
-                    calls=1,
-                    settle=0,
-                    seed=arguments.seed,
-                )
-                groups.append(Group(f"Whole command, cold process, {size}", commands.OURS, timings))
+                title = f"Whole command, cold process, {size}"
+                timings = take(title, commands.candidates(size, folder), 1, 0)
+                groups += by_kind_of_style(title, timings, COLD_LIMIT if size == AIMED else None)
         if "import" in arguments.parts:
-            timings = interleaved(
-                commands.import_candidates(), rounds=arguments.rounds, calls=3, settle=0, seed=arguments.seed
-            )
-            groups.append(Group("Import, whole process", commands.IMPORT, timings))
+            title = "Import, whole process"
+            timings = take(title, commands.import_candidates(), 3, 0)
+            limit = timings[commands.NOTHING].median + IMPORT_LIMIT
+            groups.append(Group(title, commands.IMPORT, timings, limit=limit, rivals=False))
     return groups
+
+
+def by_kind_of_style(title: str, timings: Timings, limit: float | None) -> list[Group]:
+    """Commands that know their style beforehand, then those given it as a picture, each beside ours."""
+    pictures = {name: timing for name, timing in timings.items() if name.endswith("PICTURE")}
+    known = {name: timing for name, timing in timings.items() if name not in pictures}
+    return [
+        Group(f"{title}, style known beforehand", commands.OURS, known, limit=limit),
+        Group(f"{title}, style from a picture", commands.OURS_PICTURE, pictures, limit=limit),
+    ]
 
 
 def main(words: Sequence[str] | None = None) -> None:

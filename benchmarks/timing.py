@@ -51,6 +51,7 @@ def interleaved(
     warm_up: int = 1,
     settle: int = 1,
     seed: int = 0,
+    report: Callable[[int], None] = lambda round_: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Time every candidate in every round, in an order drawn anew each round.
@@ -70,6 +71,8 @@ def interleaved(
         threads may still spin, and its data fill the caches. New processes need none.
     seed : int
         Seeds the order.
+    report : callable
+        Told each round's number, from 0 (the warm-up), before it starts.
     clock : callable -> float [seconds]
         Replaced in tests.
 
@@ -83,10 +86,12 @@ def interleaved(
     order = list(candidates)
     shuffle = random.Random(seed).shuffle
     samples: dict[str, list[float]] = {name: [] for name in candidates}
+    report(0)
     for name in order:
         for _ in range(warm_up):
             candidates[name]()
-    for _ in range(rounds):
+    for round_ in range(1, rounds + 1):
+        report(round_)
         shuffle(order)
         for name in order:
             call = candidates[name]

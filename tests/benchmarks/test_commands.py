@@ -15,7 +15,15 @@ def test_photo_has_the_asked_size(tmp_path: Path) -> None:
         assert picture.size == (96, 48)
 
 
-@pytest.mark.parametrize("name", ["Johnson w32 script, torch", "MicroAST script, torch, style PICTURE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Johnson w32 script, torch",
+        "MicroAST script, torch, style PICTURE",
+        "Johnson w32 script, ONNX Runtime",
+        "MicroAST script, ONNX Runtime, style PICTURE",
+    ],
+)
 def test_peer_script_writes_a_picture(name: str, tmp_path: Path) -> None:
     commands.candidates(Size(64, 48), tmp_path)[name]()
     with Image.open(tmp_path / "out.jpg") as written:

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks.report import BUSY, Group, as_json, markdown
+from benchmarks.report import BUSY, Group, as_json, in_short, markdown
 from benchmarks.timing import Timing
 
 GROUP = Group(
@@ -16,6 +16,17 @@ def test_losses_stay_in_the_table() -> None:
     assert "| slow | 400 | 400 to 400 | 4.00 |" in text
     assert "| fast | 50 | 50 to 50 | 0.50 |" in text
     assert BUSY not in text
+
+
+def test_losses_and_missed_aims_are_named() -> None:
+    group = Group("Network", "ours", GROUP.timings, aims={"slow": 6, "fast": 0.5}, limit=0.09)
+    assert in_short([group]) == [
+        "Network: at least 6 times as fast as slow was the aim; it is 4.00 (missed)",
+        "Network: at least 0.5 times as fast as fast was the aim; it is 0.50 (met)",
+        "Network: at most 90 ms was the aim; it is 100 ms (missed)",
+        "Loss. Network: fast takes 0.50 times as long as ours",
+    ]
+    assert in_short([Group("Import", "ours", GROUP.timings, rivals=False)])[0].startswith("No loss")
 
 
 def test_busy_machine_is_the_first_line() -> None:

@@ -13,6 +13,7 @@ def test_percentiles_of_known_samples() -> None:
 def test_every_round_times_every_candidate_after_an_untimed_call() -> None:
     calls: list[str] = []
     now = 0.0
+    told: list[int] = []
 
     def clock() -> float:
         return now
@@ -27,8 +28,10 @@ def test_every_round_times_every_candidate_after_an_untimed_call() -> None:
         rounds=4,
         calls=2,
         warm_up=1,
+        report=told.append,
         clock=clock,
     )
+    assert told == [0, 1, 2, 3, 4]
     assert timings["a"].samples == (1.0,) * 8
     assert timings["b"].samples == (2.0,) * 8
     assert calls[:2] == ["a", "b"]
