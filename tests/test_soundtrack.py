@@ -10,7 +10,8 @@ import soundfile
 import restyle
 from restyle import soundtrack
 from restyle.errors import InputError, OptionError, OutputError, StyleError
-from restyle.media.audio import SoundWriter, read
+from restyle.media.audio import read
+from restyle.media.audio_files import SoundWriter
 from restyle.soundtrack import Content, audio
 from restyle.statistics.loudness import loudness
 from tests.methods.test_mosaic import Sound, melody, noise

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError, StyleError
-from restyle.media.audio import SUFFIXES, SoundReader, SoundWriter, check_format, read
+from restyle.media.audio import SoundReader, read
+from restyle.media.audio_files import SUFFIXES, SoundWriter, check_format
 from restyle.media.outputs import check_output, writing
 from restyle.methods.mosaic import Mosaic
 from restyle.models.sounds import SOUNDS, sound_path

@@ -1,6 +1,6 @@
-"""Sound files in and out, block by block, at their own rate, channels and depth.
+"""Read sound files block by block, at their own rate, channels and depth.
 
-libsndfile reads and writes WAV, FLAC, Ogg, Opus, MP3, AIFF and the like. What it does not know (MP4, M4A,
+libsndfile reads WAV, FLAC, Ogg, Opus, MP3, AIFF and the like. What it does not know (MP4, M4A,
 MKV, WebM: also the sound of a video) goes through PyAV. Nothing is resampled or mixed on the way.
 """
 
@@ -9,42 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.errors import InputError, OutputError
+from restyle.errors import InputError
+from restyle.media.reading import Reader, check_readable
 
 Float = NDArray[np.float32]
 PathLike = str | os.PathLike[str]
 
 MAX_CHANNELS = 32
 RATES = (2000, 768000)
-# libsndfile's Vorbis encoder keeps a block on the stack, so large ones crash it.
-_CHUNK = 1 << 15
-
-# suffix: (libsndfile's format, what is written when the content's own depth does not fit)
-_FORMATS = {
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_16"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".oga": ("OGG", "VORBIS"),
-    ".opus": ("OGG", "OPUS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-    ".aiff": ("AIFF", "PCM_16"),
-    ".aif": ("AIFF", "PCM_16"),
-    ".caf": ("CAF", "PCM_16"),
-    ".w64": ("W64", "PCM_16"),
-}
-# suffix: FFmpeg's encoder
-_CONTAINERS = {".m4a": "aac", ".mp4": "aac", ".mka": "flac"}
-SUFFIXES = (*_FORMATS, *_CONTAINERS)
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
-_AAC_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+GAP = 0.1  # seconds without sound in a container that are filled with silence
+FRAME = 4096  # samples of the longest frame of a codec
 
 
 @dataclass(frozen=True)
@@ -63,7 +42,7 @@ class SoundInfo:
     depth: str
 
 
-class SoundReader:
+class SoundReader(Reader):
     """A sound file or the sound of a video, read from its start in blocks.
 
     Parameters
@@ -78,9 +57,10 @@ class SoundReader:
 
     def __init__(self, path: PathLike) -> None:
         self.path = path
-        _check_file(path)
+        check_readable(path)
         import soundfile
 
+        self.start = 0.0  # second of the first sample on the clock of a container; known once it is decoded
         self._sound: Any = None
         self._container: Any = None
         try:
@@ -101,14 +81,6 @@ class SoundReader:
                 f"{os.fspath(path)}: {self.info.channels} channels at {self.info.sr} Hz; restyle takes up to "
                 f"{MAX_CHANNELS} channels at {RATES[0]} to {RATES[1]} Hz"
             )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -181,131 +153,61 @@ class SoundReader:
         return SoundInfo(int(context.sample_rate or 0), int(context.channels or 0), length, depth)
 
     def _decoded(self) -> Iterator[Float]:
+        """Blocks of any size: without run-up and filling of the codec, holes filled with silence."""
+        held: Float | None = None
+        done, end = 0, 0  # samples given out; where the last packet ends
+        for block, stamp in self._stamped():
+            if held is not None:
+                done += len(held)
+                yield held
+            held, end = block, stamp
+        if held is None:
+            raise InputError(f"{os.fspath(self.path)}: damaged sound; nothing of it can be decoded")
+        yield held[: max(1, self._true_length(done + len(held), end) - done)]
+
+    def _stamped(self) -> Iterator[tuple[Float, int]]:
+        """Blocks, each with the end of its packet in samples from the first."""
         import av
 
-        stream = self._container.streams.audio[0]
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=self.info.sr)
-        some = False
-        try:
-            for frame in self._container.decode(stream):
+        rate, stream = self.info.sr, self._container.streams.audio[0]
+        resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
+        first: float | None = None
+        position = end = 0
+        packets = self._container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError):
+                if packet is None or packet.pts is None:
+                    return  # the container breaks off
+                continue  # one packet is damaged: the stamps of the next tell how much is missing
+            for frame in frames:
+                at = None if frame.pts is None else float(frame.pts * frame.time_base)
+                if first is None:
+                    first = self.start = at or 0.0
+                missing = 0 if at is None else round((at - first) * rate) - position
+                if missing > GAP * rate:
+                    for start in range(0, missing, rate):
+                        yield np.zeros((min(rate, missing - start), self.info.channels), np.float32), end
+                    position += missing
+                if packet.pts is not None and packet.duration:
+                    end = round((float((packet.pts + packet.duration) * packet.time_base) - first) * rate)
                 frame.pts = None
                 for part in resampler.resample(frame):
-                    some = True
-                    yield part.to_ndarray().T.astype(np.float32, copy=False)
-            for part in resampler.resample(None):
-                yield part.to_ndarray().T.astype(np.float32, copy=False)
-        except (av.FFmpegError, ValueError) as error:
-            if not some:
-                raise InputError(f"{os.fspath(self.path)}: damaged sound ({error})") from error
+                    position += part.samples
+                    yield part.to_ndarray().T.astype(np.float32, copy=False), end
 
-
-class SoundWriter:
-    """A sound file written in blocks. Give it the temporary path of `media.outputs.writing`.
-
-    Parameters
-    ----------
-    path : path
-        Its suffix picks the format; see `SUFFIXES`.
-    sr, channels : int
-    depth : str
-        Depth of the content; kept where the format can hold it.
-    """
-
-    def __init__(self, path: PathLike, sr: int, channels: int, depth: str = "PCM_16") -> None:
-        check_format(path, sr, channels)
-        self._suffix = Path(path).suffix.lower()
-        self._sound: Any = None
-        self._container: Any = None
-        self._sr = sr
-        if self._suffix in _CONTAINERS:
-            self._open_container(path, channels)
-            return
-        import soundfile
-
-        kind, usual = _FORMATS[self._suffix]
-        if not soundfile.check_format(kind, depth) or usual in ("VORBIS", "OPUS", "MPEG_LAYER_III"):
-            deep = {"FLOAT": "PCM_24", "DOUBLE": "PCM_24", "PCM_32": "PCM_24"}.get(depth, usual)
-            depth = deep if soundfile.check_format(kind, deep) else usual
-        try:
-            self._sound = soundfile.SoundFile(
-                os.fspath(path), "w", samplerate=sr, channels=channels, format=kind, subtype=depth
-            )
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise OutputError(f"cannot write {os.fspath(path)}: {error}") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._container is not None:
-            if kind is None:
-                for packet in self._stream.encode(None):
-                    self._container.mux(packet)
-            self._container.close()
-        if self._sound is not None:
-            self._sound.close()
-
-    def write(self, y: Float) -> None:
-        """Append a block [shape=(n, channels), float32, -1..1]."""
-        import soundfile
-
-        if self._container is None:
-            for start in range(0, len(y), _CHUNK):
-                try:
-                    self._sound.write(y[start : start + _CHUNK])
-                except (soundfile.LibsndfileError, AssertionError) as error:
-                    # libsndfile asserts that all was written: a full disk shows here.
-                    raise OutputError(
-                        "cannot write the sound: the disk is full or the file grew too large"
-                    ) from error
-            return
-        import av
-
-        for start in range(0, len(y), _CHUNK):
-            part = np.ascontiguousarray(y[start : start + _CHUNK].T)
-            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=self._stream.layout.name)
-            frame.sample_rate = self._sr
-            frame.pts = self._position
-            self._position += part.shape[1]
-            for packet in self._stream.encode(frame):
-                self._container.mux(packet)
-
-    def _open_container(self, path: PathLike, channels: int) -> None:
-        import av
-
-        layouts = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
-        if channels not in layouts:
-            raise OutputError(f"cannot write {channels} channels to {self._suffix}; choose .flac or .wav")
-        form = {".m4a": "ipod", ".mp4": "mp4", ".mka": "matroska"}[self._suffix]
-        self._position = 0
-        self._container = av.open(os.fspath(path), "w", format=form)
-        self._stream = self._container.add_stream(
-            _CONTAINERS[self._suffix], rate=self._sr, layout=layouts[channels]
-        )
-        if _CONTAINERS[self._suffix] == "aac":
-            self._stream.bit_rate = 96000 * channels
-
-
-def check_format(path: PathLike, sr: int, channels: int) -> None:
-    """Raise `OutputError` when the format that the suffix names cannot hold such a sound."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise OutputError(
-            f"cannot write '{suffix}' sound to {os.fspath(path)}; choose one of {', '.join(SUFFIXES)}"
-        )
-    limits = {
-        ".mp3": (2, _MP3_RATES),
-        ".opus": (8, _OPUS_RATES),
-        ".m4a": (8, _AAC_RATES),
-        ".mp4": (8, _AAC_RATES),
-    }
-    most, rates = limits.get(suffix, (8 if suffix == ".flac" else MAX_CHANNELS, None))
-    if channels > most or (rates is not None and sr not in rates):
-        raise OutputError(
-            f"cannot write {os.fspath(path)}: '{suffix}' cannot hold {channels} channels at {sr} Hz; use .wav"
-        )
+    def _true_length(self, decoded: int, end: int) -> int:
+        """Samples less what fills the last frame of a codec in MP4, which FFmpeg leaves in."""
+        said = {**self._container.streams.audio[0].metadata, **self._container.metadata}.get("iTunSMPB", "")
+        if len(words := said.split()) > 3:  # Apple's: zero, run-up, filling, true length, in hexadecimal
+            end = int(words[3], 16)
+        elif not self._container.format.name.startswith("mov"):
+            return decoded
+        return end if 0 < decoded - end < FRAME else decoded
 
 
 def read(path: PathLike, seconds: float | None = None) -> tuple[Float, int]:
@@ -334,18 +236,6 @@ def read(path: PathLike, seconds: float | None = None) -> tuple[Float, int]:
         if not parts:
             raise InputError(f"{os.fspath(path)}: has no samples")
         return np.concatenate(parts), reader.info.sr
-
-
-def _check_file(path: PathLike) -> None:
-    shown = os.fspath(path)
-    if not os.path.exists(path):
-        raise InputError(f"{shown}: there is no such file")
-    if not os.path.isfile(path):
-        raise InputError(f"{shown}: is not a file")
-    if os.path.getsize(path) == 0:
-        raise InputError(f"{shown}: is empty")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{shown}: permission denied")
 
 
 def _regrouped(parts: Iterator[Float], frames: int) -> Iterator[Float]:

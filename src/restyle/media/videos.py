@@ -10,10 +10,10 @@ import heapq
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from restyle.errors import InputError
+from restyle.media.reading import Reader, check_readable
 from restyle.media.video_info import FULL, LIMITED, ColorTags, Pixels, VideoFrame, VideoInfo, scaling, turn_of
 
 PathLike = str | os.PathLike[str]
@@ -23,7 +23,7 @@ Tell = Callable[[str], None]
 _BROADCAST = {"mpegts", "mpeg", "vob"}
 
 
-class VideoReader:
+class VideoReader(Reader):
     """A video, read once from its start.
 
     Parameters
@@ -43,7 +43,7 @@ class VideoReader:
 
         self.path, self.tell = path, tell
         shown = os.fspath(path)
-        _check_file(shown)
+        check_readable(shown)
         try:
             self.container: Any = av.open(shown)
         except (av.FFmpegError, ValueError) as error:
@@ -70,14 +70,6 @@ class VideoReader:
         self.info = self._described(first)
         late = self.container.format.name in _BROADCAST and self.container.start_time
         self._start = Fraction(self.container.start_time, 1_000_000) if late else Fraction(0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -275,17 +267,6 @@ def _chroma(name: str) -> str:
 
 def _is_cover(stream: Any) -> bool:
     return bool(int(stream.disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
-
-
-def _check_file(shown: str) -> None:
-    if not os.path.exists(shown):
-        raise InputError(f"{shown}: there is no such file")
-    if not os.path.isfile(shown):
-        raise InputError(f"{shown}: is not a file")
-    if os.path.getsize(shown) == 0:
-        raise InputError(f"{shown}: is empty")
-    if not os.access(shown, os.R_OK):
-        raise InputError(f"{shown}: permission denied")
 
 
 def _reason(error: Exception) -> str:
