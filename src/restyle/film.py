@@ -62,7 +62,7 @@ _log = logging.getLogger("restyle")
 
 def video(
     content: PathLike,
-    style: Any,
+    style: Any = None,
     *,
     output: PathLike | None = None,
     report: Report = lambda part: None,

@@ -15,7 +15,15 @@ from restyle.errors import InputError, OptionError, StyleError
 from restyle.media import images
 from restyle.methods import arbitrary, blending
 from restyle.methods.arbitrary import STYLE_SCALES, Arbitrary
-from restyle.methods.strokes import MixedStrokes, PictureStrokes, SavedStrokes, Strokes, check_scale, snapshot
+from restyle.methods.strokes import (
+    MixedStrokes,
+    OwnStrokes,
+    PictureStrokes,
+    SavedStrokes,
+    Strokes,
+    check_scale,
+    snapshot,
+)
 from restyle.models import catalog, style_files
 from restyle.models.presets import is_path, near_names, preset_files, slug, split_weight
 
@@ -104,9 +112,14 @@ class Style:
         StyleError
             There is no such preset; the message suggests near names.
         """
-        files = preset_files(method_of(model).record)
+        method = method_of(model)
+        own = method.record.own_styles
+        if slug(name) in own:
+            code = np.asarray([float(each == slug(name)) for each in own], np.float32)
+            return cls(code, method.name, slug(name), _strokes=OwnStrokes(code, slug(name)))
+        files = preset_files(method.record)
         if slug(name) not in files:
-            raise StyleError(f"no preset is called '{name}'{near_names(name, list(files))}")
+            raise StyleError(f"no preset is called '{name}'{near_names(name, preset_names(method))}")
         return cls.load(files[slug(name)])
 
     @classmethod
@@ -237,7 +250,13 @@ def styles(model: Arbitrary | PathLike = catalog.DEFAULT) -> list[Style]:
     >>> for style in restyle.styles()[:3]:
     ...     _ = f"{style.name}: {style.title}, {style.artist}, {style.year}"
     """
-    return [Style.load(path) for path in preset_files(method_of(model).record).values()]
+    method = method_of(model)
+    return [Style.from_preset(name, model=method) for name in preset_names(method)]
+
+
+def preset_names(model: Arbitrary) -> list[str]:
+    """Return the names of the styles that come with a model."""
+    return [*preset_files(model.record), *model.record.own_styles]
 
 
 def resolve(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0) -> Style:
@@ -258,11 +277,11 @@ def resolve(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale
     method = method_of(model)
     if isinstance(source, Style):
         found = source.scaled(scale)
-    elif isinstance(source, str) and slug(source) in preset_files(method.record) and not is_path(source):
+    elif isinstance(source, str) and slug(source) in preset_names(method) and not is_path(source):
         found = Style.from_preset(source, model=method).scaled(scale)
     elif isinstance(source, (str, os.PathLike)):
         if isinstance(source, str) and not is_path(source) and not os.path.lexists(source):
-            known = list(preset_files(method.record))
+            known = preset_names(method)
             raise StyleError(f"no preset and no file is called '{source}'{near_names(source, known)}")
         if style_files.is_style_file(source):
             found = Style.load(source).scaled(scale)
@@ -284,9 +303,12 @@ def resolve_all(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, s
     Parameters
     ----------
     source : as for `resolve`, or a list of such, of texts `name:weight`, or of (style, weight)
-        A list is mixed; what has no weight has weight 1.
+        A list is mixed; what has no weight has weight 1. None or an empty list stands for the one style
+        of a network that has but one.
     scale : float, 0.25..4
     """
+    if source is None or (isinstance(source, (list, tuple)) and not source):
+        source = _only_style(method_of(model))
     pairs = [_pair(each) for each in (source if isinstance(source, (list, tuple)) else [source])]
     if len(pairs) == 1:
         only, weight = pairs[0]
@@ -302,6 +324,15 @@ def resolve_all(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, s
 def method_of(model: Arbitrary | PathLike) -> Arbitrary:
     """Return the loaded model that a name, a folder or a model stands for."""
     return model if isinstance(model, Arbitrary) else arbitrary.load(os.fspath(model))
+
+
+def _only_style(model: Arbitrary) -> str:
+    names = preset_names(model)
+    if len(names) == 1:
+        return names[0]
+    if model.encodes:
+        raise OptionError("no style is given: name a preset of `restyle styles` or a picture (--style)")
+    raise OptionError(f"no style is given (--style); network '{model.name}' has {', '.join(names)}")
 
 
 def _pair(each: Any) -> tuple[Any, float | None]:

@@ -41,7 +41,7 @@ class Stylizer:
     Parameters
     ----------
     model : str or Path
-        Name of a model, or a folder that `restyle export` wrote.
+        Name of a model, a folder that `restyle export` wrote, or a `.restyle` file.
     device : "cpu" or "cuda"
         Where to compute. A device that is not there is an error.
     threads : int or None
@@ -86,25 +86,30 @@ class Stylizer:
 
     @overload
     def __call__(
-        self, content: PathLike, style: Any, *, output: PathLike | None = ..., **options: Unpack[CallKeywords]
+        self,
+        content: PathLike,
+        style: Any = None,
+        *,
+        output: PathLike | None = ...,
+        **options: Unpack[CallKeywords],
     ) -> Path: ...
     @overload
     def __call__(
-        self, content: Any, style: Any, *, output: PathLike, **options: Unpack[CallKeywords]
+        self, content: Any, style: Any = None, *, output: PathLike, **options: Unpack[CallKeywords]
     ) -> Path: ...
     @overload
     def __call__(
-        self, content: ArrayT, style: Any, *, output: None = ..., **options: Unpack[CallKeywords]
+        self, content: ArrayT, style: Any = None, *, output: None = ..., **options: Unpack[CallKeywords]
     ) -> ArrayT: ...
     @overload
     def __call__(
-        self, content: Image.Image, style: Any, *, output: None = ..., **options: Unpack[CallKeywords]
+        self, content: Image.Image, style: Any = None, *, output: None = ..., **options: Unpack[CallKeywords]
     ) -> Image.Image: ...
 
     def __call__(
         self,
         content: Any,
-        style: Any,
+        style: Any = None,
         *,
         output: PathLike | None = None,
         quality: int | None = SaveOptions.quality,
@@ -165,23 +170,25 @@ class Stylizer:
 
 @overload
 def image(
-    content: PathLike, style: Any, *, output: PathLike | None = ..., **options: Unpack[EngineKeywords]
+    content: PathLike, style: Any = None, *, output: PathLike | None = ..., **options: Unpack[EngineKeywords]
 ) -> Path: ...
 @overload
-def image(content: Any, style: Any, *, output: PathLike, **options: Unpack[EngineKeywords]) -> Path: ...
+def image(
+    content: Any, style: Any = None, *, output: PathLike, **options: Unpack[EngineKeywords]
+) -> Path: ...
 @overload
 def image(
-    content: ArrayT, style: Any, *, output: None = ..., **options: Unpack[EngineKeywords]
+    content: ArrayT, style: Any = None, *, output: None = ..., **options: Unpack[EngineKeywords]
 ) -> ArrayT: ...
 @overload
 def image(
-    content: Image.Image, style: Any, *, output: None = ..., **options: Unpack[EngineKeywords]
+    content: Image.Image, style: Any = None, *, output: None = ..., **options: Unpack[EngineKeywords]
 ) -> Image.Image: ...
 
 
 def image(
     content: Any,
-    style: Any,
+    style: Any = None,
     *,
     output: PathLike | None = None,
     quality: int | None = SaveOptions.quality,
@@ -203,9 +210,9 @@ def image(
     ----------
     content : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
         H x W and H x W x 4 (alpha, kept) serve as well.
-    style : Style, str, Path, PIL.Image.Image, np.ndarray, or a list
+    style : Style, str, Path, PIL.Image.Image, np.ndarray, a list, or None
         A preset's name, a picture, or a saved style. A list is mixed; its items may be texts `name:0.4` or
-        pairs (style, weight).
+        pairs (style, weight). None serves with a network that has but one style, its own.
     output : path or None
         File to write; the suffix picks the format.
     quality, overwrite

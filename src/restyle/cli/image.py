@@ -16,15 +16,17 @@ def image(
     content: Annotated[
         list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="CONTENT")
     ],
+    *,
     style: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--style",
             "-s",
             metavar="STYLE[:WEIGHT]",
-            help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight.",
+            help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight."
+            " A network of `restyle train style` has its own, by name.",
         ),
-    ],
+    ] = None,
     options: ImageOptions,
     saving: SaveOptions,
     engine: EngineOptions,
@@ -69,7 +71,7 @@ def image(
                         job.target,
                         options,
                         saving,
-                        inputs=style,
+                        inputs=style or [],
                         report=lambda part, index=index: bar.at(index + part),  # type: ignore[misc]
                     )
                 except RestyleError as error:

@@ -19,16 +19,18 @@ def video(
             help="Videos, animated GIFs, and folders that hold the frames of one.", metavar="CONTENT"
         ),
     ],
+    *,
     style: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--style",
             "-s",
             metavar="[SECONDS:]STYLE[:WEIGHT]",
             help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight;"
-            " those with a time hold at that time, with a blend in between.",
+            " those with a time hold at that time, with a blend in between. A network of `restyle train"
+            " style` has its own, by name.",
         ),
-    ],
+    ] = None,
     options: ImageOptions,
     film: VideoOptions,
     engine: EngineOptions,
@@ -81,7 +83,15 @@ def video(
             targets[target] = name
             with Speed(Path(name).name) as speed:
                 written = films.make(
-                    name, styles, place, method, options, film, inputs=style, watch=speed.at, tell=speed.say
+                    name,
+                    styles,
+                    place,
+                    method,
+                    options,
+                    film,
+                    inputs=style or [],
+                    watch=speed.at,
+                    tell=speed.say,
                 )
         except RestyleError as error:
             if not several:

@@ -17,7 +17,7 @@ from threading import Lock
 import numpy as np
 
 from restyle.arrays import FloatArray
-from restyle.errors import InputError, ModelError, OptionError
+from restyle.errors import InputError, ModelError, OptionError, StyleError
 from restyle.methods import blending
 from restyle.models import catalog
 from restyle.models.session import PROVIDERS, Device, Session
@@ -54,7 +54,8 @@ class Arbitrary:
     Parameters
     ----------
     model : str or path
-        Name in the catalog, or a folder that `restyle export` wrote.
+        Name in the catalog, a folder that `restyle export` wrote, or a `.restyle` file. A network that has
+        only styles of its own has no style encoder: its codes are the weights of those styles.
     device : "cpu" or "cuda"
     threads : int or None
         Threads of one call; None takes all cores that the process may use.
@@ -86,6 +87,16 @@ class Arbitrary:
         """Graph of content and code -> picture and statistics."""
         inputs = {"content", "code", "stats_in", "stats_weight"}
         return self._load("transformer", inputs, {"picture", "stats"})
+
+    @property
+    def encodes(self) -> bool:
+        """Whether it takes the style of any picture, or only has styles of its own."""
+        return self.record.has("style_encoder")
+
+    @property
+    def halo(self) -> int:
+        """How far, in px, the network looks beyond a tile: a multiple of its stride."""
+        return int(self.transformer.metadata.get("halo", HALO))
 
     @property
     def name(self) -> str:
@@ -121,6 +132,8 @@ class Arbitrary:
         low, high = STYLE_SCALES
         if not low <= scale <= high:
             raise OptionError(f"style scale {scale:g} is outside {low:g}..{high:g}")
+        if not self.encodes:
+            raise StyleError(f"network '{self.name}' paints only styles of its own, not those of pictures")
         height, width = picture.shape[:2]
         if min(height, width) < SMALLEST_STYLE:
             raise InputError(
@@ -157,7 +170,8 @@ class Arbitrary:
             The statistics that were used.
         """
         graph = self.transformer
-        padded, padding = pad(content, int(graph.setting("stride")), minimum=SMALLEST_INPUT)
+        smallest = int(graph.metadata.get("smallest", SMALLEST_INPUT))
+        padded, padding = pad(content, int(graph.setting("stride")), minimum=smallest)
         given = np.zeros(graph.width("stats_in"), np.float32) if stats is None else stats
         share = np.full((1, 1), 0.0 if stats is None else weight, np.float32)
         out = graph.run(content=_batch(padded), code=code[None], stats_in=given[None], stats_weight=share)
@@ -202,11 +216,12 @@ class Arbitrary:
         grid = plan_tiles((height // stride, width // stride), TILE // stride, FEATHER // stride)
         tiles = [Tile(*(stride * each for each in (t.top, t.left, t.height, t.width))) for t in grid]
         report(1 / (len(tiles) + 1))
+        halo = self.halo
 
         def painted() -> Iterator[FloatArray]:
             for done, tile in enumerate(tiles, 2):
-                top, left = max(0, tile.top - HALO), max(0, tile.left - HALO)
-                bottom, right = tile.top + tile.height + HALO, tile.left + tile.width + HALO
+                top, left = max(0, tile.top - halo), max(0, tile.left - halo)
+                bottom, right = tile.top + tile.height + halo, tile.left + tile.width + halo
                 part, _ = self.transfer(padded[top:bottom, left:right], code, stats)
                 row, column = tile.top - top, tile.left - left
                 report(done / (len(tiles) + 1))
@@ -286,6 +301,9 @@ class Arbitrary:
             return content.copy()
         if strength == 1:
             return self.paint(content, code, report)
+        if not self.encodes:  # no code stands for the content itself: pixels are mixed instead
+            painted = self.paint(content, code, report)
+            return blending.give_back(painted, content, painted, strength)
         own = self.encode(_large_enough(content))
         styled = self.paint(content, blending.toward(own, code, strength), lambda f: report(f / 2))
         rebuilt = self.paint(content, own, lambda f: report(0.5 + f / 2))
@@ -310,11 +328,19 @@ class Arbitrary:
             return session
 
 
-@lru_cache(maxsize=4)
 def load(
     model: str | os.PathLike[str] = catalog.DEFAULT, device: Device = "cpu", threads: int | None = None
 ) -> Arbitrary:
     """Return the model, the same object for the same arguments, so that its graphs are loaded once."""
+    try:
+        stamp = os.stat(model).st_mtime_ns  # a network that was trained further is another one
+    except OSError:
+        stamp = 0
+    return _load(os.fspath(model), device, threads, stamp)
+
+
+@lru_cache(maxsize=4)
+def _load(model: str, device: Device, threads: int | None, stamp: int) -> Arbitrary:
     return Arbitrary(model, device=device, threads=threads)
 
 

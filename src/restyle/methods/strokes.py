@@ -92,6 +92,35 @@ class SavedStrokes:
         return len(self.codes) > 1
 
 
+class OwnStrokes:
+    """A style that is part of a network: it has the strokes that it was trained with.
+
+    Parameters
+    ----------
+    code : np.ndarray [shape=(N,), float32]
+        1 in the style's place, 0 elsewhere.
+    name : str
+        Of the style, for messages.
+    """
+
+    def __init__(self, code: FloatArray, name: str) -> None:
+        self.code = code
+        self.name = name
+
+    def at(self, scale: float) -> FloatArray:
+        """Code [N]; there is but one size of strokes."""
+        if scale != 1:
+            raise StyleError(
+                f"style '{self.name}' is part of its network and has one size of strokes; "
+                "leave the style scale at 1, or train with another --style-size"
+            )
+        return self.code
+
+    def rescalable(self) -> bool:
+        """It is not."""
+        return False
+
+
 class MixedStrokes:
     """Mixes what the parts give.
 

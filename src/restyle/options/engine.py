@@ -23,8 +23,9 @@ class EngineOptions(OptionSet):
     model: str = field(
         default="arbitrary-1",
         metadata=about(
-            "A model of `restyle models`, or a folder that `restyle export` wrote.",
-            metavar="NAME|FOLDER",
+            "A model of `restyle models`, a network of `restyle train style`, or a folder that `restyle"
+            " export` wrote.",
+            metavar="NAME|FILE|FOLDER",
             panel="Running",
         ),
     )

@@ -65,6 +65,9 @@ class SteadyPainter:
         if self.strength == 1:
             picture, self._styled = self.method.paint_steady(content, code, self._styled, weight)
             return picture
+        if not self.method.encodes:
+            picture, self._styled = self.method.paint_steady(content, code, self._styled, weight)
+            return blending.give_back(picture, content, picture, self.strength)
         own = self.method.encode(pad(content, 1, minimum=SMALLEST_INPUT)[0])
         if self._own is not None:
             own = np.asarray(own + np.float32(weight) * (self._own - own), np.float32)

@@ -1,0 +1,176 @@
+"""The `.restyle` file: a network with styles of its own, to run and to train further; needs no PyTorch.
+
+It is a safetensors file: eight bytes that say how long the header is, the header as JSON, then the arrays one
+after the other. Beside the weights it holds an array `graph`, which is the same network as ONNX. The layout
+is in docs/train.md. Read here with NumPy alone, because the base install has no safetensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restyle.arrays import FloatArray
+from restyle.errors import ModelError, OutputError
+from restyle.media.outputs import writing
+
+FORMAT = "restyle-network/1"
+SUFFIX = ".restyle"
+GRAPH = "graph"
+_DTYPES = {"F32": np.dtype("<f4"), "U8": np.dtype("u1")}
+_MOST_HEADER = 1 << 20
+
+
+@dataclass(frozen=True)
+class NetworkRecord:
+    """What a network file says.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network, which styles made for it carry.
+    shape : dict
+        `kernel_size`, `width`, `blocks`, `normalisation`.
+    styles : tuple of str
+        Names of its own styles, one for each row of `scale` and `shift`.
+    weights : dict of np.ndarray [float32]
+    graph : bytes
+        The network as ONNX; float16 weights.
+    training : dict
+        What is known of the run that made it.
+    """
+
+    name: str
+    shape: dict[str, Any]
+    styles: tuple[str, ...]
+    weights: dict[str, FloatArray]
+    graph: bytes
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+def is_network_file(path: str | os.PathLike[str]) -> bool:
+    """Tell a network file by its suffix."""
+    return Path(path).suffix.lower() == SUFFIX
+
+
+def read(path: str | os.PathLike[str]) -> NetworkRecord:
+    """Read a network file.
+
+    Raises
+    ------
+    ModelError
+        It is missing, cut short, damaged, or something else.
+    """
+    shown = os.fspath(path)
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"there is no network file '{shown}'; `restyle train style` makes one") from None
+    except OSError as error:
+        raise ModelError(
+            f"'{shown}' cannot be read: {(error.strerror or 'unknown error').lower()}"
+        ) from error
+    try:
+        arrays, about = _parse(content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ModelError(f"'{shown}' is no network file of restyle, or a damaged one") from None
+    if about.get("format") != FORMAT:
+        raise ModelError(f"'{shown}' has format '{about.get('format')}'; this restyle reads '{FORMAT}'")
+    try:
+        graph = arrays.pop(GRAPH).tobytes()
+        styles = tuple(json.loads(about["styles"]))
+        record = NetworkRecord(
+            about["name"], json.loads(about["shape"]), styles, arrays, graph, json.loads(about["training"])
+        )
+        whole = hashlib.sha256(graph).hexdigest() == about["graph_sha256"]
+        rows = {len(arrays["scale"]), len(arrays["shift"]), len(styles)}
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"'{shown}' is damaged: a part that every network file has is missing") from None
+    if not whole or len(rows) > 1:
+        raise ModelError(f"'{shown}' is damaged: its graph is not the one that was written; train it again")
+    return record
+
+
+def write(
+    record: NetworkRecord,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    inputs: Iterable[str | os.PathLike[str]] = (),
+) -> Path:
+    """Write a network file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The suffix is not `.restyle`, the file exists, or cannot be written.
+    """
+    check_suffix(path)
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        name: np.ascontiguousarray(array, "<f4") for name, array in record.weights.items()
+    }
+    arrays[GRAPH] = np.frombuffer(record.graph, np.uint8)
+    about = {
+        "format": FORMAT,
+        "name": record.name,
+        "shape": json.dumps(record.shape),
+        "styles": json.dumps(list(record.styles)),
+        "graph_sha256": hashlib.sha256(record.graph).hexdigest(),
+        "training": json.dumps(record.training),
+    }
+    with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
+        temporary.write_bytes(_join(arrays, about))
+    return Path(path)
+
+
+def check_suffix(path: str | os.PathLike[str]) -> None:
+    """Raise OutputError if a path does not end in `.restyle`."""
+    if not is_network_file(path):
+        raise OutputError(f"cannot write '{os.fspath(path)}': the name of a network ends in {SUFFIX}")
+
+
+def _parse(content: bytes) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    """Arrays and metadata of a safetensors file."""
+    length = int.from_bytes(content[:8], "little")
+    if not 2 <= length <= min(_MOST_HEADER, len(content) - 8):
+        raise ValueError("header")
+    header = json.loads(content[8 : 8 + length])
+    about = header.pop("__metadata__", {})
+    body = memoryview(content)[8 + length :]
+    arrays = {}
+    for name, entry in header.items():
+        dtype, shape = _DTYPES[entry["dtype"]], [int(side) for side in entry["shape"]]
+        begin, end = entry["data_offsets"]
+        if not 0 <= begin <= end <= len(body):
+            raise ValueError("offsets")
+        arrays[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
+        if dtype.kind == "f" and not np.isfinite(arrays[name]).all():
+            raise ValueError("not finite")
+    return arrays, about
+
+
+def _join(arrays: Mapping[str, np.ndarray[Any, Any]], about: Mapping[str, str]) -> bytes:
+    """Arrays and metadata -> a safetensors file."""
+    header: dict[str, Any] = {"__metadata__": dict(about)}
+    position = 0
+    names = {dtype: name for name, dtype in _DTYPES.items()}
+    ordered = sorted(
+        arrays.items(), key=lambda pair: (-pair[1].itemsize, pair[0])
+    )  # aligned: wide ones first
+    for name, array in ordered:
+        header[name] = {
+            "dtype": names[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [position, position + array.nbytes],
+        }
+        position += array.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *(array.tobytes() for _, array in ordered)])
