@@ -9,8 +9,9 @@ SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 1, 1, 1, 1), heads=(4, 4
 def test_one_vector_a_picture_of_any_size() -> None:
     torch.manual_seed(0)
     encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
-    assert encoder(torch.rand(2, 3, 33, 50)).shape == (2, 10)
-    assert encoder(torch.rand(1, 3, 32, 32)).shape == (1, 10)
+    assert encoder.code_size == 19
+    assert encoder(torch.rand(2, 3, 33, 50)).shape == (2, 19)
+    assert encoder(torch.rand(1, 3, 32, 32)).shape == (1, 19)
 
 
 def test_the_same_things_elsewhere_are_nearly_the_same_style() -> None:
@@ -28,4 +29,11 @@ def test_only_the_head_learns() -> None:
     encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
     encoder(torch.rand(1, 3, 32, 32)).sum().backward()
     assert all(p.grad is None for p in encoder.encoder.parameters())
-    assert all(p.grad is not None for p in encoder.projections.parameters())
+    assert all(p.grad is None for p in encoder.projections.parameters())
+    assert encoder.hidden.weight.grad is not None
+
+
+def test_what_was_observed_gives_the_same_code() -> None:
+    encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
+    picture = torch.rand(2, 3, 32, 40)
+    assert torch.equal(encoder.from_observed(encoder.observe(picture)), encoder(picture))

@@ -1,5 +1,6 @@
 import torch
 
+from restyle.nn.recoloring import COLORS, color_moments, color_root
 from restyle.nn.transformer import Transformer, TransformerShape, high_frequencies
 
 SMALL = TransformerShape(half=8, quarter=8, eighth=8, full=8, blocks=2, code=6)
@@ -10,17 +11,22 @@ def network() -> Transformer:
     return Transformer(SMALL).eval()
 
 
+def codes(count: int) -> torch.Tensor:
+    """Random manners, each with the palette of a random picture."""
+    return torch.cat([torch.rand(count, 6), color_root(color_moments(torch.rand(count, 3, 16, 16)))], 1)
+
+
 @torch.no_grad()
 def test_shapes() -> None:
     net = network()
-    picture, stats = net(torch.rand(2, 3, 40, 56), torch.rand(2, 6))
+    picture, stats = net(torch.rand(2, 3, 40, 56), codes(2))
     assert picture.shape == (2, 3, 40, 56)
     assert stats.shape == (2, net.stats_size)
 
 
 @torch.no_grad()
 def test_own_statistics_given_back_change_nothing() -> None:
-    net, content, code = network(), torch.rand(1, 3, 32, 32), torch.rand(1, 6)
+    net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
     picture, stats = net(content, code)
     again, used = net(content, code, stats, torch.ones(1, 1))
     torch.testing.assert_close(picture, again)
@@ -30,7 +36,7 @@ def test_own_statistics_given_back_change_nothing() -> None:
 @torch.no_grad()
 def test_given_statistics_make_a_crop_like_the_whole() -> None:
     """What makes tiles seamless: with the picture's statistics, a tile is a crop of the result."""
-    net, content, code = network(), torch.rand(1, 3, 64, 192), torch.rand(1, 6)
+    net, content, code = network(), torch.rand(1, 3, 64, 192), codes(1)
     whole, stats = net(content, code)
     tile, _ = net(content[:, :, :, :160], code, stats, torch.ones(1, 1))
     torch.testing.assert_close(whole[:, :, :, :48], tile[:, :, :, :48], atol=1e-4, rtol=0)
@@ -40,24 +46,34 @@ def test_given_statistics_make_a_crop_like_the_whole() -> None:
 
 @torch.no_grad()
 def test_statistics_blend_by_weight() -> None:
-    net, content, code = network(), torch.rand(1, 3, 32, 32), torch.rand(1, 6)
+    net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
     _, own = net(content, code)
-    given = torch.rand(1, net.stats_size)
-    first = slice(0, 2 * SMALL.eighth)  # later blocks see what the first one made of it
+    given = torch.cat([color_moments(torch.rand(1, 3, 16, 16)), torch.rand(1, net.stats_size - COLORS)], 1)
     _, used = net(content, code, given, torch.full((1, 1), 0.25))
+    first = slice(0, COLORS)  # what follows sees what the first mixture made of it
     torch.testing.assert_close(used[:, first], 0.75 * own[:, first] + 0.25 * given[:, first])
+    assert float((used - own).abs().min()) > 0
+
+
+@torch.no_grad()
+def test_the_palette_is_taken_before_the_network_sees_the_photo() -> None:
+    """A photo and its recoloured copy look the same to a network that moves both to one palette."""
+    net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
+    warmer = content * torch.tensor([0.9, 0.5, 0.4])[:, None, None] + 0.05
+    plain, moved = net(content, code)[0], net(warmer, code)[0]
+    assert float((plain - moved).abs().mean()) < 0.2 * float((content - warmer).abs().mean())
 
 
 @torch.no_grad()
 def test_a_flat_picture_stays_flat() -> None:
     """No border and no grid of its own: what comes out of a constant is a constant."""
-    picture, _ = network()(torch.full((1, 3, 64, 48), 0.5), torch.rand(1, 6))
+    picture, _ = network()(torch.full((1, 3, 64, 48), 0.5), codes(1))
     assert float((picture.amax((2, 3)) - picture.amin((2, 3))).max()) < 1e-4
 
 
 @torch.no_grad()
 def test_pictures_of_a_batch_do_not_mix() -> None:
-    net, content, code = network(), torch.rand(2, 3, 32, 32), torch.rand(2, 6)
+    net, content, code = network(), torch.rand(2, 3, 32, 32), codes(2)
     both, _ = net(content, code)
     one, _ = net(content[1:], code[1:])
     torch.testing.assert_close(both[1:], one, atol=1e-5, rtol=1e-4)

@@ -72,15 +72,16 @@ def test_identity_steps_have_no_style(files: dict[str, Any]) -> None:
 def test_steady_term_compares_the_same_places(files: dict[str, Any]) -> None:
     """A network that copies its input exactly must cost nothing beyond the noise, at any shift."""
 
-    class Copy(torch.nn.Module):
+    class Copy(ArbitraryNetwork):
         def forward(self, content: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
             return content
 
     task = ArbitraryTask(**files, options=ArbitraryOptions(crop=64, batch=2), shape=NETWORK)
+    copy = Copy(PerceptualEncoder(SMALL), NETWORK)
     for shift in ((1, 8), (5, 2), (8, 8)):
         batch = task.batch(0, np.random.default_rng(0))
         batch["shift"] = torch.tensor(shift)
-        assert float(task.losses(Copy(), batch, 0)["steady"]) < 0.011  # the noise has a deviation of .01
+        assert float(task.losses(copy, batch, 0)["steady"]) < 0.011  # the noise has a deviation of .01
 
 
 def test_late_crops(files: dict[str, Any]) -> None:
@@ -90,11 +91,30 @@ def test_late_crops(files: dict[str, Any]) -> None:
     assert task.batch(10, np.random.default_rng(0))["content"].shape == (1, 3, 96 + SHIFT, 96 + SHIFT)
 
 
-def test_exact_teacher_replaces_the_first_layer(files: dict[str, Any]) -> None:
+def test_exact_teacher_judges_style_as_deep_as_it_goes(files: dict[str, Any]) -> None:
     task = ArbitraryTask(**files, exact=files["teacher"], shape=NETWORK)
-    x = torch.rand(1, 3, 32, 32)
     assert task.exact is not None
-    assert torch.equal(task.features(x)[0], task.exact(x)[0])
+    task.exact.names = [name for name in task.exact.names if name < "conv3"]
+    x = torch.rand(1, 3, 32, 32)
+    judged = task.judge(x)
+    assert [f.shape[1] for f in judged] == [f.shape[1] for f in task.teacher(x)]
+    for layer in range(5):
+        source = task.exact if layer < 2 else task.teacher
+        assert torch.equal(judged[layer], source(x)[layer])
+
+
+def test_styles_serve_several_steps_and_come_from_the_seed(files: dict[str, Any]) -> None:
+    recipe = ArbitraryOptions(crop=64, batch=2, bank=6, reuse=3)
+    task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
+    first = task.bank(task.model, 0)
+    assert task.bank(task.model, 8) is first
+    second = task.bank(task.model, 9).observed
+    assert not torch.equal(second, first.observed)
+    resumed = ArbitraryTask(**files, options=recipe, shape=NETWORK)
+    assert torch.equal(resumed.bank(resumed.model, 17).observed, second)
+    observed, targets = first.take(torch.tensor([4, 1]))
+    assert torch.equal(observed, first.observed[[4, 1]])
+    assert torch.equal(targets[2][0], first.targets[2][0][[4, 1]])
 
 
 def test_command_line_trains_resumes_and_exports(

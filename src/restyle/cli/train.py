@@ -67,7 +67,9 @@ def arbitrary(
     options: TrainOptions,
     exact: Annotated[
         Path | None,
-        typer.Option("--exact", metavar="FILE", help="A wider teacher whose relu1_1 replaces the teacher's."),
+        typer.Option(
+            "--exact", metavar="FILE", help="A wider teacher; as deep as it goes, its layers judge style."
+        ),
     ] = None,
     start: Annotated[
         Path | None,

@@ -28,8 +28,12 @@ class ArbitraryNetwork(nn.Module):
         self.transformer = Transformer(shape)
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        """Content [N, 3, H, W] and style [N, 3, h, w], RGB 0..1 -> pictures [N, 3, H, W], not clamped."""
-        picture: Tensor = self.transformer(content, self.style(style))[0]
+        """Content [N, 3, H, W] and style [N, 3, h, w], RGB 0..1 -> pictures [N, 3, H, W], not clamped.
+
+        The style may also be what `StyleEncoder.observe` saw of it, [N, ...].
+        """
+        code = self.style(style) if style.ndim == 4 else self.style.from_observed(style)
+        picture: Tensor = self.transformer(content, code)[0]
         return picture
 
 

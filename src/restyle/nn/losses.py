@@ -39,24 +39,29 @@ def moments(feature: Tensor) -> tuple[Tensor, Tensor]:
     return mean, ((flat - mean[:, None]).square().mean(1) + 1e-6).sqrt()
 
 
-def _statistics(feature: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gram matrix, mean and deviation in two passes over the feature: the diagonal has the squares."""
+Target = tuple[Tensor, Tensor, Tensor]  # of one layer: Gram matrices [N, C, C], means and deviations [N, C]
+
+
+def style_target(feature: Tensor) -> Target:
+    """Gram matrix, mean and deviation of one layer [N, C, H, W], in two passes."""
     matrix, mean = gram(feature), feature.float().mean((2, 3))
-    squares = matrix.diagonal(dim1=1, dim2=2)
+    squares = matrix.diagonal(dim1=1, dim2=2)  # saves a third pass
     return matrix, mean, ((squares - mean.square()).clamp(min=0) + 1e-6).sqrt()
 
 
-def style_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: float = 0.2) -> Tensor:
+def style_loss(features: Sequence[Tensor], style: Sequence[Tensor | Target], moment: float = 0.2) -> Tensor:
     """Mean over layers of gap(Gram) + moment * (gap(mean) + gap(deviation)). Lists of [N, C, H, W] -> [N].
 
-    Gatys et al. 2016 for the Gram matrices, Huang and Belongie 2017 for the moments.
+    Gatys et al. 2016 for the Gram matrices, Huang and Belongie 2017 for the moments. The style may be
+    features or what `style_target` made of them, layer by layer.
     """
     total = torch.zeros(features[0].shape[0], device=features[0].device)
     for ours, theirs in zip(features, style, strict=True):
-        (our_gram, *our_moments), (their_gram, *their_moments) = _statistics(ours), _statistics(theirs)
-        total = total + gap(our_gram, their_gram)
-        for a, b in zip(our_moments, their_moments, strict=True):
-            total = total + moment * gap(a, b)
+        ours_made = style_target(ours)
+        goal = style_target(theirs) if isinstance(theirs, Tensor) else theirs
+        total = total + gap(ours_made[0], goal[0])
+        if moment:
+            total = total + moment * (gap(ours_made[1], goal[1]) + gap(ours_made[2], goal[2]))
     return total / len(features)
 
 

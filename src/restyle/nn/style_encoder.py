@@ -9,19 +9,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restyle.nn.encoders import PerceptualEncoder
+from restyle.nn.recoloring import COLORS, color_moments, color_root
 
 CODE = 192
 PROJECTED = 24
 
 
 class StyleEncoder(nn.Module):
-    """Style pictures [N, 3, H, W] (RGB 0..1, any size from 32) -> codes [N, 192].
+    """Style pictures [N, 3, H, W] (RGB 0..1, any size from 32) -> codes [N, 192 + 9].
 
     Per layer of the frozen perceptual encoder: every channel's mean and deviation (Huang and Belongie
-    2017), and the Gram matrix (Gatys et al. 2016) of a learnt 1x1 projection of the normalised features to
+    2017), and the Gram matrix (Gatys et al. 2016) of a random 1x1 projection of the normalised features to
     24 channels, which keeps the correlations and drops the square of the width. They are standardised by
     their mean and deviation over many pictures (`calibrate`), since what all pictures share says nothing
-    of style; two linear layers follow, and the code is normalised to mean 0 and deviation 1.
+    of style; two linear layers follow, and the 192 floats are normalised to mean 0 and deviation 1. Nine
+    more hold the palette: mean and root of the covariance of the colours.
     """
 
     def __init__(self, encoder: PerceptualEncoder, code: int = CODE, projected: int = PROJECTED) -> None:
@@ -29,6 +31,7 @@ class StyleEncoder(nn.Module):
         self.encoder = encoder.requires_grad_(False)
         widths = encoder.shape.widths
         self.projections = nn.ModuleList(nn.Conv2d(w, projected, 1, bias=False) for w in widths)
+        self.projections.requires_grad_(False)
         upper = torch.triu_indices(projected, projected)
         self.upper: Tensor
         self.register_buffer("upper", upper[0] * projected + upper[1], persistent=False)
@@ -39,7 +42,8 @@ class StyleEncoder(nn.Module):
         self.register_buffer("spread", torch.ones(size))
         self.hidden = nn.Linear(size, 256)
         self.out = nn.Linear(256, code)
-        self.code_size = code
+        self.manner = code
+        self.code_size = code + COLORS
 
     def statistics(self, features: Sequence[Tensor]) -> Tensor:
         """Means, log deviations and projected Gram matrices of the five layers, [N, size]."""
@@ -61,13 +65,17 @@ class StyleEncoder(nn.Module):
         self.centre.copy_(seen.mean(0))
         self.spread.copy_(seen.std(0).clamp(min=1e-3))
 
-    def from_features(self, features: Sequence[Tensor]) -> Tensor:
-        """Code [N, 192] of features that `encoder` gave."""
-        known = ((self.statistics(features) - self.centre) / self.spread).clamp(-6, 6)
-        code: Tensor = self.out(F.leaky_relu(self.hidden(known), 0.1))
-        return F.layer_norm(code, (self.code_size,))
+    @torch.no_grad()
+    def observe(self, style: Tensor) -> Tensor:
+        """All that is seen of pictures and not learnt, [N, 9 + size]: may be kept and used many times."""
+        known = (self.statistics(self.encoder.features(style)) - self.centre) / self.spread
+        return torch.cat([color_root(color_moments(style)), known.clamp(-6, 6)], 1)
+
+    def from_observed(self, observed: Tensor) -> Tensor:
+        """Code of what `observe` gave."""
+        palette, known = observed[:, :COLORS], observed[:, COLORS:]
+        manner: Tensor = self.out(F.leaky_relu(self.hidden(known), 0.1))
+        return torch.cat([F.layer_norm(manner, (self.manner,)), palette], 1)
 
     def forward(self, style: Tensor) -> Tensor:
-        with torch.no_grad():
-            features = self.encoder.features(style)
-        return self.from_features(features)
+        return self.from_observed(self.observe(style))

@@ -1,9 +1,9 @@
 """Content picture + style code -> new picture, in one pass.
 
 The content path is free of normalisation except where style enters (as in MicroAST, Wang et al. 2023, and
-AdaIN, Huang and Belongie 2017): in the five residual blocks at an eighth of the size. Those are the only
-statistics of the whole picture that the network uses, and they are an input and an output of it: see
-`Transformer.forward`.
+AdaIN, Huang and Belongie 2017): the photo takes the palette of the style first, by a linear map, and then the
+five residual blocks at an eighth of the size normalise. Those are the only statistics of the whole picture
+that the network uses, and they are an input and an output of it: see `Transformer.forward`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from restyle.nn.recoloring import COLORS, color_moments, recolor
 
 STRIDE = 8
 EPSILON = 1e-4
@@ -94,7 +96,8 @@ class Transformer(nn.Module):
             s.full,
         ]
         self.modulation = nn.Linear(s.code, 2 * sum(self.widths))
-        self.stats_size = 2 * s.eighth * s.blocks
+        self.stats_size = COLORS + 2 * s.eighth * s.blocks
+        self.code_size = s.code + COLORS
         self._initialise()
 
     def _initialise(self) -> None:
@@ -118,8 +121,9 @@ class Transformer(nn.Module):
         """Pictures [N, 3, H, W] in 0..1 (not clamped) and the statistics used, [N, P].
 
         content : [N, 3, H, W], RGB 0..1, H and W multiples of 8 and at least 16
-        code : [N, 192] style codes
-        stats_in : [N, P], mean and deviation of every normalised channel, from another pass
+        code : [N, 201] style codes: 192 floats of manner, 9 of palette
+        stats_in : [N, P], colour moments, then mean and deviation of every normalised channel, from another
+            pass
         stats_weight : [N, 1], 0 uses the picture's own statistics, 1 those of `stats_in`
 
         With the statistics of a thumbnail, tiles of one picture have no seams (URST, Chen et al. 2022);
@@ -130,7 +134,9 @@ class Transformer(nn.Module):
             stats_in = content.new_zeros(count, self.stats_size)
         if stats_weight is None:
             stats_weight = content.new_zeros(count, 1)
-        modulation = list(self.modulation(code).split([2 * w for w in self.widths], 1))
+        manner, palette = code[:, : self.shape.code], code[:, self.shape.code :]
+        modulation = list(self.modulation(manner).split([2 * w for w in self.widths], 1))
+        colors, given_stats = stats_in[:, :COLORS], stats_in[:, COLORS:].chunk(self.shape.blocks, 1)
 
         def style() -> tuple[Tensor, Tensor]:
             scale, shift = modulation.pop(0).chunk(2, 1)
@@ -140,11 +146,13 @@ class Transformer(nn.Module):
             scale, shift = style()
             return h * (1 + scale)[:, :, None, None] + shift[:, :, None, None]
 
-        half = F.relu(self.stem(reflect(content * 2 - 1, 2)))
+        own = color_moments(content)
+        used = [own + stats_weight * (colors - own)]
+        seen = recolor(content, used[0], palette)
+        half = F.relu(self.stem(reflect(seen * 2 - 1, 2)))
         quarter = F.relu(self.to_quarter(reflect(half)))
         h = F.relu(self.to_eighth(reflect(quarter)))
-        used = []
-        for block, given in zip(self.blocks, stats_in.chunk(len(self.blocks), 1), strict=True):
+        for block, given in zip(self.blocks, given_stats, strict=True):
             h, stats = block(h, *style(), given, stats_weight)
             used.append(stats)
         h = modulated(h)

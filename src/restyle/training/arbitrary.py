@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
 from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
 from restyle.nn.transformer import TransformerShape
+from restyle.training.bank import StyleBank
 from restyle.training.data import CONTENT, STYLE, Augmentation, Pictures
 from restyle.training.options import ArbitraryOptions
 
@@ -29,7 +31,7 @@ class ArbitraryTask:
     encoder : the perceptual encoder from `restyle train encoder`; frozen, it reads the style
     seed : decides the first weights
     start : begin with the weights of this network instead; `encoder` and `shape` are then its own
-    exact : an optional wider teacher whose first layer replaces the teacher's (fine texture)
+    exact : an optional wider teacher; as deep as it goes, its layers judge style in place of the teacher's
     """
 
     name = "arbitrary"
@@ -54,6 +56,8 @@ class ArbitraryTask:
         self.folders = [self.content, self.style]
         self.teacher = VGGTeacher.load(teacher)
         self.exact = VGGTeacher.load(exact) if exact else None
+        self.seed = seed
+        self._bank: tuple[int, StyleBank] | None = None
         if start:
             self.model: nn.Module = load_arbitrary(start)[0].train()
             return
@@ -88,18 +92,31 @@ class ArbitraryTask:
         content = self.content.batch(count, crop + SHIFT, rng)
         if self._identity(step):
             return {"content": content[:, :, :crop, :crop]}
-        side = round(crop * self.options.style_crop / 8) * 8
-        found = {"content": content, "style": self.style.batch(count, side, rng)}
+        found = {"content": content, "style": torch.from_numpy(rng.integers(0, self.options.bank, count))}
         if self._steady(step):
             noise = torch.from_numpy(rng.normal(0, NOISE, (min(2, count), 3, crop, crop)).astype(np.float32))
             found |= {"shift": torch.from_numpy(rng.integers(1, SHIFT + 1, 2)), "noise": noise}
         return found
 
-    def features(self, x: Tensor) -> list[Tensor]:
-        found = self.teacher.features(x)
-        if self.exact:
-            found[0] = self.exact.features(x, until=1)[0]
-        return found
+    def judge(self, x: Tensor, features: list[Tensor] | None = None) -> list[Tensor]:
+        """The features that style is measured on: the exact teacher's, then the teacher's."""
+        features = features or self.teacher.features(x)
+        exact = self.exact.features(x) if self.exact else []
+        return exact + features[len(exact) :]
+
+    def bank(self, model: nn.Module, step: int) -> StyleBank:
+        """The styles of a step; made anew, from the seed, after every `reuse` uses of each."""
+        o = self.options
+        lasts = max(1, o.bank * o.reuse // o.batch)
+        if self._bank is None or self._bank[0] != step // lasts:
+            network = getattr(model, "module", model)
+            crop, _ = self.sizes(step // lasts * lasts)
+            rank = int(os.environ.get("RANK", "0"))
+            rng = np.random.default_rng([self.seed, rank, 0xBA2C, step // lasts])
+            side = round(crop * o.style_crop / 8) * 8
+            assert isinstance(network, ArbitraryNetwork)
+            self._bank = step // lasts, StyleBank(self.style, network.style, self.judge, o.bank, side, rng)
+        return self._bank[1]
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         o = self.options
@@ -110,10 +127,8 @@ class ArbitraryTask:
             return {"total": o.identity_weight * error, "identity": error}
         wide = batch["content"]
         crop = wide.shape[-1] - SHIFT
-        content, style = (
-            wide[:, :, :crop, :crop].contiguous(memory_format=torch.channels_last),
-            batch["style"],
-        )
+        content = wide[:, :, :crop, :crop].contiguous(memory_format=torch.channels_last)
+        style, targets = self.bank(model, step).take(batch["style"])
         given, styles = content, style
         steady = len(batch["noise"]) if "noise" in batch else 0
         if steady:
@@ -123,10 +138,10 @@ class ArbitraryTask:
         everything = model(given, styles)
         out = everything[: len(content)].contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            style_features, content_features = self.features(style), self.features(content)
-        features = self.features(out)
+            content_features = self.teacher.features(content, until=4)
+        features = self.teacher.features(out)
         terms = {
-            "style": style_loss(features, style_features, o.moments).mean(),
+            "style": style_loss(self.judge(out, features), targets, o.moments).mean(),
             "content": content_loss(features, content_features, o.structure).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),

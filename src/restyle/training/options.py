@@ -92,8 +92,8 @@ class ArbitraryOptions(OptionSet):
 
     Parameters
     ----------
-    crop, batch, late_crop, late_batch, late_from, style_crop, content_weight, moments, structure, \
-variation_weight, \
+    crop, batch, late_crop, late_batch, late_from, style_crop, bank, reuse, content_weight, moments, \
+structure, variation_weight, \
 range_weight, identity_every, identity_weight, steady_every, steady_weight
         As their help below says.
     """
@@ -111,8 +111,15 @@ range_weight, identity_every, identity_weight, steady_every, steady_weight
     )
     late_batch: int = field(default=3, metadata=about("Crops a step then.", low=1, high=4096, panel=RECIPE))
     style_crop: float = field(
-        default=1.3,
+        default=1.4,
         metadata=about("Side of a style crop as a multiple of that.", low=0.5, high=4.0, panel=RECIPE),
+    )
+    bank: int = field(
+        default=64, metadata=about("Style crops prepared at a time.", low=1, high=65_536, panel=RECIPE)
+    )
+    reuse: int = field(
+        default=4,
+        metadata=about("Steps that each of them serves, on average.", low=1, high=10_000, panel=RECIPE),
     )
     content_weight: float = field(
         default=0.25, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)

@@ -1,0 +1,70 @@
+"""The style's palette, before a single stroke: the linear map that gives a photo the colours of a style.
+
+Of all linear maps that move one mean and covariance of colours to another, the Monge-Kantorovich map moves
+the colours least (Pitie and Kokaram 2007). It carries several hues at once: a blue and yellow style makes the
+dark half of a photo blue and its lights yellow. It is closed-form, so the network does not have to learn it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FLOOR = 4e-4  # variance added to every colour direction: deviation .02, some five 8-bit levels
+COLORS = 9  # floats: mean of R, G, B; upper triangle of a symmetric 3x3 matrix
+ITERATIONS = 20
+
+_UPPER = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+
+
+def color_moments(picture: Tensor) -> Tensor:
+    """Mean and covariance (floor added) of the colours of pictures [N, 3, H, W] -> [N, 9]."""
+    mean = picture.mean((2, 3), keepdim=True)
+    centred = picture - mean
+    upper = [(centred[:, a] * centred[:, b]).mean((1, 2)) + (FLOOR if a == b else 0) for a, b in _UPPER]
+    return torch.cat([mean.flatten(1), torch.stack(upper, 1)], 1)
+
+
+def color_root(moments: Tensor) -> Tensor:
+    """Mean and square root of the covariance, [N, 9] -> [N, 9]: what of a style's colours its code holds.
+
+    Roots, unlike covariances, mix linearly: half way between two styles is half the contrast of each.
+    """
+    root, _ = _roots(_matrix(moments))
+    return torch.cat([moments[:, :3], torch.stack([root[:, a, b] for a, b in _UPPER], 1)], 1)
+
+
+def recolor(picture: Tensor, moments: Tensor, style: Tensor) -> Tensor:
+    """Move pictures from the colours `moments` to those of `style`; values may leave 0..1.
+
+    picture : [N, 3, H, W], RGB 0..1
+    moments : [N, 9] of `color_moments`, of the picture or of what it is a part of
+    style : [N, 9] of `color_root`
+    """
+    root = _matrix(style)
+    _, inverse = _roots(root @ _matrix(moments) @ root)
+    turn = root @ inverse @ root
+    shift = style[:, :3, None] - turn @ moments[:, :3, None]
+    flat = turn @ picture.flatten(2) + shift
+    return flat.view_as(picture)
+
+
+def _matrix(moments: Tensor) -> Tensor:
+    """The symmetric matrix [N, 3, 3] in the last six of nine floats."""
+    order = torch.tensor([3, 4, 5, 4, 6, 7, 5, 7, 8], device=moments.device)
+    return moments.index_select(1, order).view(-1, 3, 3)
+
+
+def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Square root and inverse square root of positive matrices [N, 3, 3], by coupled Newton-Schulz steps.
+
+    Higham 2008, equation 6.35. Matrix products alone, so it runs in ONNX, where eigenvectors do not exist.
+    """
+    identity = torch.eye(3, device=matrix.device, dtype=matrix.dtype)
+    trace = (matrix * identity).sum((1, 2), keepdim=True)
+    y, z = matrix / trace, identity.expand_as(matrix)
+    for _ in range(ITERATIONS):
+        step = 1.5 * identity - 0.5 * (z @ y)
+        y, z = y @ step, step @ z
+    size = trace.sqrt()
+    return y * size, z / size

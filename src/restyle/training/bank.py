@@ -1,0 +1,56 @@
+"""Styles prepared once for several steps: their pictures pass the teachers once, not at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restyle.nn.losses import Target, style_target
+from restyle.nn.style_encoder import StyleEncoder
+from restyle.training.data import Pictures
+
+TOGETHER = 8  # crops that pass the networks at once
+
+
+class StyleBank:
+    """What training needs of `size` random style crops: what the style encoder sees, and the targets.
+
+    pictures : where the crops come from
+    judge : pictures [N, 3, H, W] -> the features whose statistics are the target
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        encoder: StyleEncoder,
+        judge: Callable[[Tensor], Sequence[Tensor]],
+        size: int,
+        side: int,
+        rng: np.random.Generator,
+    ) -> None:
+        seen, targets = [], []
+        device = encoder.centre.device
+        with torch.no_grad():
+            for first in range(0, size, TOGETHER):
+                crops = pictures.batch(min(TOGETHER, size - first), side, rng)
+                crops = crops.to(device, memory_format=torch.channels_last)
+                seen.append(encoder.observe(crops))
+                targets.append([style_target(feature) for feature in judge(crops)])
+        self.observed = torch.cat(seen)
+        self.targets: list[Target] = [
+            (
+                torch.cat([t[0] for t in layer]),
+                torch.cat([t[1] for t in layer]),
+                torch.cat([t[2] for t in layer]),
+            )
+            for layer in zip(*targets, strict=True)
+        ]
+
+    def take(self, which: Tensor) -> tuple[Tensor, list[Target]]:
+        """Observations [N, ...] and targets of the crops `which`, [N] indices."""
+        return self.observed[which], [
+            (matrix[which], mean[which], deviation[which]) for matrix, mean, deviation in self.targets
+        ]

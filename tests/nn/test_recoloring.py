@@ -1,0 +1,70 @@
+import numpy as np
+import torch
+
+from restyle.nn.recoloring import FLOOR, color_moments, color_root, recolor
+
+
+def picture(seed: int) -> torch.Tensor:
+    """Pixels with correlated channels of different contrast, [1, 3, 24, 32]."""
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.rand(3, 3, generator=generator) * 0.3
+    return torch.einsum("ab,nbhw->nahw", mix, torch.rand(1, 3, 24, 32, generator=generator))
+
+
+def test_moments_are_those_of_the_pixels() -> None:
+    pixels = picture(0)
+    flat = pixels[0].flatten(1).numpy()
+    covariance = np.cov(flat, bias=True) + FLOOR * np.eye(3)
+    expected = [*flat.mean(1), *covariance[np.triu_indices(3)]]
+    np.testing.assert_allclose(color_moments(pixels)[0].numpy(), expected, atol=1e-6)
+
+
+def test_root_squared_is_the_covariance() -> None:
+    moments = color_moments(torch.cat([picture(0), picture(1)]))
+    for moment, root in zip(moments, color_root(moments), strict=True):
+        full = [torch.zeros(3, 3), torch.zeros(3, 3)]
+        for matrix, values in zip(full, (moment, root), strict=True):
+            upper = torch.triu_indices(3, 3)
+            matrix[upper[0], upper[1]] = values[3:]
+            matrix[upper[1], upper[0]] = values[3:]
+        torch.testing.assert_close(full[1] @ full[1], full[0], atol=1e-5, rtol=1e-3)
+
+
+def test_result_has_the_colors_of_the_style() -> None:
+    content, style = picture(0), picture(1)
+    moved = recolor(content, color_moments(content), color_root(color_moments(style)))
+    torch.testing.assert_close(color_moments(moved)[:, :3], color_moments(style)[:, :3], atol=1e-5, rtol=0)
+    torch.testing.assert_close(color_moments(moved), color_moments(style), atol=2e-3, rtol=0)  # the floor
+
+
+def test_own_colors_change_nothing() -> None:
+    content = picture(0)
+    moments = color_moments(content)
+    torch.testing.assert_close(recolor(content, moments, color_root(moments)), content, atol=1e-5, rtol=0)
+
+
+def test_a_grey_photo_is_not_blown_up() -> None:
+    """Where a photo has no colours at all, the floor bounds what noise is multiplied by."""
+    grey = picture(0)[:, :1].expand(-1, 3, -1, -1) + 0.002 * torch.randn(1, 3, 24, 32)
+    style = picture(1)
+    moved = recolor(grey, color_moments(grey), color_root(color_moments(style)))
+    assert bool(torch.isfinite(moved).all())
+    assert float(moved.std()) < 1.5 * float(style.std())
+
+
+def test_map_moves_colors_least() -> None:
+    """Monge-Kantorovich: no rotation of the palette that keeps the moments moves the pixels less."""
+    content, style = picture(2), picture(3)
+    root = color_root(color_moments(style))
+    moved = recolor(content, color_moments(content), root)
+    target = torch.zeros(3, 3)
+    upper = torch.triu_indices(3, 3)
+    target[upper[0], upper[1]] = root[0, 3:]
+    target[upper[1], upper[0]] = root[0, 3:]
+    mean = root[0, :3, None, None]
+    cost = (moved - content).square().mean()
+    for turn in (0.3, -0.3):  # larger than what the floor shifts the best by
+        spin = torch.linalg.matrix_exp(turn * torch.tensor([[0, 1.0, 0], [-1, 0, 1], [0, -1, 0]]))
+        change = target @ spin @ torch.linalg.inv(target)
+        other = torch.einsum("ab,bhw->ahw", change, moved[0] - mean) + mean
+        assert float((other - content[0]).square().mean()) > float(cost)
