@@ -34,6 +34,7 @@ RANK = {
     "keras": 6,
     "moments": 6,
     "pipeline": 6,
+    "sound_styles": 5,
     "soundtrack": 6,
     "film": 7,
     "stylizer": 7,

@@ -8,11 +8,12 @@ import pytest
 import soundfile
 
 import restyle
-from restyle import soundtrack
+from restyle import sound_styles, soundtrack
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.media.audio import read
 from restyle.media.audio_files import SoundWriter
-from restyle.soundtrack import Content, audio
+from restyle.media.sound_content import Content
+from restyle.soundtrack import audio
 from restyle.statistics.loudness import loudness
 from tests.methods.test_mosaic import Sound, melody, noise
 
@@ -143,8 +144,8 @@ def test_long_style_is_sampled_all_over(tmp_path: Path, monkeypatch: pytest.Monk
         [np.full(SR * 5, level, np.float32) for level in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
     )
     soundfile.write(str(tmp_path / "long.wav"), y, SR)
-    monkeypatch.setattr(soundtrack, "STYLE_SAMPLES", 20 * SR)
-    ((made, weight),) = soundtrack.load_styles([(tmp_path / "long.wav", 1.0)], SR)
+    monkeypatch.setattr(sound_styles, "STYLE_SAMPLES", 20 * SR)
+    ((made, weight),) = sound_styles.load_styles([(tmp_path / "long.wav", 1.0)], SR)
     assert weight == 1
     assert len(made) == 20 * SR
     assert len(set(np.round(made[made > 0.05], 1))) >= 4

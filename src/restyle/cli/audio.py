@@ -58,7 +58,7 @@ def audio(
     import os
     from pathlib import Path
 
-    from restyle import soundtrack
+    from restyle import sound_styles, soundtrack
     from restyle.cli.progress import Bar
     from restyle.errors import OptionError, OutputError, RestyleError
     from restyle.media.outputs import check_output
@@ -74,7 +74,7 @@ def audio(
     if plot is not None:
         check_output(plot, overwrite=overwrite, inputs=content)
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
-    styles = soundtrack.parse_styles(style)
+    styles = sound_styles.parse_styles(style)
     targets: dict[Path, str] = {}
     failures: list[str] = []
     with Bar(len(content)) as bar:
@@ -83,7 +83,7 @@ def audio(
             target = Path(output) if output is not None else None
             try:
                 if folder or target is None:
-                    target = (target or Path()) / soundtrack.default_output(name, styles).name
+                    target = (target or Path()) / sound_styles.default_output(name, styles).name
                 if target in targets:
                     raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
                 targets[target] = name

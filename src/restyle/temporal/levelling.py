@@ -1,0 +1,105 @@
+"""Bring a rendered sound to the content's loudness and under a ceiling, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restyle.media.sound_content import Content, Tape
+from restyle.statistics.loudness import SILENT, LoudnessMeter
+from restyle.temporal.windows import with_last
+from restyle.transforms.limiter import limited, margin
+
+Float = NDArray[np.float32]
+
+CEILING = 0.891  # -1 dBFS, unless the content's own peaks are higher
+HIGHEST = 0.989
+NEAR = 0.1  # LU from the wanted loudness that is near enough
+
+
+@dataclass(frozen=True)
+class Leveller:
+    """A rendered sound on its way to the content's loudness.
+
+    Parameters
+    ----------
+    rendered : Tape
+    source : Content
+        Whose share is added back.
+    heard : LoudnessMeter
+        Of the content.
+    remix : float, 0..1
+        Share of the original in the result.
+    size : int
+        Samples of a block.
+    """
+
+    rendered: Tape
+    source: Content
+    heard: LoudnessMeter
+    remix: float
+    size: int
+
+    def blocks(self, loudness: LoudnessMeter) -> Iterator[Float]:
+        """Blocks of the result [shape=(n, channels), float32], none of them clipped.
+
+        Parameters
+        ----------
+        loudness : LoudnessMeter
+            Of the rendered sound.
+        """
+        return self._at(self.gain(loudness))
+
+    def gain(self, loudness: LoudnessMeter) -> float:
+        """Factor that brings the rendered sound, limited and remixed, to the content's loudness."""
+        wanted, own = self.heard.integrated(), loudness.integrated()
+        if own == SILENT:
+            return 1.0
+        gain = float(10 ** ((wanted - own) / 20))
+        if self.remix == 0 and loudness.peak * gain <= self.ceiling:
+            return gain
+        for _ in range(4):  # the limiter and the original change the loudness too
+            meter = LoudnessMeter(self.source.sr, self.source.channels)
+            for block in self._at(gain):
+                meter.add(block)
+            error = wanted - meter.integrated()
+            if not np.isfinite(error) or abs(error) < NEAR:
+                break
+            gain *= 10 ** (error / 20)
+        return gain
+
+    @property
+    def ceiling(self) -> float:
+        """Largest magnitude of a sample."""
+        return min(max(self.heard.peak, CEILING), HIGHEST)
+
+    def _at(self, gain: float) -> Iterator[Float]:
+        return limited_blocks(self._mixed(gain), self.source.sr, self.ceiling)
+
+    def _mixed(self, gain: float) -> Iterator[Float]:
+        blocks = self.rendered.blocks(self.size)
+        if not self.remix:
+            for block in blocks:
+                yield block * np.float32(gain)
+            return
+        # The original's share is not touched: at 1 it is given back as it is.
+        for block, original in zip(blocks, self.source.blocks(self.size), strict=True):
+            yield np.float32((1 - self.remix) * gain) * block + np.float32(self.remix) * original
+
+
+def limited_blocks(blocks: Iterator[Float], sr: int, ceiling: float) -> Iterator[Float]:
+    """The limiter over a stream; each block is seen with a margin of its neighbours."""
+    reach = margin(sr)
+    before: Float | None = None
+    held: Float | None = None
+    for block, last in with_last(blocks):
+        window = block if held is None else np.concatenate([held, block])
+        start = 0 if before is None else len(before)
+        seen = window if before is None else np.concatenate([before, window])
+        stop = len(seen) if last else max(start, len(seen) - reach)
+        yield limited(seen, sr, ceiling)[start:stop]
+        held = seen[stop:]
+        before = seen[max(0, stop - reach) : stop]
