@@ -1,18 +1,33 @@
-"""Pictures for training: folders read into memory, random crops, augmented."""
+"""Pictures for training: files and folders read into memory, random crops, augmented."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageOps
 
-from restyle.errors import InputError
+from restyle.errors import InputError, OptionError
+from restyle.training.preprocessing import (
+    Brightness,
+    Contrast,
+    Flip,
+    Hue,
+    Pipeline,
+    QuarterTurn,
+    Rotate,
+    Saturation,
+    ScaledCrop,
+    Sometimes,
+    Step,
+)
 
+MEMORY = 4 << 30  # bytes of decoded pictures that one folder may take
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
@@ -23,6 +38,7 @@ class Augmentation:
     scale : short side in pixels as a multiple of the crop, (low, high); drawn evenly in its logarithm
     flip : chance of a mirror image
     rotate : chance of a quarter turn
+    degrees : largest turn beside quarter turns, either way
     brightness, contrast, saturation : largest relative change
     hue : largest turn of the colour circle, in circles
     colour : chance that the four colour changes are applied at all
@@ -38,6 +54,49 @@ class Augmentation:
     hue: float = 0.0
     colour: float = 0.0
     enlarge: float = 1.5
+    degrees: float = 0.0
+
+    def pipeline(self, crop: int) -> Pipeline:
+        """The same as steps: turn, scale and crop, flip, quarter turn, colours."""
+        steps: list[Step] = [Rotate(self.degrees)] if self.degrees else []
+        steps += [ScaledCrop(crop, self.scale, self.enlarge), Flip(self.flip), QuarterTurn(self.rotate)]
+        colours: list[tuple[type[Brightness | Contrast | Saturation | Hue], float]] = [
+            (Brightness, self.brightness),
+            (Contrast, self.contrast),
+            (Saturation, self.saturation),
+            (Hue, self.hue),
+        ]
+        return Pipeline(
+            [*steps, Sometimes(self.colour, [kind(amount) for kind, amount in colours if amount])]
+        )
+
+    def changed(self, text: str) -> Augmentation:
+        """This one with what a text says, such as ``scale=1-2,flip=0,hue=0.1,colour=1``; ``none`` changes
+        nothing and only crops.
+
+        Raises OptionError when a name or a value is none.
+        """
+        if text.strip() == "none":
+            return Augmentation(scale=(1.0, 1.0), flip=0.0)
+        values: dict[str, float | tuple[float, float]] = {}
+        known = {each.name for each in fields(self)}
+        for part in filter(None, (each.strip() for each in text.split(","))):
+            name, _, value = part.partition("=")
+            if name not in known:
+                raise OptionError(f"augmentation '{part}': '{name}' is none of {', '.join(sorted(known))}")
+            try:
+                numbers = [float(each) for each in value.split("-")]
+            except ValueError:
+                numbers = []
+            pair = name == "scale"
+            most = {"scale": 16.0, "degrees": 45.0, "enlarge": 16.0}.get(name, 1.0)
+            least = 1.0 if name in ("scale", "enlarge") else 0.0
+            if len(numbers) not in ((1, 2) if pair else (1,)) or not all(
+                least <= each <= most for each in numbers
+            ):
+                raise OptionError(f"augmentation '{part}': write {name}=NUMBER of {least:g} to {most:g}")
+            values[name] = (numbers[0], max(numbers)) if pair else numbers[0]
+        return replace(self, **values)  # type: ignore[arg-type]
 
 
 CONTENT = Augmentation(scale=(1.0, 1.7), brightness=0.25, contrast=0.25, saturation=0.3, colour=0.3)
@@ -53,53 +112,32 @@ STYLE = Augmentation(
 )
 
 
-def _shift_hue(picture: Image.Image, turn: float) -> Image.Image:
-    hue, saturation, value = picture.convert("HSV").split()
-    turned = hue.point([round(h + turn * 256) % 256 for h in range(256)])
-    return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
-
-
 def augment(picture: Image.Image, how: Augmentation, crop: int, rng: np.random.Generator) -> Image.Image:
     """One random crop of `crop` x `crop` pixels."""
-    low, high = np.log(how.scale[0]), np.log(how.scale[1])
-    target = crop * float(np.exp(rng.uniform(low, high)))
-    side = min(target / min(picture.size), max(how.enlarge, crop / min(picture.size)))
-    need = crop / side  # of the source
-    width, height = picture.size
-    left, top = rng.uniform(0, max(width - need, 0)), rng.uniform(0, max(height - need, 0))
-    box = (left, top, min(left + need, width), min(top + need, height))
-    out = picture.resize((crop, crop), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
-    if rng.random() < how.flip:
-        out = ImageOps.mirror(out)
-    if rng.random() < how.rotate:
-        out = out.rotate(90 * int(rng.integers(1, 4)))
-    if rng.random() < how.colour:
-        changes = (
-            (ImageEnhance.Brightness, how.brightness),
-            (ImageEnhance.Contrast, how.contrast),
-            (ImageEnhance.Color, how.saturation),
-        )
-        for enhance, amount in changes:
-            if amount:
-                out = enhance(out).enhance(1 + float(rng.uniform(-amount, amount)))
-        if how.hue:
-            out = _shift_hue(out, float(rng.uniform(-how.hue, how.hue)))
-    return out
+    return how.pipeline(crop)(picture, rng)
 
 
 class Pictures:
-    """The pictures of a folder, decoded once and kept in memory as uint8.
+    """Pictures decoded once and kept in memory as uint8.
 
-    Raises InputError when the folder is missing or has no picture; a picture that cannot be read is
-    named in `skipped` and left out.
+    Raises InputError when there is no picture; a picture that cannot be read is named in `skipped` and left
+    out. What is more than `memory` is left out too, and counted in `left_out`.
+
+    source : folder, read with the folders inside it; or files
+    longest : side in px that larger pictures are reduced to
+    memory : bytes
     """
 
-    def __init__(self, folder: str | Path, how: Augmentation, longest: int = 640) -> None:
-        root = Path(folder)
-        if not root.is_dir():
-            raise InputError(f"{str(folder)!r} is not a folder of pictures")
-        paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+    def __init__(
+        self,
+        source: str | Path | Sequence[str | Path],
+        how: Augmentation,
+        longest: int = 640,
+        memory: int = MEMORY,
+    ) -> None:
+        paths = picture_paths(source)
         self.how = how
+        self.left_out = 0
         self.skipped: list[tuple[Path, str]] = []
         self.pictures: list[Image.Image] = []
         self.paths: list[Path] = []
@@ -114,15 +152,22 @@ class Pictures:
                 picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
             return picture
 
+        taken = 0
         with ThreadPoolExecutor(4) as pool:
-            for path, result in zip(paths, pool.map(read, paths), strict=True):
-                if isinstance(result, str):
-                    self.skipped.append((path, result))
-                else:
-                    self.pictures.append(result)
-                    self.paths.append(path)
+            for some in _parts(paths, 64):
+                if taken > memory:
+                    self.left_out += len(some)
+                    continue
+                for path, result in zip(some, pool.map(read, some), strict=True):
+                    if isinstance(result, str):
+                        self.skipped.append((path, result))
+                    else:
+                        self.pictures.append(result)
+                        self.paths.append(path)
+                        taken += 3 * result.width * result.height
         if not self.pictures:
-            raise InputError(f"no readable picture in {str(folder)!r}")
+            unread = f"; {len(self.skipped)} could not be read" if self.skipped else ""
+            raise InputError(f"no readable picture in {_shown(source)}{unread}")
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -135,6 +180,32 @@ class Pictures:
                 for _ in range(count)
             ]
         )
+
+
+def picture_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Files that `source` names, those of a folder sorted by name.
+
+    Raises InputError when it is neither a folder nor files that are there.
+    """
+    if isinstance(source, (str, Path)):
+        root = Path(source)
+        if not root.is_dir():
+            raise InputError(f"{str(source)!r} is not a folder of pictures")
+        return sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+    for each in source:
+        if not Path(each).is_file():
+            raise InputError(f"there is no picture {str(each)!r}")
+    return [Path(each) for each in source]
+
+
+def _parts(paths: Sequence[Path], size: int) -> Iterator[list[Path]]:
+    iterator = iter(paths)
+    while some := list(itertools.islice(iterator, size)):
+        yield some
+
+
+def _shown(source: str | Path | Sequence[str | Path]) -> str:
+    return repr(str(source)) if isinstance(source, (str, Path)) else ", ".join(repr(str(s)) for s in source)
 
 
 def to_tensor(pictures: Sequence[Image.Image]) -> torch.Tensor:
