@@ -25,7 +25,8 @@ from restyle.errors import OptionError, OutputError
 from restyle.media import images
 from restyle.media.moving_pictures import FolderReader, FolderWriter, GifWriter, check_folder
 from restyle.media.outputs import check_output, writing
-from restyle.media.video_files import ENCODERS, SUFFIXES, VideoWriter, check_format
+from restyle.media.video_codecs import ENCODERS, SUFFIXES, check_format
+from restyle.media.video_files import VideoWriter
 from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.media.videos import Tell, VideoReader
 from restyle.methods import arbitrary

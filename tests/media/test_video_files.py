@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from restyle.errors import OptionError, OutputError
-from restyle.media.video_files import ENCODERS, VideoWriter, check_format
+from restyle.media.video_codecs import ENCODERS, check_format
+from restyle.media.video_files import VideoWriter
 from restyle.media.video_info import VideoFrame
 from restyle.media.videos import VideoReader
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
