@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from restyle.cli.batches import end_batch
+from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
 from restyle.options import AudioOptions
 
@@ -59,8 +59,9 @@ def audio(
     from pathlib import Path
 
     from restyle import sound_styles, soundtrack
+    from restyle.cli.jobs import make_folder
     from restyle.cli.progress import Bar
-    from restyle.errors import OptionError, OutputError, RestyleError
+    from restyle.errors import OptionError, OutputError
     from restyle.media.outputs import check_output
 
     several = len(content) > 1
@@ -76,19 +77,18 @@ def audio(
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     styles = sound_styles.parse_styles(style)
     targets: dict[Path, str] = {}
-    failures: list[str] = []
-    with Bar(len(content)) as bar:
+    with Batch(len(content), "sounds") as batch, Bar(len(content)) as bar:
         for number, name in enumerate(content):
             bar.at(number, Path(name).name)
-            target = Path(output) if output is not None else None
-            try:
+            with batch.each(name):
+                target = Path(output) if output is not None else None
                 if folder or target is None:
                     target = (target or Path()) / sound_styles.default_output(name, styles).name
                 if target in targets:
                     raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
                 targets[target] = name
                 if folder:
-                    target.parent.mkdir(parents=True, exist_ok=True)
+                    make_folder(target.parent)
                 written = soundtrack.audio(
                     name,
                     styles,
@@ -99,10 +99,4 @@ def audio(
                 )
                 if plot is not None:
                     soundtrack.draw(name, styles, written, plot, overwrite=overwrite)
-            except RestyleError as error:
-                if not several:
-                    raise
-                failures.append(str(error))
-            else:
                 typer.echo(str(written))
-    end_batch(failures, len(content), "sounds")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
 from restyle.options import EngineOptions, ImageOptions, SaveOptions
 
@@ -50,7 +51,6 @@ def image(
     """
     from restyle.cli.jobs import make_folders, plan
     from restyle.cli.progress import Bar
-    from restyle.errors import RestyleError
     from restyle.stylizer import Stylizer
 
     stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
@@ -58,13 +58,11 @@ def image(
         made = stylizer.style(style, scale=options.style_scale)
     jobs = plan(content, made.name, output)
     new_folders = make_folders(jobs)
-    failures: list[tuple[str, str]] = []
-    done = 0
     try:
-        with Bar(len(jobs)) as bar:
+        with Batch(len(jobs), "pictures") as batch, Bar(len(jobs)) as bar:
             for index, job in enumerate(jobs):
                 bar.at(index, job.source.name)
-                try:
+                with batch.each(job.source):
                     stylizer.write(
                         job.source,
                         made,
@@ -74,23 +72,8 @@ def image(
                         inputs=style or [],
                         report=lambda part, index=index: bar.at(index + part),  # type: ignore[misc]
                     )
-                except RestyleError as error:
-                    if len(jobs) == 1:
-                        raise
-                    failures.append((str(job.source), str(error)))
-                else:
-                    done += 1
                     typer.echo(str(job.target))
-    except KeyboardInterrupt:
-        if len(jobs) > 1:
-            typer.echo(f"restyle: interrupted; {done} of {len(jobs)} pictures are done", err=True)
-        raise
     finally:
         for folder in new_folders:
             with contextlib.suppress(OSError):  # not empty: results are in it
                 folder.rmdir()
-    if failures:
-        typer.echo(f"restyle: {len(failures)} of {len(jobs)} pictures failed:", err=True)
-        for source, reason in failures:
-            typer.echo(f"  {reason if reason.startswith(source) else f'{source}: {reason}'}", err=True)
-        raise typer.Exit(1)

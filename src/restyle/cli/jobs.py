@@ -81,14 +81,23 @@ def make_folders(jobs: Sequence[Job]) -> list[Path]:
     new: list[Path] = []
     for folder in sorted({job.target.parent for job in jobs}):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot make the folder '{folder}': {(error.strerror or '').lower()}"
-            ) from error
+        make_folder(folder)
         new += missing
     return sorted(new, key=lambda folder: len(folder.parts), reverse=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where there is none.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder '{folder}': {(error.strerror or '').lower()}") from error
 
 
 def _targets(content: str, style_name: str, output: str | None, alone: bool) -> Iterator[tuple[Path, Path]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from restyle.cli.batches import end_batch
+from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
 from restyle.options import EngineOptions, ImageOptions, VideoOptions
 
@@ -56,9 +56,10 @@ def video(
     from pathlib import Path
 
     from restyle import film as films
+    from restyle.cli.jobs import make_folder
     from restyle.cli.progress import Bar
     from restyle.cli.speed import Speed
-    from restyle.errors import OutputError, RestyleError
+    from restyle.errors import OutputError
     from restyle.moments import timed_styles
 
     several = len(content) > 1
@@ -68,35 +69,29 @@ def video(
     with Bar(1, "starting"):
         styles = timed_styles(style, method, options.style_scale)
     targets: dict[Path, str] = {}
-    failures: list[str] = []
-    for name in content:
-        target = Path(output) if output is not None and not several else films.default_output(name, styles)
-        place: str | Path = target
-        try:
-            if several and output is not None:
-                Path(output).mkdir(parents=True, exist_ok=True)
-                place = target = Path(output) / target
-            elif output is not None:
-                place = output  # as it was typed: a slash at its end says folder
-            if target in targets:
-                raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
-            targets[target] = name
-            with Speed(Path(name).name) as speed:
-                written = films.make(
-                    name,
-                    styles,
-                    place,
-                    method,
-                    options,
-                    film,
-                    inputs=style or [],
-                    watch=speed.at,
-                    tell=speed.say,
-                )
-        except RestyleError as error:
-            if not several:
-                raise
-            failures.append(str(error))
-        else:
-            typer.echo(str(written))
-    end_batch(failures, len(content), "videos")
+    with Batch(len(content), "videos") as batch:
+        for name in content:
+            with batch.each(name):
+                target = Path(output or films.default_output(name, styles))
+                place: str | Path = target
+                if several and output is not None:
+                    make_folder(Path(output))
+                    place = target = Path(output) / films.default_output(name, styles)
+                elif output is not None:
+                    place = output  # as it was typed: a slash at its end says folder
+                if target in targets:
+                    raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
+                targets[target] = name
+                with Speed(Path(name).name) as speed:
+                    written = films.make(
+                        name,
+                        styles,
+                        place,
+                        method,
+                        options,
+                        film,
+                        inputs=style or [],
+                        watch=speed.at,
+                        tell=speed.say,
+                    )
+                typer.echo(str(written))
