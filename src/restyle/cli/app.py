@@ -48,7 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
     "train": Entry("restyle.cli.train:app", "Train networks: perceptual encoder, arbitrary style."),
     "export": Entry("restyle.cli.export:export", "Write a trained network as ONNX, verified."),
-    "models": Entry("restyle.cli.models:models", "List the models with size, licence and state."),
+    "models": Entry("restyle.cli.models:app", "List the models with size, licence and state; pull others."),
 }
 
 

@@ -63,7 +63,7 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
             raise OutputError(f"cannot write {shown}: there is no folder '{Path(shown).parent}'") from None
         return target
     except OSError as error:
-        raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+        raise OutputError(f"cannot write {shown}: {reason(error)}") from error
     if stat.S_ISDIR(status.st_mode):
         raise OutputError(f"cannot write {shown}: it is a folder")
     if not stat.S_ISREG(status.st_mode):
@@ -117,13 +117,13 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
         # Mode 0o666 less the umask, as for any new file; tempfile would make it private.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
-        raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+        raise OutputError(f"cannot write {shown}: {reason(error)}") from error
     try:
         try:
             yield temporary
         except OSError as error:
             if error.errno in _ABOUT_OUTPUT or error.filename in (str(temporary), temporary):
-                raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+                raise OutputError(f"cannot write {shown}: {reason(error)}") from error
             raise
         try:
             _flush(temporary)
@@ -132,13 +132,14 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
         except FileExistsError:
             raise OutputError(f"cannot write {shown}: another program has just made it") from None
         except OSError as error:
-            raise OutputError(f"cannot write {shown}: {_reason(error)}") from error
+            raise OutputError(f"cannot write {shown}: {reason(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Say in a few words why the system refused."""
     known = _REASONS.get(error.errno or 0)
     return known or (error.strerror or str(error) or "unknown error").lower()
 

@@ -2,6 +2,7 @@
 
 from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions
 from restyle.options.base import OptionSet, about
+from restyle.options.downloads import DownloadOptions
 from restyle.options.engine import DeviceName, EngineOptions, SaveOptions
 from restyle.options.image import (
     CallKeywords,
@@ -20,6 +21,7 @@ __all__ = [
     "AudioOptions",
     "CallKeywords",
     "DeviceName",
+    "DownloadOptions",
     "EngineKeywords",
     "EngineOptions",
     "ImageKeywords",

@@ -1,0 +1,146 @@
+"""VGG-19: against the exact layers under ../shared, and by construction with weights of the true shapes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor
+
+from restyle.errors import ModelError
+from restyle.models import catalog
+from restyle.models.download import digest
+from restyle.nn.encoders import LAYERS, VGGTeacher
+from restyle.nn.pulling import pull
+from restyle.nn.vgg import DEVIATION, MEAN, VGG19, layer_names, load_vgg19
+
+SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[2] / ".." / "shared"))
+TEACHER = SHARED / "teachers" / "vgg19_relu3_1.safetensors"
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, Tensor]:
+    """Random weights of VGG-19's own shapes, under torchvision's names."""
+    random, channels, made = torch.Generator().manual_seed(0), 3, {}
+    widths = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
+    for name, published in layer_names().items():
+        width = widths[name[4]]
+        scale = (2 / (9 * channels)) ** 0.5
+        made[f"{published}.weight"] = scale * torch.randn(width, channels, 3, 3, generator=random)
+        made[f"{published}.bias"] = 0.1 * torch.randn(width, generator=random)
+        channels = width
+    made["classifier.6.bias"] = torch.zeros(1000)
+    return made
+
+
+def test_layers_have_the_places_of_torchvisions_file() -> None:
+    names = layer_names()
+    assert len(names) == 16
+    # torchvision's vgg19().features: a convolution, a ReLU, and a pooling after each block.
+    published = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
+    assert list(names.values()) == [f"features.{place}" for place in published]
+    assert names["conv3_1"] == "features.10"
+
+
+def test_features_have_vggs_shapes_and_are_computed_as_described(weights: dict[str, Tensor]) -> None:
+    network = VGG19(weights)
+    x = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(1))
+    features = network(x)
+    shapes = [(2, 64, 48, 64), (2, 128, 24, 32), (2, 256, 12, 16), (2, 512, 6, 8), (2, 512, 3, 4)]
+    assert [tuple(feature.shape) for feature in features] == shapes
+    assert [tuple(wide.shape) for wide in network.widened(features)] == shapes
+    # the whole network again, written plainly
+    h = (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(DEVIATION).view(3, 1, 1)
+    expected = {}
+    for name, published in layer_names().items():
+        if name.endswith("_1") and name != "conv1_1":
+            h = F.max_pool2d(h, 2)
+        h = F.pad(h, (1, 1, 1, 1), mode="reflect")
+        h = F.conv2d(h, weights[f"{published}.weight"], weights[f"{published}.bias"]).relu()
+        expected[name.replace("conv", "relu")] = h
+    for name, feature in zip(LAYERS, features, strict=True):
+        torch.testing.assert_close(feature, expected[name], rtol=1e-3, atol=1e-4)
+    content, style = network.layers(x, ["relu4_2", "relu1_2"])
+    torch.testing.assert_close(content, expected["relu4_2"], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(style, expected["relu1_2"], rtol=1e-3, atol=1e-4)
+
+
+def test_gradients_reach_the_picture_and_not_the_weights(weights: dict[str, Tensor]) -> None:
+    network = VGG19(weights)
+    assert not list(network.parameters())
+    x = torch.rand(1, 3, 32, 32, requires_grad=True)
+    sum(feature.square().mean() for feature in network(x)).backward()
+    assert x.grad is not None
+    assert float(x.grad.abs().min()) >= 0
+    assert float(x.grad.abs().max()) > 0
+
+
+def test_it_is_exact_up_to_relu3_1() -> None:
+    """The same convolutions under torchvision's names give what the teacher gives."""
+    if not TEACHER.is_file():
+        pytest.skip(f"{TEACHER} is not there")
+    teacher = VGGTeacher.load(TEACHER)
+    published = {
+        f"{there}.{part}": getattr(teacher, f"{here}_{part}")
+        for here, there in layer_names().items()
+        if here in teacher.names
+        for part in ("weight", "bias")
+    }
+    network = VGG19(published)
+    assert network.names[-1] == "conv3_1"
+    x = torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(2))
+    # The teacher's input is normalised in its own way (conv0); undo torchvision's on what it gives.
+    normal = teacher._conv("conv0", x)
+    mine = normal * torch.tensor(DEVIATION).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
+    for ours, exact in zip(network(mine), teacher(x), strict=True):
+        torch.testing.assert_close(ours, exact, rtol=1e-3, atol=1e-3 * float(exact.abs().max()))
+
+
+def test_the_fitting_file_goes_all_the_way(
+    weights: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file made as the published one is: saved by torch, given by hand, converted, read back."""
+    monkeypatch.setenv("RESTYLE_HOME", str(tmp_path / "home"))
+    with pytest.raises(ModelError, match=r"`restyle models pull vgg19`"):
+        load_vgg19()
+    path = tmp_path / "vgg19.pth"
+    torch.save(weights, path)
+    record = catalog.find("vgg19")
+    file = record.files[0]
+    assert file.download is not None
+    mine = replace(file, download=replace(file.download, sha256=digest(path)))
+    monkeypatch.setattr(catalog, "records", lambda: {"vgg19": replace(record, files=(mine,))})
+    pull("vgg19", source=path)
+    network = load_vgg19()
+    assert network.names == list(layer_names())
+    torch.testing.assert_close(network.conv5_4_weight, weights["features.34.weight"])
+    other = load_vgg19(mine.path)
+    torch.testing.assert_close(other.conv1_1_bias, weights["features.0.bias"])
+
+
+def test_what_is_not_vgg19(weights: dict[str, Tensor], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"there is no features.0"):
+        VGG19({"conv1_1.weight": torch.zeros(1)})
+    with pytest.raises(ModelError, match=r"features.2 has shape \(3, 64, 3, 3\)"):
+        VGG19({**weights, "features.2.weight": torch.zeros(3, 64, 3, 3)})
+    with pytest.raises(ModelError, match=r"no layer 'relu6_1' here; it has relu1_1, "):
+        VGG19(weights).layers(torch.rand(1, 3, 32, 32), ["relu6_1"])
+    with pytest.raises(ModelError, match="cannot be read: no such file"):
+        load_vgg19(tmp_path / "absent.safetensors")
+    (tmp_path / "text").write_text("text of some length, but no tensors")
+    with pytest.raises(ModelError, match="is no safetensors file"):
+        load_vgg19(tmp_path / "text")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match="not the weights of VGG-19"):
+        load_vgg19(tmp_path / "other.safetensors")
+
+
+def _digest(path: Path) -> str:
+    from restyle.models.download import digest
+
+    return digest(path)
