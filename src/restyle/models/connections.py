@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-import restyle
+from restyle import __version__
 from restyle.errors import OptionError, OutputError
 from restyle.media.outputs import reason
 
@@ -59,7 +59,7 @@ def append_missing(url: str, file: IO[bytes], part: Path, size: int | None, repo
         here = file.truncate(0)
     if here == size:
         return
-    headers = {"User-Agent": f"restyle/{restyle.__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"restyle/{__version__}", "Accept-Encoding": "identity"}
     if here:
         headers["Range"] = f"bytes={here}-"
     try:
