@@ -1,7 +1,7 @@
 import torch
 
 from restyle.nn.recoloring import COLORS, color_moments, color_root
-from restyle.nn.transformer import Transformer, TransformerShape, high_frequencies
+from restyle.nn.transformer import Transformer, TransformerShape, chroma, high_frequencies
 
 SMALL = TransformerShape(half=8, quarter=8, eighth=8, full=8, blocks=2, code=6)
 
@@ -82,3 +82,10 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
 def test_high_frequencies_of_a_plane_are_zero_inside() -> None:
     plane = torch.arange(8.0).repeat(8, 1)[None, None]
     assert float(high_frequencies(plane)[..., 1:-1].abs().max()) < 1e-5
+
+
+def test_chroma_is_zero_for_grey_and_blind_to_luminance() -> None:
+    grey = torch.rand(1, 1, 4, 4).expand(-1, 3, -1, -1)
+    assert float(chroma(grey).abs().max()) < 1e-6
+    color = torch.rand(1, 3, 4, 4)
+    torch.testing.assert_close(chroma(color + 0.1 * grey), chroma(color))

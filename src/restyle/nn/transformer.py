@@ -1,9 +1,12 @@
 """Content picture + style code -> new picture, in one pass.
 
-The content path is free of normalisation except where style enters (as in MicroAST, Wang et al. 2023, and
-AdaIN, Huang and Belongie 2017): the photo takes the palette of the style first, by a linear map, and then the
-five residual blocks at an eighth of the size normalise. Those are the only statistics of the whole picture
-that the network uses, and they are an input and an output of it: see `Transformer.forward`.
+The photo takes the palette of the style first, by a linear map. The content path is free of normalisation
+except where style enters (as in MicroAST, Wang et al. 2023, and AdaIN, Huang and Belongie 2017): in the
+residual blocks at an eighth of the size. The hues of the recoloured photo are added to the result, around the
+style's mean hue: what the network has to paint is light and strokes.
+
+Palette and normalisation are all that the network asks of the whole picture; these statistics are an input and
+an output of it, see `Transformer.forward`.
 """
 
 from __future__ import annotations
@@ -44,6 +47,12 @@ def twice(x: Tensor) -> Tensor:
 def high_frequencies(x: Tensor) -> Tensor:
     """What a 3x3 box blur takes away (the skip of PCA-KD, Chiu and Gurari 2022)."""
     return x - F.avg_pool2d(reflect(x), 3, 1)
+
+
+def chroma(picture: Tensor) -> Tensor:
+    """What a picture [N, 3, H, W] has beyond its luminance (Rec. 709)."""
+    luminance = 0.2126 * picture[:, :1] + 0.7152 * picture[:, 1:2] + 0.0722 * picture[:, 2:]
+    return picture - luminance
 
 
 class ResidualBlock(nn.Module):
@@ -161,4 +170,5 @@ class Transformer(nn.Module):
         h = F.relu(modulated(self.up_half(reflect(twice(h)))) + modulated(fine))
         h = F.relu(modulated(self.narrow(reflect(h))))
         h = F.relu(modulated(self.up_full(reflect(twice(h)))))
-        return self.out(reflect(h)) * 0.5 + 0.5, torch.cat(used, 1)
+        hues = chroma(seen) - chroma(palette[:, :3, None, None])
+        return self.out(reflect(h)) * 0.5 + 0.5 + hues, torch.cat(used, 1)
