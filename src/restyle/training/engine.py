@@ -7,25 +7,33 @@ batch of a step depends only on (seed, rank, step), so a resumed run sees what a
 
 from __future__ import annotations
 
-import csv
+import contextlib
+import errno
 import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from restyle.errors import InputError, OptionError, RestyleError
+from restyle.errors import InputError, OptionError, OutputError, RestyleError
+from restyle.media.outputs import writing
+from restyle.training.held_out import HeldOutWatch
+from restyle.training.log import HELD_OUT, Log, draw_curves
 from restyle.training.options import TrainOptions
+from restyle.training.prefetch import Prefetch
+from restyle.training.ranks import any_rank, mean_of_ranks
+
+OptimizerMaker = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 class Task(Protocol):
@@ -50,6 +58,10 @@ class Task(Protocol):
         """Move whatever the losses need to a device."""
         ...
 
+    # Two more are used where a task has them:
+    #   evaluate(model) -> {"train": loss, "held out": loss, ...}, on pictures that stay the same
+    #   describe(step) -> str, what the batch of a step was made of
+
 
 @dataclass(frozen=True)
 class Step:
@@ -61,6 +73,11 @@ class Step:
     rate: float
     seconds: float
     seconds_left: float
+    held_out: dict[str, float] = field(default_factory=dict)
+    warning: str = ""
+
+
+Callback = Callable[[Step], bool | None]
 
 
 class NotFiniteError(RestyleError):
@@ -96,64 +113,27 @@ def leave() -> None:
         distributed.destroy_process_group()
 
 
-class Prefetch:
-    """Prepares the next batches in threads while the network works on this one."""
-
-    def __init__(self, make: Callable[[int], dict[str, Tensor]], first: int, ahead: int) -> None:
-        self.make, self.ahead = make, ahead
-        self.pool = ThreadPoolExecutor(ahead)
-        self.queue: dict[int, Future[dict[str, Tensor]]] = {}
-        self.fill(first)
-
-    def fill(self, step: int) -> None:
-        for s in range(step, step + self.ahead):
-            if s not in self.queue:
-                self.queue[s] = self.pool.submit(self.make, s)
-
-    def take(self, step: int) -> dict[str, Tensor]:
-        self.fill(step)
-        batch = self.queue.pop(step).result()
-        self.fill(step + 1)
-        return batch
-
-    def close(self) -> None:
-        self.pool.shutdown(wait=True, cancel_futures=True)
+def make_optimizer(name: str, rate: float, learnt: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer of that name (see `TrainOptions`)."""
+    if name == "adamw":
+        return torch.optim.AdamW(learnt, lr=rate, betas=(0.9, 0.99))
+    if name == "sgd":
+        return torch.optim.SGD(learnt, lr=rate, momentum=0.9, nesterov=True)
+    return torch.optim.Adam(learnt, lr=rate, betas=(0.9, 0.99))
 
 
-class Log:
-    """losses.csv, and TensorBoard events when asked for."""
-
-    def __init__(self, folder: Path, tensorboard: bool) -> None:
-        self.path = folder / "losses.csv"
-        self.board: Any = None
-        if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.board = SummaryWriter(str(folder / "tensorboard"))
-
-    def write(self, step: int, values: dict[str, float]) -> None:
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                names = next(csv.reader(file))
-        else:
-            names = ["step", *values]
-            with self.path.open("w", newline="") as file:
-                csv.writer(file).writerow(names)
-        row = {"step": str(step)} | {k: f"{v:.6g}" for k, v in values.items()}
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerow([row.get(name, "") for name in names])
-        if self.board is not None:
-            for name, value in values.items():
-                self.board.add_scalar(name, value, step)
-
-    def rewind(self, step: int) -> None:
-        """Drop the rows of steps that a resumed run will do again."""
-        if not self.path.exists():
-            return
-        with self.path.open(newline="") as file:
-            rows = list(csv.reader(file))
-        with self.path.open("w", newline="") as file:
-            csv.writer(file).writerows(rows[:1] + [r for r in rows[1:] if int(r[0]) <= step])
+@contextlib.contextmanager
+def _disk(folder: str | Path) -> Iterator[None]:
+    """Say in one line that the run cannot be written any more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise OutputError(
+            f"cannot write into '{folder}': {(error.strerror or 'disk error').lower()}; make room, then go "
+            "on with --resume from the last checkpoint"
+        ) from error
 
 
 def fit(
@@ -162,14 +142,30 @@ def fit(
     options: TrainOptions,
     *,
     resume: bool = False,
-    callback: Callable[[Step], None] | None = None,
+    callback: Callback | None = None,
+    optimizer: OptimizerMaker | None = None,
 ) -> nn.Module:
     """Train `task` and return its model with the averaged weights.
 
-    Writes checkpoint.pt, losses.csv and preview-STEP.jpg into `folder`. Raises InputError when there is a
-    checkpoint already and `resume` is not set (or the reverse), NotFiniteError when a loss is NaN.
+    Writes checkpoint.pt, losses.csv, held-out.csv, preview-STEP.jpg and curves.png into `folder`. A callback
+    that returns True ends the run. `optimizer` makes one of the parameters, in place of that of the options;
+    its rate is the peak of the schedule.
+
+    Raises InputError when there is a checkpoint already and `resume` is not set (or the reverse),
+    NotFiniteError when a loss is NaN, OutputError when the disk is full.
     """
-    folder = Path(folder)
+    with _disk(folder):
+        return _fit(task, Path(folder), options, resume, callback, optimizer)
+
+
+def _fit(
+    task: Task,
+    folder: Path,
+    options: TrainOptions,
+    resume: bool,
+    callback: Callback | None,
+    optimizer: OptimizerMaker | None,
+) -> nn.Module:
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists() and not resume:
         raise InputError(f"{str(checkpoint)!r} exists: go on with --resume or choose another folder")
@@ -195,7 +191,9 @@ def fit(
     model: nn.Module = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     task.to(device)
     learnt = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(learnt, lr=options.rate, betas=(0.9, 0.99))
+    optimiser = optimizer(learnt) if optimizer else make_optimizer(options.optimizer, options.rate, learnt)
+    peaks = [group["lr"] for group in optimiser.param_groups]
+    watch = HeldOutWatch(options.patience, options.gap)
     averaged = {k: v.detach().clone().float() for k, v in model.state_dict().items()}
     done, spent = 0, 0.0
     if resume:
@@ -203,9 +201,12 @@ def fit(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         averaged, done, spent = state["averaged"], state["step"], state["seconds"]
+        watch.restore(state.get("watch", watch.state()))
     log = Log(folder, options.tensorboard and rank == 0)
+    held_out_log = Log(folder, options.tensorboard and rank == 0, HELD_OUT)
     if rank == 0:
         log.rewind(done)
+        held_out_log.rewind(done)
     parallel: nn.Module = model
     if world > 1:
         parallel = nn.parallel.DistributedDataParallel(
@@ -222,25 +223,42 @@ def fit(
             "optimiser": optimiser.state_dict(),
             "step": step,
             "seconds": spent + time.monotonic() - started,
+            "watch": watch.state(),
             "options": asdict(options),
         }
-        temporary = checkpoint.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, checkpoint)
+        with writing(checkpoint, overwrite=True) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)
 
-    def show(step: int) -> None:
+    @contextlib.contextmanager
+    def as_result() -> Iterator[None]:
+        """Within it the model has the averaged weights, those of the result."""
         current = {k: v.detach().clone() for k, v in model.state_dict().items()}
         model.load_state_dict(averaged)
         model.eval()
         with torch.no_grad():
-            task.preview(model, folder / f"preview-{step:06d}.jpg")
+            yield
         model.train()
         model.load_state_dict(current)
+
+    def show(step: int) -> None:
+        with as_result():
+            task.preview(model, folder / f"preview-{step:06d}.jpg")
+
+    def evaluate(step: int) -> tuple[dict[str, float], str]:
+        with as_result():
+            found: dict[str, float] = task.evaluate(model)  # type: ignore[attr-defined]
+        if not found:
+            return {}, ""
+        held_out_log.write(step, found)
+        return found, watch.see(found["train"], found["held out"])
 
     half = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
     batches = Prefetch(make, done, 8 if device.type == "cuda" else 2)
     started, last, finished = time.monotonic(), time.monotonic(), done
     totals: dict[str, list[float]] = {}
+    held_out: dict[str, float] = {}
+    warning = ""
+    evaluates = bool(options.evaluate_every) and hasattr(task, "evaluate")
     interrupted: list[int] = []
     in_main_thread = threading.current_thread() is threading.main_thread()
     if in_main_thread:  # Ctrl-C ends after the step, with a checkpoint; a second one ends at once
@@ -255,15 +273,19 @@ def fit(
     try:
         for step in range(done, options.steps):
             rate = learning_rate(step, options)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["lr"] = peak * rate / options.rate
             batch = {k: to_device(v, device) for k, v in batches.take(step).items()}
             with half:
                 losses = task.losses(parallel, batch, step)
             if not bool(torch.isfinite(losses["total"])):
+                told = f", {task.describe(step)}" if hasattr(task, "describe") else ""
+                last_good = (
+                    f"the last checkpoint is {str(checkpoint)!r}" if checkpoint.exists() else "no checkpoint"
+                )
                 raise NotFiniteError(
-                    f"the loss became {losses['total'].item()} at step {step} (seed {options.seed}): "
-                    f"lower --rate; the last checkpoint is {str(checkpoint)!r}"
+                    f"the loss became {losses['total'].item()} at step {step} (seed {options.seed}{told}): "
+                    f"lower --rate; {last_good}"
                 )
             optimiser.zero_grad(set_to_none=True)
             losses["total"].backward()  # type: ignore[no-untyped-call]
@@ -277,21 +299,29 @@ def fit(
             for key, loss in losses.items():
                 totals.setdefault(key, []).append(float(loss.detach()))
             finished = step + 1
+            ends = False
+            if evaluates and finished % options.evaluate_every == 0 and rank == 0:
+                held_out, warning = evaluate(finished)
+                ends = watch.stop
+            if finished % options.log_every == 0:
+                values = mean_of_ranks({k: sum(v) / len(v) for k, v in totals.items()}, device)
+                totals = {}
             if finished % options.log_every == 0 and rank == 0:
                 now = time.monotonic()
-                values = {k: sum(v) / len(v) for k, v in totals.items()}
-                totals = {}
                 each = (now - last) / options.log_every
                 last = now
                 log.write(finished, values | {"rate": rate, "seconds": each})
                 if callback:
                     left = each * (options.steps - finished)
-                    callback(Step(finished, options.steps, values, rate, each, left))
+                    told_step = Step(finished, options.steps, values, rate, each, left, held_out, warning)
+                    ends = bool(callback(told_step)) or ends
+                    warning = ""
             if rank == 0 and finished % options.preview_every == 0:
                 show(finished)
             if rank == 0 and finished % options.save_every == 0:
                 save(finished)
-            if interrupted or (options.minutes and time.monotonic() - started > 60 * options.minutes):
+            late = bool(options.minutes) and time.monotonic() - started > 60 * options.minutes
+            if any_rank(bool(interrupted) or late or ends, device):
                 break
     finally:
         batches.close()
@@ -301,6 +331,7 @@ def fit(
         save(finished)
         if not interrupted:
             show(finished)
+        draw_curves(folder)
     if world > 1:
         distributed.barrier()
     if interrupted:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from restyle.options import OptionSet, about
 
+Optimizer = Literal["adam", "adamw", "sgd"]
 RECIPE, RUN, WATCH = "Recipe", "Running", "Watching"
 
 
@@ -15,7 +17,8 @@ class TrainOptions(OptionSet):
 
     Parameters
     ----------
-    steps, minutes, rate, warmup, average, clip, seed, device, threads, deterministic, save_every, \
+    steps, minutes, rate, optimizer, warmup, average, clip, evaluate_every, patience, gap, seed, device, \
+threads, deterministic, save_every, \
 preview_every, log_every, tensorboard
         As their help below says.
     """
@@ -35,6 +38,7 @@ preview_every, log_every, tensorboard
     rate: float = field(
         default=1e-3, metadata=about("Peak learning rate of Adam (betas .9, .99).", low=1e-7, high=1.0)
     )
+    optimizer: Optimizer = field(default="adam", metadata=about("What descends the loss."))
     warmup: int = field(default=200, metadata=about("Steps over which the rate rises.", low=0, high=10**9))
     average: float = field(
         default=0.998,
@@ -53,6 +57,33 @@ preview_every, log_every, tensorboard
     )
     deterministic: bool = field(
         default=True, metadata=about("Only kernels that give the same figures every time.", panel=RUN)
+    )
+    evaluate_every: int = field(
+        default=100,
+        metadata=about(
+            "Where pictures are held out: measure their loss every N steps; 0 is never.",
+            low=0,
+            high=10**9,
+            panel=WATCH,
+        ),
+    )
+    patience: int = field(
+        default=0,
+        metadata=about(
+            "Stop early when the held-out loss was not better N times in a row; 0 is never.",
+            low=0,
+            high=10**9,
+            panel=WATCH,
+        ),
+    )
+    gap: float = field(
+        default=0.3,
+        metadata=about(
+            "Warn when the held-out loss is this share above that in training; 0 is never.",
+            low=0.0,
+            high=1e6,
+            panel=WATCH,
+        ),
     )
     save_every: int = field(
         default=500, metadata=about("Checkpoint every N steps.", low=1, high=10**9, panel=WATCH)
