@@ -5,8 +5,8 @@ except where style enters (as in MicroAST, Wang et al. 2023, and AdaIN, Huang an
 residual blocks at an eighth of the size. The hues of the recoloured photo are added to the result, around the
 style's mean hue: what the network has to paint is light and strokes.
 
-Palette and normalisation are all that the network asks of the whole picture; these statistics are an input and
-an output of it, see `Transformer.forward`.
+Palette and normalisation are all that the network asks of the whole picture; these statistics are an input
+and an output of it, see `Transformer.forward`.
 """
 
 from __future__ import annotations
