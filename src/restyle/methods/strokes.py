@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,28 @@ from restyle.methods.arbitrary import STYLE_SCALES, Arbitrary
 from restyle.transforms.resize import fit_size, resize
 
 
+@dataclass(frozen=True)
+class Exemplar:
+    """A style picture itself, for methods that look at its pixels.
+
+    Parameters
+    ----------
+    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    weight : float
+        Its share of the style, beside those of others.
+    scale : float
+        Size of its strokes.
+    """
+
+    pixels: FloatArray
+    weight: float = 1.0
+    scale: float = 1.0
+
+    def turned(self, pixels: FloatArray) -> Exemplar:
+        """The same with other pixels."""
+        return replace(self, pixels=pixels)
+
+
 class Strokes(Protocol):
     """Where the codes of a style come from."""
 
@@ -24,6 +47,10 @@ class Strokes(Protocol):
 
     def rescalable(self) -> bool:
         """Tell whether `at` serves any other scale than 1."""
+        ...
+
+    def exemplars(self) -> list[Exemplar]:
+        """The pictures behind it, with their shares; raises StyleError if they are not at hand."""
         ...
 
 
@@ -51,6 +78,10 @@ class PictureStrokes:
     def rescalable(self) -> bool:
         """Always true."""
         return True
+
+    def exemplars(self) -> list[Exemplar]:
+        """The picture."""
+        return [Exemplar(self.picture)]
 
 
 class SavedStrokes:
@@ -91,6 +122,10 @@ class SavedStrokes:
         """Tell whether the file held other scales."""
         return len(self.codes) > 1
 
+    def exemplars(self) -> list[Exemplar]:
+        """Raises StyleError: a code holds no picture."""
+        raise no_picture(self.name)
+
 
 class OwnStrokes:
     """A style that is part of a network: it has the strokes that it was trained with.
@@ -120,6 +155,10 @@ class OwnStrokes:
         """It is not."""
         return False
 
+    def exemplars(self) -> list[Exemplar]:
+        """Raises StyleError: a network holds no picture."""
+        raise no_picture(self.name)
+
 
 class MixedStrokes:
     """Mixes what the parts give.
@@ -141,6 +180,23 @@ class MixedStrokes:
     def rescalable(self) -> bool:
         """Tell whether all parts are."""
         return all(strokes.rescalable() for strokes, _, _ in self.parts)
+
+    def exemplars(self) -> list[Exemplar]:
+        """Those of all parts."""
+        return [
+            replace(each, weight=each.weight * weight, scale=each.scale * own)
+            for strokes, own, weight in self.parts
+            if weight
+            for each in strokes.exemplars()
+        ]
+
+
+def no_picture(name: str) -> StyleError:
+    """The error where a picture is needed and there is only a code."""
+    return StyleError(
+        f"style '{name}' is a code without its picture, and --method optimize looks at pictures: give the "
+        "picture (--style painting.jpg), or use --method fast"
+    )
 
 
 def check_scale(scale: float) -> float:

@@ -1,0 +1,191 @@
+"""The way down: Adam or L-BFGS on the pixels of one size, step by step, resumable at every step.
+
+A `Descent` holds all that the next step depends on. Its `state` goes into a file and comes back, and the steps
+that follow are the same to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Evaluate = Callable[[Tensor, int], tuple[dict[str, float], Tensor]]
+
+_WARM_UP = 5  # steps in which the rate rises; Adam's averages are young then
+_LEAST_RATE = 0.05  # of the rate, at the last step
+
+
+class Descent(Protocol):
+    """One way to go down."""
+
+    x: Tensor
+
+    def step(self, evaluate: Evaluate, number: int, total: int) -> dict[str, float]:
+        """Take step `number` of `total` and return the terms of the loss before it."""
+        ...
+
+    def result(self) -> Tensor:
+        """The picture so far."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state."""
+        ...
+
+
+class AdamDescent:
+    """Adam (Kingma and Ba 2015) with a rate that falls as a cosine, and an average of the iterates.
+
+    Parameters
+    ----------
+    x : Tensor [1, 3, H, W]
+        Where to start.
+    rate : float
+        Of a pixel, a step, in units of the range 0..1.
+    average : float, 0..1
+        Decay of the exponential moving average of the iterates, which is what `result` gives: it lies between
+        the walls of the valley that steps bounce off. 0: the last iterate.
+    """
+
+    BETAS = (0.9, 0.99)  # differs from Adam's .999: a run is shorter than a thousand steps
+
+    def __init__(self, x: Tensor, rate: float = 0.02, average: float = 0.9) -> None:
+        self.x = x.detach().clone()
+        self.rate, self.average = rate, average
+        self.first, self.second, self.mean = torch.zeros_like(x), torch.zeros_like(x), torch.zeros_like(x)
+        self.count = 0
+
+    def step(self, evaluate: Evaluate, number: int, total: int) -> dict[str, float]:
+        """Take one step; see `Descent`."""
+        terms, gradient = evaluate(self.x, number)
+        a, b = self.BETAS
+        self.count += 1
+        self.first.lerp_(gradient, 1 - a)
+        self.second.mul_(b).addcmul_(gradient, gradient, value=1 - b)
+        rate = self.rate * scheduled(number, total) / (1 - a**self.count)
+        root = (self.second / (1 - b**self.count)).sqrt_().add_(1e-10)
+        self.x.addcdiv_(self.first, root, value=-rate)
+        self.mean.lerp_(self.x, 1 - self.average)
+        return terms
+
+    def result(self) -> Tensor:
+        """The average, freed of its bias toward the start as Adam frees its own."""
+        if not self.count:
+            return self.x.clone()
+        return self.mean / (1 - self.average**self.count)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Descent`."""
+        tensors = {"x": self.x, "first": self.first, "second": self.second, "mean": self.mean}
+        return {**tensors, "count": torch.tensor(self.count)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """See `Descent`."""
+        self.x, self.first = state["x"].clone(), state["first"].clone()
+        self.second, self.mean = state["second"].clone(), state["mean"].clone()
+        self.count = int(state["count"])
+
+
+class LBFGSDescent:
+    """L-BFGS (Liu and Nocedal 1989), the optimiser of Gatys et al. 2016.
+
+    The inverse Hessian is guessed from the last differences of pictures and gradients; the step is halved until
+    the loss falls enough (Armijo). Every look draws the same at random, or losses could not be compared. No
+    average is taken: the loss never rises.
+
+    Parameters
+    ----------
+    x : Tensor [1, 3, H, W]
+    memory : int
+        Pairs of differences that are kept; each takes twice the memory of the picture.
+    """
+
+    def __init__(self, x: Tensor, memory: int = 12) -> None:
+        self.x = x.detach().clone()
+        self.memory = memory
+        self.moves: list[Tensor] = []
+        self.bends: list[Tensor] = []
+        self._here: tuple[dict[str, float], Tensor] | None = None  # what was seen at x
+
+    def step(self, evaluate: Evaluate, number: int, total: int) -> dict[str, float]:
+        """Take one step, of one look or more; see `Descent`."""
+        terms, gradient = self._here or evaluate(self.x, 0)
+        loss = sum(terms.values())
+        direction = self._direction(gradient)
+        slope = _dot(direction, gradient)
+        if not slope < 0:  # not downhill: rounding has spoilt the guess
+            self.moves, self.bends = [], []
+            direction = -gradient
+            slope = _dot(direction, gradient)
+        length = 1.0 if self.moves else min(1.0, 0.02 / max(float(gradient.abs().max()), 1e-30))
+        for _ in range(12):
+            candidate = self.x + length * direction
+            after, bent = evaluate(candidate, 0)
+            if sum(after.values()) <= loss + 1e-4 * length * slope:
+                self._learn(candidate - self.x, bent - gradient)
+                self.x, self._here = candidate, (after, bent)
+                break
+            length /= 2
+        else:
+            self.moves, self.bends, self._here = [], [], (terms, gradient)
+        return terms
+
+    def _learn(self, move: Tensor, bend: Tensor) -> None:
+        if _dot(move, bend) <= 1e-10 * _dot(bend, bend):  # no curvature to learn from
+            return
+        self.moves, self.bends = [*self.moves, move][-self.memory :], [*self.bends, bend][-self.memory :]
+
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """The two loops of Nocedal 1980."""
+        direction, shares = -gradient, []
+        for move, bend in zip(reversed(self.moves), reversed(self.bends), strict=True):
+            share = _dot(move, direction) / _dot(move, bend)
+            direction = direction.add(bend, alpha=-share)
+            shares.append(share)
+        if self.moves:
+            last, bend = self.moves[-1], self.bends[-1]
+            direction = direction * (_dot(last, bend) / _dot(bend, bend))
+        for move, bend, share in zip(self.moves, self.bends, reversed(shares), strict=True):
+            direction = direction.add(move, alpha=share - _dot(bend, direction) / _dot(move, bend))
+        return direction
+
+    def result(self) -> Tensor:
+        """The last picture, which is the best one."""
+        return self.x.clone()
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Descent`."""
+        pairs = {f"move{index:02d}": each for index, each in enumerate(self.moves)}
+        return {"x": self.x, **pairs, **{f"bend{index:02d}": each for index, each in enumerate(self.bends)}}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """See `Descent`."""
+        self.x = state["x"].clone()
+        self.moves = [state[name].clone() for name in sorted(state) if name.startswith("move")]
+        self.bends = [state[name].clone() for name in sorted(state) if name.startswith("bend")]
+        self._here = None
+
+
+def scheduled(number: int, total: int) -> float:
+    """Factor of the rate at a step: it rises over the first few and falls as a cosine to a twentieth.
+
+    Examples
+    --------
+    >>> scheduled(5, 100) > scheduled(50, 100) > scheduled(99, 100) > 0
+    True
+    """
+    rise = min(1.0, (number + 1) / _WARM_UP)
+    fall = 0.5 + 0.5 * math.cos(math.pi * min(1.0, number / max(1, total)))
+    return rise * (_LEAST_RATE + (1 - _LEAST_RATE) * fall)
+
+
+def _dot(a: Tensor, b: Tensor) -> float:
+    return float(torch.dot(a.flatten(), b.flatten()))

@@ -1,0 +1,83 @@
+"""How large the tiles may be that a picture is gone over in, so that a run stays within a given memory.
+
+Memory is what a process holds when the run begins (Python, torch, weights), plus arrays as large as the picture
+(the picture, its gradient, the averages of the optimiser, masks, content features), plus what one pass
+forward and backward holds for the pixels of one tile and its halo. The figures below were measured on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Sequence
+
+from restyle.errors import OptionError
+from restyle.nn.sight import HALO, STRIDE, Sight
+from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses
+
+SMALLEST_TILE = 16 * STRIDE
+_FLOATS = {"adam": 14, "lbfgs": 40}  # arrays of the picture's size and float32 that a run holds, in channels x 3
+_PROCESS = 0.6e9  # bytes, where the system does not tell
+
+
+def tile_side(
+    sight: Sight, content: tuple[int, int], styles: Sequence[tuple[int, ...]], options: OptimizeOptions
+) -> int | None:
+    """Side of the tiles, in px; None if all pictures can be looked at whole.
+
+    Parameters
+    ----------
+    sight : Sight
+    content : (height, width)
+    styles : sequence of (height, width)
+    options : OptimizeOptions
+        `memory` in GB, `optimizer`, and the losses that are in use.
+
+    Raises
+    ------
+    OptionError
+        The memory does not even suffice for small tiles; the message says how much would.
+    """
+    limit = options.memory * 1e9 - process_bytes() - picture_bytes(sight, content, styles, options)
+    cost = tile_bytes(sight)
+    if max(math.prod(each) for each in (content, *styles)) * cost <= limit:
+        return None
+    side = math.floor(math.sqrt(max(0.0, limit) / cost)) - 2 * HALO
+    side = side // STRIDE * STRIDE
+    if side < SMALLEST_TILE:
+        least = options.memory + ((SMALLEST_TILE + 2 * HALO) ** 2 * cost - limit) / 1e9
+        raise OptionError(
+            f"memory {options.memory:g} GB is too little for {content[1]} x {content[0]} px with {options.encoder}"
+            f" and {options.optimizer}: give at least {math.ceil(least * 10) / 10:g}"
+        )
+    return side
+
+
+def picture_bytes(
+    sight: Sight, content: tuple[int, int], styles: Sequence[tuple[int, ...]], options: OptimizeOptions
+) -> float:
+    """Bytes that a run holds for its pictures, whatever the tiles."""
+    losses = parse_losses("style-loss", options.style_loss, STYLE_LOSSES)
+    kept = parse_losses("content-loss", options.content_loss, CONTENT_LOSSES)
+    pixels = math.prod(content)
+    floats = 3.0 * _FLOATS[options.optimizer]
+    floats += 3 * len(styles)  # masks and their shares by layer
+    if kept:
+        floats += sum(width / stride**2 for width, stride in ((sight.widths[2], 4), (sight.widths[3], 8)))
+    if len(styles) > 1 and ("sliced" in losses or "patches" in losses):
+        floats += 4  # sums of shares that positions are drawn from, in double precision
+    return 4 * (floats * pixels + 3 * sum(math.prod(each) for each in styles))
+
+
+def tile_bytes(sight: Sight) -> float:
+    """Bytes a pixel of one pass forward and backward."""
+    return 4 * sight.floats_a_pixel
+
+
+def process_bytes() -> float:
+    """Bytes that this process holds now."""
+    if sys.platform == "linux":
+        with open("/proc/self/statm") as file:
+            return float(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+    return _PROCESS

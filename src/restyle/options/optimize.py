@@ -1,0 +1,189 @@
+"""Options of the method `optimize`, and which method paints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from restyle.errors import OptionError
+from restyle.options.base import OptionSet, about
+
+if TYPE_CHECKING:
+    from restyle.methods.optimization import Step
+
+ImageMethod = Literal["fast", "optimize"]
+Optimizer = Literal["adam", "lbfgs"]
+
+STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "grain")
+CONTENT_LOSSES = ("features", "structure")
+STARTS = ("fast", "content", "noise")
+_PANEL = "Optimizing (--method optimize)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizeOptions(OptionSet):
+    """Which method paints, and how the picture is optimised if that is the one.
+
+    Parameters
+    ----------
+    method, encoder, style_loss, content_loss, content_weight, smoothness, style_rotation, init, optimizer,
+    steps, seed, memory, preview, save_every, resume
+        As their help below says.
+
+    Raises
+    ------
+    OptionError
+        A value outside its range.
+    """
+
+    method: ImageMethod = field(
+        default="fast",
+        metadata=about("fast paints in a second; optimize in minutes, finest (needs the extra torch)."),
+    )
+    encoder: str = field(
+        default="encoder-1",
+        metadata=about("What looks at the pictures: encoder-1, or vgg19 once it is pulled.", panel=_PANEL),
+    )
+    style_loss: str = field(
+        default="gram,grain",
+        metadata=about(
+            f"What style is, one or more of {', '.join(STYLE_LOSSES)}, each with a weight if wanted:"
+            " gram,patches:0.5.",
+            metavar="NAME[:W],...",
+            panel=_PANEL,
+        ),
+    )
+    content_loss: str = field(
+        default="features",
+        metadata=about(
+            f"What of the photo stays, one or more of {', '.join(CONTENT_LOSSES)}, as above.",
+            metavar="NAME[:W],...",
+            panel=_PANEL,
+        ),
+    )
+    content_weight: float = field(
+        default=0.5,
+        metadata=about("How much the photo counts beside the style.", low=0.0, high=1000.0, panel=_PANEL),
+    )
+    smoothness: float = field(
+        default=0.0, metadata=about("Weight of total variation.", low=0.0, high=1000.0, panel=_PANEL)
+    )
+    style_rotation: float = field(
+        default=0.0,
+        metadata=about(
+            "Turn the style pictures by so many degrees, anticlockwise.",
+            low=-360.0,
+            high=360.0,
+            panel=_PANEL,
+        ),
+    )
+    init: str = field(
+        default="fast",
+        metadata=about(
+            "Where to start: the fast method's picture, content, noise, or a picture file.",
+            metavar="fast|content|noise|FILE",
+            panel=_PANEL,
+        ),
+    )
+    optimizer: Optimizer = field(default="adam", metadata=about("How to go down.", panel=_PANEL))
+    steps: int = field(
+        default=300,
+        metadata=about(
+            "Steps in all, shared out over the sizes.", low=1, high=1_000_000, metavar="N", panel=_PANEL
+        ),
+    )
+    seed: int = field(
+        default=0,
+        metadata=about(
+            "Of all that is random: the same seed, the same picture.",
+            low=0,
+            high=2**32,
+            metavar="N",
+            panel=_PANEL,
+        ),
+    )
+    memory: float = field(
+        default=4.0,
+        metadata=about(
+            "GB that may be used; a picture that needs more is gone over in tiles.",
+            low=0.0,
+            high=100_000.0,
+            metavar="GB",
+            panel=_PANEL,
+        ),
+    )
+    preview: str | None = field(
+        default=None,
+        metadata=about("Write the picture here as it goes.", metavar="FILE", panel=_PANEL),
+    )
+    save_every: int | None = field(
+        default=None,
+        metadata=about(
+            "Also keep the picture of every Nth step, numbered.",
+            low=1,
+            high=1_000_000,
+            metavar="N",
+            panel=_PANEL,
+        ),
+    )
+    resume: bool = field(
+        default=False,
+        metadata=about("Go on where a run that was cut off stopped.", panel=_PANEL),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_losses("style-loss", self.style_loss, STYLE_LOSSES)
+        parse_losses("content-loss", self.content_loss, CONTENT_LOSSES)
+
+
+class OptimizeKeywords(TypedDict, total=False):
+    """The fields of `OptimizeOptions` as keywords, for type checkers, and `callback`."""
+
+    method: ImageMethod
+    encoder: str
+    style_loss: str
+    content_loss: str
+    content_weight: float
+    smoothness: float
+    style_rotation: float
+    init: str | PathLike[str]
+    optimizer: Optimizer
+    steps: int
+    seed: int
+    memory: float
+    preview: str | PathLike[str] | None
+    save_every: int | None
+    resume: bool
+    callback: Callable[[Step], object] | None
+
+
+def parse_losses(option: str, text: str, known: tuple[str, ...]) -> dict[str, float]:
+    """Read `--style-loss` or `--content-loss`: the weight of each loss that is named.
+
+    Raises
+    ------
+    OptionError
+        No such loss, a bad weight, a loss named twice, or none at all.
+
+    Examples
+    --------
+    >>> parse_losses("style-loss", "gram,patches:0.5", STYLE_LOSSES)
+    {'gram': 1.0, 'patches': 0.5}
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, colon, weight = (each.strip() for each in part.partition(":"))
+        if name not in known:
+            raise OptionError(f"{option} '{name}' is none of {', '.join(known)}")
+        if name in found:
+            raise OptionError(f"{option} names '{name}' twice")
+        if colon and not re.fullmatch(r"\d*\.?\d+|\d+\.", weight):
+            raise OptionError(f"{option} '{part.strip()}': '{weight}' is not a weight from 0 up")
+        found[name] = float(weight) if colon else 1.0
+    if not any(found.values()):
+        raise OptionError(f"{option} '{text}' leaves nothing: all weights are 0")
+    return found
