@@ -21,6 +21,7 @@ __all__ = [
     "OutputError",
     "RestyleError",
     "StyleError",
+    "require",
 ]
 
 
@@ -65,3 +66,19 @@ class MissingExtraError(RestyleError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an extra: pip install 'restyle[{extra}]'")
         self.extra = extra
+
+
+def require(what: str, extra: str, *modules: str) -> None:
+    """Raise MissingExtraError unless all modules are installed; none of them is imported.
+
+    Parameters
+    ----------
+    what, extra : str
+        As for `MissingExtraError`.
+    *modules : str
+        Import names that the extra brings.
+    """
+    from importlib.util import find_spec
+
+    if any(find_spec(module) is None for module in modules):
+        raise MissingExtraError(what, extra)

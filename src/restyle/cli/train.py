@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from restyle.cli.flags import with_flags
+from restyle.cli.train_style import preview_data, style
+from restyle.cli.watching import TrainingBar
+from restyle.errors import require
 from restyle.training.options import ArbitraryOptions, EncoderOptions, TrainOptions
 
 if TYPE_CHECKING:
     from restyle.training.engine import Task
 
 app = typer.Typer(help="Train networks (needs restyle[torch]).", add_completion=False, no_args_is_help=True)
+app.command()(style)
+app.command()(preview_data)
 
 Output = Annotated[
     Path,
@@ -41,7 +46,7 @@ def encoder(
 
     restyle train encoder photos/ artworks/ --teacher vgg19.safetensors -o encoder.safetensors
     """
-    _needs_torch()
+    require("`restyle train`", "torch", "torch", "safetensors")
     from restyle.nn.encoders import PerceptualEncoder, save_encoder
     from restyle.training.encoder import EncoderTask
 
@@ -85,7 +90,7 @@ def arbitrary(
     restyle train arbitrary --content photos/ --style artworks/ --teacher vgg19.safetensors
     --encoder encoder.safetensors -o my.safetensors
     """
-    _needs_torch()
+    require("`restyle train`", "torch", "torch", "safetensors")
     from restyle.nn.arbitrary import ArbitraryNetwork, save_arbitrary
     from restyle.training.arbitrary import ArbitraryTask
 
@@ -96,15 +101,6 @@ def arbitrary(
         assert isinstance(model, ArbitraryNetwork)
         save_arbitrary(model, output, name)
         typer.echo(str(output))
-
-
-def _needs_torch() -> None:
-    import importlib.util
-
-    from restyle.errors import MissingExtraError
-
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("safetensors") is None:
-        raise MissingExtraError("`restyle train`", "torch")
 
 
 def _suffix(output: Path) -> None:
@@ -118,35 +114,16 @@ def _fit(task: Task, output: Path, options: TrainOptions, resume: bool) -> Any:
     """Train with a live line; None on all ranks but the first, which have nothing to write."""
     import os
 
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from restyle.training.engine import Step, fit, leave
+    from restyle.training.engine import fit, leave
 
     for folder in getattr(task, "folders", ()):
         for path, reason in folder.skipped:
             typer.echo(f"restyle: skipped {path}: {reason}", err=True)
     learnt = sum(p.numel() for p in task.model.parameters() if p.requires_grad)
     first = int(os.environ.get("RANK", "0")) == 0
-    console = Console(stderr=True, quiet=not first)
-    console.print(f"{task.name}: {learnt / 1e3:.0f} k parameters learn; run in {output}.run", highlight=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(task.name, total=options.steps, note="")
-
-        def report(step: Step) -> None:
-            losses = "  ".join(f"{name} {value:.3f}" for name, value in step.losses.items())
-            left = f"{step.seconds:.2f} s a step, {step.seconds_left / 60:.0f} min left"
-            progress.update(bar, completed=step.step, note=f"{losses}  {left}")
-            if not console.is_terminal:
-                console.print(f"step {step.step}: {losses}  {left}", highlight=False, soft_wrap=True)
-
-        model = fit(task, f"{output}.run", options, resume=resume, callback=report)
+    about = f"{task.name}: {learnt / 1e3:.0f} k parameters learn; run in {output}.run"
+    with TrainingBar(task.name, options.steps, quiet=not first) as bar:
+        bar.say(about)
+        model = fit(task, f"{output}.run", options, resume=resume, callback=bar.at)
     leave()
     return model if first else None

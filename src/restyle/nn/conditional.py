@@ -12,9 +12,9 @@ output is linear and kept in range by a loss, where theirs is a scaled tanh.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -164,3 +164,14 @@ class ConditionalTransformer(nn.Module):
             self.shape.normalisation,
             self.shape.styles + count,
         )
+
+
+def build(
+    shape: Mapping[str, Any], styles: int, weights: Mapping[str, Any] | None, seed: int
+) -> ConditionalTransformer:
+    """A network of that shape: with those weights (tensors or arrays), or with first ones by the seed."""
+    torch.manual_seed(seed)
+    network = ConditionalTransformer(ConditionalShape(**shape, styles=styles))
+    if weights is not None:
+        network.load_state_dict({name: torch.as_tensor(value).clone() for name, value in weights.items()})
+    return network

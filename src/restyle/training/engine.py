@@ -73,7 +73,7 @@ class Step:
     rate: float
     seconds: float
     seconds_left: float
-    held_out: dict[str, float] = field(default_factory=dict)
+    held_out: dict[str, float] = field(default_factory=dict)  # if measured since the step told before
     warning: str = ""
 
 
@@ -315,7 +315,7 @@ def _fit(
                     left = each * (options.steps - finished)
                     told_step = Step(finished, options.steps, values, rate, each, left, held_out, warning)
                     ends = bool(callback(told_step)) or ends
-                    warning = ""
+                    held_out, warning = {}, ""
             if rank == 0 and finished % options.preview_every == 0:
                 show(finished)
             if rank == 0 and finished % options.save_every == 0:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.options import OptionSet, about
+from restyle.training.options import TrainOptions
 
 Normalisation = Literal["blocks", "all", "none"]
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -140,6 +141,30 @@ range_weight, held_out
                 f" {', '.join(LAYERS)}"
             )
         return [LAYERS.index(name) for name in names]
+
+
+def _again(name: str, default: Any) -> Any:
+    """A field of `TrainOptions` with another default."""
+    return field(default=default, metadata=TrainOptions.__dataclass_fields__[name].metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleTrainOptions(TrainOptions):
+    """`TrainOptions` with the defaults of a small network that is watched for minutes, not days.
+
+    Parameters
+    ----------
+    steps, rate, warmup, average, save_every, preview_every, log_every
+        As their help says there.
+    """
+
+    steps: int = _again("steps", 2000)
+    rate: float = _again("rate", 2e-3)
+    warmup: int = _again("warmup", 50)
+    average: float = _again("average", 0.99)
+    save_every: int = _again("save_every", 100)
+    preview_every: int = _again("preview_every", 200)
+    log_every: int = _again("log_every", 10)
 
 
 class NetworkKeywords(TypedDict, total=False):

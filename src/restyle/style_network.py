@@ -1,0 +1,395 @@
+"""`StyleNetwork`: a network of one's own, to build, fit, predict with, save and load.
+
+Fitting needs PyTorch. Predicting does not: a saved network holds itself as an ONNX graph, and what runs is
+that graph, with all that `restyle.image` does.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restyle.errors import InputError, OptionError, StyleError, require
+from restyle.models import network_files
+from restyle.models.network_files import NetworkRecord
+from restyle.models.presets import slug
+from restyle.stylizer import Stylizer
+from restyle.training.style_options import (
+    NetworkOptions,
+    Normalisation,
+    StyleOptions,
+    StyleTrainOptions,
+)
+
+if TYPE_CHECKING:
+    from restyle.nn.conditional import ConditionalTransformer
+    from restyle.training.data import Augmentation
+    from restyle.training.engine import Callback, OptimizerMaker
+    from restyle.training.style import StyleTask
+
+PathLike = str | os.PathLike[str]
+_EXTRA = ("torch", "safetensors", "onnx")
+
+
+@dataclass
+class History:
+    """How a fit went; what `fit` returns.
+
+    Parameters
+    ----------
+    step : list of int
+        Steps at which losses were logged.
+    losses : dict of name to list of float
+        `total`, `style`, `content`, `variation`, `range`, each a mean since the step logged before.
+    held_out : dict of name to list of float
+        Measured on photos that were not trained on, and on as many that were; with the `step` of each.
+    seconds : float
+        Time of the steps since this call began.
+    skipped : list of str
+        Pictures that could not be read, and why.
+    warnings : list of str
+    """
+
+    step: list[int] = field(default_factory=list)
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    held_out: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    skipped: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class StyleNetwork:
+    """A network that paints in styles of its own, in one pass.
+
+    Parameters
+    ----------
+    kernel_size : int
+        Side of every convolution's kernel, odd.
+    width : int
+        Channels at half the size; twice as many at a quarter, half as many at full size.
+    blocks : int
+        Residual blocks.
+    normalisation : "blocks", "all" or "none"
+        Where features are normalised over the picture.
+    seed : int
+        Of the first weights.
+
+    Examples
+    --------
+    >>> import restyle
+    >>> network = restyle.StyleNetwork(kernel_size=3, width=32)
+    >>> history = network.fit("photos/", "starry.jpg", epochs=2, batch_size=4)  # doctest: +SKIP
+    >>> art = network.predict("photo.jpg")  # doctest: +SKIP
+    >>> network.save("starry.restyle")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        kernel_size: int = NetworkOptions.kernel_size,
+        width: int = NetworkOptions.width,
+        blocks: int = NetworkOptions.blocks,
+        normalisation: Normalisation = NetworkOptions.normalisation,
+        *,
+        seed: int = StyleTrainOptions.seed,
+    ) -> None:
+        self.options = NetworkOptions(
+            kernel_size=kernel_size, width=width, blocks=blocks, normalisation=normalisation
+        )
+        self.seed = seed
+        self.name = "network"
+        self.styles: tuple[str, ...] = ()
+        self.training: dict[str, Any] = {}
+        self._module: ConditionalTransformer | None = None
+        self._record: NetworkRecord | None = None
+        self._kept: tempfile.TemporaryDirectory[str] | None = None
+
+    def __repr__(self) -> str:
+        shape = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items())
+        return f"StyleNetwork({shape}, styles={list(self.styles)})"
+
+    @property
+    def module(self) -> ConditionalTransformer:
+        """The network in PyTorch, with its present weights; what is changed there is used."""
+        require("StyleNetwork.module", "torch", *_EXTRA)
+        from restyle.nn import conditional
+
+        if self._module is None:
+            count = max(1, len(self.styles))
+            weights = None if self._record is None else self._record.weights
+            self._module = conditional.build(asdict(self.options), count, weights, self.seed)
+        self._record = None  # it may be changed from now on
+        return self._module
+
+    def fit(
+        self,
+        content: PathLike | Sequence[PathLike],
+        style: PathLike | Sequence[PathLike],
+        *,
+        epochs: float = 2,
+        batch_size: int = 4,
+        optimizer: str | OptimizerMaker = StyleTrainOptions.optimizer,
+        callbacks: Sequence[Callback] = (),
+        add: bool = False,
+        folder: PathLike | None = None,
+        resume: bool = False,
+        recipe: StyleOptions | None = None,
+        encoder: PathLike = "encoder-1",
+        content_augmentation: Augmentation | None = None,
+        style_augmentation: Augmentation | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+        **options: Any,
+    ) -> History:
+        """Train, from the start or on.
+
+        Parameters
+        ----------
+        content : path or sequence of paths
+            A folder of photos, or photos.
+        style : path or sequence of paths
+            A picture, a folder of pictures, or pictures; each becomes a style, named after its file.
+        epochs : float
+            How often each photo is seen; `steps` among the options says it in steps instead.
+        batch_size : int
+            Photos a step.
+        optimizer : "adam", "adamw", "sgd", or function of the parameters
+        callbacks : sequence of functions of a `training.engine.Step`
+            Called whenever losses are logged; one that returns True ends the fit.
+        add : bool
+            Keep the styles that the network has, and train only scale and shift of the new ones.
+        folder : path or None
+            Where checkpoints, logs and previews go; None keeps none.
+        resume : bool
+            Go on from the checkpoint in `folder`.
+        recipe : StyleOptions or None
+        encoder : name or path
+            The perceptual encoder that judges.
+        content_augmentation, style_augmentation : Augmentation or None
+            How pictures are varied; None takes the usual.
+        tell : function of one line
+            Called with what should be known before it begins, such as skipped pictures.
+        **options
+            Of `training.style_options.StyleTrainOptions`: `steps`, `minutes`, `rate`, `seed`, `threads`, ...
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        MissingExtraError, InputError, OptionError, NotFiniteError, OutputError
+            Each with one line that says what is wrong and what to do.
+        """
+        require("StyleNetwork.fit", "torch", *_EXTRA)
+        from restyle.training import engine
+
+        if batch_size < 1 or epochs <= 0:
+            raise OptionError(f"batch-size {batch_size} and epochs {epochs:g} must be above 0")
+        given = StyleTrainOptions(
+            **({"optimizer": optimizer} if isinstance(optimizer, str) else {}), **options
+        )
+        history = History()
+
+        def warn(line: str) -> None:
+            history.warnings.append(line)
+            tell(line)
+
+        names, task, module = self._prepare(
+            content,
+            style,
+            batch_size,
+            add,
+            recipe,
+            encoder,
+            content_augmentation,
+            style_augmentation,
+            given.seed,
+            warn,
+            history,
+        )
+        if "steps" not in options:
+            given = replace(given, steps=max(1, round(epochs * task.steps_an_epoch)))
+
+        def note(step: engine.Step) -> bool:
+            history.step.append(step.step)
+            history.seconds += step.seconds * given.log_every
+            for key, value in step.losses.items():
+                history.losses.setdefault(key, []).append(value)
+            for key, value in ({"step": float(step.step)} | step.held_out if step.held_out else {}).items():
+                history.held_out.setdefault(key, []).append(value)
+            if step.warning:
+                warn(step.warning)
+            answers = [bool(callback(step)) for callback in callbacks]
+            return any(answers)
+
+        before = (module.scale.detach().clone(), module.shift.detach().clone())
+        with tempfile.TemporaryDirectory() as temporary:
+            maker = None if isinstance(optimizer, str) else optimizer
+            engine.fit(task, folder or temporary, given, resume=resume, callback=note, optimizer=maker)
+        if task.first:  # weight decay, for one, must not touch what was there
+            for parameter, old in zip((module.scale, module.shift), before, strict=True):
+                parameter.data[: task.first] = old[: task.first].to(parameter.device)
+        module.requires_grad_(True).cpu()
+        self._module, self._record, self.styles = module, None, names
+        last = {key: round(values[-1], 5) for key, values in history.losses.items()}
+        self.training = {"steps": given.steps, "seed": given.seed, "losses": last}
+        return history
+
+    def _prepare(
+        self,
+        content: PathLike | Sequence[PathLike],
+        style: PathLike | Sequence[PathLike],
+        batch_size: int,
+        add: bool,
+        recipe: StyleOptions | None,
+        encoder: PathLike,
+        content_augmentation: Augmentation | None,
+        style_augmentation: Augmentation | None,
+        seed: int,
+        warn: Callable[[str], None],
+        history: History,
+    ) -> tuple[tuple[str, ...], StyleTask, ConditionalTransformer]:
+        """Read the pictures; return names of all styles, the task and the module to train."""
+        from restyle.nn import conditional
+        from restyle.training import style as training
+        from restyle.training.data import Pictures
+
+        recipe = recipe or StyleOptions()
+        photos = Pictures(_paths(content, always_folder=True), content_augmentation or training.CONTENT)
+        pictures = Pictures(_paths(style), style_augmentation or training.OWN_STYLE, longest=2048)
+        history.skipped = [f"{path}: {reason}" for path, reason in [*photos.skipped, *pictures.skipped]]
+        for line in _about_pictures(photos, pictures, history.skipped):
+            warn(line)
+        for line in training.small_styles(pictures, recipe.style_size):
+            warn(line)
+        new = tuple(slug(path.stem) or "style" for path in pictures.paths)
+        names = (*self.styles, *new) if add else new
+        double = sorted({name for name in names if names.count(name) > 1})
+        if double:
+            raise StyleError(
+                f"two styles are called '{double[0]}': rename a picture, each style has its name"
+            )
+        if add and not self.styles:
+            raise OptionError(
+                "there is nothing to add to: this network has no styles yet; fit it without add"
+            )
+        if add or names == self.styles:
+            module = self.module
+        else:
+            module = conditional.build(asdict(self.options), len(names), None, self.seed)
+        first = len(self.styles) if add else 0
+        if add:
+            module = conditional.build(asdict(self.options), first, module.state_dict(), self.seed)
+            module.add_styles(len(new))
+        task = training.StyleTask(
+            module,
+            photos,
+            pictures,
+            recipe,
+            batch=batch_size,
+            seed=seed,
+            first=first,
+            encoder=encoder,
+            style_augmentation=style_augmentation or training.OWN_STYLE,
+        )
+        return names, task, module
+
+    def predict(self, photo: Any, style: Any = None, **options: Any) -> Any:
+        """Paint a photo: `restyle.image` with this network as the model.
+
+        Parameters
+        ----------
+        photo : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), RGB]
+        style : str, list of str or None
+            Names of its own styles, as `name` or `name:weight`; None where it has but one.
+        **options
+            As for `restyle.image`: `output`, `strength`, `size`, `keep_colors`, ...
+
+        Returns
+        -------
+        The kind that was given; a path for a path.
+        """
+        if not self.styles:
+            raise StyleError("this network has learnt no style yet: fit it, or load one")
+        if self._kept is None or self._record is None:
+            self._kept = tempfile.TemporaryDirectory()
+            network_files.write(self.record(), Path(self._kept.name) / f"{self.name}{network_files.SUFFIX}")
+        return Stylizer(Path(self._kept.name) / f"{self.name}{network_files.SUFFIX}")(photo, style, **options)
+
+    def record(self) -> NetworkRecord:
+        """Everything that a file of this network holds, with its ONNX graph, which is made if need be."""
+        if self._record is None:
+            require("a network that was trained", "torch", *_EXTRA)
+            from restyle.export.conditional import export_graph
+
+            module = self.module
+            graph, _ = export_graph(module, self.name)
+            weights = {key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}
+            self._record = NetworkRecord(
+                self.name, asdict(self.options), self.styles, weights, graph, self.training
+            )
+        return self._record
+
+    def save(self, path: PathLike, *, overwrite: bool = False, inputs: Sequence[PathLike] = ()) -> Path:
+        """Write the network as one file, for `restyle image --model`, and to `load` and fit further.
+
+        Parameters
+        ----------
+        path : path
+            Ends in `.restyle`; its name becomes the name of the network.
+        overwrite : bool
+            Whether an existing file may be replaced.
+        """
+        network_files.check_suffix(path)
+        if not self.styles:
+            raise StyleError("this network has learnt no style yet: fit it before it is saved")
+        name = slug(Path(path).stem) or "network"
+        if name != self.name:
+            self.name = name
+            _ = self.module  # its graph carries the name, and is made again
+        return network_files.write(self.record(), path, overwrite=overwrite, inputs=inputs)
+
+    @classmethod
+    def load(cls, path: PathLike) -> StyleNetwork:
+        """Read a network that was saved; needs no PyTorch.
+
+        Raises
+        ------
+        ModelError
+            It is missing, damaged, or something else.
+        """
+        record = network_files.read(path)
+        known = {each.name for each in fields(NetworkOptions)}
+        network = cls(**{key: value for key, value in record.shape.items() if key in known})
+        network.name, network.styles, network.training = record.name, record.styles, record.training
+        network._record = record
+        return network
+
+
+def _paths(source: PathLike | Sequence[PathLike], always_folder: bool = False) -> Any:
+    """What `Pictures` takes: a folder, or a list of files."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source) if always_folder or os.path.isdir(source) else [os.fspath(source)]
+    if not source:
+        raise InputError("no picture is given")
+    return [os.fspath(each) for each in source]
+
+
+def _about_pictures(photos: Any, styles: Any, skipped: Sequence[str]) -> list[str]:
+    """What should be known of the pictures before hours are spent on them."""
+    lines = []
+    if skipped:
+        more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+        lines.append(
+            f"{len(skipped)} pictures cannot be read and are left out: {'; '.join(skipped[:3])}{more}"
+        )
+    if photos.left_out:
+        lines.append(f"memory is full: {photos.left_out} photos are left out, {len(photos)} are used")
+    if len(photos) < 20:
+        lines.append(
+            f"only {len(photos)} photos: the network may learn them by heart; some hundreds are better"
+        )
+    return lines
