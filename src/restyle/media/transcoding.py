@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from typing import Any
 
@@ -98,3 +99,23 @@ class Transcoder:
 def kept(metadata: dict[str, str]) -> dict[str, str]:
     """Metadata of a source, less what its container said of itself."""
     return {key: value for key, value in metadata.items() if key.lower() not in _NOT_COPIED}
+
+
+def holds(container: str, stream: Any) -> bool:
+    """Try whether a container takes the packets of a stream; what it claims to hold it may still refuse."""
+    import av
+
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def set_back(packet: Any, shift: Fraction) -> None:
+    """Move the stamps of a packet `shift` seconds towards the start."""
+    units = round(shift / packet.time_base)
+    packet.pts = None if packet.pts is None else packet.pts - units
+    packet.dts = None if packet.dts is None else packet.dts - units

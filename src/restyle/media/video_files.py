@@ -6,14 +6,14 @@ anew; where it cannot hold a subtitle, that is left out. Either is told.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from restyle.errors import OutputError
-from restyle.media.transcoding import Transcoder, kept
+from restyle.media.dubbing import Dub, NewSound
+from restyle.media.transcoding import Transcoder, holds, kept
 from restyle.media.video_codecs import CONTAINERS
 from restyle.media.video_encoding import Encoding
 from restyle.media.video_info import VideoFrame, VideoInfo
@@ -44,6 +44,8 @@ class VideoWriter:
         Called with what the container cannot hold.
     keep : function of av.Packet
         Called with every packet of the encoder, its stamps final, before it is written.
+    sound : NewSound or None
+        What replaces the source's first stream of sound.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class VideoWriter:
         source: VideoReader | None = None,
         tell: Tell = lambda line: None,
         keep: Callable[[Any], None] = lambda packet: None,
+        sound: NewSound | None = None,
     ) -> None:
         import av
 
@@ -86,8 +89,8 @@ class VideoWriter:
             self.container.metadata.update(kept(info.metadata))
             self._copies: dict[int, Any] = {}
             self._transcoders: dict[int, Transcoder] = {}
-            for each in source.others if source is not None else ():
-                self._add_other(each, tell)
+            if source is not None:
+                self._add_others(source, sound, tell)
             self.container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self.abort()
@@ -206,10 +209,18 @@ class VideoWriter:
         self._held = packet
         self._end = max(self._end, end)
 
+    def _add_others(self, source: VideoReader, sound: NewSound | None, tell: Tell) -> None:
+        for each in source.others:
+            if sound is not None and each.type == "audio":
+                self._transcoders[each.index] = Dub(self.container, each, sound, float(source._start))
+                sound = None  # further streams are copied
+            else:
+                self._add_other(each, tell)
+
     def _add_other(self, stream: Any, tell: Tell) -> None:
         name = None if stream.codec_context is None else stream.codec_context.name
         what = "sound" if stream.type == "audio" else "subtitles"
-        if name is not None and _holds(CONTAINERS[self.suffix], stream):
+        if name is not None and holds(CONTAINERS[self.suffix], stream):
             copied = self.container.add_stream_from_template(stream)
             copied.metadata.update(kept(dict(stream.metadata)))
             copied.disposition = stream.disposition
@@ -221,16 +232,3 @@ class VideoWriter:
             tell(f"'{self.suffix}' cannot hold {name} sound; it is encoded anew as {codec}")
         else:
             tell(f"'{self.suffix}' cannot hold {name or 'unknown'} {what}; they are left out")
-
-
-def _holds(container: str, stream: Any) -> bool:
-    """Try whether a container takes the packets of a stream; what it claims to hold it may still refuse."""
-    import av
-
-    try:
-        with av.open(io.BytesIO(), "w", format=container) as trial:
-            trial.add_stream_from_template(stream)
-            trial.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
