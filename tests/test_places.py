@@ -1,0 +1,108 @@
+"""Places that cannot be written to, by the real command: no right, read-only, no space left."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts and capabilities of Linux")
+
+PR_CAPBSET_DROP = 24
+CAP_DAC_OVERRIDE = 1
+
+
+def unshare() -> list[str] | None:
+    """What runs a command with mounts of its own, if that is allowed here."""
+    for words in (["unshare", "--map-root-user", "--mount"], ["unshare", "--mount"]):
+        probe = [*words, "mount", "-t", "tmpfs", "none", "/mnt"]
+        if shutil.which("unshare") and subprocess.run(probe, capture_output=True).returncode == 0:
+            return words
+    return None
+
+
+@pytest.fixture
+def command(tiny_model: Path, photo_file: Path) -> list[str]:
+    """`restyle image` on a photo whose result is larger than 64 kB."""
+    noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
+    Image.fromarray(noise).save(photo_file)
+    words = ["image", str(photo_file), "-s", "great-wave", "--model", str(tiny_model), "--threads", "1"]
+    return [sys.executable, "-m", "restyle", *words]
+
+
+def failing(command: list[str], before: Callable[[], None] | None = None) -> str:
+    """Run what must fail with exit code 1 and one line; return the line."""
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=before, check=False)
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def without_privilege() -> None:
+    """Make permissions count for root too, from the next program on."""
+    if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) != 0:
+        raise PermissionError
+
+
+@pytest.mark.parametrize("place", ["shut", "shut/deep"])
+def test_a_folder_without_the_right_to_write(command: list[str], tmp_path: Path, place: str) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    shut.chmod(0o555)
+    before = without_privilege if os.geteuid() == 0 else None
+    try:
+        line = failing([*command, "-o", str(tmp_path / place / "out.png")], before)
+    except subprocess.SubprocessError:
+        pytest.skip("root may not give up its privilege here")
+    assert line.startswith("restyle: cannot ")
+    assert line.endswith("permission denied")
+    assert list(shut.iterdir()) == []
+
+
+def mounted(options: str, folder: Path, command: list[str], *, after: str = "") -> list[str]:
+    """The command, run where `folder` is a file system of its own that nobody else sees."""
+    folder.mkdir()
+    if (words := unshare()) is None:
+        pytest.skip("mounting is not allowed here")
+    script = f'mount -t tmpfs -o {options} none "$0" && {{ "$@"; code=$?; {after or ":"}; exit $code; }}'
+    return [*words, "sh", "-c", script, str(folder), *command]
+
+
+def test_a_read_only_disk(command: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    line = failing(mounted("ro", folder, [*command, "-o", str(folder / "out.png")]))
+    assert line == f"restyle: cannot write {folder}/out.png: the file system is read-only"
+
+
+def test_a_full_disk_gets_nothing_half_written(command: list[str], tmp_path: Path) -> None:
+    folder, listing = tmp_path / "disk", tmp_path / "listing"
+    after = f'ls -A "$0" > "{listing}"'
+    line = failing(mounted("size=64k", folder, [*command, "-o", str(folder / "out.png")], after=after))
+    assert line == f"restyle: cannot write {folder}/out.png: the disk is full"
+    assert listing.read_text() == ""
+
+
+def test_a_full_disk_in_a_folder_keeps_what_fits(
+    command: list[str], photo_file: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (24, 24), (9, 99, 200)).save(photo_file.with_name("small.png"))
+    command[command.index(str(photo_file))] = str(photo_file.parent)
+    folder, listing = tmp_path / "disk", tmp_path / "listing"
+    after = f'ls -A "$0" > "{listing}"'
+    words = mounted("size=64k", folder, [*command, "-o", str(folder)], after=after)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == f"{folder}/small.png\n"
+    assert done.stderr.splitlines() == [
+        "restyle: 1 of 2 pictures failed:",
+        f"  {photo_file}: cannot write {folder}/photo.png: the disk is full",
+    ]
+    assert listing.read_text() == "small.png\n"
