@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from restyle import film
+from restyle.film.painting import FilmPainter
 from restyle.media import images
 from restyle.media.video_files import VideoWriter
 from restyle.media.video_info import VideoFrame
@@ -51,8 +52,13 @@ def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments) -> dict[
         info = reader.info
         frames = [item for item in reader.items() if isinstance(item, VideoFrame)]
     method.transfer(_unit(frames[0]), styles[0][1].code)  # loads the graph
-    paint = film.painted(styles, method, ImageOptions(), VideoOptions(), info)
-    painted = list(paint(iter(frames)))
+
+    def stages(items: Iterator[Any]) -> Iterator[Any]:
+        painter = FilmPainter(styles, method, ImageOptions(), VideoOptions(), info)
+        done = painter.finish(painter.paint(painter.prepare(items)))
+        return (item for item in done if isinstance(item, VideoFrame))
+
+    painted = list(stages(iter(frames)))
 
     def decode() -> None:
         with VideoReader(clip) as reader:
@@ -68,8 +74,7 @@ def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments) -> dict[
 
     def in_turn() -> None:
         with VideoReader(clip) as reader:
-            stage = film.painted(styles, method, ImageOptions(), VideoOptions(), info)
-            _write(stage(reader.items()), folder / "turns.mp4", reader)
+            _write(stages(reader.items()), folder / "turns.mp4", reader)
 
     def together() -> None:
         keep = VideoOptions(overwrite=True)

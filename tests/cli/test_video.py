@@ -88,18 +88,23 @@ def test_one_line_says_what_is_wrong(
 def test_a_stop_names_the_part_that_is_done(
     tmp_path: Path, tiny_model: Path, stop: signal.Signals, code: int
 ) -> None:
+    """The stopped run, and then the one that goes on from it."""
     source = make_clip(tmp_path / "long.mkv", moving(20) * 20, codec="ffv1", pix_fmt="bgr0")
     command = [sys.executable, "-m", "restyle", "video", str(source), "-s", "great-wave"]
     command += ["--model", str(tiny_model), "--threads", "1", "-o", "out.mp4"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not list(tmp_path.glob(".out*")):
-        time.sleep(0.05)
-    time.sleep(0.1)
+    while time.monotonic() < deadline and not list(tmp_path.glob(".out.mp4.parts/00000.npz")):
+        time.sleep(0.01)
     process.send_signal(stop)
     _, said = process.communicate(timeout=30)
     assert process.returncode == code
-    assert "frames are in out.partial.mp4" in said
+    assert "frames are in out.partial.mp4; --resume goes on from there" in said
     assert "Traceback" not in said
-    assert 0 < len(stamps_of(tmp_path / "out.partial.mp4")) < 400
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["long.mkv", "out.partial.mp4"]
+    assert 120 <= len(stamps_of(tmp_path / "out.partial.mp4")) < 400
+    there = sorted(each.name for each in tmp_path.iterdir())
+    assert there == [".out.mp4.parts", "long.mkv", "out.partial.mp4"]
+    subprocess.run([*command, "--resume"], cwd=tmp_path, check=True)
+    assert stamps_of(tmp_path / "out.mp4") == stamps_of(source)
+    there = sorted(each.name for each in tmp_path.iterdir())
+    assert there == ["long.mkv", "out.mp4", "out.partial.mp4"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,13 @@ class GifWriter:
     def copy(self, packet: Any) -> None:
         """Drop a packet of sound: a GIF has none."""
 
+    def end_segment(self) -> None:
+        """Do nothing: a GIF is not written in segments."""
+
+    def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
+        """Fail: its frames lean on the ones before."""
+        raise OutputError("a GIF cannot be continued")
+
     def close(self) -> None:
         """Finish the file."""
         try:
@@ -144,8 +151,8 @@ class FolderReader:
     def close(self) -> None:
         """Do nothing: every picture has been closed."""
 
-    def items(self) -> Iterator[VideoFrame]:
-        """Every picture, with the stamps 0, 1, 2, ...
+    def items(self, skip: int = 0) -> Iterator[VideoFrame]:
+        """Every picture, with the stamps 0, 1, 2, ...; the first `skip` are not read.
 
         Raises
         ------
@@ -153,6 +160,9 @@ class FolderReader:
             A picture cannot be read, or has another size than the first.
         """
         for index, path in enumerate(self._files):
+            if index < skip:
+                yield VideoFrame(None, index, 1, skipped=True)
+                continue
             picture = self._first if index == 0 else images.load(path)
             height, width = picture.pixels.shape[:2]
             if (height, width) != self.info.size:
@@ -171,6 +181,8 @@ class FolderWriter:
     ----------
     folder : path
         New or empty.
+    temporary : path or None
+        Where the pictures wait until then: a folder that somebody else removes. None makes one.
 
     Raises
     ------
@@ -178,13 +190,14 @@ class FolderWriter:
         It holds files, or cannot be made.
     """
 
-    def __init__(self, folder: PathLike) -> None:
+    def __init__(self, folder: PathLike, temporary: Path | None = None) -> None:
         self.frames = 0
         self._target = check_folder(folder)
-        parent = self._target.parent
-        self.temporary = parent / f".{self._target.name[:80]}-{secrets.token_hex(6)}.part"
+        self._own = temporary is None
+        own = self._target.parent / f".{self._target.name[:80]}-{secrets.token_hex(6)}.part"
+        self.temporary = temporary or own
         try:
-            self.temporary.mkdir(parents=True)
+            self.temporary.mkdir(parents=True, exist_ok=not self._own)
         except OSError as error:
             raise OutputError(
                 f"cannot write {os.fspath(folder)}: {(error.strerror or '').lower()}"
@@ -194,17 +207,26 @@ class FolderWriter:
         """Write the next picture."""
         assert frame.pixels is not None
         self.frames += 1
-        images.save(images.from_array(frame.pixels), self.temporary / f"{self.frames:05d}.png")
+        path = self.temporary / f"{self.frames:05d}.png"
+        images.save(images.from_array(frame.pixels), path, overwrite=not self._own)
 
     def copy(self, packet: Any) -> None:
         """Drop a packet of sound: a folder has none."""
+
+    def end_segment(self) -> None:
+        """Do nothing: every picture stands alone."""
+
+    def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
+        """Count the pictures of an earlier run, which are there."""
+        self.frames += len(stamps)
 
     def close(self) -> None:
         """Do nothing: every picture is complete."""
 
     def abort(self) -> None:
-        """Remove what was written."""
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        """Remove what was written, from a folder of its own."""
+        if self._own:
+            shutil.rmtree(self.temporary, ignore_errors=True)
 
     def move(self, target: Path) -> None:
         """Give the folder its name."""

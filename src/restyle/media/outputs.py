@@ -126,9 +126,9 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
                 raise OutputError(f"cannot write {shown}: {reason(error)}") from error
             raise
         try:
-            _flush(temporary)
+            flush(temporary)
             _move(temporary, target, overwrite=overwrite)
-            _flush(target.parent)
+            flush(target.parent)
         except FileExistsError:
             raise OutputError(f"cannot write {shown}: another program has just made it") from None
         except OSError as error:
@@ -144,7 +144,7 @@ def reason(error: OSError) -> str:
     return known or (error.strerror or str(error) or "unknown error").lower()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until a file or folder is on the disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows has no handle for folders

@@ -88,7 +88,8 @@ class Encoding:
 
         context: Any = av.CodecContext.create(self.encoder.name, "w")
         context.flags = like.flags
-        context.bit_rate, context.bit_rate_tolerance = like.bit_rate, like.bit_rate_tolerance
+        # PyAV's usual values of a stream are not those of an encoder by itself.
+        context.bit_rate, context.bit_rate_tolerance = like.bit_rate or 0, like.bit_rate_tolerance or 0
         self.open(context)
         return context
 

@@ -99,11 +99,14 @@ class VideoFrame:
         Upright. None where the file is damaged.
     pts, duration : int
         In units of `VideoInfo.time_base`; `pts` grows from frame to frame.
+    skipped : bool
+        Whether its pixels were not asked for.
     """
 
     pixels: Pixels | None
     pts: int
     duration: int
+    skipped: bool = False
 
 
 def turn_of(frame: Any) -> Turn:

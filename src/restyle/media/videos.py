@@ -80,14 +80,16 @@ class VideoReader(Reader):
         """The streams of sound and subtitles."""
         return [each for each in self.container.streams if each.type in ("audio", "subtitle")]
 
-    def items(self) -> Iterator[VideoFrame | Any]:
+    def items(self, skip: int = 0) -> Iterator[VideoFrame | Any]:
         """Frames, and packets of `others`, in the order of the file.
+
+        The first `skip` frames come without pixels, which takes a fraction of the time.
 
         A frame that is damaged comes as one without pixels. Afterwards `tell` has been called once for each
         kind of damage.
         """
         held: VideoFrame | None = None
-        for item in self._stamped():
+        for item in self._stamped(skip):
             if not isinstance(item, VideoFrame):
                 yield item
                 continue
@@ -103,7 +105,7 @@ class VideoReader(Reader):
                 held.duration = start + length - held.pts
             yield held
 
-    def _stamped(self) -> Iterator[VideoFrame | Any]:
+    def _stamped(self, skip: int) -> Iterator[VideoFrame | Any]:
         expected: list[int] = []
         done, damaged, errors, marred = 0, 0, 0, 0
         last: int | None = None
@@ -122,21 +124,21 @@ class VideoReader(Reader):
                     # Encoders skip frames in honest files too, so gaps count only once something broke.
                     if stamp != pts and errors > damaged and last is not None and stamp > last:
                         damaged, done, last = damaged + 1, done + 1, stamp
-                        yield VideoFrame(None, stamp - start, self._usual_duration)
+                        yield VideoFrame(None, stamp - start, self._usual_duration, done <= skip)
                     if pts is None or stamp == pts:
                         break
                 if pts is None or (last is not None and pts <= last):
                     pts = 0 if last is None else last + (self._usual_duration if pts is None else 1)
                 last, done = pts, done + 1
                 marred += bool(value.is_corrupt)
-                yield VideoFrame(
-                    self._pixels(value), pts - start, int(value.duration or self._usual_duration)
-                )
+                pixels = self._pixels(value) if done > skip else None
+                duration = int(value.duration or self._usual_duration)
+                yield VideoFrame(pixels, pts - start, duration, done <= skip)
         while errors > damaged and expected:  # damage at the very end
             stamp = heapq.heappop(expected)
             if last is not None and stamp > last:
                 damaged, done, last = damaged + 1, done + 1, stamp
-                yield VideoFrame(None, stamp - start, self._usual_duration)
+                yield VideoFrame(None, stamp - start, self._usual_duration, done <= skip)
         shown = os.fspath(self.path)
         if damaged:
             frames = "frame" if damaged == 1 else "frames"

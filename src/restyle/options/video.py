@@ -8,7 +8,7 @@ from typing import Literal
 from restyle.options.base import OptionSet, about
 from restyle.options.image import ImageKeywords
 
-Steady = Literal["none", "statistics"]
+Steady = Literal["none", "statistics", "flow"]
 VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
 
 
@@ -18,7 +18,7 @@ class VideoOptions(OptionSet):
 
     Parameters
     ----------
-    steady, steady_seconds, codec, quality, fps, overwrite
+    steady, steady_seconds, codec, quality, fps, resume, overwrite
         As their help below says.
 
     Raises
@@ -31,7 +31,8 @@ class VideoOptions(OptionSet):
         default="statistics",
         metadata=about(
             "Against flicker: statistics averages what frames are normalized by over time, anew after each"
-            " cut; none paints every frame by itself.",
+            " cut; flow also carries strokes along with what moves (restyle[flow]); none paints every frame"
+            " by itself.",
             panel="Steadiness",
         ),
     )
@@ -64,6 +65,13 @@ class VideoOptions(OptionSet):
             panel="Preparing the film",
         ),
     )
+    resume: bool = field(
+        default=False,
+        metadata=about(
+            "Go on where an earlier run of the same film with the same options was stopped or killed.",
+            panel="Writing",
+        ),
+    )
     overwrite: bool = field(
         default=False,
         metadata=about("Replace results that exist. An input is never replaced.", panel="Writing"),
@@ -78,4 +86,5 @@ class VideoKeywords(ImageKeywords, total=False):
     codec: VideoCodec | None
     quality: int | None
     fps: float | None
+    resume: bool
     overwrite: bool

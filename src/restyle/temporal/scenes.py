@@ -55,6 +55,18 @@ class SceneCuts:
         self._usual.append(place)
         return False
 
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """What is remembered of the frames so far, for `restore`."""
+        if self._before is None:
+            return {}
+        return {"place": self._before[0], "colors": self._before[1], "usual": np.array(self._usual)}
+
+    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+        """Go on where another one was."""
+        if state:
+            self._before = (state["place"], state["colors"])
+            self._usual.extend(state["usual"].tolist())
+
 
 def _seen(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A copy of 9 x 16 cells, and the histogram of the colours."""

@@ -13,8 +13,10 @@ forgets. Where nothing changes, own(t) = stats(t-1) and the difference is exactl
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from restyle.arrays import FloatArray
 from restyle.methods import blending
@@ -76,6 +78,18 @@ class SteadyPainter:
         styled, self._styled = self.method.paint_steady(content, toward, self._styled, weight)
         rebuilt, self._rebuilt = self.method.paint_steady(content, own, self._rebuilt, weight)
         return blending.give_back(styled, content, rebuilt, self.strength)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What is remembered of the frames so far, for `restore`."""
+        known = {"styled": self._styled, "rebuilt": self._rebuilt, "own": self._own}
+        there = {name: value for name, value in known.items() if value is not None}
+        return {"frames": np.array(self._frames), **there}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on where another one was."""
+        self._frames = int(state["frames"])
+        self._styled, self._rebuilt = state.get("styled"), state.get("rebuilt")
+        self._own = state.get("own")
 
     def _weight(self, elapsed: float) -> float:
         if self.seconds == 0 or self._frames == 0:

@@ -19,6 +19,8 @@ from PIL import Image
 import restyle
 from restyle import film
 from restyle.errors import InputError, OptionError, OutputError
+from restyle.film import making
+from restyle.film.painting import FilmPainter
 from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.methods.arbitrary import Arbitrary
 from restyle.moments import timed_styles
@@ -199,7 +201,7 @@ def test_memory_does_not_grow_with_length(tiny_model: Path) -> None:
     class Source:
         read = 0
 
-        def items(self) -> Any:
+        def items(self, skip: int = 0) -> Any:
             for Source.read in range(1, 61):
                 yield VideoFrame(frame, Source.read, 1)
 
@@ -210,15 +212,16 @@ def test_memory_does_not_grow_with_length(tiny_model: Path) -> None:
             ahead.append(Source.read - self.frames)
             self.frames += 1
 
+        def end_segment(self) -> None: ...
         def close(self) -> None: ...
         def abort(self) -> None: ...
 
     info = VideoInfo((48, 64), Fraction(1, 25), None, None)
     styles = timed_styles("starry-night", method)
-    paint = film.painted(styles, method, ImageOptions(), VideoOptions(), info)
-    assert not film.run(Source(), paint, Sink(), lambda done: None)  # type: ignore[arg-type]
+    painter = FilmPainter(styles, method, ImageOptions(), VideoOptions(), info)
+    assert not making.run(Source(), painter, Sink(), lambda done: None)  # type: ignore[arg-type]
     assert len(ahead) == 60
-    assert max(ahead) <= 2 * film.AHEAD + 4
+    assert max(ahead) <= 2 * making.AHEAD + 2 * making.BETWEEN + 5
 
 
 def test_what_fails_midway_leaves_nothing(

@@ -1,0 +1,278 @@
+"""A film from file to file: `video` does all stages, overlapping.
+
+    read -> prepare -> paint -> finish -> write
+
+Each stage has a thread of its own and is at most a few frames ahead, so memory does not grow with length,
+and the time of the shorter ones hides behind the longest. What is no frame, sound and subtitles, passes
+through in its place.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Unpack
+
+from restyle.errors import OutputError
+from restyle.film.ends import (
+    PathLike,
+    Reader,
+    Writer,
+    checked,
+    default_output,
+    is_folder,
+    open_content,
+    open_writer,
+    with_even_size,
+)
+from restyle.film.painting import SEGMENT, FilmPainter, SegmentEnd
+from restyle.film.segments import Segments, plan_of
+from restyle.media.moving_pictures import FolderWriter
+from restyle.media.outputs import writing
+from restyle.media.video_files import VideoWriter
+from restyle.media.video_info import VideoFrame
+from restyle.media.videos import Tell
+from restyle.methods import arbitrary
+from restyle.methods.arbitrary import Arbitrary
+from restyle.moments import Moments, style_paths, timed_styles
+from restyle.options import DeviceName, EngineOptions, ImageOptions, VideoKeywords, VideoOptions
+from restyle.stages import Stages
+
+Report = Callable[[float], None]
+Watch = Callable[[int, int | None], None]
+
+AHEAD = 4  # frames that reading and writing may be ahead or behind
+BETWEEN = 2  # frames that wait between the stages of painting, which hold them as floats
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+_log = logging.getLogger("restyle")
+
+
+def video(
+    content: PathLike,
+    style: Any = None,
+    *,
+    output: PathLike | None = None,
+    report: Report = lambda part: None,
+    tell: Tell = _log.warning,
+    model: PathLike = EngineOptions.model,
+    device: DeviceName = EngineOptions.device,
+    threads: int | None = EngineOptions.threads,
+    **options: Unpack[VideoKeywords],
+) -> Path:
+    """Give a video the style of a picture.
+
+    Frames keep their number and time stamps; sound and subtitles are copied. Written is a file by its suffix
+    (.mp4, .m4v, .mov, .mkv, .webm, .gif), or a folder of PNGs where `output` is a folder or ends in a slash.
+
+    Parameters
+    ----------
+    content : str or Path
+        A video, an animated GIF, or a folder of pictures of one size.
+    style : Style, str, Path, PIL.Image.Image, np.ndarray, or a list
+        As for `restyle.image`. Texts `SECONDS:STYLE`, or a dict {seconds: style}, change it over time.
+    output : path or None
+        None writes `CONTENT-STYLE.SUFFIX` in the current folder.
+    report : function of one float
+        Called with the fraction done, 0..1.
+    tell : function of one line
+        Called with what could not be kept; a warning in the log if not given.
+    model, device, threads
+        See `options.EngineOptions`.
+    **options
+        See `options.ImageOptions` and `options.VideoOptions`.
+
+    Returns
+    -------
+    Path
+        The file or folder written.
+
+    Raises
+    ------
+    RestyleError
+        One of its kinds, each with one line that says what is wrong and what to do.
+    KeyboardInterrupt
+        Ctrl-C; what was done by then is in a file named `NAME.partial.SUFFIX`, which `tell` has said.
+
+    Examples
+    --------
+    >>> import restyle
+    >>> restyle.video("clip.mp4", {0: "starry-night", 4.5: "great-wave"})  # doctest: +SKIP
+    PosixPath('clip-starry-night-great-wave.mp4')
+    """
+    of_image = {each.name for each in fields(ImageOptions)}
+    pictures = ImageOptions(**{k: v for k, v in options.items() if k in of_image})  # type: ignore[arg-type]
+    film = VideoOptions(**{k: v for k, v in options.items() if k not in of_image})  # type: ignore[arg-type]
+    engine = EngineOptions(model=os.fspath(model), device=device, threads=threads)
+
+    def watch(done: int, total: int | None) -> None:
+        if total:
+            report(min(1.0, done / total))
+
+    method = method_for(engine)
+    styles = timed_styles(style, method, pictures.style_scale)
+    target = default_output(content, styles) if output is None else output
+    written = make(content, styles, target, method, pictures, film, inputs=[style], watch=watch, tell=tell)
+    report(1.0)
+    return written
+
+
+def make(
+    content: PathLike,
+    styles: Moments,
+    output: PathLike,
+    method: Arbitrary,
+    pictures: ImageOptions,
+    film: VideoOptions,
+    *,
+    inputs: Sequence[Any] = (),
+    watch: Watch = lambda done, total: None,
+    tell: Tell = _log.warning,
+) -> Path:
+    """Do what `video` does, with option sets in place of keywords.
+
+    Parameters
+    ----------
+    styles : list of (seconds, Style)
+        Of `moments.timed_styles`.
+    inputs : sequence
+        Sources of the styles; the files among them, and the content, are never replaced.
+    watch : function of (frames done, frames in all or None)
+        Called after every frame.
+    """
+    kept = [content, *style_paths(inputs)]
+    to_folder = is_folder(output)
+    codec = checked(output, film, kept)
+    with ExitStack() as stack:
+        reader = open_content(content, film, tell)
+        stack.callback(reader.close)
+        if not to_folder:
+            pictures = with_even_size(pictures, reader.info, codec)
+        painter = FilmPainter(styles, method, pictures, film, reader.info)  # refuses what it cannot do
+        segments: Segments | None = None
+        if codec != "gif":
+            plan = plan_of(content, styles, method, pictures, film)
+            segments = Segments(output, plan, film.resume, tell)
+            stack.callback(segments.leave)
+            painter = FilmPainter(styles, method, pictures, film, reader.info, segments.state())
+        writer: Writer
+        if to_folder:
+            writer = folder = FolderWriter(output, segments.folder / "frames" if segments else None)
+            temporary = folder.temporary
+        else:
+            temporary = stack.enter_context(writing(output, film.overwrite, kept))
+            if segments:
+                segments.note_temporary(temporary)
+            writer = open_writer(temporary, reader, codec, pictures, film, tell)
+        total = reader.info.frames
+        try:
+            stopped = run(reader, painter, writer, lambda done: watch(done, total), segments)
+        except BaseException:
+            if segments and not film.resume:
+                segments.remove()
+            raise
+        if stopped is not None:
+            goes_on = segments is not None and segments.count > 0
+            _keep_part(writer.frames, total, temporary, output, goes_on, tell)
+            raise stopped
+        if to_folder:
+            folder.move(Path(output))
+    if segments:
+        segments.remove()
+    return Path(output)
+
+
+def run(
+    reader: Reader,
+    painter: FilmPainter,
+    writer: Writer,
+    watch: Callable[[int], None],
+    segments: Segments | None = None,
+) -> BaseException | None:
+    """Do every stage in its thread, until all is done or somebody stops it.
+
+    Returns
+    -------
+    KeyboardInterrupt, SystemExit (a termination signal, on the command line) or None
+        What stopped it: the writer is finished all the same, with the frames that were done.
+    """
+    import av
+
+    stages = Stages()
+    stopped: BaseException | None = None
+    try:
+        items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD)
+        for stage in (painter.prepare, painter.paint):
+            items = stages.ahead(stage(items), BETWEEN)
+        frames = stages.ahead(painter.finish(items), AHEAD)
+        try:
+            # The writer too has a thread, so that Ctrl-C, which arrives in this one, never cuts it in two.
+            for done in stages.ahead(written(frames, writer, segments), AHEAD):
+                watch(done)
+        except (KeyboardInterrupt, SystemExit) as signal:
+            stopped = signal
+        finally:
+            stages.close()
+        writer.close()
+    except BaseException as error:
+        writer.abort()
+        if isinstance(error, OSError) and error.errno in _DISK:
+            raise  # `writing` has the words for it
+        if isinstance(error, (OSError, av.FFmpegError)):
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise OutputError(f"cannot write the video: {reason}") from error
+        raise
+    return stopped
+
+
+def written(items: Iterator[Any], writer: Writer, segments: Segments | None = None) -> Iterator[int]:
+    """Write everything; yield how many frames are done after each."""
+    if segments and isinstance(writer, VideoWriter):
+        writer.keep = segments.keep
+    skipped = 0
+    for item in items:
+        if isinstance(item, SegmentEnd):
+            if segments:
+                writer.end_segment()
+                segments.finish(item.state)
+        elif not isinstance(item, VideoFrame):
+            writer.copy(item)
+        elif item.skipped:
+            if segments and skipped % SEGMENT == 0:
+                writer.append(*segments.packets(skipped // SEGMENT))
+                yield writer.frames
+            skipped += 1
+        else:
+            writer.write(item)
+            yield writer.frames
+
+
+def method_for(engine: EngineOptions) -> Arbitrary:
+    """Load the model that the options name."""
+    return arbitrary.load(engine.model, engine.device, engine.threads)
+
+
+def _keep_part(
+    done: int, total: int | None, temporary: Path, output: PathLike, goes_on: bool, tell: Tell
+) -> None:
+    """Name what is left after a stop `clip.partial.mp4`, and say so; nothing if no frame was done."""
+    if not done:
+        return
+    path = Path(output)
+    names = [
+        path.with_name(f"{path.stem}.partial{n}{path.suffix}")
+        for n in ("", *(f"-{i}" for i in range(2, 1000)))
+    ]
+    free = next(name for name in names if not name.exists())
+    if goes_on and temporary.is_dir():
+        shutil.copytree(temporary, free)
+    else:
+        os.replace(temporary, free)
+    said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
+    tell(f"{said}; --resume goes on from there" if goes_on else said)
