@@ -170,5 +170,5 @@ class Transformer(nn.Module):
         h = F.relu(modulated(self.up_half(reflect(twice(h)))) + modulated(fine))
         h = F.relu(modulated(self.narrow(reflect(h))))
         h = F.relu(modulated(self.up_full(reflect(twice(h)))))
-        hues = chroma(seen) - chroma(palette[:, :3, None, None])
+        hues = twice(F.avg_pool2d(chroma(seen), 2)) - chroma(palette[:, :3, None, None])  # without its noise
         return self.out(reflect(h)) * 0.5 + 0.5 + hues, torch.cat(used, 1)
