@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ import numpy as np
 from restyle.arrays import FloatArray
 from restyle.errors import MissingExtraError, OptionError
 from restyle.methods.levels import Level, plan_levels, style_short_side
+from restyle.methods.steps import Step, Stopped
 from restyle.methods.strokes import Exemplar
 from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses
 from restyle.transforms.padding import pad, unpad
@@ -45,78 +46,28 @@ STATE_SECONDS = 30.0  # between two states written to disk
 _STATE_SHARE = 0.05  # of the time, at most, goes into writing them
 
 
-class Stopped(Exception):  # noqa: N818: not an error
-    """The run was stopped; `picture` is the best so far.
-
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-        At full size, whatever size the run had come to.
-    """
-
-    def __init__(self, picture: FloatArray) -> None:
-        super().__init__("stopped")
-        self.picture = picture
-
-
 @dataclass(frozen=True)
-class Step:
-    """What a callback is told after each step.
-
-    Parameters
-    ----------
-    number, total : int
-        The step just taken, from 1, and how many there are in all.
-    height, width : int
-        Size that is worked at, in px.
-    terms : mapping of str to float
-        What the loss was made of, weighted, before the step.
-    seconds_left : float or None
-        None until it can be guessed.
-    """
-
-    number: int
-    total: int
-    height: int
-    width: int
-    terms: Mapping[str, float]
-    seconds_left: float | None
-    _look: Callable[[], FloatArray] = field(repr=False)
-
-    @property
-    def loss(self) -> float:
-        """Sum of the terms."""
-        return sum(self.terms.values())
-
-    def picture(self) -> FloatArray:
-        """The picture so far [shape=(height, width, 3), float32, RGB, range 0..1]."""
-        return self._look()
-
-
-@dataclass(frozen=True)
-class Region:
+class Part:
     """A part of the picture and its styles.
 
     Parameters
     ----------
-    mask : np.ndarray [shape=(H, W), float32, range 0..1]
-        Of the content's size. Where the masks of several regions sum to less than 1, the rest is left to the
-        content; where to more, they share.
+    share : np.ndarray [shape=(H, W), float32, range 0..1] or None
+        How much each pixel of the content belongs to it; None: wholly. What is missing to a sum of 1 is left
+        to the content.
     styles : sequence of Exemplar
-        None leaves the region to the content.
     """
 
-    mask: FloatArray
+    share: FloatArray | None
     styles: Sequence[Exemplar]
 
 
 def optimize(
     content: FloatArray,
-    styles: Sequence[Exemplar],
+    parts: Sequence[Part],
     options: OptimizeOptions,
     *,
     start: Callable[[], FloatArray] | None = None,
-    regions: Sequence[Region] = (),
     strength: float = 1.0,
     style_scale: float = 1.0,
     device: str = "cpu",
@@ -129,13 +80,11 @@ def optimize(
     Parameters
     ----------
     content : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-    styles : sequence of Exemplar
-        Of all that no region covers.
+    parts : sequence of Part
     options : OptimizeOptions
     start : function that gives np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
         Where to start, called only if it is needed; None starts from the content. `init` of the options is
         the caller's to mind, but for noise.
-    regions : sequence of Region
     strength : float, 0..1
         How far the aim lies on the way from the content's own statistics to the style's.
     style_scale : float
@@ -159,7 +108,7 @@ def optimize(
         Too little memory; nothing to resume; no such encoder or device; the loss is not a number.
     """
     return _Run(
-        content, styles, options, start, regions, strength, style_scale, device, threads, state, callback
+        content, parts, options, start, strength, style_scale, device, threads, state, callback
     ).picture()
 
 
@@ -169,10 +118,9 @@ class _Run:
     def __init__(
         self,
         content: FloatArray,
-        styles: Sequence[Exemplar],
+        parts: Sequence[Part],
         options: OptimizeOptions,
         start: Callable[[], FloatArray] | None,
-        regions: Sequence[Region],
         strength: float,
         style_scale: float,
         device: str,
@@ -187,12 +135,14 @@ class _Run:
         self.content, self.padding = pad(content, 1, minimum=SMALLEST)
         self.options, self.strength, self.scale = options, strength, style_scale
         self.start, self.state, self.callback = start, state, callback
-        self.styles, self.masks = _partition(content.shape[:2], styles, regions)
-        self.masks = np.stack([pad(mask, 1, minimum=SMALLEST)[0] for mask in self.masks])
+        self.masks = np.stack(
+            [pad(mask, 1, minimum=SMALLEST)[0] for mask in _masks(content.shape[:2], parts)]
+        )
         self.styles = [
-            [each.turned(rotate(each.pixels, options.style_rotation)) for each in region]
-            for region in self.styles
+            [replace(each, pixels=rotate(each.pixels, options.style_rotation)) for each in part.styles]
+            for part in parts
         ]
+        self.styles += [[]] * (len(self.masks) - len(parts))
         style = parse_losses("style-loss", options.style_loss, STYLE_LOSSES)
         kept = parse_losses("content-loss", options.content_loss, CONTENT_LOSSES)
         self.weights = Weights(
@@ -208,7 +158,7 @@ class _Run:
             *(each for region in self.styles for one in region for each in (one.pixels, one.scale, one.weight)),
             [len(region) for region in self.styles],
             [strength, style_scale, style, self.weights.content, options.smoothness, options.style_rotation],
-            [options.encoder, str(options.init), options.optimizer, options.steps, options.seed],
+            [options.encoder, str(options.init), options.descent, options.steps, options.seed],
         )
         self.began = self.saved = time.monotonic()
         self.save_cost = 0.0
@@ -292,7 +242,7 @@ class _Run:
             begin = self.content if self.start is None else pad(self.start(), 1, minimum=SMALLEST)[0]
             picture = resize(begin, size, "area")
         x = self._tensor(picture)
-        descent: Descent = LBFGSDescent(x) if self.options.optimizer == "lbfgs" else AdamDescent(x)
+        descent: Descent = LBFGSDescent(x) if self.options.descent == "lbfgs" else AdamDescent(x)
         if restored is not None:
             descent.restore({name: each.to(self.device) for name, each in restored.items()})
         return descent
@@ -333,7 +283,7 @@ class _Run:
                 level.width,
                 self.terms,
                 spent * left / self.work if spent > 1 else None,
-                lambda: _pixels(descent.result()),
+                lambda: self._whole(_pixels(descent.result())),
             )
         )
 
@@ -360,22 +310,12 @@ def _pixels(x: torch.Tensor) -> FloatArray:
     return np.ascontiguousarray(array)
 
 
-def _partition(
-    size: tuple[int, int], styles: Sequence[Exemplar], regions: Sequence[Region]
-) -> tuple[list[Sequence[Exemplar]], list[FloatArray]]:
-    """Styles and masks of the regions and of what they leave; the masks sum to 1 everywhere."""
-    for region in regions:
-        if region.mask.shape != size:
-            raise OptionError(f"a mask of {region.mask.shape} does not fit a content of {size}")
-    total = np.zeros(size, np.float32)
-    for region in regions:
-        total += region.mask
-    over = np.maximum(total, 1)
-    masks = [np.asarray(region.mask / over, np.float32) for region in regions]
-    rest = np.asarray(1 - total / over, np.float32)
-    if not regions or rest.max() > 1e-3:
-        return [*(region.styles for region in regions), styles], [*masks, rest]
-    return [region.styles for region in regions], masks
+def _masks(size: tuple[int, ...], parts: Sequence[Part]) -> list[FloatArray]:
+    """The shares of the parts, and if they leave something, of the rest: they sum to 1 everywhere."""
+    ones = np.ones(size, np.float32)
+    masks = [ones if part.share is None else part.share for part in parts]
+    rest = np.asarray(1 - np.sum(masks, axis=0), np.float32)
+    return [*masks, rest] if rest.max() > 1e-3 else masks
 
 
 def _device(name: str) -> torch.device:

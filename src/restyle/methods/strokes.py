@@ -33,10 +33,6 @@ class Exemplar:
     weight: float = 1.0
     scale: float = 1.0
 
-    def turned(self, pixels: FloatArray) -> Exemplar:
-        """The same with other pixels."""
-        return replace(self, pixels=pixels)
-
 
 class Strokes(Protocol):
     """Where the codes of a style come from."""

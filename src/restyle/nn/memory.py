@@ -49,7 +49,7 @@ def tile_side(
         least = options.memory + ((SMALLEST_TILE + 2 * HALO) ** 2 * cost - limit) / 1e9
         raise OptionError(
             f"memory {options.memory:g} GB is too little for {content[1]} x {content[0]} px with {options.encoder}"
-            f" and {options.optimizer}: give at least {math.ceil(least * 10) / 10:g}"
+            f" and {options.descent}: give at least {math.ceil(least * 10) / 10:g}"
         )
     return side
 
@@ -61,7 +61,7 @@ def picture_bytes(
     losses = parse_losses("style-loss", options.style_loss, STYLE_LOSSES)
     kept = parse_losses("content-loss", options.content_loss, CONTENT_LOSSES)
     pixels = math.prod(content)
-    floats = 3.0 * _FLOATS[options.optimizer]
+    floats = 3.0 * _FLOATS[options.descent]
     floats += 3 * len(styles)  # masks and their shares by layer
     if kept:
         floats += sum(width / stride**2 for width, stride in ((sight.widths[2], 4), (sight.widths[3], 8)))

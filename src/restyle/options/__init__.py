@@ -13,6 +13,7 @@ from restyle.options.image import (
     parse_crop,
     parse_size,
 )
+from restyle.options.optimize import ImageMethod, OptimizeKeywords, OptimizeOptions
 from restyle.options.video import Steady, VideoCodec, VideoKeywords, VideoOptions
 
 __all__ = [
@@ -25,8 +26,11 @@ __all__ = [
     "EngineKeywords",
     "EngineOptions",
     "ImageKeywords",
+    "ImageMethod",
     "ImageOptions",
     "KeepColors",
+    "OptimizeKeywords",
+    "OptimizeOptions",
     "OptionSet",
     "SaveOptions",
     "Steady",

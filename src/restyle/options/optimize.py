@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -12,13 +12,14 @@ from restyle.errors import OptionError
 from restyle.options.base import OptionSet, about
 
 if TYPE_CHECKING:
-    from restyle.methods.optimization import Step
+    from restyle.methods.steps import Step
 
 ImageMethod = Literal["fast", "optimize"]
 Optimizer = Literal["adam", "lbfgs"]
 
 STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "grain")
 CONTENT_LOSSES = ("features", "structure")
+DRAWING = {"sliced", "patches", "structure"}  # losses of vectors that are drawn anew at every step
 STARTS = ("fast", "content", "noise")
 _PANEL = "Optimizing (--method optimize)"
 
@@ -88,7 +89,14 @@ class OptimizeOptions(OptionSet):
             panel=_PANEL,
         ),
     )
-    optimizer: Optimizer = field(default="adam", metadata=about("How to go down.", panel=_PANEL))
+    optimizer: Optimizer | None = field(
+        default=None,
+        metadata=about(
+            "How to go down; if not given, lbfgs, or adam where a loss draws at random (sliced, patches,"
+            " structure).",
+            panel=_PANEL,
+        ),
+    )
     steps: int = field(
         default=300,
         metadata=about(
@@ -138,6 +146,23 @@ class OptimizeOptions(OptionSet):
         super().__post_init__()
         parse_losses("style-loss", self.style_loss, STYLE_LOSSES)
         parse_losses("content-loss", self.content_loss, CONTENT_LOSSES)
+        if self.method == "fast":
+            for each in fields(self):
+                if getattr(self, each.name) != each.default:
+                    name = each.name.replace("_", "-")
+                    raise OptionError(f"{name} is for --method optimize; give that as well, or leave it out")
+
+
+    @property
+    def descent(self) -> Optimizer:
+        """The optimiser that is used."""
+        if self.optimizer is not None:
+            return self.optimizer
+        losses = {
+            **parse_losses("style-loss", self.style_loss, STYLE_LOSSES),
+            **parse_losses("content-loss", self.content_loss, CONTENT_LOSSES),
+        }
+        return "adam" if DRAWING & losses.keys() else "lbfgs"
 
 
 class OptimizeKeywords(TypedDict, total=False):
@@ -151,7 +176,7 @@ class OptimizeKeywords(TypedDict, total=False):
     smoothness: float
     style_rotation: float
     init: str | PathLike[str]
-    optimizer: Optimizer
+    optimizer: Optimizer | None
     steps: int
     seed: int
     memory: float

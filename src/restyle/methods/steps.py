@@ -1,0 +1,57 @@
+"""What an optimisation tells while it runs, and how it ends when it is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from restyle.arrays import FloatArray
+
+
+class Stopped(Exception):  # noqa: N818: not an error
+    """The run was stopped; `picture` is the best so far.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+        At full size, whatever size the run had come to.
+    """
+
+    def __init__(self, picture: FloatArray) -> None:
+        super().__init__("stopped")
+        self.picture = picture
+        self.finished: object = None  # set by the stages that come after
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a callback is told after each step.
+
+    Parameters
+    ----------
+    number, total : int
+        The step just taken, from 1, and how many there are in all.
+    height, width : int
+        Size that is worked at, in px.
+    terms : mapping of str to float
+        What the loss was made of, weighted, before the step.
+    seconds_left : float or None
+        None until it can be guessed.
+    """
+
+    number: int
+    total: int
+    height: int
+    width: int
+    terms: Mapping[str, float]
+    seconds_left: float | None
+    _look: Callable[[], FloatArray] = field(repr=False)
+
+    @property
+    def loss(self) -> float:
+        """Sum of the terms."""
+        return sum(self.terms.values())
+
+    def picture(self) -> FloatArray:
+        """The picture so far [shape=(H, W, 3), float32, RGB, range 0..1], enlarged to the content's size."""
+        return self._look()
