@@ -9,6 +9,7 @@ def test_public_names_are_these() -> None:
     assert restyle.__all__ == [
         "RestyleError",
         "Style",
+        "StyleNetwork",
         "Stylizer",
         "__version__",
         "audio",

@@ -6,12 +6,23 @@ TYPE_CHECKING = False  # type checkers know it by its name; `typing` would take 
 
 __version__ = "0.1.0"
 
-__all__ = ["RestyleError", "Style", "Stylizer", "__version__", "audio", "image", "styles", "video"]
+__all__ = [
+    "RestyleError",
+    "Style",
+    "StyleNetwork",
+    "Stylizer",
+    "__version__",
+    "audio",
+    "image",
+    "styles",
+    "video",
+]
 
 # Where each public name lives. It is imported when first used, so that `import restyle` costs nothing.
 _HOMES = {
     "RestyleError": "restyle.errors",
     "Style": "restyle.style",
+    "StyleNetwork": "restyle.style_network",
     "Stylizer": "restyle.stylizer",
     "audio": "restyle.soundtrack",
     "image": "restyle.stylizer",
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
     from restyle.film import video
     from restyle.soundtrack import audio
     from restyle.style import Style, styles
+    from restyle.style_network import StyleNetwork
     from restyle.stylizer import Stylizer, image
 
 

@@ -188,9 +188,9 @@ class StyleNetwork:
 
         if batch_size < 1 or epochs <= 0:
             raise OptionError(f"batch-size {batch_size} and epochs {epochs:g} must be above 0")
-        given = StyleTrainOptions(
-            **({"optimizer": optimizer} if isinstance(optimizer, str) else {}), **options
-        )
+        if isinstance(optimizer, str):
+            options = {"optimizer": optimizer, **options}
+        given = StyleTrainOptions(**options)
         history = History()
 
         def warn(line: str) -> None:
@@ -228,7 +228,9 @@ class StyleNetwork:
         before = (module.scale.detach().clone(), module.shift.detach().clone())
         with tempfile.TemporaryDirectory() as temporary:
             maker = None if isinstance(optimizer, str) else optimizer
-            engine.fit(task, folder or temporary, given, resume=resume, callback=note, optimizer=maker)
+            engine.fit(
+                task, os.fspath(folder or temporary), given, resume=resume, callback=note, optimizer=maker
+            )
         if task.first:  # weight decay, for one, must not touch what was there
             for parameter, old in zip((module.scale, module.shift), before, strict=True):
                 parameter.data[: task.first] = old[: task.first].to(parameter.device)
@@ -292,7 +294,7 @@ class StyleNetwork:
             batch=batch_size,
             seed=seed,
             first=first,
-            encoder=encoder,
+            encoder=os.fspath(encoder),
             style_augmentation=style_augmentation or training.OWN_STYLE,
         )
         return names, task, module

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from restyle.export.arbitrary import Report
 
 
 def export(
     network: Annotated[
-        Path, typer.Argument(help="A .safetensors file of `restyle train arbitrary`.", metavar="FILE")
+        Path,
+        typer.Argument(
+            help="A .safetensors file of `restyle train arbitrary`, or a .restyle file.", metavar="FILE"
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the two ONNX files go.")
@@ -24,22 +30,42 @@ def export(
 ) -> None:
     """Write style_encoder.onnx and transformer.onnx, after comparing them with PyTorch at two sizes.
 
+    A network of `restyle train style` gives transformer.onnx and a .style file for each of its styles.
+
     restyle export my.safetensors -o my-model/
+
+    restyle export starry.restyle -o starry-model/
 
     restyle image photo.jpg --style painting.jpg --model my-model/
     """
-    import importlib.util
+    from restyle.errors import require
+    from restyle.models.network_files import is_network_file
 
-    from restyle.errors import MissingExtraError
-
-    for module in ("torch", "safetensors", "onnx"):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError("`restyle export`", "torch")
+    require("`restyle export`", "torch", "torch", "safetensors", "onnx")
+    if is_network_file(network):
+        _tell(_own_styles(network, output, tolerance), output)
+        return
     from restyle.export.arbitrary import export_arbitrary
     from restyle.nn.arbitrary import load_arbitrary
 
     model, name = load_arbitrary(network)
     report = export_arbitrary(model, output, name, style_size=style_size, tolerance=tolerance)
+    _tell(report, output)
+
+
+def _own_styles(network: Path, output: Path, tolerance: float) -> Report:
+    from dataclasses import replace
+
+    from restyle.export.conditional import export_folder, export_graph
+    from restyle.style_network import StyleNetwork
+
+    loaded = StyleNetwork.load(network)
+    record = loaded.record()
+    graph, differences = export_graph(loaded.module, loaded.name, tolerance=tolerance)
+    return export_folder(replace(record, graph=graph), output, differences)
+
+
+def _tell(report: Report, output: Path) -> None:
     for what, difference in report.differences.items():
         typer.echo(f"{what}: differs from PyTorch by at most {difference:.1g}")
     for file, size in report.files.items():

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 COLOURS = ("#1f5fa8", "#d1495b", "#2e8b57", "#e0912f", "#7b4fa3", "#5c6670", "#0f9d9d", "#a8763e")
 INK, FAINT = "#333333", "#e3e3e3"
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 FINER = 2  # drawn larger by this and reduced, so that lines are smooth
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 18, 40, 52
 
@@ -62,7 +63,7 @@ class Chart:
     zero: bool = False
 
 
-def draw(charts: Sequence[Chart], size: tuple[int, int] = (560, 380)) -> Image.Image:
+def draw(charts: Sequence[Chart], size: tuple[int, int] = (600, 360)) -> Image.Image:
     """Draw charts side by side, each `size` (width, height) px."""
     width, height = size
     picture = Image.new("RGB", (FINER * width * len(charts), FINER * height), "white")
@@ -114,6 +115,10 @@ def _panel(chart: Chart, width: int, height: int) -> Image.Image:
     pen = ImageDraw.Draw(picture)
     font, title_font = ImageFont.load_default(12 * FINER), ImageFont.load_default(14 * FINER)
     left, right, top, bottom = _LEFT * FINER, width - _RIGHT * FINER, _TOP * FINER, height - _BOTTOM * FINER
+    names = [s.name for s in chart.series] if len(chart.series) > 1 else []
+    right -= max((int(pen.textlength(name, font=font)) for name in names), default=0) + 36 * FINER * bool(
+        names
+    )
     xs = [x for s in chart.series for x in s.x]
     ys = [y for s in chart.series for y in [*s.y, *(v for pair in s.spread or () for v in pair)]]
     across = _axis(xs, chart.log_x, False, left, right)
@@ -132,8 +137,7 @@ def _panel(chart: Chart, width: int, height: int) -> Image.Image:
     _vertical(picture, chart.y_name, font, (3 * FINER, (top + bottom) // 2))
     for index, series in enumerate(chart.series):
         _draw_series(pen, series, COLOURS[index % len(COLOURS)], across, up, font)
-    if len(chart.series) > 1:
-        _legend(pen, [s.name for s in chart.series], font, right, top)
+    _legend(pen, names, font, right, top)
     return picture
 
 
@@ -143,7 +147,7 @@ def _draw_series(
     colour: str,
     across: _Axis,
     up: _Axis,
-    font: ImageFont.FreeTypeFont,
+    font: Font,
 ) -> None:
     known = [i for i, (x, y) in enumerate(zip(series.x, series.y, strict=True)) if math.isfinite(x * y)]
     points = [(across.place(series.x[i]), up.place(series.y[i])) for i in known]
@@ -164,22 +168,17 @@ def _draw_series(
             pen.text((x + 8 * FINER, y - 8 * FINER), series.labels[i], fill=colour, font=font, anchor="lm")
 
 
-def _legend(
-    pen: ImageDraw.ImageDraw, names: Sequence[str], font: ImageFont.FreeTypeFont, right: float, top: float
-) -> None:
-    wide = max(pen.textlength(name, font=font) for name in names)
-    line = 17 * FINER
-    left = right - wide - 34 * FINER
-    box = [left, top + 4 * FINER, right - 4 * FINER, top + 8 * FINER + line * len(names)]
-    pen.rectangle(box, fill="white", outline=FAINT, width=FINER)
+def _legend(pen: ImageDraw.ImageDraw, names: Sequence[str], font: Font, right: float, top: float) -> None:
+    """Name the colours, to the right of the axes."""
+    line, left = 18 * FINER, right + 6 * FINER
     for index, name in enumerate(names):
-        y = top + 6 * FINER + line * (index + 0.5)
+        y = top + line * (index + 0.5)
         ends = [(left + 6 * FINER, y), (left + 22 * FINER, y)]
         pen.line(ends, fill=COLOURS[index % len(COLOURS)], width=3 * FINER)
         pen.text((left + 27 * FINER, y), name, fill=INK, font=font, anchor="lm")
 
 
-def _vertical(picture: Image.Image, text: str, font: ImageFont.FreeTypeFont, middle: tuple[int, int]) -> None:
+def _vertical(picture: Image.Image, text: str, font: Font, middle: tuple[int, int]) -> None:
     """Write upwards, centred at the middle of the left edge."""
     width = int(font.getlength(text)) + 4
     label = Image.new("RGB", (width, 16 * FINER), "white")

@@ -24,7 +24,7 @@ from restyle.media.outputs import writing
 FORMAT = "restyle-network/1"
 SUFFIX = ".restyle"
 GRAPH = "graph"
-_DTYPES = {"F32": np.dtype("<f4"), "U8": np.dtype("u1")}
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "U8": np.dtype("u1")}
 _MOST_HEADER = 1 << 20
 
 

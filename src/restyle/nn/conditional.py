@@ -101,7 +101,8 @@ class ConditionalTransformer(nn.Module):
 
     def _convolve(self, convolution: nn.Module, x: Tensor) -> Tensor:
         """Reflection padding, so that borders look like the interior, then the convolution."""
-        return convolution(reflect(x, self.shape.kernel_size // 2))  # type: ignore[no-any-return]
+        found: Tensor = convolution(reflect(x, self.shape.kernel_size // 2))
+        return found
 
     def forward(
         self,
@@ -122,8 +123,8 @@ class ConditionalTransformer(nn.Module):
             stats_in = content.new_zeros(count, self.stats_size)
         if stats_weight is None:
             stats_weight = content.new_zeros(count, 1)
-        scales, shifts = (list((code @ p).split(self.widths, 1)) for p in (self.scale, self.shift))
-        given = list(stats_in.split([2 * c for c in self.normalised], 1)) if self.normalised else []
+        scales, shifts = (list(torch.split(code @ p, self.widths, 1)) for p in (self.scale, self.shift))
+        given = list(torch.split(stats_in, [2 * c for c in self.normalised], 1)) if self.normalised else []
         points = list(self.shape.points())
         used: list[Tensor] = []
 

@@ -97,7 +97,7 @@ class StyleTask:
         mask[self.first :] = 1
         for parameter in (network.scale, network.shift):
             parameter.requires_grad_(True)
-            parameter.register_hook(lambda gradient: gradient * mask.to(gradient))
+            parameter.register_hook(lambda gradient: gradient * mask.to(gradient))  # type: ignore[no-untyped-call]
 
     @property
     def steps_an_epoch(self) -> int:
@@ -160,13 +160,12 @@ class StyleTask:
     def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Style, content, total variation and range; `total` is their weighted sum."""
         o, content = self.options, batch["content"]
-        rows = (self.model.module if hasattr(self.model, "module") else self.model).scale.shape[0]  # type: ignore[union-attr]
-        code = torch.nn.functional.one_hot(batch["row"], int(rows)).to(content)
+        code = torch.nn.functional.one_hot(batch["row"], _rows(model)).to(content)
         out = model(content, code)[0].contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            photo = self.judge.features(content)  # type: ignore[operator]
-            style = self.judge.features(batch["style"])  # type: ignore[operator]
-        ours = self.judge.features(out)  # type: ignore[operator]
+            photo = self.judge.features(content)
+            style = self.judge.features(batch["style"])
+        ours = self.judge.features(out)
         aims = [style[layer] for layer in self.layers]
         if len(batch["style"]) > 1:
             aims = [aim.index_select(0, batch["place"]) for aim in aims]
@@ -210,7 +209,7 @@ class StyleTask:
         return found
 
     def preview(self, model: nn.Module, path: Path) -> None:
-        """Photos down the side, styles along the top, results between them; always the same ones."""
+        """Photos along the top, styles down the side, results between them; always the same ones."""
         side, device = max(192, self.options.crop), next(model.parameters()).device
         side = -(-side // 4) * 4
         photos = (self.held_out + self.trained)[:4]
@@ -218,16 +217,22 @@ class StyleTask:
             [augment(self.content.pictures[i], PLAIN, side, np.random.default_rng(0)) for i in photos]
         ).to(device)
         rows = range(self.first, self.first + min(6, len(self.styles)))
+        count = _rows(model)
         styles = to_tensor(
             [augment(p, PLAIN, side, np.random.default_rng(0)) for p in self.styles.pictures[: len(rows)]]
         ).to(device)
-        count = int(model.scale.shape[0])  # type: ignore[operator, union-attr, arg-type, index]
         codes = torch.nn.functional.one_hot(torch.tensor(list(rows)), count).float().to(device)
-        grid = [torch.cat([torch.ones_like(contents[0]), *styles], 2)]
-        for photo in contents:
-            out = model(photo.expand(len(rows), -1, -1, -1), codes)[0]
-            grid.append(torch.cat([photo, *out], 2))
+        grid = [torch.cat([torch.ones_like(contents[0]), *contents], 2)]
+        for style, code in zip(styles, codes, strict=True):
+            out = model(contents, code.expand(len(contents), -1))[0]
+            grid.append(torch.cat([style, *out], 2))
         save_grid(grid, path)
+
+
+def _rows(model: nn.Module) -> int:
+    """How many styles the network has, also inside the wrapper of torchrun."""
+    inner = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
+    return len(inner.scale)  # type: ignore[arg-type]
 
 
 def save_grid(rows: Sequence[Tensor], path: Path) -> None:
