@@ -242,7 +242,9 @@ class _Run:
             begin = self.content if self.start is None else pad(self.start(), 1, minimum=SMALLEST)[0]
             picture = resize(begin, size, "area")
         x = self._tensor(picture)
-        descent: Descent = LBFGSDescent(x) if self.options.descent == "lbfgs" else AdamDescent(x)
+        descent: Descent = AdamDescent(x)
+        if self.options.descent == "lbfgs":
+            descent = LBFGSDescent(x, memory.pairs(size, self.options))
         if restored is not None:
             descent.restore({name: each.to(self.device) for name, each in restored.items()})
         return descent

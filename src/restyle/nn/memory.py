@@ -11,13 +11,17 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from restyle.errors import OptionError
 from restyle.nn.sight import HALO, STRIDE, Sight
 from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses
 
 SMALLEST_TILE = 16 * STRIDE
-_FLOATS = {"adam": 14, "lbfgs": 40}  # arrays of the picture's size and float32 that a run holds, in channels x 3
+# Arrays of the picture's size that a run holds beside the pairs of L-BFGS: pictures, gradients, averages, masks.
+ARRAYS = 12
+PAIRS = (3, 12)  # of L-BFGS, at least and at most
+_PAIRS_SHARE = 0.4  # of the memory, at most, goes into them
 _PROCESS = 0.6e9  # bytes, where the system does not tell
 
 
@@ -39,19 +43,23 @@ def tile_side(
     OptionError
         The memory does not even suffice for small tiles; the message says how much would.
     """
-    limit = options.memory * 1e9 - process_bytes() - picture_bytes(sight, content, styles, options)
-    cost = tile_bytes(sight)
-    if max(math.prod(each) for each in (content, *styles)) * cost <= limit:
+    held, cost = process_bytes(), tile_bytes(sight)
+
+    def room(given: OptimizeOptions) -> float:
+        return given.memory * 1e9 - held - picture_bytes(sight, content, styles, given)
+
+    if max(math.prod(each) for each in (content, *styles)) * cost <= room(options):
         return None
-    side = math.floor(math.sqrt(max(0.0, limit) / cost)) - 2 * HALO
-    side = side // STRIDE * STRIDE
+    side = math.floor(math.sqrt(max(0.0, room(options)) / cost)) - 2 * HALO
     if side < SMALLEST_TILE:
-        least = options.memory + ((SMALLEST_TILE + 2 * HALO) ** 2 * cost - limit) / 1e9
+        least = options
+        while room(least) < (SMALLEST_TILE + 2 * HALO + 1) ** 2 * cost:
+            least = replace(least, memory=math.ceil(least.memory * 10 + 1) / 10)
         raise OptionError(
             f"memory {options.memory:g} GB is too little for {content[1]} x {content[0]} px with {options.encoder}"
-            f" and {options.descent}: give at least {math.ceil(least * 10) / 10:g}"
+            f" and {options.descent}: give at least {least.memory:g}"
         )
-    return side
+    return side // STRIDE * STRIDE
 
 
 def picture_bytes(
@@ -61,13 +69,21 @@ def picture_bytes(
     losses = parse_losses("style-loss", options.style_loss, STYLE_LOSSES)
     kept = parse_losses("content-loss", options.content_loss, CONTENT_LOSSES)
     pixels = math.prod(content)
-    floats = 3.0 * _FLOATS[options.descent]
+    floats = 3.0 * ARRAYS
+    if options.descent == "lbfgs":
+        floats += 3 * 2 * pairs(content, options)
     floats += 3 * len(styles)  # masks and their shares by layer
     if kept:
         floats += sum(width / stride**2 for width, stride in ((sight.widths[2], 4), (sight.widths[3], 8)))
     if len(styles) > 1 and ("sliced" in losses or "patches" in losses):
         floats += 4  # sums of shares that positions are drawn from, in double precision
     return 4 * (floats * pixels + 3 * sum(math.prod(each) for each in styles))
+
+
+def pairs(content: tuple[int, int], options: OptimizeOptions) -> int:
+    """How many pairs of differences L-BFGS may keep: fewer of a large picture."""
+    each = 2 * 3 * 4 * math.prod(content)
+    return max(PAIRS[0], min(PAIRS[1], int(_PAIRS_SHARE * options.memory * 1e9 / each)))
 
 
 def tile_bytes(sight: Sight) -> float:
