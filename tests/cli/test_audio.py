@@ -75,3 +75,37 @@ def test_mistakes_are_one_line(
     assert said in error
     assert error.count("\n") == 1
     assert not list(place.glob("*.part*"))
+
+
+def test_preview_is_refreshed_while_the_texture_method_works(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from restyle.cli import previews
+
+    monkeypatch.setattr(previews, "EVERY", 0.0)
+    writings: list[bytes] = []
+    write = previews.SoundPreview._write
+
+    def seen(preview: previews.SoundPreview) -> None:
+        write(preview)
+        writings.append(Path("now.wav").read_bytes())
+
+    monkeypatch.setattr(previews.SoundPreview, "_write", seen)
+    texture = ("tune.wav", "-s", "wind", "--method", "texture", "--steps", "3", "-o", "out.wav")
+    assert code_of(*texture, "--preview", "now.wav") == 0
+    info = soundfile.info("now.wav")
+    assert (info.frames, info.samplerate, info.channels) == (len(melody()), SR, 1)
+    assert len(set(writings)) >= 2
+    capsys.readouterr()
+    for arguments, said in (
+        ((*texture, "--overwrite", "--preview", "out.wav"), "cannot be the preview and a result"),
+        ((*texture, "--overwrite", "--preview", "tune.wav"), "it is the input"),
+        ((*texture, "--preview", "now.wav"), "it exists"),
+        ((*texture, "--preview", "now.txt"), "cannot write '.txt' sound"),
+        (("tune.wav", "-s", "wind", "-o", "b.wav", "--preview", "p.wav"), "shows the texture method"),
+        (("tune.wav", "tune.wav", "-s", "wind", "--preview", "p.wav"), "--preview shows one sound"),
+    ):
+        assert code_of(*arguments) in (1, 2)
+        assert said in capsys.readouterr().err
+    assert not Path("p.wav").exists()

@@ -45,6 +45,15 @@ def audio(
             "--plot", metavar="PNG", help="Also draw spectrograms of content, style and result side by side."
         ),
     ] = None,
+    preview: Annotated[
+        str | None,
+        typer.Option(
+            "--preview",
+            metavar="FILE",
+            help="Sound file that shows the texture method at work: the best so far of the seconds in hand,"
+            " every two seconds.",
+        ),
+    ] = None,
 ) -> None:
     """Give sounds the style of others. Rate, channels, length and loudness stay those of the content.
 
@@ -52,14 +61,16 @@ def audio(
 
     restyle audio song.flac --style choir --style bells:0.3 --keep-pitch 1 --remix 0.2
 
-    restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png
+    restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png --preview now.wav
     """
     import dataclasses
     import os
+    from contextlib import ExitStack
     from pathlib import Path
 
     from restyle import sound_styles, soundtrack
     from restyle.cli.jobs import make_folder
+    from restyle.cli.previews import SoundPreview
     from restyle.cli.progress import Bar
     from restyle.errors import OptionError, OutputError
     from restyle.media.outputs import check_output
@@ -68,16 +79,23 @@ def audio(
     folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
     if several and output is not None and not folder:
         raise OptionError(f"{len(content)} sounds cannot all be written to '{output}'; give a folder/")
-    if several and plot is not None:
-        raise OptionError("--plot draws one sound; give one CONTENT")
+    for flag, value in (("--plot", plot), ("--preview", preview)):
+        if several and value is not None:
+            raise OptionError(f"{flag} shows one sound; give one CONTENT")
     if plot is not None and Path(plot).suffix.lower() != ".png":
         raise OptionError(f"plot '{plot}' is not a .png")
     if plot is not None:
         check_output(plot, overwrite=overwrite, inputs=content)
+    if preview is not None and preview in (plot, output):
+        raise OptionError(f"'{preview}' cannot be the preview and a result; give another name")
     keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     styles = sound_styles.parse_styles(style)
     targets: dict[Path, str] = {}
-    with Batch(len(content), "sounds") as batch, Bar(len(content)) as bar:
+    with Batch(len(content), "sounds") as batch, Bar(len(content)) as bar, ExitStack() as stack:
+        watch: SoundPreview | None = None
+        if preview is not None:
+            inputs = [*content, *map(str, sound_styles.style_paths(styles))]
+            watch = stack.enter_context(SoundPreview(preview, overwrite=overwrite, inputs=inputs))
         for number, name in enumerate(content):
             bar.at(number, Path(name).name)
             with batch.each(name):
@@ -95,6 +113,7 @@ def audio(
                     output=target,
                     overwrite=overwrite,
                     report=lambda part, number=number: bar.at(number + part),  # type: ignore[misc]
+                    preview=watch,
                     **keywords,
                 )
                 if plot is not None:

@@ -135,13 +135,19 @@ class SoundWriter:
             self._stream.bit_rate = 96000 * channels
 
 
-def check_format(path: PathLike, sr: int, channels: int) -> None:
-    """Raise `OutputError` when the format that the suffix names cannot hold such a sound."""
+def check_suffix(path: PathLike) -> str:
+    """Return the suffix, or raise `OutputError` when no sound is written under it."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise OutputError(
             f"cannot write '{suffix}' sound to {os.fspath(path)}; choose one of {', '.join(SUFFIXES)}"
         )
+    return suffix
+
+
+def check_format(path: PathLike, sr: int, channels: int) -> None:
+    """Raise `OutputError` when the format that the suffix names cannot hold such a sound."""
+    suffix = check_suffix(path)
     limits = {
         ".mp3": (2, _MP3_RATES),
         ".opus": (8, _OPUS_RATES),
