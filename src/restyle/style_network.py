@@ -44,7 +44,7 @@ class History:
     step : list of int
         Steps at which losses were logged.
     losses : dict of name to list of float
-        `total`, `style`, `content`, `variation`, `range`, each a mean since the step logged before.
+        `total`, `style`, `content`, `colour`, `variation`, `range`, each a mean since the step logged before.
     held_out : dict of name to list of float
         Measured on photos that were not trained on, and on as many that were; with the `step` of each.
     seconds : float

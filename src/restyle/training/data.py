@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 
 from restyle.errors import InputError, OptionError
@@ -26,6 +26,9 @@ from restyle.training.preprocessing import (
     Sometimes,
     Step,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 MEMORY = 4 << 30  # bytes of decoded pictures that one folder may take
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
@@ -210,5 +213,7 @@ def _shown(source: str | Path | Sequence[str | Path]) -> str:
 
 def to_tensor(pictures: Sequence[Image.Image]) -> torch.Tensor:
     """Pillow pictures of one size -> [N, 3, H, W] float32, RGB 0..1."""
+    import torch  # here, because the Keras port reads pictures too and does without
+
     stacked = np.stack([np.asarray(p, np.uint8) for p in pictures])
     return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(255)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from restyle.errors import InputError
 from restyle.models import catalog
+from restyle.nn.colour_loss import colour_loss
 from restyle.nn.conditional import ConditionalTransformer
 from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
@@ -158,7 +159,7 @@ class StyleTask:
         return f"photos {photos}; styles {names}"
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Style, content, total variation and range; `total` is their weighted sum."""
+        """Style, content, colour, total variation and range; `total` is their weighted sum."""
         o, content = self.options, batch["content"]
         code = torch.nn.functional.one_hot(batch["row"], _rows(model)).to(content)
         out = model(content, code)[0].contiguous(memory_format=torch.channels_last)
@@ -169,14 +170,17 @@ class StyleTask:
         aims = [style[layer] for layer in self.layers]
         if len(batch["style"]) > 1:
             aims = [aim.index_select(0, batch["place"]) for aim in aims]
+        seen = batch["style"] if len(batch["style"]) == 1 else batch["style"].index_select(0, batch["place"])
         terms = {
             "style": style_loss([ours[layer] for layer in self.layers], aims, o.moments).mean(),
             "content": content_loss(ours, photo, o.structure).mean(),
+            "colour": colour_loss(out, seen).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
         }
         total = (
             o.style_weight * terms["style"]
+            + o.colour_weight * terms["colour"]
             + o.content_weight * terms["content"]
             + o.variation_weight * terms["variation"]
             + o.range_weight * terms["range"]

@@ -64,8 +64,8 @@ class StyleOptions(OptionSet):
 
     Parameters
     ----------
-    crop, style_size, style_weight, content_weight, moments, structure, style_layers, variation_weight, \
-range_weight, held_out
+    crop, style_size, style_weight, colour_weight, content_weight, moments, structure, style_layers, \
+variation_weight, range_weight, held_out
         As their help below says.
     """
 
@@ -84,8 +84,12 @@ range_weight, held_out
     style_weight: float = field(
         default=1.0, metadata=about("Weight of style.", low=0.0, high=1e6, panel=RECIPE)
     )
+    colour_weight: float = field(
+        default=0.2,
+        metadata=about("Weight of the style's mean colour and covariance.", low=0.0, high=1e6, panel=RECIPE),
+    )
     content_weight: float = field(
-        default=0.4, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+        default=0.6, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
     )
     moments: float = field(
         default=0.2,
