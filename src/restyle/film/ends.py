@@ -12,6 +12,7 @@ import numpy as np
 from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.media import images
+from restyle.media.dubbing import NewSound
 from restyle.media.moving_pictures import FolderReader, FolderWriter, GifWriter, check_folder
 from restyle.media.outputs import check_output
 from restyle.media.video_codecs import ENCODERS, SUFFIXES, check_format
@@ -38,14 +39,20 @@ def open_content(content: PathLike, film: VideoOptions, tell: Tell) -> Reader:
 
 
 def open_writer(
-    path: PathLike, reader: Reader, codec: str, pictures: ImageOptions, film: VideoOptions, tell: Tell
+    path: PathLike,
+    reader: Reader,
+    codec: str,
+    pictures: ImageOptions,
+    film: VideoOptions,
+    tell: Tell,
+    sound: NewSound | None = None,
 ) -> VideoWriter | GifWriter:
     """Open the file that the frames go to; its size follows from the options."""
     size = prepared_size(reader.info, pictures)
     if codec == "gif":
         return GifWriter(path, reader.info, size)
     source = reader if isinstance(reader, VideoReader) else None
-    return VideoWriter(path, reader.info, size, codec, film.quality, source, tell)
+    return VideoWriter(path, reader.info, size, codec, film.quality, source, tell, sound=sound)
 
 
 def prepared_size(info: VideoInfo, pictures: ImageOptions) -> tuple[int, int]:

@@ -15,11 +15,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from restyle.errors import OutputError
+from restyle.dubbing import check_container, dub, new_sound
+from restyle.errors import OptionError, OutputError
 from restyle.film.ends import (
     PathLike,
     Reader,
@@ -33,6 +34,7 @@ from restyle.film.ends import (
 )
 from restyle.film.painting import SEGMENT, FilmPainter, SegmentEnd
 from restyle.film.segments import Segments, plan_of
+from restyle.media.dubbing import NewSound
 from restyle.media.moving_pictures import FolderWriter
 from restyle.media.outputs import writing
 from restyle.media.video_files import VideoWriter
@@ -41,7 +43,17 @@ from restyle.media.videos import Tell
 from restyle.methods import arbitrary
 from restyle.methods.arbitrary import Arbitrary
 from restyle.moments import Moments, style_paths, timed_styles
-from restyle.options import DeviceName, EngineOptions, ImageOptions, VideoKeywords, VideoOptions
+from restyle.options import (
+    AudioKeywords,
+    AudioOptions,
+    DeviceName,
+    EngineOptions,
+    ImageOptions,
+    VideoKeywords,
+    VideoOptions,
+)
+from restyle.sound_styles import parse_styles
+from restyle.sound_styles import style_paths as sound_paths
 from restyle.stages import Stages
 
 Report = Callable[[float], None]
@@ -58,6 +70,8 @@ def video(
     content: PathLike,
     style: Any = None,
     *,
+    audio_style: Any = None,
+    audio_options: AudioKeywords | None = None,
     output: PathLike | None = None,
     report: Report = lambda part: None,
     tell: Tell = _log.warning,
@@ -77,6 +91,10 @@ def video(
         A video, an animated GIF, or a folder of pictures of one size.
     style : Style, str, Path, PIL.Image.Image, np.ndarray, or a list
         As for `restyle.image`. Texts `SECONDS:STYLE`, or a dict {seconds: style}, change it over time.
+    audio_style : str, Path, or a list
+        Style of the sound, as for `restyle.audio`. Given alone, the picture is copied.
+    audio_options : dict
+        See `options.AudioOptions`.
     output : path or None
         None writes `CONTENT-STYLE.SUFFIX` in the current folder.
     report : function of one float
@@ -115,10 +133,29 @@ def video(
         if total:
             report(min(1.0, done / total))
 
+    of_sound = AudioOptions(**(audio_options or {}))
+    if is_only_sound(style, audio_style, engine, pictures, film):
+        return dub(
+            content,
+            audio_style,
+            output=output,
+            overwrite=film.overwrite,
+            options=of_sound,
+            report=report,
+            tell=tell,
+        )
     method = method_for(engine)
     styles = timed_styles(style, method, pictures.style_scale)
     target = default_output(content, styles) if output is None else output
-    written = make(content, styles, target, method, pictures, film, inputs=[style], watch=watch, tell=tell)
+    inputs, sound = [style], None
+    if audio_style is not None:
+        check_container(target)
+        sounds = parse_styles(audio_style)
+        inputs += sound_paths(sounds)
+        sound = new_sound(content, sounds, of_sound)
+    written = make(
+        content, styles, target, method, pictures, film, inputs=inputs, watch=watch, tell=tell, sound=sound
+    )
     report(1.0)
     return written
 
@@ -134,6 +171,7 @@ def make(
     inputs: Sequence[Any] = (),
     watch: Watch = lambda done, total: None,
     tell: Tell = _log.warning,
+    sound: NewSound | None = None,
 ) -> Path:
     """Do what `video` does, with option sets in place of keywords.
 
@@ -145,6 +183,8 @@ def make(
         Sources of the styles; the files among them, and the content, are never replaced.
     watch : function of (frames done, frames in all or None)
         Called after every frame.
+    sound : NewSound or None
+        What replaces the first stream of sound.
     """
     kept = [content, *style_paths(inputs)]
     to_folder = is_folder(output)
@@ -169,7 +209,7 @@ def make(
             temporary = stack.enter_context(writing(output, film.overwrite, kept))
             if segments:
                 segments.note_temporary(temporary)
-            writer = open_writer(temporary, reader, codec, pictures, film, tell)
+            writer = open_writer(temporary, reader, codec, pictures, film, tell, sound)
         total = reader.info.frames
         try:
             stopped = run(reader, painter, writer, lambda done: watch(done, total), segments)
@@ -251,6 +291,20 @@ def written(items: Iterator[Any], writer: Writer, segments: Segments | None = No
         else:
             writer.write(item)
             yield writer.frames
+
+
+def is_only_sound(
+    style: Any, audio_style: Any, engine: EngineOptions, pictures: ImageOptions, film: VideoOptions
+) -> bool:
+    """Tell whether the picture shall be copied: there is a style of the sound, and none of the picture."""
+    if audio_style is None or style is not None or engine.model != EngineOptions.model:
+        return False
+    if pictures != ImageOptions() or replace(film, overwrite=False) != VideoOptions():
+        raise OptionError(
+            "without a style of the picture it is copied, so options of the picture do nothing; give --style"
+            " too, or leave them out"
+        )
+    return True
 
 
 def method_for(engine: EngineOptions) -> Arbitrary:

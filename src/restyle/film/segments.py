@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-import restyle
+from restyle import __version__
 from restyle.errors import OptionError, OutputError
 from restyle.film.painting import SEGMENT, State
 from restyle.media.outputs import flush
@@ -202,7 +202,7 @@ def plan_of(
         "content": hashlib.sha256(repr((os.path.realpath(content), stats)).encode()).hexdigest(),
         "style": codes.hexdigest(),
         "model": [method.record.name, *(each.sha256 for each in method.record.files)],
-        "version": restyle.__version__,
+        "version": __version__,
         "segment": SEGMENT,
         **options,
     }

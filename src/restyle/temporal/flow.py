@@ -3,11 +3,12 @@
 Strokes are painted anew in every frame, so those on moving things shimmer. Optical flow says where each pixel
 was in the frame before; what was painted there is moved along and mixed in:
 
-    O(t) = P(t) + a v B(W O(t-1) - P(t)),    then made as sharp as P(t)
+    M(t) = P(t) + a v (W M(t-1) - P(t)),    O(t) = M(t) made as sharp as P(t)
 
-with P(t) the frame painted by itself, W the warp by the flow, v how far it can be trusted, B a blur of less
-than a pixel, which leaves the finest detail to P(t), and 1 - a the pull to P(t), without which errors of the
-flow would add up. Where nothing changes, W O(t-1) = P(t) and the difference is exactly 0, so nothing drifts.
+with P(t) the frame painted by itself, W the warp by the flow, v how far it can be trusted, and 1 - a the pull
+to P(t), without which errors of the flow would add up. Averaging strokes that do not quite meet costs
+sharpness; what is shown gets it back, what is remembered does not, so that sharpening never feeds on itself.
+Where nothing changes, W M(t-1) = P(t) and the difference is exactly 0, so nothing drifts.
 
 The flow is dense inverse search (Kroeger et al. 2016), there and back; pixels whose way there and back does
 not lead home are hidden in one of the frames (Sundaram et al. 2010). Differs from Ruder et al. 2016 and from
@@ -26,7 +27,6 @@ from restyle.arrays import FloatArray
 from restyle.errors import MissingExtraError
 
 KEEP = 0.9  # a: part of the frame before that stays where the flow is trusted
-DETAIL = 0.4  # px, sigma of B
 FLOW_SIDE = 960  # px: motion of larger frames is found on a smaller copy
 MAX_SHARPEN = 1.5
 _HOME_SHARE, _HOME_PX = 0.01, 0.5  # how far from home the way back may lead (squared; Sundaram et al. 2010)
@@ -147,11 +147,10 @@ class FlowSteadier:
         if motion is None or self.last is None or self.last.shape != painted.shape:
             self.last = painted
             return painted
-        change = _blur(warp(self.last, motion.back, fine=True) - painted, DETAIL)
+        change = warp(self.last, motion.back, fine=True) - painted
         change *= np.float32(KEEP) * motion.trust[..., None]
-        mixed = np.clip(_as_sharp(painted + change, painted), 0, 1)
-        self.last = np.asarray(mixed, np.float32)
-        return self.last
+        self.last = np.clip(painted + change, 0, 1)
+        return np.clip(_as_sharp(self.last, painted), 0, 1)
 
 
 def warp(picture: FloatArray, back: FloatArray, fine: bool = False) -> FloatArray:
