@@ -9,17 +9,14 @@ The 1x1 heads are left out: they serve distillation only.
 from __future__ import annotations
 
 import argparse
-import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime as ort
 import torch
 
 from restyle.errors import ModelError
 from restyle.export.arbitrary import TOLERANCE
-from restyle.export.graphs import HALVED, OPSET, halve
+from restyle.export.graphs import HALVED, run_graph, trace
 from restyle.models import catalog
 from restyle.nn.encoders import LAYERS, PerceptualEncoder, load_encoder
 
@@ -57,25 +54,10 @@ def export_encoder(
             if parameter.numel() > HALVED:
                 parameter.copy_(parameter.half().float())
     temporary = path.with_name(f"{path.name}.tmp")
-    dynamic = {layer: {0: "n", 2: f"height_{i}", 3: f"width_{i}"} for i, layer in enumerate(LAYERS)}
+    about = {"restyle_model": name, "stride": "1", "colour": "RGB 0..1"}
+    layers = list(LAYERS)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter speaks of its own future
-            torch.onnx.export(
-                encoder,
-                (torch.rand(2, 3, 64, 80),),
-                str(temporary),
-                input_names=["picture"],
-                output_names=list(LAYERS),
-                dynamic_axes={"picture": {0: "n", 2: "height", 3: "width"}, **dynamic},
-                opset_version=OPSET,
-                dynamo=False,
-            )
-        model = halve(onnx.load(str(temporary)))
-        model.doc_string = ""
-        for key, value in (("restyle_model", name), ("colour", "RGB 0..1")):
-            model.metadata_props.add(key=key, value=value)
-        onnx.save(model, str(temporary))
+        trace(encoder, (torch.rand(2, 3, 64, 80),), ["picture"], layers, temporary, about, maps=layers)
         differences = _compare(encoder, temporary)
         worst = max(differences, key=differences.__getitem__)
         if not differences[worst] <= tolerance:
@@ -90,14 +72,13 @@ def export_encoder(
 
 
 def _compare(encoder: PerceptualEncoder, path: Path) -> dict[str, float]:
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     generator = torch.Generator().manual_seed(3)
     found = {}
     for height, width in SIZES:
         picture = torch.rand(2, 3, height, width, generator=generator)
         with torch.inference_mode():
             ours = encoder(picture)
-        theirs = session.run(None, {"picture": picture.numpy()})
+        theirs = run_graph(path, {"picture": picture.numpy()})
         for layer, a, b in zip(LAYERS, ours, theirs, strict=True):
             scale = float(a.abs().max()) + 1e-6
             found[f"{layer} {height}x{width}"] = float(np.abs(b - a.numpy()).max()) / scale

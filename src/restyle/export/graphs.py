@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,15 @@ def trace(
     outputs: list[str],
     path: Path,
     about: dict[str, str],
+    maps: Sequence[str] = (),
 ) -> None:
-    """Write a module as ONNX with named inputs and outputs and free sizes, float16 on disk."""
+    """Write a module as ONNX with named inputs and outputs and free sizes, float16 on disk.
+
+    `maps` are outputs of a height and width of their own.
+    """
     dynamic = {name: {0: "n"} for name in names + outputs}
+    for name in maps:
+        dynamic[name] |= {2: f"height of {name}", 3: f"width of {name}"}
     for name in ("style", "content", "picture"):
         if name in dynamic:
             dynamic[name] |= {2: "height", 3: "width"}

@@ -1,0 +1,85 @@
+"""Features of the embedded perceptual encoder, from its ONNX graph: style is measured without torch."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property, lru_cache
+from threading import Lock
+
+import numpy as np
+
+from restyle.arrays import FloatArray
+from restyle.models import catalog
+from restyle.models.session import Device, Session
+from restyle.transforms.padding import pad
+from restyle.transforms.resize import resize
+
+MODEL = "encoder-1"
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+SHORT = 224  # px, short side that pictures are compared at: that of the study (docs/compare.md)
+SMALLEST = 32  # px, of the graph
+MOST_PIXELS = 1_000_000  # a long scroll is looked at from further away
+
+
+class FeatureEncoder:
+    """The perceptual encoder; its graph is loaded when first used, and shared between threads.
+
+    Parameters
+    ----------
+    model : str
+        Name in the catalog.
+    device : "cpu" or "cuda"
+    threads : int or None
+        Threads of one call; None takes all cores that the process may use.
+    """
+
+    def __init__(self, model: str = MODEL, *, device: Device = "cpu", threads: int | None = None) -> None:
+        self.record = catalog.find(model)
+        self.device = device
+        self.threads = threads
+        self._lock = Lock()
+
+    @cached_property
+    def _session(self) -> Session:
+        content = self.record.file("features").read()
+        return Session(content, name=self.record.name, device=self.device, threads=self.threads)
+
+    def features(self, picture: FloatArray) -> dict[str, FloatArray]:
+        """Compute all layers of a picture as it is.
+
+        Parameters
+        ----------
+        picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+            Sides below 32 px are padded by reflection.
+
+        Returns
+        -------
+        dict of str to np.ndarray [shape=(C, H / 2^i, W / 2^i), float32]
+            ``relu1_1`` .. ``relu5_1``.
+        """
+        padded, _ = pad(picture, 1, minimum=SMALLEST)
+        with self._lock:
+            session = self._session
+        found = session.run(picture=np.ascontiguousarray(padded.transpose(2, 0, 1))[None])
+        return {layer: found[layer][0] for layer in LAYERS}
+
+
+def comparable(picture: FloatArray, short: int = SHORT) -> FloatArray:
+    """Bring a picture to the size that styles are compared at.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    short : int
+        Wanted short side in px; less if the whole would be larger than a million pixels.
+    """
+    height, width = picture.shape[:2]
+    scale = min(short / min(height, width), math.sqrt(MOST_PIXELS / (height * width)))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return resize(picture, size, "area" if scale < 0.5 else "lanczos")
+
+
+@lru_cache(maxsize=2)
+def load(device: Device = "cpu", threads: int | None = None) -> FeatureEncoder:
+    """Return the embedded encoder, the same object for the same arguments."""
+    return FeatureEncoder(device=device, threads=threads)
