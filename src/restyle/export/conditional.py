@@ -23,10 +23,11 @@ _INPUTS, _OUTPUTS = ["content", "code", "stats_in", "stats_weight"], ["picture",
 def halo(kernel: int, blocks: int) -> int:
     """How far in px the network looks, rounded up to its stride.
 
-    A kernel reaches (k - 1) / 2 positions; those at a quarter of the size count fourfold.
+    A kernel reaches (k - 1) / 2 positions, of which those at a quarter of the size count fourfold; bilinear
+    upsampling adds one position at each of its two sizes.
     """
-    reach = kernel // 2
-    return -(-reach * (1 + 2 + 4 * (2 * blocks) + 2 + 1 + 1) // STRIDE) * STRIDE
+    reach = (kernel // 2) * (1 + 2 + 4 * 2 * blocks + 2 + 1 + 1) + 4 + 2
+    return -(-reach // STRIDE) * STRIDE
 
 
 def smallest(kernel: int) -> int:

@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restyle.errors import ModelError, OutputError
+from restyle.models.network_files import NetworkRecord, read, write
+
+WEIGHTS = {
+    "scale": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "shift": np.zeros((2, 3), np.float32),
+    "stem.weight": np.ones((2, 3, 3, 3), np.float32),
+}
+RECORD = NetworkRecord("two", {"width": 4}, ("a", "b"), WEIGHTS, b"a graph of odd size", {"steps": 3})
+
+
+def test_comes_back_as_it_was(tmp_path: Path) -> None:
+    found = read(write(RECORD, tmp_path / "two.restyle"))
+    assert (found.name, found.shape, found.styles, found.graph, found.training) == (
+        RECORD.name,
+        RECORD.shape,
+        RECORD.styles,
+        RECORD.graph,
+        RECORD.training,
+    )
+    assert found.weights.keys() == WEIGHTS.keys()
+    for name, weight in WEIGHTS.items():
+        assert np.array_equal(found.weights[name], weight)
+
+
+def test_is_a_safetensors_file(tmp_path: Path) -> None:
+    """The library of that name reads the same, and what it writes is read here."""
+    numpy = pytest.importorskip("safetensors.numpy")
+    path = write(RECORD, tmp_path / "two.restyle")
+    tensors = numpy.load_file(path)
+    assert np.array_equal(tensors["scale"], WEIGHTS["scale"])
+    assert tensors["graph"].tobytes() == RECORD.graph
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        about = file.metadata()
+    assert json.loads(about["styles"]) == ["a", "b"]
+    numpy.save_file(tensors, tmp_path / "theirs.restyle", metadata=about)
+    assert read(tmp_path / "theirs.restyle").styles == ("a", "b")
+
+
+def test_damage_of_every_kind_is_one_line(tmp_path: Path) -> None:
+    whole = write(RECORD, tmp_path / "two.restyle").read_bytes()
+    bad = tmp_path / "bad.restyle"
+    wrong_graph = bytearray(whole)
+    wrong_graph[-1] ^= 1
+    for content in (
+        b"",
+        b"PK\x03\x04",
+        whole[:7],
+        whole[:60],
+        whole[:-1],
+        b"\xff" * 8 + whole[8:],
+        bytes(wrong_graph),
+        whole.replace(b"restyle-network/1", b"restyle-network/9"),
+        whole.replace(b'"F32"', b'"F99"'),
+        whole.replace(b'"graph_sha256"', b'"graph_sha25x"'),
+    ):
+        bad.write_bytes(content)
+        with pytest.raises(ModelError, match=r"bad\.restyle") as caught:
+            read(bad)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match="train style"):
+        read(tmp_path / "none.restyle")
+
+
+def test_numbers_that_are_none_are_damage(tmp_path: Path) -> None:
+    broken = dict(WEIGHTS) | {"scale": np.full((2, 3), np.nan, np.float32)}
+    path = write(NetworkRecord("n", {}, ("a", "b"), broken, b"g"), tmp_path / "n.restyle")
+    with pytest.raises(ModelError, match="damaged"):
+        read(path)
+
+
+def test_writes_only_where_it_may(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"ends in \.restyle"):
+        write(RECORD, tmp_path / "two.safetensors")
+    write(RECORD, tmp_path / "two.restyle")
+    with pytest.raises(OutputError, match="exists"):
+        write(RECORD, tmp_path / "two.restyle")
+    write(RECORD, tmp_path / "two.restyle", overwrite=True)
