@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from restyle.cli import main
-from tests.made_clips import make_clip, moving, stamps_of
+from restyle.media.audio import read
+from restyle.statistics.loudness import loudness
+from tests.made_clips import make_clip, moving, packets_of, stamps_of
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -108,3 +110,43 @@ def test_a_stop_names_the_part_that_is_done(
     assert stamps_of(tmp_path / "out.mp4") == stamps_of(source)
     there = sorted(each.name for each in tmp_path.iterdir())
     assert there == ["long.mkv", "out.mp4", "out.partial.mp4"]
+
+
+def test_a_style_of_the_sound_beside_one_of_the_picture(run: Run, clip: Path, in_folder: Path) -> None:
+    assert run(clip, "-s", "great-wave", "-o", "old.mp4")[0] == 0
+    both = run(clip, "-s", "great-wave", "--audio-style", "rain", "--audio-strength", "0.9", "-o", "new.mp4")
+    assert both == (0, ["new.mp4"], [])
+    assert packets_of(Path("new.mp4"), "video") == packets_of(Path("old.mp4"), "video")
+    assert packets_of(Path("new.mp4"), "audio") != packets_of(clip, "audio")
+    (y, sr), (was, _) = read("new.mp4"), read(clip)
+    assert len(y) == len(was)
+    assert loudness(y, sr) == pytest.approx(loudness(was, sr), abs=1.0)
+    code, _, err = run(clip, "-s", "great-wave", "--audio-style", "rain", "-o", "frames/")
+    assert code == 2
+    assert "has no sound for --audio-style" in err[0]
+
+
+def test_a_style_of_the_sound_alone_copies_the_picture(
+    clip: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*arguments: object) -> int:
+        with pytest.raises(SystemExit) as leaving:
+            main(["video", *map(str, arguments)])
+        return int(leaving.value.code or 0)
+
+    assert call(clip, "--audio-style", "bells") == 0
+    assert capsys.readouterr().out == "clip-bells.mp4\n"
+    assert packets_of(Path("clip-bells.mp4"), "video") == packets_of(clip, "video")
+    assert packets_of(Path("clip-bells.mp4"), "audio") != packets_of(clip, "audio")
+    assert call(clip, "--audio-style", "bells", "-o", "out/") == 0
+    assert capsys.readouterr().out == "out/clip-bells.mp4\n"
+    for arguments, said in (
+        ((clip, "--audio-style", "bells"), "it exists"),
+        ((clip, "--audio-style", "bels"), "did you mean 'bells'"),
+        ((clip, "--audio-style", "bells", "--size", "32", "-o", "a.mp4"), "give --style too"),
+        ((make_clip(Path("silent.mp4"), moving(3)), "--audio-style", "bells"), "silent.mp4: has no sound"),
+    ):
+        assert call(*arguments) in (1, 2)
+        said_lines = capsys.readouterr().err.splitlines()
+        assert len(said_lines) == 1
+        assert said in said_lines[0]

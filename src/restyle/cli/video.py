@@ -8,7 +8,7 @@ import typer
 
 from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
-from restyle.options import EngineOptions, ImageOptions, VideoOptions
+from restyle.options import DubOptions, EngineOptions, ImageOptions, VideoOptions
 
 
 @with_flags
@@ -31,9 +31,19 @@ def video(
             " style` has its own, by name.",
         ),
     ] = None,
+    audio_style: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--audio-style",
+            metavar="STYLE[:WEIGHT]",
+            help="A style of the sound, as --style of restyle audio. Given alone, the picture is copied.",
+            rich_help_panel="Sound",
+        ),
+    ] = None,
     options: ImageOptions,
     film: VideoOptions,
     engine: EngineOptions,
+    dubbing: DubOptions,
     output: Annotated[
         str | None,
         typer.Option(
@@ -51,6 +61,8 @@ def video(
 
     restyle video clip.mp4 --style 0:starry-night --style 4.5:great-wave -o art.mp4
 
+    restyle video clip.mp4 --style great-wave --audio-style choir
+
     restyle video clip.mov --style my-painting.jpg --strength 0.7 --size 1280 --codec h265 -o art.mov
     """
     from pathlib import Path
@@ -59,29 +71,58 @@ def video(
     from restyle.cli.jobs import make_folder
     from restyle.cli.progress import Bar
     from restyle.cli.speed import Speed
+    from restyle.dubbing import check_container, dub, new_sound
+    from restyle.dubbing import default_output as dub_output
     from restyle.errors import OutputError
+    from restyle.media.dubbing import NewSound
     from restyle.moments import timed_styles
+    from restyle.sound_styles import parse_styles, style_paths
 
     several = len(content) > 1
     if several and output is not None and not films.is_folder(output):
         raise OutputError(f"cannot write several videos to '{output}'; give a folder, or end it with /")
-    method = films.method_for(engine)
-    with Bar(1, "starting"):
-        styles = timed_styles(style, method, options.style_scale)
+    sounds = parse_styles(audio_style) if audio_style else []
+    only_sound = films.is_only_sound(style or None, audio_style or None, engine, options, film)
+    if not only_sound:
+        method = films.method_for(engine)
+        with Bar(1, "starting"):
+            styles = timed_styles(style, method, options.style_scale)
     targets: dict[Path, str] = {}
     with Batch(len(content), "videos") as batch:
         for name in content:
             with batch.each(name):
-                target = Path(output or films.default_output(name, styles))
+                usual = dub_output(name, sounds) if only_sound else films.default_output(name, styles)
+                target = Path(output or usual)
                 place: str | Path = target
-                if several and output is not None:
+                if output is not None and (several or (only_sound and films.is_folder(output))):
                     make_folder(Path(output))
-                    place = target = Path(output) / films.default_output(name, styles)
+                    place = target = Path(output) / usual
                 elif output is not None:
                     place = output  # as it was typed: a slash at its end says folder
                 if target in targets:
                     raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
                 targets[target] = name
+                sound: NewSound | None = None
+                notes: list[str] = []
+                with Bar(1, f"sound of {Path(name).name}") as bar:
+                    if only_sound:
+                        place = dub(
+                            name,
+                            sounds,
+                            output=place,
+                            overwrite=film.overwrite,
+                            options=dubbing.of_sound,
+                            report=bar.at,
+                            tell=notes.append,
+                        )
+                    elif sounds:
+                        check_container(place)
+                        sound = new_sound(name, sounds, dubbing.of_sound, bar.at)
+                if only_sound:
+                    for line in notes:
+                        typer.echo(f"restyle: {line}", err=True)
+                    typer.echo(str(place))
+                    continue
                 with Speed(Path(name).name) as speed:
                     written = films.make(
                         name,
@@ -90,8 +131,9 @@ def video(
                         method,
                         options,
                         film,
-                        inputs=style or [],
+                        inputs=[*(style or []), *style_paths(sounds)],
                         watch=speed.at,
                         tell=speed.say,
+                        sound=sound,
                     )
                 typer.echo(str(written))

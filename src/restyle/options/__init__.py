@@ -1,6 +1,6 @@
 """Every option once: type, default, range and help. Command-line flags and keywords derive from here."""
 
-from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions
+from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions, DubOptions
 from restyle.options.base import OptionSet, about
 from restyle.options.downloads import DownloadOptions
 from restyle.options.engine import DeviceName, EngineOptions, SaveOptions
@@ -10,6 +10,7 @@ from restyle.options.image import (
     ImageKeywords,
     ImageOptions,
     KeepColors,
+    PaintKeywords,
     parse_crop,
     parse_size,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "CallKeywords",
     "DeviceName",
     "DownloadOptions",
+    "DubOptions",
     "EngineKeywords",
     "EngineOptions",
     "ImageKeywords",
@@ -32,6 +34,7 @@ __all__ = [
     "OptimizeKeywords",
     "OptimizeOptions",
     "OptionSet",
+    "PaintKeywords",
     "SaveOptions",
     "Steady",
     "VideoCodec",

@@ -82,3 +82,39 @@ class AudioKeywords(TypedDict, total=False):
     remix: float
     steps: int
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DubOptions(OptionSet):
+    """What happens to the sound of a video; see `AudioOptions`.
+
+    Parameters
+    ----------
+    audio_method, audio_strength, audio_keep_pitch
+        As their help below says.
+
+    Raises
+    ------
+    OptionError
+        A value outside its range.
+    """
+
+    audio_method: AudioMethod = field(
+        default=AudioOptions.method,
+        metadata=about("How the sound is restyled, as --method of restyle audio.", panel="Sound"),
+    )
+    audio_strength: float = field(
+        default=AudioOptions.strength,
+        metadata=about("How much of the style of the sound.", low=0.0, high=1.0, panel="Sound"),
+    )
+    audio_keep_pitch: float = field(
+        default=AudioOptions.keep_pitch,
+        metadata=about("How closely the sound follows its own pitches.", low=0.0, high=1.0, panel="Sound"),
+    )
+
+    @property
+    def of_sound(self) -> AudioOptions:
+        """The same, as options of a sound."""
+        return AudioOptions(
+            method=self.audio_method, strength=self.audio_strength, keep_pitch=self.audio_keep_pitch
+        )
