@@ -24,6 +24,7 @@ RANK = {
     "statistics": 3,
     "transforms": 3,
     "models": 3,
+    "comparison": 6,
     "nn": 4,
     "methods": 4,
     "temporal": 4,

@@ -114,7 +114,7 @@ def test_keywords_for_type_checkers_are_the_fields() -> None:
     own = [get_type_hints(kind) for kind in (ImageKeywords, CallKeywords, EngineKeywords)]
     assert own[0] == get_type_hints(ImageOptions)
     call = {**own[0], **get_type_hints(SaveOptions)}
-    assert own[1].keys() == {*call, "report"}
+    assert own[1].keys() == {*call, "report", "regions"}
     assert all(own[1][name] == hint for name, hint in call.items())
     assert own[2].keys() == {*own[1], *get_type_hints(EngineOptions)}
 

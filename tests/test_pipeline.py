@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,17 @@ import pytest
 from PIL import Image
 
 from restyle import pipeline
+from restyle.arrays import FloatArray
 from restyle.errors import InputError, OptionError
+from restyle.media import images
 from restyle.media.images import Picture
 from restyle.methods import arbitrary
 from restyle.methods.arbitrary import Arbitrary
-from restyle.options import ImageOptions, SaveOptions
+from restyle.options import ImageOptions, SaveOptions, parse_size
+from restyle.regions import make_regions
 from restyle.style import Style, styles
+from restyle.transforms.crop import Box
+from restyle.transforms.resize import resize
 
 GRADIENT = np.linspace(0, 1, 40 * 60 * 3, dtype=np.float32).reshape(40, 60, 3)
 ALPHA = np.linspace(0, 1, 40 * 60, dtype=np.float32).reshape(40, 60)
@@ -147,3 +153,128 @@ def test_large_pictures_go_through_tiles(
 )
 def test_result_name(source: str, name: str) -> None:
     assert pipeline.result_name(source, "wave") == name
+
+
+def test_framing_is_what_is_cut() -> None:
+    assert pipeline.framing((40, 60), ImageOptions()) == Box(0, 0, 40, 60)
+    assert pipeline.framing((40, 60), ImageOptions(crop="1:1")) == Box(0, 10, 40, 40)
+    assert pipeline.framing((40, 60), ImageOptions(crop="1:2", size="50x10")) == Box(18, 20, 4, 20)
+    for options in ({"crop": "30x20"}, {"crop": "80%", "size": "33x33"}, {"size": "7x90"}):
+        made = ImageOptions(**options, strength=0)  # type: ignore[arg-type]
+        box = pipeline.framing((40, 60), made)
+        cut = GRADIENT[box.top : box.top + box.height, box.left : box.left + box.width]
+        size = parse_size(made.size)
+        expected = resize(cut, size) if isinstance(size, tuple) else cut
+        np.testing.assert_array_equal(pipeline.preprocess(Picture(GRADIENT), made).pixels, expected)
+
+
+@pytest.fixture
+def halves() -> tuple[FloatArray, FloatArray]:
+    """Masks of the left and the right half of the gradient, which meet softly."""
+    left = np.repeat(np.clip((33 - np.arange(60)) / 6, 0, 1)[None], 40, axis=0).astype(np.float32)
+    return left, np.float32(1) - left
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"strength": 0.6},
+        {"keep_colors": "luminance"},
+        {"keep_colors": "statistics", "strength": 0.8},
+        {"colors_only": True},
+        {"crop": "50%"},
+        {"size": 44, "brightness": 1.2},
+        {"crop": "1:1", "size": "24x30"},
+    ],
+)
+def test_regions_are_what_each_style_gives_alone(
+    tiny: Arbitrary, halves: tuple[FloatArray, FloatArray], options: dict[str, Any]
+) -> None:
+    """Whatever the options: both results, each as if alone, added by the masks, cut and resized like them."""
+    made = ImageOptions(**options, feather=0)
+    picture = Picture(GRADIENT, ALPHA)
+    wave, night = styles(tiny)
+    regions = make_regions([(halves[0], wave), (halves[1], night)], None, model=tiny)
+    out = pipeline.image(picture, regions, tiny, made)
+    alone = [pipeline.image(picture, style, tiny, made) for style in (wave, night)]
+    masks = [
+        pipeline.preprocess(Picture(np.repeat(half[..., None], 3, -1)), replace(made, brightness=1.0)).pixels
+        for half in halves
+    ]
+    expected = masks[0] * alone[0].pixels + masks[1] * alone[1].pixels
+    assert out.pixels.shape == alone[0].pixels.shape
+    np.testing.assert_allclose(out.pixels, expected, atol=0.02 if "size" in options else 1e-5)
+    assert out.alpha is not None
+    assert alone[0].alpha is not None
+    assert (out.alpha == alone[0].alpha).all()
+
+
+def test_the_rest_is_the_photo_or_the_background(
+    tiny: Arbitrary, wave: Style, halves: tuple[FloatArray, FloatArray]
+) -> None:
+    picture, options = Picture(GRADIENT), ImageOptions(keep_colors="statistics", feather=5)
+    night = styles(tiny)[1]
+    plain = pipeline.image(picture, make_regions([(halves[0], wave)], None, model=tiny), tiny, options)
+    assert (plain.pixels[:, 40:] == GRADIENT[:, 40:]).all()
+    both = pipeline.image(picture, make_regions([(halves[0], wave)], night, model=tiny), tiny, options)
+    alone = [pipeline.image(picture, style, tiny, options).pixels for style in (wave, night)]
+    np.testing.assert_allclose(both.pixels[:, :20], alone[0][:, :20], atol=1e-6)
+    np.testing.assert_allclose(both.pixels[:, 40:], alone[1][:, 40:], atol=1e-6)
+
+
+@pytest.mark.parametrize("colours", [{}, {"keep_colors": "statistics"}, {"colors_only": True}])
+def test_a_kept_subject_is_untouched_to_the_last_bit(
+    tiny: Arbitrary, wave: Style, halves: tuple[FloatArray, FloatArray], colours: dict[str, Any]
+) -> None:
+    hard = (halves[0] > 0.5).astype(np.float32)
+    regions = make_regions([(hard, "keep"), (np.ones_like(hard), wave)], wave, model=tiny)
+    out = pipeline.image(Picture(GRADIENT), regions, tiny, ImageOptions(feather=10, **colours))
+    assert (out.pixels[hard == 1] == GRADIENT[hard == 1]).all()
+    assert np.abs(out.pixels[:, 50:] - GRADIENT[:, 50:]).max() > 0.01
+
+
+def test_a_mask_lies_in_the_upright_photo(tiny: Arbitrary, wave: Style, tmp_path: Path) -> None:
+    """The photo is stored on its side; its mask is drawn on what people see."""
+    pixels = (GRADIENT * 255).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(np.rot90(pixels)))
+    exif = image.getexif()
+    exif[0x0112] = 6  # shown turned by 90 degrees clockwise
+    path = tmp_path / "photo.png"
+    image.save(path, exif=exif)
+    top = np.zeros((40, 60), bool)
+    top[:10] = True
+    out = pipeline.image(path, make_regions([(top, wave)], None, model=tiny), tiny, ImageOptions(feather=0))
+    upright = images.from_array(pixels).pixels
+    assert out.pixels.shape == (40, 60, 3)
+    assert (out.pixels[10:] == upright[10:]).all()
+    assert np.abs(out.pixels[:10] - upright[:10]).max() > 0.01
+
+
+def test_a_grey_photo_stays_grey_where_nothing_is_painted(tiny: Arbitrary, wave: Style) -> None:
+    grey = Picture(np.repeat(GRADIENT.mean(-1, keepdims=True), 3, -1), grey=True)
+    top = np.zeros((40, 60), np.float32)
+    top[:10] = 1
+    regions = make_regions([(top, wave)], None, model=tiny)
+    assert not pipeline.image(grey, regions, tiny, ImageOptions()).grey
+    below = pipeline.image(grey, regions, tiny, ImageOptions(crop="40%", feather=0))
+    assert below.grey  # the region is cut off
+    assert pipeline.image(grey, regions, tiny, ImageOptions(strength=0)).grey
+
+
+def test_large_pictures_have_regions_too(
+    tiny: Arbitrary, wave: Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = np.random.default_rng(2).random((130, 170, 3)).astype(np.float32)
+    mask = np.zeros((13, 17), np.float32)
+    mask[:, 8:] = 1
+    regions = make_regions([(mask, wave)], styles(tiny)[1], model=tiny)
+    whole = pipeline.image(Picture(content), regions, tiny, ImageOptions())
+    monkeypatch.setattr(arbitrary, "ONE_PASS_PIXELS", 5000)
+    monkeypatch.setattr(arbitrary, "TILE", 64)
+    seen: list[float] = []
+    tiles = pipeline.image(Picture(content), regions, tiny, ImageOptions(), seen.append)
+    np.testing.assert_allclose(tiles.pixels, whole.pixels, atol=2e-3)
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(1)
+    assert len(seen) > 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from restyle.errors import OptionError
 from restyle.media import images, kinds
 from restyle.media.images import Picture
 from restyle.methods.arbitrary import Arbitrary, quiet
+from restyle.methods.regions import blend
 from restyle.options import ImageOptions, SaveOptions, parse_crop, parse_size
+from restyle.regions import Regions
 from restyle.style import Style
 from restyle.transforms import colors
 from restyle.transforms.crop import Box, aspect_box, crop, fraction_box, size_box
@@ -27,14 +29,15 @@ PALETTE_SIDE = 1024  # px, longest side of the picture whose palette is moved
 
 
 def image(
-    source: Any, style: Style, method: Arbitrary, options: ImageOptions, report: Report = quiet
+    source: Any, style: Style | Regions, method: Arbitrary, options: ImageOptions, report: Report = quiet
 ) -> Picture:
     """Load a picture, prepare it, paint it, finish it: the whole way but for saving.
 
     Parameters
     ----------
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
-    style : Style
+    style : Style or Regions
+        Several styles, each in a region of its own, are painted one after the other and blended.
     method : Arbitrary
     options : ImageOptions
     report : function of the fraction done, 0..1
@@ -46,6 +49,8 @@ def image(
     """
     picture = load(source, options)
     content = preprocess(picture, options)
+    if isinstance(style, Regions):
+        return _by_region(picture, content, style, method, options, report)
     painted = transfer(content.pixels, style, method, options, report)
     return postprocess(painted, content, options)
 
@@ -63,11 +68,10 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
     OptionError
         The crop is larger than the picture.
     """
-    pixels, alpha = picture.pixels, picture.alpha
+    box = framing((picture.height, picture.width), options)
+    pixels = crop(picture.pixels, box)
+    alpha = None if picture.alpha is None else crop(picture.alpha, box)
     size = parse_size(options.size)
-    for box in _boxes(pixels.shape[:2], options):
-        pixels = crop(pixels, box)
-        alpha = None if alpha is None else crop(alpha, box)
     if size is not None:
         wanted = size if isinstance(size, tuple) else fit_size(pixels.shape[:2], long=size)
         if wanted[0] * wanted[1] > options.max_pixels:
@@ -126,9 +130,9 @@ def result_name(source: PathLike, style_name: str) -> str:
     return f"{path.stem or path.name}-{style_name}{suffix}"
 
 
-def _boxes(size: tuple[int, int], options: ImageOptions) -> list[Box]:
-    """What to cut, one after the other: for `--crop`, then to the aspect of `--size WxH`."""
-    boxes = []
+def framing(size: tuple[int, int], options: ImageOptions) -> Box:
+    """What of a picture of (height, width) is used: cut for `--crop`, then to the aspect of `--size WxH`."""
+    box = Box(0, 0, *size)
     wanted = parse_crop(options.crop)
     if wanted is not None:
         kind, width, height = wanted
@@ -138,9 +142,33 @@ def _boxes(size: tuple[int, int], options: ImageOptions) -> list[Box]:
             box = size_box(size, (int(height), int(width)))
         else:
             box = fraction_box(size, width)
-        boxes.append(box)
-        size = (box.height, box.width)
     exact = parse_size(options.size)
     if isinstance(exact, tuple):
-        boxes.append(aspect_box(size, exact[1] / exact[0]))
-    return boxes
+        inner = aspect_box((box.height, box.width), exact[1] / exact[0])
+        box = Box(box.top + inner.top, box.left + inner.left, inner.height, inner.width)
+    return box
+
+
+def _by_region(
+    picture: Picture,
+    content: Picture,
+    regions: Regions,
+    method: Arbitrary,
+    options: ImageOptions,
+    report: Report,
+) -> Picture:
+    """Paint and finish the content in every style, and blend the results by the shares of their regions."""
+    box = framing((picture.height, picture.width), options)
+    parts = regions.parts(picture, box, (content.height, content.width), options.feather)
+
+    def finished() -> Iterator[tuple[FloatArray, FloatArray]]:
+        for index, (share, style) in enumerate(parts):
+
+            def so_far(done: float, before: int = index) -> None:
+                report((before + done) / len(parts))
+
+            painted = transfer(content.pixels, style, method, options, so_far)
+            yield share, postprocess(painted, content, options).pixels
+
+    pixels = blend(finished(), content.pixels)
+    return replace(content, pixels=pixels, grey=content.grey and (options.strength == 0 or not parts))

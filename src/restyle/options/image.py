@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.options.base import OptionSet, about
 from restyle.options.engine import DeviceName
+from restyle.options.optimize import OptimizeKeywords
 
 KeepColors = Literal["luminance", "statistics"]
 
@@ -21,7 +22,7 @@ class ImageOptions(OptionSet):
 
     Parameters
     ----------
-    strength, style_scale, keep_colors, colors_only, crop, size, brightness, contrast, max_pixels
+    strength, style_scale, keep_colors, colors_only, feather, crop, size, brightness, contrast, max_pixels
         As their help below says.
 
     Raises
@@ -49,6 +50,14 @@ class ImageOptions(OptionSet):
     )
     colors_only: bool = field(
         default=False, metadata=about("Move only the palette; structure and texture stay the photo's.")
+    )
+    feather: float = field(
+        default=1.0,
+        metadata=about(
+            "Width of the passage between regions, in percent of the longer side; 0 takes masks as they are.",
+            low=0.0,
+            high=50.0,
+        ),
     )
     crop: str | None = field(
         default=None,
@@ -105,6 +114,7 @@ class ImageKeywords(TypedDict, total=False):
     style_scale: float
     keep_colors: KeepColors | None
     colors_only: bool
+    feather: float
     crop: str | None
     size: int | str | None
     brightness: float
@@ -112,9 +122,14 @@ class ImageKeywords(TypedDict, total=False):
     max_pixels: int
 
 
-class CallKeywords(ImageKeywords, total=False):
+class PaintKeywords(ImageKeywords, OptimizeKeywords, total=False):
+    """What decides how a picture is painted, as keywords."""
+
+
+class CallKeywords(PaintKeywords, total=False):
     """Keywords of a call of `Stylizer` beside `output`."""
 
+    regions: Any
     quality: int | None
     overwrite: bool
     report: Callable[[float], None]

@@ -69,6 +69,8 @@ def crop(array: ArrayT, box: Box) -> ArrayT:
     Returns
     -------
     np.ndarray [shape=(box.height, box.width, ...)]
-        A view.
+        A view, or the array itself if the box is all of it.
     """
+    if box == Box(0, 0, *array.shape[:2]):
+        return array
     return array[box.top : box.top + box.height, box.left : box.left + box.width]  # type: ignore[return-value]

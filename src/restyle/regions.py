@@ -1,0 +1,266 @@
+"""Styles by region: which mask goes with which style, read from texts, pairs or a dict.
+
+A region is a mask and its styles, or no style, which keeps the photo. The mask is a picture (see
+`media.masks`), or the photo's own alpha, written `alpha`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from restyle.arrays import FloatArray
+from restyle.errors import InputError, OptionError
+from restyle.media.images import Picture
+from restyle.media.masks import check_aspect, fit_mask, load_mask, mask_name
+from restyle.methods.arbitrary import Arbitrary
+from restyle.methods.regions import shares
+from restyle.style import Style, resolve_all
+from restyle.transforms.crop import Box
+
+ALPHA = "alpha"
+KEEP = "keep"
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the picture and what happens to it.
+
+    Parameters
+    ----------
+    mask : np.ndarray [shape=(H, W), float32, range 0..1] or None
+        None stands for the photo's own alpha.
+    name : str
+        Of the mask, for messages.
+    sources : tuple
+        Its styles as they were given, to be mixed; none keeps the photo.
+    """
+
+    mask: FloatArray | None
+    name: str
+    sources: tuple[Any, ...]
+
+    @property
+    def kept(self) -> bool:
+        """Whether the photo stays as it is."""
+        return not self.sources
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Regions with their styles encoded, and the style of the rest.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+    styles : tuple of Style or None
+        One for each region; None keeps the photo.
+    background : Style or None
+        Of what no mask covers; None keeps the photo.
+    """
+
+    regions: tuple[Region, ...]
+    styles: tuple[Style | None, ...]
+    background: Style | None
+
+    @property
+    def name(self) -> str:
+        """Used in the names of results: those of the styles, the background's first."""
+        named = [style.name for style in (self.background, *self.styles) if style is not None]
+        return "+".join(dict.fromkeys(named))
+
+    def parts(
+        self, photo: Picture, box: Box, size: tuple[int, int], percent: float
+    ) -> list[tuple[FloatArray, Style]]:
+        """Styles that paint something of a photo, each with its share of every pixel.
+
+        Parameters
+        ----------
+        photo : Picture
+            Whole, as it was loaded.
+        box : Box
+            What is cut out of it.
+        size : (height, width)
+            What that is resized to.
+        percent : float
+            Width of the passage between regions, of the longer side.
+
+        Returns
+        -------
+        list of (share [shape=size, float32, range 0..1], Style)
+            Every style once; what is missing to a sum of 1 stays the photo.
+
+        Raises
+        ------
+        InputError
+            A mask has other proportions than the photo, or the photo has no alpha.
+        """
+        found = divide(self.regions, photo, box, size, percent)
+        merged: dict[bytes, tuple[FloatArray, Style]] = {}
+        for share, style in zip(found, (*self.styles, self.background), strict=True):
+            if style is None or not share.any():
+                continue
+            key = style.code.tobytes()
+            merged[key] = (merged[key][0] + share if key in merged else share, style)
+        return list(merged.values())
+
+
+def read_regions(given: Any, max_pixels: int | None = None) -> tuple[Region, ...]:
+    """Read regions and load their masks.
+
+    Parameters
+    ----------
+    given : texts `MASK=STYLE[:WEIGHT]`, pairs (mask, style), a list of such, or a dict {mask: style}
+        A mask is a path, a PIL image, an array, or "alpha". A style is anything that `restyle.image` takes
+        for one; "keep" or None keeps the photo. The styles of one mask are mixed.
+    max_pixels : int or None
+        Larger masks are refused before they are decoded.
+
+    Raises
+    ------
+    OptionError
+        A text or pair that is no region; a mask that is both kept and painted.
+    InputError
+        A mask that cannot be used.
+    """
+    grouped: dict[Any, tuple[Any, list[Any]]] = {}
+    for mask, style in _pairs(given):
+        key = os.path.realpath(mask) if isinstance(mask, (str, os.PathLike)) and mask != ALPHA else mask
+        key = key if isinstance(key, str) else id(key)
+        styles = grouped.setdefault(key, (mask, []))[1]
+        styles += [*style] if isinstance(style, list) else [style]
+    if not grouped:
+        raise OptionError("regions are empty; give at least one MASK=STYLE, or leave them out")
+    limits = {} if max_pixels is None else {"max_pixels": max_pixels}
+    found = []
+    for mask, styles in grouped.values():
+        name = ALPHA if _is_alpha(mask) else mask_name(mask)
+        kept = [style is None or _is_text(style, KEEP) for style in styles]
+        if any(kept) and not all(kept):
+            raise OptionError(f"region '{name}' is to be kept and to be painted; give one of both")
+        pixels = None if _is_alpha(mask) else load_mask(mask, **limits)
+        found.append(Region(pixels, name, () if any(kept) else tuple(styles)))
+    return tuple(found)
+
+
+def make_regions(
+    given: Any, style: Any, *, model: Arbitrary, scale: float = 1.0, max_pixels: int | None = None
+) -> Regions:
+    """Read regions, load their masks and encode their styles.
+
+    Parameters
+    ----------
+    given
+        As for `read_regions`.
+    style : as for `restyle.image`, or None
+        The style of what no mask covers; None or an empty list keeps the photo there.
+    scale : float, 0.25..4
+        Size of the strokes, in all regions.
+
+    Raises
+    ------
+    OptionError
+        Nothing is to be painted; or as for `read_regions`.
+    """
+    regions = read_regions(given, max_pixels)
+    empty = style is None or (isinstance(style, (list, tuple)) and not style)
+    if empty and all(region.kept for region in regions):
+        raise OptionError("every region is kept and there is no other style; nothing would be painted")
+    background = None if empty else resolve_all(style, model=model, scale=scale)
+    styles = tuple(
+        None if region.kept else resolve_all(list(region.sources), model=model, scale=scale)
+        for region in regions
+    )
+    return Regions(regions, styles, background)
+
+
+def divide(
+    regions: Sequence[Region], photo: Picture, box: Box, size: tuple[int, int], percent: float
+) -> list[FloatArray]:
+    """Divide the pixels of a photo, cut and resized, among regions and background.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    photo, box, size, percent
+        As for `Regions.parts`.
+
+    Returns
+    -------
+    list of np.ndarray [shape=size, float32, range 0..1]
+        The share of each region, then that of the background; they sum to 1.
+    """
+    whole = (photo.height, photo.width)
+    fitted = []
+    for region in regions:
+        mask = region.mask
+        if mask is None:
+            mask = photo.alpha
+            if mask is None:
+                raise InputError("the photo has no alpha (transparency), which a region names as its mask")
+            if not mask.any():
+                raise InputError("the photo's alpha, which a region names as its mask, is 0 all over")
+        check_aspect(mask, whole, region.name)
+        fitted.append(fit_mask(mask, whole, (box.top, box.left, box.height, box.width), size))
+    return shares(fitted, [region.kept for region in regions], percent / 100 * max(size))
+
+
+def region_paths(given: Any) -> Iterator[Any]:
+    """Yield the masks and the sources of styles among regions, which no result may replace."""
+    for mask, style in _pairs(given):
+        if isinstance(mask, (str, os.PathLike)) and not _is_alpha(mask):
+            yield os.fspath(mask) if isinstance(mask, str) else mask
+        if style is not None and not _is_text(style, KEEP):
+            yield style
+
+
+def split_region(text: str) -> tuple[str, str]:
+    """Split `MASK=STYLE[:WEIGHT]`; an equals sign in the path of a mask that exists is part of the path.
+
+    Examples
+    --------
+    >>> split_region("sky.png=great-wave:0.4")
+    ('sky.png', 'great-wave:0.4')
+    """
+    places = [place for place, letter in enumerate(text) if letter == "="]
+    existing = [place for place in places if os.path.lexists(text[:place])]
+    place = (existing or places or [0])[0]
+    mask, style = text[:place], text[place + 1 :]
+    if not mask or not style:
+        raise OptionError(f"region '{text}' is not MASK=STYLE, such as sky.png=great-wave or alpha=keep")
+    return mask, style
+
+
+def _pairs(given: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(given, Mapping):
+        yield from given.items()
+    elif isinstance(given, str):
+        yield split_region(given)
+    elif _is_pair(given):
+        yield given
+    elif isinstance(given, (list, tuple)):
+        for each in given:
+            if not isinstance(each, str) and not _is_pair(each):
+                raise OptionError(f"a region is (mask, style) or 'MASK=STYLE', not {each!r:.80}")
+            yield from _pairs(each)
+    else:
+        raise OptionError(f"regions are a dict or a list of (mask, style), not {type(given).__name__}")
+
+
+def _is_pair(given: Any) -> bool:
+    """Whether this is (mask, style); two texts with an equals sign each are two regions."""
+    if not isinstance(given, tuple) or len(given) != 2 or isinstance(given[0], tuple):
+        return False
+    return not all(isinstance(each, str) and "=" in each for each in given)
+
+
+def _is_alpha(mask: Any) -> bool:
+    return _is_text(mask, ALPHA)
+
+
+def _is_text(given: Any, text: str) -> bool:
+    return isinstance(given, str) and given == text
