@@ -57,8 +57,12 @@ def test_in_one_dimension_deviations_subtract() -> None:
 
 
 def test_fewer_points_than_channels_are_possible() -> None:
-    wide = RNG.normal(size=(10, 64))
-    assert frechet_distance(wide, wide) == pytest.approx(0, abs=1e-3)
+    wide, other = RNG.normal(size=(10, 64)), RNG.normal(size=(7, 64)) + 0.3
+    assert frechet_distance(wide, wide) == pytest.approx(0, abs=1e-9)
+    cov_a, cov_b = (np.cov(each, rowvar=False) for each in (wide, other))
+    root = np.sqrt(np.linalg.eigvals(cov_a @ cov_b).astype(complex)).real.sum()
+    expected = ((wide.mean(0) - other.mean(0)) ** 2).sum() + np.trace(cov_a + cov_b) - 2 * root
+    assert frechet_distance(wide, other) == pytest.approx(expected, rel=1e-5)
     with pytest.raises(InputError, match="two points"):
         frechet_distance(wide[:1], wide)
 

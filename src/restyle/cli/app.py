@@ -46,6 +46,9 @@ COMMANDS: dict[str, Entry] = {
     "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, steadily."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
+    "evaluate": Entry(
+        "restyle.cli.evaluate:evaluate", "Measure results: style, content, artefacts, steadiness."
+    ),
     "train": Entry("restyle.cli.train:app", "Train networks of your own: a style, several, any."),
     "export": Entry("restyle.cli.export:export", "Write a trained network as ONNX, verified."),
     "models": Entry("restyle.cli.models:app", "List the models with size, licence and state; pull others."),

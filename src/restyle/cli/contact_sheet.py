@@ -60,7 +60,7 @@ def contact_sheet(
         sheet.paste(Image.fromarray(from_unit(pixels, np.uint8)), (left, top))
         draw.text((left, top + height + 3), name, INK, bold)
         for place, line in enumerate(lines, 1):
-            draw.text((left, top + height + 3 + place * TEXT), _fitted(line, font, width), SOFT, font)
+            draw.text((left, top + height + 3 + place * TEXT), fitted(line, font, width), SOFT, font)
         report((index + 1) / count)
     return sheet
 
@@ -148,7 +148,7 @@ def _draw_house_and_trees(draw: ImageDraw.ImageDraw, w: int, h: int) -> None:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), color)
 
 
-def _fitted(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
+def fitted(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
     """Shorten a line to a width in px, and write it in the letters that Pillow's own font has: ASCII."""
     text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     if font.getlength(text) <= width:

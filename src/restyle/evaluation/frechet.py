@@ -15,7 +15,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.arrays import FloatArray
 from restyle.errors import InputError
 from restyle.evaluation.losses import Features
 from restyle.statistics.covariance import gaussian_distance
@@ -68,10 +67,17 @@ def frechet_distance(results: Cloud, styles: Cloud) -> float:
     """
     if min(len(results), len(styles)) < 2:
         raise InputError("a Frechet distance needs at least two points in each cloud")
-    (mean_a, cov_a), (mean_b, cov_b) = (
-        (cloud.mean(axis=0), np.atleast_2d(np.cov(cloud, rowvar=False))) for cloud in (results, styles)
-    )
-    return max(0.0, float(gaussian_distance(mean_a, cov_a, mean_b, cov_b)))
+    difference = results.mean(axis=0) - styles.mean(axis=0)
+    if max(len(results), len(styles)) > results.shape[1]:
+        cov_a, cov_b = (np.atleast_2d(np.cov(cloud, rowvar=False)) for cloud in (results, styles))
+        zero = np.zeros_like(difference)
+        spread = float(gaussian_distance(zero, cov_a, zero, cov_b))
+    else:
+        # Fewer points than features: with C = A^T A and C' = B^T B the trace of (C C')^(1/2) is the sum of
+        # the singular values of A B^T, a small matrix.
+        a, b = ((cloud - cloud.mean(axis=0)) / np.sqrt(len(cloud) - 1) for cloud in (results, styles))
+        spread = float((a * a).sum() + (b * b).sum() - 2 * np.linalg.norm(a @ b.T, "nuc"))
+    return max(0.0, float(difference @ difference) + spread)
 
 
 def art_aggregate(content_distance: float, style_distance: float) -> float:
@@ -88,11 +94,10 @@ def art_aggregate(content_distance: float, style_distance: float) -> float:
     return (1 + content_distance) * (1 + style_distance)
 
 
-def relative_frechet(results: FloatArray | Cloud, styles: FloatArray | Cloud) -> float:
+def relative_frechet(results: Cloud, styles: Cloud) -> float:
     """The Frechet distance over the styles' own spread: 1 is a distance as large as their total variance.
 
     Features of an encoder have a magnitude of their own, which would otherwise weigh the aggregate.
     """
-    styles = np.asarray(styles, np.float64)
-    spread = float(styles.var(axis=0, ddof=1).sum()) if len(styles) > 1 else 0.0
-    return frechet_distance(np.asarray(results, np.float64), styles) / max(spread, 1e-12)
+    distance = frechet_distance(results, styles)
+    return distance / max(float(styles.var(axis=0, ddof=1).sum()), 1e-12)

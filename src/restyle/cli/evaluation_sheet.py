@@ -1,0 +1,78 @@
+"""The contact sheet of an evaluation: a line a pair, its content, its style, and every row's result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from restyle.arrays import FloatArray, from_unit
+from restyle.cli.contact_sheet import GAP, INK, PAPER, SOFT, TEXT, fitted
+from restyle.evaluation.figures import shown
+from restyle.evaluation.pairs import Pair
+from restyle.evaluation.runs import TRIVIAL, Evaluation
+from restyle.transforms.resize import resize
+
+CELL = (200, 264)  # px, height and width that pictures are fitted into
+LINES = 8  # pairs on a sheet
+TOLD = ("style", "content", "grid")  # figures below a result
+
+
+class Sheet:
+    """Collects small copies of what is measured, and lays them out at the end.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        All; of many, as many as fit are chosen, evenly.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        ordered = sorted(dict.fromkeys(pairs), key=lambda pair: (pair.content.name, pair.style.name))
+        places = np.linspace(0, len(ordered) - 1, min(LINES, len(ordered))).round().astype(int)
+        self.pairs = [ordered[place] for place in dict.fromkeys(places.tolist())]
+        self._seen: dict[tuple[Pair, str], Image.Image] = {}
+
+    def look(self, pair: Pair, row: str, pixels: FloatArray) -> None:
+        """Keep a small copy, if the pair is on the sheet."""
+        if pair in self.pairs:
+            height, width = pixels.shape[:2]
+            scale = min(CELL[0] / height, CELL[1] / width, 1.0)
+            size = (max(1, round(height * scale)), max(1, round(width * scale)))
+            self._seen[pair, row] = Image.fromarray(from_unit(resize(pixels, size), np.uint8))
+
+    def drawn(self, evaluation: Evaluation) -> Image.Image:
+        """Lay the sheet out.
+
+        Parameters
+        ----------
+        evaluation : Evaluation
+            Its figures are written below the results.
+        """
+        rows = [row for row in evaluation.rows if row.name not in TRIVIAL]
+        titles = ["content", "style", *(row.name for row in rows)]
+        font, bold = ImageFont.load_default(TEXT - 2), ImageFont.load_default(TEXT)
+        head = 2 * TEXT + GAP
+        high, wide = CELL[0] + 2 * TEXT + GAP, CELL[1] + GAP
+        pairs = [pair for pair in self.pairs if (pair, "content") in self._seen]
+        sheet = Image.new("RGB", (len(titles) * wide + GAP, head + len(pairs) * high + GAP), PAPER)
+        draw = ImageDraw.Draw(sheet)
+        for column, title in enumerate(titles):
+            draw.text((GAP + column * wide, GAP), fitted(title, bold, CELL[1]), INK, bold)
+        for line, pair in enumerate(pairs):
+            top = head + line * high
+            names = [pair.content.stem, pair.style.stem]
+            for row in rows:
+                found = row.measured.get(pair)
+                told = (
+                    [f"{each} {shown(each, found.figures[each])}" for each in TOLD] if found else ["left out"]
+                )
+                names.append("  ".join(told))
+            for column, (title, below) in enumerate(zip(titles, names, strict=True)):
+                left = GAP + column * wide
+                picture = self._seen.get((pair, title))
+                if picture is not None:
+                    sheet.paste(picture, (left, top + CELL[0] - picture.height))
+                draw.text((left, top + CELL[0] + 3), fitted(below, font, CELL[1]), SOFT, font)
+        return sheet
