@@ -5,8 +5,8 @@
 3. Grains of the style rebuild it (`methods.musaicing`): every sound that is heard comes from the style.
 4. A filter brings part of the content's partials out of the grains (`keep_pitch`), and another brings the
    band levels to those of step 1, which steps 2 and 3 only approached.
-5. Each channel gets its own share of every band, as in the content; two channels also their coherence, as in
-   parametric stereo (Breebaart et al. 2005).
+5. Each channel gets its own share of every band, and the channels are as coherent, band by band, as in the
+   content (`transforms.coherence`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 
 from restyle.methods.musaicing import Grains
 from restyle.statistics.transport import EnvelopeTransport, total_level
-from restyle.transforms.bands import Bands, decibels, power_of
+from restyle.transforms.bands import Bands, decibels, power_of, smoothed
+from restyle.transforms.coherence import widened
 from restyle.transforms.spectrogram import Complex, Float
 
 GRAIN = 0.093  # seconds: a frame of the mosaic
@@ -108,7 +109,7 @@ class Mosaic:
         channels = [self.moment.stft(channel) for channel in y.T]
         levels = [self.moment.levels(power_of(D)) for D in channels]
         own = self.moment.levels(_mean_power(channels))
-        voices = self._widened(carrier, channels) if len(channels) == 2 else [carrier] * len(channels)
+        voices = widened(carrier, channels, self.moment)
         result = np.empty_like(y)
         for number, (voice, level) in enumerate(zip(voices, levels, strict=True)):
             share = _share(level, own)
@@ -129,8 +130,8 @@ class Mosaic:
             target += weight * transport(own, detail=0.6 * self.keep_pitch, rhythm=self.keep_rhythm)
         if self.keep_loudness:
             frames = max(1, round(SLOW * self.moment.sr / self.moment.hop))
-            contour = _smoothed(np.maximum(own, own.max() - 60).mean(axis=1), frames)
-            heard = _smoothed(np.maximum(target, target.max() - 60).mean(axis=1), frames)
+            contour = smoothed(np.maximum(own, own.max() - 60).mean(axis=1), frames)
+            heard = smoothed(np.maximum(target, target.max() - 60).mean(axis=1), frames)
             change = contour - contour.mean() - (heard - heard.mean())
             target += self.keep_loudness * change[:, None]
         return target
@@ -158,22 +159,6 @@ class Mosaic:
             total = grain.istft(D * decibels(gain), len(y))
         return total
 
-    def _widened(self, carrier: Float, channels: Sequence[Complex]) -> list[Float]:
-        """Two voices that are as coherent, band by band, as the content's two channels."""
-        moment = self.moment
-        left, right = channels
-        bank = moment.bank.T
-        cross = (left * right.conj()).real.astype(np.float32) @ bank
-        scale = np.sqrt((power_of(left) @ bank) * (power_of(right) @ bank))
-        coherence = np.clip(_smoothed(cross, 9) / np.maximum(_smoothed(scale, 9), 1e-20), -1, 1)
-        if float(coherence.min()) > 0.999:
-            return [carrier, carrier]
-        angle = moment.spread(0.5 * np.arccos(coherence))
-        D = moment.stft(carrier)
-        other = moment.stft(_diffused(carrier, moment.sr))
-        near, far = D * np.cos(angle), other * np.sin(angle)
-        return [moment.istft(near + far, len(carrier)), moment.istft(near - far, len(carrier))]
-
 
 def _mean_power(channels: Sequence[Complex]) -> Float:
     result: Float = np.mean([power_of(D) for D in channels], axis=0, dtype=np.float32)
@@ -191,25 +176,3 @@ def _share(channel: Float, whole: Float) -> Float:
         parts.append(power + 1e-4 * power.mean(axis=1, keepdims=True) + 1e-7 * power.mean())
     share: Float = np.clip(10 * np.log10(parts[0] / parts[1]), -90, 20).astype(np.float32)
     return share
-
-
-def _smoothed(x: Float, frames: int) -> Float:
-    """Moving average over time, the ends repeated."""
-    half = frames // 2
-    if half == 0:
-        return x
-    padded = np.pad(x, [(half + 1, half)] + [(0, 0)] * (x.ndim - 1), mode="edge").astype(np.float64)
-    total = np.cumsum(padded, axis=0)
-    return ((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)).astype(np.float32)
-
-
-def _diffused(y: Float, sr: int) -> Float:
-    """The same magnitudes, other phases: an all-pass filter whose delay wanders by +-8 ms over frequency."""
-    size = len(y) + sr // 10
-    frequency = np.fft.rfftfreq(size, 1 / sr)
-    knots = np.geomspace(50, sr / 2, 60)
-    delay = np.interp(frequency, knots, np.random.default_rng(0).uniform(-0.008, 0.008, 60))
-    phase = 2 * np.pi * np.cumsum(delay) * (frequency[1] - frequency[0])
-    padded = np.pad(y, (sr // 20, size - len(y) - sr // 20))
-    turned = np.fft.irfft(np.fft.rfft(padded) * np.exp(-1j * phase), size)
-    return turned[sr // 20 : sr // 20 + len(y)].astype(np.float32)

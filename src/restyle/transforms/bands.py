@@ -118,3 +118,13 @@ def decibels(values: Float) -> Float:
     """Amplitude factor of a gain in dB."""
     factor: Float = np.exp(values * np.float32(np.log(10) / 20), dtype=np.float32)
     return factor
+
+
+def smoothed(x: Float, frames: int) -> Float:
+    """Moving average over time, the ends repeated."""
+    half = frames // 2
+    if half == 0:
+        return x
+    padded = np.pad(x, [(half + 1, half)] + [(0, 0)] * (x.ndim - 1), mode="edge").astype(np.float64)
+    total = np.cumsum(padded, axis=0)
+    return ((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)).astype(np.float32)
