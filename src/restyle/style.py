@@ -16,6 +16,7 @@ from restyle.media import images
 from restyle.methods import arbitrary, blending
 from restyle.methods.arbitrary import STYLE_SCALES, Arbitrary
 from restyle.methods.strokes import (
+    Exemplar,
     MixedStrokes,
     OwnStrokes,
     PictureStrokes,
@@ -236,6 +237,17 @@ class Style:
             raise StyleError(f"styles of '{self.model}' and '{other.model}' cannot be compared")
         lengths = float(np.linalg.norm(self.code) + np.linalg.norm(other.code))
         return float(np.linalg.norm(self.code - other.code)) / lengths if lengths else 0.0
+
+    def exemplars(self) -> list[Exemplar]:
+        """Return the pictures that the style was made from, with their shares and scales.
+
+        Raises
+        ------
+        StyleError
+            It is a preset, or was loaded from a file: a code, without its picture.
+        """
+        found = self._source().exemplars()
+        return [replace(each, scale=each.scale * self._scale) for each in found]
 
     def _source(self) -> Strokes:
         return self._strokes or SavedStrokes({self._scale: self.code}, self.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
@@ -16,16 +17,20 @@ from restyle.media import images, kinds
 from restyle.media.outputs import check_output
 from restyle.methods import arbitrary
 from restyle.methods.arbitrary import quiet
+from restyle.methods.steps import Step, Stopped
 from restyle.models.presets import split_weight
 from restyle.options import (
     CallKeywords,
     DeviceName,
     EngineKeywords,
     EngineOptions,
-    ImageKeywords,
     ImageOptions,
+    OptimizeOptions,
+    PaintKeywords,
     SaveOptions,
 )
+from restyle.optimizing import Files, optimized, state_of
+from restyle.regions import Regions, make_regions, region_paths
 from restyle.style import Style, resolve_all
 
 if TYPE_CHECKING:
@@ -84,6 +89,27 @@ class Stylizer:
         """
         return resolve_all(source, model=self.method, scale=scale)
 
+    def regions(
+        self,
+        given: Any,
+        style: Any = None,
+        *,
+        scale: float = ImageOptions.style_scale,
+        max_pixels: int = ImageOptions.max_pixels,
+    ) -> Regions:
+        """Load masks and encode their styles once, to be given in place of a style many times.
+
+        Parameters
+        ----------
+        given : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`
+            See `restyle.image`.
+        style : as for `style`, or None
+            Of what no mask covers; None keeps the photo there.
+        scale, max_pixels
+            Size of the strokes; larger masks than that are refused.
+        """
+        return make_regions(given, style, model=self.method, scale=scale, max_pixels=max_pixels)
+
     @overload
     def __call__(
         self,
@@ -111,23 +137,40 @@ class Stylizer:
         content: Any,
         style: Any = None,
         *,
+        regions: Any = None,
         output: PathLike | None = None,
         quality: int | None = SaveOptions.quality,
         overwrite: bool = SaveOptions.overwrite,
         report: Callable[[float], None] = quiet,
-        **options: Unpack[ImageKeywords],
+        **options: Unpack[PaintKeywords],
     ) -> Any:
-        """Give a picture a style; see `restyle.image`, whose parameters these are."""
-        chosen = ImageOptions(**options)
+        """Give a picture a style; see `restyle.image`, whose parameters these are.
+
+        In place of a style it takes what `regions` has made, too.
+        """
+        chosen, finest, callback = _chosen(options)
         saving = SaveOptions(quality=quality, overwrite=overwrite)
-        made = self.style(style, scale=chosen.style_scale)
+        inputs = [style]
+        made: Style | Regions
+        if isinstance(style, Regions):
+            made = style
+        elif regions is None:
+            made = self.style(style, scale=chosen.style_scale)
+        else:
+            made = self.regions(regions, style, scale=chosen.style_scale, max_pixels=chosen.max_pixels)
+            inputs += region_paths(regions)
         if output is None and isinstance(content, (str, os.PathLike)):
             output = pipeline.result_name(content, made.name)
         if output is not None:
-            return self.write(content, made, output, chosen, saving, inputs=[style], report=report)
+            return self.write(
+                content, made, output, chosen, saving, finest, inputs=inputs, report=report, callback=callback
+            )
         if quality is not None or overwrite:
             raise OptionError("quality and overwrite are for files; give output= as well")
-        picture = pipeline.image(content, made, self.method, chosen, report)
+        try:
+            picture = self._made(content, made, chosen, finest, None, report, callback)
+        except Stopped:
+            raise KeyboardInterrupt from None
         return (
             images.to_array(picture, content) if isinstance(content, np.ndarray) else images.to_pil(picture)
         )
@@ -135,26 +178,32 @@ class Stylizer:
     def write(
         self,
         content: Any,
-        style: Style,
+        style: Style | Regions,
         output: PathLike,
         options: ImageOptions,
         saving: SaveOptions,
+        finest: OptimizeOptions | None = None,
         *,
         inputs: Sequence[Any] = (),
         report: Callable[[float], None] = quiet,
+        callback: Callable[[Step], object] | None = None,
     ) -> Path:
         """Give a picture a style and write it, with option sets in place of keywords.
 
         Parameters
         ----------
         content : str, Path, PIL.Image.Image or np.ndarray
-        style : Style
+        style : Style or Regions
             Of the wanted stroke size: `options.style_scale` has been applied.
         output : path
         options : ImageOptions
         saving : SaveOptions
+        finest : OptimizeOptions or None
+            None paints fast.
         inputs : sequence
             Sources of the style; the files among them, and the content, are never replaced.
+        report, callback
+            See `restyle.image`.
 
         Returns
         -------
@@ -163,9 +212,42 @@ class Stylizer:
         """
         kept = list(_paths(content, *inputs))
         kinds.writable_kind(output)
+        if finest is not None and finest.resume and state_of(output).exists():
+            saving = replace(saving, overwrite=True)  # it is what the unfinished run left
         check_output(output, overwrite=saving.overwrite, inputs=kept)  # before the work, not after it
-        picture = pipeline.image(content, style, self.method, options, report)
+        files = Files(output, saving, tuple(kept))
+        try:
+            picture = self._made(content, style, options, finest, files, report, callback)
+        except Stopped as stop:
+            assert isinstance(stop.finished, images.Picture)
+            pipeline.save(stop.finished, output, saving, kept)
+            raise KeyboardInterrupt(f"the picture so far is in {output}; --resume goes on") from None
         return pipeline.save(picture, output, saving, kept)
+
+    def _made(
+        self,
+        content: Any,
+        style: Style | Regions,
+        options: ImageOptions,
+        finest: OptimizeOptions | None,
+        files: Files | None,
+        report: Callable[[float], None],
+        callback: Callable[[Step], object] | None,
+    ) -> images.Picture:
+        """By the method that is wanted."""
+        if finest is None or finest.method == "fast":
+            return pipeline.image(content, style, self.method, options, report)
+        return optimized(
+            content,
+            style,
+            self.method,
+            options,
+            finest,
+            device=self.engine.device,
+            files=files,
+            report=report,
+            callback=callback,
+        )
 
 
 @overload
@@ -190,6 +272,7 @@ def image(
     content: Any,
     style: Any = None,
     *,
+    regions: Any = None,
     output: PathLike | None = None,
     quality: int | None = SaveOptions.quality,
     overwrite: bool = SaveOptions.overwrite,
@@ -197,7 +280,7 @@ def image(
     model: PathLike = EngineOptions.model,
     device: DeviceName = EngineOptions.device,
     threads: int | None = EngineOptions.threads,
-    **options: Unpack[ImageKeywords],
+    **options: Unpack[PaintKeywords],
 ) -> Any:
     """Give a picture the style of another.
 
@@ -212,7 +295,12 @@ def image(
         H x W and H x W x 4 (alpha, kept) serve as well.
     style : Style, str, Path, PIL.Image.Image, np.ndarray, a list, or None
         A preset's name, a picture, or a saved style. A list is mixed; its items may be texts `name:0.4` or
-        pairs (style, weight). None serves with a network that has but one style, its own.
+        pairs (style, weight). None serves with a network that has but one style, its own, and with regions.
+    regions : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`, or None
+        Other styles where masks say so; `style` is then that of the rest, which without one stays the photo.
+        A mask is a grey picture, white where its style goes: a path, a Pillow image, an array, or "alpha"
+        for the content's own. It covers the whole upright content, before any crop, at any size. Style
+        "keep", or None, leaves the content untouched. See docs/regions.md.
     output : path or None
         File to write; the suffix picks the format.
     quality, overwrite
@@ -222,8 +310,12 @@ def image(
     model, device, threads
         See `options.EngineOptions`.
     **options
-        `strength`, `style_scale`, `keep_colors`, `colors_only`, `crop`, `size`, `brightness`, `contrast`,
-        `max_pixels`: see `options.ImageOptions`.
+        `strength`, `style_scale`, `keep_colors`, `colors_only`, `feather`, `crop`, `size`, `brightness`,
+        `contrast`, `max_pixels`: see `options.ImageOptions`. With `method="optimize"` also `encoder`,
+        `style_loss`, `content_loss`, `content_weight`, `smoothness`, `style_rotation`, `init`, `optimizer`,
+        `steps`, `seed`, `memory`, `preview`, `save_every`, `resume`: see `options.OptimizeOptions`; and
+        `callback`, a function that is called after each step with a `methods.steps.Step` and that stops the
+        run by returning True.
 
     Returns
     -------
@@ -244,8 +336,31 @@ def image(
     """
     stylizer = Stylizer(model, device=device, threads=threads)
     return stylizer(
-        content, style, output=output, quality=quality, overwrite=overwrite, report=report, **options
+        content,
+        style,
+        regions=regions,
+        output=output,
+        quality=quality,
+        overwrite=overwrite,
+        report=report,
+        **options,
     )
+
+
+def _chosen(
+    options: PaintKeywords,
+) -> tuple[ImageOptions, OptimizeOptions, Callable[[Step], object] | None]:
+    """Sort keywords into option sets."""
+    given: dict[str, Any] = dict(options)
+    callback = given.pop("callback", None)
+    own = {each.name for each in fields(OptimizeOptions)}
+    finest = {name: given.pop(name) for name in [*given] if name in own}
+    for name in ("init", "preview"):
+        if isinstance(finest.get(name), os.PathLike):
+            finest[name] = os.fspath(finest[name])
+    if callback is not None and finest.get("method", "fast") == "fast":
+        raise OptionError("callback is for method='optimize'; report serves both")
+    return ImageOptions(**given), OptimizeOptions(**finest), callback
 
 
 def _paths(*sources: Any) -> Iterator[PathLike]:

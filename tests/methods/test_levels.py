@@ -7,7 +7,12 @@ from restyle.methods.levels import COARSEST, Level, plan_levels, style_short_sid
 
 def test_a_large_picture_goes_from_coarse_to_fine() -> None:
     levels = plan_levels((1024, 1536), 300)
-    assert [(each.height, each.width) for each in levels] == [(128, 192), (256, 384), (512, 768), (1024, 1536)]
+    assert [(each.height, each.width) for each in levels] == [
+        (128, 192),
+        (256, 384),
+        (512, 768),
+        (1024, 1536),
+    ]
     assert [each.part for each in levels] == [1 / 8, 1 / 4, 1 / 2, 1]
     assert sum(each.steps for each in levels) == 300
 

@@ -27,9 +27,7 @@ def test_feature_sums_count_where_the_share_says() -> None:
     a, b = rand(1, 3, 4, 5), rand(1, 3, 4, 5, seed=1)
     share = torch.zeros(4, 5, dtype=torch.float64)
     share[:2] = 1
-    torch.testing.assert_close(
-        feature_sums(a, b, share), feature_sums(a[:, :, :2], b[:, :, :2], share[:2])
-    )
+    torch.testing.assert_close(feature_sums(a, b, share), feature_sums(a[:, :, :2], b[:, :, :2], share[:2]))
 
 
 def test_self_similarity_is_blind_to_contrast_and_to_a_turn_of_the_channels() -> None:

@@ -61,7 +61,8 @@ def test_adam_is_that_of_torch() -> None:
 def test_the_average_lies_among_the_iterates() -> None:
     descent = AdamDescent(torch.full_like(TARGET, 0.5), average=0.8)
     torch.testing.assert_close(descent.result(), descent.x)
-    weights, seen = [], []
+    weights: list[float] = []
+    seen: list[Tensor] = []
     for number in range(6):
         descent.step(bowl, number, 6)
         weights = [0.8 * each for each in weights] + [0.2]

@@ -44,7 +44,8 @@ def test_what_the_message_asks_for_suffices(sight: Sight) -> None:
 def test_lbfgs_needs_more_than_adam_and_no_content_less(sight: Sight) -> None:
     size = (1000, 1000)
     needs = {
-        name: memory.picture_bytes(sight, size, [size], options(4, optimizer=name)) for name in ("adam", "lbfgs")
+        name: memory.picture_bytes(sight, size, [size], options(4, optimizer=name))
+        for name in ("adam", "lbfgs")
     }
     assert needs["lbfgs"] > 1.5 * needs["adam"]
 

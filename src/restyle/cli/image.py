@@ -9,7 +9,7 @@ import typer
 
 from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
-from restyle.options import EngineOptions, ImageOptions, SaveOptions
+from restyle.options import EngineOptions, ImageOptions, OptimizeOptions, SaveOptions
 
 
 @with_flags
@@ -28,9 +28,21 @@ def image(
             " A network of `restyle train style` has its own, by name.",
         ),
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region",
+            "-r",
+            metavar="MASK=STYLE[:WEIGHT]",
+            help="Another style where a mask is white: a grey picture of the whole photo, at any size, or"
+            " `alpha`, the photo's own. STYLE `keep` leaves the photo as it is. May be given many times;"
+            " --style is then that of the rest, which without it stays the photo.",
+        ),
+    ] = None,
     options: ImageOptions,
     saving: SaveOptions,
     engine: EngineOptions,
+    finest: OptimizeOptions,
     output: Annotated[
         str | None,
         typer.Option(
@@ -48,14 +60,23 @@ def image(
     restyle image photo.jpg --style my-painting.jpg --style great-wave:0.4 --strength 0.8 --keep-colors
 
     restyle image photos/ --style scream -o out/
+
+    restyle image photo.jpg --style my-painting.jpg --method optimize --preview so-far.jpg
+
+    restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
     from restyle.cli.jobs import make_folders, plan
     from restyle.cli.progress import Bar
+    from restyle.regions import region_paths
     from restyle.stylizer import Stylizer
 
     stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
     with Bar(1, "starting") as bar:
-        made = stylizer.style(style, scale=options.style_scale)
+        made = (
+            stylizer.regions(region, style, scale=options.style_scale, max_pixels=options.max_pixels)
+            if region
+            else stylizer.style(style, scale=options.style_scale)
+        )
     jobs = plan(content, made.name, output)
     new_folders = make_folders(jobs)
     try:
@@ -69,8 +90,12 @@ def image(
                         job.target,
                         options,
                         saving,
-                        inputs=style or [],
+                        finest,
+                        inputs=[*(style or []), *region_paths(region or [])],
                         report=lambda part, index=index: bar.at(index + part),  # type: ignore[misc]
+                        callback=None
+                        if finest.method == "fast"
+                        else lambda step, name=job.source.name: bar.label_as(f"{name} {step}"),  # type: ignore[misc]
                     )
                     typer.echo(str(job.target))
     finally:

@@ -60,6 +60,10 @@ class Bar:
             self.label = self.label if label is None else label
             self._update()
 
+    def label_as(self, label: str) -> None:
+        """Say what is being done."""
+        self.at(self.done, label)
+
     def _update(self) -> None:
         if self._shown is not None:
             total = None if self.total == 1 and self.done == 0 else self.total  # no fraction known: pulse

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,6 @@ def optimize(
     *,
     start: Callable[[], FloatArray] | None = None,
     strength: float = 1.0,
-    style_scale: float = 1.0,
     device: str = "cpu",
     threads: int | None = None,
     state: Path | None = None,
@@ -87,7 +87,6 @@ def optimize(
         the caller's to mind, but for noise.
     strength : float, 0..1
         How far the aim lies on the way from the content's own statistics to the style's.
-    style_scale : float
     device : "cpu" or "cuda"
     threads : int or None
     state : Path or None
@@ -107,9 +106,7 @@ def optimize(
     OptionError, InputError, ModelError
         Too little memory; nothing to resume; no such encoder or device; the loss is not a number.
     """
-    return _Run(
-        content, parts, options, start, strength, style_scale, device, threads, state, callback
-    ).picture()
+    return _Run(content, parts, options, start, strength, device, threads, state, callback).picture()
 
 
 class _Run:
@@ -122,7 +119,6 @@ class _Run:
         options: OptimizeOptions,
         start: Callable[[], FloatArray] | None,
         strength: float,
-        style_scale: float,
         device: str,
         threads: int | None,
         state: Path | None,
@@ -133,7 +129,7 @@ class _Run:
             torch.set_num_threads(threads)
         # Pictures too small for the deepest layer are mirrored at their borders.
         self.content, self.padding = pad(content, 1, minimum=SMALLEST)
-        self.options, self.strength, self.scale = options, strength, style_scale
+        self.options, self.strength = options, strength
         self.start, self.state, self.callback = start, state, callback
         self.masks = np.stack(
             [pad(mask, 1, minimum=SMALLEST)[0] for mask in _masks(content.shape[:2], parts)]
@@ -148,16 +144,22 @@ class _Run:
         self.weights = Weights(
             style, {name: options.content_weight * each for name, each in kept.items()}, options.smoothness
         )
-        encoder = perceptual_encoder(options.encoder).to(self.device, memory_format=torch.channels_last)
+        encoder: Any = perceptual_encoder(options.encoder)
+        encoder.to(device=self.device, memory_format=torch.channels_last)  # four times as fast on a CPU
         self.sight = Sight(encoder, grain="grain" in style)
         self.levels = plan_levels((self.content.shape[0], self.content.shape[1]), options.steps)
         self.total = sum(level.steps for level in self.levels)
         self.job = unfinished.fingerprint(
             self.content,
             *self.masks,
-            *(each for region in self.styles for one in region for each in (one.pixels, one.scale, one.weight)),
+            *(
+                each
+                for region in self.styles
+                for one in region
+                for each in (one.pixels, one.scale, one.weight)
+            ),
             [len(region) for region in self.styles],
-            [strength, style_scale, style, self.weights.content, options.smoothness, options.style_rotation],
+            [strength, style, self.weights.content, options.smoothness, options.style_rotation],
             [options.encoder, str(options.init), options.descent, options.steps, options.seed],
         )
         self.began = self.saved = time.monotonic()
@@ -208,7 +210,7 @@ class _Run:
             row = []
             for each in region:
                 native = min(each.pixels.shape[:2])
-                side = style_short_side(native, short, level, self.scale * each.scale)
+                side = style_short_side(native, short, level, each.scale)
                 shrunk = resize(each.pixels, fit_size(each.pixels.shape[:2], short=side))
                 padded = pad(shrunk, 1, minimum=SMALLEST)[0]
                 row.append(Ingredient(self._tensor(padded), each.weight / total))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from restyle.arrays import FloatArray
 
 
-class Stopped(Exception):  # noqa: N818: not an error
+class Stopped(Exception):  # noqa: N818
     """The run was stopped; `picture` is the best so far.
 
     Parameters
@@ -51,6 +51,15 @@ class Step:
     def loss(self) -> float:
         """Sum of the terms."""
         return sum(self.terms.values())
+
+    def __str__(self) -> str:
+        """Where the run is, as one line: `step 120/300, 512 px, gram 0.031, features 0.12, 1:20 left`."""
+        told = [f"step {self.number}/{self.total}", f"{self.width}x{self.height}"]
+        told += [f"{name} {value:.2g}" for name, value in self.terms.items() if value >= 1e-4]
+        if self.seconds_left is not None:
+            minutes, seconds = divmod(round(self.seconds_left), 60)
+            told.append(f"{minutes}:{seconds:02d} left")
+        return ", ".join(told)
 
     def picture(self) -> FloatArray:
         """The picture so far [shape=(H, W, 3), float32, RGB, range 0..1], enlarged to the content's size."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 Evaluate = Callable[[Tensor, int], tuple[dict[str, float], Tensor]]
 
+FIRST_MOVE, MOST_MOVE = 0.02, 0.16  # of the pixel that moves most, where L-BFGS knows nothing yet
 _WARM_UP = 5  # steps in which the rate rises; Adam's averages are young then
 _LEAST_RATE = 0.05  # of the rate, at the last step
 
@@ -113,6 +114,7 @@ class LBFGSDescent:
         self.memory = memory
         self.moves: list[Tensor] = []
         self.bends: list[Tensor] = []
+        self.reach = FIRST_MOVE  # doubled while the loss falls ever faster and tells nothing of the bottom
         self._here: tuple[dict[str, float], Tensor] | None = None  # what was seen at x
 
     def step(self, evaluate: Evaluate, number: int, total: int) -> dict[str, float]:
@@ -125,7 +127,7 @@ class LBFGSDescent:
             self.moves, self.bends = [], []
             direction = -gradient
             slope = _dot(direction, gradient)
-        length = 1.0 if self.moves else min(1.0, 0.02 / max(float(gradient.abs().max()), 1e-30))
+        length = 1.0 if self.moves else self.reach / max(float(gradient.abs().max()), 1e-30)
         for _ in range(12):
             candidate = self.x + length * direction
             after, bent = evaluate(candidate, 0)
@@ -136,10 +138,12 @@ class LBFGSDescent:
             length /= 2
         else:
             self.moves, self.bends, self._here = [], [], (terms, gradient)
+            self.reach /= 4
         return terms
 
     def _learn(self, move: Tensor, bend: Tensor) -> None:
         if _dot(move, bend) <= 1e-10 * _dot(bend, bend):  # no curvature to learn from
+            self.reach = min(MOST_MOVE, 2 * self.reach)
             return
         self.moves, self.bends = [*self.moves, move][-self.memory :], [*self.bends, bend][-self.memory :]
 
@@ -164,11 +168,12 @@ class LBFGSDescent:
     def state(self) -> dict[str, Tensor]:
         """See `Descent`."""
         pairs = {f"move{index:02d}": each for index, each in enumerate(self.moves)}
+        pairs |= {"reach": torch.tensor(self.reach, dtype=torch.float64)}
         return {"x": self.x, **pairs, **{f"bend{index:02d}": each for index, each in enumerate(self.bends)}}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """See `Descent`."""
-        self.x = state["x"].clone()
+        self.x, self.reach = state["x"].clone(), float(state["reach"])
         self.moves = [state[name].clone() for name in sorted(state) if name.startswith("move")]
         self.bends = [state[name].clone() for name in sorted(state) if name.startswith("bend")]
         self._here = None

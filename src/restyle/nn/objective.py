@@ -21,6 +21,7 @@ from restyle.nn.style_losses import Moments
 ROWS = 1024  # vectors of a layer that are compared where all of them would be too many
 BANK = 4096  # vectors of a layer that stand for a style
 DIRECTIONS = 64
+DRAWN = ("sliced", "patches")
 CONTENT_LAYERS = {"relu4_1": 1.0, "relu3_1": 0.1}
 OUT_OF_RANGE = 20.0
 
@@ -100,7 +101,7 @@ class Objective:
         self.mass = torch.stack([share.sum((1, 2)) for share in self.shares])  # [layers, R]
         self.importance = self.mass[0] / self.mass[0].sum().clamp(min=1e-6)
         self.moments_wanted = self._layers_of("gram", "gaussian") + self._grain_layers()
-        self.rows_wanted = self._layers_of("sliced", "patches")
+        self.rows_wanted = self._layers_of(*DRAWN)
         self.content_layers = [
             sight.names.index(name) for name in CONTENT_LAYERS if weights.content.get("features")
         ]
@@ -139,7 +140,9 @@ class Objective:
             for tile in self.tiles:
                 seen = tile.cut(x).detach().clone().requires_grad_()
                 parts = self._measure_seen(seen, tile, rows)
-                pairs = [(p, s) for p, s in zip(parts, slopes, strict=True) if s is not None and p.requires_grad]
+                pairs = [
+                    (p, s) for p, s in zip(parts, slopes, strict=True) if s is not None and p.requires_grad
+                ]
                 pieces = [part for part, _ in pairs]
                 found = torch.autograd.grad(pieces, seen, [slope for _, slope in pairs])[0]
                 tile.cut(gradient).add_(found)
@@ -214,10 +217,10 @@ class Objective:
     def _judge_rows(self, rows: Sequence[Tensor], step: int, terms: dict[str, Tensor]) -> None:
         """Add the terms that compare vectors: each region's, layer by layer."""
         generator = self._generator(step, 1)
-        sums: dict[str, list[Tensor]] = {name: [] for name in ("sliced", "patches") if name in self.weights.style}
+        sums: dict[str, list[Tensor]] = {name: [] for name in DRAWN if name in self.weights.style}
         for layer, found in zip(self.rows_wanted, rows, strict=True):
             axes = style_losses.unit_directions(found.shape[1], DIRECTIONS, generator).to(found)
-            regions = found.split(ROWS)
+            regions = torch.split(found, ROWS)
             pick = torch.randint(BANK, (ROWS,), generator=generator).to(found.device)
             for name in sums:
                 each = [

@@ -156,7 +156,7 @@ def patch_loss(ours: Tensor, style: Tensor, chunk: int = 4096) -> Tensor:
     a = F.normalize(ours - ours.mean(0), dim=1, eps=1e-6)
     b = F.normalize(style - style.mean(0), dim=1, eps=1e-6)
     with torch.no_grad():
-        near = torch.cat([(part @ b.T).argmax(1) for part in a.split(chunk)])
+        near = torch.cat([(part @ b.T).argmax(1) for part in torch.split(a, chunk)])
     return (1 - (a * b[near]).sum(1)).mean()
 
 

@@ -17,12 +17,6 @@ from restyle.media.outputs import writing
 _FORMAT = "restyle-unfinished/1"
 
 
-def unfinished_path(output: str | Path) -> Path:
-    """Where the state of a run lies that shall write `output`: beside it, under a name of its own."""
-    path = Path(output)
-    return path.with_name(f"{path.name}.unfinished")
-
-
 def fingerprint(*parts: object) -> str:
     """One word for everything that decides the result; arrays count by their bytes."""
     digest = hashlib.sha256()
@@ -58,7 +52,7 @@ def read_state(path: Path, job: str) -> tuple[int, int, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(
             f"there is nothing to resume: no '{path}'; leave --resume out to begin anew"

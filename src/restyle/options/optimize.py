@@ -152,7 +152,6 @@ class OptimizeOptions(OptionSet):
                     name = each.name.replace("_", "-")
                     raise OptionError(f"{name} is for --method optimize; give that as well, or leave it out")
 
-
     @property
     def descent(self) -> Optimizer:
         """The optimiser that is used."""

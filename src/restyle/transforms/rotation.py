@@ -52,7 +52,7 @@ def inner_size(size: tuple[int, int], degrees: float) -> tuple[int, int]:
     sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
     long, short = max(size), min(size)
     if short <= 2 * sine * cosine * long or abs(sine - cosine) < 1e-10:
-        # Two corners touch the long sides, the other two lie on the line between the middles of the short ones.
+        # Two corners touch the long sides; the other two are between the middles of the short ones.
         half = short / 2
         across, down = (half / sine, half / cosine) if width >= height else (half / cosine, half / sine)
     else:
