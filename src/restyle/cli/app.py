@@ -44,6 +44,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "image": Entry("restyle.cli.image:image", "Give pictures the style of others."),
     "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, steadily."),
+    "live": Entry("restyle.cli.live:live", "Paint a camera while it runs."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
     "evaluate": Entry(
@@ -106,8 +107,8 @@ class LazyGroup(TyperGroup):
         except RestyleError as error:
             complain(str(error))
             code = 1
-        except (KeyboardInterrupt, typer.Abort):
-            complain("interrupted")
+        except (KeyboardInterrupt, typer.Abort) as stop:
+            complain(f"interrupted; {stop}" if str(stop) else "interrupted")
             code = INTERRUPTED
         except BrokenPipeError:
             sys.stderr.close()  # the reader of our output is gone; nothing is left to say it to
