@@ -105,7 +105,7 @@ class StyleNetwork:
         self.training: dict[str, Any] = {}
         self._module: ConditionalTransformer | None = None
         self._record: NetworkRecord | None = None
-        self._kept: tempfile.TemporaryDirectory[str] | None = None
+        self._stylizer: tuple[NetworkRecord, Stylizer] | None = None
 
     def __repr__(self) -> str:
         shape = ", ".join(f"{name}={value!r}" for name, value in asdict(self.options).items())
@@ -316,10 +316,13 @@ class StyleNetwork:
         """
         if not self.styles:
             raise StyleError("this network has learnt no style yet: fit it, or load one")
-        if self._kept is None or self._record is None:
-            self._kept = tempfile.TemporaryDirectory()
-            network_files.write(self.record(), Path(self._kept.name) / f"{self.name}{network_files.SUFFIX}")
-        return Stylizer(Path(self._kept.name) / f"{self.name}{network_files.SUFFIX}")(photo, style, **options)
+        record = self.record()
+        if self._stylizer is None or self._stylizer[0] is not record:
+            with tempfile.TemporaryDirectory() as folder:
+                path = network_files.write(record, Path(folder) / f"{self.name}{network_files.SUFFIX}")
+                self._stylizer = record, Stylizer(path)
+                _ = self._stylizer[1].method.transformer  # it is read now, and needs the file no more
+        return self._stylizer[1](photo, style, **options)
 
     def record(self) -> NetworkRecord:
         """Everything that a file of this network holds, with its ONNX graph, which is made if need be."""

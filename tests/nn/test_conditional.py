@@ -39,11 +39,12 @@ def test_is_what_the_docs_say_step_by_step() -> None:
     z, content = torch.tensor([[0.2, 0.5, 0.3]]), torch.rand(1, 3, 24, 32)
     scale, shift = (z @ w["scale"])[0], (z @ w["shift"])[0]
     sizes = [6, 12, 12, 12, 6, 3]
-    scales, shifts = list(scale.split(sizes)), list(shift.split(sizes))  # type: ignore[no-untyped-call]
+    scales, shifts = list(scale.split(sizes)), list(shift.split(sizes))
 
     def convolve(h: torch.Tensor, name: str, stride: int = 1) -> torch.Tensor:
         padded = F.pad(h, (2, 2, 2, 2), mode="reflect")
-        return F.conv2d(padded, w[f"{name}.weight"], w[f"{name}.bias"], stride)
+        out: torch.Tensor = F.conv2d(padded, w[f"{name}.weight"], w[f"{name}.bias"], stride)
+        return out
 
     def style(h: torch.Tensor, normalise: bool = False) -> torch.Tensor:
         a, b = scales.pop(0)[:, None, None], shifts.pop(0)[:, None, None]
@@ -51,10 +52,12 @@ def test_is_what_the_docs_say_step_by_step() -> None:
             h = (h - h.mean((2, 3), keepdim=True)) / (
                 h.var((2, 3), unbiased=False, keepdim=True) + 1e-4
             ).sqrt()
-        return a * h + b
+        out: torch.Tensor = a * h + b
+        return out
 
     def doubled(h: torch.Tensor) -> torch.Tensor:
-        return F.interpolate(h, scale_factor=2, mode="bilinear", align_corners=False)
+        out: torch.Tensor = F.interpolate(h, scale_factor=2, mode="bilinear", align_corners=False)
+        return out
 
     h = F.relu(style(convolve(2 * content - 1, "stem", 2)))
     h = F.relu(style(convolve(h, "down", 2)))

@@ -79,7 +79,9 @@ class Arbitrary:
 
     @cached_property
     def style_encoder(self) -> Session:
-        """Graph of style picture -> code."""
+        """Graph of style picture -> code; StyleError where there is none."""
+        if not self.encodes:
+            raise StyleError(f"network '{self.name}' paints only styles of its own, not those of pictures")
         return self._load("style_encoder", {"style"}, {"code"})
 
     @cached_property
@@ -132,8 +134,6 @@ class Arbitrary:
         low, high = STYLE_SCALES
         if not low <= scale <= high:
             raise OptionError(f"style scale {scale:g} is outside {low:g}..{high:g}")
-        if not self.encodes:
-            raise StyleError(f"network '{self.name}' paints only styles of its own, not those of pictures")
         height, width = picture.shape[:2]
         if min(height, width) < SMALLEST_STYLE:
             raise InputError(

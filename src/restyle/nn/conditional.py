@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -174,5 +175,6 @@ def build(
     torch.manual_seed(seed)
     network = ConditionalTransformer(ConditionalShape(**shape, styles=styles))
     if weights is not None:
-        network.load_state_dict({name: torch.as_tensor(value).clone() for name, value in weights.items()})
+        tensors = {name: torch.as_tensor(np.array(value)) for name, value in weights.items()}  # copies
+        network.load_state_dict(tensors)
     return network
