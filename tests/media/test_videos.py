@@ -41,6 +41,14 @@ def test_turned_clips_come_upright(tmp_path: Path, turn: Turn) -> None:
     assert psnr(upright[0], first.pixels) > 24  # chroma is halved
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_very_short_clips_lose_no_frame(tmp_path: Path, count: int) -> None:
+    """Their frames leave the decoder all at once, at the end of the file."""
+    clip = make_clip(tmp_path / "short.mp4", moving(count))
+    with VideoReader(clip) as reader:
+        assert sum(isinstance(item, VideoFrame) for item in reader.items()) == count
+
+
 @pytest.mark.parametrize("options", [{"bf": "0"}, {"bf": "3", "preset": "fast"}])
 def test_stamps_and_durations_of_a_variable_rate(tmp_path: Path, options: dict[str, str]) -> None:
     stamps = uneven_stamps(14)

@@ -63,6 +63,7 @@ class VideoReader(Reader):
             self.stream.thread_type = "AUTO"
             self._waiting: list[Any] = []
             self._packets = self._demuxed()
+            self._rest = self._decoded()  # one for all: a decoder may give several frames at once
             first = self._first_frame()
         except BaseException:
             self.container.close()
@@ -168,7 +169,7 @@ class VideoReader(Reader):
     def _first_frame(self) -> Any:
         """Decode up to the first frame; what was read on the way waits."""
         reason = ""
-        for kind, value in self._decoded():
+        for kind, value in self._rest:
             self._waiting.append((kind, value))
             if kind == "frame":
                 return value
@@ -179,7 +180,7 @@ class VideoReader(Reader):
     def _events(self) -> Iterator[tuple[str, Any]]:
         yield from self._waiting
         self._waiting = []
-        yield from self._decoded()
+        yield from self._rest
 
     def _decoded(self) -> Iterator[tuple[str, Any]]:
         import av
