@@ -105,15 +105,16 @@ def seconds(work: Callable[[], None], rounds: int = 3) -> float:
     return float(np.median(samples))
 
 
-def peak_memory(clip: Path, output: Path, threads: int) -> float:
+def peak_memory(clip: Path, output: Path, threads: int, steady: str = "statistics") -> float:
     """Most memory, in MB, that a process needs for a whole `restyle video`."""
     code = (
         "import resource, restyle, sys; "
-        "options = {'output': sys.argv[2], 'overwrite': True, 'threads': int(sys.argv[3])}; "
+        "options = {'output': sys.argv[2], 'overwrite': True, 'threads': int(sys.argv[3]), "
+        "'steady': sys.argv[4]}; "
         "restyle.video(sys.argv[1], 'starry-night', **options); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
-    command = [sys.executable, "-c", code, str(clip), str(output), str(threads)]
+    command = [sys.executable, "-c", code, str(clip), str(output), str(threads), steady]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

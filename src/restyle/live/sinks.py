@@ -96,12 +96,12 @@ class File:
 
     def show(self, pixels: Bytes, second: float) -> None:
         """Append a frame, once it is known how long the one before lasted."""
-        stamp = round(second / CLOCK)
-        if self._last is not None:
-            stamp = max(stamp, self._last.pts + 1)
-            self._last.duration = stamp - self._last.pts
-            self._writer.write(self._last)
-        self._last = VideoFrame(pixels, stamp, 1)
+        before = self._last
+        stamp = round(second / CLOCK) if before is None else max(round(second / CLOCK), before.pts + 1)
+        self._last = VideoFrame(pixels, stamp, 1)  # first, so that Ctrl-C never has a frame written twice
+        if before is not None:
+            before.duration = stamp - before.pts
+            self._writer.write(before)
 
     def close(self) -> None:
         """Finish the file."""
