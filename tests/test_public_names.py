@@ -14,6 +14,7 @@ def test_public_names_are_these() -> None:
         "__version__",
         "audio",
         "image",
+        "similarity",
         "styles",
         "video",
     ]

@@ -14,6 +14,7 @@ __all__ = [
     "__version__",
     "audio",
     "image",
+    "similarity",
     "styles",
     "video",
 ]
@@ -26,6 +27,7 @@ _HOMES = {
     "Stylizer": "restyle.stylizer",
     "audio": "restyle.soundtrack",
     "image": "restyle.stylizer",
+    "similarity": "restyle.comparison.measuring",
     "styles": "restyle.style",
     "video": "restyle.film",
 }
@@ -33,6 +35,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from typing import Any
 
+    from restyle.comparison.measuring import similarity
     from restyle.errors import RestyleError
     from restyle.film import video
     from restyle.soundtrack import audio

@@ -50,7 +50,9 @@ COMMANDS: dict[str, Entry] = {
     "evaluate": Entry(
         "restyle.cli.evaluate:evaluate", "Measure results: style, content, artefacts, steadiness."
     ),
+    "compare": Entry("restyle.cli.compare:compare", "Tell how alike styles are; map a folder of them."),
     "train": Entry("restyle.cli.train:app", "Train networks of your own: a style, several, any."),
+    "study": Entry("restyle.cli.study:app", "Compare networks: same data, same budget, several seeds."),
     "export": Entry("restyle.cli.export:export", "Write a trained network as ONNX, verified."),
     "models": Entry("restyle.cli.models:app", "List the models with size, licence and state; pull others."),
 }

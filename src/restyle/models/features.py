@@ -10,6 +10,7 @@ import numpy as np
 
 from restyle.arrays import FloatArray
 from restyle.models import catalog
+from restyle.models.catalog import ModelFile
 from restyle.models.session import Device, Session
 from restyle.transforms.padding import pad
 from restyle.transforms.resize import resize
@@ -26,23 +27,25 @@ class FeatureEncoder:
 
     Parameters
     ----------
-    model : str
-        Name in the catalog.
+    file : ModelFile or None
+        Another encoder's graph; None takes the embedded one.
     device : "cpu" or "cuda"
     threads : int or None
         Threads of one call; None takes all cores that the process may use.
     """
 
-    def __init__(self, model: str = MODEL, *, device: Device = "cpu", threads: int | None = None) -> None:
-        self.record = catalog.find(model)
+    def __init__(
+        self, file: ModelFile | None = None, *, device: Device = "cpu", threads: int | None = None
+    ) -> None:
+        self.file = file or catalog.find(MODEL).file("features")
         self.device = device
         self.threads = threads
         self._lock = Lock()
 
     @cached_property
     def _session(self) -> Session:
-        content = self.record.file("features").read()
-        return Session(content, name=self.record.name, device=self.device, threads=self.threads)
+        name = self.file.path.stem
+        return Session(self.file.read(), name=name, device=self.device, threads=self.threads)
 
     def features(self, picture: FloatArray) -> dict[str, FloatArray]:
         """Compute all layers of a picture as it is.

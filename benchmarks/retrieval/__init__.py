@@ -1,0 +1,1 @@
+"""Which distance tells artists apart: works by the same artist, retrieved by every metric alike."""

@@ -1,0 +1,102 @@
+"""All distances between all works, each as `restyle.comparison.metrics` defines it, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.retrieval.scoring import Distances
+from benchmarks.retrieval.works import Floats, Measured
+from restyle.comparison import metrics
+from restyle.models.features import LAYERS
+
+BASELINES = ("histogram", "histogram intersection", "raw Gram", "gram")
+_SMALL = np.float32(1e-12)
+
+
+def all_pairs(measured: Measured, codes: Floats | None) -> Iterator[tuple[str, Distances]]:
+    """Yield name and distances [n, n] of every metric that needs no fitting, and of the baselines."""
+    yield "histogram", _root(_squared(np.sqrt(measured.histograms)))
+    yield "histogram intersection", _intersection(measured.histograms)
+    grams = {layer: _grams(measured, layer) for layer in LAYERS}
+    raw = np.zeros((len(measured), len(measured)), np.float32)
+    for layer, gram in grams.items():
+        raw += _squared(gram) / np.float32(measured.means[layer].shape[1] ** 2)
+    yield "raw Gram", raw
+    yield from _over_layers("gram", grams)
+    del grams
+    yield from _over_layers("moments", {layer: _moments(measured, layer) for layer in LAYERS})
+    yield "palette", _root(_squared(measured.palettes))
+    if codes is not None:
+        yield from code_pairs(codes)
+
+
+def cosines(vectors: Floats) -> Distances:
+    """Cosine distances of rows."""
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _SMALL)
+    return np.asarray(1 - unit @ unit.T, np.float32)
+
+
+def code_pairs(codes: Floats) -> list[tuple[str, Distances]]:
+    """Distances of style codes."""
+    lengths = np.linalg.norm(codes, axis=1)
+    euclidean = _root(_squared(codes)) / np.maximum(lengths[:, None] + lengths, _SMALL)
+    return [("euclidean", euclidean), ("cosine", cosines(codes))]
+
+
+def gaussian_pairs(measured: Measured, rows: npt.NDArray[np.intp]) -> Distances:
+    """Wasserstein distances of some works [k, k], pair by pair: an eigenvalue problem each, so not of all."""
+    layers = [measured.layers(row) for row in rows]
+    found = np.zeros((len(rows), len(rows)), np.float32)
+    for i in range(len(rows)):
+        for j in range(i):
+            each = [metrics.wasserstein(layers[i][layer], layers[j][layer]) for layer in LAYERS]
+            found[i, j] = found[j, i] = np.mean(each)
+    return found
+
+
+def _over_layers(name: str, statistics: dict[str, Floats]) -> Iterator[tuple[str, Distances]]:
+    total = None
+    for layer, rows in statistics.items():
+        lengths = (rows * rows).sum(1)
+        gap = _squared(rows) / np.maximum(lengths[:, None] + lengths, _SMALL)
+        yield f"{name}:{layer}", gap
+        total = gap if total is None else total + gap
+    assert total is not None
+    yield name, total / len(statistics)
+
+
+def _grams(measured: Measured, layer: str) -> Floats:
+    """Gram matrices flat [n, C * C]: what lies off the diagonal counts twice, as in the matrix."""
+    mean = measured.means[layer]
+    gram = measured.covariances[layer] + mean[:, :, None] * mean[:, None, :]
+    upper = np.triu_indices(mean.shape[1], 1)
+    flat = np.concatenate([gram[:, upper[0], upper[1]] * np.float32(2**0.5), np.einsum("nii->ni", gram)], 1)
+    return np.asarray(flat, np.float32)
+
+
+def _moments(measured: Measured, layer: str) -> Floats:
+    variance = np.einsum("nii->ni", measured.covariances[layer])
+    return np.concatenate([measured.means[layer], np.sqrt(variance + np.float32(1e-5))], 1)
+
+
+def _squared(rows: Floats) -> Distances:
+    centred = rows - rows.mean(0)
+    lengths = (centred * centred).sum(1)
+    squared = lengths[:, None] + lengths - 2 * (centred @ centred.T)
+    np.maximum(squared, 0, out=squared)
+    np.fill_diagonal(squared, 0)
+    return np.asarray(squared, np.float32)
+
+
+def _root(squared: Distances) -> Distances:
+    return np.sqrt(squared)
+
+
+def _intersection(histograms: Floats) -> Distances:
+    found = np.empty((len(histograms), len(histograms)), np.float32)
+    for row, histogram in enumerate(histograms):
+        found[row] = 1 - np.minimum(histogram, histograms).sum(1)
+    return found

@@ -1,0 +1,1 @@
+"""How alike two styles are: what is measured of each, the distances, and pictures of them."""

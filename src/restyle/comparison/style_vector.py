@@ -1,0 +1,169 @@
+"""The style vector: feature statistics and colours of a picture, weighed by what tells artists apart.
+
+Six blocks, each standardised and brought to unit length, so that none outshouts another:
+
+- for each of five layers the correlations of its channels, seen along the leading directions of the layer.
+  Correlation is the Gram matrix of standardised features: what occurs with what, however strong (Gatys et
+  al. 2016; the standardisation is that of Huang and Belongie 2017);
+- the logarithms of all means and deviations;
+- the square roots of a colour histogram (Hellinger 1909), counted as one block with the moments' weight.
+
+A linear map follows: principal components, then whitening by the covariance within artists (WCCN, Hatch et
+al. 2006), which shrinks what differs between the works of one hand. It was fitted by `python -m
+benchmarks.retrieval --fit`; how well such a map serves artists that it has not seen is in docs/compare.md.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from restyle.errors import ModelError
+from restyle.models import catalog
+from restyle.models.features import LAYERS, MODEL
+
+Vector = npt.NDArray[np.float64]
+FORMAT = "restyle-metric/1"
+DIRECTIONS = (16, 32, 32, 32, 24)  # of each layer
+_SMALL_MEAN = 1e-2  # channels that never fire have a logarithm too
+_SMALL_VARIANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class LayerMoments:
+    """First and second moments of one layer over the positions of a picture.
+
+    Parameters
+    ----------
+    mean : np.ndarray [shape=(C,), float64]
+    covariance : np.ndarray [shape=(C, C), float64]
+    """
+
+    mean: Vector
+    covariance: Vector
+
+    @property
+    def std(self) -> Vector:
+        """Deviation of each channel, [C]."""
+        deviation: Vector = np.sqrt(np.diagonal(self.covariance) + _SMALL_VARIANCE)
+        return deviation
+
+    @property
+    def gram(self) -> Vector:
+        """Gram matrix over the number of positions, [C, C]."""
+        matrix: Vector = self.covariance + np.outer(self.mean, self.mean)
+        return matrix
+
+    @property
+    def correlation(self) -> Vector:
+        """Covariance of the standardised channels, [C, C]."""
+        std = self.std
+        matrix: Vector = self.covariance / np.outer(std, std)
+        return matrix
+
+
+def blocks_of(
+    layers: Mapping[str, LayerMoments], histogram: Vector, bases: Mapping[str, Vector]
+) -> list[Vector]:
+    """Lay out the statistics of one picture as the blocks that the module describes.
+
+    Parameters
+    ----------
+    layers : mapping of layer name to LayerMoments
+    histogram : np.ndarray [shape=(512,), float64]
+        Sums to 1.
+    bases : mapping of layer name to np.ndarray [shape=(C, D)]
+        Directions of each layer.
+    """
+    blocks = []
+    for layer in LAYERS:
+        seen = bases[layer].T @ layers[layer].correlation @ bases[layer]
+        blocks.append(seen[np.triu_indices(len(seen))])
+    moments = [
+        part
+        for layer in LAYERS
+        for part in (np.log(layers[layer].mean + _SMALL_MEAN), np.log(layers[layer].std))
+    ]
+    return [*blocks, np.concatenate(moments), np.sqrt(histogram)]
+
+
+@dataclass(frozen=True)
+class StyleMetric:
+    """The fitted map from statistics to the style vector.
+
+    Parameters
+    ----------
+    bases : mapping of layer name to np.ndarray [shape=(C, D)]
+    centre, spread : np.ndarray [shape=(n,)]
+        Of each statistic over the pictures that it was fitted on.
+    matrix : np.ndarray [shape=(n, E)]
+    offset : np.ndarray [shape=(E,)]
+        Image of the mean picture.
+    """
+
+    bases: Mapping[str, Vector]
+    centre: Vector
+    spread: Vector
+    matrix: Vector
+    offset: Vector
+
+    def standardise(self, blocks: list[Vector]) -> Vector:
+        """Join blocks, each standardised and of unit length, [n]."""
+        parts, start = [], 0
+        for block in blocks:
+            end = start + len(block)
+            part = (block - self.centre[start:end]) / self.spread[start:end]
+            parts.append(part / max(float(np.linalg.norm(part)), 1e-9))
+            start = end
+        return np.concatenate(parts)
+
+    def vector(self, layers: Mapping[str, LayerMoments], histogram: Vector) -> Vector:
+        """Compute the style vector of a picture, of unit length [shape=(E,), float64]."""
+        found = self.standardise(blocks_of(layers, histogram, self.bases)) @ self.matrix - self.offset
+        result: Vector = found / max(float(np.linalg.norm(found)), 1e-9)
+        return result
+
+    def to_bytes(self) -> bytes:
+        """Write as a NumPy archive, the matrix in float16 (about a megabyte)."""
+        file = io.BytesIO()
+        named = {f"basis_{layer}": self.bases[layer].astype(np.float32) for layer in LAYERS}
+        np.savez_compressed(
+            file,
+            format=np.array(FORMAT),
+            centre=self.centre.astype(np.float32),
+            spread=self.spread.astype(np.float32),
+            matrix=self.matrix.astype(np.float16),
+            offset=self.offset.astype(np.float32),
+            **named,  # type: ignore[arg-type]
+        )
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> StyleMetric:
+        """Read what `to_bytes` wrote; nothing in it is executed.
+
+        Raises
+        ------
+        ModelError
+            It is something else.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                if str(archive["format"]) != FORMAT:
+                    raise ModelError(f"the style metric has format '{archive['format']}', not '{FORMAT}'")
+                read = {name: archive[name].astype(np.float64) for name in archive.files if name != "format"}
+            bases = {layer: read[f"basis_{layer}"] for layer in LAYERS}
+            return cls(bases, *(read[name] for name in ("centre", "spread", "matrix", "offset")))
+        except (ValueError, KeyError, OSError) as error:
+            raise ModelError(f"the style metric is damaged ({error}); reinstall restyle") from error
+
+
+@lru_cache(maxsize=1)
+def load() -> StyleMetric:
+    """Return the shipped metric, verified."""
+    return StyleMetric.from_bytes(catalog.find(MODEL).file("metric").read())
