@@ -198,3 +198,57 @@ def test_depth_16_stays_deep(stylizer: Stylizer, photo: Photo, tmp_path: Path) -
     deep = photo.astype(np.uint16) * 257
     stylizer(deep, "great-wave", output=tmp_path / "deep.png")
     assert images.load(tmp_path / "deep.png").depth == 16
+
+
+def left_half(photo: Photo) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    mask = np.zeros(photo.shape[:2], bool)
+    mask[:, : photo.shape[1] // 2] = True
+    return mask
+
+
+def test_regions_in_every_spelling(
+    stylizer: Stylizer, photo: Photo, photo_file: Path, tmp_path: Path
+) -> None:
+    mask = left_half(photo)
+    path = tmp_path / "left.png"
+    Image.fromarray(mask).save(path)
+    expected = stylizer(photo, "starry-night", regions=[(mask, "great-wave")], feather=3)
+    alone = stylizer(photo, "great-wave")
+    assert (expected[:, :30] == alone[:, :30]).all()
+    assert (expected[:, 54:] == stylizer(photo, "starry-night")[:, 54:]).all()
+    for spelling in (f"{path}=great-wave", {path: "great-wave"}, [(Image.open(path), "great-wave")]):
+        assert (stylizer(photo, "starry-night", regions=spelling, feather=3) == expected).all()
+    made = stylizer.regions({path: "great-wave"}, "starry-night")  # once, to be used many times
+    assert (stylizer(photo, made, feather=3) == expected).all()
+    out = stylizer(
+        photo_file, "starry-night", regions={path: "great-wave"}, feather=3, output=tmp_path / "o.png"
+    )
+    assert (images.to_array(images.load(out), photo) == expected).all()
+
+
+def test_feather_widens_the_passage(stylizer: Stylizer, photo: Photo) -> None:
+    regions = [(left_half(photo), "great-wave")]
+    hard, soft = (stylizer(photo, regions=regions, feather=width) for width in (0, 30))
+    assert (hard[:, 42:] == photo[:, 42:]).all()
+    changed = np.flatnonzero((soft != photo).any(axis=(0, 2)))
+    assert 50 <= changed.max() <= 42 + 0.15 * 84 + 1
+
+
+def test_masks_and_styles_of_regions_are_never_replaced(
+    stylizer: Stylizer, photo_file: Path, photo: Photo, style_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "left.png"
+    Image.fromarray(left_half(photo)).save(path)
+    for target in (path, style_file, photo_file):
+        with pytest.raises(OutputError, match="it is the input"):
+            stylizer(photo_file, regions=[(path, [style_file])], output=target, overwrite=True)
+
+
+def test_alpha_as_region(stylizer: Stylizer, photo: Photo) -> None:
+    alpha = (left_half(photo) * 255).astype(np.uint8)
+    out = stylizer(np.dstack([photo, alpha]), regions={"alpha": "great-wave"}, feather=0)
+    assert (out[..., 3] == alpha).all()
+    assert (out[:, 42:, :3] == photo[:, 42:]).all()
+    assert (out[:, :42, :3] != photo[:, :42]).any()
+    with pytest.raises(InputError, match="the photo has no alpha"):
+        stylizer(photo, regions={"alpha": "great-wave"})

@@ -272,3 +272,68 @@ def test_names_that_are_no_text(tiny_model: Path, photo_file: Path, in_folder: P
     assert (process.returncode, complained) == (0, "")
     assert "odd" in said
     assert [path.name for path in Path("out").iterdir()] == [odd]
+
+
+@pytest.fixture
+def left_mask(tmp_path: Path) -> Path:
+    """A mask of the left half, of another size than the photo."""
+    path = tmp_path / "left.png"
+    mask = np.zeros((30, 42), np.uint8)
+    mask[:, :21] = 255
+    Image.fromarray(mask).save(path)
+    return path
+
+
+def test_regions_by_flags(
+    run: Run, photo: Photo, photo_file: Path, in_folder: Path, tiny_model: Path, left_mask: Path
+) -> None:
+    flags = ["--style", "starry-night", "--region", f"{left_mask}=great-wave", "--feather", "4"]
+    assert run(photo_file, *flags) == (0, ["photo-starry-night+great-wave.png"], [])
+    regions = {left_mask: "great-wave"}
+    expected = restyle.image(photo, "starry-night", regions=regions, feather=4, model=tiny_model, threads=1)
+    assert (pixels("photo-starry-night+great-wave.png") == expected).all()
+    flags = ["-r", f"{left_mask}=keep", "-s", "great-wave", "-o", "kept.png"]
+    assert run(photo_file, *flags) == (0, ["kept.png"], [])
+    assert (pixels("kept.png")[:, :40] == photo[:, :40]).all()  # a coarse mask has a soft edge
+    mixed = ["-r", f"{left_mask}=great-wave", "-r", f"{left_mask}=starry-night:0.5", "-o", "mixed.png"]
+    assert run(photo_file, *mixed) == (0, ["mixed.png"], [])
+    assert (pixels("mixed.png")[:, 46:] == photo[:, 46:]).all()
+
+
+@pytest.mark.parametrize(
+    ("region", "code", "said"),
+    [
+        ("left.png", 2, "region 'left.png' is not MASK=STYLE"),
+        ("absent.png=great-wave", 1, "absent.png"),
+        ("{photo}=great-wave", 1, "is a picture in colour, not a mask"),
+        ("black.png=great-wave", 1, "the mask is black all over"),
+        ("tall.png=great-wave", 1, "the mask is 10 x 30, the photo 84 x 60"),
+        ("broken.png=great-wave", 1, "broken.png"),
+        ("alpha=great-wave", 1, "the photo has no alpha"),
+        ("{mask}=great-wafe", 1, "did you mean 'great-wave'?"),
+        ("{mask}=keep", 2, "nothing would be painted"),
+    ],
+)
+def test_bad_regions_are_one_line_and_leave_nothing(
+    run: Run, photo_file: Path, in_folder: Path, left_mask: Path, region: str, code: int, said: str
+) -> None:
+    Image.new("L", (84, 60)).save("black.png")
+    Image.new("L", (10, 30), 255).save("tall.png")
+    Path("broken.png").write_bytes(left_mask.read_bytes()[:60])
+    before = sorted(path.name for path in in_folder.iterdir())
+    region = region.format(photo=photo_file, mask=left_mask)
+    ended, out, told = run(photo_file, "--region", region)
+    assert (ended, out) == (code, [])
+    (line,) = told
+    assert line.startswith("restyle: ")
+    assert said in line
+    assert sorted(path.name for path in in_folder.iterdir()) == before
+
+
+def test_of_a_folder_only_the_photos_without_alpha_fail(run: Run, photo_file: Path, in_folder: Path) -> None:
+    transparent = Image.open(photo_file).convert("RGB")
+    transparent.putalpha(Image.new("L", transparent.size, 128))
+    transparent.save(photo_file.with_name("cut.png"))
+    code, out, told = run(photo_file.parent, "--region", "alpha=great-wave", "-o", "out/")
+    assert (code, out) == (1, ["out/cut.png"])
+    assert "photo.png: the photo has no alpha" in told[-1]
