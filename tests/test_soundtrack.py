@@ -8,11 +8,10 @@ import pytest
 import soundfile
 
 import restyle
-from restyle import sound_styles, soundtrack
+from restyle import soundtrack
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.media.audio import read
 from restyle.media.audio_files import SoundWriter
-from restyle.media.sound_content import Content
 from restyle.soundtrack import audio
 from restyle.statistics.loudness import loudness
 from tests.methods.test_mosaic import Sound, melody, noise
@@ -139,18 +138,6 @@ def test_style_shorter_than_a_frame() -> None:
     assert np.isfinite(made).all()
 
 
-def test_long_style_is_sampled_all_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    y = np.concatenate(
-        [np.full(SR * 5, level, np.float32) for level in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
-    )
-    soundfile.write(str(tmp_path / "long.wav"), y, SR)
-    monkeypatch.setattr(sound_styles, "STYLE_SAMPLES", 20 * SR)
-    ((made, weight),) = sound_styles.load_styles([(tmp_path / "long.wav", 1.0)], SR)
-    assert weight == 1
-    assert len(made) == 20 * SR
-    assert len(set(np.round(made[made > 0.05], 1))) >= 4
-
-
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
@@ -204,13 +191,6 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 20e6
-
-
-def test_content_can_be_read_again(folder: Path) -> None:
-    content = Content(folder / "tune.wav")
-    first, second = (np.concatenate(list(content.blocks(1000))) for _ in range(2))
-    assert np.array_equal(first, second)
-    assert content.depth == "PCM_24"
 
 
 def test_progress_rises_to_the_end(folder: Path, tmp_path: Path) -> None:

@@ -56,3 +56,12 @@ def test_a_silent_channel_harms_none() -> None:
     voices = widened(y, [D, D, np.zeros_like(D)], BANDS)
     assert np.isfinite(voices).all()
     assert alike(voices[0], voices[1]) > 0.95
+
+
+def test_coherences_that_contradict_each_other_are_mended() -> None:
+    """Eight pure tones: in most bands there is only the leakage of some, and rounding."""
+    t = np.arange(SR) / SR
+    channels = [
+        BANDS.stft((0.1 * np.sin(2 * np.pi * 300 * (k + 1) * t)).astype(np.float32)) for k in range(8)
+    ]
+    assert np.isfinite(widened(noise(), channels, BANDS)).all()

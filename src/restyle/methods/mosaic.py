@@ -5,7 +5,9 @@
 3. Grains of the style rebuild it (`methods.musaicing`): every sound that is heard comes from the style.
 4. A filter brings part of the content's partials out of the grains (`keep_pitch`), and another brings the
    band levels to those of step 1, which steps 2 and 3 only approached.
-5. Each channel gets its own share of every band, and the channels are as coherent, band by band, as in the
+5. Where the content strikes rather than lasts, the envelope gets the content's edge back, which frames of
+   the mosaic smear (`transforms.percussion`).
+6. Each channel gets its own share of every band, and the channels are as coherent, band by band, as in the
    content (`transforms.coherence`).
 """
 
@@ -19,6 +21,7 @@ from restyle.methods.musaicing import Grains
 from restyle.statistics.transport import EnvelopeTransport, total_level
 from restyle.transforms.bands import Bands, decibels, power_of, smoothed
 from restyle.transforms.coherence import widened
+from restyle.transforms.percussion import percussive_share, sharpened
 from restyle.transforms.spectrogram import Complex, Float
 
 GRAIN = 0.093  # seconds: a frame of the mosaic
@@ -90,7 +93,8 @@ class Mosaic:
             return y.copy()
         padded, ends = self.mirrored(y)
         target = self.target(padded)
-        return self.place(self.carrier(padded, target), padded, target)[ends]
+        made = self.place(self.carrier(padded, target), padded, target)
+        return self.edged(made, padded)[ends]
 
     def mirrored(self, y: Float) -> tuple[Float, slice]:
         """The block with its ends mirrored, and where it is in that: a cut would be heard as a click."""
@@ -118,6 +122,11 @@ class Mosaic:
                 voice = (1 - self.strength) * y[:, number] + self.strength * voice
             result[:, number] = self.moment.shaped(voice.astype(np.float32), target + share)
         return result
+
+    def edged(self, made: Float, y: Float) -> Float:
+        """Give what was made of content `y` the edge of its strokes [shape=(n, channels), float32]."""
+        content, moment = y.mean(axis=1), self.moment
+        return sharpened(made, content, percussive_share(moment.stft(content)), moment.hop, moment.sr)
 
     def target(self, y: Float) -> Float:
         """Band levels that the result shall have [shape=(frames, bands), float32, dB]."""

@@ -248,8 +248,9 @@ class TextureTransfer:
         mosaic = self.mosaic
         y, ends = mosaic.mirrored(y)
         target = mosaic.target(y)
-        voice = mosaic.place(mosaic.carrier(y, target), y.mean(axis=1, keepdims=True), target)[:, 0]
         content = y.mean(axis=1)
+        voice = mosaic.place(mosaic.carrier(y, target), content[:, None], target)
+        voice = mosaic.edged(voice, content[:, None])[:, 0]
         if not float(np.abs(content).max()) or ends.stop - ends.start < 4 * self.losses.n_fft:
             return mosaic.place(voice, y, target)[ends]
         level = float(np.sqrt(np.mean(voice.astype(np.float64) ** 2)))

@@ -51,42 +51,40 @@ class Leveller:
         loudness : LoudnessMeter
             Of the rendered sound.
         """
-        return self._at(self.gain(loudness))
-
-    def gain(self, loudness: LoudnessMeter) -> float:
-        """Factor that brings the rendered sound, limited and remixed, to the content's loudness."""
         wanted, own = self.heard.integrated(), loudness.integrated()
         if own == SILENT:
-            return 1.0
+            return self._at(1.0, 1.0)
         gain = float(10 ** ((wanted - own) / 20))
         if self.remix == 0 and loudness.peak * gain <= self.ceiling:
-            return gain
+            return self._at(gain, 1.0)
+        factor = 1.0
         for _ in range(4):  # the limiter and the original change the loudness too
             meter = LoudnessMeter(self.source.sr, self.source.channels)
-            for block in self._at(gain):
+            for block in self._at(gain, factor):
                 meter.add(block)
             error = wanted - meter.integrated()
             if not np.isfinite(error) or abs(error) < NEAR:
                 break
-            gain *= 10 ** (error / 20)
-        return gain
+            factor *= 10 ** (error / 20)
+        return self._at(gain, factor)
 
     @property
     def ceiling(self) -> float:
         """Largest magnitude of a sample."""
         return min(max(self.heard.peak, CEILING), HIGHEST)
 
-    def _at(self, gain: float) -> Iterator[Float]:
-        return limited_blocks(self._mixed(gain), self.source.sr, self.ceiling)
+    def _at(self, gain: float, factor: float) -> Iterator[Float]:
+        """The result with the rendered sound at `gain`, and then all of it at `factor`."""
+        blocks = self._mixed(gain) if self.remix else (block * np.float32(gain) for block in self._rendered())
+        if factor != 1:
+            blocks = (block * np.float32(factor) for block in blocks)
+        return limited_blocks(blocks, self.source.sr, self.ceiling)
+
+    def _rendered(self) -> Iterator[Float]:
+        return self.rendered.blocks(self.size)
 
     def _mixed(self, gain: float) -> Iterator[Float]:
-        blocks = self.rendered.blocks(self.size)
-        if not self.remix:
-            for block in blocks:
-                yield block * np.float32(gain)
-            return
-        # The original's share is not touched: at 1 it is given back as it is.
-        for block, original in zip(blocks, self.source.blocks(self.size), strict=True):
+        for block, original in zip(self._rendered(), self.source.blocks(self.size), strict=True):
             yield np.float32((1 - self.remix) * gain) * block + np.float32(self.remix) * original
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from restyle.transforms.bands import Bands, power_of, smoothed
 from restyle.transforms.spectrogram import Complex, Float
@@ -46,8 +47,7 @@ def widened(y: Float, channels: Sequence[Complex], bands: Bands) -> list[Float]:
         return [bands.istft(near + far, len(y)), bands.istft(near - far, len(y))]
     # The loudest channel is the sound itself.
     order = np.argsort([-float(power_of(D).sum()) for D in channels], kind="stable")
-    matrix = coherence[..., order[:, None], order].astype(np.float64) + 1e-3 * np.eye(count)
-    factor = np.linalg.cholesky(matrix)
+    factor = _factor(coherence[..., order[:, None], order].astype(np.float64))
     factor /= np.linalg.norm(factor, axis=-1, keepdims=True)
     sums: list[Complex | None] = [None] * count
     for source in range(count):
@@ -58,6 +58,15 @@ def widened(y: Float, channels: Sequence[Complex], bands: Bands) -> list[Float]:
             sums[place] = part if before is None else before + part
     voices = {int(order[place]): bands.istft(D, len(y)) for place, D in enumerate(sums) if D is not None}
     return [voices[number] for number in range(count)]
+
+
+def _factor(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower triangles whose products with themselves are the matrices, as nearly as there are any."""
+    # Smoothed one by one, the coherences of many channels may contradict each other a little.
+    values, vectors = np.linalg.eigh(matrix)
+    possible = (vectors * np.maximum(values, 1e-3)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    result: NDArray[np.float64] = np.linalg.cholesky(possible)
+    return result
 
 
 def coherences(channels: Sequence[Complex], bands: Bands) -> Float:
