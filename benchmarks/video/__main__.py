@@ -75,7 +75,7 @@ def steadiness(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str
                 found.setdefault(row, []).append((shares[0], shares[1], shares[2]))
                 told = " | ".join(f"{share:.2f}" for share in shares)
                 yield f"| {clip} | {style} | {row} | {values[0]:.3f} | {told} |"
-            sheet(arguments.out / f"video-{Path(clip).stem}-{style}.jpg", frames, *films.values())
+            sheet(arguments.out / f"video-{Path(clip).stem}-{style}.png", frames, *films.values())
     for row, shares_of_row in found.items():
         mean = " | ".join(f"{share:.3f}" for share in np.mean(shares_of_row, axis=0))
         yield f"| **mean** | of {len(shares_of_row)} | {row} | | {mean} |"
@@ -93,7 +93,7 @@ def sheet(path: Path, *films: list[FloatArray]) -> None:
         changes = [np.abs(film[index + 1] - film[index]) * 4 for index in at]
         rows.append(np.concatenate(changes, axis=1))
     pixels = np.clip(np.concatenate(rows), 0, 1)
-    Image.fromarray((pixels * 255).astype(np.uint8)).save(path, quality=90)
+    Image.fromarray((pixels * 255).astype(np.uint8)).save(path)
 
 
 def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:

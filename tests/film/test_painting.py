@@ -1,0 +1,85 @@
+"""The stages between reading and writing, without any file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from restyle.film.painting import SEGMENT, FilmPainter, SegmentEnd
+from restyle.media.video_info import VideoFrame, VideoInfo
+from restyle.methods.arbitrary import Arbitrary
+from restyle.moments import timed_styles
+from restyle.options import ImageOptions, Steady, VideoOptions
+from tests.made_clips import moving
+
+INFO = VideoInfo((48, 64), Fraction(1, 25), Fraction(25), None)
+
+
+def make(model: Path, pictures: ImageOptions, film: VideoOptions, state: Any = None) -> FilmPainter:
+    method = Arbitrary(model, threads=1)
+    return FilmPainter(timed_styles("great-wave", method), method, pictures, film, INFO, state)
+
+
+def through(painter: FilmPainter, items: Iterator[Any]) -> list[Any]:
+    return list(painter.finish(painter.paint(painter.prepare(items))))
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("steady", ["none", "statistics", "flow"])
+def test_a_static_scene_stays_still_for_500_frames(tiny_model: Path, steady: Steady, strength: float) -> None:
+    """To the bit: no drift, no breathing."""
+    still = moving(1)[0]
+    painter = make(tiny_model, ImageOptions(strength=strength), VideoOptions(steady=steady))
+    frames = (VideoFrame(still.copy(), index, 1) for index in range(500))
+    done: list[Any] = [item.pixels for item in through(painter, frames) if isinstance(item, VideoFrame)]
+    assert len(done) == 500
+    assert not np.array_equal(done[0], still)
+    assert all(np.array_equal(pixels, done[0]) for pixels in done)
+
+
+def test_what_is_no_frame_keeps_its_place_and_segments_end_after_their_frames(tiny_model: Path) -> None:
+    def items() -> Iterator[Any]:
+        for index, pixels in enumerate(moving(SEGMENT + 3)):
+            yield VideoFrame(pixels, index, 1)
+            if index % 40 == 0:
+                yield f"sound {index}"
+
+    done = through(make(tiny_model, ImageOptions(), VideoOptions()), items())
+    kinds = [type(item).__name__ if not isinstance(item, str) else item for item in done]
+    expected: list[str] = []
+    for index in range(SEGMENT + 3):
+        expected += ["VideoFrame", *(["SegmentEnd"] if index == SEGMENT - 1 else [])]
+        expected += [f"sound {index}"] if index % 40 == 0 else []
+    assert kinds == expected
+
+
+@pytest.mark.parametrize(
+    ("pictures", "film"),
+    [
+        (ImageOptions(), VideoOptions(steady="flow")),
+        (ImageOptions(strength=0.4), VideoOptions()),
+        (ImageOptions(colors_only=True), VideoOptions()),
+        (ImageOptions(), VideoOptions(steady="none")),
+    ],
+)
+def test_the_state_of_a_segment_is_all_there_is_to_remember(
+    tiny_model: Path, pictures: ImageOptions, film: VideoOptions
+) -> None:
+    frames = [VideoFrame(pixels, index, 1) for index, pixels in enumerate(moving(SEGMENT + 12))]
+    frames[SEGMENT + 1].pixels = None  # damaged
+    whole = through(make(tiny_model, pictures, film), iter(frames))
+    ends = [item for item in whole if isinstance(item, SegmentEnd)]
+    assert [item.index for item in ends] == [0]
+    skipped = [VideoFrame(None, each.pts, 1, skipped=True) for each in frames[:SEGMENT]]
+    again = make(tiny_model, pictures, film, ends[0].state)
+    went_on = through(again, iter([*skipped, *frames[SEGMENT:]]))
+    rest = [item for item in whole if isinstance(item, VideoFrame)][SEGMENT:]
+    new = [item for item in went_on if isinstance(item, VideoFrame) and not item.skipped]
+    assert len(new) == len(rest) == 12
+    for one, two in zip(rest, new, strict=True):
+        np.testing.assert_array_equal(one.pixels, two.pixels)
