@@ -26,6 +26,14 @@ CLIPS = {
     ),  # celesta, orchestra
     "howl": ("audio__pibble.ogg", 10),  # a dog howls in her sleep, mostly silence
 }
+# Other moments of the same recordings, on which nothing was ever tuned; of the robin there is only one.
+LATER = {
+    "sense-2": ("audio__198-209-0000.ogg", 5.9),
+    "ashiel-2": ("audio__5703-47212-0000.ogg", 6.8),
+    "fishin-2": ("audio__Karissa_Hobbs_-_Lets_Go_Fishin.ogg", 90),
+    "plum-2": ("audio__Kevin_MacLeod_-_P_I_Tchaikovsky_Dance_of_the_Sugar_Plum_Fairy.ogg", 80),
+    "howl-2": ("audio__pibble.ogg", 30),
+}
 # (content, style)
 PAIRS = (
     ("sense", "plum"),
@@ -37,6 +45,7 @@ PAIRS = (
     ("plum", "ashiel"),
     ("howl", "plum"),
 )
+HELD_OUT = tuple((f"{content}-2", style if style == "robin" else f"{style}-2") for content, style in PAIRS)
 ALL_PAIRS = tuple((content, style) for content in CLIPS for style in CLIPS if content != style)
 
 
@@ -48,7 +57,7 @@ def folder() -> Path:
 
 def clip(name: str) -> Float:
     """An excerpt, mono at `RATE` [shape=(n,), float32]."""
-    file, start = CLIPS[name]
+    file, start = {**CLIPS, **LATER}[name]
     y, sr = read(folder() / file)
     part = y[round(start * sr) : round((start + SECONDS) * sr)]
     return at_rate(part, sr) if sr != RATE else part.mean(axis=1)

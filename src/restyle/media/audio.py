@@ -1,7 +1,7 @@
 """Read sound files block by block, at their own rate, channels and depth.
 
-libsndfile reads WAV, FLAC, Ogg, Opus, MP3, AIFF and the like. What it does not know (MP4, M4A,
-MKV, WebM: also the sound of a video) goes through PyAV. Nothing is resampled or mixed on the way.
+libsndfile reads WAV, FLAC, Ogg, Opus, AIFF and the like. MP3 and what it does not know (MP4, M4A, MKV,
+WebM: also the sound of a video) goes through PyAV. Nothing is resampled or mixed on the way.
 """
 
 from __future__ import annotations
@@ -64,8 +64,10 @@ class SoundReader(Reader):
         self._sound: Any = None
         self._container: Any = None
         try:
-            self._sound = soundfile.SoundFile(os.fspath(path))
+            self._sound = None if _is_mp3(path) else soundfile.SoundFile(os.fspath(path))
         except (soundfile.LibsndfileError, RuntimeError):
+            self._sound = None
+        if self._sound is None:
             self.info = self._open_container()
         else:
             frames = self._sound.frames
@@ -203,10 +205,10 @@ class SoundReader(Reader):
     def _true_length(self, decoded: int, end: int) -> int:
         """Samples less what fills the last frame of a codec in MP4, which FFmpeg leaves in."""
         said = {**self._container.streams.audio[0].metadata, **self._container.metadata}.get("iTunSMPB", "")
+        if not self._container.format.name.startswith("mov"):
+            return decoded
         if len(words := said.split()) > 3:  # Apple's: zero, run-up, filling, true length, in hexadecimal
             end = int(words[3], 16)
-        elif not self._container.format.name.startswith("mov"):
-            return decoded
         return end if 0 < decoded - end < FRAME else decoded
 
 
@@ -236,6 +238,13 @@ def read(path: PathLike, seconds: float | None = None) -> tuple[Float, int]:
         if not parts:
             raise InputError(f"{os.fspath(path)}: has no samples")
         return np.concatenate(parts), reader.info.sr
+
+
+def _is_mp3(path: PathLike) -> bool:
+    """Whether it begins like MP3, which libsndfile reads too, but not without talking on standard error."""
+    with open(path, "rb") as file:
+        head = file.read(3)
+    return head == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
 
 
 def _regrouped(parts: Iterator[Float], frames: int) -> Iterator[Float]:

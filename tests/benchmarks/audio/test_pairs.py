@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.audio.pairs import ALL_PAIRS, CLIPS, PAIRS, clip, folder
+from benchmarks.audio.pairs import ALL_PAIRS, CLIPS, HELD_OUT, LATER, PAIRS, clip, folder
 from restyle.evaluation.sound import Scorecard
 from restyle.soundtrack import audio
 from restyle.statistics.sound import RATE
@@ -16,6 +16,8 @@ def test_pairs_are_of_the_clips() -> None:
     assert len(PAIRS) >= 6
     assert set(PAIRS) <= set(ALL_PAIRS)
     assert len(ALL_PAIRS) == len(CLIPS) * (len(CLIPS) - 1)
+    assert len(HELD_OUT) == len(PAIRS)
+    assert {name for pair in HELD_OUT for name in pair} <= {*LATER, "robin"}
 
 
 @present
