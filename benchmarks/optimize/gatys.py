@@ -1,0 +1,66 @@
+"""Plain Gatys on restyle's own encoder: the yardstick of the benchmark.
+
+Adam at rate .02 from the content at full size (Gatys et al. 2016, with the optimiser and the rate that most
+reimplementations use). The loss is the sum over relu1_1 .. relu5_1 of the relative distance of Gram matrices,
+plus the relative distance of relu4_1 to the content's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from restyle.arrays import FloatArray
+from restyle.nn.losses import gap, gram
+from restyle.nn.named import perceptual_encoder
+
+RATE = 0.02
+STEPS = 300
+
+
+def tensor(picture: FloatArray) -> Tensor:
+    """[H, W, 3] -> [1, 3, H, W], channels last in memory."""
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last)
+
+
+class Yardstick:
+    """The loss that both methods are measured by.
+
+    Parameters
+    ----------
+    content, style : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+    """
+
+    def __init__(self, content: FloatArray, style: FloatArray) -> None:
+        self.encoder = perceptual_encoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.content = tensor(content)
+        with torch.no_grad():
+            self.grams = [gram(feature) for feature in self.encoder.features(tensor(style))]
+            self.deep = self.encoder.features(self.content)[3]
+
+    def loss(self, x: Tensor) -> Tensor:
+        """Of a picture [1, 3, H, W]."""
+        features = self.encoder.features(x)
+        style = [gap(gram(feature), wanted) for feature, wanted in zip(features, self.grams, strict=True)]
+        return torch.stack([*style, gap(features[3], self.deep)]).sum()
+
+    def of(self, picture: FloatArray) -> float:
+        """Of a picture [H, W, 3]."""
+        with torch.no_grad():
+            return float(self.loss(tensor(picture)))
+
+
+def gatys(
+    yardstick: Yardstick, steps: int = STEPS, report: Callable[[int], None] = lambda step: None
+) -> Tensor:
+    """Optimise plainly; gives [1, 3, H, W], clipped to 0..1."""
+    x = yardstick.content.clone().requires_grad_()
+    adam = torch.optim.Adam([x], lr=RATE)
+    for step in range(steps):
+        adam.zero_grad()
+        yardstick.loss(x).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+        report(step + 1)
+    return x.detach().clamp(0, 1)
