@@ -31,7 +31,7 @@ def facts_of(bench: Bench, machine: Mapping[str, str], busy: bool) -> dict[str, 
         **machine,
     }
     if busy:
-        facts["note"] = "the machine had other work: `seconds` are no measurement"
+        facts["note"] = "the machine had other work: seconds are no measurement"
     return facts
 
 
@@ -83,7 +83,7 @@ def update_leaderboard(
         old = new
     measured = ", ".join(facts[name] for name in ("date", "processor", "cores") if name in facts) + " cores"
     measured += f", commit {facts['commit']}" + (", machine busy" if "note" in facts else "")
-    stated = [_stated(row, measured) for row in rows]
+    stated = [_stated(row, measured, timed="note" not in facts) for row in rows]
     for row in stated:
         before = None if row.name in TRIVIAL else old.committed(row)
         if before is not None:
@@ -98,12 +98,13 @@ def update_leaderboard(
         yield str(target)
 
 
-def _stated(row: RowSummary, measured: str) -> RowSummary:
-    """A row with what the board says of it; its name carries the version, so that two stay apart."""
+def _stated(row: RowSummary, measured: str, timed: bool) -> RowSummary:
+    """A row as the board has it: its version in the name, so that two stay apart; seconds if they count."""
+    figures = {name: each for name, each in row.figures.items() if timed or name != "seconds"}
     facts = {**row.facts, leaderboard.MEASURED: measured}
     version, model = row.facts.get(leaderboard.VERSION), row.facts.get("model", "")
     name = row.name if not version else row.name.replace(model, f"{model}@{version}", 1)
-    return replace(row, name=name, facts=facts)
+    return replace(row, name=name, facts=facts, figures=figures)
 
 
 def _make(folder: Path) -> None:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from restyle.cli.painters import painter
 from restyle.errors import OptionError
-from restyle.evaluation.bench import Bench
 from restyle.evaluation.pairs import Pair, combined, listed, matched, read_pairs
 from restyle.evaluation.runs import TRIVIAL, Candidate, result_files
 from restyle.evaluation.suite import Suite, pairs_of
@@ -30,7 +29,6 @@ def planned(
     runs: Sequence[str],
     pairs: str | None,
     suite: Suite | None,
-    bench: Bench,
     engine: EngineOptions,
     folder: Path,
 ) -> Work:
@@ -66,7 +64,7 @@ def planned(
             raise OptionError(f"give {missing}: figures compare a result with its content and its style")
         contents, styles = listed(content, "contents"), listed(style, "styles")
         chosen = read_pairs(Path(pairs), contents, styles) if pairs else None
-    candidates, strangers = _of_results(results, contents, styles, bench, chosen)
+    candidates, strangers = _of_results(results, contents, styles, chosen)
     if not results and not runs:
         runs = [""]
     candidates += [painter(settings, engine, folder) for settings in dict.fromkeys(runs)]
@@ -84,7 +82,6 @@ def _of_results(
     results: Sequence[str],
     contents: dict[str, Path],
     styles: dict[str, Path],
-    bench: Bench,
     chosen: list[Pair] | None,
 ) -> tuple[list[Candidate], list[str]]:
     """A candidate for each folder, and one for all single files."""
@@ -100,6 +97,6 @@ def _of_results(
                 f"{files[pair]}: {pair.name} is not among the pairs" for pair in files if pair not in chosen
             ]
             files = {pair: path for pair, path in files.items() if pair in chosen}
-        candidates.append(result_files(name, files, bench))
+        candidates.append(result_files(name, files))
         strangers += lines
     return candidates, strangers

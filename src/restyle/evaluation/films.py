@@ -15,7 +15,7 @@ from restyle.evaluation.bench import Bench, Subject, scaled, shrunk
 from restyle.evaluation.kept import key_of
 from restyle.evaluation.measurement import Measurement
 from restyle.evaluation.steadiness import Motion
-from restyle.media import images
+from restyle.media import images, kinds
 from restyle.media.video_info import VideoFrame
 from restyle.media.videos import VideoReader
 
@@ -30,6 +30,8 @@ def frames_of(path: Path, count: int) -> list[FloatArray]:
 
     Parameters
     ----------
+    path : Path
+        A video, or a folder with a picture for each frame.
     count : int
         How many, one after the other; fewer where the video is shorter.
 
@@ -42,6 +44,9 @@ def frames_of(path: Path, count: int) -> list[FloatArray]:
     InputError
         It cannot be read, or a frame is damaged.
     """
+    if path.is_dir():
+        files = sorted(kinds.pictures_in(path))[:count]
+        return [images.load(file).pixels for file in files]
     found: list[FloatArray] = []
     with VideoReader(path) as reader:
         for item in reader.items():

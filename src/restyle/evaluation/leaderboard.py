@@ -60,7 +60,8 @@ class Board:
         rows = {_identity(row): row for row in (*self.rows, *new)}
         ours = [row for row in rows.values() if row.name not in TRIVIAL]
         last = [row for row in rows.values() if row.name in TRIVIAL]
-        ours.sort(key=lambda row: row.facts.get(SETTINGS, ""))  # stable: older versions stay first
+        order = list(dict.fromkeys(map(_settings, ours)))
+        ours.sort(key=lambda row: order.index(_settings(row)))  # stable: older versions stay first
         return Board(self.suite, self.encoder, self.size, (*ours, *last))
 
     def committed(self, row: RowSummary) -> RowSummary | None:
@@ -198,6 +199,7 @@ def markdown(board: Board) -> str:
         *markdown_table(
             ["row", "version", "settings", "measured"],
             [[row.name, *(row.facts.get(key, "-") for key in (VERSION, SETTINGS, MEASURED))] for row in rows],
+            figures=False,
         ),
         "",
         "## Intervals",

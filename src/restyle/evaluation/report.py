@@ -76,9 +76,9 @@ def interval_table(rows: Sequence[RowSummary]) -> list[str]:
     return markdown_table(["row", *map(heading, chosen)], spans)
 
 
-def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table; the first column holds names, the others figures."""
-    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]], *, figures: bool = True) -> list[str]:
+    """Lines of a Markdown table; the first column holds names, the others figures or more texts."""
+    lines = [f"| {' | '.join(head)} |", f"| --- |{(' ---: |' if figures else ' --- |') * (len(head) - 1)}"]
     return lines + [f"| {' | '.join(row)} |" for row in body]
 
 

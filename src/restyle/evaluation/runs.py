@@ -86,7 +86,7 @@ def _ignore(pair: Pair, name: str, pixels: FloatArray) -> None:
     """Look at nothing."""
 
 
-def result_files(name: str, files: Mapping[Pair, Path], bench: Bench) -> Candidate:
+def result_files(name: str, files: Mapping[Pair, Path]) -> Candidate:
     """Make a candidate of results that lie in files."""
 
     def picture(pair: Pair, content: FloatArray) -> FloatArray:

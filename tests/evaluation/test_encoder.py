@@ -1,0 +1,43 @@
+"""Which network figures are measured on."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from restyle.errors import MissingExtraError, ModelError
+from restyle.evaluation import encoder
+from restyle.nn.measuring import ArrayEncoder
+
+
+def test_the_embedded_graph_gives_what_the_torch_network_gives(eyes: encoder.Encoder) -> None:
+    picture = np.random.default_rng(0).random((70, 96, 3), np.float32)
+    ours, theirs = eyes.features(picture), ArrayEncoder("encoder-1").features(picture)
+    assert ours.keys() == theirs.keys()
+    for layer, feature in ours.items():
+        assert feature.shape == theirs[layer].shape
+        assert np.abs(feature - theirs[layer]).max() < 2e-2 * theirs[layer].max()
+
+
+def test_identity_is_that_of_the_weights(eyes: encoder.Encoder) -> None:
+    assert eyes.name == "encoder-1"
+    assert len(eyes.identity) == 16
+    assert encoder.load().identity == eyes.identity
+
+
+def test_unknown_and_absent_encoders(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    with pytest.raises(ModelError, match="no encoder is called 'alexnet'; there are encoder-1, vgg19"):
+        encoder.load("alexnet")
+    with pytest.raises(ModelError, match="no encoder is called 'arbitrary-1'"):
+        encoder.load("arbitrary-1")
+    monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
+    with pytest.raises(ModelError, match="restyle models pull vgg19"):
+        encoder.load("vgg19")
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        MissingExtraError, match=r"the metric fid needs an extra: pip install 'restyle\[torch\]'"
+    ):
+        encoder.need_torch("the metric fid")
