@@ -38,7 +38,7 @@ try:
     from restyle.nn import memory, unfinished
     from restyle.nn.descent import AdamDescent, Descent, LBFGSDescent
     from restyle.nn.named import perceptual_encoder
-    from restyle.nn.objective import Ingredient, Objective, Weights
+    from restyle.nn.objective import Anchor, Ingredient, Objective, Weights
     from restyle.nn.sight import SMALLEST, Sight
 except ModuleNotFoundError as error:
     raise MissingExtraError("--method optimize", "torch") from error
@@ -63,6 +63,24 @@ class Part:
     styles: Sequence[Exemplar]
 
 
+@dataclass(frozen=True)
+class Before:
+    """The frame before of a film, as it was painted, moved to where its things are now.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+    trust : np.ndarray [shape=(H, W), float32, range 0..1]
+        0 where it cannot be seen any more.
+    weight : float
+        Of the temporal loss: how much the mean squared difference to it counts.
+    """
+
+    picture: FloatArray
+    trust: FloatArray
+    weight: float
+
+
 def optimize(
     content: FloatArray,
     parts: Sequence[Part],
@@ -74,6 +92,7 @@ def optimize(
     threads: int | None = None,
     state: Path | None = None,
     callback: Callable[[Step], object] | None = None,
+    before: Before | None = None,
 ) -> FloatArray:
     """Optimise a picture.
 
@@ -94,6 +113,9 @@ def optimize(
         it.
     callback : function of a Step
         Called after each step; returning True stops the run, which then gives the picture so far.
+    before : Before or None
+        Of a film: the picture is held to it, and optimised at full size only, because the start has all that
+        coarser sizes could find.
 
     Returns
     -------
@@ -106,7 +128,7 @@ def optimize(
     OptionError, InputError, ModelError
         Too little memory; nothing to resume; no such encoder or device; the loss is not a number.
     """
-    return _Run(content, parts, options, start, strength, device, threads, state, callback).picture()
+    return _Run(content, parts, options, start, strength, device, threads, state, callback, before).picture()
 
 
 class _Run:
@@ -123,8 +145,9 @@ class _Run:
         threads: int | None,
         state: Path | None,
         callback: Callable[[Step], object] | None,
+        before: Before | None,
     ) -> None:
-        self.device = _device(device)
+        self.device, self.before = _device(device), before
         if threads is not None:
             torch.set_num_threads(threads)
         # Pictures too small for the deepest layer are mirrored at their borders.
@@ -147,7 +170,10 @@ class _Run:
         encoder: Any = perceptual_encoder(options.encoder)
         encoder.to(device=self.device, memory_format=torch.channels_last)  # four times as fast on a CPU
         self.sight = Sight(encoder, grain="grain" in style)
-        self.levels = plan_levels((self.content.shape[0], self.content.shape[1]), options.steps)
+        whole = (self.content.shape[0], self.content.shape[1])
+        self.levels = plan_levels(whole, options.steps)
+        if before is not None:
+            self.levels = [Level(*whole, options.steps, 1.0)]
         self.total = sum(level.steps for level in self.levels)
         self.job = unfinished.fingerprint(
             self.content,
@@ -203,7 +229,6 @@ class _Run:
         """The objective at one size."""
         size = (level.height, level.width)
         short = min(self.content.shape[:2])
-        pictures: dict[int, torch.Tensor] = {}
         ingredients = []
         for region in self.styles:
             total = sum(each.weight for each in region)
@@ -226,12 +251,21 @@ class _Run:
             strength=self.strength,
             side=memory.tile_side(self.sight, size, sizes, self.options),
             seed=self.options.seed,
+            anchor=self._anchor(size),
         )
+
+    def _anchor(self, size: tuple[int, int]) -> Anchor | None:
+        if self.before is None:
+            return None
+        picture = pad(self.before.picture, 1, minimum=SMALLEST)[0]
+        trust = pad(self.before.trust, 1, minimum=SMALLEST)[0]
+        there = torch.from_numpy(resize(trust, size, "area")[None, None]).to(self.device)
+        return Anchor(self._tensor(resize(picture, size, "area")), there, self.before.weight)
 
     def _descent(
         self, level: Level, picture: FloatArray | None, restored: Mapping[str, torch.Tensor] | None
     ) -> Descent:
-        """The descent at one size, from a state, or from the picture of the size before, or from the start."""
+        """The descent at one size: from a state, from the picture of the size before, or from the start."""
         size = (level.height, level.width)
         if restored is not None:
             picture = np.zeros((*size, 3), np.float32)

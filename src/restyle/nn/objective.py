@@ -60,6 +60,29 @@ class Ingredient:
     share: float
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """A picture that the result is held to where it is trusted: the temporal loss of films.
+
+    Parameters
+    ----------
+    picture : Tensor [1, 3, H, W], RGB, 0..1
+    trust : Tensor [1, 1, H, W], 0..1
+    weight : float
+        Of the mean square of the difference.
+    """
+
+    picture: Tensor
+    trust: Tensor
+    weight: float
+
+    def judge(self, x: Tensor) -> tuple[float, Tensor]:
+        """Loss and gradient of a picture [1, 3, H, W]."""
+        gap = x.detach() - self.picture
+        pull = self.trust * gap * (self.weight / gap.numel())
+        return float((pull * gap).sum()), 2 * pull
+
+
 class Objective:
     """Loss and gradient of a picture for one content and its styles, at one size.
 
@@ -78,6 +101,7 @@ class Objective:
         Of the tiles that all pictures are seen in, in px; None sees them whole.
     seed : int
         Of the positions and directions that are drawn anew at every step.
+    anchor : Anchor or None
     """
 
     def __init__(
@@ -91,8 +115,10 @@ class Objective:
         strength: float = 1.0,
         side: int | None = None,
         seed: int = 0,
+        anchor: Anchor | None = None,
     ) -> None:
         self.sight, self.weights, self.side, self.seed = sight, weights, side, seed
+        self.anchor = anchor
         self.height, self.width = content.shape[-2:]
         self.tiles = tiles_of((self.height, self.width), side)
         self.layers = sight.sizes(self.height, self.width)
@@ -146,7 +172,11 @@ class Objective:
                 pieces = [part for part, _ in pairs]
                 found = torch.autograd.grad(pieces, seen, [slope for _, slope in pairs])[0]
                 tile.cut(gradient).add_(found)
-        return {name: float(value.detach()) for name, value in terms.items()}, gradient
+        told = {name: float(value.detach()) for name, value in terms.items()}
+        if self.anchor is not None:
+            told["temporal"], pull = self.anchor.judge(x)
+            gradient = gradient + pull
+        return told, gradient
 
     # What is measured: a flat list of tensors, in an order that `_judge` knows.
 
