@@ -81,7 +81,14 @@ def painter(settings: str, engine: EngineOptions, folder: Path) -> Candidate:
 
     name = catalog.find(model).name if model in catalog.records() else Path(model).name
     facts = {"model": name, "version": version_of(model), "settings": settings}
-    return Candidate(f"{name} {settings}".strip(), picture, film, timed=True, facts=facts)
+    return Candidate(
+        f"{name} {settings}".strip(),
+        picture,
+        film,
+        timed=True,
+        facts=facts,
+        prepare=lambda pair: style(pair.style),
+    )
 
 
 def version_of(model: str) -> str:

@@ -46,6 +46,8 @@ class Candidate:
         Whether `picture` paints, so that its time means something.
     facts : mapping of str to str
         What made it: model, version, settings.
+    prepare : function of a pair
+        Called before the clock runs: encodes the style, which is done once for many pictures.
     pairs : set of Pair or None
         Those that it has results of; None has all.
     """
@@ -55,6 +57,7 @@ class Candidate:
     film: FilmMaker | None = None
     timed: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[Pair], object] = lambda pair: None
     pairs: frozenset[Pair] | None = None
 
 
@@ -167,6 +170,7 @@ class _Pictures:
         return [subject.measure(subject.content), subject.measure(subject.copied_style())]
 
     def add(self, candidate: Candidate, row: Row) -> None:
+        candidate.prepare(self.pair)
         began = time.perf_counter()
         painted = candidate.picture(self.pair, self.subject.content)
         seconds = time.perf_counter() - began
