@@ -75,7 +75,8 @@ def score(pairs: tuple[tuple[str, str], ...], names: list[str], rows: Rows, keep
         card = Scorecard(content, style)
         pair = rows.setdefault(f"{content_name} -> {style_name}", {})
         for row, y in card.trivial().items():
-            pair[row] = asdict(card.score(y))
+            if row not in pair:
+                pair[row] = asdict(card.score(y))
         for name in names:
             start = time.perf_counter()
             y = METHODS[name](content, style)

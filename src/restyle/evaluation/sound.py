@@ -22,7 +22,8 @@ from restyle.statistics.sound import (
     mixture_share,
     onset_correlation,
     rms,
-    texture_distance,
+    texture,
+    texture_errors,
 )
 from restyle.transforms.spectrogram import istft, stft
 
@@ -55,7 +56,8 @@ class Scorecard:
         self.content, self.style = content, style
         self.looped_style = looped(style, len(content))
         self._mfcc = max(mfcc_distance(content, style), 1e-9)
-        self._mcdermott = max(texture_distance(content, style), 1e-9)
+        self._texture = texture(style)
+        self._mcdermott = max(self._to_style(content), 1e-9)
         self._chroma = max(1 - chroma_correlation(self.looped_style, content), 1e-9)
         self._onset = max(1 - onset_correlation(self.looped_style, content), 1e-9)
 
@@ -63,7 +65,7 @@ class Scorecard:
         """Score a result of the content's length."""
         y = looped(y, len(self.content)) if len(y) != len(self.content) else y
         mfcc = mfcc_distance(y, self.style) / self._mfcc
-        mcdermott = texture_distance(y, self.style) / self._mcdermott
+        mcdermott = self._to_style(y) / self._mcdermott
         chroma = (1 - chroma_correlation(y, self.content)) / self._chroma
         onset = (1 - onset_correlation(y, self.content)) / self._onset
         return SoundScore(
@@ -76,6 +78,9 @@ class Scorecard:
             mixture=mixture_share(y, self.content, self.looped_style),
             consistency=stft_consistency(y),
         )
+
+    def _to_style(self, y: Float) -> float:
+        return float(np.mean(list(texture_errors(texture(y), self._texture).values())))
 
     def trivial(self) -> dict[str, Float]:
         """The rows that no method made: copies and the mix at equal loudness."""
