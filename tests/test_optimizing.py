@@ -93,7 +93,7 @@ def test_where_it_starts(stylizer: Stylizer, photo: Photo, style_file: Path, ini
 
     given = os.fspath(style_file) if init == "FILE" else init
     stylizer(photo, style_file, init=given, callback=first, optimizer="adam", **SLOW)
-    expected = {
+    expected: dict[str, Callable[[], Any]] = {
         "fast": lambda: stylizer(photo, style_file) / 255,
         "content": lambda: photo / 255,
         "FILE": lambda: images.to_array(images.load(style_file), np.zeros((1, 1, 3), np.float32)),
@@ -104,7 +104,7 @@ def test_where_it_starts(stylizer: Stylizer, photo: Photo, style_file: Path, ini
 
 
 def test_a_start_that_is_missing(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
-    with pytest.raises(InputError, match="absent.png"):
+    with pytest.raises(InputError, match=r"absent\.png"):
         stylizer(photo, style_file, init="absent.png", **SLOW)
 
 

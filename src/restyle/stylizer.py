@@ -19,6 +19,7 @@ from restyle.methods import arbitrary
 from restyle.methods.arbitrary import quiet
 from restyle.methods.steps import Step, Stopped
 from restyle.models.presets import split_weight
+from restyle.optimizing import Files, optimized, state_of
 from restyle.options import (
     CallKeywords,
     DeviceName,
@@ -29,7 +30,6 @@ from restyle.options import (
     PaintKeywords,
     SaveOptions,
 )
-from restyle.optimizing import Files, optimized, state_of
 from restyle.regions import Regions, make_regions, region_paths
 from restyle.style import Style, resolve_all
 
@@ -219,8 +219,8 @@ class Stylizer:
         try:
             picture = self._made(content, style, options, finest, files, report, callback)
         except Stopped as stop:
-            assert isinstance(stop.finished, images.Picture)
-            pipeline.save(stop.finished, output, saving, kept)
+            if stop.finished is not None:
+                pipeline.save(stop.finished, output, saving, kept)
             raise KeyboardInterrupt(f"the picture so far is in {output}; --resume goes on") from None
         return pipeline.save(picture, output, saving, kept)
 

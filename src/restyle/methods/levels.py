@@ -14,7 +14,7 @@ from restyle.transforms.resize import fit_size
 
 COARSEST = 128  # px, short side: below it relu5_1 has few positions left
 FACTOR = 2.0
-# Share of a size's steps, beside that of the next finer one: small sizes are cheap and settle the composition.
+# Steps of a size beside those of the next finer one: small sizes are cheap and settle the composition.
 EMPHASIS = 1.0
 
 

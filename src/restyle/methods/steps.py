@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from restyle.arrays import FloatArray
+from restyle.media.images import Picture
 
 
 class Stopped(Exception):  # noqa: N818
@@ -20,7 +21,7 @@ class Stopped(Exception):  # noqa: N818
     def __init__(self, picture: FloatArray) -> None:
         super().__init__("stopped")
         self.picture = picture
-        self.finished: object = None  # set by the stages that come after
+        self.finished: Picture | None = None  # set by the stages that come after
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The way down: Adam or L-BFGS on the pixels of one size, step by step, resumable at every step.
 
-A `Descent` holds all that the next step depends on. Its `state` goes into a file and comes back, and the steps
-that follow are the same to the bit.
+A `Descent` holds all that the next step depends on. Its `state` goes into a file and comes back, and the
+steps that follow are the same to the bit.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ class AdamDescent:
 class LBFGSDescent:
     """L-BFGS (Liu and Nocedal 1989), the optimiser of Gatys et al. 2016.
 
-    The inverse Hessian is guessed from the last differences of pictures and gradients; the step is halved until
-    the loss falls enough (Armijo). Every look draws the same at random, or losses could not be compared. No
-    average is taken: the loss never rises.
+    The inverse Hessian is guessed from the last differences of pictures and gradients; the step is halved
+    until the loss falls enough (Armijo). Every look draws the same at random, or losses could not be
+    compared. No average is taken: the loss never rises.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """How large the tiles may be that a picture is gone over in, so that a run stays within a given memory.
 
-Memory is what a process holds when the run begins (Python, torch, weights), plus arrays as large as the picture
-(the picture, its gradient, the averages of the optimiser, masks, content features), plus what one pass
-forward and backward holds for the pixels of one tile and its halo. The figures below were measured on a CPU.
+Memory is what a process holds when the run begins (Python, torch, weights), plus arrays as large as the
+picture (the picture, its gradient, the averages of the optimiser, masks, content features), plus what one
+pass forward and backward holds for the pixels of one tile and its halo. Figures measured on a CPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from restyle.nn.sight import HALO, STRIDE, Sight
 from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses
 
 SMALLEST_TILE = 16 * STRIDE
-# Arrays of the picture's size that a run holds beside the pairs of L-BFGS: pictures, gradients, averages, masks.
+# Arrays of the picture's size that a run holds beside the pairs of L-BFGS: pictures, gradients, masks.
 ARRAYS = 12
 PAIRS = (3, 12)  # of L-BFGS, at least and at most
 _PAIRS_SHARE = 0.4  # of the memory, at most, goes into them
@@ -56,8 +56,8 @@ def tile_side(
         while room(least) < (SMALLEST_TILE + 2 * HALO + 1) ** 2 * cost:
             least = replace(least, memory=math.ceil(least.memory * 10 + 1) / 10)
         raise OptionError(
-            f"memory {options.memory:g} GB is too little for {content[1]} x {content[0]} px with {options.encoder}"
-            f" and {options.descent}: give at least {least.memory:g}"
+            f"memory {options.memory:g} GB is too little for {content[1]} x {content[0]} px with "
+            f"{options.encoder} and {options.descent}: give at least {least.memory:g}"
         )
     return side // STRIDE * STRIDE
 

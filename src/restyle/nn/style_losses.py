@@ -107,7 +107,8 @@ class _TraceOfRoot(torch.autograd.Function):
         values, vectors = torch.linalg.eigh(matrix)
         floor = _FLOOR * values.amax(-1, keepdim=True).clamp(min=1e-12)
         context.save_for_backward(values, vectors, floor)
-        return values.clamp(min=0).sqrt().sum(-1)
+        total: Tensor = values.clamp(min=0).sqrt().sum(-1)
+        return total
 
     @staticmethod
     def backward(context: Any, *gradients: Any) -> Tensor:
