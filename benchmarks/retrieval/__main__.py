@@ -23,7 +23,7 @@ import numpy.typing as npt
 from benchmarks.machine import describe
 from benchmarks.retrieval import fitting, report, works
 from benchmarks.retrieval.distances import BASELINES, all_pairs, code_pairs, cosines, gaussian_pairs
-from benchmarks.retrieval.holdout import Compared, held_artists, link_others, seen_table, with_encoder
+from benchmarks.retrieval.holdout import held_artists, link_others, seen_table, with_encoder
 from benchmarks.retrieval.report import LINEAR, OURS, Row
 from benchmarks.retrieval.scoring import Distances, answer
 from restyle.comparison import metrics
@@ -113,6 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.hold_out:
         kept, held = link_others(data / "style", labels, chosen.hold_out)
         parser.exit(0, f"{kept} pictures linked, {held} of {len(held_artists(labels))} artists held out\n")
+    if chosen.seen and chosen.unseen:
+        both = [
+            with_encoder(path, labels, chosen.cache, chosen.threads) for path in (chosen.seen, chosen.unseen)
+        ]
+        text = seen_table(both[0], both[1], labels)
+        (Path(__file__).parent / "HOLDOUT.md").write_text(text, encoding="utf-8")
+        parser.exit(0, text)
     encoder = FeatureEncoder(threads=chosen.threads)
     measured = works.measure(labels, encoder, chosen.cache)
     if chosen.fit:
@@ -145,13 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         slow += code_pairs(works.encode(labels.only(few), model, chosen.cache))
     some += [row_of(name, distances, labels.artists[few]) for name, distances in slow]
 
-    compared: Compared | None = None
-    if chosen.seen and chosen.unseen:
-        both = [
-            with_encoder(path, labels, chosen.cache, chosen.threads) for path in (chosen.seen, chosen.unseen)
-        ]
-        compared = seen_table(both[0], both[1], labels)
-
+    compared = Path(__file__).parent / "HOLDOUT.md"
     folder = works.ROOT / ("docs/benchmarks" if chosen.docs else "out")
     folder.mkdir(parents=True, exist_ok=True)
     title = f"Works by the same artist among {len(names):,} of WikiArt, {len(np.unique(names))} artists"
@@ -166,14 +167,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ),
         "Layers by themselves": report.table([*layers, *(row for row in parts if row.baseline)]),
     }
-    if compared is not None:
-        sections["Has the encoder's training seen the works?"] = compared.text
+    if compared.exists():
+        sections["Does it matter that the encoder has seen the works?"] = compared.read_text(encoding="utf-8")
     text += "".join(f"\n### {heading}\n\n{body}\n" for heading, body in sections.items())
     text += "\n### Taken with\n\n" + "".join(f"- {name}: {value}\n" for name, value in describe().items())
     (folder / "retrieval.md").write_text(text, encoding="utf-8")
     figures = {"wikiart": report.values(parts), "strict": report.values(strict), "all": report.values(whole)}
-    if compared is not None:
-        figures["seen and unseen"] = compared.values
     (folder / "retrieval.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(f"{folder / 'retrieval.md'}")
 

@@ -56,7 +56,7 @@ def labels(folder: Path, limit: int | None = None) -> Labels:
     with (folder / "labels.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     if limit is not None:
-        rows = rows[:: max(1, len(rows) // limit)]
+        rows = rows[:: -(-len(rows) // limit)]
     return Labels(tuple(folder / row["file"] for row in rows), np.array([row["artist"] for row in rows]))
 
 

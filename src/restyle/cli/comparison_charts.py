@@ -36,6 +36,7 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
     """
     merges = cluster(distances, linkage)
     order = leaf_order(merges, distances)
+    names = [without_suffix(name) for name in names]
     count = len(names)
     cell = int(np.clip(900 // count, 12, 64))
     size = int(np.clip(cell * 0.62, 10, 15))
@@ -50,9 +51,10 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
     left, top = (16 + _TREE + 8) * _SCALE, (head + label + 8) * _SCALE
     step = cell * _SCALE
     longest = float(distances.max()) or 1.0
-    colors = _colors(distances[np.ix_(order, order)] / longest)
-    if count == 1:
-        colors[:] = _STOPS[0]
+    # Every pair is far from 0, so the colors begin a little under the nearest two.
+    apart = distances[~np.eye(count, dtype=bool)]
+    nearest = 0.8 * float(apart.min()) if len(apart) and apart.min() < longest else 0.0
+    colors = _colors((distances[np.ix_(order, order)] - nearest) / (longest - nearest))
     block = np.repeat(np.repeat(colors, step, 0), step, 1)
     picture.paste(Image.fromarray(block), (left, top))
     for place, leaf in enumerate(order):
@@ -63,12 +65,12 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
         if count <= _NUMBERED:
             for other, column in enumerate(order):
                 value = distances[leaf, column]
-                ink = "white" if value < 0.6 * longest else INK
+                ink = "white" if value < nearest + 0.45 * (longest - nearest) else INK
                 at = (left + other * step + step // 2, middle)
                 pen.text(at, f"{value:.2f}", ink, ImageFont.load_default(min(size, 12) * _SCALE), anchor="mm")
     box = (16 * _SCALE, top, (16 + _TREE) * _SCALE, top + count * step)
     _draw_tree(pen, merges, order, box, _SCALE)
-    _draw_scale(picture, longest, (left, top + (count * cell + 18) * _SCALE))
+    _draw_scale(picture, (nearest, longest), (left, top + (count * cell + 18) * _SCALE))
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
@@ -76,6 +78,7 @@ def dendrogram(names: Sequence[str], distances: Matrix, title: str, linkage: str
     """Draw the tree of merges with an axis of distance: how far apart two branches are where they meet."""
     merges = cluster(distances, linkage)
     order = leaf_order(merges, distances)
+    names = [without_suffix(name) for name in names]
     count = len(names)
     row = 24 if count <= 40 else 17
     size = 14 if count <= 40 else 12
@@ -100,6 +103,12 @@ def dendrogram(names: Sequence[str], distances: Matrix, title: str, linkage: str
         text = fitted(names[leaf], font, label * _SCALE)
         pen.text((box[2] + 12 * _SCALE, middle), text, ink[leaf], font, anchor="lm")
     return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def without_suffix(name: str) -> str:
+    """`starry-night.png` -> `starry-night`."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and suffix.isalnum() and len(suffix) <= 5 else name
 
 
 def family_colors(merges: Sequence[Merge], count: int) -> list[str]:
@@ -134,14 +143,14 @@ def _draw_tree(
     return ink
 
 
-def _draw_scale(picture: Image.Image, longest: float, place: tuple[int, int]) -> None:
+def _draw_scale(picture: Image.Image, ends: tuple[float, float], place: tuple[int, int]) -> None:
     left, top = place
     wide, high = 220 * _SCALE, 12 * _SCALE
     band = _colors(np.linspace(0, 1, wide)[None].repeat(high, 0))
     picture.paste(Image.fromarray(band), (left, top))
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(12 * _SCALE)
-    pen.text((left, top + high + 3 * _SCALE), "0, the same", SOFT, font)
-    pen.text((left + wide, top + high + 3 * _SCALE), f"{longest:.3g}", SOFT, font, anchor="ra")
+    pen.text((left, top + high + 3 * _SCALE), f"{ends[0]:.2g} and nearer", SOFT, font)
+    pen.text((left + wide, top + high + 3 * _SCALE), f"{ends[1]:.3g}", SOFT, font, anchor="ra")
 
 
 def _title(pen: ImageDraw.ImageDraw, title: str) -> None:

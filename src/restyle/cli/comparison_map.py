@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from restyle.cli.comparison_charts import family_colors
+from restyle.cli.comparison_charts import family_colors, without_suffix
 from restyle.cli.contact_sheet import INK, PAPER, SOFT, fitted
 from restyle.comparison.clustering import Matrix, cluster
 from restyle.comparison.layout import place, spread, stress
@@ -83,7 +83,7 @@ def draw(subjects: Sequence[Subject], laid: StyleMap, title: str) -> Image.Image
         right, bottom = left + round(w), top + round(h)
         pen.rectangle((left - _FRAME, top - _FRAME, right + _FRAME - 1, bottom + _FRAME - 1), color)
         picture.paste(_tile(each, (right - left, bottom - top)), (left, top))
-        text = fitted(_stem(each.name), font, round(w) + 12)
+        text = fitted(without_suffix(each.name), font, round(w) + 12)
         pen.text((round(x), bottom + _FRAME + 2), text, INK, font, anchor="ma")
     return picture
 
@@ -113,7 +113,7 @@ def page(
         tiles.append(
             f'<figure tabindex="0" style="{place_at};--c:{color}" data-n=\'{data}\'>'
             f'<img alt="" src="{_embedded(_tile(each, _natural(each)), "JPEG")}">'
-            f"<figcaption>{html.escape(_stem(each.name))}</figcaption></figure>"
+            f"<figcaption>{html.escape(without_suffix(each.name))}</figcaption></figure>"
         )
     shown = "".join(
         f"<h2>{html.escape(heading)}</h2>"
@@ -175,11 +175,6 @@ def _embedded(picture: Image.Image, form: str) -> str:
     file = io.BytesIO()
     picture.save(file, form, quality=82, optimize=True)
     return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-
-
-def _stem(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return stem if dot and len(suffix) <= 5 else name
 
 
 _PAGE = """<!doctype html>

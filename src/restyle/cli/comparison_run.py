@@ -254,7 +254,7 @@ def _write_all(
     from restyle.cli import comparison_charts, comparison_map
 
     what = "sounds" if subjects[0].kind == "sound" else "styles"
-    title = f"{len(subjects)} {what} by {chosen.about} ({chosen.name})"
+    title = f"{len(subjects)} {what}, metric {chosen.name}: {chosen.about}"
     seen = [_with_thumbnail(each, model) for each in subjects]
     laid = comparison_map.lay_out(seen, distances)
     heat = comparison_charts.heat_map(names, distances, title)

@@ -77,7 +77,7 @@ def place(distances: Matrix, *, rounds: int = 300, tolerance: float = 1e-6) -> M
     return points
 
 
-def spread(points: Matrix, size: Matrix, *, rounds: int = 200) -> Matrix:
+def spread(points: Matrix, size: Matrix, *, rounds: int = 2000) -> Matrix:
     """Push rectangles apart until none lies on another, each as little as possible.
 
     Parameters
@@ -94,7 +94,7 @@ def spread(points: Matrix, size: Matrix, *, rounds: int = 200) -> Matrix:
     points = points.copy()
     index = np.arange(len(points))
     points += (index[:, None] * [1e-4, 2e-4]) % 1e-3  # equal places are told apart
-    for _ in range(rounds):
+    for turn in range(rounds):
         gap = points[:, None] - points[None]
         overlap = (size[:, None] + size[None]) / 2 - np.abs(gap)
         hit = (overlap > 1e-3).all(-1) & (index[:, None] != index)
@@ -105,6 +105,9 @@ def spread(points: Matrix, size: Matrix, *, rounds: int = 200) -> Matrix:
         for axis in (0, 1):
             push = np.where(hit & (along == axis), overlap[..., axis] * np.sign(gap[..., axis] + 1e-12), 0)
             points[:, axis] += 0.3 * push.sum(1)
+        # Where a crowd has no room to give way, the whole map grows a little.
+        if turn % 100 == 99:
+            points *= 1.05
     return points
 
 

@@ -16,6 +16,7 @@ benchmarks.retrieval --fit`; how well such a map serves artists that it has not 
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -159,7 +160,7 @@ class StyleMetric:
                 read = {name: archive[name].astype(np.float64) for name in archive.files if name != "format"}
             bases = {layer: read[f"basis_{layer}"] for layer in LAYERS}
             return cls(bases, *(read[name] for name in ("centre", "spread", "matrix", "offset")))
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
             raise ModelError(f"the style metric is damaged ({error}); reinstall restyle") from error
 
 
