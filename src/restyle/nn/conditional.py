@@ -175,6 +175,9 @@ def build(
     torch.manual_seed(seed)
     network = ConditionalTransformer(ConditionalShape(**shape, styles=styles))
     if weights is not None:
-        tensors = {name: torch.as_tensor(np.array(value)) for name, value in weights.items()}  # copies
+        tensors = {
+            name: value.clone() if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
+            for name, value in weights.items()
+        }
         network.load_state_dict(tensors)
     return network
