@@ -79,8 +79,8 @@ def test_exit_codes(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("restyle.cli.models.models", fail)
-    assert exit_code(["models"]) == code
+    monkeypatch.setattr("restyle.cli.export.export", fail)
+    assert exit_code(["export"]) == code
     assert capsys.readouterr().err == (f"restyle: {error}\n" if str(error) else "")
 
 
