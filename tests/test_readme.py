@@ -31,8 +31,9 @@ def commands(page: Path) -> list[str]:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Path:
-    """A folder such as a reader of the README stands in: a clone, of which the pictures are needed."""
-    shutil.copytree(ROOT / "docs" / "pictures", tmp_path / "docs" / "pictures")
+    """A folder such as a reader of the README stands in: a clone, of which pictures and masks are needed."""
+    for folder in ("pictures", "masks"):
+        shutil.copytree(ROOT / "docs" / folder, tmp_path / "docs" / folder)
     return tmp_path
 
 
