@@ -85,7 +85,8 @@ def test_a_change_within_the_noise_is_not_called_clear() -> None:
 
 def test_the_same_row_is_the_same() -> None:
     assert [change.verdict for change in changes(OLD, OLD)] == ["same", "same"]
-    assert comparison(OLD, OLD)[0].endswith("0 better, 0 lost, 2 the same")
+    (line,) = comparison(OLD, OLD)
+    assert line.endswith("0 better, 0 lost, 2 the same")
 
 
 def test_only_pairs_that_both_have_are_compared() -> None:

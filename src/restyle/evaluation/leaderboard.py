@@ -122,7 +122,7 @@ def changes(new: RowSummary, old: RowSummary) -> list[Change]:
 
 
 def comparison(new: RowSummary, old: RowSummary) -> list[str]:
-    """Lines that say how a row does beside the committed one."""
+    """Lines that say how a row does beside the committed one: its losses first, then what is better."""
     found = changes(new, old)
     losses = [change for change in found if change.verdict.startswith("LOSS")]
     wins = [change for change in found if change.verdict.startswith("better")]
@@ -130,7 +130,7 @@ def comparison(new: RowSummary, old: RowSummary) -> list[str]:
         f"{new.name} ({new.facts.get(VERSION, '-')}) beside {old.name} ({old.facts.get(VERSION, '-')}):"
         f" {len(wins)} better, {len(losses)} lost, {len(found) - len(wins) - len(losses)} the same"
     ]
-    for change in found:
+    for change in losses + wins:
         before, after = shown(change.figure, change.before), shown(change.figure, change.after)
         span = ""
         if change.difference is not None and change.difference.low == change.difference.low:
