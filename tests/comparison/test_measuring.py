@@ -93,8 +93,8 @@ def views() -> dict[str, tuple[Subject, Subject]]:
         )
         pixels, middle = (np.asarray(each, np.float32) / np.float32(255) for each in (image, part))
         found[name] = (
-            of_pixels(pixels, frozenset({"vector"}), model, name),
-            of_pixels(middle, frozenset({"vector"}), model, name),
+            of_pixels(pixels, frozenset({"vector", "code"}), model, name),
+            of_pixels(middle, frozenset({"vector", "code"}), model, name),
         )
     return found
 
@@ -109,6 +109,19 @@ def test_a_crop_is_nearer_to_its_own_work_than_to_any_other_preset(
     for name, (_, part) in views.items():
         distances = [metrics.style(part, views[other][0]) for other in names]
         nearest = names[int(np.argmin(distances))]
+        if nearest != name:
+            wrong[name] = nearest
+    assert not wrong
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data: the artworks of the presets do not ship")
+def test_a_crop_is_nearest_to_its_own_preset_by_code(views: dict[str, tuple[Subject, Subject]]) -> None:
+    presets = {
+        style.name: Subject(style.name, "preset", style.code, style.model) for style in restyle.styles()
+    }
+    wrong = {}
+    for name, (_, part) in views.items():
+        nearest = min(presets, key=lambda other: metrics.cosine(part, presets[other]))
         if nearest != name:
             wrong[name] = nearest
     assert not wrong
