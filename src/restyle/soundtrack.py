@@ -237,7 +237,10 @@ def draw(
     from restyle.evaluation.spectrograms import spectrogram_picture
 
     panels = [("content", *_start(content))]
-    panels += [(shown(name), *_start(style_file(name))) for name, _ in styles]
+    for name, weight in styles:
+        panels.append(
+            (shown(name) if weight == 1 else f"{shown(name)}, {weight:.0%}", *_start(style_file(name)))
+        )
     panels.append(("result", *_start(result)))
     picture = spectrogram_picture(panels)
     with writing(path, overwrite=overwrite, inputs=[content, result]) as temporary:

@@ -25,9 +25,7 @@ def test_windows_fade_into_each_other_without_a_step() -> None:
     """A level of its own in every window: the largest step is that of the fade, not that of the levels."""
     levels = iter([1.0, 2.0, 1.0, 2.0, 1.0])
     flat = np.ones((10000, 1), np.float32)
-    made = np.concatenate(
-        list(windowed(lambda window: window * next(levels), blocks(flat, 2000), 800))  # type: ignore[arg-type]
-    )
+    made = np.concatenate(list(windowed(lambda window: window * next(levels), blocks(flat, 2000), 800)))
     assert len(made) == len(flat)
     assert np.abs(np.diff(made[:, 0])).max() < 5 / 400
     assert made.min() > 0.99
