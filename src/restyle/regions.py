@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from restyle.arrays import FloatArray
 from restyle.errors import InputError, OptionError
+from restyle.media import kinds
 from restyle.media.images import Picture
 from restyle.media.masks import check_aspect, fit_mask, load_mask, mask_name
 from restyle.methods.arbitrary import Arbitrary
@@ -32,15 +34,15 @@ class Region:
 
     Parameters
     ----------
-    mask : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        None stands for the photo's own alpha.
+    mask : np.ndarray [shape=(H, W), float32, range 0..1], Path or None
+        A path is that of a moving mask. None stands for the photo's own alpha.
     name : str
         Of the mask, for messages.
     sources : tuple
         Its styles as they were given, to be mixed; none keeps the photo.
     """
 
-    mask: FloatArray | None
+    mask: FloatArray | Path | None
     name: str
     sources: tuple[Any, ...]
 
@@ -109,7 +111,7 @@ class Regions:
         return list(merged.values())
 
 
-def read_regions(given: Any, max_pixels: int | None = None) -> tuple[Region, ...]:
+def read_regions(given: Any, max_pixels: int | None = None, *, moving: bool = False) -> tuple[Region, ...]:
     """Read regions and load their masks.
 
     Parameters
@@ -119,6 +121,8 @@ def read_regions(given: Any, max_pixels: int | None = None) -> tuple[Region, ...
         for one; "keep" or None keeps the photo. The styles of one mask are mixed.
     max_pixels : int or None
         Larger masks are refused before they are decoded.
+    moving : bool
+        Whether a mask may be a video, an animated GIF, or a folder with a picture for each frame.
 
     Raises
     ------
@@ -142,33 +146,44 @@ def read_regions(given: Any, max_pixels: int | None = None) -> tuple[Region, ...
         kept = [style is None or _is_text(style, KEEP) for style in styles]
         if any(kept) and not all(kept):
             raise OptionError(f"region '{name}' is to be kept and to be painted; give one of both")
-        pixels = None if _is_alpha(mask) else load_mask(mask, **limits)
+        pixels: FloatArray | Path | None = None
+        if not _is_alpha(mask):
+            pixels = Path(mask) if moving and _moves(mask) else load_mask(mask, **limits)
         found.append(Region(pixels, name, () if any(kept) else tuple(styles)))
     return tuple(found)
 
 
 def make_regions(
-    given: Any, style: Any, *, model: Arbitrary, scale: float = 1.0, max_pixels: int | None = None
+    given: Any,
+    style: Any,
+    *,
+    model: Arbitrary,
+    scale: float = 1.0,
+    max_pixels: int | None = None,
+    moving: bool = False,
+    rest: bool = False,
 ) -> Regions:
     """Read regions, load their masks and encode their styles.
 
     Parameters
     ----------
-    given
+    given, max_pixels, moving
         As for `read_regions`.
     style : as for `restyle.image`, or None
         The style of what no mask covers; None or an empty list keeps the photo there.
     scale : float, 0.25..4
         Size of the strokes, in all regions.
+    rest : bool
+        Whether the caller has a style of its own for the rest.
 
     Raises
     ------
     OptionError
         Nothing is to be painted; or as for `read_regions`.
     """
-    regions = read_regions(given, max_pixels)
+    regions = read_regions(given, max_pixels, moving=moving)
     empty = style is None or (isinstance(style, (list, tuple)) and not style)
-    if empty and all(region.kept for region in regions):
+    if empty and not rest and all(region.kept for region in regions):
         raise OptionError("every region is kept and there is no other style; nothing would be painted")
     background = None if empty else resolve_all(style, model=model, scale=scale)
     styles = tuple(
@@ -194,16 +209,29 @@ def divide(
     list of np.ndarray [shape=size, float32, range 0..1]
         The share of each region, then that of the background; they sum to 1.
     """
-    whole = (photo.height, photo.width)
-    fitted = []
+    masks = []
     for region in regions:
-        mask = region.mask
+        mask = photo.alpha if region.mask is None else region.mask
         if mask is None:
-            mask = photo.alpha
-            if mask is None:
-                raise InputError("the photo has no alpha (transparency), which a region names as its mask")
-            if not mask.any():
-                raise InputError("the photo's alpha, which a region names as its mask, is 0 all over")
+            raise InputError("the photo has no alpha (transparency), which a region names as its mask")
+        assert not isinstance(mask, Path)
+        if region.mask is None and not mask.any():
+            raise InputError("the photo's alpha, which a region names as its mask, is 0 all over")
+        masks.append(mask)
+    return divide_by(masks, regions, (photo.height, photo.width), box, size, percent)
+
+
+def divide_by(
+    masks: Sequence[FloatArray],
+    regions: Sequence[Region],
+    whole: tuple[int, int],
+    box: Box,
+    size: tuple[int, int],
+    percent: float,
+) -> list[FloatArray]:
+    """Divide the pixels of a photo of size `whole` by masks, one for each region; otherwise as `divide`."""
+    fitted = []
+    for mask, region in zip(masks, regions, strict=True):
         check_aspect(mask, whole, region.name)
         fitted.append(fit_mask(mask, whole, (box.top, box.left, box.height, box.width), size))
     return shares(fitted, [region.kept for region in regions], percent / 100 * max(size))
@@ -256,6 +284,13 @@ def _is_pair(given: Any) -> bool:
     if not isinstance(given, tuple) or len(given) != 2 or isinstance(given[0], tuple):
         return False
     return not all(isinstance(each, str) and "=" in each for each in given)
+
+
+def _moves(mask: Any) -> bool:
+    """Whether a mask is a file or folder with a picture for each frame."""
+    if not isinstance(mask, (str, os.PathLike)) or not os.path.exists(mask):
+        return False
+    return os.path.isdir(mask) or not kinds.is_picture(mask) or Path(mask).suffix.lower() == ".gif"
 
 
 def _is_alpha(mask: Any) -> bool:

@@ -31,6 +31,17 @@ def video(
             " style` has its own, by name.",
         ),
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region",
+            "-r",
+            metavar="MASK=STYLE[:WEIGHT]",
+            help="Another style where a mask is white, as for restyle image; the mask may be a video, too, or"
+            " a folder with a picture for each frame. STYLE `keep` leaves the film as it is there; --style"
+            " is that of the rest.",
+        ),
+    ] = None,
     audio_style: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,6 +72,8 @@ def video(
 
     restyle video clip.mp4 --style 0:starry-night --style 4.5:great-wave -o art.mp4
 
+    restyle video clip.mp4 --style great-wave --region dancer-mask.mp4=keep
+
     restyle video clip.mp4 --style great-wave --audio-style choir
 
     restyle video clip.mov --style my-painting.jpg --strength 0.7 --size 1280 --codec h265 -o art.mov
@@ -75,23 +88,25 @@ def video(
     from restyle.dubbing import default_output as dub_output
     from restyle.errors import OutputError
     from restyle.media.dubbing import NewSound
-    from restyle.moments import timed_styles
+    from restyle.regions import region_paths
     from restyle.sound_styles import parse_styles, style_paths
 
     several = len(content) > 1
     if several and output is not None and not films.is_folder(output):
         raise OutputError(f"cannot write several videos to '{output}'; give a folder, or end it with /")
     sounds = parse_styles(audio_style) if audio_style else []
-    only_sound = films.is_only_sound(style or None, audio_style or None, engine, options, film)
+    only_sound = not region and films.is_only_sound(style or None, audio_style or None, engine, options, film)
     if not only_sound:
         method = films.method_for(engine)
         with Bar(1, "starting"):
-            styles = timed_styles(style, method, options.style_scale)
+            styles, regions = films.styles_of(style, region, method, options)
     targets: dict[Path, str] = {}
     with Batch(len(content), "videos") as batch:
         for name in content:
             with batch.each(name):
-                usual = dub_output(name, sounds) if only_sound else films.default_output(name, styles)
+                usual = (
+                    dub_output(name, sounds) if only_sound else films.default_output(name, styles, regions)
+                )
                 target = Path(output or usual)
                 place: str | Path = target
                 if output is not None and (several or (only_sound and films.is_folder(output))):
@@ -131,7 +146,8 @@ def video(
                         method,
                         options,
                         film,
-                        inputs=[*(style or []), *style_paths(sounds)],
+                        regions=regions,
+                        inputs=[*(style or []), *region_paths(region or []), *style_paths(sounds)],
                         watch=speed.at,
                         tell=speed.say,
                         sound=sound,

@@ -21,6 +21,7 @@ from restyle.media.video_info import VideoInfo
 from restyle.media.videos import Tell, VideoReader
 from restyle.moments import Moments
 from restyle.options import ImageOptions, VideoOptions, parse_size
+from restyle.regions import Regions
 
 PathLike = str | os.PathLike[str]
 Reader = VideoReader | FolderReader
@@ -72,11 +73,12 @@ def with_even_size(pictures: ImageOptions, info: VideoInfo, codec: str) -> Image
     return replace(pictures, size=f"{width}x{height}")
 
 
-def default_output(content: PathLike, styles: Moments) -> Path:
+def default_output(content: PathLike, styles: Moments, regions: Regions | None = None) -> Path:
     """`clip.avi` and `great-wave` -> `clip-great-wave.mp4` in the current folder."""
     path = Path(os.path.abspath(content)) if os.path.isdir(content) else Path(content)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"
-    names = "-".join(dict.fromkeys(style.name for _, style in styles))
+    named = [*(style for _, style in styles), *(regions.styles if regions else ())]
+    names = "-".join(dict.fromkeys(style.name for style in named if style is not None))
     return Path(f"{path.name if path.is_dir() else path.stem}-{names}{suffix}")
 
 

@@ -33,6 +33,7 @@ from restyle.film.ends import (
     with_even_size,
 )
 from restyle.film.painting import SEGMENT, FilmPainter, SegmentEnd
+from restyle.film.regions import FilmRegions
 from restyle.film.segments import Segments, plan_of
 from restyle.media.dubbing import NewSound
 from restyle.media.moving_pictures import FolderWriter
@@ -52,6 +53,7 @@ from restyle.options import (
     VideoKeywords,
     VideoOptions,
 )
+from restyle.regions import Regions, make_regions, region_paths
 from restyle.sound_styles import parse_styles
 from restyle.sound_styles import style_paths as sound_paths
 from restyle.stages import Stages
@@ -70,6 +72,7 @@ def video(
     content: PathLike,
     style: Any = None,
     *,
+    regions: Any = None,
     audio_style: Any = None,
     audio_options: AudioKeywords | None = None,
     output: PathLike | None = None,
@@ -91,6 +94,9 @@ def video(
         A video, an animated GIF, or a folder of pictures of one size.
     style : Style, str, Path, PIL.Image.Image, np.ndarray, or a list
         As for `restyle.image`. Texts `SECONDS:STYLE`, or a dict {seconds: style}, change it over time.
+    regions : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`, or None
+        As for `restyle.image`; a mask may also be a video, an animated GIF, or a folder with a picture for
+        each frame.
     audio_style : str, Path, or a list
         Style of the sound, as for `restyle.audio`. Given alone, the picture is copied.
     audio_options : dict
@@ -134,7 +140,7 @@ def video(
             report(min(1.0, done / total))
 
     of_sound = AudioOptions(**(audio_options or {}))
-    if is_only_sound(style, audio_style, engine, pictures, film):
+    if regions is None and is_only_sound(style, audio_style, engine, pictures, film):
         return dub(
             content,
             audio_style,
@@ -145,19 +151,48 @@ def video(
             tell=tell,
         )
     method = method_for(engine)
-    styles = timed_styles(style, method, pictures.style_scale)
-    target = default_output(content, styles) if output is None else output
-    inputs, sound = [style], None
+    styles, where = styles_of(style, regions, method, pictures)
+    target = default_output(content, styles, where) if output is None else output
+    inputs, sound = [style, *region_paths(regions or [])], None
     if audio_style is not None:
         check_container(target)
         sounds = parse_styles(audio_style)
         inputs += sound_paths(sounds)
         sound = new_sound(content, sounds, of_sound)
     written = make(
-        content, styles, target, method, pictures, film, inputs=inputs, watch=watch, tell=tell, sound=sound
+        content,
+        styles,
+        target,
+        method,
+        pictures,
+        film,
+        regions=where,
+        inputs=inputs,
+        watch=watch,
+        tell=tell,
+        sound=sound,
     )
     report(1.0)
     return written
+
+
+def styles_of(
+    style: Any, regions: Any, method: Arbitrary, pictures: ImageOptions
+) -> tuple[Moments, Regions | None]:
+    """Encode the styles of a film: those of the whole or the rest over time, and those of regions."""
+    if regions is None:
+        return timed_styles(style, method, pictures.style_scale), None
+    rest = style is not None and not (isinstance(style, (list, tuple)) and not style)
+    where = make_regions(
+        regions,
+        None,
+        model=method,
+        scale=pictures.style_scale,
+        max_pixels=pictures.max_pixels,
+        moving=True,
+        rest=rest,
+    )
+    return timed_styles(style, method, pictures.style_scale) if rest else [], where
 
 
 def make(
@@ -168,6 +203,7 @@ def make(
     pictures: ImageOptions,
     film: VideoOptions,
     *,
+    regions: Regions | None = None,
     inputs: Sequence[Any] = (),
     watch: Watch = lambda done, total: None,
     tell: Tell = _log.warning,
@@ -178,7 +214,8 @@ def make(
     Parameters
     ----------
     styles : list of (seconds, Style)
-        Of `moments.timed_styles`.
+        Of `styles_of`, as are the regions.
+    regions : Regions or None
     inputs : sequence
         Sources of the styles; the files among them, and the content, are never replaced.
     watch : function of (frames done, frames in all or None)
@@ -194,13 +231,18 @@ def make(
         stack.callback(reader.close)
         if not to_folder:
             pictures = with_even_size(pictures, reader.info, codec)
-        painter = FilmPainter(styles, method, pictures, film, reader.info)  # refuses what it cannot do
+        where = None
+        if regions is not None:
+            where = FilmRegions(regions, reader.info, pictures, tell)
+            stack.callback(where.close)
+        # Refuses what it cannot do.
+        painter = FilmPainter(styles, method, pictures, film, reader.info, regions=where)
         segments: Segments | None = None
         if codec != "gif":
-            plan = plan_of(content, styles, method, pictures, film)
+            plan = plan_of(content, styles, method, pictures, film, regions)
             segments = Segments(output, plan, film.resume, tell)
             stack.callback(segments.leave)
-            painter = FilmPainter(styles, method, pictures, film, reader.info, segments.state())
+            painter = FilmPainter(styles, method, pictures, film, reader.info, segments.state(), where)
         writer: Writer
         if to_folder:
             writer = folder = FolderWriter(output, segments.folder / "frames" if segments else None)

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from restyle import pipeline
 from restyle.arrays import FloatArray, from_unit
 from restyle.errors import OptionError
+from restyle.film.regions import FilmRegions
 from restyle.media import images
 from restyle.media.images import Picture
 from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.methods.arbitrary import Arbitrary
+from restyle.methods.regions import blend
 from restyle.moments import Moments
 from restyle.options import ImageOptions, VideoOptions
 from restyle.temporal.flow import FlowSteadier, Motion, MotionFinder
@@ -48,12 +50,56 @@ class _Work:
 
     frame: VideoFrame
     content: Picture
-    code: FloatArray
+    codes: list[FloatArray | None]
+    shares: list[FloatArray] | None
     elapsed: float
     new_scene: bool
     motion: Motion | None
-    painted: FloatArray | None = None
-    cube: ColorCube | None = None
+    painted: list[FloatArray | None] = field(default_factory=list)
+    cubes: list[ColorCube | None] = field(default_factory=list)
+
+    def wanted(self, layer: int) -> bool:
+        """Whether a layer shows anywhere in the frame."""
+        return self.codes[layer] is not None and (self.shares is None or bool(self.shares[layer].any()))
+
+
+class _Layer:
+    """One style of a film: what paints it, and what it remembers from frame to frame."""
+
+    def __init__(self, painter: SteadyPainter, steadier: FlowSteadier | None) -> None:
+        self.painter, self.steadier = painter, steadier
+        self.cube: ColorCube | None = None
+
+    def cut(self) -> None:
+        """Forget what was."""
+        self.painter.cut()
+        self.cube = None
+
+    def paint(self, item: _Work, code: FloatArray, pictures: ImageOptions) -> None:
+        """Run the network, or fit the palette once a scene."""
+        content = item.content.pixels
+        if not pictures.colors_only or pictures.strength == 0:
+            item.painted.append(self.painter(content, code, item.elapsed))
+        else:
+            if self.cube is None:
+                # Fitted once, so that a colour becomes the same colour in every frame of a scene.
+                seen = pipeline.seen(content, pictures)
+                self.cube = palette_cube(content, self.painter(seen, code, item.elapsed))
+            item.painted.append(None)
+        item.cubes.append(self.cube)
+
+    def state(self) -> State:
+        """What the painting stage remembers."""
+        state = {f"painter.{name}": value for name, value in self.painter.state().items()}
+        return state if self.cube is None else {**state, "cube": self.cube.nodes}
+
+    def restore(self, state: State) -> None:
+        """Go on where another one was."""
+        self.painter.restore(_part(state, "painter."))
+        if "cube" in state:
+            self.cube = ColorCube(state["cube"])
+        if self.steadier:
+            self.steadier.last = state.get("steadied")
 
 
 class FilmPainter:
@@ -68,6 +114,8 @@ class FilmPainter:
     info : VideoInfo
     state : dict of arrays or None
         Of a `SegmentEnd`: go on after that segment.
+    regions : FilmRegions or None
+        Where other styles are painted; `styles` are then those of the rest, and none leave it as it is.
 
     Raises
     ------
@@ -85,20 +133,21 @@ class FilmPainter:
         film: VideoOptions,
         info: VideoInfo,
         state: State | None = None,
+        regions: FilmRegions | None = None,
     ) -> None:
         if pictures.colors_only and len(styles) > 1:
             raise OptionError("colors-only takes one style for the whole of a video; give one, without times")
         self._pictures, self._time_base = pictures, info.time_base
-        self._timeline = Timeline([(second, style.code) for second, style in styles])
-        self._painter = SteadyPainter(
-            method, pictures.strength, film.steady_seconds if film.steady != "none" else 0.0
-        )
+        self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
+        self._regions = regions
         self._cuts = SceneCuts()
-        self._only_palette = pictures.colors_only and pictures.strength > 0
         by_flow = film.steady == "flow" and pictures.strength > 0 and not pictures.colors_only
         self._finder = MotionFinder() if by_flow else None
-        self._steadier = FlowSteadier() if by_flow else None
-        self._cube: ColorCube | None = None
+        seconds = film.steady_seconds if film.steady != "none" else 0.0
+        self._layers = [
+            _Layer(SteadyPainter(method, pictures.strength, seconds), FlowSteadier() if by_flow else None)
+            for _ in range(1 + (len(regions.styles) if regions else 0))
+        ]
         self._before = 0  # stamp of the frame before
         self._last: Any = None  # pixels of the last result
         if state is not None:
@@ -119,10 +168,17 @@ class FilmPainter:
             else:
                 new_scene = self._cuts(item.pixels)
                 content = pipeline.preprocess(images.from_array(item.pixels), self._pictures)
+                second = float((item.pts - first) * self._time_base)
+                codes: list[FloatArray | None] = [self._timeline.at(second) if self._timeline else None]
+                shares = None
+                if self._regions:
+                    codes += [style.code for style in self._regions.styles]
+                    shares = self._regions.at(count - 1, second, (content.height, content.width))
                 yield _Work(
                     item,
                     content,
-                    self._timeline.at(float((item.pts - first) * self._time_base)),
+                    codes,
+                    shares,
                     float((item.pts - self._before) * self._time_base),
                     new_scene,
                     self._finder(content.pixels, new_scene) if self._finder else None,
@@ -139,28 +195,26 @@ class FilmPainter:
         """Run the network."""
         for item in items:
             if isinstance(item, SegmentEnd):
-                item.state |= {f"painter.{name}": value for name, value in self._painter.state().items()}
-                if self._cube is not None:
-                    item.state["cube"] = self._cube.nodes
+                for place, layer in enumerate(self._layers):
+                    item.state |= {f"{place}.{name}": value for name, value in layer.state().items()}
             elif isinstance(item, _Work):
-                content = item.content.pixels
-                if item.new_scene:
-                    self._painter.cut()
-                if not self._only_palette:
-                    item.painted = self._painter(content, item.code, item.elapsed)
-                elif item.new_scene or self._cube is None:
-                    # Fitted once, so that a colour becomes the same colour in every frame of a scene.
-                    seen = pipeline.seen(content, self._pictures)
-                    self._cube = palette_cube(content, self._painter(seen, item.code, item.elapsed))
-                item.cube = self._cube
+                for place, (layer, code) in enumerate(zip(self._layers, item.codes, strict=True)):
+                    if item.new_scene or not item.wanted(place):
+                        layer.cut()
+                    if code is not None and item.wanted(place):
+                        layer.paint(item, code, self._pictures)
+                    else:
+                        item.painted.append(None)
+                        item.cubes.append(None)
             yield item
 
     def finish(self, items: Iterator[Any]) -> Iterator[Any]:
         """Steady by motion, settle the colours, and make frames again."""
         for item in items:
             if isinstance(item, SegmentEnd):
-                if self._steadier and self._steadier.last is not None:
-                    item.state["steadied"] = self._steadier.last
+                for place, layer in enumerate(self._layers):
+                    if layer.steadier and layer.steadier.last is not None:
+                        item.state[f"{place}.steadied"] = layer.steadier.last
                 if self._last is not None:
                     item.state["last"] = self._last
                 yield item
@@ -174,21 +228,36 @@ class FilmPainter:
                 yield item
 
     def _finished(self, item: _Work) -> FloatArray:
-        if item.cube is not None:
-            return item.cube.apply(item.content.pixels)
-        assert item.painted is not None
-        steady = self._steadier(item.painted, item.motion) if self._steadier else item.painted
+        if item.shares is None:
+            return self._of_layer(item, 0)
+        parts = (
+            (share, self._of_layer(item, place))
+            for place, share in enumerate(item.shares)
+            if item.wanted(place)
+        )
+        result = blend(parts, item.content.pixels)
+        for place, layer in enumerate(self._layers):
+            if layer.steadier and not item.wanted(place):
+                layer.steadier.last = None
+        return result
+
+    def _of_layer(self, item: _Work, place: int) -> FloatArray:
+        """The frame as it would be if it had only one of its styles."""
+        cube, painted, steadier = item.cubes[place], item.painted[place], self._layers[place].steadier
+        if cube is not None:
+            return cube.apply(item.content.pixels)
+        assert painted is not None
+        steady = steadier(painted, item.motion) if steadier else painted
         return pipeline.postprocess(steady, item.content, self._pictures).pixels
 
     def _restore(self, state: State) -> None:
         self._before = int(state["before"])
         self._last = state.get("last")
         self._cuts.restore(_part(state, "cuts."))
-        self._painter.restore(_part(state, "painter."))
-        if "cube" in state:
-            self._cube = ColorCube(state["cube"])
-        if self._finder and self._steadier:
-            self._finder.before, self._steadier.last = state.get("content"), state.get("steadied")
+        for place, layer in enumerate(self._layers):
+            layer.restore(_part(state, f"{place}."))
+        if self._finder:
+            self._finder.before = state.get("content")
 
 
 def _part(state: State, prefix: str) -> State:

@@ -28,11 +28,13 @@ from numpy.typing import NDArray
 from restyle import __version__
 from restyle.errors import OptionError, OutputError
 from restyle.film.painting import SEGMENT, State
+from restyle.film.regions import regions_digest
 from restyle.media.outputs import flush
 from restyle.media.videos import Tell
 from restyle.methods.arbitrary import Arbitrary
 from restyle.moments import Moments
 from restyle.options import ImageOptions, VideoOptions
+from restyle.regions import Regions
 
 PathLike = str | os.PathLike[str]
 Plan = dict[str, Any]
@@ -187,12 +189,19 @@ class Segments:
 
 
 def plan_of(
-    content: PathLike, styles: Moments, method: Arbitrary, pictures: ImageOptions, film: VideoOptions
+    content: PathLike,
+    styles: Moments,
+    method: Arbitrary,
+    pictures: ImageOptions,
+    film: VideoOptions,
+    regions: Regions | None = None,
 ) -> Plan:
     """Everything that decides what the frames of a result are."""
     codes = hashlib.sha256()
     for second, style in styles:
         codes.update(np.float64(second).tobytes() + style.code.tobytes())
+    if regions is not None:
+        codes.update(regions_digest(regions).encode())
     options = {**asdict(pictures), **asdict(film)}
     for name in ("overwrite", "resume"):
         options.pop(name)

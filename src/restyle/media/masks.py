@@ -57,7 +57,7 @@ def load_mask(source: Any, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> Fl
         raise InputError(
             f"cannot make a mask of a {type(source).__name__}; pass a path, a PIL image or an array"
         )
-    mask = _values(picture, name)
+    mask = mask_values(picture, name)
     highest = float(mask.max())
     if highest < _LEAST:
         hint = "; its values must run from 0 to 255, or be bool" if _is_label_map(source, highest) else ""
@@ -116,7 +116,14 @@ def fit_mask(
     return np.clip(np.asarray(fitted, np.float32), 0, 1)
 
 
-def _values(picture: Picture, name: str) -> FloatArray:
+def mask_values(picture: Picture, name: str) -> FloatArray:
+    """Take the mask out of a picture: its alpha if it has any transparency, else its lightness.
+
+    Raises
+    ------
+    InputError
+        It is in colour.
+    """
     if picture.alpha is not None and float(picture.alpha.min()) < 1:
         return picture.alpha
     pixels = picture.pixels
