@@ -99,7 +99,8 @@ def test_predict_gives_back_the_kind_that_it_was_given(place: Path, tmp_path: Pa
     assert isinstance(network.predict(Image.fromarray(photo()), "blue-wave"), Image.Image)
     Image.fromarray(photo()).save(tmp_path / "p.png")
     written = network.predict(tmp_path / "p.png", "red", output=tmp_path / "art.png")
-    assert np.array_equal(np.asarray(Image.open(written)), art)
+    with Image.open(written) as image:
+        assert np.array_equal(np.asarray(image), art)
 
 
 def test_predict_is_what_pytorch_computes(place: Path) -> None:

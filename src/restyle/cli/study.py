@@ -179,7 +179,7 @@ def styles(
     found = [str(path) for path in picture_paths(str(style))]
     if len(found) < held_out + wanted[-1]:
         raise InputError(
-            f"'{style}' holds {len(found)} pictures, fewer than {wanted[-1]} to train on and {held_out} held out"
+            f"'{style}' holds {len(found)} pictures, too few for {wanted[-1]} and {held_out} held out"
         )
     kept = {i * len(found) // held_out for i in range(held_out)}
     rest = [path for i, path in enumerate(found) if i not in kept]

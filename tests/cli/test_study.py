@@ -1,0 +1,77 @@
+"""Both studies from the command line, as small as they get."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.training.made_pictures import judge, photos, picture
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    photos(folder / "photos")
+    judge(folder / "judge.safetensors")
+    picture(90, 80, 40, (40, 90, 200)).save(folder / "blue.png")
+    (folder / "artworks").mkdir()
+    for index in range(8):
+        picture(90, 80, 40 + index, (40 + 25 * index, 90, 200 - 25 * index)).save(
+            folder / "artworks" / f"{index}.png"
+        )
+    return folder
+
+
+def study(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "restyle", "study", *arguments, "--encoder", "judge.safetensors"]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+
+
+def test_options_are_compared_and_a_second_call_trains_nothing(place: Path) -> None:
+    given = [
+        "network",
+        "--content",
+        "photos",
+        "--style",
+        "blue.png",
+        "--vary",
+        "kernel-size=3,5",
+        "--vary",
+        "width=4",
+    ]
+    given += ["--budget", "1", "--seeds", "1", "--held-out", "2", "--batch", "1", "--crop", "64"]
+    given += ["--style-size", "64", "-o", "kernels"]
+    done = study(place, *given)
+    assert done.returncode == 0, done.stderr
+    assert "kernel-size 3, width 4, seed 1: 0." in done.stdout
+    text = (place / "kernels" / "report.md").read_text()
+    assert "Best by held-out loss" in text
+    result = place / "kernels" / "runs" / "kernel-size-5_width-4_seed-1" / "result.json"
+    found = json.loads(result.read_text())
+    assert found["steps"] >= 10
+    assert found["parameters"] > 5000
+    assert found["losses"]["style"] > 0
+    before = result.stat().st_mtime_ns
+    again = study(place, *given)
+    assert again.returncode == 0
+    assert result.stat().st_mtime_ns == before
+    other = study(place, *given, "--batch", "2")
+    assert other.returncode == 1
+    assert "holds a study with other settings" in other.stderr
+
+
+def test_styles_held_out_are_measured_for_each_number(place: Path) -> None:
+    given = ["styles", "--content", "photos", "--style", "artworks", "--counts", "1,4", "--held-out", "3"]
+    done = study(place, *given, "--steps", "3", "--batch", "2", "--crop", "64", "-o", "counts")
+    assert done.returncode == 0, done.stderr
+    text = (place / "counts" / "report.md").read_text()
+    assert "| 4 | 1 |" in text
+    assert (place / "counts" / "styles.png").is_file()
+    few = study(place, *given, "--counts", "9", "-o", "few")
+    assert few.returncode == 1
+    assert "too few for 9 and 3 held out" in few.stderr
+    bad = study(place, *given, "--counts", "some", "-o", "bad")
+    assert bad.returncode == 2
+    assert "counts 'some'" in bad.stderr

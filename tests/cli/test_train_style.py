@@ -1,0 +1,219 @@
+"""`restyle train style` and `train preview-data` as a user types them, on tiny pictures."""
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restyle.cli.watching import time_left
+from restyle.models.network_files import read
+from tests.training.made_pictures import judge, photos, picture
+
+SMALL = [
+    "--crop",
+    "64",
+    "--style-size",
+    "64",
+    "--width",
+    "4",
+    "--blocks",
+    "1",
+    "--batch",
+    "2",
+    "--threads",
+    "1",
+    "--held-out",
+    "2",
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("train")
+    photos(folder / "photos")
+    judge(folder / "judge.safetensors")
+    (folder / "styles").mkdir()
+    for index, name in enumerate(("blue", "red")):
+        picture(90, 80, 40 + index, (40 + 160 * index, 90, 200 - 150 * index)).save(
+            folder / "styles" / f"{name}.png"
+        )
+    return folder
+
+
+def opened(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image, int)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "restyle", *arguments]
+
+
+def train(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    given = ["--content", "photos", "--encoder", "judge.safetensors", *SMALL, *more]
+    return subprocess.run(
+        command("train", "style", *given), cwd=place, capture_output=True, text=True, check=False
+    )
+
+
+def test_from_a_style_to_a_picture(place: Path) -> None:
+    done = train(
+        place, "--style", "styles/red.png", "-o", "red.restyle", "--steps", "4", "--log-every", "2",
+        "--evaluate-every", "2", "--preview-every", "2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "red.restyle\n"
+    assert "images/s" in done.stderr
+    assert "left" in done.stderr
+    assert "held out style" in done.stderr
+    run = sorted(path.name for path in (place / "red.restyle.run").iterdir())
+    assert run == [
+        "checkpoint.pt",
+        "curves.png",
+        "held-out.csv",
+        "losses.csv",
+        *(f"preview-00000{n}.jpg" for n in (2, 4)),
+    ]
+    picture(50, 40, 9).save(place / "photo.png")
+    painted = subprocess.run(
+        command("image", "photo.png", "--model", "red.restyle", "-o", "art.png", "--overwrite"),
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert painted.returncode == 0, painted.stderr
+    assert opened(place / "art.png").shape == (40, 50, 3)
+    exported = subprocess.run(
+        command("export", "red.restyle", "-o", "exported"),
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert exported.returncode == 0, exported.stderr
+    again = subprocess.run(
+        command("image", "photo.png", "--model", "exported", "-o", "art2.png", "--overwrite"),
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert np.array_equal(opened(place / "art.png"), opened(place / "art2.png"))
+
+
+def test_a_killed_run_resumed_equals_one_that_was_not_bit_for_bit(place: Path) -> None:
+    options = ["--style", "styles", "--steps", "30", "--save-every", "5", "--preview-every", "1000"]
+    whole = train(place, *options, "-o", "whole.restyle")
+    assert whole.returncode == 0, whole.stderr
+    given = ["--content", "photos", "--encoder", "judge.safetensors", *SMALL, *options, "-o", "cut.restyle"]
+    running = subprocess.Popen(command("train", "style", *given), cwd=place, stderr=subprocess.DEVNULL)
+    checkpoint = place / "cut.restyle.run" / "checkpoint.pt"
+    while not checkpoint.exists():
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not (place / "cut.restyle").exists()
+    resumed = train(place, *options, "-o", "cut.restyle", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    ours, theirs = read(place / "cut.restyle"), read(place / "whole.restyle")
+    assert ours.weights.keys() == theirs.weights.keys()
+    for name, weight in ours.weights.items():
+        assert np.array_equal(weight, theirs.weights[name]), name
+
+
+def test_a_style_is_added(place: Path) -> None:
+    assert train(place, "--style", "styles", "--steps", "2", "-o", "two.restyle").returncode == 0
+    picture(90, 80, 77, (200, 200, 30)).save(place / "gold.png")
+    done = train(
+        place, "--style", "gold.png", "--steps", "3", "--add-to", "two.restyle", "-o", "three.restyle"
+    )
+    assert done.returncode == 0, done.stderr
+    two, three = read(place / "two.restyle"), read(place / "three.restyle")
+    assert three.styles == ("blue", "red", "gold")
+    assert np.array_equal(three.weights["scale"][:2], two.weights["scale"])
+    assert np.array_equal(three.weights["stem.weight"], two.weights["stem.weight"])
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (("--content", "empty"), 1, "no readable picture in 'empty'"),
+        (("--content", "none"), 1, "'none' is not a folder"),
+        (("--style", "none.jpg"), 1, "no style picture or folder 'none.jpg'"),
+        (("--style", "empty"), 1, "'empty' holds no pictures"),
+        (("-o", "x.safetensors"), 1, "ends in .restyle"),
+        (("--kernel-size", "4"), 2, "kernel-size 4 is even"),
+        (("--style-layers", "relu9_9"), 2, "'relu9_9' is none of relu1_1"),
+        (("--content-augment", "blur=1"), 2, "'blur' is none of"),
+        (("--device", "cuda"), 2, "sees no CUDA"),
+        (("--resume",), 1, "nothing to resume"),
+        (("--add-to", "none.restyle"), 1, "no network file 'none.restyle'"),
+        (("--encoder", "none"), 1, "no encoder 'none'"),
+    ],
+)
+def test_bad_input_is_one_clear_line(place: Path, change: tuple[str, ...], code: int, words: str) -> None:
+    (place / "empty").mkdir(exist_ok=True)
+    usual = ["--style", "styles", "-o", "bad.restyle", "--steps", "2"]
+    done = train(place, *usual, *change)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (place / "bad.restyle").exists()
+
+
+def test_a_full_disk_is_one_clear_line(place: Path) -> None:
+    """A limit on the size of files stands for a disk that is full."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    given = ["--content", "photos", "--encoder", "judge.safetensors", *SMALL, "--style", "styles"]
+    done = subprocess.run(
+        command("train", "style", *given, "-o", "full.restyle", "--steps", "3", "--save-every", "1"),
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit,
+    )
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("restyle: cannot write")
+    assert "larger than this system allows" in last or "file too large" in last
+    assert not (place / "full.restyle").exists()
+
+
+def test_preview_shows_what_is_varied_as_asked(place: Path) -> None:
+    def drawn(*more: str) -> np.ndarray:
+        call = command("train", "preview-data", "--content", "photos", "--style", "styles", "--crop", "64")
+        done = subprocess.run(
+            [*call, "-o", "seen.png", "--overwrite", *more],
+            cwd=place,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return opened(place / "seen.png")
+
+    usual, again, plain = drawn(), drawn(), drawn("--style-augment", "none", "--content-augment", "none")
+    assert np.array_equal(usual, again)
+    assert usual.shape == plain.shape
+    assert not np.array_equal(usual, plain)
+    turned = drawn("--style-augment", "hue=0.5,colour=1")
+    below = usual.shape[0] * 2 // 3  # rows of styles
+    assert np.abs(turned - usual)[below:].mean() > 5 * np.abs(turned - usual)[: usual.shape[0] // 3].mean()
+
+
+def test_time_left_is_told_in_fitting_units() -> None:
+    assert [time_left(seconds) for seconds in (50, 720, 12600)] == ["50 s", "12 min", "3.5 h"]
