@@ -32,7 +32,7 @@ from restyle.models import catalog
 from restyle.models.features import MODEL, FeatureEncoder
 
 FOLDS = 5
-MOST = 12  # works of an artist in the small set
+MOST = 10  # works of an artist in the small set
 ARTISTS = 24  # in the small set
 ABOUT = {
     "histogram": "colour histogram, Hellinger",

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from benchmarks.retrieval.scoring import Distances
 from benchmarks.retrieval.works import Floats, Measured
-from restyle.comparison import metrics
 from restyle.models.features import LAYERS
+from restyle.statistics.covariance import matrix_root
 
 BASELINES = ("histogram", "histogram intersection", "raw Gram", "gram")
 _SMALL = np.float32(1e-12)
@@ -47,14 +47,21 @@ def code_pairs(codes: Floats) -> list[tuple[str, Distances]]:
 
 
 def gaussian_pairs(measured: Measured, rows: npt.NDArray[np.intp]) -> Distances:
-    """Wasserstein distances of some works [k, k], pair by pair: an eigenvalue problem each, so not of all."""
-    layers = [measured.layers(row) for row in rows]
-    found = np.zeros((len(rows), len(rows)), np.float32)
-    for i in range(len(rows)):
-        for j in range(i):
-            each = [metrics.wasserstein(layers[i][layer], layers[j][layer]) for layer in LAYERS]
-            found[i, j] = found[j, i] = np.mean(each)
-    return found
+    """Wasserstein distances of some works [k, k]: an eigenvalue problem for each pair, so not of all."""
+    found = np.zeros((len(rows), len(rows)))
+    for layer in LAYERS:
+        mean = measured.means[layer][rows].astype(np.float64)
+        covariance = measured.covariances[layer][rows].astype(np.float64)
+        trace = np.trace(covariance, axis1=1, axis2=2)
+        length = (mean**2).sum(1)
+        for i in range(1, len(rows)):
+            root = matrix_root(covariance[i])
+            values = np.linalg.eigvalsh(root @ covariance[:i] @ root)
+            both = trace[i] + trace[:i]
+            squared = ((mean[i] - mean[:i]) ** 2).sum(1) + both - 2 * np.sqrt(np.maximum(values, 0)).sum(1)
+            whole = both + length[i] + length[:i]
+            found[i, :i] += np.sqrt(np.maximum(squared / np.maximum(whole, 1e-12), 0)) / len(LAYERS)
+    return np.asarray(found + found.T, np.float32)
 
 
 def _over_layers(name: str, statistics: dict[str, Floats]) -> Iterator[tuple[str, Distances]]:

@@ -18,6 +18,7 @@ FAMILIES = ("#1f5fa8", "#d1495b", "#2e8b57", "#e0912f", "#7b4fa3", "#0f9d9d", "#
 _SCALE = 2  # drawn larger by this and reduced, so that lines are smooth
 _TREE = 190  # px, width of the tree beside the heat map
 _LABEL = 210  # px, longest label
+_NAMED = 120  # subjects up to which the heat map has their names; the tree always has
 _NUMBERED = 16  # cells a side up to which distances are written into them
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
@@ -38,26 +39,23 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
     order = leaf_order(merges, distances)
     names = [without_suffix(name) for name in names]
     count = len(names)
-    cell = int(np.clip(900 // count, 12, 64))
+    cell = int(np.clip(900 // count, 12 if count <= _NAMED else 2, 64))
     size = int(np.clip(cell * 0.62, 10, 15))
     font = ImageFont.load_default(size * _SCALE)
-    label = _widest(names, size)
+    label = _widest(names, size) if count <= _NAMED else 0
     head, scale_height = 56, 56
-    width = 16 + _TREE + 8 + cell * count + 8 + label + 16
+    width = max(16 + _TREE + 8 + cell * count + 8 + label + 16, _title_width(title))
     height = head + label + 8 + cell * count + scale_height
     picture = Image.new("RGB", (width * _SCALE, height * _SCALE), PAPER)
     pen = ImageDraw.Draw(picture)
     _title(pen, title)
     left, top = (16 + _TREE + 8) * _SCALE, (head + label + 8) * _SCALE
     step = cell * _SCALE
-    longest = float(distances.max()) or 1.0
-    # Every pair is far from 0, so the colors begin a little under the nearest two.
-    apart = distances[~np.eye(count, dtype=bool)]
-    nearest = 0.8 * float(apart.min()) if len(apart) and apart.min() < longest else 0.0
-    colors = _colors((distances[np.ix_(order, order)] - nearest) / (longest - nearest))
+    nearest, farthest = _ends(distances)
+    colors = _colors((distances[np.ix_(order, order)] - nearest) / (farthest - nearest))
     block = np.repeat(np.repeat(colors, step, 0), step, 1)
     picture.paste(Image.fromarray(block), (left, top))
-    for place, leaf in enumerate(order):
+    for place, leaf in enumerate(order if label else []):
         middle = top + place * step + step // 2
         text = fitted(names[leaf], font, label * _SCALE)
         pen.text((left + count * step + 8 * _SCALE, middle), text, INK, font, anchor="lm")
@@ -65,12 +63,12 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
         if count <= _NUMBERED:
             for other, column in enumerate(order):
                 value = distances[leaf, column]
-                ink = "white" if value < nearest + 0.45 * (longest - nearest) else INK
+                ink = "white" if value < nearest + 0.45 * (farthest - nearest) else INK
                 at = (left + other * step + step // 2, middle)
                 pen.text(at, f"{value:.2f}", ink, ImageFont.load_default(min(size, 12) * _SCALE), anchor="mm")
     box = (16 * _SCALE, top, (16 + _TREE) * _SCALE, top + count * step)
     _draw_tree(pen, merges, order, box, _SCALE)
-    _draw_scale(picture, (nearest, longest), (left, top + (count * cell + 18) * _SCALE))
+    _draw_scale(picture, (nearest, farthest), (left, top + (count * cell + 18) * _SCALE))
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
@@ -85,7 +83,7 @@ def dendrogram(names: Sequence[str], distances: Matrix, title: str, linkage: str
     font = ImageFont.load_default(size * _SCALE)
     label = _widest(names, size)
     tree, head, foot = 620, 52, 50
-    width, height = 20 + tree + 12 + label + 16, head + row * count + foot
+    width, height = max(20 + tree + 12 + label + 16, _title_width(title)), head + row * count + foot
     picture = Image.new("RGB", (width * _SCALE, height * _SCALE), PAPER)
     pen = ImageDraw.Draw(picture)
     _title(pen, title)
@@ -150,11 +148,24 @@ def _draw_scale(picture: Image.Image, ends: tuple[float, float], place: tuple[in
     picture.paste(Image.fromarray(band), (left, top))
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(12 * _SCALE)
     pen.text((left, top + high + 3 * _SCALE), f"{ends[0]:.2g} and nearer", SOFT, font)
-    pen.text((left + wide, top + high + 3 * _SCALE), f"{ends[1]:.3g}", SOFT, font, anchor="ra")
+    pen.text((left + wide, top + high + 3 * _SCALE), f"{ends[1]:.2g} and farther", SOFT, font, anchor="ra")
+
+
+def _ends(distances: Matrix) -> tuple[float, float]:
+    """Distances that the colors run between: nearly all pairs, so that no outlier blinds the rest."""
+    apart = distances[~np.eye(len(distances), dtype=bool)]
+    if not len(apart) or not apart.max() > 0:
+        return 0.0, 1.0
+    low, high = (float(each) for each in np.percentile(apart, [2, 98]))
+    return (0.9 * low, high) if high > low else (0.0, float(apart.max()))
 
 
 def _title(pen: ImageDraw.ImageDraw, title: str) -> None:
     pen.text((16 * _SCALE, 14 * _SCALE), title, INK, ImageFont.load_default(17 * _SCALE))
+
+
+def _title_width(title: str) -> int:
+    return round(ImageFont.load_default(17).getlength(title)) + 32
 
 
 def _colors(share: Matrix) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
