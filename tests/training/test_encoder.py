@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from restyle.errors import InputError
+from restyle.errors import InputError, OptionError
 from restyle.nn.encoders import EncoderShape, PerceptualEncoder
-from restyle.training.encoder import EncoderTask
+from restyle.training.encoder import EncoderTask, noisy
 from restyle.training.engine import Step, fit
 from restyle.training.options import EncoderOptions, TrainOptions
 
@@ -70,3 +70,29 @@ def test_first_teacher_that_has_a_layer_teaches_it(tmp_path: Path) -> None:
 def test_a_teacher_is_needed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no teacher"):
         EncoderTask([folder(tmp_path / "art", 1)], [])
+
+
+def test_hints_are_the_narrow_features_in_any_scale(tmp_path: Path) -> None:
+    same = EncoderShape(widths=(6, 7, 8, 9, 10), depths=(1, 1, 1, 1, 1), heads=(6, 7, 8, 9, 10))
+    art, path = folder(tmp_path / "art", 1), teacher(tmp_path / "t.safetensors")
+    task = EncoderTask([art], [path], EncoderOptions(crop=32, batch=2, hint_weight=1.0), same)
+    x = torch.rand(2, 3, 32, 32)
+    theirs = task.teachers[0].features(x, heads=False)
+    assert float(task.hint([7 * each for each in theirs], x)) == pytest.approx(0, abs=1e-5)
+    assert float(task.hint([torch.rand_like(each) for each in theirs], x)) > 0.3
+    found = task.losses(task.model, {"pictures": x}, 0)
+    assert float(found["total"]) > float(found["hint"]) > 0
+    with pytest.raises(OptionError, match="hint-weight"):
+        narrow = EncoderTask([art], [path], EncoderOptions(crop=32, batch=2, hint_weight=1.0), SMALL)
+        narrow.losses(narrow.model, {"pictures": x}, 0)
+
+
+def test_noise_is_on_every_third_picture_and_within_range() -> None:
+    pictures = torch.full((7, 3, 32, 32), 0.5)
+    made = noisy(pictures, 0.2, np.random.default_rng(0))
+    changed = (made != pictures).flatten(1).any(1).tolist()
+    assert changed == [True, False, False, True, False, False, True]
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert float(made.std((1, 2, 3)).max()) < 0.25
+    assert torch.equal(made, noisy(pictures, 0.2, np.random.default_rng(0)))
