@@ -31,6 +31,7 @@ def plan(folder: Path, *results: str, runs: tuple[str, ...] = (), **rest: object
         given["suite"],  # type: ignore[arg-type]
         EngineOptions(threads=1),
         folder,
+        512,
     )
 
 

@@ -56,7 +56,7 @@ def test_a_picture_as_the_stylizer_paints_it(tiny_model: Path, tmp_path: Path) -
     style = save(tmp_path, "art.png", drawn(1))
     pair = Pair(save(tmp_path, "cat.png", drawn(2)), style)
     content = (drawn(2) / 255).astype(np.float32)
-    made = painter("strength=0.5", EngineOptions(model=str(tiny_model), threads=1), tmp_path)
+    made = painter("strength=0.5", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 512)
     expected = restyle.image(drawn(2), style, model=tiny_model, strength=0.5, threads=1)
     assert np.array_equal(np.round(made.picture(pair, content) * 255), expected)
     assert made.timed
@@ -65,7 +65,7 @@ def test_a_picture_as_the_stylizer_paints_it(tiny_model: Path, tmp_path: Path) -
 
 
 def test_the_line_may_name_the_model(tiny_model: Path, tmp_path: Path) -> None:
-    made = painter(f"model={tiny_model}", EngineOptions(threads=1), tmp_path)
+    made = painter(f"model={tiny_model}", EngineOptions(threads=1), tmp_path, 512)
     assert made.facts["version"] == version_of(str(tiny_model)) != version_of("arbitrary-1")
     assert made.facts["model"] == tiny_model.name
 
@@ -73,9 +73,28 @@ def test_the_line_may_name_the_model(tiny_model: Path, tmp_path: Path) -> None:
 def test_a_film_frame_by_frame(tiny_model: Path, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "ball.mp4", moving(6, (64, 80)))
     pair = Pair(clip, save(tmp_path, "art.png", drawn(1)))
-    made = painter("steady=none", EngineOptions(model=str(tiny_model), threads=1), tmp_path)
+    made = painter("steady=none", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 512)
     assert made.film is not None
     frames = frames_of(made.film(pair, 4), 100)
     assert len(frames) == 4
     alone = made.picture(pair, frames_of(clip, 2)[0])
     assert np.abs(frames[0] - alone).max() < 1.5 / 255
+
+
+def test_a_film_is_painted_at_the_size_that_is_compared(tiny_model: Path, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "ball.mp4", moving(3, (96, 128)))
+    pair = Pair(clip, save(tmp_path, "art.png", drawn(1)))
+    made = painter("", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 48)
+    assert made.film is not None
+    assert frames_of(made.film(pair, 2), 9)[0].shape == (48, 64, 3)
+
+
+def test_the_slow_method_is_a_setting_like_others(tmp_path: Path) -> None:
+    pair = Pair(save(tmp_path, "cat.png", drawn(2)), save(tmp_path, "art.png", drawn(1)))
+    content = (drawn(2) / 255).astype(np.float32)
+    fast = painter("", EngineOptions(threads=1), tmp_path, 512)
+    slow = painter("method=optimize steps=4", EngineOptions(threads=1), tmp_path, 512)
+    slow.prepare(pair)
+    painted = slow.picture(pair, content)
+    assert painted.shape == content.shape
+    assert np.abs(painted - fast.picture(pair, content)).mean() > 1 / 255

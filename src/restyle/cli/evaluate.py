@@ -106,7 +106,15 @@ def evaluate(
     facts = facts_of(bench, machine.describe(), machine.busy())
     with tempfile.TemporaryDirectory(prefix="restyle-evaluate-") as folder:
         work = planned(
-            results or [], content or [], style or [], run or [], pairs, chosen, engine, Path(folder)
+            results or [],
+            content or [],
+            style or [],
+            run or [],
+            pairs,
+            chosen,
+            engine,
+            Path(folder),
+            bench.size,
         )
         inputs = [path for pair in work.pairs for path in (pair.content, pair.style)]
         if output is not None:

@@ -31,6 +31,7 @@ def planned(
     suite: Suite | None,
     engine: EngineOptions,
     folder: Path,
+    size: int,
 ) -> Work:
     """Plan an evaluation before anything is measured.
 
@@ -41,6 +42,7 @@ def planned(
     pairs : path of a list of pairs
     suite : brings contents, styles and pairs, and its own runs first
     folder : for frames of films; the caller removes it
+    size : short side in px at which is painted
 
     Raises
     ------
@@ -67,7 +69,7 @@ def planned(
     candidates, strangers = _of_results(results, contents, styles, chosen)
     if not results and not runs:
         runs = [""]
-    candidates += [painter(settings, engine, folder) for settings in dict.fromkeys(runs)]
+    candidates += [painter(settings, engine, folder, size) for settings in dict.fromkeys(runs)]
     if chosen is None:
         found = {pair for candidate in candidates for pair in candidate.pairs or ()}
         chosen = [pair for pair in combined(contents, styles) if pair in found or not results]

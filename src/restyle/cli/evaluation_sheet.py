@@ -11,12 +11,12 @@ from restyle.arrays import FloatArray, from_unit
 from restyle.cli.contact_sheet import GAP, INK, PAPER, SOFT, TEXT, fitted
 from restyle.evaluation.figures import shown
 from restyle.evaluation.pairs import Pair
-from restyle.evaluation.runs import TRIVIAL, Evaluation
+from restyle.evaluation.runs import TRIVIAL, Evaluation, Row
 from restyle.transforms.resize import resize
 
 CELL = (200, 264)  # px, height and width that pictures are fitted into
 LINES = 8  # pairs on a sheet
-TOLD = ("style", "content", "grid")  # figures below a result
+TOLD = ("style", "content")  # figures below a result, and one of its artefacts
 
 
 class Sheet:
@@ -53,26 +53,31 @@ class Sheet:
         rows = [row for row in evaluation.rows if row.name not in TRIVIAL]
         titles = ["content", "style", *(row.name for row in rows)]
         font, bold = ImageFont.load_default(TEXT - 2), ImageFont.load_default(TEXT)
-        head = 2 * TEXT + GAP
-        high, wide = CELL[0] + 2 * TEXT + GAP, CELL[1] + GAP
         pairs = [pair for pair in self.pairs if (pair, "content") in self._seen]
-        sheet = Image.new("RGB", (len(titles) * wide + GAP, head + len(pairs) * high + GAP), PAPER)
+        highs = [max(self._seen[key].height for key in self._seen if key[0] == pair) for pair in pairs]
+        head, wide, label = 2 * TEXT + GAP, CELL[1] + GAP, 2 * TEXT + GAP
+        height = head + sum(highs) + label * len(pairs) + GAP
+        sheet = Image.new("RGB", (len(titles) * wide + GAP, height), PAPER)
         draw = ImageDraw.Draw(sheet)
         for column, title in enumerate(titles):
             draw.text((GAP + column * wide, GAP), fitted(title, bold, CELL[1]), INK, bold)
-        for line, pair in enumerate(pairs):
-            top = head + line * high
-            names = [pair.content.stem, pair.style.stem]
-            for row in rows:
-                found = row.measured.get(pair)
-                told = (
-                    [f"{each} {shown(each, found.figures[each])}" for each in TOLD] if found else ["left out"]
-                )
-                names.append("  ".join(told))
+        bottom = head - label
+        for pair, high in zip(pairs, highs, strict=True):
+            bottom += label + high
+            names = [pair.content.stem, pair.style.stem, *(_told(row, pair) for row in rows)]
             for column, (title, below) in enumerate(zip(titles, names, strict=True)):
                 left = GAP + column * wide
                 picture = self._seen.get((pair, title))
                 if picture is not None:
-                    sheet.paste(picture, (left, top + CELL[0] - picture.height))
-                draw.text((left, top + CELL[0] + 3), fitted(below, font, CELL[1]), SOFT, font)
+                    sheet.paste(picture, (left, bottom - picture.height))
+                draw.text((left, bottom + 3), fitted(below, font, CELL[1]), SOFT, font)
         return sheet
+
+
+def _told(row: Row, pair: Pair) -> str:
+    """What is written below a result."""
+    found = row.measured.get(pair)
+    if found is None:
+        return "left out"
+    names = [*TOLD, "temporal" if "temporal" in found.figures else "grid"]
+    return "  ".join(f"{each} {shown(each, found.figures[each])}" for each in names)

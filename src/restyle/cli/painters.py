@@ -21,6 +21,7 @@ import restyle
 from restyle import options as option_sets
 from restyle.arrays import FloatArray, from_unit, to_unit
 from restyle.errors import OptionError
+from restyle.evaluation.bench import shrunk
 from restyle.evaluation.films import frames_of
 from restyle.evaluation.pairs import Pair
 from restyle.evaluation.runs import Candidate
@@ -36,7 +37,7 @@ _NOT_HERE = {
 }  # fmt: skip
 
 
-def painter(settings: str, engine: EngineOptions, folder: Path) -> Candidate:
+def painter(settings: str, engine: EngineOptions, folder: Path, size: int) -> Candidate:
     """Make a candidate of a method with these settings.
 
     Parameters
@@ -47,6 +48,8 @@ def painter(settings: str, engine: EngineOptions, folder: Path) -> Candidate:
         The model where the line names none, and what runs it.
     folder : Path
         For the frames of films; it is the caller's to remove.
+    size : int
+        Short side in px at which films are painted; a picture comes as it is to be painted.
 
     Raises
     ------
@@ -67,7 +70,8 @@ def painter(settings: str, engine: EngineOptions, folder: Path) -> Candidate:
     def film(pair: Pair, frames: int) -> Path:
         source, target = (Path(tempfile.mkdtemp(dir=folder, prefix=each)) for each in ("content-", "result-"))
         for index, frame in enumerate(frames_of(pair.content, frames)):
-            images.save(images.from_array(from_unit(frame, np.uint8)), source / f"{index:05d}.png")
+            small = from_unit(shrunk(frame, size), np.uint8)
+            images.save(images.from_array(small), source / f"{index:05d}.png")
         return restyle.video(
             source,
             str(pair.style),
