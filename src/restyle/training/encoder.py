@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from restyle.errors import InputError
+from restyle.errors import InputError, OptionError
 from restyle.nn.encoders import LAYERS, EncoderShape, PerceptualEncoder, VGGTeacher
 from restyle.nn.losses import gap, gram
 from restyle.training.data import Augmentation, Pictures
@@ -56,7 +57,10 @@ class EncoderTask:
 
     def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         share = self.options.batch // len(self.folders) or 1
-        return {"pictures": torch.cat([p.batch(share, self.options.crop, rng) for p in self.folders])}
+        pictures = torch.cat([p.batch(share, self.options.crop, rng) for p in self.folders])
+        if self.options.noise:
+            pictures = noisy(pictures, self.options.noise, rng)
+        return {"pictures": pictures}
 
     def targets(self, pictures: Tensor) -> list[Tensor]:
         found: list[Tensor] = []
@@ -69,12 +73,32 @@ class EncoderTask:
         with torch.no_grad():
             targets = self.targets(pictures)
         heads = (model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model).widened
-        widened = heads(model(pictures))  # type: ignore[operator]
+        own = model(pictures)
+        widened = heads(own)  # type: ignore[operator]
         feature = [gap(a, b).mean() for a, b in zip(widened, targets, strict=True)]
         grams = [gap(gram(a), gram(b)).mean() for a, b in zip(widened, targets, strict=True)]
         total = sum(feature, torch.zeros(())) + self.options.gram_weight * sum(grams, torch.zeros(()))
         named = dict(zip(LAYERS, feature, strict=True))
-        return {"total": total, **named, "gram": torch.stack(grams).mean()}
+        found = {**named, "gram": torch.stack(grams).mean()}
+        if self.options.hint_weight:
+            found["hint"] = self.hint(own, pictures)
+            total = total + self.options.hint_weight * found["hint"]
+        return {"total": total, **found}
+
+    def hint(self, own: Sequence[Tensor], pictures: Tensor) -> Tensor:
+        """Sum over layers of 1 - cosine of the student's features and the narrow ones of the last teacher.
+
+        A target of the student's own width is learnt far sooner than one behind a head (FitNets, Romero et
+        al. 2015); the cosine leaves the scale free, which the heads mend.
+        """
+        with torch.no_grad():
+            theirs = self.teachers[-1].features(pictures, heads=False)
+        if [each.shape[1] for each in theirs] != [each.shape[1] for each in own]:
+            raise OptionError("hint-weight needs a last teacher with the widths of the student")
+        pairs = zip(own, theirs, strict=True)
+        return torch.stack(
+            [1 - F.cosine_similarity(a.flatten(1), b.flatten(1)).mean() for a, b in pairs]
+        ).sum()
 
     def preview(self, model: nn.Module, path: Path) -> None:
         """Feature maps of one picture: the teacher's strongest channel of each layer above the student's."""
@@ -90,3 +114,16 @@ class EncoderTask:
             tiles = [Image.fromarray(m).resize((192, 192), Image.Resampling.NEAREST) for m in maps]
             columns.append(np.concatenate([np.asarray(tile) for tile in tiles], 0))
         Image.fromarray(np.concatenate(columns, 1)).save(path, quality=90)
+
+
+def noisy(pictures: Tensor, most: float, rng: np.random.Generator) -> Tensor:
+    """Noise of a random deviation up to `most`, fine or coarser, on every third picture; within 0..1."""
+    count = -(-len(pictures) // 3)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    noise = torch.randn(pictures[:count].shape, generator=generator)
+    if rng.random() < 0.5:
+        noise = 3 * F.avg_pool2d(noise, 3, 1, 1)  # of the same deviation
+    deviations = most * torch.rand((count, 1, 1, 1), generator=generator)
+    made = pictures.clone()
+    made[::3] = (made[::3] + deviations * noise).clamp(0, 1)
+    return made

@@ -103,7 +103,7 @@ class EncoderOptions(OptionSet):
 
     Parameters
     ----------
-    crop, batch, gram_weight
+    crop, batch, gram_weight, hint_weight, noise
         As their help below says.
     """
 
@@ -114,6 +114,24 @@ class EncoderOptions(OptionSet):
     gram_weight: float = field(
         default=0.5,
         metadata=about("Weight of the Gram matrices beside the features.", low=0.0, high=1e6, panel=RECIPE),
+    )
+    hint_weight: float = field(
+        default=0.0,
+        metadata=about(
+            "Weight of the features themselves, not widened, of a last teacher as narrow as the student.",
+            low=0.0,
+            high=1e6,
+            panel=RECIPE,
+        ),
+    )
+    noise: float = field(
+        default=0.0,
+        metadata=about(
+            "Most noise, as a deviation, that a third of the crops get: optimised pictures may hold some.",
+            low=0.0,
+            high=1.0,
+            panel=RECIPE,
+        ),
     )
 
 
