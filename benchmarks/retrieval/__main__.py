@@ -13,8 +13,10 @@ weights; the rest takes two minutes.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.fit:
         everything = np.ones(len(measured), bool)
         path = catalog.find(MODEL).file("metric").path
-        path.write_bytes(fitting.fit(measured, labels.artists, everything).to_bytes())
+        metric = fitting.fit(measured, labels.artists, everything)
+        digest = hashlib.sha256(encoder.file.read()).hexdigest()
+        path.write_bytes(replace(metric, encoder=digest).to_bytes())
         changed = catalog.refresh()
         parser.exit(0, f"{path.name}: {path.stat().st_size / 1e6:.2f} MB; catalog: {changed}\n")
     model = arbitrary.load(threads=chosen.threads)

@@ -1,5 +1,6 @@
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from restyle.comparison import style_vector
 from restyle.comparison.style_vector import DIRECTIONS, LayerMoments, StyleMetric, blocks_of
 from restyle.comparison.subjects import color_histogram, moments_of
 from restyle.errors import ModelError
-from restyle.models import features
+from restyle.models import catalog, features
 from restyle.models.features import LAYERS
 
 
@@ -76,3 +77,18 @@ def test_a_grey_picture_has_a_vector() -> None:
 def test_moments_are_frozen() -> None:
     moments = LayerMoments(np.zeros(2), np.eye(2))
     assert replace(moments, mean=np.ones(2)).mean.sum() == 2
+
+
+def test_a_metric_of_another_encoder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    record = catalog.find(features.MODEL)
+    assert style_vector.load().encoder == record.file("features").sha256
+    other = tmp_path / "metric.npz"
+    other.write_bytes(replace(style_vector.load(), encoder="0" * 64).to_bytes())
+    files = tuple(
+        replace(each, path=other, sha256=None) if each.role == "metric" else each for each in record.files
+    )
+    monkeypatch.setattr(style_vector.catalog, "find", lambda name: replace(record, files=files))
+    style_vector.load.cache_clear()
+    with pytest.raises(ModelError, match="fitted on another encoder"):
+        style_vector.load()
+    style_vector.load.cache_clear()

@@ -105,6 +105,8 @@ class StyleMetric:
     matrix : np.ndarray [shape=(n, E)]
     offset : np.ndarray [shape=(E,)]
         Image of the mean picture.
+    encoder : str
+        SHA-256 of the encoder's graph that it was fitted on.
     """
 
     bases: Mapping[str, Vector]
@@ -112,6 +114,7 @@ class StyleMetric:
     spread: Vector
     matrix: Vector
     offset: Vector
+    encoder: str = ""
 
     def standardise(self, blocks: list[Vector]) -> Vector:
         """Join blocks, each standardised and of unit length, [n]."""
@@ -140,6 +143,7 @@ class StyleMetric:
             spread=self.spread.astype(np.float32),
             matrix=self.matrix.astype(np.float16),
             offset=self.offset.astype(np.float32),
+            encoder=np.array(self.encoder),
             **named,  # type: ignore[arg-type]
         )
         return file.getvalue()
@@ -157,14 +161,29 @@ class StyleMetric:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 if str(archive["format"]) != FORMAT:
                     raise ModelError(f"the style metric has format '{archive['format']}', not '{FORMAT}'")
-                read = {name: archive[name].astype(np.float64) for name in archive.files if name != "format"}
+                encoder = str(archive["encoder"])
+                numbers = [name for name in archive.files if name not in ("format", "encoder")]
+                read = {name: archive[name].astype(np.float64) for name in numbers}
             bases = {layer: read[f"basis_{layer}"] for layer in LAYERS}
-            return cls(bases, *(read[name] for name in ("centre", "spread", "matrix", "offset")))
+            return cls(bases, *(read[name] for name in ("centre", "spread", "matrix", "offset")), encoder)
         except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
             raise ModelError(f"the style metric is damaged ({error}); reinstall restyle") from error
 
 
 @lru_cache(maxsize=1)
 def load() -> StyleMetric:
-    """Return the shipped metric, verified."""
-    return StyleMetric.from_bytes(catalog.find(MODEL).file("metric").read())
+    """Return the shipped metric, verified.
+
+    Raises
+    ------
+    ModelError
+        It is missing or damaged, or was fitted on another encoder than the one that ships.
+    """
+    record = catalog.find(MODEL)
+    metric = StyleMetric.from_bytes(record.file("metric").read())
+    if metric.encoder != record.file("features").sha256:
+        raise ModelError(
+            f"the style metric was fitted on another encoder than '{MODEL}'; "
+            "`python -m benchmarks.retrieval --fit` fits it anew"
+        )
+    return metric
