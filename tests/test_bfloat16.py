@@ -1,6 +1,6 @@
 """What training computes on a GPU, in bfloat16 where autocast allows, computed on the CPU.
 
-`training.engine` turns autocast on for CUDA alone. Here the same tasks run under the CPU's autocast, so that a
+`training.engine` turns autocast on for CUDA alone. Here the same tasks run under the autocast of CPUs, so a
 dtype that does not fit, an overflow, or a loss in half precision shows without a GPU. It is no proof of CUDA.
 """
 
