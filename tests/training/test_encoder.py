@@ -80,10 +80,11 @@ def test_hints_are_the_narrow_features_in_any_scale(tmp_path: Path) -> None:
     theirs = task.teachers[0].features(x, heads=False)
     assert float(task.hint([7 * each for each in theirs], x)) == pytest.approx(0, abs=1e-5)
     assert float(task.hint([torch.rand_like(each) for each in theirs], x)) > 0.3
-    found = task.losses(task.model, {"pictures": x}, 0)
+    with torch.no_grad():
+        found = task.losses(task.model, {"pictures": x}, 0)
     assert float(found["total"]) > float(found["hint"]) > 0
+    narrow = EncoderTask([art], [path], EncoderOptions(crop=32, batch=2, hint_weight=1.0), SMALL)
     with pytest.raises(OptionError, match="hint-weight"):
-        narrow = EncoderTask([art], [path], EncoderOptions(crop=32, batch=2, hint_weight=1.0), SMALL)
         narrow.losses(narrow.model, {"pictures": x}, 0)
 
 
