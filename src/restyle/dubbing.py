@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from restyle.media.dubbing import NewSound, copy_with_sound
 from restyle.media.outputs import check_output, writing
 from restyle.media.sound_content import Content
 from restyle.media.video_codecs import CONTAINERS
-from restyle.options import AudioOptions
+from restyle.options import AudioOptions, EngineOptions, ImageOptions, VideoOptions
 from restyle.sound_styles import joined_names, load_styles, parse_styles, style_paths
 from restyle.soundtrack import restyled
 
@@ -91,6 +92,20 @@ def new_sound(
     blocks = restyled(source, load_styles(styles, source.sr), options, report)
     first = next(blocks)
     return NewSound(itertools.chain([first], blocks), source.sr, source.start)
+
+
+def is_only_sound(
+    style: Any, audio_style: Any, engine: EngineOptions, pictures: ImageOptions, film: VideoOptions
+) -> bool:
+    """Tell whether the picture shall be copied: there is a style of the sound, and none of the picture."""
+    if audio_style is None or style is not None or engine.model != EngineOptions.model:
+        return False
+    if pictures != ImageOptions() or replace(film, overwrite=False) != VideoOptions():
+        raise OptionError(
+            "without a style of the picture it is copied, so options of the picture do nothing; give --style"
+            " too, or leave them out"
+        )
+    return True
 
 
 def check_container(output: PathLike) -> None:

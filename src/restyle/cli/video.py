@@ -84,7 +84,7 @@ def video(
     from restyle.cli.jobs import make_folder
     from restyle.cli.progress import Bar
     from restyle.cli.speed import Speed
-    from restyle.dubbing import check_container, dub, new_sound
+    from restyle.dubbing import check_container, dub, is_only_sound, new_sound
     from restyle.dubbing import default_output as dub_output
     from restyle.errors import OutputError
     from restyle.media.dubbing import NewSound
@@ -95,7 +95,7 @@ def video(
     if several and output is not None and not films.is_folder(output):
         raise OutputError(f"cannot write several videos to '{output}'; give a folder, or end it with /")
     sounds = parse_styles(audio_style) if audio_style else []
-    only_sound = not region and films.is_only_sound(style or None, audio_style or None, engine, options, film)
+    only_sound = not region and is_only_sound(style or None, audio_style or None, engine, options, film)
     if not only_sound:
         method = films.method_for(engine)
         with Bar(1, "starting"):

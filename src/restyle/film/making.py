@@ -15,12 +15,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Unpack
 
-from restyle.dubbing import check_container, dub, new_sound
-from restyle.errors import OptionError, OutputError
+from restyle.dubbing import check_container, dub, is_only_sound, new_sound
+from restyle.errors import OutputError
 from restyle.film.ends import (
     PathLike,
     Reader,
@@ -333,20 +333,6 @@ def written(items: Iterator[Any], writer: Writer, segments: Segments | None = No
         else:
             writer.write(item)
             yield writer.frames
-
-
-def is_only_sound(
-    style: Any, audio_style: Any, engine: EngineOptions, pictures: ImageOptions, film: VideoOptions
-) -> bool:
-    """Tell whether the picture shall be copied: there is a style of the sound, and none of the picture."""
-    if audio_style is None or style is not None or engine.model != EngineOptions.model:
-        return False
-    if pictures != ImageOptions() or replace(film, overwrite=False) != VideoOptions():
-        raise OptionError(
-            "without a style of the picture it is copied, so options of the picture do nothing; give --style"
-            " too, or leave them out"
-        )
-    return True
 
 
 def method_for(engine: EngineOptions) -> Arbitrary:
