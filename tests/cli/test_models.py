@@ -85,5 +85,5 @@ def test_pull_fetches_and_lists(
         assert file.path.read_bytes() == content
         assert len(site.asked) == 1
     assert run("pull", "vgg20") == 1
-    assert "no model 'vgg20'" in capsys.readouterr().err
+    assert "no model is called 'vgg20'" in capsys.readouterr().err
     assert run("pull") == 2

@@ -169,7 +169,12 @@ def test_a_given_file_must_be_the_published_one(site: Site, tmp_path: Path) -> N
 def test_mirror_and_offline_reach_the_download(site: Site, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="--offline was given"):
         pull("net", offline=True)
-    assert names(folder(tmp_path)) == []
+    kept, site.files = site.files, {}
+    with pytest.raises(ModelError, match="answers 404"):
+        pull("net")
+    site.files = kept
+    site.asked.clear()
+    assert not folder(tmp_path).exists()
     site.files = {f"/mirror{path}": content for path, content in site.files.items()}
     pull("net", mirror=f"{site.address}/mirror")
     assert [path.split("/")[1] for path, _ in site.asked] == ["mirror", "mirror"]
@@ -178,7 +183,7 @@ def test_mirror_and_offline_reach_the_download(site: Site, tmp_path: Path) -> No
 def test_what_cannot_be_pulled(site: Site) -> None:
     with pytest.raises(ModelError, match="'shipped' ships with restyle; there is nothing to pull"):
         pull("shipped")
-    with pytest.raises(ModelError, match="no model 'nett'"):
+    with pytest.raises(ModelError, match="no model is called 'nett'; those to pull are net"):
         pull("nett")
 
 

@@ -6,6 +6,7 @@ is opened once, here, with the loader that builds nothing but tensors, and is no
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import pickle
 import shutil
@@ -63,16 +64,24 @@ def pull(
     MissingExtraError
         The file has to be converted, and torch is not installed.
     """
-    record = catalog.find(model)
+    known = catalog.records()
+    if model not in known:
+        names = ", ".join(name for name, each in known.items() if each.downloaded)
+        raise ModelError(f"no model is called '{model}'; those to pull are {names}")
+    record = known[model]
     if not record.downloaded:
         raise ModelError(f"model '{model}' ships with restyle; there is nothing to pull")
     wanted = [file for file in record.files if file.state() != "ok"]
     if any(file.download and file.download.keep is not None for file in wanted) and not _has_torch():
         raise MissingExtraError(f"converting '{model}'", "torch")
     given = _Given(source, [file.download for file in record.files if file.download])
-    for file in wanted:
-        assert file.download is not None
-        _bring(file, file.download, given.find(file.download), mirror, offline, report)
+    try:
+        for file in wanted:
+            assert file.download is not None
+            _bring(file, file.download, given.find(file.download), mirror, offline, report)
+    finally:
+        with contextlib.suppress(OSError):  # something is in it
+            record.files[0].path.parent.rmdir()
     return [file.path for file in record.files]
 
 
