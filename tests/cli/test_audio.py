@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from PIL import Image
@@ -109,3 +110,43 @@ def test_preview_is_refreshed_while_the_texture_method_works(
         assert code_of(*arguments) in (1, 2)
         assert said in capsys.readouterr().err
     assert not Path("p.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("text.wav", "-s", "rain"), "text.wav: not a sound that restyle can read"),
+        (("empty.wav", "-s", "rain"), "empty.wav: is empty"),
+        (("none.wav", "-s", "rain"), "none.wav: there is no such file"),
+        (("picture.png", "-s", "rain"), "picture.png: has no sound"),
+        ((".", "-s", "rain", "-o", "out.wav"), ".: is not a file"),
+        (("nan.wav", "-s", "tune.wav"), "nan.wav: NaN or infinite sample 0.001 s"),
+        (("no-samples.wav", "-s", "tune.wav"), "no-samples.wav: has no samples"),
+        (("tune.wav", "-s", "text.wav"), "text.wav: not a sound"),
+        (("tune.wav", "-s", "nan.wav"), "nan.wav: NaN"),
+        (("tune.wav", "-s", "silence.wav"), "style 'silence.wav' is silent"),
+        (("tune.wav", "-s", "rian"), "did you mean 'rain'"),
+        (("tune.wav", "-s", "rain:-1"), "weight -1 of style 'rain'"),
+        (("tune.wav", "-s", "rain", "-o", "tune.wav"), "it is the input"),
+        (("tune.wav", "-s", "rain", "-o", "a.xyz"), "cannot write '.xyz' sound"),
+        (("tune.wav", "-s", "rain", "-o", "no/a.wav"), "there is no folder 'no'"),
+        (("wide.wav", "-s", "rain", "-o", "a.mp3"), "cannot hold 8 channels at 192000 Hz"),
+        (("tune.wav", "-s", "rain", "--strength", "3"), "strength 3 is outside 0..1"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    place: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    Path("text.wav").write_text("this is no sound")
+    Path("empty.wav").touch()
+    Image.new("RGB", (32, 32)).save("picture.png")
+    soundfile.write("nan.wav", np.array([0, 0, np.nan] * 9), 2000, subtype="FLOAT")
+    soundfile.write("no-samples.wav", np.zeros(0), SR)
+    soundfile.write("silence.wav", np.zeros(SR), SR)
+    soundfile.write("wide.wav", np.zeros((99, 8)), 192000)
+    before = sorted(place.iterdir())
+    assert code_of(*arguments) in (1, 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert sorted(place.iterdir()) == before
