@@ -6,9 +6,11 @@ was in the frame before; what was painted there is moved along and mixed in:
     M(t) = P(t) + a v (W M(t-1) - P(t)),    O(t) = M(t) made as sharp as P(t)
 
 with P(t) the frame painted by itself, W the warp by the flow, v how far it can be trusted, and 1 - a the pull
-to P(t), without which errors of the flow would add up. Averaging strokes that do not quite meet costs
-sharpness; what is shown gets it back, what is remembered does not, so that sharpening never feeds on itself.
-Where nothing changes, W M(t-1) = P(t) and the difference is exactly 0, so nothing drifts.
+to P(t), without which errors of the flow would add up. Strokes reach beyond what they belong to, and the
+ground there would carry them off as echoes; so v falls, too, where M and P differ in large forms. Averaging
+strokes that do not quite meet costs sharpness; what is shown gets it back, what is remembered does not, so
+that sharpening never feeds on itself. Where nothing changes, W M(t-1) = P(t) and the difference is exactly 0,
+so nothing drifts.
 
 The flow is dense inverse search (Kroeger et al. 2016), there and back; pixels whose way there and back does
 not lead home are hidden in one of the frames (Sundaram et al. 2010). Differs from Ruder et al. 2016 and from
@@ -32,6 +34,8 @@ MAX_SHARPEN = 1.5
 _HOME_SHARE, _HOME_PX = 0.01, 0.5  # how far from home the way back may lead (squared; Sundaram et al. 2010)
 _SMALLEST = 16  # px: the search needs room for its patches
 _UNLIKE = 0.2  # mean difference of content, 0..1, at which the flow is not believed at all
+_CELLS = 80  # on the longer side: what is smaller is no large form
+_OTHER = 0.12  # mean difference of large forms, 0..1, at which nothing of the frame before stays
 _AROUND = 4.0  # px, sigma of the neighbourhood whose sharpness is compared
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32) * 255
 
@@ -122,9 +126,9 @@ class FlowSteadier:
     >>> import numpy as np
     >>> steadier = FlowSteadier()
     >>> still = Motion(np.zeros((16, 16, 2), np.float32), np.ones((16, 16), np.float32))
-    >>> _ = steadier(np.zeros((16, 16, 3), np.float32), None)
-    >>> float(steadier(np.ones((16, 16, 3), np.float32), still).mean().round(2))
-    0.1
+    >>> _ = steadier(np.full((16, 16, 3), 0.50, np.float32), None)
+    >>> round(float(steadier(np.full((16, 16, 3), 0.55, np.float32), still).mean()), 3)
+    0.505
     """
 
     def __init__(self) -> None:
@@ -148,7 +152,7 @@ class FlowSteadier:
             self.last = painted
             return painted
         change = warp(self.last, motion.back, fine=True) - painted
-        change *= np.float32(KEEP) * motion.trust[..., None]
+        change *= np.float32(KEEP) * (motion.trust * _alike(change))[..., None]
         self.last = np.clip(painted + change, 0, 1)
         return np.clip(_as_sharp(self.last, painted), 0, 1)
 
@@ -177,6 +181,17 @@ def _as_sharp(mixed: FloatArray, painted: FloatArray) -> FloatArray:
     tiny = np.float32(1e-6)
     gain = np.clip(np.sqrt((wanted + tiny) / (there + tiny)), 1, MAX_SHARPEN)
     return np.asarray(mixed + (gain - 1)[..., None] * (mixed - _blur(mixed, 1.0)), np.float32)
+
+
+def _alike(change: FloatArray) -> FloatArray:
+    """How little two frames [H, W, 3] differ in large forms, [H, W], 0..1, from their difference."""
+    cv = _opencv()
+    height, width = change.shape[:2]
+    scale = min(1.0, _CELLS / max(height, width))
+    cells = (max(1, round(width * scale)), max(1, round(height * scale)))
+    coarse = np.abs(_blur(cv.resize(change, cells, interpolation=cv.INTER_AREA), 1.0)).mean(-1)
+    alike = np.clip(2 - 2 * coarse / np.float32(_OTHER), 0, 1)
+    return np.asarray(cv.resize(alike, (width, height), interpolation=cv.INTER_LINEAR), np.float32)
 
 
 def _energy(picture: FloatArray) -> FloatArray:
