@@ -15,6 +15,7 @@ from torch import Tensor
 from restyle.arrays import FloatArray
 from restyle.nn.losses import gap, gram
 from restyle.nn.named import perceptual_encoder
+from restyle.options import OptimizeOptions
 
 RATE = 0.02
 STEPS = 300
@@ -34,7 +35,7 @@ class Yardstick:
     """
 
     def __init__(self, content: FloatArray, style: FloatArray) -> None:
-        self.encoder = perceptual_encoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.encoder = perceptual_encoder(OptimizeOptions.encoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.content = tensor(content)
         with torch.no_grad():
             self.grams = [gram(feature) for feature in self.encoder.features(tensor(style))]

@@ -45,8 +45,10 @@ class OptimizeOptions(OptionSet):
         metadata=about("fast paints in a second; optimize in minutes, finest (needs the extra torch)."),
     )
     encoder: str = field(
-        default="encoder-1",
-        metadata=about("What looks at the pictures: encoder-1, or vgg19 once it is pulled.", panel=_PANEL),
+        default="encoder-2",
+        metadata=about(
+            "What looks at the pictures: encoder-2, encoder-1, or vgg19 once it is pulled.", panel=_PANEL
+        ),
     )
     style_loss: str = field(
         default="gram,grain",
