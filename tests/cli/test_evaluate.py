@@ -2,8 +2,10 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,20 @@ def test_the_suite_makes_a_board_and_compares(
     assert len(board["rows"]) == 2 * 3 + 2
     third = run(folders, "--suite", "dev", "--leaderboard", "board")  # at 512 px: smaller pictures stay
     assert "do not compare and are dropped" in third.stdout
+
+
+def test_ctrl_c_leaves_what_was_measured(folders: Path) -> None:
+    words = [str(RESTYLE), "evaluate", "--threads", "1", *BASE, "--run", "strength=0.5"]
+    for index in range(40):  # enough for a while
+        save(folders / "photos", f"more{index}.png", drawn(index))
+    process = subprocess.Popen(words, cwd=folders, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    kept = folders / "home" / "measurements"
+    for _ in range(1200):
+        if kept.is_dir() and len(list(kept.glob("*.json"))) > 3:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate()[1]
+    assert process.returncode == 130
+    assert told.splitlines() == ["restyle: interrupted; what was measured is kept, and not measured again"]
+    assert len(list(kept.glob("*.json"))) >= 3  # one of those counted may have been half written

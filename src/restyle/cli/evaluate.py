@@ -120,15 +120,22 @@ def evaluate(
         if output is not None:
             check_report(Path(output), options.overwrite, inputs)
         sheet = Sheet(work.pairs)
-        with Bar(len(work.pairs), "starting") as bar:
-            made = measure(
-                work.pairs,
-                work.candidates,
-                bench,
-                frames=options.frames,
-                look=sheet.look,
-                report=lambda done, name: bar.at(done * len(work.pairs), name),
-            )
+        try:
+            with Bar(len(work.pairs), "starting") as bar:
+                made = measure(
+                    work.pairs,
+                    work.candidates,
+                    bench,
+                    frames=options.frames,
+                    look=sheet.look,
+                    report=lambda done, name: bar.at(done * len(work.pairs), name),
+                )
+        except KeyboardInterrupt:
+            if kept is not None:
+                typer.echo(
+                    "restyle: interrupted; what was measured is kept, and not measured again", err=True
+                )
+            raise
     rows, failures = summarised(made), [*work.strangers, *made.failures]
     if rows:
         typer.echo(table(*report.table_rows(rows)))
