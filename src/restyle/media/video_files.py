@@ -212,7 +212,7 @@ class VideoWriter:
     def _add_others(self, source: VideoReader, sound: NewSound | None, tell: Tell) -> None:
         for each in source.others:
             if sound is not None and each.type == "audio":
-                self._transcoders[each.index] = Dub(self.container, each, sound, float(source._start))
+                self._transcoders[each.index] = Dub(self.container, each, sound, float(source.shift))
                 sound = None  # further streams are copied
             else:
                 self._add_other(each, tell)

@@ -14,6 +14,7 @@ from typing import Any
 
 from restyle.errors import InputError
 from restyle.media.reading import Reader, check_readable
+from restyle.media.transcoding import set_back
 from restyle.media.video_info import FULL, LIMITED, ColorTags, Pixels, VideoFrame, VideoInfo, scaling, turn_of
 
 PathLike = str | os.PathLike[str]
@@ -70,7 +71,8 @@ class VideoReader(Reader):
             raise
         self.info = self._described(first)
         late = self.container.format.name in _BROADCAST and self.container.start_time
-        self._start = Fraction(self.container.start_time, 1_000_000) if late else Fraction(0)
+        # Seconds taken off every stamp.
+        self.shift = Fraction(self.container.start_time, 1_000_000) if late else Fraction(0)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -102,7 +104,7 @@ class VideoReader(Reader):
         if held is not None:
             start, length = self.stream.start_time, self.stream.duration
             whole = self._done >= (self.info.frames or 0)  # else the last frame is not the last of the file
-            if whole and None not in (start, length) and not self._start and start + length > held.pts:
+            if whole and None not in (start, length) and not self.shift and start + length > held.pts:
                 held.duration = start + length - held.pts
             yield held
 
@@ -110,10 +112,12 @@ class VideoReader(Reader):
         expected: list[int] = []
         done, damaged, errors, marred = 0, 0, 0, 0
         last: int | None = None
-        start = round(self._start / self.info.time_base)
+        start = round(self.shift / self.info.time_base)
         for kind, value in self._events():
             if kind == "packet":
-                yield self._shifted(value)
+                if self.shift:
+                    set_back(value, self.shift)
+                yield value
             elif kind == "stamp":
                 heapq.heappush(expected, value)
             elif kind == "error":
@@ -149,13 +153,6 @@ class VideoReader(Reader):
         self._done = done
         if self.info.frames and done < self.info.frames:
             self.tell(f"{shown}: breaks off after {done} of {self.info.frames} frames; so does the result")
-
-    def _shifted(self, packet: Any) -> Any:
-        if self._start:
-            units = round(self._start / packet.time_base)
-            packet.pts = None if packet.pts is None else packet.pts - units
-            packet.dts = None if packet.dts is None else packet.dts - units
-        return packet
 
     def _demuxed(self) -> Iterator[Any]:
         import av
