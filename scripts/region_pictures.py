@@ -29,7 +29,7 @@ ASTRONAUT = (
     (387, 343), (427, 350), (460, 370), (480, 397), (493, 427), (497, 457), (510, 467), (512, 512),
 )  # fmt: skip
 # Ellipses in pixels of coffee.jpg, 600 x 400: the saucer and the cup; and the handle of the spoon.
-SAUCER, CUP = (76, 47, 480, 390), (173, 17, 409, 280)
+SAUCER, CUP = (76, 47, 480, 390), (172, 16, 410, 210)
 SPOON = ((395, 78), (404, 66), (420, 68), (424, 82), (412, 130), (398, 132))
 
 

@@ -12,6 +12,7 @@ import pytest
 import restyle
 from restyle.errors import OptionError
 from restyle.media.images import DEFAULT_MAX_PIXELS
+from restyle.methods.steps import Step
 from restyle.models import catalog
 from restyle.options import (
     CallKeywords,
@@ -19,6 +20,7 @@ from restyle.options import (
     EngineOptions,
     ImageKeywords,
     ImageOptions,
+    OptimizeOptions,
     SaveOptions,
     parse_crop,
     parse_size,
@@ -111,10 +113,12 @@ def test_parse_size(text: int | str | None, size: object) -> None:
 
 
 def test_keywords_for_type_checkers_are_the_fields() -> None:
-    own = [get_type_hints(kind) for kind in (ImageKeywords, CallKeywords, EngineKeywords)]
+    kinds = (ImageKeywords, CallKeywords, EngineKeywords)
+    own = [get_type_hints(kind, localns={"Step": Step}) for kind in kinds]
     assert own[0] == get_type_hints(ImageOptions)
     call = {**own[0], **get_type_hints(SaveOptions)}
-    assert own[1].keys() == {*call, "report", "regions"}
+    finest = get_type_hints(OptimizeOptions)
+    assert own[1].keys() == {*call, *finest, "report", "regions", "callback"}
     assert all(own[1][name] == hint for name, hint in call.items())
     assert own[2].keys() == {*own[1], *get_type_hints(EngineOptions)}
 
