@@ -69,12 +69,20 @@ def test_a_board_grows_and_says_what_was_lost(tmp_path: Path) -> None:
     assert page.rindex("copy content") > page.rindex("| arbitrary-1@bbbb")
 
 
-def test_rows_of_another_encoder_are_dropped_aloud(tmp_path: Path) -> None:
+def test_rows_of_other_weights_are_dropped_aloud(tmp_path: Path) -> None:
     list(update_leaderboard(tmp_path, SUITES["dev"], [row("aaaa", 0.2)], FACTS))
-    other = {**FACTS, "encoder": "encoder-2 (def)"}
+    other = {**FACTS, "encoder": "encoder-1 (def)"}
     lines = list(update_leaderboard(tmp_path, SUITES["dev"], [row("bbbb", 0.3)], other))
     assert "they do not compare and are dropped" in lines[0]
     assert "@aaaa" not in (tmp_path / "dev.md").read_text()
+
+
+def test_another_encoder_has_a_board_of_its_own(tmp_path: Path) -> None:
+    list(update_leaderboard(tmp_path, SUITES["dev"], [row("aaaa", 0.2)], FACTS))
+    other = {**FACTS, "encoder": "vgg19_compact16x (def)"}
+    list(update_leaderboard(tmp_path, SUITES["dev"], [row("bbbb", 0.3)], other))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"dev.json", "dev.md", "dev-vgg19-compact16x.json", "dev-vgg19-compact16x.md"}
 
 
 def test_a_busy_machine_gives_no_seconds(tmp_path: Path) -> None:

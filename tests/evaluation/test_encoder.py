@@ -1,9 +1,12 @@
 """Which network figures are measured on."""
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from restyle.errors import MissingExtraError, ModelError
 from restyle.evaluation import encoder
@@ -41,3 +44,26 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         MissingExtraError, match=r"the metric fid needs an extra: pip install 'restyle\[torch\]'"
     ):
         encoder.need_torch("the metric fid")
+
+
+def teacher(path: Path, blocks: int) -> Path:
+    """A VGG-shaped teacher of two channels a layer, as files of teachers are laid out."""
+    generator = torch.Generator().manual_seed(0)
+    tensors, channels = {"conv0.weight": torch.eye(3)[..., None, None], "conv0.bias": torch.zeros(3)}, 3
+    for block in range(1, blocks + 1):
+        tensors[f"conv{block}_1.weight"] = torch.randn(2, channels, 3, 3, generator=generator)
+        tensors[f"conv{block}_1.bias"] = torch.zeros(2)
+        channels = 2
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    return path
+
+
+def test_a_file_of_a_teacher_serves(tmp_path: Path) -> None:
+    made = encoder.load(str(teacher(tmp_path / "small.safetensors", 5)))
+    assert made.name == "small"
+    features = made.features(np.random.default_rng(0).random((64, 80, 3), np.float32))
+    assert [feature.shape for feature in features.values()][-1] == (2, 4, 5)
+    with pytest.raises(ModelError, match=r"has no conv5_1"):
+        encoder.load(str(teacher(tmp_path / "shallow.safetensors", 3)))
+    with pytest.raises(ModelError, match="no such file"):
+        encoder.load(str(tmp_path / "absent.safetensors"))

@@ -12,12 +12,14 @@ from PIL import Image
 from restyle.errors import OutputError
 from restyle.evaluation import leaderboard, report
 from restyle.evaluation.bench import Bench
+from restyle.evaluation.encoder import DEFAULT
 from restyle.evaluation.leaderboard import Board
 from restyle.evaluation.runs import TRIVIAL
 from restyle.evaluation.suite import Suite
 from restyle.evaluation.summary import RowSummary
 from restyle.media import images
 from restyle.media.outputs import check_output, writing
+from restyle.models.presets import slug
 
 REPORT = ("report.md", "report.csv", "report.json", "sheet.jpg")
 
@@ -66,9 +68,13 @@ def update_leaderboard(
 ) -> Iterator[str]:
     """Compare rows with the committed ones, put them in, and yield lines that say how they do.
 
-    Rows that were measured on another encoder or at another size do not compare, and are dropped.
+    Another encoder than the default one has a board of its own. Rows that were measured on other weights of
+    the same encoder, or at another size, do not compare, and are dropped.
     """
-    path = folder / f"{suite.name}.json"
+    name = suite.name
+    if not facts["encoder"].startswith(f"{DEFAULT} "):
+        name += f"-{slug(facts['encoder'].partition(' ')[0])}"  # a board of its own
+    path = folder / f"{name}.json"
     size = int(facts["size"].split()[0])
     new = Board(suite.name, facts["encoder"], size)
     old = leaderboard.read(path)
@@ -92,7 +98,7 @@ def update_leaderboard(
     _make(folder)
     for target, text in (
         (path, leaderboard.as_json(board)),
-        (folder / f"{suite.name}.md", leaderboard.markdown(board)),
+        (folder / f"{name}.md", leaderboard.markdown(board)),
     ):
         _write(target, text, ())
         yield str(target)

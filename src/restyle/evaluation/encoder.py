@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from restyle.arrays import FloatArray
 from restyle.errors import MissingExtraError, ModelError
@@ -14,6 +15,7 @@ from restyle.models import catalog
 from restyle.models.features import FeatureEncoder
 
 DEFAULT = "encoder-1"
+SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,12 @@ class Encoder:
 
 
 def load(name: str = DEFAULT, threads: int | None = None) -> Encoder:
-    """Load an encoder of the catalog: ours, or `vgg19` where it was pulled.
+    """Load an encoder: ours, `vgg19` where it was pulled, or a teacher's file as training takes it.
 
     Parameters
     ----------
     name : str
+        In the catalog, or a path that ends in `.safetensors`.
     threads : int or None
         CPU threads of ours; None takes all cores that the process may use.
 
@@ -51,6 +54,8 @@ def load(name: str = DEFAULT, threads: int | None = None) -> Encoder:
     MissingExtraError
         It needs torch, which is not installed; ours does not.
     """
+    if name.endswith(SUFFIX):
+        return _of_file(Path(name))
     known = {each.name: each for each in catalog.records().values() if each.method == "encoder"}
     if name not in known:
         raise ModelError(f"no encoder is called '{name}'; there are {', '.join(known)}")
@@ -63,6 +68,18 @@ def load(name: str = DEFAULT, threads: int | None = None) -> Encoder:
     from restyle.nn.measuring import ArrayEncoder
 
     return Encoder(name, identity, ArrayEncoder(name).features)
+
+
+def _of_file(path: Path) -> Encoder:
+    """An encoder from a file of the user's, by the name of the file."""
+    need_torch(f"restyle evaluate --encoder {path}")
+    try:
+        identity = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise ModelError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+    from restyle.nn.measuring import ArrayEncoder
+
+    return Encoder(path.stem, identity, ArrayEncoder(path).features)
 
 
 def need_torch(what: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from restyle.arrays import FloatArray
-from restyle.errors import InputError
-from restyle.nn.encoders import LAYERS
+from restyle.errors import InputError, ModelError
+from restyle.nn.encoders import LAYERS, PerceptualEncoder, VGGTeacher
 from restyle.nn.named import perceptual_encoder
+from restyle.nn.vgg import VGG19
 
 SMALLEST = 32  # px: relu5_1 is at a sixteenth of the size, and its padding mirrors a neighbour
 
@@ -20,16 +23,30 @@ def as_batch(picture: FloatArray) -> Tensor:
 
 
 class ArrayEncoder:
-    """A perceptual encoder by its name in the catalog.
+    """A perceptual encoder by its name in the catalog, or from a teacher's file.
 
     Parameters
     ----------
-    name : str
-        See `nn.named.perceptual_encoder`, which also says what it raises.
+    name : str or Path
+        A name: see `nn.named.perceptual_encoder`, which also says what it raises. A path: a safetensors file
+        that `nn.encoders.VGGTeacher` reads, with all five blocks.
+
+    Raises
+    ------
+    ModelError
+        The file is no such network, or not deep enough.
     """
 
-    def __init__(self, name: str) -> None:
-        self._network = perceptual_encoder(name)
+    def __init__(self, name: str | Path) -> None:
+        self._network: PerceptualEncoder | VGG19 | VGGTeacher
+        if isinstance(name, Path):
+            self._network = VGGTeacher.load(name)
+            if f"conv{len(LAYERS)}_1" not in self._network.names:
+                raise ModelError(
+                    f"{name}: has no conv{len(LAYERS)}_1; figures need all five blocks of an encoder"
+                )
+        else:
+            self._network = perceptual_encoder(name)
 
     @torch.inference_mode()
     def features(self, picture: FloatArray) -> dict[str, FloatArray]:

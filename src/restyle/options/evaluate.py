@@ -42,8 +42,9 @@ class EvaluateOptions(OptionSet):
     encoder: str = field(
         default="encoder-1",
         metadata=about(
-            "What the figures are measured on: encoder-1, or vgg19 once it is pulled (extra torch).",
-            metavar="NAME",
+            "What the figures are measured on: encoder-1; vgg19 once it is pulled, or a teacher's"
+            " .safetensors (extra torch).",
+            metavar="NAME|FILE",
             panel="Measuring",
         ),
     )
