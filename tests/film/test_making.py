@@ -18,8 +18,8 @@ from PIL import Image
 
 import restyle
 from restyle import film
-from restyle.errors import InputError, OptionError, OutputError
-from restyle.film import making
+from restyle.errors import InputError, OptionError, OutputError, StyleError
+from restyle.film import running
 from restyle.film.painting import FilmPainter
 from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.methods.arbitrary import Arbitrary
@@ -219,9 +219,9 @@ def test_memory_does_not_grow_with_length(tiny_model: Path) -> None:
     info = VideoInfo((48, 64), Fraction(1, 25), None, None)
     styles = timed_styles("starry-night", method)
     painter = FilmPainter(styles, method, ImageOptions(), VideoOptions(), info)
-    assert not making.run(Source(), painter, Sink(), lambda done: None)  # type: ignore[arg-type]
+    assert not running.run(Source(), painter, Sink(), lambda done: None)  # type: ignore[arg-type]
     assert len(ahead) == 60
-    assert max(ahead) <= 2 * making.AHEAD + 2 * making.BETWEEN + 5
+    assert max(ahead) <= 2 * running.AHEAD + 2 * running.BETWEEN + 5
 
 
 def test_what_fails_midway_leaves_nothing(
@@ -316,3 +316,33 @@ def test_keywords_and_defaults_come_from_the_option_sets() -> None:
     for each in fields(VideoOptions):
         assert each.metadata["help"].endswith(".")
         assert ("low" in each.metadata) == ("high" in each.metadata)
+
+
+def test_films_are_optimised_frame_by_frame(
+    make: Make, lossless: Path, tmp_path: Path, style_file: Path
+) -> None:
+    """What the frames are is in tests/temporal/test_optimizing.py; here, that the options arrive."""
+    fast = make(lossless, style_file, output=tmp_path / "fast.mkv", codec="ffv1")
+    finest = make(lossless, style_file, output=tmp_path / "out.mkv", codec="ffv1", method="optimize", steps=3)
+    one, two = frames_of(fast), frames_of(finest)
+    assert len(one) == len(two) == 12
+    assert stamps_of(finest) == stamps_of(lossless)
+    assert not np.array_equal(one[0], two[0])
+
+
+@pytest.mark.parametrize(
+    ("style", "options", "error", "said"),
+    [
+        ("starry-night", {}, StyleError, "looks at pictures"),
+        ("picture", {"colors_only": True}, OptionError, "no --colors-only"),
+        ({0: "starry-night", 1: "great-wave"}, {}, OptionError, "one style for a whole video"),
+        ("picture", {"method": "fast", "steps": 3}, OptionError, "steps is for --method optimize"),
+    ],
+)
+def test_what_optimising_cannot_do_is_said(
+    make: Make, clip: Path, style_file: Path, style: Any, options: dict[str, Any], error: Any, said: str
+) -> None:
+    given = {"method": "optimize", **options}
+    with pytest.raises(error, match=said):
+        make(clip, style_file if style == "picture" else style, output=clip.with_name("out.mp4"), **given)
+    assert not clip.with_name("out.mp4").exists()

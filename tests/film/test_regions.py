@@ -163,7 +163,7 @@ def test_a_killed_run_goes_on_with_its_regions(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(painting, "SEGMENT", 4)
-    for name in ("restyle.film.segments.SEGMENT", "restyle.film.making.SEGMENT"):
+    for name in ("restyle.film.segments.SEGMENT", "restyle.film.running.SEGMENT"):
         monkeypatch.setattr(name, 4)
     clip = make_clip(tmp_path / "clip.mp4", moving(11))  # tells how many frames it has
     mask = make_clip(tmp_path / "mask.mkv", sweeping(11), codec="ffv1", pix_fmt="bgr0")

@@ -9,21 +9,17 @@ through in its place.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Unpack
 
 from restyle.dubbing import check_container, dub, is_only_sound, new_sound
-from restyle.errors import OutputError
 from restyle.film.ends import (
     PathLike,
-    Reader,
     Writer,
     checked,
     default_output,
@@ -32,14 +28,13 @@ from restyle.film.ends import (
     open_writer,
     with_even_size,
 )
-from restyle.film.painting import SEGMENT, FilmPainter, SegmentEnd
+from restyle.film.painting import FilmPainter
 from restyle.film.regions import FilmRegions
+from restyle.film.running import keep_part, run
 from restyle.film.segments import Segments, plan_of
 from restyle.media.dubbing import NewSound
 from restyle.media.moving_pictures import FolderWriter
 from restyle.media.outputs import writing
-from restyle.media.video_files import VideoWriter
-from restyle.media.video_info import VideoFrame
 from restyle.media.videos import Tell
 from restyle.methods import arbitrary
 from restyle.methods.arbitrary import Arbitrary
@@ -56,14 +51,9 @@ from restyle.options import (
 from restyle.regions import Regions, make_regions, region_paths
 from restyle.sound_styles import parse_styles
 from restyle.sound_styles import style_paths as sound_paths
-from restyle.stages import Stages
 
 Report = Callable[[float], None]
 Watch = Callable[[int, int | None], None]
-
-AHEAD = 4  # frames that reading and writing may be ahead or behind
-BETWEEN = 2  # frames that wait between the stages of painting, which hold them as floats
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 _log = logging.getLogger("restyle")
 
@@ -261,7 +251,7 @@ def make(
             raise
         if stopped is not None:
             goes_on = segments is not None and segments.count > 0
-            _keep_part(writer.frames, total, temporary, output, goes_on, tell)
+            keep_part(writer.frames, total, temporary, output, goes_on, tell)
             raise stopped
         if to_folder:
             folder.move(Path(output))
@@ -270,91 +260,6 @@ def make(
     return Path(output)
 
 
-def run(
-    reader: Reader,
-    painter: FilmPainter,
-    writer: Writer,
-    watch: Callable[[int], None],
-    segments: Segments | None = None,
-) -> BaseException | None:
-    """Do every stage in its thread, until all is done or somebody stops it.
-
-    Returns
-    -------
-    KeyboardInterrupt, SystemExit (a termination signal, on the command line) or None
-        What stopped it: the writer is finished all the same, with the frames that were done.
-    """
-    import av
-
-    stages = Stages()
-    stopped: BaseException | None = None
-    try:
-        items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD)
-        for stage in (painter.prepare, painter.paint):
-            items = stages.ahead(stage(items), BETWEEN)
-        frames = stages.ahead(painter.finish(items), AHEAD)
-        try:
-            # The writer too has a thread, so that Ctrl-C, which arrives in this one, never cuts it in two.
-            for done in stages.ahead(written(frames, writer, segments), AHEAD):
-                watch(done)
-        except (KeyboardInterrupt, SystemExit) as signal:
-            stopped = signal
-        finally:
-            stages.close()
-        writer.close()
-    except BaseException as error:
-        writer.abort()
-        if isinstance(error, OSError) and error.errno in _DISK:
-            raise  # `writing` has the words for it
-        if isinstance(error, (OSError, av.FFmpegError)):
-            reason = (getattr(error, "strerror", None) or str(error)).lower()
-            raise OutputError(f"cannot write the video: {reason}") from error
-        raise
-    return stopped
-
-
-def written(items: Iterator[Any], writer: Writer, segments: Segments | None = None) -> Iterator[int]:
-    """Write everything; yield how many frames are done after each."""
-    if segments and isinstance(writer, VideoWriter):
-        writer.keep = segments.keep
-    skipped = 0
-    for item in items:
-        if isinstance(item, SegmentEnd):
-            if segments:
-                writer.end_segment()
-                segments.finish(item.state)
-        elif not isinstance(item, VideoFrame):
-            writer.copy(item)
-        elif item.skipped:
-            if segments and skipped % SEGMENT == 0:
-                writer.append(*segments.packets(skipped // SEGMENT))
-                yield writer.frames
-            skipped += 1
-        else:
-            writer.write(item)
-            yield writer.frames
-
-
 def method_for(engine: EngineOptions) -> Arbitrary:
     """Load the model that the options name."""
     return arbitrary.load(engine.model, engine.device, engine.threads)
-
-
-def _keep_part(
-    done: int, total: int | None, temporary: Path, output: PathLike, goes_on: bool, tell: Tell
-) -> None:
-    """Name what is left after a stop `clip.partial.mp4`, and say so; nothing if no frame was done."""
-    if not done:
-        return
-    path = Path(output)
-    names = [
-        path.with_name(f"{path.stem}.partial{n}{path.suffix}")
-        for n in ("", *(f"-{i}" for i in range(2, 1000)))
-    ]
-    free = next(name for name in names if not name.exists())
-    if goes_on and temporary.is_dir():
-        shutil.copytree(temporary, free)
-    else:
-        os.replace(temporary, free)
-    said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
-    tell(f"{said}; --resume goes on from there" if goes_on else said)

@@ -25,6 +25,7 @@ from restyle.methods.regions import blend
 from restyle.moments import Moments
 from restyle.options import ImageOptions, VideoOptions
 from restyle.temporal.flow import FlowSteadier, Motion, MotionFinder
+from restyle.temporal.optimizing import OptimizedPainter
 from restyle.temporal.scenes import SceneCuts
 from restyle.temporal.steadying import SteadyPainter
 from restyle.temporal.timeline import Timeline
@@ -66,7 +67,7 @@ class _Work:
 class _Layer:
     """One style of a film: what paints it, and what it remembers from frame to frame."""
 
-    def __init__(self, painter: SteadyPainter, steadier: FlowSteadier | None) -> None:
+    def __init__(self, painter: SteadyPainter | OptimizedPainter, steadier: FlowSteadier | None) -> None:
         self.painter, self.steadier = painter, steadier
         self.cube: ColorCube | None = None
 
@@ -78,7 +79,9 @@ class _Layer:
     def paint(self, item: _Work, code: FloatArray, pictures: ImageOptions) -> None:
         """Run the network, or fit the palette once a scene."""
         content = item.content.pixels
-        if not pictures.colors_only or pictures.strength == 0:
+        if isinstance(self.painter, OptimizedPainter):
+            item.painted.append(self.painter(content, code, item.elapsed, item.motion))
+        elif not pictures.colors_only or pictures.strength == 0:
             item.painted.append(self.painter(content, code, item.elapsed))
         else:
             if self.cube is None:
@@ -122,7 +125,7 @@ class FilmPainter:
     OptionError
         Options that contradict each other.
     MissingExtraError
-        `--steady flow` without OpenCV.
+        `--steady flow` without OpenCV; `--method optimize` without it or torch.
     """
 
     def __init__(
@@ -141,13 +144,23 @@ class FilmPainter:
         self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
         self._regions = regions
         self._cuts = SceneCuts()
+        finest = film.method == "optimize"
+        if finest and (pictures.colors_only or len(styles) > 1):
+            raise OptionError(
+                "--method optimize takes one style for the whole of a video, and no --colors-only"
+            )
         by_flow = film.steady == "flow" and pictures.strength > 0 and not pictures.colors_only
-        self._finder = MotionFinder() if by_flow else None
+        self._finder: MotionFinder | None = None
+        if finest or by_flow:
+            self._finder = MotionFinder("--method optimize of a video" if finest else "--steady flow")
         seconds = film.steady_seconds if film.steady != "none" else 0.0
-        self._layers = [
-            _Layer(SteadyPainter(method, pictures.strength, seconds), FlowSteadier() if by_flow else None)
-            for _ in range(1 + (len(regions.styles) if regions else 0))
-        ]
+        self._layers = []
+        for style in [styles[0][1] if styles else None, *(regions.styles if regions else [])]:
+            fast = SteadyPainter(method, pictures.strength, seconds)
+            painter: SteadyPainter | OptimizedPainter = fast
+            if finest and style is not None:
+                painter = OptimizedPainter(style.exemplars(), fast, film, method.threads)
+            self._layers.append(_Layer(painter, FlowSteadier() if by_flow and not finest else None))
         self._before = 0  # stamp of the frame before
         self._last: Any = None  # pixels of the last result
         if state is not None:

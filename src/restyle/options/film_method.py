@@ -36,8 +36,8 @@ class FilmMethodOptions(OptionSet):
     steps: int = field(
         default=150,
         metadata=about(
-            "Steps for the first frame of a scene; the others begin with the one before, moved along, and take"
-            " a third.",
+            "Steps for the first frame of a scene; the others begin with the one before, moved along, and"
+            " take a third.",
             low=1,
             high=100_000,
             metavar="N",
@@ -58,7 +58,7 @@ class FilmMethodOptions(OptionSet):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.method == "fast":
-            for each in fields(self):
+            for each in fields(FilmMethodOptions):
                 if getattr(self, each.name) != each.default:
                     name = each.name.replace("_", "-")
                     raise OptionError(f"{name} is for --method optimize; give that as well, or leave it out")

@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from restyle.options.base import OptionSet, about
+from restyle.options.base import about
+from restyle.options.film_method import FilmMethodOptions
 from restyle.options.image import ImageKeywords
+from restyle.options.optimize import ImageMethod
 
 Steady = Literal["none", "statistics", "flow"]
 VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoOptions(OptionSet):
-    """How a film is kept steady, and how it is written.
+class VideoOptions(FilmMethodOptions):
+    """How a film is painted, kept steady, and written.
 
     Parameters
     ----------
-    steady, steady_seconds, codec, quality, fps, resume, overwrite
+    method, steps, encoder, temporal_weight, steady, steady_seconds, codec, quality, fps, resume, overwrite
         As their help below says.
 
     Raises
@@ -81,6 +83,10 @@ class VideoOptions(OptionSet):
 class VideoKeywords(ImageKeywords, total=False):
     """The fields of `ImageOptions` and `VideoOptions` as keywords, for type checkers."""
 
+    method: ImageMethod
+    steps: int
+    encoder: str
+    temporal_weight: float
     steady: Steady
     steady_seconds: float
     codec: VideoCodec | None

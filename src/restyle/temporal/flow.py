@@ -59,14 +59,19 @@ class Motion:
 class MotionFinder:
     """Finds, frame by frame, the motion since the frame before.
 
+    Parameters
+    ----------
+    purpose : str
+        What asks for it, for the message where OpenCV is missing.
+
     Raises
     ------
     MissingExtraError
         OpenCV is not installed.
     """
 
-    def __init__(self) -> None:
-        self._cv = _opencv()
+    def __init__(self, purpose: str = "--steady flow") -> None:
+        self._cv = _opencv(purpose)
         self._dis = self._cv.DISOpticalFlow_create(self._cv.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.before: FloatArray | None = None
 
@@ -213,9 +218,9 @@ def _blur(picture: FloatArray, sigma: float) -> FloatArray:
     return blurred
 
 
-def _opencv() -> Any:
+def _opencv(purpose: str = "--steady flow") -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise MissingExtraError("--steady flow", "flow") from error
+        raise MissingExtraError(purpose, "flow") from error
     return cv2
