@@ -61,8 +61,9 @@ def fitted(measured: works.Measured, labels: works.Labels) -> Iterator[tuple[str
     for each in range(FOLDS):
         metric = fitting.fit(measured, labels.artists, fold != each)
         asking = fold == each
-        linear[asking] = cosines(fitting.standardised(metric, measured))[asking]
-        mapped[asking] = cosines(fitting.vectors(metric, measured))[asking]
+        plain, vectors = fitting.applied(metric, measured)
+        linear[asking] = cosines(plain)[asking]
+        mapped[asking] = cosines(vectors)[asking]
         print(f"fold {each + 1} of {FOLDS} fitted", flush=True)
     yield LINEAR, linear
     yield OURS, mapped

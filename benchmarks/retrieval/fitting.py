@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.retrieval.works import Floats, Measured
-from restyle.comparison.style_vector import DIRECTIONS, StyleMetric, blocks_of
+from restyle.comparison.style_vector import DIRECTIONS, SMALL_MEAN, SMALL_VARIANCE, StyleMetric
 from restyle.models.features import LAYERS
 
 COMPONENTS = 128
@@ -15,6 +17,7 @@ MOST_WORKS = 40  # that one artist counts for, however many there are
 _FLOOR = 1e-6
 
 Mask = npt.NDArray[np.bool_]
+Doubles = npt.NDArray[np.float64]
 
 
 def fit(measured: Measured, artists: npt.NDArray[np.str_], used: Mask) -> StyleMetric:
@@ -31,37 +34,55 @@ def fit(measured: Measured, artists: npt.NDArray[np.str_], used: Mask) -> StyleM
         layer: _directions(measured, layer, rows, count)
         for layer, count in zip(LAYERS, DIRECTIONS, strict=True)
     }
-    blocks = [blocks_of(measured.layers(row), measured.histograms[row], bases) for row in rows]
-    joined = np.array([np.concatenate(each) for each in blocks])
+    blocks = [block[rows] for block in blocks_of_all(measured, bases)]
+    joined = np.concatenate(blocks, 1)
     plain = StyleMetric(
         bases, joined.mean(0), joined.std(0) + _FLOOR, np.zeros((joined.shape[1], 0)), np.zeros(0)
     )
-    data = np.array([plain.standardise(each) for each in blocks])
+    data = _standardised(plain, blocks)
     middle = data.mean(0)
     data -= middle
-    values, vectors = np.linalg.eigh(data.T @ data)
-    components = vectors[:, np.argsort(values)[::-1][:COMPONENTS]]
+    # There are fewer works than statistics: the smaller of the two matrices with these eigenvalues.
+    values, works = np.linalg.eigh(data @ data.T)
+    top = np.argsort(values)[::-1][:COMPONENTS]
+    components = data.T @ works[:, top] / np.sqrt(np.maximum(values[top], 1e-12))
     matrix = components @ _whitening(data @ components, artists[rows])
     return StyleMetric(bases, plain.centre, plain.spread, matrix, middle @ matrix)
 
 
-def vectors(metric: StyleMetric, measured: Measured) -> Floats:
-    """Style vectors of all works [n, E]."""
-    return np.array(
-        [metric.vector(measured.layers(row), measured.histograms[row]) for row in range(len(measured))],
-        np.float32,
-    )
+def applied(metric: StyleMetric, measured: Measured) -> tuple[Floats, Floats]:
+    """Statistics of all works before the map [n, d], and their style vectors [n, E].
+
+    What the labels bring shows in the difference of the two.
+    """
+    plain = _standardised(metric, blocks_of_all(measured, metric.bases))
+    found = plain @ metric.matrix - metric.offset
+    found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+    return plain.astype(np.float32), found.astype(np.float32)
 
 
-def standardised(metric: StyleMetric, measured: Measured) -> Floats:
-    """The blocks before the map that labels were used for [n, d]: what the labels bring shows beside it."""
-    return np.array(
-        [
-            metric.standardise(blocks_of(measured.layers(row), measured.histograms[row], metric.bases))
-            for row in range(len(measured))
-        ],
-        np.float32,
-    )
+def blocks_of_all(measured: Measured, bases: Mapping[str, Doubles]) -> list[Doubles]:
+    """`style_vector.blocks_of`, of all works at a time: blocks [n, d]."""
+    blocks, moments = [], []
+    for layer in LAYERS:
+        covariance, mean = measured.covariances[layer], measured.means[layer].astype(np.float64)
+        std = np.sqrt(np.einsum("nii->ni", covariance).astype(np.float64) + SMALL_VARIANCE)
+        scaled = (bases[layer][None] / std[:, :, None]).astype(np.float32)
+        seen = scaled.swapaxes(1, 2) @ covariance @ scaled
+        upper = np.triu_indices(seen.shape[1])
+        blocks.append(seen[:, upper[0], upper[1]].astype(np.float64))
+        moments += [np.log(mean + SMALL_MEAN), np.log(std)]
+    return [*blocks, np.concatenate(moments, 1), np.sqrt(measured.histograms.astype(np.float64))]
+
+
+def _standardised(metric: StyleMetric, blocks: list[Doubles]) -> Doubles:
+    parts, start = [], 0
+    for block in blocks:
+        end = start + block.shape[1]
+        part = (block - metric.centre[start:end]) / metric.spread[start:end]
+        parts.append(part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9))
+        start = end
+    return np.concatenate(parts, 1)
 
 
 def _directions(measured: Measured, layer: str, rows: list[int], count: int) -> npt.NDArray[np.float64]:
@@ -69,9 +90,9 @@ def _directions(measured: Measured, layer: str, rows: list[int], count: int) -> 
     channels = measured.means[layer].shape[1]
     if count >= channels:
         return np.eye(channels)
-    total = np.zeros((channels, channels))
-    for row in rows:
-        total += measured.layers(row)[layer].correlation
+    covariance = measured.covariances[layer][rows]
+    std = np.sqrt(np.einsum("nii->ni", covariance) + np.float32(SMALL_VARIANCE))
+    total = (covariance / (std[:, :, None] * std[:, None, :])).sum(0, dtype=np.float64)
     values, vectors = np.linalg.eigh(total)
     return np.asarray(vectors[:, np.argsort(values)[::-1][:count]])
 

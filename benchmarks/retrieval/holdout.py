@@ -53,8 +53,7 @@ def with_encoder(path: Path, labels: works.Labels, cache: Path, threads: int | N
     out = np.isin(labels.artists, held_artists(labels))
     metric = fitting.fit(measured, labels.artists, ~out)
     found = {name: each for name, each in all_pairs(measured, None) if name in SHOWN}
-    found[LINEAR] = cosines(fitting.standardised(metric, measured))
-    found[OURS] = cosines(fitting.vectors(metric, measured))
+    found[LINEAR], found[OURS] = (cosines(each) for each in fitting.applied(metric, measured))
     among = labels.wikiart
     asking = out[among]
     return {

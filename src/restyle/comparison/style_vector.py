@@ -31,8 +31,8 @@ from restyle.models.features import LAYERS, MODEL
 Vector = npt.NDArray[np.float64]
 FORMAT = "restyle-metric/1"
 DIRECTIONS = (16, 32, 32, 32, 24)  # of each layer
-_SMALL_MEAN = 1e-2  # channels that never fire have a logarithm too
-_SMALL_VARIANCE = 1e-5
+SMALL_MEAN = 1e-2  # channels that never fire have a logarithm too
+SMALL_VARIANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class LayerMoments:
     @property
     def std(self) -> Vector:
         """Deviation of each channel, [C]."""
-        deviation: Vector = np.sqrt(np.diagonal(self.covariance) + _SMALL_VARIANCE)
+        deviation: Vector = np.sqrt(np.diagonal(self.covariance) + SMALL_VARIANCE)
         return deviation
 
     @property
@@ -88,7 +88,7 @@ def blocks_of(
     moments = [
         part
         for layer in LAYERS
-        for part in (np.log(layers[layer].mean + _SMALL_MEAN), np.log(layers[layer].std))
+        for part in (np.log(layers[layer].mean + SMALL_MEAN), np.log(layers[layer].std))
     ]
     return [*blocks, np.concatenate(moments), np.sqrt(histogram)]
 
