@@ -23,8 +23,8 @@ def test_the_shipped_one_is_ready_and_frozen() -> None:
 
 def test_others_are_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
-    assert encoder_names()[:2] == ["encoder-1", "vgg19"]
+    assert {"encoder-1", "vgg19"} <= set(encoder_names())
     with pytest.raises(ModelError, match="`restyle models pull vgg19`"):
         perceptual_encoder("vgg19")
-    with pytest.raises(ModelError, match="no encoder is called 'vgg16'; there are encoder-1, vgg19"):
+    with pytest.raises(ModelError, match="no encoder is called 'vgg16'; there are encoder-1, .*vgg19"):
         perceptual_encoder("vgg16")
