@@ -220,3 +220,22 @@ def test_one_photo_and_corrupt_ones_among_good_ones(place: Path, tmp_path: Path)
     assert history.warnings[0].startswith("4 pictures cannot be read and are left out")
     assert "and 1 more" in history.warnings[0]
     assert "only 1 photos" in history.warnings[1]
+
+
+def test_videos_are_painted_too(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    for index in range(3):
+        Image.fromarray(np.roll(photo(), index, 1)).save(tmp_path / "frames" / f"{index}.png")
+    for strength in (1.0, 0.5):
+        painted = restyle.video(
+            tmp_path / "frames",
+            "red",
+            model=place / "two.restyle",
+            output=f"{tmp_path}/out{strength}/",
+            strength=strength,
+        )
+        first = sorted(Path(painted).glob("*.png"))[0]
+        with Image.open(first) as image:
+            art = np.asarray(image)
+        alone = restyle.image(photo(), "red", model=place / "two.restyle", strength=strength)
+        assert np.abs(art.astype(int) - alone.astype(int)).max() <= 1

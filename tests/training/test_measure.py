@@ -24,5 +24,5 @@ def test_same_network_same_figures_and_a_worse_one_worse_ones(tmp_path: Path) ->
     assert set(first) == {"total", "style", "content"}
     assert found() == pytest.approx(first)
     with torch.no_grad():
-        network.out.bias += 5  # far out of range
+        network.out.weight += 5  # far out of range
     assert found()["total"] > first["total"] + 1

@@ -47,7 +47,8 @@ def parse_vary(texts: Sequence[str]) -> dict[str, list[Any]]:
         if not made:
             raise OptionError(f"vary '{text}': write {name}=VALUE,VALUE")
         for value in made:
-            known[key](**{key: value})  # its own check
+            given: dict[str, Any] = {key: value}
+            known[key](**given)  # its own check
         found[key] = list(dict.fromkeys(made))
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -120,7 +119,7 @@ def _seconds_a_step(plan: RunPlan) -> float:
     """Processor time of a step of this network, from a few that are thrown away."""
     marks: list[float] = []
     _fit(plan, CALIBRATION, log_every=1, callbacks=[lambda step: marks.append(time.process_time())])
-    return statistics.median(np.diff(marks)[1:].tolist())
+    return float(np.median(np.diff(marks)[1:]))
 
 
 def _seconds_to_paint(network: StyleNetwork) -> float:

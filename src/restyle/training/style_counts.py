@@ -70,8 +70,8 @@ class StyleCountTask:
         """Style, content, total variation and range; `total` is their weighted sum."""
         out = model(batch["content"], batch["style"]).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            photo, style = (self.judge.features(batch[key]) for key in ("content", "style"))  # type: ignore[operator]
-        ours = self.judge.features(out)  # type: ignore[operator]
+            photo, style = (self.judge.features(batch[key]) for key in ("content", "style"))
+        ours = self.judge.features(out)
         terms = {
             "style": style_loss(ours, style).mean(),
             "content": content_loss(ours, photo).mean(),
