@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from restyle.methods.mosaic import Mosaic
-from restyle.transforms.bands import Bands
+from restyle.transforms.bands import Bands, power_of
 from restyle.transforms.percussion import percussive_share, running_median, sharpened
 from restyle.transforms.spectrogram import Float
 
@@ -49,7 +49,7 @@ def test_running_median(axis: int, width: int) -> None:
 
 
 def test_strokes_strike_and_tones_last() -> None:
-    struck, held = (percussive_share(BANDS.stft(y)) for y in (strokes(), tone()))
+    struck, held = (percussive_share(power_of(BANDS.stft(y))) for y in (strokes(), tone()))
     at = AT // BANDS.hop + 1
     assert struck[at].min() > 0.8
     assert held[5:-5].max() < 0.1
@@ -59,10 +59,10 @@ def test_strokes_strike_and_tones_last() -> None:
 def test_a_smeared_stroke_gets_its_edge_back() -> None:
     content = strokes()
     smeared = np.convolve(content, np.hanning(SR // 20) / 200, "same").astype(np.float32)[:, None]
-    share = percussive_share(BANDS.stft(content))
-    made = sharpened(smeared, content, share, BANDS.hop, SR)
+    share = percussive_share(power_of(BANDS.stft(content)))
+    made = sharpened(smeared, content[:, None], share, BANDS.hop, SR)
     assert early(made[:, 0]) < early(smeared[:, 0]) - 6
-    assert np.array_equal(sharpened(smeared, content, 0 * share, BANDS.hop, SR), smeared)
+    assert np.array_equal(sharpened(smeared, content[:, None], 0 * share, BANDS.hop, SR), smeared)
 
 
 def test_the_mosaic_strikes_where_its_content_does() -> None:
@@ -72,3 +72,11 @@ def test_the_mosaic_strikes_where_its_content_does() -> None:
     method = Mosaic([(style, 1.0)], SR)
     method.learn(method.analyse(content))
     assert early(method(content)[:, 0]) < -8
+
+
+def test_channels_that_cancel_each_other_strike_as_well() -> None:
+    one = np.convolve(strokes(), np.hanning(SR // 20) / 200, "same").astype(np.float32)
+    content = strokes()
+    share = percussive_share(power_of(BANDS.stft(content)))
+    both = sharpened(np.stack([one, -one], 1), np.stack([content, -content], 1), share, BANDS.hop, SR)
+    assert np.allclose(both[:, 0], sharpened(one[:, None], content[:, None], share, BANDS.hop, SR)[:, 0])

@@ -125,8 +125,8 @@ class Mosaic:
 
     def edged(self, made: Float, y: Float) -> Float:
         """Give what was made of content `y` the edge of its strokes [shape=(n, channels), float32]."""
-        content, moment = y.mean(axis=1), self.moment
-        return sharpened(made, content, percussive_share(moment.stft(content)), moment.hop, moment.sr)
+        power = _mean_power([self.moment.stft(channel) for channel in y.T])
+        return sharpened(made, y, percussive_share(power), self.moment.hop, self.moment.sr)
 
     def target(self, y: Float) -> Float:
         """Band levels that the result shall have [shape=(frames, bands), float32, dB]."""

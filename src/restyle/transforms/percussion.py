@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.transforms.bands import power_of
-from restyle.transforms.spectrogram import Complex, Float
+from restyle.transforms.spectrogram import Float
 
 OVER_TIME = 17  # frames
 OVER_FREQUENCY = 17  # bins
@@ -21,22 +20,21 @@ FAST, SLOW = 0.004, 0.05  # seconds over which the envelope and its surroundings
 MOST = 12.0  # dB
 
 
-def percussive_share(D: Complex) -> Float:
+def percussive_share(power: Float) -> Float:
     """Part of each frame's energy that strikes rather than lasts.
 
     Parameters
     ----------
-    D : np.ndarray [shape=(frames, bins), complex64]
-        Frames every 10 ms or so.
+    power : np.ndarray [shape=(frames, bins), float32]
+        Of all channels, frames every 10 ms or so.
 
     Returns
     -------
     share : np.ndarray [shape=(frames,), float32, 0..1]
     """
-    S = np.sqrt(power_of(D))
+    S = np.sqrt(power)
     lasting, striking = running_median(S, OVER_TIME, 0) ** 2, running_median(S, OVER_FREQUENCY, 1) ** 2
     mask = striking / np.maximum(lasting + striking, 1e-20)
-    power = S**2
     result: Float = (mask * power).sum(axis=1) / np.maximum(power.sum(axis=1), 1e-20)
     return result
 
@@ -62,7 +60,7 @@ def sharpened(y: Float, content: Float, share: Float, hop: int, sr: int) -> Floa
     Parameters
     ----------
     y : np.ndarray [shape=(n, channels), float32]
-    content : np.ndarray [shape=(n,), float32]
+    content : np.ndarray [shape=(n, channels), float32]
     share : np.ndarray [shape=(frames,), float32, 0..1]
         Of `percussive_share`, every `hop` samples.
 
@@ -74,7 +72,7 @@ def sharpened(y: Float, content: Float, share: Float, hop: int, sr: int) -> Floa
     weight = np.clip(2 * share - 1, 0, 1)
     if not float(weight.max(initial=0)):
         return y
-    level = _edge(content, sr) - _edge(y.mean(axis=1), sr)
+    level = _edge(content, sr) - _edge(y, sr)
     gain = np.interp(np.arange(len(y)), np.arange(len(weight)) * hop, weight) * np.clip(level, -MOST, MOST)
     factor = 10 ** (_averaged(gain, round(FAST * sr)) / 20)
     return (y * factor[:, None]).astype(np.float32)
@@ -82,7 +80,7 @@ def sharpened(y: Float, content: Float, share: Float, hop: int, sr: int) -> Floa
 
 def _edge(y: Float, sr: int) -> NDArray[np.float64]:
     """Level of each moment against its surroundings, in dB [shape=(n,)]."""
-    power = y.astype(np.float64) ** 2
+    power = (y.astype(np.float64) ** 2).mean(axis=1)
     floor = 1e-6 * float(power.mean()) + 1e-20
     fast, slow = (_averaged(power, round(seconds * sr)) + floor for seconds in (FAST, SLOW))
     result: NDArray[np.float64] = 10 * np.log10(fast / slow)
