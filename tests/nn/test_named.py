@@ -26,5 +26,5 @@ def test_others_are_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {"encoder-1", "vgg19"} <= set(encoder_names())
     with pytest.raises(ModelError, match="`restyle models pull vgg19`"):
         perceptual_encoder("vgg19")
-    with pytest.raises(ModelError, match="no encoder is called 'vgg16'; there are encoder-1, .*vgg19"):
+    with pytest.raises(ModelError, match=r"no encoder is called 'vgg16'; there are encoder-1, .*vgg19"):
         perceptual_encoder("vgg16")
