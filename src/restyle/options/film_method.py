@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from restyle.errors import OptionError
 from restyle.options.base import OptionSet, about
-from restyle.options.optimize import ImageMethod
+from restyle.options.optimize import ImageMethod, OptimizeOptions
 
 _PANEL = "Optimizing (--method optimize)"
 
@@ -45,8 +45,8 @@ class FilmMethodOptions(OptionSet):
         ),
     )
     encoder: str = field(
-        default="encoder-1",
-        metadata=about("What looks at the pictures: encoder-1, or vgg19 once it is pulled.", panel=_PANEL),
+        default=OptimizeOptions.encoder,
+        metadata=about("What looks at the pictures, as for restyle image --method optimize.", panel=_PANEL),
     )
     temporal_weight: float = field(
         default=20.0,
