@@ -335,7 +335,7 @@ def test_films_are_optimised_frame_by_frame(
     [
         ("starry-night", {}, StyleError, "looks at pictures"),
         ("picture", {"colors_only": True}, OptionError, "no --colors-only"),
-        ({0: "starry-night", 1: "great-wave"}, {}, OptionError, "one style for a whole video"),
+        ({0: "starry-night", 1: "great-wave"}, {}, OptionError, "one style for the whole of a video"),
         ("picture", {"method": "fast", "steps": 3}, OptionError, "steps is for --method optimize"),
     ],
 )
