@@ -31,6 +31,8 @@ def test_videos_are_told_by_their_suffix(tmp_path: Path) -> None:
 def test_bad_lists_are_refused(folders: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         listed([str(folders / "absent")], "contents")
+    with pytest.raises(InputError, match="presets ship without theirs"):
+        listed(["starry-night"], "styles")
     (folders / "empty").mkdir()
     with pytest.raises(InputError, match="holds no pictures"):
         listed([str(folders / "empty")], "contents")

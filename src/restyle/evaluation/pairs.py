@@ -59,7 +59,8 @@ def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
             if not files:
                 raise InputError(f"{source}: holds no pictures or videos")
         elif not path.exists():
-            raise InputError(f"{source}: there is no such file or folder")
+            hint = "; styles are artworks here, and presets ship without theirs" if what == "styles" else ""
+            raise InputError(f"{source}: there is no such file or folder{hint}")
         for file in files:
             other = found.setdefault(file.stem, file)
             if other != file:
