@@ -291,17 +291,17 @@ class _Run:
         def evaluate(x: torch.Tensor, step: int) -> tuple[dict[str, float], torch.Tensor]:
             self.mending = False
             terms, gradient = objective.evaluate(x, step)
-            if not math.isfinite(sum(terms.values())):
-                bad = ", ".join(name for name, each in terms.items() if not math.isfinite(each))
-                raise OptionError(
-                    f"the loss is no longer a number ({bad}, step {number + 1} at {x.shape[-1]} x "
-                    f"{x.shape[-2]} px); try smaller weights or another --style-loss"
-                )
             self.mending = True
             return terms, gradient
 
         level = self.levels[index]
         self.terms = descent.step(evaluate, number, level.steps)
+        if not math.isfinite(sum(self.terms.values())):
+            bad = ", ".join(name for name, each in self.terms.items() if not math.isfinite(each))
+            raise OptionError(
+                f"the loss is no longer a number ({bad}, step {number + 1} at {level.width} x {level.height}"
+                " px); try smaller weights or another --style-loss"
+            )
         self.mending = False
         self.work += level.steps_work(1)
 

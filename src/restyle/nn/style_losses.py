@@ -104,7 +104,10 @@ class _TraceOfRoot(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, matrix: Tensor) -> Tensor:
-        values, vectors = torch.linalg.eigh(matrix)
+        # A step that was much too long: the loss is not a number, which whoever took it must mend.
+        values, vectors = matrix[..., 0] * float("nan"), matrix
+        if bool(torch.isfinite(matrix).all()):
+            values, vectors = torch.linalg.eigh(matrix)
         floor = _FLOOR * values.amax(-1, keepdim=True).clamp(min=1e-12)
         context.save_for_backward(values, vectors, floor)
         total: Tensor = values.clamp(min=0).sqrt().sum(-1)
