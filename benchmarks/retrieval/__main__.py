@@ -99,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="about N works only: a trial, not the study")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the networks")
     parser.add_argument("--codes", action="store_true", help="style codes of all works, not only of the few")
+    parser.add_argument("--quick", action="store_true", help="leave out the set for metrics that take long")
     parser.add_argument("--fit", action="store_true", help="write the shipped metric, fitted on all works")
     parser.add_argument("--seen", type=Path, metavar="FILE", help="encoder trained on all works")
     parser.add_argument(
@@ -152,10 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             strict.append(row_of(name, within_folds(distances, labels, wikiart), names))
             some.append(row_of(name, distances[np.ix_(few, few)], labels.artists[few]))
         print(f"{name}: mAP {on_set.answers.precision.mean():.4f}", flush=True)
-    slow = [("wasserstein", gaussian_pairs(measured, few))]
-    if codes is None:
-        slow += code_pairs(works.encode(labels.only(few), model, chosen.cache))
-    some += [row_of(name, distances, labels.artists[few]) for name, distances in slow]
+    if not chosen.quick:
+        slow = [("wasserstein", gaussian_pairs(measured, few))]
+        if codes is None:
+            slow += code_pairs(works.encode(labels.only(few), model, chosen.cache))
+        some += [row_of(name, distances, labels.artists[few]) for name, distances in slow]
 
     compared = Path(__file__).parent / "HOLDOUT.md"
     folder = works.ROOT / ("docs/benchmarks" if chosen.docs else "out")
@@ -167,11 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{title}": report.table(parts),
         "The same, only works of artists that the map was not fitted on": report.table(strict),
         f"All {len(labels.artists):,} labelled works, Van Gogh's 350 too": report.table(whole),
-        f"{MOST} works each of {len(few) // MOST} artists, with the metrics that take long": report.table(
-            some
-        ),
         "Layers by themselves": report.table([*layers, *(row for row in parts if row.baseline)]),
     }
+    if not chosen.quick:
+        heading = f"{MOST} works each of {len(few) // MOST} artists, with the metrics that take long"
+        sections[heading] = report.table(some)
     if compared.exists():
         sections["Does it matter that the encoder has seen the works?"] = compared.read_text(encoding="utf-8")
     text += "".join(f"\n### {heading}\n\n{body}\n" for heading, body in sections.items())

@@ -63,7 +63,7 @@ def answer(distances: Distances, artists: Names, asking: npt.NDArray[np.bool_] |
         same = artists == artists[row]
         if same.sum() < 2:
             continue
-        order = np.argsort(distances[row], kind="stable")
+        order = np.argsort(distances[row])
         hits = same[order[order != row]]
         ranks = np.flatnonzero(hits) + 1
         names.append(artists[row])

@@ -87,7 +87,7 @@ def test_a_metric_of_another_encoder_is_refused(monkeypatch: pytest.MonkeyPatch,
     files = tuple(
         replace(each, path=other, sha256=None) if each.role == "metric" else each for each in record.files
     )
-    monkeypatch.setattr(style_vector.catalog, "find", lambda name: replace(record, files=files))
+    monkeypatch.setattr(catalog, "find", lambda name: replace(record, files=files))
     style_vector.load.cache_clear()
     with pytest.raises(ModelError, match="fitted on another encoder"):
         style_vector.load()

@@ -47,7 +47,7 @@ def test_only_what_is_needed_is_measured(photo_file: Path) -> None:
     bare = measure(photo_file, frozenset({"colours"}), model)
     assert bare.histogram is not None
     assert bare.palette is not None
-    assert bare.code is bare.layers is bare.vector is None
+    assert (bare.code, bare.layers, bare.vector) == (None, None, None)
     full = measure(photo_file, ALL, model)
     assert full.code is not None
     assert full.layers is not None
@@ -68,7 +68,7 @@ def test_a_preset_is_a_code(photo_file: Path) -> None:
     found = measure("great-wave", ALL, arbitrary.load(threads=1))
     assert found.kind == "preset"
     assert found.code is not None
-    assert found.vector is found.layers is found.palette is found.thumbnail is None
+    assert (found.vector, found.layers, found.palette, found.thumbnail) == (None, None, None, None)
 
 
 def test_moments_are_those_of_the_features() -> None:

@@ -165,7 +165,7 @@ class StyleMetric:
                 numbers = [name for name in archive.files if name not in ("format", "encoder")]
                 read = {name: archive[name].astype(np.float64) for name in numbers}
             bases = {layer: read[f"basis_{layer}"] for layer in LAYERS}
-            return cls(bases, *(read[name] for name in ("centre", "spread", "matrix", "offset")), encoder)
+            return cls(bases, read["centre"], read["spread"], read["matrix"], read["offset"], encoder)
         except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
             raise ModelError(f"the style metric is damaged ({error}); reinstall restyle") from error
 
