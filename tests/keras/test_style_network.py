@@ -171,11 +171,14 @@ def test_a_shape_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
-def test_tensorflow_runs_the_exported_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("styles", [1, 2])
+def test_tensorflow_runs_the_exported_model(styles: int, tmp_path: Path) -> None:
     import tensorflow as tf
 
-    network = StyleNetwork(width=8, blocks=1)
+    network = StyleNetwork(width=8, blocks=1, styles=styles)
     network.export(tmp_path / "exported", verbose=False)
     served = tf.saved_model.load(str(tmp_path / "exported"))
     for x in (X, X[:1, :32]):
-        np.testing.assert_allclose(served.serve(x).numpy(), network.predict(x, verbose=0), atol=1e-5)
+        code = np.full((len(x), styles), 1 / styles, np.float32)
+        given = x if styles == 1 else {"content": x, "code": code}
+        np.testing.assert_allclose(served.serve(given).numpy(), network.predict(given, verbose=0), atol=1e-5)
