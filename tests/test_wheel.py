@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PHOTO = ROOT / "docs" / "pictures" / "astronaut.jpg"
 LARGEST_ENVIRONMENT = 350e6  # bytes
 LARGEST_WEIGHTS = 8e6  # bytes, both graphs of the arbitrary-style model
-UNWANTED = ("torch", "scipy", "cv2", "safetensors", "onnx", "skimage", "tensorboard")
+UNWANTED = ("torch", "scipy", "cv2", "safetensors", "onnx", "skimage", "tensorboard", "keras", "tensorflow")
 
 pytestmark = pytest.mark.wheel
 
@@ -108,3 +108,9 @@ def test_missing_extra_names_the_pip_line(environment: Path, tmp_path: Path) -> 
     assert "pip install 'restyle[torch]'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_keras_names_its_extra(environment: Path, tmp_path: Path) -> None:
+    done = run(environment / "python", "-c", "from restyle.keras import StyleNetwork", folder=tmp_path)
+    assert done.returncode == 1
+    assert "pip install 'restyle[keras]'" in done.stderr.splitlines()[-1]
