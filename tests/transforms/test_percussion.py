@@ -5,7 +5,7 @@ import pytest
 
 from restyle.methods.mosaic import Mosaic
 from restyle.transforms.bands import Bands, power_of
-from restyle.transforms.percussion import percussive_share, running_median, sharpened
+from restyle.transforms.percussion import STEADY, percussive_share, running_median, sharpened
 from restyle.transforms.spectrogram import Float
 
 SR = 22050
@@ -54,6 +54,8 @@ def test_strokes_strike_and_tones_last() -> None:
     assert struck[at].min() > 0.8
     assert held[5:-5].max() < 0.1
     assert 0 <= struck.min() <= struck.max() <= 1
+    noise = percussive_share(power_of(BANDS.stft(RNG.standard_normal(len(T)).astype(np.float32))))
+    assert noise.max() < STEADY
 
 
 def test_a_smeared_stroke_gets_its_edge_back() -> None:

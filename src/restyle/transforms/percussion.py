@@ -18,6 +18,7 @@ SLICE = 1 << 22  # values that are sorted at once
 
 FAST, SLOW = 0.004, 0.05  # seconds over which the envelope and its surroundings are measured
 MOST = 12.0  # dB
+STEADY = 0.75  # share up to which nothing strikes
 
 
 def percussive_share(power: Float) -> Float:
@@ -68,8 +69,8 @@ def sharpened(y: Float, content: Float, share: Float, hop: int, sr: int) -> Floa
     -------
     y : np.ndarray [shape=(n, channels), float32]
     """
-    # What is half tone and half stroke stays as it is: a tone that is gated is no tone.
-    weight = np.clip(2 * share - 1, 0, 1)
+    # A tone that is gated is no tone, and steady noise, whose share is a half, does not strike.
+    weight = np.clip((share - STEADY) / (1 - STEADY), 0, 1)
     if not float(weight.max(initial=0)):
         return y
     level = _edge(content, sr) - _edge(y, sr)
