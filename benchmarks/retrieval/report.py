@@ -64,7 +64,7 @@ def plot(rows: Sequence[Row], title: str) -> Image.Image:
     """Bars of mAP with their intervals, the best on top."""
     rows = sorted(rows, key=lambda each: -each.answers.precision.mean())
     line, left, width = 30 * _SCALE, 190 * _SCALE, 900 * _SCALE
-    top, bottom, right = 58 * _SCALE, 52 * _SCALE, 84 * _SCALE
+    top, bottom, right = 58 * _SCALE, 52 * _SCALE, 130 * _SCALE
     height = top + line * len(rows) + bottom
     picture = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(picture)
@@ -79,6 +79,9 @@ def plot(rows: Sequence[Row], title: str) -> Image.Image:
         pen.line([(x, top), (x, height - bottom)], "#e6e6e6", _SCALE)
         pen.text((x, height - bottom + 6 * _SCALE), f"{tick * step:.2f}", "#555555", font, anchor="ma")
     reference = best_baseline(rows).answers.precision.mean()
+    x = left + reference * unit
+    for y in range(top, height - bottom, 10 * _SCALE):
+        pen.line([(x, y), (x, y + 5 * _SCALE)], "#c0392b", _SCALE)
     for index, (row, mean) in enumerate(zip(rows, intervals, strict=True)):
         y = top + index * line
         kind = "baseline" if row.baseline else "ours" if row.name == OURS else "other"
@@ -92,9 +95,6 @@ def plot(rows: Sequence[Row], title: str) -> Image.Image:
         pen.text((left - 10 * _SCALE, middle), row.name, "#222222", font, anchor="rm")
         words = f"{mean.value:.3f}  ({mean.value / reference:.2f}x)"
         pen.text((left + mean.high * unit + 8 * _SCALE, middle), words, "#222222", font, anchor="lm")
-    x = left + reference * unit
-    for y in range(top, height - bottom, 10 * _SCALE):
-        pen.line([(x, y), (x, y + 5 * _SCALE)], "#c0392b", _SCALE)
     label = "mean average precision; bars: 95 % over artists; dashed: the best baseline (grey)"
     pen.text((left, height - 24 * _SCALE), label, "#555555", font)
     return picture.resize((width // _SCALE, height // _SCALE), Image.Resampling.LANCZOS)
