@@ -1,0 +1,82 @@
+"""Makes the pictures of docs/optimize.md, every one by `method="optimize"` with one option changed.
+
+    python -m scripts.optimize_pictures docs/pictures [NAME ...]
+
+NAMEs are those of `SHEETS`; all if none is given. The rest of the settings: `COMMON`.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import restyle
+from scripts.readme_picture import labelled, row
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+CONTENT, STYLE, OTHER = PICTURES / "coffee.jpg", PICTURES / "strokes.jpg", PICTURES / "chelsea.jpg"
+MASK = PICTURES.parent / "masks" / "coffee.png"
+SIDE = 112  # pixels, of a tile; shown twice as large
+COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 24, "crop": "1:1", "size": SIDE}
+
+# File name -> label of a tile -> options beside the common ones; None leaves the fast method.
+SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "optimize-styles": {
+        "--style-loss gram,grain (default)": {},
+        "gram": {"style_loss": "gram"},
+        "gaussian": {"style_loss": "gaussian"},
+        "sliced": {"style_loss": "sliced", "steps": 40},
+        "patches,grain": {"style_loss": "patches,grain", "steps": 40},
+    },
+    "optimize-contents": {
+        "--content-weight 0.1": {"content_weight": 0.1},
+        "0.5 (default)": {},
+        "2": {"content_weight": 2.0},
+        "--content-loss structure": {"content_loss": "structure:4", "steps": 40},
+        "--smoothness 20": {"smoothness": 20.0},
+    },
+    "optimize-starts": {
+        "--init fast (default)": {},
+        "content": {"init": "content"},
+        "noise": {"init": "noise"},
+        "a picture": {"init": str(OTHER)},
+        "--optimizer adam": {"optimizer": "adam"},
+    },
+    "optimize-strokes": {
+        "--style-scale 0.5": {"style_scale": 0.5},
+        "2": {"style_scale": 2.0},
+        "--style-rotation 90": {"style_rotation": 90.0},
+        "--strength 0.4": {"strength": 0.4},
+        "--keep-colors": {"keep_colors": "luminance"},
+    },
+    "optimize-regions": {
+        "two styles, half each": {"style": [(str(STYLE), 0.5), (str(OTHER), 0.5)]},
+        "--region cup=keep": {"regions": {str(MASK): "keep"}},
+        "--region cup=chelsea": {"regions": {str(MASK): str(OTHER)}},
+        "--colors-only": {"colors_only": True},
+        "--init noise --seed 7": {"init": "noise", "seed": 7},
+    },
+}
+
+
+def tile(options: Mapping[str, Any]) -> Image.Image:
+    """One picture."""
+    with Image.open(CONTENT) as opened:
+        content = opened.convert("RGB")
+    given = {**COMMON, "style": str(STYLE), **options}
+    return restyle.image(content, given.pop("style"), **given)
+
+
+def main() -> None:
+    """Draw the sheets."""
+    folder = Path(sys.argv[1])
+    for name in sys.argv[2:] or SHEETS:
+        cells = [labelled(tile(options), label, 2 * SIDE) for label, options in SHEETS[name].items()]
+        row(cells).save(folder / f"{name}.jpg", quality=88)
+        print(folder / f"{name}.jpg", flush=True)
+
+
+if __name__ == "__main__":
+    main()
