@@ -99,6 +99,13 @@ class _Axis:
         return [tick for tick in found if self.low * (1 - 1e-9) <= tick <= self.high * (1 + 1e-9)]
 
 
+def _number(value: float) -> str:
+    """`0.5`, `20`, `500 k`, `2 M`."""
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:g} M"
+    return f"{value / 1e3:g} k" if abs(value) >= 1e4 else f"{value:g}"
+
+
 def _axis(values: list[float], log: bool, zero: bool, begin: float, end: float) -> _Axis:
     values = [v for v in values if math.isfinite(v) and (v > 0 or not log)] or [1.0]
     low, high = min(values), max(values)
@@ -126,11 +133,11 @@ def _panel(chart: Chart, width: int, height: int) -> Image.Image:
     for tick in across.ticks():
         x = across.place(tick)
         pen.line([(x, top), (x, bottom)], fill=FAINT, width=FINER)
-        pen.text((x, bottom + 6 * FINER), f"{tick:g}", fill=INK, font=font, anchor="ma")
+        pen.text((x, bottom + 6 * FINER), _number(tick), fill=INK, font=font, anchor="ma")
     for tick in up.ticks():
         y = up.place(tick)
         pen.line([(left, y), (right, y)], fill=FAINT, width=FINER)
-        pen.text((left - 6 * FINER, y), f"{tick:g}", fill=INK, font=font, anchor="rm")
+        pen.text((left - 6 * FINER, y), _number(tick), fill=INK, font=font, anchor="rm")
     pen.line([(left, top), (left, bottom), (right, bottom)], fill=INK, width=FINER)
     pen.text((left, 10 * FINER), chart.title, fill=INK, font=title_font)
     pen.text(((left + right) / 2, height - 22 * FINER), chart.x_name, fill=INK, font=font, anchor="ma")
