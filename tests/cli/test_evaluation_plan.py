@@ -8,6 +8,7 @@ import pytest
 from restyle.cli.evaluation_plan import Work, planned
 from restyle.errors import InputError, OptionError
 from restyle.evaluation.suite import SUITES
+from restyle.models.catalog import DEFAULT
 from restyle.options import EngineOptions
 from tests.evaluation.conftest import drawn, folders, save
 
@@ -37,13 +38,13 @@ def plan(folder: Path, *results: str, runs: tuple[str, ...] = (), **rest: object
 
 def test_without_results_the_method_is_run_once(folders: Path) -> None:
     work = plan(folders)
-    assert [candidate.name for candidate in work.candidates] == ["arbitrary-1"]
+    assert [candidate.name for candidate in work.candidates] == [DEFAULT]
     assert len(work.pairs) == 4
 
 
 def test_each_run_is_a_row_once(folders: Path) -> None:
     work = plan(folders, runs=("strength=1", "strength=0.6", "strength=1"))
-    assert [each.name for each in work.candidates] == ["arbitrary-1 strength=1", "arbitrary-1 strength=0.6"]
+    assert [each.name for each in work.candidates] == [f"{DEFAULT} strength=1", f"{DEFAULT} strength=0.6"]
 
 
 def test_each_folder_of_results_is_a_row_and_single_files_one(folders: Path) -> None:

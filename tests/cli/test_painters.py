@@ -10,6 +10,7 @@ from restyle.cli.painters import painter, parsed, version_of
 from restyle.errors import OptionError
 from restyle.evaluation.films import frames_of
 from restyle.evaluation.pairs import Pair
+from restyle.models.catalog import DEFAULT
 from restyle.options import EngineOptions
 from tests.evaluation.conftest import drawn, save
 from tests.made_clips import make_clip, moving
@@ -66,7 +67,7 @@ def test_a_picture_as_the_stylizer_paints_it(tiny_model: Path, tmp_path: Path) -
 
 def test_the_line_may_name_the_model(tiny_model: Path, tmp_path: Path) -> None:
     made = painter(f"model={tiny_model}", EngineOptions(threads=1), tmp_path, 512)
-    assert made.facts["version"] == version_of(str(tiny_model)) != version_of("arbitrary-1")
+    assert made.facts["version"] == version_of(str(tiny_model)) != version_of(DEFAULT)
     assert made.facts["model"] == tiny_model.name
 
 
