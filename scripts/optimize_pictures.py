@@ -66,7 +66,8 @@ def tile(options: Mapping[str, Any]) -> Image.Image:
     with Image.open(CONTENT) as opened:
         content = opened.convert("RGB")
     given = {**COMMON, "style": str(STYLE), **options}
-    return restyle.image(content, given.pop("style"), **given)
+    made: Image.Image = restyle.image(content, given.pop("style"), **given)
+    return made
 
 
 def main() -> None:
