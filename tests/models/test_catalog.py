@@ -74,7 +74,7 @@ def test_a_folder_is_a_model(tiny_model: Path) -> None:
 
 
 def test_what_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model 'arbitrary-9': give a folder .* or one of 'arbitrary-1'"):
+    with pytest.raises(ModelError, match=r"no model 'arbitrary-9': give a folder .* or one of 'arbitrary-2'"):
         catalog.find("arbitrary-9")
     with pytest.raises(ModelError, match=r"there is no style_encoder.onnx"):
         catalog.find(tmp_path)

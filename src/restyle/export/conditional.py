@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from restyle.errors import ModelError
 from restyle.export.arbitrary import TOLERANCE, Report
-from restyle.export.graphs import HALVED, TransferGraph, run_graph, trace
+from restyle.export.graphs import HALVED, TransferGraph, check_agreement, run_graph, trace
 from restyle.media.outputs import writing
 from restyle.models.network_files import NetworkRecord
 from restyle.models.style_files import SUFFIX, StyleRecord, write
@@ -72,12 +71,7 @@ def export_graph(
             differences[f"statistics {height}x{width}"] = (
                 float(np.abs(their_stats - stats.numpy()).max()) / spread
             )
-        worst = max(differences, key=differences.__getitem__)
-        if not differences[worst] <= tolerance:
-            raise ModelError(
-                f"ONNX and PyTorch differ by {differences[worst]:.2g} in {worst}, more than the tolerance "
-                f"{tolerance:g}: nothing was exported"
-            )
+        check_agreement(differences, tolerance)
         return path.read_bytes(), differences
 
 

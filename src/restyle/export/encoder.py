@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from restyle.errors import ModelError
 from restyle.export.arbitrary import TOLERANCE
-from restyle.export.graphs import HALVED, run_graph, trace
+from restyle.export.graphs import HALVED, check_agreement, run_graph, trace
 from restyle.models import catalog
 from restyle.nn.encoders import LAYERS, PerceptualEncoder, load_encoder
 
@@ -59,12 +58,7 @@ def export_encoder(
     try:
         trace(encoder, (torch.rand(2, 3, 64, 80),), ["picture"], layers, temporary, about, maps=layers)
         differences = _compare(encoder, temporary)
-        worst = max(differences, key=differences.__getitem__)
-        if not differences[worst] <= tolerance:
-            raise ModelError(
-                f"ONNX and PyTorch differ by {differences[worst]:.2g} in {worst}, more than the tolerance "
-                f"{tolerance:g}: nothing was exported"
-            )
+        check_agreement(differences, tolerance)
         temporary.replace(path)
         return differences
     finally:

@@ -13,6 +13,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from restyle.errors import ModelError
+
 OPSET = 18
 HALVED = 64  # tensors with more values than this are stored as float16
 
@@ -91,3 +93,13 @@ def run_graph(path: Path, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
     """Run an ONNX file with ONNX Runtime on the CPU."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return session.run(None, feed)  # type: ignore[no-any-return]
+
+
+def check_agreement(differences: dict[str, float], tolerance: float) -> None:
+    """Raise ModelError when ONNX and PyTorch differ anywhere by more than `tolerance`, or by NaN."""
+    for where, difference in differences.items():
+        if not difference <= tolerance:  # true of NaN as well
+            raise ModelError(
+                f"ONNX and PyTorch differ by {difference:.2g} in {where}, more than the tolerance "
+                f"{tolerance:g}: nothing was exported"
+            )

@@ -21,7 +21,7 @@ class EngineOptions(OptionSet):
     """
 
     model: str = field(
-        default="arbitrary-1",
+        default="arbitrary-2",
         metadata=about(
             "A model of `restyle models`, a network of `restyle train style`, or a folder that `restyle"
             " export` wrote.",
