@@ -74,7 +74,7 @@ def test_every_way_to_give_regions(mask_file: Path, model: Arbitrary) -> None:
         (region,) = read_regions(way)
         assert region.sources == ("great-wave",)
         assert region.mask is not None
-        assert (region.mask == LEFT).all()
+        np.testing.assert_array_equal(region.mask, LEFT)
         assert not region.kept
         assert make_regions(way, None, model=model).name == "great-wave"
 

@@ -278,7 +278,7 @@ def test_file_and_folder_are_flushed_before_and_after_the_move(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    flush, move = outputs._flush, outputs._move
+    flush, move = outputs.flush, outputs._move
 
     def flushing(path: Path) -> None:
         seen.append("folder" if path.is_dir() else "file")
@@ -288,7 +288,7 @@ def test_file_and_folder_are_flushed_before_and_after_the_move(
         seen.append("move")
         move(temporary, target, overwrite=overwrite)
 
-    monkeypatch.setattr(outputs, "_flush", flushing)
+    monkeypatch.setattr(outputs, "flush", flushing)
     monkeypatch.setattr(outputs, "_move", moving)
     with writing(tmp_path / "art.png") as temporary:
         temporary.write_bytes(b"x")

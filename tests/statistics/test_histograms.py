@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import wasserstein_distance  # type: ignore[import-untyped]
+from scipy.stats import wasserstein_distance
 from skimage.exposure import match_histograms
 
 from restyle.statistics.histograms import directions, match_quantiles, project, quantiles, sliced_distance

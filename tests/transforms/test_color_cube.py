@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.interpolate import RegularGridInterpolator  # type: ignore[import-untyped]
+from scipy.interpolate import RegularGridInterpolator
 
 from restyle.arrays import FloatArray
 from restyle.transforms import color_cube

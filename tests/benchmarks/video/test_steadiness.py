@@ -35,6 +35,6 @@ def test_films_are_painted_as_the_command_does(tiny_model: Path) -> None:
     for mine, theirs in zip(painted(frames, method, code, "none"), alone, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     for mode in ("statistics", "flow"):
-        film = painted(frames, method, code, mode)  # type: ignore[arg-type]
+        film = painted(frames, method, code, mode)
         np.testing.assert_array_equal(film[0], alone[0])
         assert 0 < np.abs(film[3] - alone[3]).max() < 0.5
