@@ -28,7 +28,7 @@ def test_root_squared_is_the_covariance() -> None:
             matrix[upper[0], upper[1]] = values[3:]
             matrix[upper[1], upper[0]] = values[3:]
         expected = full[0] - (FLOOR - STYLE_FLOOR) * torch.eye(3)
-        torch.testing.assert_close(full[1] @ full[1], expected, atol=1e-5, rtol=1e-3)
+        torch.testing.assert_close(full[1] @ full[1], expected, atol=2e-5, rtol=1e-3)
 
 
 def test_result_has_the_colors_of_the_style() -> None:
@@ -76,3 +76,16 @@ def test_map_moves_colors_least() -> None:
         change = target @ spin @ torch.linalg.inv(target)
         other = torch.einsum("ab,bhw->ahw", change, moved[0] - mean) + mean
         assert float((other - content[0]).square().mean()) > float(cost)
+
+
+def test_black_and_white_upon_black_and_white_stays_finite() -> None:
+    """The most lopsided colours that there are, at a size where float32 sums are rough."""
+    generator = torch.Generator().manual_seed(0)
+    for size in (64, 1024):
+        ink = (torch.rand(1, 1, size, size, generator=generator) < 0.5).float().expand(-1, 3, -1, -1)
+        root = color_root(color_moments(ink))
+        assert bool(torch.isfinite(root).all())
+        for content in (ink.flip(3), picture(0), torch.full((1, 3, 16, 16), 0.5)):
+            moved = recolor(content, color_moments(content), root)
+            assert bool(torch.isfinite(moved).all())
+            assert float((moved - moved.mean(1, keepdim=True)).std()) < 0.02

@@ -28,7 +28,7 @@ from restyle.evaluation.runs import Candidate
 from restyle.media import images
 from restyle.media.videos import VideoReader
 from restyle.models import catalog
-from restyle.options import EngineOptions, ImageOptions, OptionSet, VideoOptions
+from restyle.options import CallKeywords, EngineOptions, ImageOptions, OptionSet, VideoOptions
 
 # What the evaluation itself decides, or what would write something.
 _NOT_HERE = {
@@ -58,7 +58,7 @@ def painter(settings: str, engine: EngineOptions, folder: Path, size: int) -> Ca
     """
     keywords = parsed(settings)
     model = str(keywords.pop("model", engine.model))
-    of_film = {each.name for each in fields(VideoOptions)} - {each.name for each in fields(ImageOptions)}
+    of_film = {each.name for each in fields(VideoOptions)} - set(CallKeywords.__annotations__)
     of_picture = {name: value for name, value in keywords.items() if name not in of_film}
     stylizer = restyle.Stylizer(model, device=engine.device, threads=engine.threads)
     style = lru_cache(maxsize=64)(stylizer.style)

@@ -13,6 +13,7 @@ from torch import Tensor
 FLOOR = 4e-4  # variance added to a photo's colours in every direction: deviation .02, some five 8-bit levels
 STYLE_FLOOR = 2e-5  # to a style's: .0045, so that a drawing in ink takes the hues out of a photo
 COLORS = 9  # floats: mean of R, G, B; upper triangle of a symmetric 3x3 matrix
+RIDGE = 3e-5  # of its trace, added to a matrix whose root is taken: float32 must see that it is positive
 ITERATIONS = 24
 
 _UPPER = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -20,9 +21,9 @@ _UPPER = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 def color_moments(picture: Tensor) -> Tensor:
     """Mean and covariance (floor added) of the colours of pictures [N, 3, H, W] -> [N, 9]."""
-    mean = picture.mean((2, 3), keepdim=True)
+    mean = picture.mean(3, keepdim=True).mean(2, keepdim=True)  # row by row: float32 adds up few numbers well
     centred = picture - mean
-    upper = [(centred[:, a] * centred[:, b]).mean((1, 2)) + (FLOOR if a == b else 0) for a, b in _UPPER]
+    upper = [(centred[:, a] * centred[:, b]).mean(2).mean(1) + (FLOOR if a == b else 0) for a, b in _UPPER]
     return torch.cat([mean.flatten(1), torch.stack(upper, 1)], 1)
 
 
@@ -64,7 +65,7 @@ def _roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """
     identity = torch.eye(3, device=matrix.device, dtype=matrix.dtype)
     trace = (matrix * identity).sum((1, 2), keepdim=True)
-    y, z = matrix / trace, identity.expand_as(matrix)
+    y, z = matrix / trace + RIDGE * identity, identity.expand_as(matrix)
     for _ in range(ITERATIONS):
         step = 1.5 * identity - 0.5 * (z @ y)
         y, z = y @ step, step @ z
