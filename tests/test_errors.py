@@ -6,9 +6,11 @@ import pytest
 
 from restyle import errors
 
+CLASSES = [name for name in errors.__all__ if isinstance(getattr(errors, name), type)]
+
 
 def test_tree() -> None:
-    for name in errors.__all__:
+    for name in CLASSES:
         assert issubclass(getattr(errors, name), errors.RestyleError)
     assert issubclass(errors.InputError, ValueError)
     assert issubclass(errors.OptionError, ValueError)
@@ -17,11 +19,11 @@ def test_tree() -> None:
 
 def test_every_class_is_drawn() -> None:
     assert errors.__doc__ is not None
-    for name in errors.__all__:
+    for name in CLASSES:
         assert name in errors.__doc__
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name != "MissingExtraError"])
+@pytest.mark.parametrize("name", [name for name in CLASSES if name != "MissingExtraError"])
 def test_messages_are_one_line(name: str) -> None:
     assert str(getattr(errors, name)("one\n  two\tthree")) == "one two three"
 

@@ -128,7 +128,14 @@ def optimize(
     OptionError, InputError, ModelError
         Too little memory; nothing to resume; no such encoder or device; the loss is not a number.
     """
-    return _Run(content, parts, options, start, strength, device, threads, state, callback, before).picture()
+    found = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)  # gathered gradients add up in one order
+    try:
+        run = _Run(content, parts, options, start, strength, device, threads, state, callback, before)
+        return run.picture()
+    finally:
+        torch.use_deterministic_algorithms(found, warn_only=warns)
 
 
 class _Run:

@@ -82,6 +82,12 @@ def gram_loss(ours: Moments, style: Moments) -> Tensor:
     return (a - b).square().sum(over) / (a.square().sum(over) + b.square().sum(over) + 1e-12)
 
 
+def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors, found in float64: in float32 the search can fail among equal ones."""
+    values, vectors = torch.linalg.eigh(matrix.double())
+    return values.to(matrix.dtype), vectors.to(matrix.dtype)
+
+
 def gaussian_loss(ours: Moments, style: Moments) -> Tensor:
     """Squared 2-Wasserstein distance of two normal distributions, relative to their size. -> [...].
 
@@ -89,7 +95,7 @@ def gaussian_loss(ours: Moments, style: Moments) -> Tensor:
     (the loss of crowsonkb's style-transfer-pytorch; the distance is of Dowson and Landau 1982).
     """
     a, b = ours.covariance, style.covariance
-    values, vectors = torch.linalg.eigh(b)
+    values, vectors = _eigen(b)
     root = (vectors * values.clamp(min=0).sqrt()[..., None, :]) @ vectors.transpose(-2, -1)
     inner = root @ a @ root
     cross = trace_of_root((inner + inner.transpose(-2, -1)) / 2)
@@ -107,7 +113,7 @@ class _TraceOfRoot(torch.autograd.Function):
         # A step that was much too long: the loss is not a number, which whoever took it must mend.
         values, vectors = matrix[..., 0] * float("nan"), matrix
         if bool(torch.isfinite(matrix).all()):
-            values, vectors = torch.linalg.eigh(matrix)
+            values, vectors = _eigen(matrix)
         floor = _FLOOR * values.amax(-1, keepdim=True).clamp(min=1e-12)
         context.save_for_backward(values, vectors, floor)
         total: Tensor = values.clamp(min=0).sqrt().sum(-1)

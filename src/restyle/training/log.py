@@ -46,6 +46,7 @@ class Log:
         if self.board is not None:
             for name, value in values.items():
                 self.board.add_scalar(self.prefix + name, value, step)
+            self.board.flush()
 
     def rewind(self, step: int) -> None:
         """Drop the rows of steps that a resumed run will do again."""
