@@ -12,10 +12,17 @@ def sight() -> Sight:
     return Sight(perceptual_encoder())
 
 
+@pytest.fixture
+def small_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run of its own holds: the test's process holds whatever the tests before it left."""
+    monkeypatch.setattr(memory, "process_bytes", lambda: 0.6e9)
+
+
 def options(gigabytes: float, **more: object) -> OptimizeOptions:
     return OptimizeOptions(method="optimize", memory=gigabytes, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("small_process")
 def test_a_small_picture_is_seen_whole_and_a_large_one_in_tiles(sight: Sight) -> None:
     assert memory.tile_side(sight, (512, 768), [(512, 512)], options(4)) is None
     side = memory.tile_side(sight, (4096, 4096), [(1024, 1024)], options(8))
@@ -24,6 +31,7 @@ def test_a_small_picture_is_seen_whole_and_a_large_one_in_tiles(sight: Sight) ->
     assert side % 16 == 0
 
 
+@pytest.mark.usefixtures("small_process")
 def test_less_memory_makes_smaller_tiles_until_one_line_says_what_is_needed(sight: Sight) -> None:
     sides = [memory.tile_side(sight, (3000, 3000), [(800, 800)], options(gb)) for gb in (40, 6, 5)]
     assert sides[0] is None
@@ -34,6 +42,7 @@ def test_less_memory_makes_smaller_tiles_until_one_line_says_what_is_needed(sigh
         memory.tile_side(sight, (3000, 3000), [(800, 800)], options(0.1))
 
 
+@pytest.mark.usefixtures("small_process")
 def test_what_the_message_asks_for_suffices(sight: Sight) -> None:
     with pytest.raises(OptionError) as told:
         memory.tile_side(sight, (2000, 2000), [(800, 800)], options(0.1))
