@@ -70,18 +70,27 @@ def test_wrong_command_is_one_line_with_the_near_name(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
-    [(InputError("no such file 'x'"), 1), (OptionError("strength 2"), 2), (KeyboardInterrupt(), 130)],
+    ("error", "code", "told"),
+    [
+        (InputError("no such file 'x'"), 1, "no such file 'x'"),
+        (OptionError("strength 2"), 2, "strength 2"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt("all is kept"), 130, "interrupted; all is kept"),
+    ],
 )
 def test_exit_codes(
-    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    code: int,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fail() -> None:
         raise error
 
     monkeypatch.setattr("restyle.cli.export.export", fail)
     assert exit_code(["export"]) == code
-    assert capsys.readouterr().err == (f"restyle: {error}\n" if str(error) else "")
+    assert capsys.readouterr().err == f"restyle: {told}\n"
 
 
 def test_verbose_tells_what_runs_where(tiny_model: Path, photo_file: Path, in_folder: Path) -> None:

@@ -40,17 +40,24 @@ def test_one_file_fails_as_itself() -> None:
         raise InputError("a.mp4: is empty")
 
 
-def test_interrupted_it_says_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("stop", "told"),
+    [
+        (KeyboardInterrupt(), "1 of 3 videos are done"),
+        (KeyboardInterrupt("b is in parts"), "1 of 3 videos are done; b is in parts"),
+    ],
+)
+def test_interrupted_it_says_what_is_done(stop: KeyboardInterrupt, told: str) -> None:
     def work() -> None:
         with Batch(3, "videos") as batch:
             with batch.each("a.mp4"):
                 pass
             with batch.each("b.mp4"):
-                raise KeyboardInterrupt
+                raise stop
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as interrupted:
         work()
-    assert capsys.readouterr().err == "restyle: interrupted; 1 of 3 videos are done\n"
+    assert str(interrupted.value) == told
 
 
 def test_other_errors_end_the_run_at_once(capsys: pytest.CaptureFixture[str]) -> None:

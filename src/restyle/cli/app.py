@@ -94,6 +94,14 @@ class LazyGroup(TyperGroup):
         finally:
             self._listing = False
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C is told here, because typer passes on the exit code alone."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            complain(f"interrupted; {stop}" if str(stop) else "interrupted")
+            return INTERRUPTED
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run the command line and exit: 0, 1 for a RestyleError, 2 for usage, 130 for Ctrl-C."""
         arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
@@ -109,8 +117,8 @@ class LazyGroup(TyperGroup):
         except RestyleError as error:
             complain(str(error))
             code = 1
-        except (KeyboardInterrupt, typer.Abort) as stop:
-            complain(f"interrupted; {stop}" if str(stop) else "interrupted")
+        except typer.Abort:
+            complain("interrupted")
             code = INTERRUPTED
         except BrokenPipeError:
             sys.stderr.close()  # the reader of our output is gone; nothing is left to say it to

@@ -57,7 +57,8 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, KeyboardInterrupt) and self.total > 1:
-            typer.echo(f"restyle: interrupted; {self.done} of {self.total} {self.what} are done", err=True)
+            told = [f"{self.done} of {self.total} {self.what} are done", *filter(None, [str(error)])]
+            raise KeyboardInterrupt("; ".join(told)) from None
         if error is None and self.failures:
             typer.echo(f"restyle: {len(self.failures)} of {self.total} {self.what} failed:", err=True)
             for reason in self.failures:

@@ -131,11 +131,9 @@ def evaluate(
                     report=lambda done, name: bar.at(done * len(work.pairs), name),
                 )
         except KeyboardInterrupt:
-            if kept is not None:
-                typer.echo(
-                    "restyle: interrupted; what was measured is kept, and not measured again", err=True
-                )
-            raise
+            if kept is None:
+                raise
+            raise KeyboardInterrupt("what was measured is kept, and not measured again") from None
     rows, failures = summarised(made), [*work.strangers, *made.failures]
     if rows:
         typer.echo(table(*report.table_rows(rows)))

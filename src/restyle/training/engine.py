@@ -335,7 +335,7 @@ def _fit(
     if world > 1:
         distributed.barrier()
     if interrupted:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"step {finished} is kept in {str(checkpoint)!r}; --resume goes on")
     model.load_state_dict(averaged)
     model.eval()
     return model
