@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from restyle.nn.aims import Ingredient, Weights
 from restyle.nn.named import perceptual_encoder
-from restyle.nn.objective import Ingredient, Objective, Weights
+from restyle.nn.objective import Objective
 from restyle.nn.sight import Sight
 
 EVERYTHING = {"gram": 1.0, "gaussian": 0.5, "sliced": 0.7, "patches": 0.3, "grain": 0.4}

@@ -36,9 +36,10 @@ try:
     import torch
 
     from restyle.nn import memory, unfinished
+    from restyle.nn.aims import Ingredient, Weights
     from restyle.nn.descent import AdamDescent, Descent, LBFGSDescent
     from restyle.nn.named import perceptual_encoder
-    from restyle.nn.objective import Anchor, Ingredient, Objective, Weights
+    from restyle.nn.objective import Anchor, Objective
     from restyle.nn.sight import SMALLEST, Sight
 except ModuleNotFoundError as error:
     raise MissingExtraError("--method optimize", "torch") from error

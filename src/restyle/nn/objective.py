@@ -15,49 +15,22 @@ import torch
 from torch import Tensor
 
 from restyle.nn import content_losses, style_losses
+from restyle.nn.aims import Aims, Ingredient, Kept, Weights
+from restyle.nn.drawing import (
+    BANK,
+    DIRECTIONS,
+    DRAWN,
+    JUDGEMENT,
+    ROWS,
+    STEP,
+    generator_of,
+    positions_in,
+    rows_at,
+)
 from restyle.nn.sight import ENCODER_LAYERS, GRAIN_LAYERS, Sight, Tile, shares_of, tiles_of
-from restyle.nn.style_losses import Moments
 
-ROWS = 1024  # vectors of a layer that are compared where all of them would be too many
-BANK = 4096  # vectors of a layer that stand for a style
-DIRECTIONS = 64
-DRAWN = ("sliced", "patches")
 CONTENT_LAYERS = {"relu4_1": 1.0, "relu3_1": 0.1}
 OUT_OF_RANGE = 20.0
-
-
-@dataclass(frozen=True)
-class Weights:
-    """How much each term counts.
-
-    Parameters
-    ----------
-    style : mapping of str to float
-        Of `gram`, `gaussian`, `sliced`, `patches`: on the layers of the encoder; and `grain`: Gram matrices
-        of the grain layers.
-    content : mapping of str to float
-        Of `features` and `structure`.
-    variation : float
-    """
-
-    style: Mapping[str, float]
-    content: Mapping[str, float]
-    variation: float = 0.0
-
-
-@dataclass(frozen=True)
-class Ingredient:
-    """A style picture and what share of its region's style it is.
-
-    Parameters
-    ----------
-    picture : Tensor [1, 3, H, W], RGB, 0..1
-    share : float
-        Those of a region sum to 1.
-    """
-
-    picture: Tensor
-    share: float
 
 
 @dataclass(frozen=True)
@@ -135,8 +108,19 @@ class Objective:
             sight.names.index(name) for name in CONTENT_LAYERS if weights.content.get("structure")
         ]
         with torch.no_grad():
-            self._remember(content)
-            self._aim(content, [styles[index] for index in self.painted], strength)
+            self.content = Kept(sight, content, {*self.content_layers, *self.structure_layers}, self.tiles)
+            aims = Aims(
+                sight,
+                content,
+                [styles[index] for index in self.painted],
+                self.shares,
+                strength,
+                moments=self.moments_wanted,
+                rows=self.rows_wanted,
+                side=side,
+                seed=seed,
+            )
+        self.wanted, self.banks = aims.wanted, aims.banks
 
     def evaluate(self, x: Tensor, step: int) -> tuple[dict[str, float], Tensor]:
         """Return the terms of the loss, weighted, and the gradient of their sum by the picture.
@@ -194,12 +178,12 @@ class Objective:
             found.append(style_losses.moment_sums(feature, self.shares[layer][(slice(None), *own[layer])]))
         for layer in self.content_layers:
             feature = features[layer][(..., *parts[layer])]
-            content = self.content_features[layer][(..., *own[layer])].to(feature.dtype)
+            content = self.content.features[layer][(..., *own[layer])].to(feature.dtype)
             ones = torch.ones_like(feature[0, 0])
             found.append(content_losses.feature_sums(feature, content, ones))
         for layer, positions in zip([*self.rows_wanted, *self.structure_layers], rows, strict=True):
             feature = features[layer][(..., *parts[layer])]
-            found.append(_rows(feature, own[layer], self.layers[layer][1], positions))
+            found.append(rows_at(feature, own[layer], self.layers[layer][1], positions))
         if self.weights.variation:
             owned = slice(tile.top - tile.seen_top, tile.bottom - tile.seen_top)
             across = slice(tile.left - tile.seen_left, tile.right - tile.seen_left)
@@ -226,7 +210,7 @@ class Objective:
         if self.content_layers:
             gaps = [
                 CONTENT_LAYERS[self.sight.names[layer]]
-                * content_losses.feature_loss(next(given), self.content_squares[layer])
+                * content_losses.feature_loss(next(given), self.content.squares[layer])
                 for layer in self.content_layers
             ]
             terms["features"] = weights.content["features"] * torch.stack(gaps).sum()
@@ -235,8 +219,8 @@ class Objective:
         if self.structure_layers:
             gaps = [
                 CONTENT_LAYERS[self.sight.names[layer]]
-                * content_losses.self_similarity_loss(next(given), content)
-                for layer, content in zip(self.structure_layers, self._content_rows(step), strict=True)
+                * content_losses.self_similarity_loss(next(given), self.content.rows(layer, positions))
+                for layer, positions in zip(self.structure_layers, self._structure_positions, strict=True)
             ]
             terms["structure"] = weights.content["structure"] * torch.stack(gaps).sum()
         if weights.variation:
@@ -246,7 +230,7 @@ class Objective:
 
     def _judge_rows(self, rows: Sequence[Tensor], step: int, terms: dict[str, Tensor]) -> None:
         """Add the terms that compare vectors: each region's, layer by layer."""
-        generator = self._generator(step, 1)
+        generator = generator_of(self.seed, step, JUDGEMENT)
         sums: dict[str, list[Tensor]] = {name: [] for name in DRAWN if name in self.weights.style}
         for layer, found in zip(self.rows_wanted, rows, strict=True):
             axes = style_losses.unit_directions(found.shape[1], DIRECTIONS, generator).to(found)
@@ -263,104 +247,13 @@ class Objective:
         for name, losses in sums.items():
             terms[name] = self.weights.style[name] * torch.stack(losses).mean()
 
-    # What is known before the first step.
-
-    def _remember(self, content: Tensor) -> None:
-        """Keep the content's features where they are compared; at half precision, which is as exact as the
-        pictures are."""
-        self.content_features: dict[int, Tensor] = {}
-        for layer in {*self.content_layers, *self.structure_layers}:
-            self.content_features[layer] = torch.empty(0)
-        if not self.content_features:
-            self.content_squares: dict[int, Tensor] = {}
-            return
-        for tile in self.tiles:
-            features = self.sight.own(content, tile)
-            for layer, kept in self.content_features.items():
-                feature = features[layer]
-                if not kept.numel():
-                    kept = feature.new_empty((1, feature.shape[1], *self.layers[layer]), dtype=self._kept_as)
-                    self.content_features[layer] = kept
-                kept[(..., *tile.own(self.sight.strides[layer], self.height, self.width))] = feature
-        self.content_squares = {
-            layer: kept.float().square().sum() for layer, kept in self.content_features.items()
-        }
-
-    @property
-    def _kept_as(self) -> torch.dtype:
-        return torch.float32 if len(self.tiles) == 1 else torch.float16
-
-    def _aim(
-        self,
-        content: Tensor,
-        styles: Sequence[Sequence[Ingredient]],
-        strength: float,
-    ) -> None:
-        """Take the statistics that are aimed at: mixtures of those of the styles, and of the content."""
-        regions: list[list[tuple[Tensor, float]]] = [
-            [(each.picture, each.share * strength) for each in region] for region in styles
-        ]
-        if strength < 1:
-            for region in regions:
-                region.append((content, 1 - strength))
-        found: dict[int, list[Moments]] = {layer: [] for layer in self.moments_wanted}
-        self.banks: dict[int, list[Tensor]] = {layer: [] for layer in self.rows_wanted}
-        for number, region in enumerate(regions):
-            parts = []
-            for order, (picture, share) in enumerate(region):
-                shares = [each[number : number + 1] for each in self.shares] if picture is content else None
-                parts.append((share, *self._statistics(picture, shares, number * 100 + order, share)))
-            for layer in self.moments_wanted:
-                found[layer].append(
-                    Moments(
-                        torch.stack([share * moments[layer].mean for share, moments, _ in parts]).sum(0),
-                        torch.stack([share * moments[layer].second for share, moments, _ in parts]).sum(0),
-                    )
-                )
-            for layer in self.rows_wanted:
-                bank = torch.cat([rows[layer] for _, _, rows in parts])
-                self.banks[layer].append(bank[torch.arange(BANK, device=bank.device) % len(bank)])
-        self.wanted = {
-            layer: Moments(
-                torch.cat([each.mean for each in region]), torch.cat([each.second for each in region])
-            )
-            for layer, region in found.items()
-            if region
-        }
-
-    def _statistics(
-        self, picture: Tensor, shares: Sequence[Tensor] | None, number: int, part: float
-    ) -> tuple[dict[int, Moments], dict[int, Tensor]]:
-        """Moments and a bank of vectors of a whole picture, or of a region of it, layer by layer."""
-        size = (picture.shape[-2], picture.shape[-1])
-        layers = self.sight.sizes(*size)
-        if shares is None:
-            shares = [torch.ones((1, *each), device=picture.device) for each in layers]
-        generator = self._generator(number, 2)
-        count = max(1, round(BANK * part))
-        places = {layer: _positions(shares[layer][0], count, generator) for layer in self.rows_wanted}
-        sums: dict[int, Tensor] = {}
-        banks: dict[int, Tensor] = {}
-        for tile in tiles_of(size, self.side):
-            features = self.sight.own(picture, tile)
-            for layer in self.moments_wanted:
-                own = tile.own(self.sight.strides[layer], *size)
-                found = style_losses.moment_sums(features[layer], shares[layer][(slice(None), *own)])
-                sums[layer] = sums[layer] + found if layer in sums else found
-            for layer, positions in places.items():
-                own = tile.own(self.sight.strides[layer], *size)
-                rows = _rows(features[layer], own, layers[layer][1], positions)
-                banks[layer] = banks[layer] + rows if layer in banks else rows
-        mass = {layer: shares[layer].sum((1, 2)) for layer in sums}
-        return {layer: style_losses.moments_of(each, mass[layer]) for layer, each in sums.items()}, banks
-
     # What is drawn at random, from the seed and the number of the step alone.
 
     def _draw(self, step: int) -> list[Tensor]:
         """Positions at which rows are taken: of each region's share, then evenly for the structure."""
-        generator = self._generator(step, 0)
+        generator = generator_of(self.seed, step, STEP)
         drawn = [
-            torch.cat([_positions(share, ROWS, generator) for share in self.shares[layer]])
+            torch.cat([positions_in(share, ROWS, generator) for share in self.shares[layer]])
             for layer in self.rows_wanted
         ]
         for layer in self.structure_layers:
@@ -369,15 +262,6 @@ class Objective:
             drawn.append(positions.to(self.shares[layer].device))
         self._structure_positions = drawn[len(self.rows_wanted) :]
         return drawn
-
-    def _content_rows(self, step: int) -> list[Tensor]:
-        return [
-            self.content_features[layer][0].flatten(1)[:, positions].T.float()
-            for layer, positions in zip(self.structure_layers, self._structure_positions, strict=True)
-        ]
-
-    def _generator(self, step: int, purpose: int) -> torch.Generator:
-        return torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 3 + purpose)
 
     def _layers_of(self, *losses: str) -> list[int]:
         wanted = any(self.weights.style.get(name) for name in losses)
@@ -390,35 +274,3 @@ class Objective:
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(list(terms.values())).sum()
-
-
-def _positions(share: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Draw positions of a map [H, W], each as likely as its share is large; evenly spread. -> [count]."""
-    strata = (torch.arange(count) + torch.rand(count, generator=generator)).double() / count
-    if float(share.min()) == float(share.max()):
-        found = (strata * share.numel()).long()
-    else:
-        sums = share.flatten().double().cumsum(0).cpu()
-        found = torch.searchsorted(sums, strata * sums[-1], right=True)
-    found = found.clamp(max=share.numel() - 1)
-    return found[torch.randperm(count, generator=generator)].to(share.device)
-
-
-def _rows(feature: Tensor, own: tuple[slice, slice], width: int, positions: Tensor) -> Tensor:
-    """Vectors of a layer at the positions that a tile owns, zeros at the others. -> [n, C].
-
-    Parameters
-    ----------
-    feature : Tensor [1, C, h, w]
-        Of the positions that the tile owns.
-    own : (slice, slice)
-        Where they are in the layer.
-    width : int
-        Of the layer.
-    positions : Tensor [n]
-        Flat indices into the layer.
-    """
-    y, x = positions // width - own[0].start, positions % width - own[1].start
-    here = (y >= 0) & (y < feature.shape[2]) & (x >= 0) & (x < feature.shape[3])
-    found = feature.new_zeros((len(positions), feature.shape[1]))
-    return found.index_put((here.nonzero()[:, 0],), feature[0][:, y[here], x[here]].T)

@@ -1,0 +1,50 @@
+"""What the losses of vectors draw at random: positions of a layer, from the seed and the step alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ROWS = 1024  # vectors of a layer that are compared where all of them would be too many
+BANK = 4096  # vectors of a layer that stand for a style
+DIRECTIONS = 64
+DRAWN = ("sliced", "patches")  # losses of vectors of a style
+
+STEP, JUDGEMENT, STYLE = range(3)  # what is drawn: positions of a step, what compares them, banks of styles
+
+
+def generator_of(seed: int, number: int, purpose: int) -> torch.Generator:
+    """The generator of one step, or of one style, and one purpose."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + number) * 3 + purpose)
+
+
+def positions_in(share: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Draw positions of a map [H, W], each as likely as its share is large; evenly spread. -> [count]."""
+    strata = (torch.arange(count) + torch.rand(count, generator=generator)).double() / count
+    if float(share.min()) == float(share.max()):
+        found = (strata * share.numel()).long()
+    else:
+        sums = share.flatten().double().cumsum(0).cpu()
+        found = torch.searchsorted(sums, strata * sums[-1], right=True)
+    found = found.clamp(max=share.numel() - 1)
+    return found[torch.randperm(count, generator=generator)].to(share.device)
+
+
+def rows_at(feature: Tensor, own: tuple[slice, slice], width: int, positions: Tensor) -> Tensor:
+    """Vectors of a layer at the positions that a tile owns, zeros at the others. -> [n, C].
+
+    Parameters
+    ----------
+    feature : Tensor [1, C, h, w]
+        Of the positions that the tile owns.
+    own : (slice, slice)
+        Where they are in the layer.
+    width : int
+        Of the layer.
+    positions : Tensor [n]
+        Flat indices into the layer.
+    """
+    y, x = positions // width - own[0].start, positions % width - own[1].start
+    here = (y >= 0) & (y < feature.shape[2]) & (x >= 0) & (x < feature.shape[3])
+    found = feature.new_zeros((len(positions), feature.shape[1]))
+    return found.index_put((here.nonzero()[:, 0],), feature[0][:, y[here], x[here]].T)
