@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from restyle.models.features import LAYERS
 from restyle.statistics.covariance import matrix_root
 
 BASELINES = ("histogram", "histogram intersection", "raw Gram", "gram")
+Doubles = npt.NDArray[np.float64]
 _SMALL = np.float32(1e-12)
 
 
@@ -46,22 +49,16 @@ def code_pairs(codes: Floats) -> list[tuple[str, Distances]]:
     return [("euclidean", euclidean), ("cosine", cosines(codes))]
 
 
-def gaussian_pairs(measured: Measured, rows: npt.NDArray[np.intp]) -> Distances:
+def gaussian_pairs(measured: Measured, rows: npt.NDArray[np.intp], layer: str, workers: int = 1) -> Distances:
     """Wasserstein distances of some works [k, k]: an eigenvalue problem for each pair, so not of all."""
-    found = np.zeros((len(rows), len(rows)))
-    for layer in LAYERS:
-        mean = measured.means[layer][rows].astype(np.float64)
-        covariance = measured.covariances[layer][rows].astype(np.float64)
-        trace = np.trace(covariance, axis1=1, axis2=2)
-        length = (mean**2).sum(1)
-        for i in range(1, len(rows)):
-            root = matrix_root(covariance[i])
-            values = np.linalg.eigvalsh(root @ covariance[:i] @ root)
-            both = trace[i] + trace[:i]
-            squared = ((mean[i] - mean[:i]) ** 2).sum(1) + both - 2 * np.sqrt(np.maximum(values, 0)).sum(1)
-            whole = both + length[i] + length[:i]
-            found[i, :i] += np.sqrt(np.maximum(squared / np.maximum(whole, 1e-12), 0)) / len(LAYERS)
-    return np.asarray(found + found.T, np.float32)
+    found = np.zeros((len(rows), len(rows)), np.float32)
+    means = measured.means[layer][rows].astype(np.float64)
+    covariances = measured.covariances[layer][rows].astype(np.float64)
+    with ThreadPoolExecutor(workers) as pool:
+        lines = pool.map(partial(_to_earlier, means, covariances), range(1, len(rows)))
+        for i, line in enumerate(lines, 1):
+            found[i, :i] = line
+    return found + found.T
 
 
 def _over_layers(name: str, statistics: dict[str, Floats]) -> Iterator[tuple[str, Distances]]:
@@ -73,6 +70,16 @@ def _over_layers(name: str, statistics: dict[str, Floats]) -> Iterator[tuple[str
         total = gap if total is None else total + gap
     assert total is not None
     yield name, total / len(statistics)
+
+
+def _to_earlier(means: Doubles, covariances: Doubles, i: int) -> Doubles:
+    """Wasserstein distances of one work to those before it, [i]."""
+    root = matrix_root(covariances[i])
+    values = np.linalg.eigvalsh(root @ covariances[:i] @ root)
+    traces = np.trace(covariances[i]) + np.trace(covariances[:i], axis1=1, axis2=2)
+    squared = ((means[i] - means[:i]) ** 2).sum(1) + traces - 2 * np.sqrt(np.maximum(values, 0)).sum(1)
+    whole = traces + (means[i] ** 2).sum() + (means[:i] ** 2).sum(1)
+    return np.asarray(np.sqrt(np.maximum(squared / np.maximum(whole, 1e-12), 0)))
 
 
 def _grams(measured: Measured, layer: str) -> Floats:

@@ -6,13 +6,16 @@ import csv
 import hashlib
 import os
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from restyle.comparison.style_vector import LayerMoments
+from restyle.comparison.style_vector import LayerMoments, Vector
 from restyle.comparison.subjects import color_histogram, moments_of, palette_of
 from restyle.media import images
 from restyle.methods.arbitrary import Arbitrary
@@ -20,7 +23,8 @@ from restyle.models.features import LAYERS, FeatureEncoder, comparable
 
 Floats = npt.NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent.parent
-EVERY = 250  # works between two lines of progress
+EVERY = 100  # works between two lines of progress
+T = TypeVar("T")
 
 
 def data_folder() -> Path:
@@ -89,20 +93,25 @@ class Measured:
         return len(self.histograms)
 
 
-def measure(works: Labels, encoder: FeatureEncoder, cache: Path) -> Measured:
+def measure(works: Labels, encoder: FeatureEncoder, cache: Path, workers: int = 1) -> Measured:
     """Measure every work, or read what was measured before with this encoder."""
-    path = cache / f"features-{_key(works, encoder.file.read())}.npz"
+    path = cache / f"features-{key_of(works, encoder.file.read())}.npz"
     if not path.exists():
         found: dict[str, list[Floats]] = {}
-        start = time.monotonic()
-        for done, work in enumerate(works.paths, 1):
+
+        def statistics(work: Path) -> dict[str, Vector]:
             small = comparable(images.load(work).pixels)
-            for layer, moments in moments_of(small, encoder).items():
-                found.setdefault(f"mean_{layer}", []).append(moments.mean.astype(np.float32))
-                found.setdefault(f"covariance_{layer}", []).append(moments.covariance.astype(np.float32))
-            found.setdefault("histogram", []).append(color_histogram(small).astype(np.float32))
-            found.setdefault("palette", []).append(palette_of(small).ravel().astype(np.float32))
-            _tell("features", done, len(works.paths), start)
+            layers = moments_of(small, encoder)
+            return {
+                **{f"mean_{layer}": each.mean for layer, each in layers.items()},
+                **{f"covariance_{layer}": each.covariance for layer, each in layers.items()},
+                "histogram": color_histogram(small),
+                "palette": palette_of(small).ravel(),
+            }
+
+        for each in _all(works.paths, statistics, workers, "features"):
+            for name, values in each.items():
+                found.setdefault(name, []).append(values.astype(np.float32))
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(path, **{name: np.stack(rows) for name, rows in found.items()})  # type: ignore[arg-type]
     with np.load(path) as archive:
@@ -114,26 +123,39 @@ def measure(works: Labels, encoder: FeatureEncoder, cache: Path) -> Measured:
         )
 
 
-def encode(works: Labels, model: Arbitrary, cache: Path) -> Floats:
-    """Style codes of every work [n, K], or what was encoded before with this model."""
-    path = cache / f"codes-{_key(works, model.record.file('style_encoder').read())}.npy"
-    if not path.exists():
-        start = time.monotonic()
-        codes = []
-        for done, work in enumerate(works.paths, 1):
-            codes.append(model.encode(images.load(work).pixels))
-            _tell("codes", done, len(works.paths), start)
-        cache.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.stack(codes))
-    read: Floats = np.load(path)
-    return read
+def encode(works: Labels, model: Arbitrary, cache: Path, workers: int = 1) -> Floats:
+    """Style codes of every work [n, K]; what was encoded before with this model is not encoded again."""
+    digest = hashlib.sha256(model.record.file("style_encoder").read()).hexdigest()[:12]
+    path = cache / f"codes-{digest}.npz"
+    known: dict[str, Floats] = {}
+    if path.exists():
+        with np.load(path) as archive:
+            known = dict(zip(archive["names"].tolist(), archive["codes"], strict=True))
+    missing = [work for work in works.paths if work.name not in known]
+    cache.mkdir(parents=True, exist_ok=True)
+
+    def keep() -> None:
+        np.savez(path, names=np.array(list(known)), codes=np.stack(list(known.values())))
+
+    codes = _all(missing, lambda work: model.encode(images.load(work).pixels), workers, "codes")
+    for done, (work, code) in enumerate(zip(missing, codes, strict=True), 1):
+        known[work.name] = code
+        if done % EVERY == 0 or done == len(missing):
+            keep()
+    return np.stack([known[work.name] for work in works.paths])
 
 
-def _key(works: Labels, weights: bytes) -> str:
+def key_of(works: Labels, weights: bytes) -> str:
+    """Name of what was measured of these works with these weights."""
     names = "\n".join(path.name for path in works.paths).encode()
     return hashlib.sha256(weights + names).hexdigest()[:12]
 
 
-def _tell(what: str, done: int, total: int, start: float) -> None:
-    if done % EVERY == 0 or done == total:
-        print(f"{what}: {done} of {total}, {time.monotonic() - start:.0f} s", flush=True)
+def _all(paths: Sequence[Path], look: Callable[[Path], T], workers: int, what: str) -> Iterator[T]:
+    """Look at every work, several at a time, in their order."""
+    start = time.monotonic()
+    with ThreadPoolExecutor(workers) as pool:
+        for done, found in enumerate(pool.map(look, paths), 1):
+            if done % EVERY == 0 or done == len(paths):
+                print(f"{what}: {done} of {len(paths)}, {time.monotonic() - start:.0f} s", flush=True)
+            yield found

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import restyle
 from restyle.cli import app
 
 
@@ -131,6 +132,24 @@ def test_unreadable_files_are_listed_and_the_rest_is_compared(
     assert "broken.png" in captured.err
     assert "damaged.style" in captured.err
     assert json.loads((in_folder / "out" / "distances.json").read_text())["metric"] == "palette"
+
+
+def test_a_sound_among_pictures_is_listed(
+    folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "hum.wav").write_bytes(b"RIFF")
+    assert run(folder, "-o", "all.json") == 1
+    assert "hum.wav: metric 'style' is not defined here: a sound has no pixels" in capsys.readouterr().err
+    assert len(json.loads((in_folder / "all.json").read_text())["names"]) == 3
+
+
+def test_what_the_metric_is_not_defined_for_is_listed(
+    folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restyle.Style.from_preset("scream").save(folder / "scream.style")
+    assert run(folder, "--metric", "palette", "-o", "all.json") == 1
+    assert "scream.style: metric 'palette' is not defined here: it needs pixels" in capsys.readouterr().err
+    assert len(json.loads((in_folder / "all.json").read_text())["names"]) == 3
 
 
 def test_the_nearest_come_first_and_not_the_style_itself(

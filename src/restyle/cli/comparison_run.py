@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 
-from restyle.arrays import from_unit
 from restyle.cli.batches import Batch
+from restyle.cli.comparison_files import TABLES, Output
+from restyle.cli.comparison_tables import every_metric, matrix_table
 from restyle.cli.progress import Bar
 from restyle.cli.table import table
 from restyle.comparison import metrics
-from restyle.comparison.clustering import Matrix
 from restyle.comparison.measuring import why_not
 from restyle.comparison.metrics import METRICS, Metric
-from restyle.comparison.subjects import Need, Subject, kind_of, measure, members
+from restyle.comparison.subjects import Subject, kind_of, measure, members
 from restyle.errors import InputError, OptionError, OutputError, StyleError
-from restyle.media.outputs import check_output, writing
 from restyle.methods.arbitrary import Arbitrary
 from restyle.models.presets import preset_files
 
 FEW = 4  # subjects that all metrics are shown of
-WIDE = 10  # subjects whose matrix fits a terminal
-ABSENT = "-"
-FILES = ("distances.csv", "distances.json", "heatmap.png", "tree.png", "map.png", "map.html")
+Named = tuple[str, Any]  # a name as tables show it, and its source
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ def run(wish: Wish, model: Arbitrary) -> None:
             raise OptionError("--in says where to look for the nearest; give --nearest N as well")
         _compare(wish, model)
     else:
-        _nearest(wish, model)
+        _nearest(wish, wish.nearest, model)
 
 
 def _compare(wish: Wish, model: Arbitrary) -> None:
@@ -66,259 +59,120 @@ def _compare(wish: Wish, model: Arbitrary) -> None:
         raise StyleError(
             "one style alone has nothing to be compared with; give another, a folder, or --nearest N"
         )
-    output = wish.output
-    if output is None and folders:
-        output = f"{Path(os.path.abspath(folders[0])).name}-compared"
-    as_file = output is not None and output.lower().endswith((".csv", ".json"))
-    outputs = (
-        [] if output is None else [output] if as_file else [os.path.join(output, each) for each in FILES]
-    )
-    inputs = [str(path) for _, path in named]
-    if output is not None and not as_file:
-        _make_folder(output)
-    for each in outputs:
-        check_output(each, overwrite=wish.overwrite, inputs=inputs)
+    path = wish.output
+    if path is None and folders:
+        path = f"{Path(os.path.abspath(folders[0])).name}-compared"
+    output = None if path is None else Output(path, wish.overwrite, [str(source) for _, source in named])
+    if output is not None:
+        output.check()
     full = wish.metric is None and len(named) <= FEW and not folders
+    chosen = _chosen(wish.metric, named, model, mixed=bool(folders))
+    wanted = [each for each in METRICS.values() if wish.layers or ":" not in each.name] if full else [chosen]
     with Batch(len(named), "styles") as batch:
-        chosen = _chosen(wish.metric, named, model, batch)
-        wanted = _listed(wish.layers) if full else [chosen]
-        subjects = _measured(named, frozenset(each.need for each in wanted), model, batch)
+        subjects = _measured(named, wanted, model, batch)
         if len(subjects) < 2:
-            raise InputError(f"of {len(named)} styles only {len(subjects)} can be read: {batch.failures[0]}")
+            raise InputError(
+                f"of {len(named)} styles only {len(subjects)} can be compared: {batch.failures[0]}"
+            )
         if full:
-            text, rows = _all_metrics(subjects, wanted)
+            text, pairs = every_metric(subjects, wanted)
             typer.echo(text)
-            if output is not None and as_file:
-                _write_rows(output, rows, wish.overwrite, inputs)
-                typer.echo(output)
+            if output is not None and output.is_table:
+                _tell(output.write_pairs(pairs))
                 return
         if not full or output is not None:
-            _require(chosen, subjects)
             distances = metrics.matrix(subjects, chosen)
             if not full:
-                typer.echo(_matrix_table(subjects, distances, chosen))
+                typer.echo(matrix_table(subjects, distances, chosen))
             if output is not None:
-                _write_all(output, as_file, subjects, distances, chosen, model, wish.overwrite, inputs)
+                _tell(output.write_matrix(subjects, distances, chosen, model))
 
 
-def _nearest(wish: Wish, model: Arbitrary) -> None:
+def _nearest(wish: Wish, count: int, model: Arbitrary) -> None:
     if len(wish.sources) != 1 or os.path.isdir(wish.sources[0]):
         raise OptionError(
             "--nearest looks for the neighbours of one style; give one, and where to look with --in"
         )
     source = wish.sources[0]
-    if wish.output is not None and not wish.output.lower().endswith((".csv", ".json")):
+    if wish.output is not None and not wish.output.lower().endswith(TABLES):
         raise OutputError(f"the nearest are a list: '{wish.output}' should end in .csv or .json")
-    if wish.within is None:
-        pool: list[tuple[str, Any]] = [(name, name) for name in preset_files(model.record)]
-    else:
-        pool = expand(wish.within)
+    presets: list[Named] = [(name, name) for name in preset_files(model.record)]
+    pool = presets if wish.within is None else expand(wish.within)
     # The style itself is no neighbour.
     pool = [each for each in pool if not _same(each[1], source)]
     if not pool:
         raise InputError(f"there is nothing to compare '{source}' with")
-    if wish.output is not None:
-        check_output(wish.output, overwrite=wish.overwrite, inputs=[source, *(str(path) for _, path in pool)])
-    kind_of(source, model)
-    with Batch(len(pool) + 1, "styles") as batch:
-        chosen = _chosen(wish.metric, [(source, source), *pool], model, batch)
-        needs = frozenset({chosen.need})
-        mine = measure(source, needs, model)
-        subjects = _measured(pool, needs, model, batch)
-        _require(chosen, [mine, *subjects])
-        found = sorted((chosen.distance(mine, each), each.name) for each in subjects)[: wish.nearest]
+    inputs = [source, *(str(path) for _, path in pool)]
+    output = None if wish.output is None else Output(wish.output, wish.overwrite, inputs)
+    if output is not None:
+        output.check()
+    chosen = _chosen(wish.metric, [(source, source), *pool], model)
+    mine = measure(source, frozenset({chosen.need}), model)
+    _require(chosen, mine)
+    with Batch(len(pool), "styles") as batch:
+        subjects = _measured(pool, [chosen], model, batch)
+        if not subjects:
+            raise InputError(f"nothing that '{source}' is compared with can be: {batch.failures[0]}")
+        found = sorted((chosen.distance(mine, each), each.name) for each in subjects)[:count]
         typer.echo(table(["nearest", chosen.name], [[name, f"{value:.4f}"] for value, name in found]))
         typer.echo(f"\n{chosen.name}: {chosen.about}")
-        if wish.output is not None:
-            rows = [{"a": mine.name, "b": name, "metric": chosen.name, "distance": v} for v, name in found]
-            _write_rows(wish.output, rows, wish.overwrite, [source])
-            typer.echo(wish.output)
+        if output is not None:
+            pairs = [{"a": mine.name, "b": name, "metric": chosen.name, "distance": v} for v, name in found]
+            _tell(output.write_pairs(pairs))
 
 
-def expand(sources: Sequence[str]) -> list[tuple[str, Any]]:
+def expand(sources: Sequence[str]) -> list[Named]:
     """Name and source of everything asked for; folders become their members, and no name stands twice."""
-    found: list[tuple[str, Any]] = []
+    found: list[Named] = []
     for source in sources:
         if os.path.isdir(source):
             found += [(path.relative_to(source).as_posix(), path) for path in members(source)]
         else:
             found.append((os.path.basename(source) or source, source))
-    once: list[tuple[str, Any]] = []
     names = [name for name, _ in found]
+    once: list[Named] = []
     for index, (name, path) in enumerate(found):
         shown = name if names.count(name) == 1 else str(path)
-        once.append(
-            (
-                shown if names.count(name) == 1 or shown not in names[:index] else f"{shown} ({index + 1})",
-                path,
-            )
-        )
+        again = names.count(name) > 1 and shown in names[:index]
+        once.append((f"{shown} ({index + 1})" if again else shown, path))
     return once
 
 
-def _chosen(metric: str | None, named: Sequence[tuple[str, Any]], model: Arbitrary, batch: Batch) -> Metric:
+def _chosen(metric: str | None, named: Sequence[Named], model: Arbitrary, mixed: bool = False) -> Metric:
+    """The metric asked for, or the default; in a mixed folder that of sounds or styles, whichever are more."""
     if metric is not None:
         return metrics.find(metric)
-    kinds = set()
-    for _, source in named:
-        kinds.add(kind_of(source, model))
-    return metrics.default(sorted(kinds))
+    found = [kind_of(source, model) for _, source in named]
+    sounds = found.count("sound")
+    if mixed and 0 < sounds < len(found):
+        found = [each for each in found if (each == "sound") == (2 * sounds > len(found))]
+    return metrics.default(sorted(set(found)))
 
 
 def _measured(
-    named: Sequence[tuple[str, Any]], needs: frozenset[Need], model: Arbitrary, batch: Batch
+    named: Sequence[Named], wanted: Sequence[Metric], model: Arbitrary, batch: Batch
 ) -> list[Subject]:
+    """Measure what can be; the rest is listed as failed, and so is what the one metric is not defined for."""
+    needs = frozenset(each.need for each in wanted)
     subjects: list[Subject] = []
     with Bar(len(named), "measuring") as bar:
         for done, (name, source) in enumerate(named):
             bar.at(done, name)
             with batch.each(source):
+                if len(wanted) == 1:
+                    _require(wanted[0], Subject(name, kind_of(source, model)))
                 subjects.append(measure(source, needs, model, name))
     return subjects
 
 
-def _listed(layers: bool) -> list[Metric]:
-    return [each for each in METRICS.values() if layers or ":" not in each.name]
+def _require(chosen: Metric, subject: Subject) -> None:
+    if not chosen.defined(subject):
+        raise StyleError(f"metric '{chosen.name}' is not defined here: {why_not(chosen, subject.kind)}")
 
 
-def _require(chosen: Metric, subjects: Sequence[Subject]) -> None:
-    if not chosen.defined(*subjects):
-        raise StyleError(
-            f"metric '{chosen.name}' is not defined here: "
-            f"{why_not(chosen, *(each.kind for each in subjects))}"
-        )
-
-
-def _all_metrics(subjects: Sequence[Subject], wanted: Sequence[Metric]) -> tuple[str, list[dict[str, Any]]]:
-    """Every metric that says something of any pair, pair by pair."""
-    pairs = [(a, b) for i, a in enumerate(subjects) for b in subjects[i + 1 :]]
-    shown = [each for each in wanted if any(each.defined(a, b) for a, b in pairs)]
-    absent = [each.name for each in wanted if each not in shown and (each.need != "sound")]
-    lines, rows = [], []
-    for each in shown:
-        cells = []
-        for a, b in pairs:
-            value = each.distance(a, b) if each.defined(a, b) else None
-            cells.append(ABSENT if value is None else f"{value:.4f}")
-            rows.append({"a": a.name, "b": b.name, "metric": each.name, "distance": value})
-        lines.append([each.name, *cells, each.about])
-    heads = ["distance"] if len(pairs) == 1 else [f"{_short(a)} | {_short(b)}" for a, b in pairs]
-    text = table(["metric", *heads, "of"], lines)
-    codes = [each.name for each in subjects if each.kind in ("preset", "style")]
-    if codes and absent:
-        verb = "are only codes" if len(codes) > 1 else "is only a code"
-        text += f"\n\n{', '.join(codes)} {verb}, without pixels: no {', '.join(absent)}"
-    elif codes and any(ABSENT in line for line in lines):
-        text += f"\n\n{ABSENT}: {', '.join(codes)} without pixels"
-    return text, rows
-
-
-def _matrix_table(subjects: Sequence[Subject], distances: Matrix, chosen: Metric) -> str:
-    """The matrix, or for many subjects the nearest of each."""
-    about = f"\n\n{chosen.name}: {chosen.about}"
-    if len(subjects) <= WIDE:
-        rows = [
-            [each.name, *(f"{value:.3f}" for value in line)]
-            for each, line in zip(subjects, distances, strict=True)
-        ]
-        return table(["", *(_short(each) for each in subjects)], rows) + about
-    lonely = distances + np.diag(np.full(len(subjects), np.inf))
-    rows = [
-        [each.name, subjects[int(line.argmin())].name, f"{line.min():.4f}"]
-        for each, line in zip(subjects, lonely, strict=True)
-    ]
-    return table(["style", "nearest", chosen.name], rows) + about
-
-
-def _write_all(
-    output: str,
-    as_file: bool,
-    subjects: Sequence[Subject],
-    distances: Matrix,
-    chosen: Metric,
-    model: Arbitrary,
-    overwrite: bool,
-    inputs: Sequence[str],
-) -> None:
-    names = [each.name for each in subjects]
-    table_text = _csv(
-        [["", *names], *([name, *map(float, line)] for name, line in zip(names, distances, strict=True))]
-    )
-    about = {"metric": chosen.name, "about": chosen.about, "names": names, "distances": distances.tolist()}
-    as_json = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
-    if as_file:
-        content = table_text if output.lower().endswith(".csv") else as_json
-        _write_text(output, content, overwrite, inputs)
-        typer.echo(output)
-        return
-    from restyle.cli import comparison_charts, comparison_map
-
-    what = "sounds" if subjects[0].kind == "sound" else "styles"
-    title = f"{len(subjects)} {what}, metric {chosen.name}: {chosen.about}"
-    seen = [_with_thumbnail(each, model) for each in subjects]
-    laid = comparison_map.lay_out(seen, distances)
-    heat = comparison_charts.heat_map(names, distances, title)
-    tree = comparison_charts.dendrogram(names, distances, title)
-    charts = [("Distances", heat), ("Tree", tree)]
-    _write_text(os.path.join(output, FILES[0]), table_text, overwrite, inputs)
-    _write_text(os.path.join(output, FILES[1]), as_json, overwrite, inputs)
-    pictures = (heat, tree, comparison_map.draw(seen, laid, title))
-    for name, picture in zip(FILES[2:5], pictures, strict=True):
-        with writing(os.path.join(output, name), overwrite, inputs) as temporary:
-            picture.save(temporary, "PNG", optimize=True)
-    _write_text(
-        os.path.join(output, FILES[5]),
-        comparison_map.page(seen, laid, distances, title, charts),
-        overwrite,
-        inputs,
-    )
-    for name in FILES:
-        typer.echo(os.path.join(output, name))
-
-
-def _with_thumbnail(subject: Subject, model: Arbitrary) -> Subject:
-    """A code is shown as what it paints: a drawn landscape in that style."""
-    if subject.thumbnail is not None or subject.code is None:
-        return subject
-    from restyle.cli.contact_sheet import scene
-
-    painted = model.paint(scene(168, 224), subject.code)
-    return replace(subject, thumbnail=from_unit(painted, np.uint8))
-
-
-def _write_rows(path: str, rows: Sequence[dict[str, Any]], overwrite: bool, inputs: Sequence[str]) -> None:
-    if path.lower().endswith(".csv"):
-        content = _csv(
-            [list(rows[0]), *(["" if each is None else each for each in row.values()] for row in rows)]
-        )
-    else:
-        content = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
-    _write_text(path, content, overwrite, inputs)
-
-
-def _write_text(path: str, content: str, overwrite: bool, inputs: Sequence[str]) -> None:
-    with writing(path, overwrite, inputs) as temporary:
-        temporary.write_text(content, encoding="utf-8")
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
-    return file.getvalue()
-
-
-def _make_folder(output: str) -> None:
-    if Path(output).suffix and not os.path.isdir(output) and not output.endswith(os.sep):
-        raise OutputError(f"cannot tell what '{output}' shall be: give a .csv or .json file, or a folder")
-    try:
-        os.makedirs(output, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder '{output}': {(error.strerror or '').lower()}") from error
-
-
-def _short(subject: Subject) -> str:
-    name = Path(subject.name).stem if subject.kind != "preset" else subject.name
-    return name if len(name) <= 16 else f"{name[:15]}…"
+def _tell(paths: Sequence[str]) -> None:
+    for path in paths:
+        typer.echo(path)
 
 
 def _same(path: Any, source: str) -> bool:
