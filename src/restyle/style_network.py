@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restyle.errors import InputError, OptionError, StyleError, require
+from restyle.errors import OptionError, StyleError, require
 from restyle.models import network_files
 from restyle.models.network_files import NetworkRecord
 from restyle.models.presets import slug
 from restyle.stylizer import Stylizer
+from restyle.training.history import History
 from restyle.training.style_options import (
+    ENCODER,
     NetworkOptions,
     Normalisation,
     StyleOptions,
@@ -29,37 +31,11 @@ if TYPE_CHECKING:
     from restyle.nn.conditional import ConditionalTransformer
     from restyle.training.data import Augmentation
     from restyle.training.engine import Callback, OptimizerMaker
+    from restyle.training.own_pictures import OwnPictures
     from restyle.training.style import StyleTask
 
 PathLike = str | os.PathLike[str]
 _EXTRA = ("torch", "safetensors", "onnx")
-
-
-@dataclass
-class History:
-    """How a fit went; what `fit` returns.
-
-    Parameters
-    ----------
-    step : list of int
-        Steps at which losses were logged.
-    losses : dict of name to list of float
-        `total`, `style`, `content`, `colour`, `variation`, `range`, each a mean since the step logged before.
-    held_out : dict of name to list of float
-        Measured on photos that were not trained on, and on as many that were; with the `step` of each.
-    seconds : float
-        Time of the steps since this call began.
-    skipped : list of str
-        Pictures that could not be read, and why.
-    warnings : list of str
-    """
-
-    step: list[int] = field(default_factory=list)
-    losses: dict[str, list[float]] = field(default_factory=dict)
-    held_out: dict[str, list[float]] = field(default_factory=dict)
-    seconds: float = 0.0
-    skipped: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 class StyleNetwork:
@@ -137,7 +113,7 @@ class StyleNetwork:
         folder: PathLike | None = None,
         resume: bool = False,
         recipe: StyleOptions | None = None,
-        encoder: PathLike = "encoder-1",
+        encoder: PathLike = ENCODER,
         content_augmentation: Augmentation | None = None,
         style_augmentation: Augmentation | None = None,
         tell: Callable[[str], None] = lambda line: None,
@@ -185,6 +161,7 @@ class StyleNetwork:
         """
         require("StyleNetwork.fit", "torch", *_EXTRA)
         from restyle.training import engine
+        from restyle.training import own_pictures as pictures
 
         if batch_size < 1 or epochs <= 0:
             raise OptionError(f"batch-size {batch_size} and epochs {epochs:g} must be above 0")
@@ -198,28 +175,17 @@ class StyleNetwork:
             tell(line)
 
         names, task, module = self._prepare(
-            content,
-            style,
-            batch_size,
+            pictures.read(content, style, recipe, content_augmentation, style_augmentation, history, warn),
             add,
-            recipe,
-            encoder,
-            content_augmentation,
-            style_augmentation,
-            given.seed,
-            warn,
-            history,
+            batch=batch_size,
+            seed=given.seed,
+            encoder=os.fspath(encoder),
         )
         if "steps" not in options:
             given = replace(given, steps=max(1, round(epochs * task.steps_an_epoch)))
 
         def note(step: engine.Step) -> bool:
-            history.step.append(step.step)
-            history.seconds += step.seconds * given.log_every
-            for key, value in step.losses.items():
-                history.losses.setdefault(key, []).append(value)
-            for key, value in ({"step": float(step.step)} | step.held_out if step.held_out else {}).items():
-                history.held_out.setdefault(key, []).append(value)
+            history.add(step, given.log_every)
             if step.warning:
                 warn(step.warning)
             answers = [bool(callback(step)) for callback in callbacks]
@@ -241,61 +207,38 @@ class StyleNetwork:
         return history
 
     def _prepare(
-        self,
-        content: PathLike | Sequence[PathLike],
-        style: PathLike | Sequence[PathLike],
-        batch_size: int,
-        add: bool,
-        recipe: StyleOptions | None,
-        encoder: PathLike,
-        content_augmentation: Augmentation | None,
-        style_augmentation: Augmentation | None,
-        seed: int,
-        warn: Callable[[str], None],
-        history: History,
+        self, pictures: OwnPictures, add: bool, **options: Any
     ) -> tuple[tuple[str, ...], StyleTask, ConditionalTransformer]:
-        """Read the pictures; return names of all styles, the task and the module to train."""
+        """Names of all styles, the task, and the module to train; options are those of `StyleTask`."""
         from restyle.nn import conditional
-        from restyle.training import style as training
-        from restyle.training.data import Pictures
+        from restyle.training.style import StyleTask
 
-        recipe = recipe or StyleOptions()
-        photos = Pictures(_paths(content, always_folder=True), content_augmentation or training.CONTENT)
-        pictures = Pictures(_paths(style), style_augmentation or training.OWN_STYLE, longest=2048)
-        history.skipped = [f"{path}: {reason}" for path, reason in [*photos.skipped, *pictures.skipped]]
-        for line in _about_pictures(photos, pictures, history.skipped):
-            warn(line)
-        for line in training.small_styles(pictures, recipe.style_size):
-            warn(line)
-        new = tuple(slug(path.stem) or "style" for path in pictures.paths)
-        names = (*self.styles, *new) if add else new
+        if add and not self.styles:
+            raise OptionError(
+                "there is nothing to add to: this network has no styles yet; fit it without add"
+            )
+        first = len(self.styles) if add else 0
+        names = self.styles[:first] + pictures.names
         double = sorted({name for name in names if names.count(name) > 1})
         if double:
             raise StyleError(
                 f"two styles are called '{double[0]}': rename a picture, each style has its name"
             )
-        if add and not self.styles:
-            raise OptionError(
-                "there is nothing to add to: this network has no styles yet; fit it without add"
-            )
-        if add or names == self.styles:
+        if add:
+            module = conditional.build(asdict(self.options), first, self.module.state_dict(), self.seed)
+            module.add_styles(len(pictures.names))
+        elif names == self.styles:
             module = self.module
         else:
             module = conditional.build(asdict(self.options), len(names), None, self.seed)
-        first = len(self.styles) if add else 0
-        if add:
-            module = conditional.build(asdict(self.options), first, module.state_dict(), self.seed)
-            module.add_styles(len(new))
-        task = training.StyleTask(
+        task = StyleTask(
             module,
-            photos,
-            pictures,
-            recipe,
-            batch=batch_size,
-            seed=seed,
+            pictures.photos,
+            pictures.styles,
+            pictures.recipe,
             first=first,
-            encoder=os.fspath(encoder),
-            style_augmentation=style_augmentation or training.OWN_STYLE,
+            style_augmentation=pictures.styles.how,
+            **options,
         )
         return names, task, module
 
@@ -372,29 +315,3 @@ class StyleNetwork:
         network.name, network.styles, network.training = record.name, record.styles, record.training
         network._record = record
         return network
-
-
-def _paths(source: PathLike | Sequence[PathLike], always_folder: bool = False) -> Any:
-    """What `Pictures` takes: a folder, or a list of files."""
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source) if always_folder or os.path.isdir(source) else [os.fspath(source)]
-    if not source:
-        raise InputError("no picture is given")
-    return [os.fspath(each) for each in source]
-
-
-def _about_pictures(photos: Any, styles: Any, skipped: Sequence[str]) -> list[str]:
-    """What should be known of the pictures before hours are spent on them."""
-    lines = []
-    if skipped:
-        more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-        lines.append(
-            f"{len(skipped)} pictures cannot be read and are left out: {'; '.join(skipped[:3])}{more}"
-        )
-    if photos.left_out:
-        lines.append(f"memory is full: {photos.left_out} photos are left out, {len(photos)} are used")
-    if len(photos) < 20:
-        lines.append(
-            f"only {len(photos)} photos: the network may learn them by heart; some hundreds are better"
-        )
-    return lines

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from statistics import fmean
+from typing import Annotated, Any, Literal
 
 import typer
 
-from restyle.training.style_options import StyleOptions
+from restyle.training.style_options import ENCODER, StyleOptions
 
 app = typer.Typer(
     help="Compare networks: same data, same budget, several seeds (needs restyle[torch]).",
@@ -46,6 +48,17 @@ def network(
     sample: Annotated[
         int, typer.Option("--sample", min=0, help="So many combinations at random; 0 takes all.")
     ] = 0,
+    how: Annotated[
+        Literal["grid", "optuna"],
+        typer.Option(
+            "--search",
+            help="grid: the combinations; optuna: what was measured decides what is tried next (needs"
+            " restyle[study]). With optuna --vary takes spans too: content-weight=0.2..2, width=16..64/8.",
+        ),
+    ] = "grid",
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, help="Settings that optuna tries; more of them go on.")
+    ] = 20,
     photos: Annotated[int, typer.Option("--photos", min=2, help="Photos to train on, at most.")] = 200,
     held_out: Annotated[int, typer.Option("--held-out", min=1, help="Photos to measure on.")] = 16,
     batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Photos a step.")] = 4,
@@ -55,7 +68,7 @@ def network(
     ] = StyleOptions.style_size,
     encoder: Annotated[
         str, typer.Option("--encoder", metavar="NAME|FILE", help="The perceptual encoder that judges.")
-    ] = "encoder-1",
+    ] = ENCODER,
     jobs: Jobs = 1,
     threads: Threads = 1,
 ) -> None:
@@ -64,27 +77,31 @@ def network(
     restyle study network --content photos/ --style starry.jpg --vary kernel-size=3,5,7,9 -o kernels/
     """
     from restyle.cli.progress import Bar
-    from restyle.errors import InputError, require
-    from restyle.studies.grid import label, parse_vary, settings, shown
+    from restyle.errors import OptionError, require
+    from restyle.studies.grid import Setting, label, parse_vary, settings, shown
     from restyle.studies.report import write_report
     from restyle.studies.runner import check_plan, run_all
 
     require("`restyle study`", "torch", "torch", "safetensors", "onnx")
-    from restyle.studies.networks import RunPlan, run
-    from restyle.training.data import picture_paths
+    if how == "optuna":
+        require("`--search optuna`", "study", "optuna")
+        if sample:
+            raise OptionError("--sample goes with --search grid; optuna takes --trials")
+    from restyle.studies.networks import RunPlan, run, share_out
+    from restyle.studies.search import search
+    from restyle.studies.space import parse_space
 
-    found = picture_paths(str(content))
-    if len(found) < held_out + 2:
-        raise InputError(f"'{content}' holds {len(found)} pictures; {held_out} held out leave too few")
-    places = [i * len(found) // held_out for i in range(held_out)]
-    kept = [str(found[i]) for i in places]
-    rest = [str(path) for i, path in enumerate(found) if i not in set(places)]
-    trained = rest[:: max(1, len(rest) // photos)][:photos]
-    compared = settings(parse_vary(vary), sample)
+    trained, kept = share_out(content, photos, held_out)
+    space = parse_space(vary) if how == "optuna" else {}
+    compared = [] if how == "optuna" else settings(parse_vary(vary), sample)
     check_plan(
         output,
         {
-            "settings": compared,
+            **(
+                {"space": {n: str(choice) for n, choice in space.items()}}
+                if space
+                else {"settings": compared}
+            ),
             "styles": [path.name for path in style],
             "photos": len(trained),
             "held_out": held_out,
@@ -95,47 +112,62 @@ def network(
             "encoder": encoder,
         },
     )
-    plans = [
-        RunPlan(
-            str(output / "runs" / f"{label(setting)}_seed-{seed}"),
-            tuple(trained),
-            tuple(kept),
-            tuple(str(path) for path in style),
-            setting,
-            seed,
-            budget,
-            batch,
-            crop,
-            style_size,
-            threads,
-            encoder,
-        )
-        for seed in range(1, seeds + 1)
-        for setting in compared
-    ]
+    results: dict[str, list[dict[str, Any]]] = {}
     done = 0
-    with Bar(len(plans), "training") as bar:
+    runs = Bar(seeds * (trials if space else len(compared)), "training")
 
-        def told(place: int, result: dict[str, object]) -> None:
+    def measure(some: Sequence[Setting]) -> list[float]:
+        """Mean loss of each setting over the seeds, one seed of all before the next."""
+        plans = [
+            RunPlan(
+                str(output / "runs" / f"{label(setting)}_seed-{seed}"),
+                trained,
+                kept,
+                tuple(str(path) for path in style),
+                setting,
+                seed,
+                budget,
+                batch,
+                crop,
+                style_size,
+                threads,
+                encoder,
+            )
+            for seed in range(1, seeds + 1)
+            for setting in some
+        ]
+
+        def told(place: int, result: dict[str, Any]) -> None:
             nonlocal done
             done += 1
-            losses = result["losses"]
-            assert isinstance(losses, dict)
             plan = plans[place]
-            typer.echo(f"{shown(plan.setting)}, seed {plan.seed}: {losses['total']:.4f}")
-            bar.at(done)
+            typer.echo(f"{shown(plan.setting)}, seed {plan.seed}: {result['losses']['total']:.4f}")
+            runs.at(done)
 
-        results = run_all(run, plans, jobs, told)
-    order = {label(setting): place for place, setting in enumerate(compared)}
-    results.sort(key=lambda result: (order[label(result["setting"])], result["seed"]))
+        for setting in some:
+            results[label(setting)] = []
+        for result in run_all(run, plans, jobs, told):
+            results[label(result["setting"])].append(result)
+        return [fmean(r["losses"]["total"] for r in results[label(setting)]) for setting in some]
+
+    with runs:
+        if space:
+            compared = search(space, trials, output, measure, at_once=max(1, jobs // seeds))
+            measure([setting for setting in compared if label(setting) not in results])
+        else:
+            measure(compared)
     facts = [
         f"{len(trained)} photos, {held_out} others held out; {len(style)} style(s); crops of {crop} px,"
         f" {batch} a step; {budget:g} s of processor time for each run, {threads} thread(s), {seeds} seed(s)."
         " The decay of the learning rate is fitted to the steps that the budget allows. The loss is that of"
         " `restyle train style` with its usual weights, on whole held-out photos.",
     ]
+    if space:
+        over = ", ".join(f"{name.replace('_', '-')} {choice}" for name, choice in space.items())
+        facts.append(f"{trials} trials of Optuna over {over}; the best comes first.")
     varied = ", ".join(name.replace("_", "-") for name in (compared[0] if compared else {}))
-    typer.echo(str(write_report(output, f"Study: {varied}", facts, results)))
+    ordered = [result for setting in compared for result in results[label(setting)]]
+    typer.echo(str(write_report(output, f"Study: {varied}", facts, ordered)))
 
 
 @app.command()
@@ -154,7 +186,7 @@ def styles(
     seeds: Seeds = 1,
     encoder: Annotated[
         str, typer.Option("--encoder", metavar="NAME|FILE", help="The encoder that reads and judges styles.")
-    ] = "encoder-1",
+    ] = ENCODER,
     jobs: Jobs = 1,
     threads: Threads = 1,
 ) -> None:

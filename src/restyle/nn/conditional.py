@@ -44,7 +44,7 @@ class ConditionalShape:
     kernel_size: int = 3
     width: int = 32
     blocks: int = 5
-    normalisation: Normalisation = "blocks"
+    normalisation: Normalisation = "all"
     styles: int = 1
 
     def __post_init__(self) -> None:

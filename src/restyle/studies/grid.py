@@ -16,6 +16,11 @@ _SETS = (NetworkOptions, StyleOptions, StyleTrainOptions)
 _FIXED = {"steps", "minutes", "seed", "threads", "device", "held_out"}  # the same for all
 
 
+def options_to_vary() -> dict[str, type]:
+    """Names of the options that a study may vary, and the set that each is of."""
+    return {each.name: kind for kind in _SETS for each in fields(kind) if each.name not in _FIXED}
+
+
 def parse_vary(texts: Sequence[str]) -> dict[str, list[Any]]:
     """Read `kernel-size=3,5,7` and the like; of a text option the values are divided by semicolons.
 
@@ -29,7 +34,7 @@ def parse_vary(texts: Sequence[str]) -> dict[str, list[Any]]:
     >>> parse_vary(["kernel-size=3,5", "normalisation=all,blocks"])
     {'kernel_size': [3, 5], 'normalisation': ['all', 'blocks']}
     """
-    known = {each.name: kind for kind in _SETS for each in fields(kind) if each.name not in _FIXED}
+    known = options_to_vary()
     found: dict[str, list[Any]] = {}
     for text in texts:
         name, _, values = text.partition("=")

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from restyle.errors import InputError
+from restyle.studies.grid import label
 from restyle.style_network import StyleNetwork
-from restyle.training.style_options import NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.training.data import picture_paths
+from restyle.training.style_options import ENCODER, NetworkOptions, StyleOptions, StyleTrainOptions
 
-CALIBRATION = 6  # steps from which the length of a step is taken; the first two are not counted
+CALIBRATION = 6  # steps, the quickest of which is taken for the length of a step
 SPEED_SIDE = 512  # px of the picture that painting is timed on
 
 
@@ -48,20 +51,42 @@ class RunPlan:
     crop: int = StyleOptions.crop
     style_size: int = StyleOptions.style_size
     threads: int = 1
-    encoder: str = "encoder-1"
+    encoder: str = ENCODER
+
+
+def share_out(content: Path, photos: int, held_out: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Paths of at most `photos` to train on and of `held_out` others, both evenly from a sorted folder.
+
+    Raises
+    ------
+    InputError
+        There are too few.
+    """
+    found = picture_paths(str(content))
+    if len(found) < held_out + 2:
+        raise InputError(f"'{content}' holds {len(found)} pictures; {held_out} held out leave too few")
+    places = [i * len(found) // held_out for i in range(held_out)]
+    rest = [str(path) for i, path in enumerate(found) if i not in set(places)]
+    return tuple(rest[:: max(1, len(rest) // photos)][:photos]), tuple(str(found[i]) for i in places)
 
 
 def run(plan: RunPlan) -> dict[str, Any]:
-    """Train and measure one network; what is done already is read back."""
+    """Train and measure one network; what is done is read back, what was begun goes on."""
     folder = Path(plan.folder)
     done = read_result(folder)
     if done is not None:
         return done
     folder.mkdir(parents=True, exist_ok=True)
-    each = _seconds_a_step(plan)
-    steps = max(10, round(plan.budget / each))
+    steps = max(10, round(plan.budget / _seconds_a_step(plan)))
     begun = time.process_time()
-    network, history = _fit(plan, steps)
+    training = folder / "training"
+    network, history = _fit(
+        plan,
+        steps,
+        folder=training,
+        save_every=max(25, steps // 8),
+        resume=(training / "checkpoint.pt").exists(),
+    )
     spent = time.process_time() - begun
     from restyle.training.measure import held_out_losses
 
@@ -116,10 +141,17 @@ def _fit(plan: RunPlan, steps: int, **more: Any) -> tuple[StyleNetwork, Any]:
 
 
 def _seconds_a_step(plan: RunPlan) -> float:
-    """Processor time of a step of this network, from a few that are thrown away."""
+    """Processor time of a step of this network, from a few that are thrown away; the same for all seeds."""
+    path = Path(plan.folder).parent / f"{label(plan.setting)}_step.json"
+    if path.is_file():
+        return float(json.loads(path.read_text())["seconds"])
     marks: list[float] = []
     _fit(plan, CALIBRATION, log_every=1, callbacks=[lambda step: marks.append(time.process_time())])
-    return float(np.median(np.diff(marks)[1:]))
+    found = float(np.min(np.diff(marks)))
+    temporary = path.with_suffix(f".{plan.seed}.part")
+    temporary.write_text(json.dumps({"seconds": found}))
+    os.replace(temporary, path)
+    return found
 
 
 def _seconds_to_paint(network: StyleNetwork) -> float:

@@ -9,8 +9,8 @@ import torch
 
 from restyle.nn.conditional import ConditionalTransformer
 from restyle.training.data import Pictures
-from restyle.training.style import ENCODER, PLAIN, StyleTask
-from restyle.training.style_options import StyleOptions
+from restyle.training.style import PLAIN, StyleTask
+from restyle.training.style_options import ENCODER, StyleOptions
 
 
 def held_out_losses(

@@ -1,8 +1,9 @@
 """Training a network with styles of its own (`restyle train style`, `StyleNetwork.fit`).
 
-After Johnson et al. 2016 and Dumoulin et al. 2017. Differs from them: losses on the compact encoder that
-ships with restyle, normalised by their own magnitude (`nn.losses`), instead of VGG-16; style statistics of
-a random crop at each step instead of one fixed picture.
+After Johnson et al. 2016 and Dumoulin et al. 2017. Differs from them: losses on a compact encoder that
+ships with restyle, normalised by their own magnitude (`nn.losses`), instead of VGG-16; covariances instead
+of Gram matrices (`nn.texture_loss`); style statistics of a random crop at each step instead of one fixed
+picture.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from restyle.models import catalog
 from restyle.nn.colour_loss import colour_loss
 from restyle.nn.conditional import ConditionalTransformer
 from restyle.nn.encoders import VGGTeacher, load_encoder
-from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
+from restyle.nn.losses import content_loss, out_of_range, total_variation
+from restyle.nn.texture_loss import texture_loss
 from restyle.training.data import CONTENT, Augmentation, Pictures, augment, to_tensor
-from restyle.training.style_options import StyleOptions
+from restyle.training.style_options import ENCODER, StyleOptions
 
-ENCODER = "encoder-1"
 OWN_STYLE = Augmentation(scale=(1.0, 1.15), flip=0.5, enlarge=16.0)
 PLAIN = Augmentation(scale=(1.0, 1.0), flip=0.0)
 ENLARGED = 1.5  # a style picture that has to be enlarged more than that is told
@@ -172,7 +173,7 @@ class StyleTask:
             aims = [aim.index_select(0, batch["place"]) for aim in aims]
         seen = batch["style"] if len(batch["style"]) == 1 else batch["style"].index_select(0, batch["place"])
         terms = {
-            "style": style_loss([ours[layer] for layer in self.layers], aims, o.moments).mean(),
+            "style": texture_loss([ours[layer] for layer in self.layers], aims, o.moments).mean(),
             "content": content_loss(ours, photo, o.structure).mean(),
             "colour": colour_loss(out, seen).mean(),
             "variation": total_variation(out).mean(),

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from restyle.models import catalog
 from restyle.nn.arbitrary import ArbitraryNetwork
 from restyle.nn.encoders import load_encoder
-from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
+from restyle.nn.losses import content_loss, out_of_range, total_variation
+from restyle.nn.texture_loss import texture_loss
 from restyle.nn.transformer import TransformerShape
 from restyle.training.data import Pictures, augment, to_tensor
-from restyle.training.style import ENCODER, PLAIN, load_judge, save_grid
+from restyle.training.style import PLAIN, load_judge, save_grid
+from restyle.training.style_options import ENCODER
 
 SMALL = TransformerShape(half=16, quarter=32, eighth=48, full=12, blocks=3, code=64)
 MEASURED = 16  # styles of each kind that are measured, each on one photo
@@ -47,7 +49,8 @@ class StyleCountTask:
         self.content, self.styles, self.held_out = content, styles, held_out
         self.crop, self.batch_size, self.content_weight = crop, batch, content_weight
         self.judge = load_judge(encoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        file = catalog.records()[str(encoder)].file("encoder").path if encoder == ENCODER else encoder
+        record = catalog.records().get(str(encoder))
+        file = record.file("encoder").path if record else encoder
         torch.manual_seed(seed)
         network = ArbitraryNetwork(load_encoder(file), shape)
         # Not on the styles trained on: one alone has no deviation, and it is the same for any number.
@@ -73,8 +76,8 @@ class StyleCountTask:
             photo, style = (self.judge.features(batch[key]) for key in ("content", "style"))
         ours = self.judge.features(out)
         terms = {
-            "style": style_loss(ours, style).mean(),
-            "content": content_loss(ours, photo).mean(),
+            "style": texture_loss(ours, style).mean(),
+            "content": content_loss(ours, photo, 1.0).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
         }

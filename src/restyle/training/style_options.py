@@ -10,6 +10,7 @@ from restyle.options import OptionSet, about
 from restyle.training.options import TrainOptions
 
 Normalisation = Literal["blocks", "all", "none"]
+ENCODER = "encoder-2"  # that judges: encoder-1 is nearly blind from relu3_1 on to what tells textures apart
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 NETWORK, RECIPE = "Network", "Recipe"
 
@@ -42,10 +43,10 @@ class NetworkOptions(OptionSet):
         metadata=about("Residual blocks, at a quarter of the size.", low=0, high=64, panel=NETWORK),
     )
     normalisation: Normalisation = field(
-        default="blocks",
+        default="all",
         metadata=about(
-            "Where features are normalised over the picture: in the residual blocks, after all convolutions,"
-            " or nowhere.",
+            "Where features are normalised over the picture: after all convolutions, in the residual blocks"
+            " only, or nowhere.",
             panel=NETWORK,
         ),
     )
@@ -93,12 +94,10 @@ variation_weight, range_weight, held_out
     )
     moments: float = field(
         default=0.2,
-        metadata=about(
-            "Weight of means and deviations beside Gram matrices.", low=0.0, high=1e6, panel=RECIPE
-        ),
+        metadata=about("Weight of means and deviations beside covariances.", low=0.0, high=1e6, panel=RECIPE),
     )
     structure: float = field(
-        default=0.4,
+        default=1.0,
         metadata=about(
             "Share of content taken on normalised features, which see the drawing alone.",
             low=0.0,
