@@ -16,7 +16,7 @@ from restyle.nn.texture_loss import texture_loss
 from restyle.nn.transformer import TransformerShape
 from restyle.training.data import Pictures, augment, to_tensor
 from restyle.training.style import PLAIN, load_judge, save_grid
-from restyle.training.style_options import ENCODER
+from restyle.training.style_options import ENCODER, StyleOptions
 
 SMALL = TransformerShape(half=16, quarter=32, eighth=48, full=12, blocks=3, code=64)
 MEASURED = 16  # styles of each kind that are measured, each on one photo
@@ -41,7 +41,7 @@ class StyleCountTask:
         *,
         crop: int = 96,
         batch: int = 4,
-        content_weight: float = 0.6,
+        content_weight: float = StyleOptions.content_weight,
         shape: TransformerShape = SMALL,
         seed: int = 1,
         encoder: str | Path = ENCODER,

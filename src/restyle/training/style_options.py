@@ -90,7 +90,7 @@ variation_weight, range_weight, held_out
         metadata=about("Weight of the style's mean colour and covariance.", low=0.0, high=1e6, panel=RECIPE),
     )
     content_weight: float = field(
-        default=0.6, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+        default=1.0, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
     )
     moments: float = field(
         default=0.2,
