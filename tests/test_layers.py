@@ -57,7 +57,7 @@ BASE = {"numpy", "PIL", "onnxruntime", "typer", "click", "rich", "av", "soundfil
 TORCH = {"torch", "safetensors", "onnx", "tensorboard"}
 TORCH_PARTS = {"nn", "training", "export", "keras"}
 OPENCV_FILES = {"temporal/flow.py"}
-TORCH_FILES = {"methods/optimization.py", "methods/texture.py"}
+TORCH_FILES = {"methods/easel.py", "methods/optimization.py", "methods/texture.py"}
 STANDARD = set(sys.stdlib_module_names)
 
 

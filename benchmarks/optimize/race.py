@@ -10,7 +10,8 @@ import torch
 
 from benchmarks.optimize.gatys import STEPS, Yardstick, gatys
 from restyle.arrays import FloatArray
-from restyle.methods.optimization import Part, optimize
+from restyle.methods.optimization import optimize
+from restyle.methods.parts import Part
 from restyle.methods.steps import Step
 from restyle.methods.strokes import Exemplar
 from restyle.options import OptimizeOptions

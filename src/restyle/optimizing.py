@@ -84,7 +84,8 @@ def optimized(
     MissingExtraError
         torch is not installed.
     """
-    from restyle.methods.optimization import Part, optimize
+    from restyle.methods.optimization import optimize
+    from restyle.methods.parts import Part
 
     picture = pipeline.load(source, options)
     content = pipeline.preprocess(picture, options)

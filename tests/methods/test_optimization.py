@@ -7,7 +7,8 @@ import torch
 from restyle.arrays import FloatArray
 from restyle.errors import InputError, OptionError
 from restyle.methods import levels, optimization
-from restyle.methods.optimization import Part, optimize
+from restyle.methods.optimization import optimize
+from restyle.methods.parts import Part
 from restyle.methods.steps import Step, Stopped
 from restyle.methods.strokes import Exemplar
 from restyle.nn import content_losses, memory

@@ -15,71 +15,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from restyle.arrays import FloatArray
 from restyle.errors import MissingExtraError, OptionError
-from restyle.methods.levels import Level, plan_levels, style_short_side
+from restyle.methods.easel import Easel, pixels
+from restyle.methods.levels import Level, plan_levels
+from restyle.methods.parts import Before, Part
 from restyle.methods.steps import Step, Stopped
-from restyle.methods.strokes import Exemplar
-from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses
-from restyle.transforms.padding import pad, unpad
-from restyle.transforms.resize import fit_size, resize
-from restyle.transforms.rotation import rotate
+from restyle.options.optimize import OptimizeOptions
+from restyle.transforms.padding import pad
 
 try:
     import torch
 
-    from restyle.nn import memory, unfinished
-    from restyle.nn.aims import Ingredient, Weights
-    from restyle.nn.descent import AdamDescent, Descent, LBFGSDescent
-    from restyle.nn.named import perceptual_encoder
-    from restyle.nn.objective import Anchor, Objective
-    from restyle.nn.sight import SMALLEST, Sight
+    from restyle.nn import unfinished
+    from restyle.nn.descent import Descent
+    from restyle.nn.objective import Objective
+    from restyle.nn.sight import SMALLEST
 except ModuleNotFoundError as error:
     raise MissingExtraError("--method optimize", "torch") from error
 
 STATE_SECONDS = 30.0  # between two states written to disk
 _STATE_SHARE = 0.05  # of the time, at most, goes into writing them
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the picture and its styles.
-
-    Parameters
-    ----------
-    share : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        How much each pixel of the content belongs to it; None: wholly. What is missing to a sum of 1 is left
-        to the content.
-    styles : sequence of Exemplar
-    """
-
-    share: FloatArray | None
-    styles: Sequence[Exemplar]
-
-
-@dataclass(frozen=True)
-class Before:
-    """The frame before of a film, as it was painted, moved to where its things are now.
-
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-    trust : np.ndarray [shape=(H, W), float32, range 0..1]
-        0 where it cannot be seen any more.
-    weight : float
-        Of the temporal loss: how much the mean squared difference to it counts.
-    """
-
-    picture: FloatArray
-    trust: FloatArray
-    weight: float
 
 
 def optimize(
@@ -133,8 +92,10 @@ def optimize(
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)  # gathered gradients add up in one order
     try:
-        run = _Run(content, parts, options, start, strength, device, threads, state, callback, before)
-        return run.picture()
+        if threads is not None:
+            torch.set_num_threads(threads)
+        easel = Easel(content, parts, options, strength, device, before)
+        return _Run(easel, start, state, callback).picture()
     finally:
         torch.use_deterministic_algorithms(found, warn_only=warns)
 
@@ -144,58 +105,18 @@ class _Run:
 
     def __init__(
         self,
-        content: FloatArray,
-        parts: Sequence[Part],
-        options: OptimizeOptions,
+        easel: Easel,
         start: Callable[[], FloatArray] | None,
-        strength: float,
-        device: str,
-        threads: int | None,
         state: Path | None,
         callback: Callable[[Step], object] | None,
-        before: Before | None,
     ) -> None:
-        self.device, self.before = _device(device), before
-        if threads is not None:
-            torch.set_num_threads(threads)
-        # Pictures too small for the deepest layer are mirrored at their borders.
-        self.content, self.padding = pad(content, 1, minimum=SMALLEST)
-        self.options, self.strength = options, strength
+        self.easel, self.options = easel, easel.options
         self.start, self.state, self.callback = start, state, callback
-        self.masks = np.stack(
-            [pad(mask, 1, minimum=SMALLEST)[0] for mask in _masks(content.shape[:2], parts)]
-        )
-        self.styles = [
-            [replace(each, pixels=rotate(each.pixels, options.style_rotation)) for each in part.styles]
-            for part in parts
-        ]
-        self.styles += [[]] * (len(self.masks) - len(parts))
-        style = parse_losses("style-loss", options.style_loss, STYLE_LOSSES)
-        kept = parse_losses("content-loss", options.content_loss, CONTENT_LOSSES)
-        self.weights = Weights(
-            style, {name: options.content_weight * each for name, each in kept.items()}, options.smoothness
-        )
-        encoder: Any = perceptual_encoder(options.encoder)
-        encoder.to(device=self.device, memory_format=torch.channels_last)  # four times as fast on a CPU
-        self.sight = Sight(encoder, grain="grain" in style)
-        whole = (self.content.shape[0], self.content.shape[1])
-        self.levels = plan_levels(whole, options.steps)
-        if before is not None:
-            self.levels = [Level(*whole, options.steps, 1.0)]
+        self.levels = plan_levels(easel.size, self.options.steps)
+        if easel.before is not None:
+            self.levels = [Level(*easel.size, self.options.steps, 1.0)]
         self.total = sum(level.steps for level in self.levels)
-        self.job = unfinished.fingerprint(
-            self.content,
-            *self.masks,
-            *(
-                each
-                for region in self.styles
-                for one in region
-                for each in (one.pixels, one.scale, one.weight)
-            ),
-            [len(region) for region in self.styles],
-            [strength, style, self.weights.content, options.smoothness, options.style_rotation],
-            [options.encoder, str(options.init), options.descent, options.steps, options.seed],
-        )
+        self.job = easel.job()
         self.began = self.saved = time.monotonic()
         self.save_cost = 0.0
         self.work = 0.0  # pixels times steps, done since `began`
@@ -212,8 +133,10 @@ class _Run:
         picture: FloatArray | None = None
         for index in range(first, len(self.levels)):
             level = self.levels[index]
-            objective = self._objective(level)
-            descent = self._descent(level, picture, restored)
+            objective = self.easel.objective(level)
+            if picture is None:
+                picture = self.easel.content if restored else self._begin(level)
+            descent = self.easel.descent(level, picture, restored)
             stopped = False
             try:
                 while done < level.steps and not stopped:
@@ -224,74 +147,20 @@ class _Run:
             except KeyboardInterrupt:
                 if not self.mending:
                     self._keep(index, done, descent, now=True)
-                raise Stopped(self._whole(_pixels(descent.result()))) from None
-            picture, done, restored = _pixels(descent.result()), 0, None
+                raise Stopped(self.easel.whole(pixels(descent.result()))) from None
+            picture, done, restored = pixels(descent.result()), 0, None
             if stopped:
-                return self._whole(picture)
+                return self.easel.whole(picture)
         assert picture is not None
         if self.state is not None:
             unfinished.forget_state(self.state)
-        return self._whole(picture)
+        return self.easel.whole(picture)
 
-    def _objective(self, level: Level) -> Objective:
-        """The objective at one size."""
-        size = (level.height, level.width)
-        short = min(self.content.shape[:2])
-        ingredients = []
-        for region in self.styles:
-            total = sum(each.weight for each in region)
-            row = []
-            for each in region:
-                native = min(each.pixels.shape[:2])
-                side = style_short_side(native, short, level, each.scale)
-                shrunk = resize(each.pixels, fit_size(each.pixels.shape[:2], short=side))
-                padded = pad(shrunk, 1, minimum=SMALLEST)[0]
-                row.append(Ingredient(self._tensor(padded), each.weight / total))
-            ingredients.append(row)
-        sizes = [tuple(each.picture.shape[-2:]) for row in ingredients for each in row]
-        masks = np.stack([resize(mask, size, "area") for mask in self.masks])
-        return Objective(
-            self.sight,
-            self._tensor(resize(self.content, size, "area")),
-            ingredients,
-            torch.from_numpy(masks).to(self.device),
-            self.weights,
-            strength=self.strength,
-            side=memory.tile_side(self.sight, size, sizes, self.options),
-            seed=self.options.seed,
-            anchor=self._anchor(size),
-        )
-
-    def _anchor(self, size: tuple[int, int]) -> Anchor | None:
-        if self.before is None:
-            return None
-        picture = pad(self.before.picture, 1, minimum=SMALLEST)[0]
-        trust = pad(self.before.trust, 1, minimum=SMALLEST)[0]
-        there = torch.from_numpy(resize(trust, size, "area")[None, None]).to(self.device)
-        return Anchor(self._tensor(resize(picture, size, "area")), there, self.before.weight)
-
-    def _descent(
-        self, level: Level, picture: FloatArray | None, restored: Mapping[str, torch.Tensor] | None
-    ) -> Descent:
-        """The descent at one size: from a state, from the picture of the size before, or from the start."""
-        size = (level.height, level.width)
-        if restored is not None:
-            picture = np.zeros((*size, 3), np.float32)
-        elif picture is not None:
-            picture = resize(picture, size)
-        elif self.options.init == "noise":
-            generator = np.random.default_rng(self.options.seed)
-            picture = np.clip(generator.normal(0.5, 0.15, (*size, 3)), 0, 1).astype(np.float32)
-        else:
-            begin = self.content if self.start is None else pad(self.start(), 1, minimum=SMALLEST)[0]
-            picture = resize(begin, size, "area")
-        x = self._tensor(picture)
-        descent: Descent = AdamDescent(x)
-        if self.options.descent == "lbfgs":
-            descent = LBFGSDescent(x, memory.pairs(size, self.options))
-        if restored is not None:
-            descent.restore({name: each.to(self.device) for name, each in restored.items()})
-        return descent
+    def _begin(self, level: Level) -> FloatArray:
+        """Where to start, at any size."""
+        if self.options.init == "noise":
+            return self.easel.noise(level)
+        return self.easel.content if self.start is None else pad(self.start(), 1, minimum=SMALLEST)[0]
 
     def _step(self, index: int, number: int, descent: Descent, objective: Objective) -> None:
         """Take a step; `mending` tells whether the descent is between two states."""
@@ -329,7 +198,7 @@ class _Run:
                 level.width,
                 self.terms,
                 spent * left / self.work if spent > 1 else None,
-                lambda: self._whole(_pixels(descent.result())),
+                lambda: self.easel.whole(pixels(descent.result())),
             )
         )
 
@@ -342,29 +211,3 @@ class _Run:
             unfinished.write_state(self.state, self.job, index, step, descent.state())
             self.saved = time.monotonic()
             self.save_cost = self.saved - start
-
-    def _tensor(self, picture: FloatArray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None])).to(self.device)
-
-    def _whole(self, picture: FloatArray) -> FloatArray:
-        """At full size, without what was mirrored."""
-        return unpad(resize(picture, (self.content.shape[0], self.content.shape[1])), self.padding)
-
-
-def _pixels(x: torch.Tensor) -> FloatArray:
-    array: FloatArray = x.detach().clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(array)
-
-
-def _masks(size: tuple[int, ...], parts: Sequence[Part]) -> list[FloatArray]:
-    """The shares of the parts, and if they leave something, of the rest: they sum to 1 everywhere."""
-    ones = np.ones(size, np.float32)
-    masks = [ones if part.share is None else part.share for part in parts]
-    rest = np.asarray(1 - np.sum(masks, axis=0), np.float32)
-    return [*masks, rest] if rest.max() > 1e-3 else masks
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise OptionError("device 'cuda' is not there: torch finds no GPU; use --device cpu")
-    return torch.device(name)

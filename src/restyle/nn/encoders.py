@@ -80,9 +80,9 @@ class PerceptualEncoder(nn.Module):
                     found.append(h)
         return found
 
-    def widened(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """The features through the heads: estimates of the teacher's own, at its widths."""
-        return [F.relu(head(f)) for head, f in zip(self.heads, features, strict=True)]
+    def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
+        """Features of the layers from number `first` on, through the heads: estimates of the teacher's."""
+        return [F.relu(head(f)) for head, f in zip(self.heads[first:], features, strict=True)]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return self.features(x)

@@ -45,10 +45,10 @@ def tile_side(
     """
     held, cost = process_bytes(), tile_bytes(sight)
 
-    def room(given: OptimizeOptions) -> float:
-        return given.memory * 1e9 - held - picture_bytes(sight, content, styles, given)
+    def room(given: OptimizeOptions, tiled: bool = True) -> float:
+        return given.memory * 1e9 - held - picture_bytes(sight, content, styles, given, tiled)
 
-    if max(math.prod(each) for each in (content, *styles)) * cost <= room(options):
+    if max(math.prod(each) for each in (content, *styles)) * cost <= room(options, tiled=False):
         return None
     side = math.floor(math.sqrt(max(0.0, room(options)) / cost)) - 2 * HALO
     if side < SMALLEST_TILE:
@@ -63,9 +63,13 @@ def tile_side(
 
 
 def picture_bytes(
-    sight: Sight, content: tuple[int, int], styles: Sequence[tuple[int, ...]], options: OptimizeOptions
+    sight: Sight,
+    content: tuple[int, int],
+    styles: Sequence[tuple[int, ...]],
+    options: OptimizeOptions,
+    tiled: bool = True,
 ) -> float:
-    """Bytes that a run holds for its pictures, whatever the tiles."""
+    """Bytes that a run holds for its pictures; features of the content are half as precise in tiles."""
     losses = parse_losses("style-loss", options.style_loss, STYLE_LOSSES)
     kept = parse_losses("content-loss", options.content_loss, CONTENT_LOSSES)
     pixels = math.prod(content)
@@ -74,7 +78,8 @@ def picture_bytes(
         floats += 3 * 2 * pairs(content, options)
     floats += 3 * len(styles)  # masks and their shares by layer
     if kept:
-        floats += sum(width / stride**2 for width, stride in ((sight.widths[2], 4), (sight.widths[3], 8)))
+        features = sum(width / stride**2 for width, stride in ((sight.widths[2], 4), (sight.widths[3], 8)))
+        floats += features / 2 if tiled else features
     if len(styles) > 1 and ("sliced" in losses or "patches" in losses):
         floats += 4  # sums of shares that positions are drawn from, in double precision
     return 4 * (floats * pixels + 3 * sum(math.prod(each) for each in styles))

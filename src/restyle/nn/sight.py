@@ -7,7 +7,7 @@ because tiles begin at multiples of the deepest layer's stride.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +25,12 @@ GRAIN_LAYERS = ("grain1", "grain2", "grain4")
 ENCODER_STRIDES = (1, 2, 4, 8, 16)
 GRAIN_STRIDES = (1, 2, 4)
 
-FLOATS_A_CHANNEL, FLOATS_A_FILTER = 8.5, 4.0  # measured on a CPU, with autograd's own copies
+# Number of the first layer that is seen at the width of VGG-19. What is style there is style at that width: a
+# compact encoder's own channels weigh directions otherwise. The layers before it would cost the most.
+WIDENED = 2
+
+# Measured on a CPU, with autograd's own copies.
+FLOATS_A_CHANNEL, FLOATS_A_HEAD, FLOATS_A_FILTER = 8.5, 2.0, 4.0
 _GRAIN_FILTERS = 48
 _GRAIN_SPREAD = 0.15  # deviation of the biases; pixels are within 0.5 of mid-grey
 
@@ -35,6 +40,10 @@ class Encoder(Protocol):
 
     def features(self, x: Tensor) -> list[Tensor]:
         """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB, 0..1."""
+        ...
+
+    def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
+        """Features of the layers from number `first` on, at the widths of VGG-19."""
         ...
 
 
@@ -103,10 +112,13 @@ class Sight:
     encoder : Encoder
     grain : bool
         Whether the grain layers are looked at.
+    device : torch.device or str
+        Where the encoder is.
     """
 
-    def __init__(self, encoder: Encoder, grain: bool = True) -> None:
+    def __init__(self, encoder: Encoder, grain: bool = True, device: torch.device | str = "cpu") -> None:
         self.encoder = encoder
+        self.device = device
         self.grain = grain
         generator = torch.Generator().manual_seed(0)
         filters = torch.randn(_GRAIN_FILTERS, 3, 3, 3, generator=generator)
@@ -120,17 +132,25 @@ class Sight:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels of the encoder's layers."""
-        with torch.no_grad():
-            probe = torch.zeros((1, 3, SMALLEST, SMALLEST), device=self.filters.device)
-            return tuple(feature.shape[1] for feature in self.encoder.features(probe))
+        """Channels of the encoder's layers, as they are seen."""
+        return self._widths_of(self._encoded)
 
     @property
     def floats_a_pixel(self) -> float:
         """Numbers that a pass forward and backward holds for each pixel, measured: see `nn.memory`."""
-        encoder = sum(width / stride**2 for width, stride in zip(self.widths, ENCODER_STRIDES, strict=True))
+        own = self._widths_of(self.encoder.features)
+        encoder = sum(width / stride**2 for width, stride in zip(own, ENCODER_STRIDES, strict=True))
+        heads = sum(
+            width / stride**2
+            for width, stride in zip(self.widths[WIDENED:], ENCODER_STRIDES[WIDENED:], strict=True)
+        )
         grain = sum(_GRAIN_FILTERS / stride**2 for stride in GRAIN_STRIDES) if self.grain else 0.0
-        return FLOATS_A_CHANNEL * encoder + FLOATS_A_FILTER * grain
+        return FLOATS_A_CHANNEL * encoder + FLOATS_A_HEAD * heads + FLOATS_A_FILTER * grain
+
+    def _widths_of(self, look: Callable[[Tensor], list[Tensor]]) -> tuple[int, ...]:
+        with torch.no_grad():
+            probe = torch.zeros((1, 3, SMALLEST, SMALLEST), device=self.device)
+            return tuple(feature.shape[1] for feature in look(probe))
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -140,7 +160,7 @@ class Sight:
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Features [1, C, h, w] of every layer of a picture [1, 3, H, W], RGB, 0..1."""
         x = x.contiguous(memory_format=torch.channels_last)  # four times as fast on a CPU
-        found = list(self.encoder.features(x))
+        found = self._encoded(x)
         if self.grain:
             filters = self.filters.to(x).contiguous(memory_format=torch.channels_last)
             h = x - 0.5
@@ -150,6 +170,10 @@ class Sight:
                 padded = F.pad(h, (1, 1, 1, 1), mode="reflect")
                 found.append(F.relu(F.conv2d(padded, filters, self.biases.to(x))))
         return found
+
+    def _encoded(self, x: Tensor) -> list[Tensor]:
+        features = self.encoder.features(x)
+        return [*features[:WIDENED], *self.encoder.widened(features[WIDENED:], WIDENED)]
 
     def own(self, x: Tensor, tile: Tile) -> list[Tensor]:
         """Features of the positions that a tile owns, of a picture [1, 3, H, W]."""

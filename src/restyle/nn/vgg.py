@@ -108,7 +108,7 @@ class VGG19(nn.Module):
         """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB 0..1, H and W at least 32."""
         return self.layers(x, [name for name in LAYERS if name.replace("relu", "conv") in self.names])
 
-    def widened(self, features: Sequence[Tensor]) -> list[Tensor]:
+    def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
         """The features themselves: they have VGG-19's own widths."""
         return list(features)
 

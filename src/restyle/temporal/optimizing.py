@@ -79,7 +79,8 @@ class OptimizedPainter:
         -------
         np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
         """
-        from restyle.methods.optimization import Before, Part, optimize
+        from restyle.methods.optimization import optimize
+        from restyle.methods.parts import Before, Part
 
         if self._fast.strength == 0:
             return content
