@@ -43,10 +43,18 @@ def cosines(vectors: Floats) -> Distances:
 
 
 def code_pairs(codes: Floats) -> list[tuple[str, Distances]]:
-    """Distances of style codes."""
-    lengths = np.linalg.norm(codes, axis=1)
-    euclidean = _root(_squared(codes)) / np.maximum(lengths[:, None] + lengths, _SMALL)
-    return [("euclidean", euclidean), ("cosine", cosines(codes))]
+    """Distances of style codes [n, 3, K]: one of two works as it is, the other from any distance."""
+    found: dict[str, Distances] = {}
+    for afar in range(codes.shape[1]):
+        x, z = codes[:, afar], codes[:, 0]
+        both = np.concatenate([x, z])
+        lengths = np.linalg.norm(both, axis=1)
+        squared = _squared(both)[: len(x), len(x) :]
+        euclidean = _root(squared) / np.maximum(lengths[: len(x), None] + lengths[len(x) :], _SMALL)
+        for name, distances in (("euclidean", euclidean), ("cosine", cosines(both)[: len(x), len(x) :])):
+            nearer = np.minimum(distances, distances.T)
+            found[name] = np.minimum(found[name], nearer) if afar else nearer
+    return list(found.items())
 
 
 def gaussian_pairs(measured: Measured, rows: npt.NDArray[np.intp], layer: str, workers: int = 1) -> Distances:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restyle.comparison.style_vector import LayerMoments, Vector
-from restyle.comparison.subjects import color_histogram, moments_of, palette_of
+from restyle.comparison.subjects import codes_of, color_histogram, moments_of, palette_of
 from restyle.media import images
 from restyle.methods.arbitrary import Arbitrary
 from restyle.models.features import LAYERS, FeatureEncoder, comparable
@@ -124,7 +124,7 @@ def measure(works: Labels, encoder: FeatureEncoder, cache: Path, workers: int = 
 
 
 def encode(works: Labels, model: Arbitrary, cache: Path, workers: int = 1) -> Floats:
-    """Style codes of every work [n, K]; what was encoded before with this model is not encoded again."""
+    """Style codes of every work [n, 3, K], as `codes_of` gives them; none is encoded twice with one model."""
     digest = hashlib.sha256(model.record.file("style_encoder").read()).hexdigest()[:12]
     path = cache / f"codes-{digest}.npz"
     known: dict[str, Floats] = {}
@@ -137,7 +137,7 @@ def encode(works: Labels, model: Arbitrary, cache: Path, workers: int = 1) -> Fl
     def keep() -> None:
         np.savez(path, names=np.array(list(known)), codes=np.stack(list(known.values())))
 
-    codes = _all(missing, lambda work: model.encode(images.load(work).pixels), workers, "codes")
+    codes = _all(missing, lambda work: codes_of(images.load(work).pixels, model), workers, "codes")
     for done, (work, code) in enumerate(zip(missing, codes, strict=True), 1):
         known[work.name] = code
         if done % EVERY == 0 or done == len(missing):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from restyle.cli.comparison_charts import dendrogram, family_colors, heat_map, without_suffix
+from restyle.cli.comparison_charts import dendrogram, family_colors, heat_map, labels, without_suffix
 from restyle.comparison.clustering import Matrix, cluster
 
 
@@ -48,3 +48,7 @@ def test_suffixes_are_left_out() -> None:
         "no. 5",
         "plain",
     ]
+
+
+def test_a_name_that_the_font_cannot_write_is_its_number() -> None:
+    assert labels(["wave.jpg", "\u6ce2.jpg", "\u00e9t\u00e9.png"]) == ["wave", "#2", "\u00e9t\u00e9"]

@@ -114,11 +114,33 @@ def test_codes_of_different_models_do_not_compare() -> None:
         metrics.cosine(Subject("x", "style", code, "one"), Subject("y", "style", code, "two"))
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_of_two_codes_either_may_be_seen_from_further_away(metric: str) -> None:
+    here, there = np.array([3, 1], np.float32), np.array([1, 3], np.float32)
+    whole = Subject("whole", "preset", here, "m")
+    detail = Subject("detail", "picture", there, "m", np.stack([here, 2 * here]))
+    plain = Subject("detail", "picture", there, "m")
+    assert METRICS[metric].distance(whole, plain) > 0.1
+    assert METRICS[metric].distance(whole, detail) == METRICS[metric].distance(detail, whole) == 0
+    assert METRICS[metric].distance(detail, plain) == 0
+
+
 def test_matrix_is_symmetric_and_marks_what_is_not_defined(two: tuple[Subject, Subject]) -> None:
     found = metrics.matrix([*two, Subject("p", "preset")], METRICS["style"])
     np.testing.assert_array_equal(found, found.T)
     assert np.isnan(found[0, 2])
     assert found[0, 1] > 0
+
+
+def test_lengths_are_roots_of_squares(two: tuple[Subject, Subject]) -> None:
+    distances = np.array([[0.0, 4.0], [4.0, 0.0]])
+    np.testing.assert_array_equal(METRICS["gram:relu2_1"].lengths(distances), np.sqrt(distances))
+    np.testing.assert_array_equal(METRICS["palette"].lengths(distances), distances)
+    a, b = two
+    assert a.vector is not None
+    assert b.vector is not None
+    chord = np.linalg.norm(a.vector - b.vector) / 2**0.5
+    assert METRICS["style"].lengths(np.array(metrics.style(a, b))) == pytest.approx(chord)
 
 
 def test_unknown_metric_is_named_with_those_there_are() -> None:

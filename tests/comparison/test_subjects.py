@@ -15,6 +15,7 @@ from restyle.comparison.subjects import (
     palette_of,
 )
 from restyle.errors import InputError, StyleError
+from restyle.media import images
 from restyle.methods import arbitrary
 from restyle.models import features
 from restyle.style import Style
@@ -53,6 +54,17 @@ def test_only_what_is_needed_is_measured(photo_file: Path) -> None:
     assert full.layers is not None
     assert full.vector is not None
     assert full.name == "photo.png"
+
+
+def test_a_picture_has_codes_from_three_distances(photo_file: Path) -> None:
+    model = arbitrary.load(threads=1)
+    found = measure(photo_file, frozenset({"code"}), model)
+    pixels = images.load(photo_file).pixels
+    assert found.code is not None
+    assert found.afar is not None
+    np.testing.assert_array_equal(found.code, model.encode(pixels))
+    np.testing.assert_array_equal(found.afar[1], model.encode(pixels, 0.5))
+    assert measure("great-wave", frozenset({"code"}), model).afar is None
 
 
 def test_thumbnails_keep_the_aspect(tmp_path: Path) -> None:

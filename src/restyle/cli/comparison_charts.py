@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,7 +38,7 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
     """
     merges = cluster(distances, linkage)
     order = leaf_order(merges, distances)
-    names = [without_suffix(name) for name in names]
+    names = labels(names)
     count = len(names)
     cell = int(np.clip(900 // count, 12 if count <= _NAMED else 2, 64))
     size = int(np.clip(cell * 0.62, 10, 15))
@@ -76,7 +77,7 @@ def dendrogram(names: Sequence[str], distances: Matrix, title: str, linkage: str
     """Draw the tree of merges with an axis of distance: how far apart two branches are where they meet."""
     merges = cluster(distances, linkage)
     order = leaf_order(merges, distances)
-    names = [without_suffix(name) for name in names]
+    names = labels(names)
     count = len(names)
     row = 24 if count <= 40 else 17
     size = 14 if count <= 40 else 12
@@ -107,6 +108,16 @@ def without_suffix(name: str) -> str:
     """`starry-night.png` -> `starry-night`."""
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and suffix.isalnum() and len(suffix) <= 5 else name
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """Names for a picture, whose font has Latin letters only: `#3` for the third if it has none of them."""
+    found = [without_suffix(name) for name in names]
+    known = [any(c.isascii() and c.isalnum() for c in unicodedata.normalize("NFKD", name)) for name in found]
+    return [
+        name if is_known else f"#{row}"
+        for row, (name, is_known) in enumerate(zip(found, known, strict=True), 1)
+    ]
 
 
 def family_colors(merges: Sequence[Merge], count: int) -> list[str]:

@@ -84,7 +84,7 @@ class Output:
         what = "sounds" if subjects[0].kind == "sound" else "styles"
         title = f"{len(subjects)} {what}, metric {metric.name}: {metric.about}"
         seen = [_with_thumbnail(each, model) for each in subjects]
-        laid = comparison_map.lay_out(seen, distances)
+        laid = comparison_map.lay_out(seen, distances, metric.lengths(distances))
         heat = comparison_charts.heat_map(names, distances, title)
         tree = comparison_charts.dendrogram(names, distances, title)
         page = comparison_map.page(seen, laid, distances, title, [("Distances", heat), ("Tree", tree)])

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from restyle.cli.comparison_charts import family_colors, without_suffix
+from restyle.cli.comparison_charts import family_colors, labels, without_suffix
 from restyle.cli.contact_sheet import INK, PAPER, SOFT, fitted
 from restyle.comparison.clustering import Matrix, cluster
 from restyle.comparison.layout import place, spread, stress
@@ -50,10 +50,19 @@ class StyleMap:
     colors: list[str]
 
 
-def lay_out(subjects: Sequence[Subject], distances: Matrix) -> StyleMap:
-    """Place thumbnails so that their distances on the map are those of the styles, as nearly as can be."""
+def lay_out(subjects: Sequence[Subject], distances: Matrix, lengths: Matrix | None = None) -> StyleMap:
+    """Place thumbnails so that their distances on the map are those of the styles, as nearly as can be.
+
+    Parameters
+    ----------
+    distances : np.ndarray [shape=(n, n), float64]
+        Families are made by these.
+    lengths : np.ndarray [shape=(n, n), float64] or None
+        The same as a map can show them: see `Metric.lengths`. None takes the distances.
+    """
     count = len(subjects)
-    points = place(distances)
+    lengths = distances if lengths is None else lengths
+    points = place(lengths)
     side = float(np.clip(np.sqrt(_AREA * _SHARE / count), 56, 200))
     sizes = np.array([_fit(_aspect(each), side) for each in subjects])
     extent = np.maximum(points.max(0) - points.min(0), 1e-9)
@@ -67,7 +76,7 @@ def lay_out(subjects: Sequence[Subject], distances: Matrix) -> StyleMap:
     centres = centres - low + _MARGIN
     width, height = (int(each) for each in (centres + boxes / 2).max(0) + _MARGIN)
     colors = family_colors(cluster(distances), count)
-    return StyleMap(centres, sizes, (max(width, 520), height), stress(points, distances), colors)
+    return StyleMap(centres, sizes, (max(width, 520), height), stress(points, lengths), colors)
 
 
 def draw(subjects: Sequence[Subject], laid: StyleMap, title: str) -> Image.Image:
@@ -78,12 +87,15 @@ def draw(subjects: Sequence[Subject], laid: StyleMap, title: str) -> Image.Image
     pen.text((_MARGIN, 14), title, INK, ImageFont.load_default(18))
     pen.text((_MARGIN, 37), _note(laid), SOFT, ImageFont.load_default(12))
     font = ImageFont.load_default(_LETTERS)
-    for each, (x, y), (w, h), color in zip(subjects, laid.centres, laid.sizes, laid.colors, strict=True):
+    names = labels([each.name for each in subjects])
+    for each, name, (x, y), (w, h), color in zip(
+        subjects, names, laid.centres, laid.sizes, laid.colors, strict=True
+    ):
         left, top = round(x - w / 2), round(y - h / 2 + _HEAD)
         right, bottom = left + round(w), top + round(h)
         pen.rectangle((left - _FRAME, top - _FRAME, right + _FRAME - 1, bottom + _FRAME - 1), color)
         picture.paste(_tile(each, (right - left, bottom - top)), (left, top))
-        text = fitted(without_suffix(each.name), font, round(w) + 12)
+        text = fitted(name, font, round(w) + 12)
         pen.text((round(x), bottom + _FRAME + 2), text, INK, font, anchor="ma")
     return picture
 

@@ -139,7 +139,7 @@ def expand(sources: Sequence[str]) -> list[Named]:
 
 
 def _chosen(metric: str | None, named: Sequence[Named], model: Arbitrary, mixed: bool = False) -> Metric:
-    """The metric asked for, or the default; in a mixed folder that of sounds or styles, whichever are more."""
+    """The metric asked for, or the default: in a mixed folder by what is more of it, sounds or styles."""
     if metric is not None:
         return metrics.find(metric)
     found = [kind_of(source, model) for _, source in named]

@@ -36,12 +36,19 @@ class Metric:
     need : str
         What has to be measured: see `subjects.measure`.
     distance : function of two subjects that have it
+    square : bool
+        Whether it is the square of a length, as cosine distances and relative gaps are.
     """
 
     name: str
     about: str
     need: Need
     distance: Callable[[Subject, Subject], float]
+    square: bool = False
+
+    def lengths(self, distances: Matrix) -> Matrix:
+        """Distances as lengths, which a map can show: the root of what is a square."""
+        return np.sqrt(distances) if self.square else distances
 
     def defined(self, *subjects: Subject) -> bool:
         """Whether these have what the metric compares: a preset has no pixels, a sound has no code."""
@@ -61,15 +68,16 @@ def style(a: Subject, b: Subject) -> float:
 
 
 def euclidean(a: Subject, b: Subject) -> float:
-    """Euclidean distance of the style codes over the sum of their lengths, 0..1."""
-    x, z = _codes(a, b)
-    return float(np.linalg.norm(x - z) / max(float(np.linalg.norm(x) + np.linalg.norm(z)), 1e-12))
+    """Euclidean distance of the style codes over the sum of their lengths, 0..1; see `_codes`."""
+    return min(
+        float(np.linalg.norm(x - z) / max(float(np.linalg.norm(x) + np.linalg.norm(z)), 1e-12))
+        for x, z in _codes(a, b)
+    )
 
 
 def cosine(a: Subject, b: Subject) -> float:
-    """Cosine distance of the style codes, 0..2."""
-    x, z = (each / max(float(np.linalg.norm(each)), 1e-12) for each in _codes(a, b))
-    return _half_square(x - z)
+    """Cosine distance of the style codes, 0..2; see `_codes`."""
+    return min(_half_square(_unit(x) - _unit(z)) for x, z in _codes(a, b))
 
 
 def gram(a: LayerMoments, b: LayerMoments) -> float:
@@ -149,20 +157,22 @@ def _over_layers(distance: LayerDistance) -> Callable[[Subject, Subject], float]
     return lambda a, b: float(np.mean([one(a, b) for one in each]))
 
 
-def _of_layers(name: str, about: str, distance: LayerDistance) -> list[Metric]:
-    whole = Metric(name, f"{about}, mean of five layers", "features", _over_layers(distance))
-    parts = [Metric(f"{name}:{at}", f"{about}, {at}", "features", _layer(distance, at)) for at in LAYERS]
+def _of_layers(name: str, about: str, distance: LayerDistance, square: bool = False) -> list[Metric]:
+    whole = Metric(name, f"{about}, mean of five layers", "features", _over_layers(distance), square)
+    parts = [
+        Metric(f"{name}:{at}", f"{about}, {at}", "features", _layer(distance, at), square) for at in LAYERS
+    ]
     return [whole, *parts]
 
 
 METRICS: dict[str, Metric] = {
     each.name: each
     for each in (
-        Metric("style", "style vector", "vector", style),
-        Metric("cosine", "style codes, angle", "code", cosine),
+        Metric("style", "style vector", "vector", style, square=True),
+        Metric("cosine", "style codes, angle", "code", cosine, square=True),
         Metric("euclidean", "style codes, distance", "code", euclidean),
-        *_of_layers("gram", "Gram matrices", gram),
-        *_of_layers("moments", "means and deviations", moments),
+        *_of_layers("gram", "Gram matrices", gram, square=True),
+        *_of_layers("moments", "means and deviations", moments, square=True),
         *_of_layers("wasserstein", "features as Gaussians", wasserstein),
         Metric("palette", "colours", "colours", palette),
         Metric("histogram", "colour histogram", "colours", histogram),
@@ -216,14 +226,23 @@ def matrix(subjects: Sequence[Subject], metric: Metric) -> Matrix:
     return found
 
 
-def _codes(a: Subject, b: Subject) -> tuple[Vector, Vector]:
+def _codes(a: Subject, b: Subject) -> list[tuple[Vector, Vector]]:
+    """Pairs of codes of which the nearest counts: both as they are, and either of them from further away."""
     assert a.code is not None
     assert b.code is not None
     if a.model != b.model or a.code.shape != b.code.shape:
         raise StyleError(
             f"'{a.name}' is a style of '{a.model}', '{b.name}' of '{b.model}': codes do not compare"
         )
-    return a.code.astype(np.float64), b.code.astype(np.float64)
+    pairs = [(a.code, b.code)]
+    pairs += [(code, b.code) for code in (() if a.afar is None else a.afar)]
+    pairs += [(a.code, code) for code in (() if b.afar is None else b.afar)]
+    return [(x.astype(np.float64), z.astype(np.float64)) for x, z in pairs]
+
+
+def _unit(vector: Vector) -> Vector:
+    scaled: Vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
+    return scaled
 
 
 def _half_square(difference: Vector) -> float:

@@ -32,6 +32,7 @@ Need = Literal["code", "features", "colours", "vector", "sound"]
 Kind = Literal["preset", "style", "picture", "sound"]
 
 THUMBNAIL = 240  # px, long side
+SCALES = (1.0, 0.5**0.5, 0.5)  # of the strokes: the picture as it is, and from further away
 BINS = 8  # of each colour axis of the histogram
 PALETTE_DIRECTIONS, PALETTE_QUANTILES = 32, 64
 PALETTE_PIXELS = 8000
@@ -51,6 +52,8 @@ class Subject:
     code : np.ndarray [shape=(K,), float32] or None
     model : str
         Whose code it is.
+    afar : np.ndarray [shape=(2, K), float32] or None
+        Codes of a picture seen from 1.4 times and from twice the distance: see `codes_of`.
     layers : mapping of layer name to LayerMoments, or None
     histogram : np.ndarray [shape=(512,), float64] or None
         Share of each colour, RGB in 8 steps.
@@ -69,6 +72,7 @@ class Subject:
     kind: Kind
     code: FloatArray | None = field(default=None, repr=False)
     model: str = ""
+    afar: FloatArray | None = field(default=None, repr=False)
     layers: Mapping[str, LayerMoments] | None = field(default=None, repr=False)
     histogram: Vector | None = field(default=None, repr=False)
     palette: Vector | None = field(default=None, repr=False)
@@ -133,7 +137,7 @@ def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name
     """Measure a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
     small = features.comparable(pixels)
     size = fit_size(pixels.shape[:2], long=min(THUMBNAIL, max(pixels.shape[:2])))
-    layers = histogram = vector = None
+    layers = histogram = vector = codes = None
     if needs & {"features", "vector"}:
         layers = moments_of(small, features.load(model.device, model.threads))
     if needs & {"colours", "vector"}:
@@ -142,17 +146,30 @@ def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name
         assert layers is not None
         assert histogram is not None
         vector = style_vector.load().vector(layers, histogram)
+    if "code" in needs:
+        codes = codes_of(pixels, model)
     return Subject(
         name,
         "picture",
-        code=model.encode(pixels) if "code" in needs else None,
-        model=model.name if "code" in needs else "",
+        code=None if codes is None else codes[0],
+        model="" if codes is None else model.name,
+        afar=None if codes is None else codes[1:],
         layers=layers,
         histogram=histogram,
         palette=palette_of(small) if "colours" in needs else None,
         vector=vector,
         thumbnail=from_unit(resize(pixels, size, "area"), np.uint8),
     )
+
+
+def codes_of(picture: FloatArray, model: Arbitrary) -> FloatArray:
+    """Codes of a picture [shape=(H, W, 3), float32, range 0..1, RGB], as it is and from further away, [3, K].
+
+    A code tells large strokes from small ones, and every picture is brought to one size before it is encoded:
+    a detail of a work is enlarged more than the whole, and its strokes with it. From 1.4 times the distance a
+    detail of .7 of the width has the strokes of the whole again.
+    """
+    return np.stack([model.encode(picture, scale) for scale in SCALES])
 
 
 def moments_of(picture: FloatArray, encoder: features.FeatureEncoder) -> dict[str, LayerMoments]:

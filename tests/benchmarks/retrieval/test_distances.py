@@ -40,7 +40,8 @@ def measured(subjects: list[Subject]) -> Measured:
 
 
 def test_all_pairs_agree_with_the_package(subjects: list[Subject], measured: Measured) -> None:
-    codes = np.stack([each.code for each in subjects if each.code is not None])
+    seen = [(each.code, each.afar) for each in subjects]
+    codes = np.stack([np.stack([at, *afar]) for at, afar in seen if at is not None and afar is not None])
     compared = []
     for name, found in all_pairs(measured, codes):
         if name not in metrics.METRICS:
