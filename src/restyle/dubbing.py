@@ -100,7 +100,7 @@ def is_only_sound(
     """Tell whether the picture shall be copied: there is a style of the sound, and none of the picture."""
     if audio_style is None or style is not None or engine.model != EngineOptions.model:
         return False
-    if pictures != ImageOptions() or replace(film, overwrite=False) != VideoOptions():
+    if pictures != ImageOptions() or replace(film, overwrite=False, resume=False) != VideoOptions():
         raise OptionError(
             "without a style of the picture it is copied, so options of the picture do nothing; give --style"
             " too, or leave them out"
