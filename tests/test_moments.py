@@ -41,6 +41,7 @@ def test_styles_of_one_moment_are_mixed(tiny_model: Path) -> None:
     ("style", "said"),
     [
         (["starry-night", "2:great-wave"], "'starry-night' has no time and others have"),
+        (["0:starry-night", "-2.5:great-wave"], "'-2.5:great-wave' has a time before the film begins"),
         ({}, "at least one"),
         ({-1: "great-wave"}, "from 0 up"),
         ("0:great-wav", "great-wave"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from restyle.stages import Stages
+from restyle.stages import ASIDE, Stages, done_aside
 
 
 def test_items_come_in_order_through_several_stages() -> None:
@@ -36,15 +38,18 @@ def test_a_stage_is_never_further_ahead_than_its_depth() -> None:
 
 
 def test_stages_work_at_the_same_time() -> None:
-    def slow(items: Iterator[int]) -> Iterator[int]:
+    """Each stage waits, in the middle of an item, until the others are in the middle of theirs."""
+    count, together = 20, threading.Barrier(3)
+
+    def stage(items: Iterator[int], place: int) -> Iterator[int]:
         for item in items:
-            time.sleep(0.02)
+            if 0 <= item - (2 - place) < count - 2:  # the first stage is two items ahead of the last
+                together.wait(60)
             yield item
 
     stages = Stages()
-    start = time.perf_counter()
-    assert len(list(slow(stages.ahead(slow(stages.ahead(slow(iter(range(20))), 2)), 2)))) == 20
-    assert time.perf_counter() - start < 0.8 * 3 * 20 * 0.02
+    first = stages.ahead(stage(iter(range(count)), 0), 2)
+    assert list(stage(stages.ahead(stage(first, 1), 2), 2)) == list(range(count))
     stages.close()
 
 
@@ -69,3 +74,32 @@ def test_close_ends_items_and_threads() -> None:
     stages.close()
     assert list(items) == []
     assert threading.active_count() == before
+
+
+def niceness() -> Iterator[int]:
+    """That of the thread that asks, and of one that it starts."""
+    found = []
+    yield os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = threading.Thread(
+        target=lambda: found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    )
+    thread.start()
+    thread.join()
+    yield found[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_short_stages_stand_aside_and_nobody_else() -> None:
+    own, _ = niceness()
+    aside = min(19, own + ASIDE)
+    stages = Stages()
+    assert list(stages.ahead(niceness(), 2, aside=True)) == [aside, aside]
+    assert list(stages.ahead(niceness(), 2)) == [own, own]
+    assert done_aside(lambda: list(niceness())) == [aside, aside]
+    assert list(niceness()) == [own, own]
+    stages.close()
+
+
+def test_what_is_raised_aside_arrives() -> None:
+    with pytest.raises(ZeroDivisionError):
+        done_aside(lambda: 1 // 0)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from typing import Any
 import av
 import numpy as np
 
+from benchmarks.timing import interleaved
 from restyle import film
+from restyle import stages as stages_of
 from restyle.film.painting import FilmPainter
 from restyle.media import images
 from restyle.media.video_files import VideoWriter
@@ -21,7 +22,7 @@ from restyle.media.video_info import VideoFrame
 from restyle.media.videos import VideoReader
 from restyle.methods.arbitrary import Arbitrary
 from restyle.moments import Moments
-from restyle.options import ImageOptions, VideoOptions
+from restyle.options import ImageOptions, Steady, VideoOptions
 
 
 def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
@@ -46,7 +47,7 @@ def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
     return path
 
 
-def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments) -> dict[str, float]:
+def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments, rounds: int = 3) -> dict[str, float]:
     """Frames a second of each stage alone, of the loop that takes turns, and of the overlapping stages."""
     with VideoReader(clip) as reader:
         info = reader.info
@@ -76,9 +77,16 @@ def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments) -> dict[
         with VideoReader(clip) as reader:
             _write(stages(reader.items()), folder / "turns.mp4", reader)
 
-    def together() -> None:
-        keep = VideoOptions(overwrite=True)
-        film.make(clip, styles, folder / "together.mp4", method, ImageOptions(), keep)
+    def together(steady: Steady = "statistics") -> None:
+        options = VideoOptions(overwrite=True, steady=steady)
+        film.make(clip, styles, folder / "together.mp4", method, ImageOptions(), options)
+
+    def alike() -> None:
+        aside, stages_of.ASIDE = stages_of.ASIDE, 0
+        try:
+            together()
+        finally:
+            stages_of.ASIDE = aside
 
     def _write(items: Iterator[Any], path: Path, source: VideoReader | None = None) -> None:
         writer = VideoWriter(path, info, info.size, "h264", source=source)
@@ -86,23 +94,22 @@ def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments) -> dict[
             writer.write(item)
         writer.close()
 
-    return {
-        "decode": len(frames) / seconds(decode),
-        "inference alone": len(frames) / seconds(infer),
-        "encode": len(frames) / seconds(encode),
-        "decode, infer, encode in turn": len(frames) / seconds(in_turn),
-        "end to end": len(frames) / seconds(together),
-    }
-
-
-def seconds(work: Callable[[], None], rounds: int = 3) -> float:
-    """Median time of some work."""
-    samples = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        samples.append(time.perf_counter() - start)
-    return float(np.median(samples))
+    found = interleaved(
+        {
+            "decode": decode,
+            "inference alone": infer,
+            "encode": encode,
+            "decode, infer, encode in turn": in_turn,
+            "end to end": together,
+            "end to end, no stage standing aside": alike,
+            "end to end, flow": lambda: together("flow"),
+        },
+        rounds=rounds,
+        calls=1,
+        warm_up=0,
+        settle=0,
+    )
+    return {name: len(frames) / timing.median for name, timing in found.items()}
 
 
 def peak_memory(clip: Path, output: Path, threads: int, steady: str = "statistics") -> float:

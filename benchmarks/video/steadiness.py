@@ -18,8 +18,11 @@ from restyle.evaluation.ssim import luma
 from restyle.methods.arbitrary import Arbitrary
 from restyle.nn.encoders import PerceptualEncoder
 from restyle.options import Steady, VideoOptions
+from restyle.options.film_method import FilmMethodOptions
 from restyle.statistics.gram import gram
+from restyle.style import Style
 from restyle.temporal.flow import FlowSteadier, MotionFinder
+from restyle.temporal.optimizing import OptimizedPainter
 from restyle.temporal.scenes import SceneCuts
 from restyle.temporal.steadying import SteadyPainter
 
@@ -72,6 +75,26 @@ def painted(
         if finder and steadier:
             picture = steadier(picture, finder(frame, new_scene))
         film.append(picture)
+    return film
+
+
+def optimized_film(
+    frames: Sequence[FloatArray],
+    method: Arbitrary,
+    style: Style,
+    options: FilmMethodOptions,
+    fps: float = 25.0,
+) -> list[FloatArray]:
+    """The film as `restyle video --method optimize ...` paints it."""
+    fast = SteadyPainter(method, 1.0, VideoOptions.steady_seconds)
+    painter = OptimizedPainter(style.exemplars(), fast, options, method.threads)
+    cuts, finder = SceneCuts(), MotionFinder("--method optimize")
+    film: list[FloatArray] = []
+    for frame in frames:
+        new_scene = cuts((frame * 255).astype(np.uint8))
+        if new_scene:
+            painter.cut()
+        film.append(painter(frame, style.code, 1 / fps, finder(frame, new_scene)))
     return film
 
 

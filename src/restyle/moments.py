@@ -15,6 +15,7 @@ from restyle.style import Style, resolve_all
 PathLike = str | os.PathLike[str]
 Moments = list[tuple[float, Style]]
 
+_NEGATIVE = re.compile(r"-[\d.]+:\D")
 _TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
 
@@ -61,6 +62,8 @@ def split_time(style: Any) -> tuple[float | None, Any]:
     ((4.5, 'great-wave'), (62.0, 'great-wave:0.5'), (None, 'great-wave:2'))
     """
     found = _TIMED.fullmatch(style) if isinstance(style, str) and not os.path.exists(style) else None
+    if isinstance(style, str) and found is None and _NEGATIVE.match(style) and not os.path.exists(style):
+        raise StyleError(f"style '{style}' has a time before the film begins; seconds count from 0")
     if found is None:
         return None, style
     return 60 * float(found[1] or 0) + float(found[2]), found[3]

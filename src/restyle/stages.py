@@ -1,14 +1,23 @@
-"""Stages of work that overlap: each in a thread of its own, joined by bounded queues."""
+"""Stages of work that overlap: each in a thread of its own, joined by bounded queues.
+
+One stage may be so much the longest that it alone fills all cores, and what it runs on them waits for its
+slowest core many times a second. A short stage that takes half of one core then halts all of them. So the
+others stand aside (a higher `nice`): they take what is left over, all at once and on several cores, and cost
+the long one their work, not a multiple of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Event, Thread, get_native_id
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+ASIDE = 10  # added to `nice`: a tenth of the share of a thread that does not stand aside
 _TICK = 0.05  # seconds between two looks at whether to stop
 _END = object()
 
@@ -30,11 +39,11 @@ class Stages:
         self._stop = Event()
         self._threads: list[Thread] = []
 
-    def ahead(self, items: Iterable[T], depth: int) -> Iterator[T]:
+    def ahead(self, items: Iterable[T], depth: int, aside: bool = False) -> Iterator[T]:
         """Yield the same items, made in a thread that is at most `depth` of them ahead.
 
         What the thread raises is raised here, after the items that came before. After `close` the items
-        simply end.
+        simply end. With `aside` the thread, and those that it starts, leave the cores to others.
         """
         line: Queue[tuple[Any, BaseException | None]] = Queue(depth)
 
@@ -48,6 +57,8 @@ class Stages:
             return False
 
         def work() -> None:
+            if aside:
+                stand_aside()
             try:
                 for item in items:
                     if not put(item):
@@ -79,3 +90,30 @@ class Stages:
             if item is _END:
                 return
             yield item
+
+
+def done_aside(work: Callable[[], T]) -> T:
+    """Do some work in a thread that stands aside, as do the threads that it leaves running; wait for it."""
+    done: list[T] = []
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        stand_aside()
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001, it is raised below
+            raised.append(error)
+
+    thread = Thread(target=call, daemon=True)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+    return done[0]
+
+
+def stand_aside() -> None:
+    """Lower the priority of this thread, and of those it will start; only Linux has one for each thread."""
+    if sys.platform == "linux":
+        thread = get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + ASIDE))

@@ -51,6 +51,7 @@ from restyle.options import (
 from restyle.regions import Regions, make_regions, region_paths
 from restyle.sound_styles import parse_styles
 from restyle.sound_styles import style_paths as sound_paths
+from restyle.stages import done_aside
 
 Report = Callable[[float], None]
 Watch = Callable[[int, int | None], None]
@@ -217,7 +218,8 @@ def make(
     to_folder = is_folder(output)
     codec = checked(output, film, kept)
     with ExitStack() as stack:
-        reader = open_content(content, film, tell)
+        # Decoders and encoders start threads of their own, which are to stand aside, too.
+        reader = done_aside(lambda: open_content(content, film, tell))
         stack.callback(reader.close)
         if not to_folder:
             pictures = with_even_size(pictures, reader.info, codec)
@@ -241,7 +243,7 @@ def make(
             temporary = stack.enter_context(writing(output, film.overwrite, kept))
             if segments:
                 segments.note_temporary(temporary)
-            writer = open_writer(temporary, reader, codec, pictures, film, tell, sound)
+            writer = done_aside(lambda: open_writer(temporary, reader, codec, pictures, film, tell, sound))
         total = reader.info.frames
         try:
             stopped = run(reader, painter, writer, lambda done: watch(done, total), segments)

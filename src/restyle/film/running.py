@@ -42,13 +42,13 @@ def run(
     stages = Stages()
     stopped: BaseException | None = None
     try:
-        items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD)
-        for stage in (painter.prepare, painter.paint):
-            items = stages.ahead(stage(items), BETWEEN)
-        frames = stages.ahead(painter.finish(items), AHEAD)
+        items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD, aside=True)
+        items = stages.ahead(painter.prepare(items), BETWEEN, aside=True)
+        items = stages.ahead(painter.paint(items), BETWEEN)
+        frames = stages.ahead(painter.finish(items), AHEAD, aside=True)
         try:
             # The writer too has a thread, so that Ctrl-C, which arrives in this one, never cuts it in two.
-            for done in stages.ahead(written(frames, writer, segments), AHEAD):
+            for done in stages.ahead(written(frames, writer, segments), AHEAD, aside=True):
                 watch(done)
         except (KeyboardInterrupt, SystemExit) as signal:
             stopped = signal

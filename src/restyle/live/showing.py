@@ -53,8 +53,12 @@ class Summary:
     size: tuple[int, int]
     delays: list[float]
 
+    def delay(self, part: float) -> float:
+        """Seconds that a part, 0..1, of the frames kept under; 0 if none was shown."""
+        return float(np.quantile(self.delays, part)) if self.delays else 0.0
+
     def __str__(self) -> str:
-        worst, usual = np.quantile(self.delays, 0.95) * 1e3, np.median(self.delays) * 1e3
+        worst, usual = self.delay(0.95) * 1e3, self.delay(0.5) * 1e3
         rate = self.shown / max(self.seconds, 1e-9)
         return (
             f"{self.shown} frames shown in {self.seconds:.1f} s ({rate:.1f} fps),"

@@ -39,7 +39,8 @@ class Encoder:
 
 _MP4 = (".mp4", ".m4v", ".mov")
 ENCODERS = {
-    "h264": Encoder("libx264", (*_MP4, ".mkv"), 51, (("preset", "fast"),)),
+    # Half the work of `fast` for about a decibel less at the same size: it runs beside the network.
+    "h264": Encoder("libx264", (*_MP4, ".mkv"), 51, (("preset", "veryfast"),)),
     "h265": Encoder("libx265", (*_MP4, ".mkv"), 51, (("preset", "fast"), ("x265-params", "log-level=error"))),
     "vp9": Encoder(
         "libvpx-vp9",

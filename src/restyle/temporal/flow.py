@@ -20,6 +20,7 @@ Lai et al. 2018: nothing is trained or optimised for it, so it works with every 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ from restyle.errors import MissingExtraError
 
 KEEP = 0.9  # a: part of the frame before that stays where the flow is trusted
 FLOW_SIDE = 960  # px: motion of larger frames is found on a smaller copy
-MAX_SHARPEN = 1.5
+MAX_SHARPEN = 2.0
+DETAIL = 2.0  # px, sigma: what a blur by it takes away is detail, and sharpened
 _HOME_SHARE, _HOME_PX = 0.01, 0.5  # how far from home the way back may lead (squared; Sundaram et al. 2010)
 _SMALLEST = 16  # px: the search needs room for its patches
 _UNLIKE = 0.2  # mean difference of content, 0..1, at which the flow is not believed at all
@@ -172,7 +174,7 @@ def warp(picture: FloatArray, back: FloatArray, fine: bool = False) -> FloatArra
         Cubic interpolation, which keeps detail, in place of linear.
     """
     cv = _opencv()
-    rows, columns = np.mgrid[0 : back.shape[0], 0 : back.shape[1]].astype(np.float32)
+    rows, columns = _grid(*back.shape[:2])
     how = cv.INTER_CUBIC if fine else cv.INTER_LINEAR
     moved: FloatArray = cv.remap(
         picture, columns + back[..., 0], rows + back[..., 1], how, borderMode=cv.BORDER_REPLICATE
@@ -185,7 +187,7 @@ def _as_sharp(mixed: FloatArray, painted: FloatArray) -> FloatArray:
     wanted, there = _energy(painted), _energy(mixed)
     tiny = np.float32(1e-6)
     gain = np.clip(np.sqrt((wanted + tiny) / (there + tiny)), 1, MAX_SHARPEN)
-    return np.asarray(mixed + (gain - 1)[..., None] * (mixed - _blur(mixed, 1.0)), np.float32)
+    return np.asarray(mixed + (gain - 1)[..., None] * (mixed - _blur(mixed, DETAIL)), np.float32)
 
 
 def _alike(change: FloatArray) -> FloatArray:
@@ -207,10 +209,16 @@ def _energy(picture: FloatArray) -> FloatArray:
 
 def _inside(back: FloatArray) -> NDArray[np.bool_]:
     height, width = back.shape[:2]
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    columns += back[..., 0]
-    rows += back[..., 1]
+    rows, columns = _grid(height, width)
+    rows, columns = rows + back[..., 1], columns + back[..., 0]
     return np.asarray((columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1))
+
+
+@lru_cache(maxsize=4)
+def _grid(height: int, width: int) -> tuple[FloatArray, FloatArray]:
+    """Row and column of every pixel; never written to."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    return rows, columns
 
 
 def _blur(picture: FloatArray, sigma: float) -> FloatArray:

@@ -1,0 +1,98 @@
+"""The parts of the benchmark of films but for steadiness: lines of Markdown, a table each."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.video.speed import drawn_clip, peak_memory, rates
+from restyle.live import show
+from restyle.methods.arbitrary import Arbitrary
+from restyle.moments import timed_styles
+from restyle.options import ImageOptions
+from restyle.options.live import LiveOptions
+from restyle.style import resolve
+
+SIZES = ((360, 640), (720, 1280))
+AIM = 1.25  # time end to end, at most, as times that of inference alone
+MOST_MEMORY = 1500  # MB, at 1280x720
+MOST_DELAY = 0.2  # seconds, live
+_HOUR = (32, 48)
+
+
+def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
+    """Lines of the table of frames a second."""
+    yield "### Speed\n"
+    yield f"Frames a second: {arguments.frames} drawn frames, {arguments.threads} threads, the median of"
+    yield f"{arguments.rounds} interleaved rounds; `--steady statistics`, `flow` where the row says so.\n"
+    yield "| stage | 640x360 | 1280x720 |\n| --- | ---: | ---: |"
+    styles = timed_styles("starry-night", method)
+    with tempfile.TemporaryDirectory() as name:
+        tables = []
+        for size in SIZES:
+            clip = drawn_clip(Path(name, f"{size[0]}.mp4"), size, arguments.frames)
+            tables.append(rates(clip, Path(name), method, styles, arguments.rounds))
+    for stage in tables[0]:
+        yield f"| {stage} | {tables[0][stage]:.2f} | {tables[1][stage]:.2f} |"
+    for stage in [stage for stage in tables[0] if stage not in ("decode", "encode", "inference alone")]:
+        ratios = " | ".join(f"{table['inference alone'] / table[stage]:.2f}" for table in tables)
+        yield f"| time of '{stage}', times inference alone | {ratios} |"
+    came = [table["inference alone"] / table["end to end"] for table in tables]
+    said = f"{_met(max(came) <= AIM)} ({max(came):.2f})"
+    yield f"\nAim: end to end at most {AIM} times inference alone; {said}."
+
+
+def memory(arguments: argparse.Namespace) -> Iterator[str]:
+    """Lines of the table of memory."""
+    yield "### Memory\n"
+    yield "Peak of the whole process at 1280x720.\n\n| frames | `--steady` | MB |\n| ---: | --- | ---: |"
+    peaks = []
+    with tempfile.TemporaryDirectory() as name:
+        for count in (arguments.frames, 4 * arguments.frames):
+            clip = drawn_clip(Path(name, f"{count}.mp4"), (720, 1280), count)
+            for steady in ("statistics", "flow"):
+                peaks.append(peak_memory(clip, Path(name, "out.mp4"), arguments.threads, steady))
+                yield f"| {count} | {steady} | {peaks[-1]:.0f} |"
+    yield f"\nAim: under {MOST_MEMORY} MB; {_met(max(peaks) < MOST_MEMORY)} ({max(peaks):.0f})."
+
+
+def length(arguments: argparse.Namespace) -> Iterator[str]:
+    """Lines of the table of memory over an hour."""
+    height, width = _HOUR
+    yield "### An hour\n"
+    yield f"Peak of the whole process, {width}x{height}, 25 frames a second, `--steady {arguments.steady}`:"
+    yield "it must not grow.\n\n| minutes | frames | MB |\n| ---: | ---: | ---: |"
+    with tempfile.TemporaryDirectory() as name:
+        for minutes in sorted({1, arguments.minutes}):
+            clip = drawn_clip(Path(name, f"{minutes}.mp4"), _HOUR, 1500 * minutes)
+            peak = peak_memory(clip, Path(name, "out.mp4"), arguments.threads, arguments.steady)
+            yield f"| {minutes} | {1500 * minutes} | {peak:.0f} |"
+
+
+def live(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
+    """Lines of the table of what `restyle live` manages."""
+    yield "### Live\n"
+    yield f"A drawn clip of 25 frames a second, played as a camera for {arguments.seconds:g} s, painted into"
+    yield f"a file, resolution chosen automatically, {arguments.threads} threads.\n"
+    yield "| camera | painted at | frames shown a second | dropped | delay, median | 95 % under |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: |"
+    late = []
+    options = LiveOptions(seconds=arguments.seconds, overwrite=True)
+    with tempfile.TemporaryDirectory() as name:
+        for height, width in SIZES:
+            clip = drawn_clip(Path(name, f"{height}.mp4"), (height, width), round(25 * arguments.seconds))
+            style = resolve("starry-night", model=method)
+            went = show(str(clip), style, method, ImageOptions(), options, Path(name, "out.mp4"))
+            usual, late_one = went.delay(0.5), went.delay(0.95)
+            late.append(late_one)
+            yield (
+                f"| {width}x{height} | {went.size[1]}x{went.size[0]} | {went.shown / went.seconds:.1f} |"
+                f" {went.dropped} | {1e3 * usual:.0f} ms | {1e3 * late_one:.0f} ms |"
+            )
+    yield f"\nAim: under {1e3 * MOST_DELAY:.0f} ms; {_met(max(late) < MOST_DELAY)} for 95 of 100 frames."
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "missed"

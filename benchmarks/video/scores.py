@@ -1,0 +1,123 @@
+"""The parts of the benchmark of films that are scores, which no load of the machine changes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from benchmarks.video import clips
+from benchmarks.video.kept import Rows, weights_of
+from benchmarks.video.sheets import write_sheet, write_still
+from benchmarks.video.steadiness import StyleScore, blurred, optimized_film, painted, sharpness
+from restyle.arrays import FloatArray
+from restyle.evaluation.steadiness import Motion
+from restyle.media import images
+from restyle.methods.arbitrary import Arbitrary
+from restyle.models import catalog
+from restyle.nn.encoders import load_encoder
+from restyle.options import Steady
+from restyle.options.film_method import FilmMethodOptions
+from restyle.style import Style
+from restyle.transforms.resize import fit_size, resize
+
+STYLES = ("starry_night", "great_wave", "the_scream")
+OPTIMIZED = ("davis_dog", 6, 160)  # clip, frames, px: minutes, not hours
+ERROR, SHARP, STYLE = 0.5, 0.97, 0.95  # aims of flow: warping error at most, sharpness and style at least
+
+Films = dict[str, list[FloatArray]]
+
+
+def steadiness(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
+    """Lines of the table of warping error, sharpness and style."""
+    yield "### Steadiness\n"
+    if not clips.names():
+        yield f"Skipped: the clips of {clips.VIDEOS.name} are not there; RESTYLE_SHARED names their place.\n"
+        return
+
+    def films(frames: list[FloatArray], style: Style) -> Films:
+        modes: tuple[Steady, ...] = get_args(Steady)
+        made = {str(mode): painted(frames, method, style.code, mode) for mode in modes}
+        return {**made, "input": frames, "heavy blur": blurred(made["none"])}
+
+    measured_with = {"model": weights_of(method), "frames": arguments.frames, "side": arguments.side}
+    kept = Rows(arguments.out / "video-steadiness.json", measured_with)
+    for clip in arguments.clips or clips.names():
+        frames = clips.load(clip, arguments.frames, arguments.side)
+        for style, rows, made in _scored(frames, arguments.styles, method, films):
+            for row, values in rows.items():
+                kept.add(f"{clip}|{style}|{row}", values)
+            shown = [made["input"], *(made[str(mode)] for mode in get_args(Steady))]
+            name = f"{Path(clip).stem}-{style}.png"
+            write_sheet(arguments.out / f"video-{name}", shown)
+            write_still(arguments.out / f"still-{name}", shown)
+    yield f"{measured_with['model']}; {arguments.frames} frames a clip, {arguments.side} px. Error in"
+    yield "thousandths; less error and less distance to the style are better. All but the first column of a"
+    yield "row are told as times `none`, which paints every frame by itself.\n"
+    yield "| clip | style | row | warping error | times none | sharpness | style distance |"
+    yield "| --- | --- | --- | ---: | ---: | ---: | ---: |"
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for name, own in kept.rows.items():
+        clip, style, row = name.split("|")
+        alone = kept.rows[f"{clip}|{style}|none"]
+        shares = (own[0] / alone[0], own[1] / alone[1], own[2] / alone[2])
+        found.setdefault(row, []).append(shares)
+        yield f"| {clip} | {style} | {row} | {own[0]:.3f} | {' | '.join(f'{x:.2f}' for x in shares)} |"
+    for row, shares_of_row in found.items():
+        mean = " | ".join(f"{share:.3f}" for share in np.mean(shares_of_row, axis=0))
+        yield f"| **mean** | of {len(shares_of_row)} | {row} | | {mean} |"
+    error, sharp, distance = np.mean(found["flow"], axis=0)
+    met = error <= ERROR and sharp >= SHARP and 1 / distance >= STYLE
+    yield f"\nAims for flow, in the mean: warping error {error:.2f} (at most {ERROR}), sharpness {sharp:.2f}"
+    yield f"(at least {SHARP}), style {1 / distance:.2f} (at least {STYLE}, as the distance of none over its"
+    yield f"own): {'met' if met else 'missed'}."
+
+
+def optimized(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
+    """Lines of the table of optimised films, by temporal weight."""
+    yield "### Optimised\n"
+    clip, count, side = OPTIMIZED
+    if clip not in clips.names():
+        yield f"Skipped: {clip} is not there; RESTYLE_SHARED names the place of the clips.\n"
+        return
+    style = arguments.styles[0]
+    frames = clips.load(clip, count, side)
+
+    def films(frames: list[FloatArray], style: Style) -> Films:
+        made = {"none": painted(frames, method, style.code, "none")}
+        for weight in arguments.weights:
+            options = FilmMethodOptions(method="optimize", temporal_weight=weight)
+            made[f"optimize, temporal weight {weight:g}"] = optimized_film(frames, method, style, options)
+        return made
+
+    yield f"{weights_of(method)}; {clip}, {count} frames, {side} px, {style}. Columns as for steadiness.\n"
+    yield "| row | warping error | times none | sharpness | style distance |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for _, rows, made in _scored(frames, [style], method, films):
+        write_sheet(arguments.out / f"video-optimized-{style}.png", [frames, *made.values()])
+        alone = rows["none"]
+        for row, values in rows.items():
+            shares = " | ".join(f"{mine / his:.2f}" for mine, his in zip(values, alone, strict=True))
+            yield f"| {row} | {values[0]:.3f} | {shares} |"
+
+
+def _scored(
+    frames: list[FloatArray],
+    styles: Sequence[str],
+    method: Arbitrary,
+    films: Callable[[list[FloatArray], Style], Films],
+) -> Iterator[tuple[str, dict[str, tuple[float, float, float]], Films]]:
+    """Style by style: warping error, sharpness and style distance of every film made of the frames."""
+    encoder = load_encoder(catalog.find("encoder-1").files[0].path)
+    motion = Motion(frames)
+    for name in styles:
+        path = clips.STYLES / f"{name}.jpg"
+        picture = images.load(path).pixels
+        size = fit_size(picture.shape[:2], long=max(frames[0].shape[:2]))
+        score = StyleScore(encoder, resize(picture, size, "area"))
+        made = films(frames, Style.from_image(path, model=method))
+        rows = {row: (motion.error(film), sharpness(film), score(film[::4])) for row, film in made.items()}
+        yield name, rows, made

@@ -1,0 +1,38 @@
+"""Every part of the video benchmark runs, on little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.video import parts
+from benchmarks.video.__main__ import PARTS, parser
+from restyle.methods.arbitrary import Arbitrary
+
+
+@pytest.fixture
+def lines(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Lines of a part at tiny sizes."""
+    monkeypatch.setattr(parts, "SIZES", ((32, 48), (48, 64)))
+
+    def call(part: str, *given: str) -> list[str]:
+        arguments = parser().parse_args(["--threads", "1", "--out", str(tmp_path), *given])
+        found: Iterator[str] = PARTS[part](arguments, Arbitrary(tiny_model, threads=1))
+        return list(found)
+
+    return call
+
+
+def test_speed_tells_every_stage_and_the_aim(lines: Callable[..., list[str]]) -> None:
+    table = lines("speed", "--frames", "3", "--rounds", "1")
+    assert any(line.startswith("| inference alone |") for line in table)
+    assert any("time of 'end to end, flow', times inference alone" in line for line in table)
+    assert "Aim: end to end at most 1.25" in table[-1]
+
+
+def test_live_tells_resolution_and_delay(lines: Callable[..., list[str]]) -> None:
+    table = lines("live", "--seconds", "0.6")
+    assert [line.split(" | ")[0] for line in table if " ms | " in line] == ["| 48x32", "| 64x48"]
+    assert "Aim: under 200 ms" in table[-1]
