@@ -41,7 +41,7 @@ def write_still(path: Path, films: Sequence[Film]) -> None:
 def stillest(film: Film) -> tuple[int, int]:
     """Top and left of the window in which neighbouring frames differ least, among those that show something.
 
-    Half of the windows, those with the least contrast, are left out: an empty sky is still by itself.
+    A quarter of the windows, those with the least contrast, are left out: an empty sky is still by itself.
     """
     height, width = (min(wanted, side) for wanted, side in zip(WINDOW, film[0].shape[:2], strict=True))
     changes = np.mean([np.abs(two - one).mean(-1) for one, two in pairwise(film)], axis=0)
@@ -53,7 +53,7 @@ def stillest(film: Film) -> tuple[int, int]:
     ]
     windows = [np.s_[top : top + height, left : left + width] for top, left in places]
     contrasts = [float(grey[window].std()) for window in windows]
-    least = float(np.median(contrasts))
+    least = float(np.quantile(contrasts, 0.25))
     shown = [n for n, contrast in enumerate(contrasts) if contrast >= least]
     return places[min(shown, key=lambda n: float(changes[windows[n]].mean()))]
 
