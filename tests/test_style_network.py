@@ -219,7 +219,7 @@ def test_one_photo_and_corrupt_ones_among_good_ones(place: Path, tmp_path: Path)
     assert len(history.skipped) == 4
     assert history.warnings[0].startswith("4 pictures cannot be read and are left out")
     assert "and 1 more" in history.warnings[0]
-    assert "only 1 photos" in history.warnings[1]
+    assert "only 1 photo:" in history.warnings[1]
 
 
 def test_videos_are_painted_too(place: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from restyle.models.presets import slug
 from restyle.stylizer import Stylizer
 from restyle.training.history import History
 from restyle.training.style_options import (
-    ENCODER,
+    ENCODERS,
     NetworkOptions,
     Normalisation,
     StyleOptions,
@@ -113,7 +113,7 @@ class StyleNetwork:
         folder: PathLike | None = None,
         resume: bool = False,
         recipe: StyleOptions | None = None,
-        encoder: PathLike = ENCODER,
+        encoder: PathLike = ENCODERS,
         content_augmentation: Augmentation | None = None,
         style_augmentation: Augmentation | None = None,
         tell: Callable[[str], None] = lambda line: None,
@@ -142,7 +142,7 @@ class StyleNetwork:
             Go on from the checkpoint in `folder`.
         recipe : StyleOptions or None
         encoder : name or path
-            The perceptual encoder that judges.
+            The perceptual encoder that judges; several, divided by commas, take turns.
         content_augmentation, style_augmentation : Augmentation or None
             How pictures are varied; None takes the usual.
         tell : function of one line

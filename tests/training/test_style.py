@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from restyle.errors import InputError
 from restyle.nn.conditional import ConditionalShape, ConditionalTransformer
 from restyle.training import engine
 from restyle.training.data import Pictures
 from restyle.training.log import read_log
-from restyle.training.style import CONTENT, OWN_STYLE, StyleTask, load_judge, small_styles
+from restyle.training.style import CONTENT, OWN_STYLE, StyleTask, load_judge, load_judges, small_styles
 from restyle.training.style_options import StyleOptions, StyleTrainOptions
 from tests.training.made_pictures import judge, photos, picture
 
@@ -182,9 +183,38 @@ def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: 
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for name, launcher, batch in (("one", [], "4"), ("two", torchrun, "2")):
         command = [sys.executable, *launcher, str(script), str(tmp_path), str(tmp_path / name), batch]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
     one, two = (read_log(tmp_path / name / "losses.csv") for name in ("one", "two"))
     assert len(one["total"]) == 8
     for name in ("total", "style", "content", "colour"):
         assert two[name] == pytest.approx(one[name], rel=1e-4)
+
+
+def test_judges_take_turns_and_are_both_measured_by(tmp_path: Path) -> None:
+    made = task(tmp_path)
+    one, other = load_judges(f"{tmp_path / 'judge.safetensors'},encoder-1")
+    batch = made.batch(0, np.random.default_rng(0))
+
+    def found(judges: list[nn.Module], step: int) -> float:
+        made.judges = judges
+        return float(made.losses(made.model, batch, step)["total"].detach())
+
+    first, second = found([one], 0), found([other], 0)
+    assert first != second
+    assert [found([one, other], step) for step in range(4)] == [first, second, first, second]
+
+    def measured(judges: list[nn.Module]) -> float:
+        made.judges = judges
+        with torch.no_grad():
+            return made.evaluate(made.model)["held out"]
+
+    mean = (measured([one]) + measured([other])) / 2
+    assert measured([one, other]) == pytest.approx(mean, rel=1e-5)
+
+
+def test_judges_are_named_with_commas(tmp_path: Path) -> None:
+    judge(tmp_path / "judge.safetensors")
+    assert len(load_judges(f"encoder-1, encoder-2,{tmp_path / 'judge.safetensors'}")) == 3
+    with pytest.raises(InputError, match="there is no encoder 'encoder-0'"):
+        load_judges("encoder-1,encoder-0")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from restyle.training.style_options import ENCODER, StyleOptions
+from restyle.training.style_options import ENCODER, ENCODERS, StyleOptions
 
 app = typer.Typer(
     help="Compare networks: same data, same budget, several seeds (needs restyle[torch]).",
@@ -67,8 +67,8 @@ def network(
         int, typer.Option(min=64, max=4096, help="As for train style.")
     ] = StyleOptions.style_size,
     encoder: Annotated[
-        str, typer.Option("--encoder", metavar="NAME|FILE", help="The perceptual encoder that judges.")
-    ] = ENCODER,
+        str, typer.Option("--encoder", metavar="NAME|FILE", help="That judges; several take turns.")
+    ] = ENCODERS,
     jobs: Jobs = 1,
     threads: Threads = 1,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from restyle.cli.flags import with_flags
-from restyle.training.style_options import ENCODER, NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.training.style_options import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 
 Content = Annotated[Path, typer.Option("--content", metavar="FOLDER", help="Photos.")]
 Styles = Annotated[
@@ -65,8 +65,13 @@ def style(
         ),
     ] = None,
     encoder: Annotated[
-        str, typer.Option("--encoder", metavar="NAME|FILE", help="The perceptual encoder that judges.")
-    ] = ENCODER,
+        str,
+        typer.Option(
+            "--encoder",
+            metavar="NAME|FILE",
+            help="The perceptual encoder that judges; several, divided by commas, take turns.",
+        ),
+    ] = ENCODERS,
     content_augment: ContentAugment = "",
     style_augment: StyleAugment = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in FILE.run/.")] = False,

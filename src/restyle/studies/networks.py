@@ -15,7 +15,7 @@ from restyle.errors import InputError
 from restyle.studies.grid import label
 from restyle.style_network import StyleNetwork
 from restyle.training.data import picture_paths
-from restyle.training.style_options import ENCODER, NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.training.style_options import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 
 CALIBRATION = 6  # steps, the quickest of which is taken for the length of a step
 SPEED_SIDE = 512  # px of the picture that painting is timed on
@@ -51,7 +51,7 @@ class RunPlan:
     crop: int = StyleOptions.crop
     style_size: int = StyleOptions.style_size
     threads: int = 1
-    encoder: str = ENCODER
+    encoder: str = ENCODERS
 
 
 def share_out(content: Path, photos: int, held_out: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

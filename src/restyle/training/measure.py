@@ -10,7 +10,7 @@ import torch
 from restyle.nn.conditional import ConditionalTransformer
 from restyle.training.data import Pictures
 from restyle.training.style import PLAIN, StyleTask
-from restyle.training.style_options import ENCODER, StyleOptions
+from restyle.training.style_options import ENCODERS, StyleOptions
 
 
 def held_out_losses(
@@ -19,7 +19,7 @@ def held_out_losses(
     styles: Sequence[str | Path],
     crop: int = StyleOptions.crop,
     style_size: int = StyleOptions.style_size,
-    encoder: str | Path = ENCODER,
+    encoder: str | Path = ENCODERS,
 ) -> dict[str, float]:
     """`total`, `style` and `content` on photos, with the usual weights and layers, uncut."""
     photos, pictures = Pictures(content, PLAIN), Pictures(styles, PLAIN, longest=2048)

@@ -90,6 +90,7 @@ def _about(photos: Pictures, skipped: Sequence[str]) -> list[str]:
         lines.append(f"memory is full: {photos.left_out} photos are left out, {len(photos)} are used")
     if len(photos) < FEW:
         lines.append(
-            f"only {len(photos)} photos: the network may learn them by heart; some hundreds are better"
+            f"only {len(photos)} photo{'s' * (len(photos) > 1)}: the network may learn them by heart; some"
+            " hundreds are better"
         )
     return lines

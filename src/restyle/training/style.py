@@ -25,12 +25,20 @@ from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, out_of_range, total_variation
 from restyle.nn.texture_loss import texture_loss
 from restyle.training.data import CONTENT, Augmentation, Pictures, augment, to_tensor
-from restyle.training.style_options import ENCODER, StyleOptions
+from restyle.training.style_options import ENCODERS, StyleOptions
 
 OWN_STYLE = Augmentation(scale=(1.0, 1.15), flip=0.5, enlarge=16.0)
 PLAIN = Augmentation(scale=(1.0, 1.0), flip=0.0)
 ENLARGED = 1.5  # a style picture that has to be enlarged more than that is told
 _STYLE_SEED, _ORDER_SEED = 0x57, 0x0C
+
+
+def load_judges(encoders: str | Path) -> list[nn.Module]:
+    """Several perceptual encoders, divided by commas."""
+    return [
+        load_judge(each.strip()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for each in str(encoders).split(",")
+    ]
 
 
 def load_judge(encoder: str | Path) -> nn.Module:
@@ -58,6 +66,8 @@ class StyleTask:
     styles : one picture a style, in the order of the network's rows
     first : the rows before this one stay as they are; above 0, the convolutions do as well
     batch : photos a step, in each process
+    encoder : one or more, divided by commas, that take turns: a network learns to deceive a small encoder,
+        with textures that it alone takes for the style's, and two of them are harder to deceive
     seed : of order, crops and styles; a sample depends on it, the step and its place alone, so that two
         processes see together what one with the double batch sees
     """
@@ -74,7 +84,7 @@ class StyleTask:
         batch: int = 4,
         seed: int = 1,
         first: int = 0,
-        encoder: str | Path = ENCODER,
+        encoder: str | Path = ENCODERS,
         style_augmentation: Augmentation = OWN_STYLE,
     ) -> None:
         self.options = options or StyleOptions()
@@ -82,7 +92,7 @@ class StyleTask:
         self.content, self.styles, self.first = content, styles, first
         self.folders = [content, styles]
         self.batch_size, self.seed = batch, seed
-        self.judge = load_judge(encoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.judges = load_judges(encoder)
         self.style_augmentation = style_augmentation
         self.layers = self.options.layer_indices()
         kept = min(self.options.held_out, len(content) // 5)
@@ -107,8 +117,9 @@ class StyleTask:
         return -(-len(self.trained) // (self.batch_size * int(os.environ.get("WORLD_SIZE", "1"))))
 
     def to(self, device: torch.device) -> None:
-        """Move the judge."""
-        self.judge.to(device)
+        """Move the judges."""
+        for judge in self.judges:
+            judge.to(device)
 
     def _samples(self, step: int) -> list[tuple[int, int, int]]:
         """Place among all processes, photo and style of each sample of this process."""
@@ -161,13 +172,13 @@ class StyleTask:
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         """Style, content, colour, total variation and range; `total` is their weighted sum."""
-        o, content = self.options, batch["content"]
+        o, content, judge = self.options, batch["content"], self.judges[step % len(self.judges)]
         code = torch.nn.functional.one_hot(batch["row"], _rows(model)).to(content)
         out = model(content, code)[0].contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            photo = self.judge.features(content)
-            style = self.judge.features(batch["style"])
-        ours = self.judge.features(out)
+            photo = judge.features(content)
+            style = judge.features(batch["style"])
+        ours = judge.features(out)
         aims = [style[layer] for layer in self.layers]
         if len(batch["style"]) > 1:
             aims = [aim.index_select(0, batch["place"]) for aim in aims]
@@ -207,9 +218,12 @@ class StyleTask:
                     "row": torch.tensor([row]),
                     "place": torch.tensor([0]),
                 }
-                losses = self.losses(model, {k: v.to(device) for k, v in batch.items()}, 0)
-                for key in ("total", "style", "content"):
-                    sums[key] = sums.get(key, 0.0) + float(losses[key]) / len(photos)
+                batch = {k: v.to(device) for k, v in batch.items()}
+                for turn in range(len(self.judges)):
+                    losses = self.losses(model, batch, turn)
+                    for key in ("total", "style", "content"):
+                        share = float(losses[key]) / len(photos) / len(self.judges)
+                        sums[key] = sums.get(key, 0.0) + share
             found |= {name: sums["total"], f"{name} style": sums["style"], f"{name} content": sums["content"]}
         return found
 
@@ -259,4 +273,12 @@ def small_styles(styles: Pictures, size: int) -> list[str]:
     return lines
 
 
-__all__ = ["CONTENT", "ENCODER", "OWN_STYLE", "StyleTask", "load_judge", "save_grid", "small_styles"]
+__all__ = [
+    "CONTENT",
+    "OWN_STYLE",
+    "StyleTask",
+    "load_judge",
+    "load_judges",
+    "save_grid",
+    "small_styles",
+]
