@@ -8,6 +8,7 @@ plus the relative distance of relu4_1 to the content's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch import Tensor
 from restyle.arrays import FloatArray
 from restyle.nn.losses import gap, gram
 from restyle.nn.named import perceptual_encoder
+from restyle.nn.sight import Sight
 from restyle.options import OptimizeOptions
 
 RATE = 0.02
@@ -35,15 +37,16 @@ class Yardstick:
     """
 
     def __init__(self, content: FloatArray, style: FloatArray) -> None:
-        self.encoder = perceptual_encoder(OptimizeOptions.encoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        encoder: Any = perceptual_encoder(OptimizeOptions.encoder)
+        self.sight = Sight(encoder.to(memory_format=torch.channels_last), grain=False)
         self.content = tensor(content)
         with torch.no_grad():
-            self.grams = [gram(feature) for feature in self.encoder.features(tensor(style))]
-            self.deep = self.encoder.features(self.content)[3]
+            self.grams = [gram(feature) for feature in self.sight(tensor(style))]
+            self.deep = self.sight(self.content)[3]
 
     def loss(self, x: Tensor) -> Tensor:
         """Of a picture [1, 3, H, W]."""
-        features = self.encoder.features(x)
+        features = self.sight(x)
         style = [gap(gram(feature), wanted) for feature, wanted in zip(features, self.grams, strict=True)]
         return torch.stack([*style, gap(features[3], self.deep)]).sum()
 

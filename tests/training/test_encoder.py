@@ -14,6 +14,8 @@ from restyle.training.options import EncoderOptions, TrainOptions
 
 SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 1, 1, 1, 1), heads=(6, 7, 8, 9, 10))
 
+NARROW = EncoderShape(widths=(4, 4, 4, 4, 4), depths=(1, 1, 1, 1, 1), heads=(6, 7, 8, 9, 10))
+
 
 def teacher(path: Path, blocks: int = 5) -> Path:
     """A random VGG-shaped teacher of the same heads."""
@@ -83,7 +85,8 @@ def test_hints_are_the_narrow_features_in_any_scale(tmp_path: Path) -> None:
     with torch.no_grad():
         found = task.losses(task.model, {"pictures": x}, 0)
     assert float(found["total"]) > float(found["hint"]) > 0
-    narrow = EncoderTask([art], [path], EncoderOptions(crop=32, batch=2, hint_weight=1.0), SMALL)
+    assert float(task.hint([*(torch.rand(2, 3, 4, 4) for _ in theirs[1:]), theirs[-1]], x)) < 1e-5
+    narrow = EncoderTask([art], [path], EncoderOptions(crop=32, batch=2, hint_weight=1.0), NARROW)
     with pytest.raises(OptionError, match="hint-weight"):
         narrow.losses(narrow.model, {"pictures": x}, 0)
 
@@ -97,3 +100,29 @@ def test_noise_is_on_every_third_picture_and_within_range() -> None:
     assert made.max() <= 1
     assert float(made.std((1, 2, 3)).max()) < 0.25
     assert torch.equal(made, noisy(pictures, 0.2, np.random.default_rng(0)))
+
+
+def test_half_optimised_pictures_are_among_the_crops(tmp_path: Path) -> None:
+    task = EncoderTask(
+        [folder(tmp_path / "art", 1)],
+        [teacher(tmp_path / "t.safetensors")],
+        EncoderOptions(crop=32, batch=4, half_optimised=0.5),
+        SMALL,
+    )
+    seen: list[torch.Tensor] = []
+    task.targets = lambda pictures: seen.append(pictures) or EncoderTask.targets(task, pictures)  # type: ignore[method-assign,func-returns-value]
+    pictures = torch.rand(4, 3, 32, 32)
+    task.losses(task.model, {"pictures": pictures}, 3)
+    assert torch.equal(seen[0][:2], pictures[2:])
+    assert not torch.equal(seen[0][2:], pictures[:2])
+    assert sum(game is not None for game in task.played.games) == 2
+
+
+def test_widths_are_five_numbers(tmp_path: Path) -> None:
+    art, path = folder(tmp_path / "art", 1), teacher(tmp_path / "t.safetensors")
+    model = EncoderTask([art], [path], EncoderOptions(widths="4, 6,8,8,10")).model
+    assert isinstance(model, PerceptualEncoder)
+    assert model.shape.widths == (4, 6, 8, 8, 10)
+    for wrong in ("1,2,3", "16,32,64,128,wide", "0,1,1,1,1"):
+        with pytest.raises(OptionError, match=f"widths '{wrong}'"):
+            EncoderOptions(widths=wrong)

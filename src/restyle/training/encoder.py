@@ -20,6 +20,7 @@ from restyle.errors import InputError, OptionError
 from restyle.nn.encoders import LAYERS, EncoderShape, PerceptualEncoder, VGGTeacher
 from restyle.nn.losses import gap, gram
 from restyle.training.data import Augmentation, Pictures
+from restyle.training.half_optimised import HalfOptimised
 from restyle.training.options import EncoderOptions
 
 VARIED = Augmentation(
@@ -49,7 +50,8 @@ class EncoderTask:
         self.folders = [Pictures(folder, VARIED) for folder in folders]
         self.teachers = [VGGTeacher.load(path) for path in teachers]
         torch.manual_seed(seed)
-        self.model: nn.Module = PerceptualEncoder(shape)
+        self.model: nn.Module = PerceptualEncoder(shape or EncoderShape(widths=self.options.channels()))
+        self.seed, self.played = seed, HalfOptimised(self._crops)
 
     def to(self, device: torch.device) -> None:
         for teacher in self.teachers:
@@ -62,6 +64,12 @@ class EncoderTask:
             pictures = noisy(pictures, self.options.noise, rng)
         return {"pictures": pictures}
 
+    def _crops(self, count: int, rng: np.random.Generator) -> Tensor:
+        """Crops of folders drawn at random [count, 3, crop, crop], RGB, 0..1, where the model is."""
+        folders = [self.folders[int(rng.integers(len(self.folders)))] for _ in range(count)]
+        device = next(self.model.parameters()).device
+        return torch.cat([folder.batch(1, self.options.crop, rng) for folder in folders]).to(device)
+
     def targets(self, pictures: Tensor) -> list[Tensor]:
         found: list[Tensor] = []
         for teacher in self.teachers:
@@ -70,9 +78,15 @@ class EncoderTask:
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
         pictures = batch["pictures"]
+        student = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
+        count = round(self.options.half_optimised * len(pictures))
+        if count:
+            assert isinstance(student, PerceptualEncoder)
+            rng = np.random.default_rng((self.seed, step))
+            pictures = torch.cat([pictures[count:], self.played.batch(student, count, rng)])
         with torch.no_grad():
             targets = self.targets(pictures)
-        heads = (model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model).widened
+        heads = student.widened
         own = model(pictures)
         widened = heads(own)  # type: ignore[operator]
         feature = [gap(a, b).mean() for a, b in zip(widened, targets, strict=True)]
@@ -86,16 +100,16 @@ class EncoderTask:
         return {"total": total, **found}
 
     def hint(self, own: Sequence[Tensor], pictures: Tensor) -> Tensor:
-        """Sum over layers of 1 - cosine of the student's features and the narrow ones of the last teacher.
+        """Sum of 1 - cosine of the student's features and the last teacher's narrow ones of the same width.
 
         A target of the student's own width is learnt far sooner than one behind a head (FitNets, Romero et
         al. 2015); the cosine leaves the scale free, which the heads mend.
         """
         with torch.no_grad():
             theirs = self.teachers[-1].features(pictures, heads=False)
-        if [each.shape[1] for each in theirs] != [each.shape[1] for each in own]:
-            raise OptionError("hint-weight needs a last teacher with the widths of the student")
-        pairs = zip(own, theirs, strict=True)
+        pairs = [(a, b) for a, b in zip(own, theirs, strict=True) if a.shape[1] == b.shape[1]]
+        if not pairs:
+            raise OptionError("hint-weight needs a last teacher with a layer as wide as the student's")
         return torch.stack(
             [1 - F.cosine_similarity(a.flatten(1), b.flatten(1)).mean() for a, b in pairs]
         ).sum()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
+from restyle.errors import OptionError
 from restyle.options import OptionSet, about
 
 Optimizer = Literal["adam", "adamw", "sgd"]
@@ -22,6 +23,8 @@ threads, deterministic, save_every, \
 preview_every, log_every, tensorboard
         As their help below says.
     """
+
+    falls_by_time: ClassVar[bool] = False  # whether `minutes` brings the learning rate to zero as well
 
     steps: int = field(
         default=20_000,
@@ -103,14 +106,23 @@ class EncoderOptions(OptionSet):
 
     Parameters
     ----------
-    crop, batch, gram_weight, hint_weight, noise
+    crop, batch, widths, gram_weight, hint_weight, noise, half_optimised
         As their help below says.
+
+    Raises
+    ------
+    OptionError
+        A value outside its range; widths that are not five numbers.
     """
 
     crop: int = field(
         default=128, metadata=about("Side of a crop in pixels.", low=32, high=4096, panel=RECIPE)
     )
     batch: int = field(default=10, metadata=about("Crops a step.", low=1, high=4096, panel=RECIPE))
+    widths: str = field(
+        default="16,32,64,128,128",
+        metadata=about("Channels of the five blocks.", metavar="N,N,N,N,N", panel=RECIPE),
+    )
     gram_weight: float = field(
         default=0.5,
         metadata=about("Weight of the Gram matrices beside the features.", low=0.0, high=1e6, panel=RECIPE),
@@ -118,7 +130,8 @@ class EncoderOptions(OptionSet):
     hint_weight: float = field(
         default=0.0,
         metadata=about(
-            "Weight of the features themselves, not widened, of a last teacher as narrow as the student.",
+            "Weight of the features themselves, not widened, where the last teacher is as narrow as the"
+            " student.",
             low=0.0,
             high=1e6,
             panel=RECIPE,
@@ -133,6 +146,28 @@ class EncoderOptions(OptionSet):
             panel=RECIPE,
         ),
     )
+    half_optimised: float = field(
+        default=0.0,
+        metadata=about(
+            "Share of the crops that are pictures half optimised against the student itself.",
+            low=0.0,
+            high=1.0,
+            panel=RECIPE,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.channels()
+
+    def channels(self) -> tuple[int, ...]:
+        """The widths as numbers."""
+        found = [each.strip() for each in self.widths.split(",")]
+        if len(found) != 5 or not all(each.isdecimal() and 1 <= int(each) <= 4096 for each in found):
+            raise OptionError(
+                f"widths '{self.widths}': give five numbers from 1 to 4096, as in 16,32,64,128,128"
+            )
+        return tuple(map(int, found))
 
 
 @dataclass(frozen=True, kw_only=True)
