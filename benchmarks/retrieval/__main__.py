@@ -4,6 +4,7 @@
     python -m benchmarks.retrieval --docs      # the same into docs/benchmarks
     python -m benchmarks.retrieval --codes     # style codes of all works, not only of some
     python -m benchmarks.retrieval --hold-out  # is the encoder tried on what it was trained on? (needs torch)
+    python -m benchmarks.retrieval --details   # does a detail find the work that it was cut from, by code?
     python -m benchmarks.retrieval --fit       # fit the shipped metric anew, on all works
 
 What is measured of a work is kept under out/retrieval by the hash of the weights: features of the perceptual
@@ -26,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import describe
-from benchmarks.retrieval import fitting, holdout, report, works
+from benchmarks.retrieval import details, fitting, holdout, report, works
 from benchmarks.retrieval.distances import BASELINES, all_pairs, code_pairs, cosines, gaussian_pairs
 from benchmarks.retrieval.report import LINEAR, OURS, Row
 from benchmarks.retrieval.scoring import Distances, answer
@@ -36,6 +37,11 @@ from restyle.models import catalog
 from restyle.models.features import LAYERS, MODEL, FeatureEncoder
 
 FOLDS = 5
+# Sections that commands of their own write: --hold-out and --details.
+KEPT = {
+    "HOLDOUT.md": "Does it matter that the encoder has seen the works?",
+    "DETAILS.md": "Does a detail find the work that it was cut from?",
+}
 FEW = 6  # works of each artist in the small set
 ABOUT = {
     "histogram": "colour histogram, Hellinger",
@@ -117,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="train encoders with and without half the artists",
     )
+    parser.add_argument("--details", action="store_true", help="let parts of artworks ask for their presets")
     chosen = parser.parse_args(arguments)
 
     data = works.data_folder()
@@ -125,9 +132,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labels = works.labels(data, chosen.limit)
     workers = chosen.threads or len(os.sched_getaffinity(0))
     if chosen.hold_out:
-        text = holdout.compare(labels, data, chosen.cache, workers)
-        if chosen.limit is None:
-            (Path(__file__).parent / "HOLDOUT.md").write_text(text, encoding="utf-8")
+        if chosen.limit is not None:
+            parser.exit(0, holdout.compare(labels, data, chosen.cache / "trial", workers, holdout.TRIAL))
+        text = holdout.compare(labels, data, chosen.cache / "hold-out", workers)
+        (Path(__file__).parent / "HOLDOUT.md").write_text(text, encoding="utf-8")
+        parser.exit(0, text)
+    if chosen.details:
+        text = details.table(data.parent, arbitrary.load(threads=1), workers)
+        (Path(__file__).parent / "DETAILS.md").write_text(text, encoding="utf-8")
         parser.exit(0, text)
     encoder = FeatureEncoder(threads=1)
     measured = works.measure(labels, encoder, chosen.cache, workers)
@@ -166,7 +178,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             slow += code_pairs(works.encode(labels.only(few), model, chosen.cache, workers))
         some += [row_of(name, distances, labels.artists[few]) for name, distances in slow]
 
-    compared = Path(__file__).parent / "HOLDOUT.md"
     folder = works.ROOT / ("docs/benchmarks" if chosen.docs else "out")
     folder.mkdir(parents=True, exist_ok=True)
     title = f"Works by the same artist among {len(names):,} of WikiArt, {len(np.unique(names))} artists"
@@ -181,8 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not chosen.quick:
         heading = f"{FEW} works each of {len(few) // FEW} artists, with the metrics that take long"
         sections[heading] = report.table(some)
-    if compared.exists():
-        sections["Does it matter that the encoder has seen the works?"] = compared.read_text(encoding="utf-8")
+    for name, heading in KEPT.items():
+        sections[heading] = (Path(__file__).parent / name).read_text(encoding="utf-8")
     text += "".join(f"\n### {heading}\n\n{body}\n" for heading, body in sections.items())
     taken = {"style codes of": model.name, **describe()}
     text += "\n### Taken with\n\n" + "".join(f"- {name}: {value}\n" for name, value in taken.items())

@@ -7,6 +7,7 @@ of it is kept, and a run that was stopped goes on.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,29 +22,28 @@ from restyle.training.options import EncoderOptions, TrainOptions
 
 SHOWN = ("gram", "moments", LINEAR, OURS)
 TEACHER = "vgg19_compact16x.safetensors"
-STEPS = 600
+STEPS, TRIAL = 600, 10
 RECIPE = EncoderOptions(crop=96, batch=8, hint_weight=1.0)
 TRAINING = TrainOptions(
-    steps=STEPS, rate=4e-3, warmup=30, average=0.98, seed=1, threads=1, save_every=50, log_every=50
+    steps=STEPS, rate=4e-3, warmup=30, average=0.98, seed=1, threads=1, save_every=50, log_every=10
 )
 
 
-def compare(labels: works.Labels, data: Path, cache: Path, workers: int) -> str:
+def compare(labels: works.Labels, data: Path, folder: Path, workers: int, steps: int = STEPS) -> str:
     """Train both, let both answer, and give the table as Markdown.
 
     Parameters
     ----------
     data : Path
         Folder with `style/`; the teacher is looked for in `../../teachers` from there.
-    cache : Path
+    folder : Path
         Where encoders, graphs and measurements are kept.
     """
-    folder = cache / "hold-out"
     kept, held = link_others(data / "style", labels, folder / "others")
     print(f"{held} works of {len(held_artists(labels))} artists held out, {kept} pictures left", flush=True)
     teacher = data.parent.parent / "teachers" / TEACHER
     files = [
-        trained(name, pictures, teacher, folder)
+        trained(name, pictures, teacher, folder, steps)
         for name, pictures in (("seen", data / "style"), ("unseen", folder / "others"))
     ]
     seen, unseen = (with_encoder(file, labels, folder, workers) for file in files)
@@ -68,7 +68,7 @@ def link_others(source: Path, labels: works.Labels, folder: Path) -> tuple[int, 
     return len(kept), len(held)
 
 
-def trained(name: str, pictures: Path, teacher: Path, folder: Path) -> Path:
+def trained(name: str, pictures: Path, teacher: Path, folder: Path, steps: int) -> Path:
     """An encoder trained on these pictures, or what was trained before; a run that was stopped goes on."""
     from restyle.nn.encoders import PerceptualEncoder, save_encoder
     from restyle.training.encoder import EncoderTask
@@ -76,13 +76,14 @@ def trained(name: str, pictures: Path, teacher: Path, folder: Path) -> Path:
 
     def tell(at: Step) -> None:
         loss = at.losses["total"]
-        print(f"{name}: step {at.step} of {STEPS}, loss {loss:.3f}, {at.seconds:.1f} s a step", flush=True)
+        print(f"{name}: step {at.step} of {steps}, loss {loss:.3f}, {at.seconds:.1f} s a step", flush=True)
 
     file = folder / f"{name}.safetensors"
     if not file.exists():
         run = folder / f"{name}.run"
         task = EncoderTask([pictures], [teacher], RECIPE, seed=TRAINING.seed)
-        model = fit(task, run, TRAINING, resume=(run / "checkpoint.pt").exists(), callback=tell)
+        options = replace(TRAINING, steps=steps)
+        model = fit(task, run, options, resume=(run / "checkpoint.pt").exists(), callback=tell)
         assert isinstance(model, PerceptualEncoder)
         save_encoder(model, file)
     return file

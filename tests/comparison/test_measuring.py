@@ -1,15 +1,15 @@
 """Distances between real things, through the public name."""
 
 import os
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import restyle
+from benchmarks.retrieval.details import artwork, artworks, middle
+from restyle.arrays import to_unit
 from restyle.comparison import metrics
 from restyle.comparison.subjects import Subject, of_pixels
 from restyle.errors import OptionError, StyleError
@@ -66,41 +66,17 @@ def test_size_changes_less_than_style(photo: Photo, style_file: Path) -> None:
         assert own < 0.2 * other, metric
 
 
-def artworks() -> dict[str, Any]:
-    entries = tomllib.loads((ROOT / "scripts" / "presets.toml").read_text(encoding="utf-8"))["preset"]
-    return {entry["name"]: entry for entry in entries if (DATA / entry["source"]).is_file()}
-
-
-def artwork(entry: dict[str, Any]) -> Image.Image:
-    """The picture that a preset was encoded from, at most 900 px."""
-    with Image.open(DATA / entry["source"]) as file:
-        image = file.convert("RGB")
-    aspect = entry.get("aspect", image.width / image.height)  # some came squashed to a square
-    height = round(image.width / aspect)
-    whole = (0.0, 0.0, 1.0, 1.0)
-    left, top, right, bottom = entry.get("crop", whole)
-    image = image.resize((image.width, height), Image.Resampling.LANCZOS).crop(
-        (round(left * image.width), round(top * height), round(right * image.width), round(bottom * height))
-    )
-    image.thumbnail((900, 900), Image.Resampling.LANCZOS)
-    return image
-
-
 @pytest.fixture(scope="module")
 def views() -> dict[str, tuple[Subject, Subject]]:
     """Each preset's artwork whole, with its vector, and the middle of it, with vector and codes."""
     model = arbitrary.load(threads=1)
     found = {}
-    for name, entry in artworks().items():
-        image = artwork(entry)
-        edge = (1 - CROP) / 2
-        (width, height), ends = image.size, (edge, edge, 1 - edge, 1 - edge)
-        box = [round(end * side) for end, side in zip(ends, (width, height) * 2, strict=True)]
-        part = image.crop((box[0], box[1], box[2], box[3]))
-        pixels, middle = (np.asarray(each, np.float32) / np.float32(255) for each in (image, part))
+    for name, entry in artworks(DATA).items():
+        image = artwork(entry, DATA)
+        pixels, part = (to_unit(np.asarray(each)) for each in (image, middle(image, CROP)))
         found[name] = (
             of_pixels(pixels, frozenset({"vector"}), model, name),
-            of_pixels(middle, frozenset({"vector", "code"}), model, name),
+            of_pixels(part, frozenset({"vector", "code"}), model, name),
         )
     return found
 

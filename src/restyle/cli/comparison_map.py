@@ -198,7 +198,7 @@ body{{margin:0 auto;max-width:1700px;padding:16px 20px;background:#faf9f6;color:
 font:15px/1.45 system-ui,sans-serif}}
 h1{{font-size:1.3rem;margin:.2em 0}} p{{color:#6e6e6e;margin:.2em 0 .8em}}
 h2{{font-size:1.05rem;margin:2em 0 .5em}}
-#map{{position:relative;width:100%;aspect-ratio:{ratio}}}
+#frame{{overflow-x:auto}} #map{{position:relative;width:100%;min-width:760px;aspect-ratio:{ratio}}}
 figure{{position:absolute;margin:0;transform:translate(-50%,-50%);transition:opacity .15s;cursor:pointer}}
 figure img{{display:block;width:100%;border:3px solid var(--c);box-sizing:border-box;border-radius:2px}}
 figcaption{{position:absolute;left:-10%;width:120%;text-align:center;font-size:clamp(8px,.75vw,12px);white-space:nowrap;
@@ -211,9 +211,9 @@ input{{font:inherit;padding:4px 8px;border:1px solid #bbb;border-radius:4px}}
 </style></head><body>
 <h1>{title}</h1><p>{note}</p>
 <p><input id="q" type="search" placeholder="find a name" aria-label="find a name"></p>
-<div id="map">
+<div id="frame"><div id="map">
 {tiles}
-</div><div id="said" aria-live="polite">Point at a picture, or tab to it, to see its nearest.</div>
+</div></div><div id="said" aria-live="polite">Point at a picture, or tab to it, to see its nearest.</div>
 {charts}
 <script>
 const names={names},map=document.getElementById("map"),said=document.getElementById("said"),
