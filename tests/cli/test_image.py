@@ -229,7 +229,7 @@ def test_an_interrupted_run_leaves_finished_files_only(
         assert process.stdout is not None
         first = process.stdout.readline().strip()
         process.send_signal(sign)
-        rest, said = process.communicate(timeout=60)
+        rest, said = process.communicate(timeout=300)
     assert process.returncode == code
     told = [first, *rest.split()]
     written = sorted(path.as_posix() for path in Path("out").iterdir())
@@ -271,7 +271,7 @@ def test_names_that_are_no_text(tiny_model: Path, photo_file: Path, in_folder: P
     Path("in").mkdir()
     shutil.copy(photo_file, Path("in", odd))
     with start(tiny_model, "in", "-s", "great-wave", "-o", "out") as process:
-        said, complained = process.communicate(timeout=60)
+        said, complained = process.communicate(timeout=300)
     assert (process.returncode, complained) == (0, "")
     assert "odd" in said
     assert [path.name for path in Path("out").iterdir()] == [odd]

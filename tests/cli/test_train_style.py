@@ -4,7 +4,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image
 
 from restyle.cli.watching import time_left
 from restyle.models.network_files import read
+from tests.command_line import Done, restyle
 from tests.training.made_pictures import judge, photos, picture
 
 SMALL = [
@@ -51,15 +51,36 @@ def opened(path: Path) -> np.ndarray:
         return np.asarray(image, int)
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "restyle", *arguments]
+def words(*more: str) -> list[str]:
+    """Arguments of a run on the photos of `place`."""
+    return ["train", "style", "--content", "photos", "--encoder", "judge.safetensors", *SMALL, *more]
 
 
-def train(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    given = ["--content", "photos", "--encoder", "judge.safetensors", *SMALL, *more]
-    return subprocess.run(
-        command("train", "style", *given), cwd=place, capture_output=True, text=True, check=False
-    )
+def command(*more: str) -> list[str]:
+    """The same for a process of its own."""
+    return [sys.executable, "-m", "restyle", *words(*more)]
+
+
+# Three steps after a checkpoint, on any machine, however busy.
+KILLED_AT_8 = """
+import os, signal, sys
+from restyle.cli import main
+from restyle.training import engine
+
+rate = engine.learning_rate
+
+def killed_at_8(step, options):
+    if step == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rate(step, options)
+
+engine.learning_rate = killed_at_8
+main(sys.argv[1:])
+"""
+
+
+def train(place: Path, *more: str) -> Done:
+    return restyle(place, *words(*more))
 
 
 def test_from_a_style_to_a_picture(place: Path) -> None:
@@ -81,30 +102,12 @@ def test_from_a_style_to_a_picture(place: Path) -> None:
         *(f"preview-00000{n}.jpg" for n in (2, 4)),
     ]
     picture(50, 40, 9).save(place / "photo.png")
-    painted = subprocess.run(
-        command("image", "photo.png", "--model", "red.restyle", "-o", "art.png", "--overwrite"),
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    painted = restyle(place, "image", "photo.png", "--model", "red.restyle", "-o", "art.png", "--overwrite")
     assert painted.returncode == 0, painted.stderr
     assert opened(place / "art.png").shape == (40, 50, 3)
-    exported = subprocess.run(
-        command("export", "red.restyle", "-o", "exported"),
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    exported = restyle(place, "export", "red.restyle", "-o", "exported")
     assert exported.returncode == 0, exported.stderr
-    again = subprocess.run(
-        command("image", "photo.png", "--model", "exported", "-o", "art2.png", "--overwrite"),
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    again = restyle(place, "image", "photo.png", "--model", "exported", "-o", "art2.png", "--overwrite")
     assert again.returncode == 0, again.stderr
     assert np.array_equal(opened(place / "art.png"), opened(place / "art2.png"))
 
@@ -113,14 +116,9 @@ def test_a_killed_run_resumed_equals_one_that_was_not_bit_for_bit(place: Path) -
     options = ["--style", "styles", "--steps", "30", "--save-every", "5", "--preview-every", "1000"]
     whole = train(place, *options, "-o", "whole.restyle")
     assert whole.returncode == 0, whole.stderr
-    given = ["--content", "photos", "--encoder", "judge.safetensors", *SMALL, *options, "-o", "cut.restyle"]
-    running = subprocess.Popen(command("train", "style", *given), cwd=place, stderr=subprocess.DEVNULL)
-    checkpoint = place / "cut.restyle.run" / "checkpoint.pt"
-    while not checkpoint.exists():
-        assert running.poll() is None
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
+    killed = [sys.executable, "-c", KILLED_AT_8, *words(*options, "-o", "cut.restyle")]
+    assert subprocess.run(killed, cwd=place, capture_output=True).returncode == -signal.SIGKILL
+    assert (place / "cut.restyle.run" / "checkpoint.pt").exists()
     assert not (place / "cut.restyle").exists()
     resumed = train(place, *options, "-o", "cut.restyle", "--resume")
     assert resumed.returncode == 0, resumed.stderr
@@ -177,9 +175,8 @@ def test_a_full_disk_is_one_clear_line(place: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
-    given = ["--content", "photos", "--encoder", "judge.safetensors", *SMALL, "--style", "styles"]
     done = subprocess.run(
-        command("train", "style", *given, "-o", "full.restyle", "--steps", "3", "--save-every", "1"),
+        command("--style", "styles", "-o", "full.restyle", "--steps", "3", "--save-every", "1"),
         cwd=place,
         capture_output=True,
         text=True,
@@ -195,14 +192,8 @@ def test_a_full_disk_is_one_clear_line(place: Path) -> None:
 
 def test_preview_shows_what_is_varied_as_asked(place: Path) -> None:
     def drawn(*more: str) -> np.ndarray:
-        call = command("train", "preview-data", "--content", "photos", "--style", "styles", "--crop", "64")
-        done = subprocess.run(
-            [*call, "-o", "seen.png", "--overwrite", *more],
-            cwd=place,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        call = ["train", "preview-data", "--content", "photos", "--style", "styles", "--crop", "64"]
+        done = restyle(place, *call, "-o", "seen.png", "--overwrite", *more)
         assert done.returncode == 0, done.stderr
         return opened(place / "seen.png")
 

@@ -77,8 +77,7 @@ def test_a_file_is_played_at_its_own_speed(tmp_path: Path) -> None:
     shots = list(source.shots(Event()))
     source.close()
     assert len(shots) == 10
-    assert shots[-1].taken - shots[0].taken >= 0.36 - 0.01
-    assert time.monotonic() - begin >= 0.35
+    assert shots[-1].taken - begin >= 0.36 - 0.01
     assert source.size == (48, 64)
     assert float(source.rate) == pytest.approx(25, rel=0.1)
 

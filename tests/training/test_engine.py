@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from restyle.errors import InputError, OptionError
 from restyle.training.engine import NotFiniteError, Step, choose_device, fit, learning_rate
 from restyle.training.options import TrainOptions
+from restyle.training.style_options import StyleTrainOptions
 
 
 class Line:
@@ -130,6 +131,22 @@ def test_rate_warms_up_and_falls_to_zero() -> None:
     assert learning_rate(999, options) < 1e-6
 
 
+@pytest.mark.parametrize(("kind", "falls"), [(StyleTrainOptions, True), (TrainOptions, False)])
+def test_minutes_bring_the_rate_to_zero_where_they_are_the_budget(
+    tmp_path: Path, kind: type[TrainOptions], falls: bool
+) -> None:
+    steps: list[Step] = []
+    options = kind(
+        steps=10**6, minutes=0.02, rate=0.01, warmup=0, log_every=1, save_every=10**6, preview_every=10**6
+    )
+    fit(Line(), tmp_path, options, callback=steps.append)
+    rates = [step.rate for step in steps]
+    assert rates[0] == pytest.approx(0.01, rel=0.05)
+    assert (rates[-1] < 0.001) == falls
+    assert sorted(rates, reverse=True) == rates
+    assert 0 <= steps[-1].seconds_left < 1.2
+
+
 def test_absent_and_unknown_devices_are_errors() -> None:
     with pytest.raises(OptionError, match="none"):
         choose_device("abacus")
@@ -163,7 +180,7 @@ def test_two_processes_stay_in_step(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     first, second = ((tmp_path / "run" / f"rank{r}").read_text() for r in (0, 1))
