@@ -118,7 +118,7 @@ def test_the_suite_makes_a_board_and_compares(
     assert second.returncode == 0, second.stderr
     assert "beside" in second.stdout
     board = json.loads((folders / "board" / "dev.json").read_text())
-    assert len(board["rows"]) == 2 * 3 + 2
+    assert len(board["rows"]) == 2 * 4 + 2
     third = run(folders, "--suite", "dev", "--leaderboard", "board")  # at 512 px: smaller pictures stay
     assert "do not compare and are dropped" in third.stdout
 

@@ -43,7 +43,7 @@ SUITES: Mapping[str, Suite] = {
         style="data/presets",
         pairs="data/dev/pairs.json",
         size=512,
-        settings=("strength=1", "strength=0.6", "keep-colors=luminance"),
+        settings=("strength=1", "strength=0.6", "keep-colors=luminance", "colors-only"),
     )
 }
 
