@@ -22,11 +22,9 @@ from restyle.training.options import EncoderOptions, TrainOptions
 
 SHOWN = ("gram", "moments", LINEAR, OURS)
 TEACHER = "vgg19_compact16x.safetensors"
-STEPS, TRIAL = 600, 10
-RECIPE = EncoderOptions(crop=96, batch=8, hint_weight=1.0)
-TRAINING = TrainOptions(
-    steps=STEPS, rate=4e-3, warmup=30, average=0.98, seed=1, threads=1, save_every=50, log_every=10
-)
+STEPS, TRIAL = 400, 10
+RECIPE = EncoderOptions(crop=64, batch=8, hint_weight=1.0)
+TRAINING = TrainOptions(steps=STEPS, rate=4e-3, warmup=30, average=0.98, seed=1, save_every=50, log_every=10)
 
 
 def compare(labels: works.Labels, data: Path, folder: Path, workers: int, steps: int = STEPS) -> str:
@@ -43,7 +41,7 @@ def compare(labels: works.Labels, data: Path, folder: Path, workers: int, steps:
     print(f"{held} works of {len(held_artists(labels))} artists held out, {kept} pictures left", flush=True)
     teacher = data.parent.parent / "teachers" / TEACHER
     files = [
-        trained(name, pictures, teacher, folder, steps)
+        trained(name, pictures, teacher, folder, replace(TRAINING, steps=steps, threads=workers))
         for name, pictures in (("seen", data / "style"), ("unseen", folder / "others"))
     ]
     seen, unseen = (with_encoder(file, labels, folder, workers) for file in files)
@@ -68,7 +66,7 @@ def link_others(source: Path, labels: works.Labels, folder: Path) -> tuple[int, 
     return len(kept), len(held)
 
 
-def trained(name: str, pictures: Path, teacher: Path, folder: Path, steps: int) -> Path:
+def trained(name: str, pictures: Path, teacher: Path, folder: Path, options: TrainOptions) -> Path:
     """An encoder trained on these pictures, or what was trained before; a run that was stopped goes on."""
     from restyle.nn.encoders import PerceptualEncoder, save_encoder
     from restyle.training.encoder import EncoderTask
@@ -76,13 +74,12 @@ def trained(name: str, pictures: Path, teacher: Path, folder: Path, steps: int) 
 
     def tell(at: Step) -> None:
         loss = at.losses["total"]
-        print(f"{name}: step {at.step} of {steps}, loss {loss:.3f}, {at.seconds:.1f} s a step", flush=True)
+        print(f"{name}: step {at.step} of {at.steps}, loss {loss:.3f}, {at.seconds:.1f} s a step", flush=True)
 
     file = folder / f"{name}.safetensors"
     if not file.exists():
         run = folder / f"{name}.run"
-        task = EncoderTask([pictures], [teacher], RECIPE, seed=TRAINING.seed)
-        options = replace(TRAINING, steps=steps)
+        task = EncoderTask([pictures], [teacher], RECIPE, seed=options.seed)
         model = fit(task, run, options, resume=(run / "checkpoint.pt").exists(), callback=tell)
         assert isinstance(model, PerceptualEncoder)
         save_encoder(model, file)
