@@ -98,7 +98,12 @@ def choose_device(name: str) -> torch.device:
 def learning_rate(step: int, options: TrainOptions) -> float:
     """Linear warm-up, then half a cosine to zero."""
     warm = min(1.0, (step + 1) / max(options.warmup, 1))
-    return options.rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, step / options.steps)))
+    return options.rate * warm * _half_cosine(step / options.steps)
+
+
+def _half_cosine(part: float) -> float:
+    """From 1 at 0 to 0 at 1 and beyond."""
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
 
 
 def to_device(batch: Tensor, device: torch.device) -> Tensor:
@@ -273,6 +278,9 @@ def _fit(
     try:
         for step in range(done, options.steps):
             rate = learning_rate(step, options)
+            if options.minutes and options.falls_by_time:
+                part = mean_of_ranks({"part": (time.monotonic() - started) / (60 * options.minutes)}, device)
+                rate = min(rate, options.rate * _half_cosine(part["part"]))
             for group, peak in zip(optimiser.param_groups, peaks, strict=True):
                 group["lr"] = peak * rate / options.rate
             batch = {k: to_device(v, device) for k, v in batches.take(step).items()}
@@ -313,6 +321,8 @@ def _fit(
                 log.write(finished, values | {"rate": rate, "seconds": each})
                 if callback:
                     left = each * (options.steps - finished)
+                    if options.minutes:
+                        left = min(left, max(0.0, 60 * options.minutes - (now - started)))
                     told_step = Step(finished, options.steps, values, rate, each, left, held_out, warning)
                     ends = bool(callback(told_step)) or ends
                     held_out, warning = {}, ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.options import OptionSet, about
@@ -161,6 +161,8 @@ class StyleTrainOptions(TrainOptions):
     steps, rate, warmup, average, save_every, preview_every, log_every
         As their help says there.
     """
+
+    falls_by_time: ClassVar[bool] = True
 
     steps: int = _again("steps", 2000)
     rate: float = _again("rate", 2e-3)
