@@ -2,15 +2,16 @@
 
     python -m scripts.optimize_pictures docs/pictures [NAME ...]
 
-NAMEs are those of `SHEETS`; all if none is given. The rest of the settings: `COMMON`.
+NAMEs are `optimize-way` and those of `SHEETS`; all if none is given. The rest of the settings: `COMMON`.
 """
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 import restyle
 from scripts.readme_picture import labelled, row
@@ -18,23 +19,26 @@ from scripts.readme_picture import labelled, row
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 CONTENT, STYLE, OTHER = PICTURES / "coffee.jpg", PICTURES / "strokes.jpg", PICTURES / "chelsea.jpg"
 MASK = PICTURES.parent / "masks" / "coffee.png"
-SIDE = 112  # pixels, of a tile; shown twice as large
-COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 24, "crop": "1:1", "size": SIDE}
+SIDE = 256  # pixels, of a tile
+COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 60, "crop": "1:1", "size": SIDE}
+LONGER = 90  # steps, of what goes down more slowly
+SAVE_EVERY = 15  # steps, of the sheet of a run on its way
 
+WAY = "optimize-way"
 # File name -> label of a tile -> options beside the common ones; None leaves the fast method.
 SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "optimize-styles": {
         "--style-loss gram,grain (default)": {},
         "gram": {"style_loss": "gram"},
         "gaussian": {"style_loss": "gaussian"},
-        "sliced": {"style_loss": "sliced", "steps": 40},
-        "patches,grain": {"style_loss": "patches,grain", "steps": 40},
+        "sliced": {"style_loss": "sliced", "steps": LONGER},
+        "patches,grain": {"style_loss": "patches,grain", "steps": LONGER},
     },
     "optimize-contents": {
         "--content-weight 0.1": {"content_weight": 0.1},
         "0.5 (default)": {},
         "2": {"content_weight": 2.0},
-        "--content-loss structure": {"content_loss": "structure:4", "steps": 40},
+        "--content-loss structure": {"content_loss": "structure:4", "steps": LONGER},
         "--smoothness 20": {"smoothness": 20.0},
     },
     "optimize-starts": {
@@ -42,7 +46,7 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "content": {"init": "content"},
         "noise": {"init": "noise"},
         "a picture": {"init": str(OTHER)},
-        "--optimizer adam": {"optimizer": "adam"},
+        "--optimizer adam": {"optimizer": "adam", "steps": LONGER},
     },
     "optimize-strokes": {
         "--style-scale 0.5": {"style_scale": 0.5},
@@ -70,11 +74,30 @@ def tile(options: Mapping[str, Any]) -> Image.Image:
     return made
 
 
+def way() -> list[Image.Image]:
+    """The photo, the style, and what `--save-every` keeps of one run."""
+    with Image.open(CONTENT) as photo, Image.open(STYLE) as style:
+        cells = [
+            labelled(ImageOps.fit(each.convert("RGB"), (SIDE, SIDE)), label, SIDE)
+            for each, label in ((photo, "the photo"), (style, "the style"))
+        ]
+    with TemporaryDirectory() as folder:
+        output = Path(folder) / "art.png"
+        restyle.image(str(CONTENT), str(STYLE), output=output, save_every=SAVE_EVERY, **COMMON)
+        for kept in sorted(Path(folder).glob("art-*.png")):
+            with Image.open(kept) as opened:
+                cells.append(labelled(opened.convert("RGB"), f"step {int(kept.stem[4:])}", SIDE))
+    return cells
+
+
 def main() -> None:
     """Draw the sheets."""
     folder = Path(sys.argv[1])
-    for name in sys.argv[2:] or SHEETS:
-        cells = [labelled(tile(options), label, 2 * SIDE) for label, options in SHEETS[name].items()]
+    for name in sys.argv[2:] or [WAY, *SHEETS]:
+        if name == WAY:
+            cells = way()
+        else:
+            cells = [labelled(tile(options), label, SIDE) for label, options in SHEETS[name].items()]
         row(cells).save(folder / f"{name}.jpg", quality=88)
         print(folder / f"{name}.jpg", flush=True)
 

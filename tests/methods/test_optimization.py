@@ -180,6 +180,11 @@ def test_what_no_part_covers_is_left_to_the_content() -> None:
     assert apart[:14].mean() > 3 * apart[20:].mean()
 
 
+def test_where_nothing_is_painted_the_content_is_what_is_sought() -> None:
+    made = optimize(CONTENT, [], options(steps=2))
+    assert np.abs(made - CONTENT).mean() < 0.02
+
+
 def test_rotation_and_scale_and_weights_change_what_is_aimed_at() -> None:
     stripes = np.zeros((64, 64, 3), np.float32)
     stripes[::8] = stripes[1::8] = stripes[2::8] = stripes[3::8] = 1

@@ -54,8 +54,10 @@ def masks_of(size: tuple[int, ...], parts: Sequence[Part]) -> list[FloatArray]:
     --------
     >>> [float(mask.mean()) for mask in masks_of((2, 2), [Part(np.full((2, 2), 0.25, np.float32), ())])]
     [0.25, 0.75]
+    >>> [float(mask.mean()) for mask in masks_of((2, 2), [])]
+    [1.0]
     """
     ones = np.ones(size, np.float32)
     masks = [ones if part.share is None else part.share for part in parts]
-    rest = np.asarray(1 - np.sum(masks, axis=0), np.float32)
+    rest = np.asarray(ones - sum(masks), np.float32)  # all of it where nothing is painted
     return [*masks, rest] if rest.max() > _LEAST else masks
