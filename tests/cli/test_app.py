@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import restyle
 from restyle.cli import main
@@ -91,6 +93,22 @@ def test_exit_codes(
     monkeypatch.setattr("restyle.cli.export.export", fail)
     assert exit_code(["export"]) == code
     assert capsys.readouterr().err == f"restyle: {told}\n"
+
+
+def test_warnings_are_told_as_errors_are(
+    tiny_model: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody has set up logging, as on the command line: pytest's own handlers are put aside."""
+    Image.new("RGBA", (40, 30), (200, 90, 20, 128)).save("clear.png")
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, []
+    try:
+        given = ["image", "clear.png", "-s", "great-wave", "-o", "art.jpg", "--model", str(tiny_model)]
+        assert exit_code([*given, "--threads", "1"]) == 0
+    finally:
+        root.handlers = handlers
+    expected = "restyle: art.jpg: JPEG holds no transparency; the picture is put on white\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_verbose_tells_what_runs_where(tiny_model: Path, photo_file: Path, in_folder: Path) -> None:

@@ -150,6 +150,7 @@ BAD = {
     ("arguments", "code", "said"),
     [
         (["none.jpg", "-s", "great-wave"], 1, "none.jpg: there is no such file"),
+        (["", "-s", "great-wave"], 1, "no file is called ''"),
         (["empty.jpg", "-s", "great-wave"], 1, "empty.jpg: is empty (0 bytes)"),
         (["text.jpg", "-s", "great-wave"], 1, "text.jpg: is no picture (text content)"),
         (["cut.png", "-s", "great-wave"], 1, "cut.png: damaged"),

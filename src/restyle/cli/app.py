@@ -8,6 +8,7 @@ models, torch and media inside the function, so that `restyle NAME --help` stays
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -105,6 +106,8 @@ class LazyGroup(TyperGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run the command line and exit: 0, 1 for a RestyleError, 2 for usage, 130 for Ctrl-C."""
         arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
+        if logging.lastResort is not None:  # shows warnings where nobody has asked for more
+            logging.lastResort.setFormatter(logging.Formatter("restyle: %(message)s"))
         extra = {**extra, "prog_name": "restyle", "standalone_mode": False}
         try:
             code = super().main(arguments, *rest, **extra)
@@ -141,8 +144,6 @@ def _usage_message(error: Any) -> str:
 
 def _be_verbose(wanted: bool) -> None:
     if wanted:
-        import logging
-
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
 
 

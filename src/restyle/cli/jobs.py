@@ -39,10 +39,12 @@ def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[J
     Raises
     ------
     InputError
-        A folder holds no picture.
+        A folder holds no picture, or a name is empty.
     OutputError
         The output names a file and there are several pictures, or no format is known by its suffix.
     """
+    if "" in contents:
+        raise InputError("no file is called ''")
     if (
         len(contents) == 1
         and not os.path.isdir(contents[0])
