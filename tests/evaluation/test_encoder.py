@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from restyle.errors import MissingExtraError, ModelError
 from restyle.evaluation import encoder
+from restyle.models.catalog import DEFAULT
 from restyle.nn.measuring import ArrayEncoder
 
 
@@ -31,8 +32,8 @@ def test_identity_is_that_of_the_weights(eyes: encoder.Encoder) -> None:
 def test_unknown_and_absent_encoders(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     with pytest.raises(ModelError, match="no encoder is called 'alexnet'; there are encoder-1, vgg19"):
         encoder.load("alexnet")
-    with pytest.raises(ModelError, match="no encoder is called 'arbitrary-2'"):
-        encoder.load("arbitrary-2")
+    with pytest.raises(ModelError, match=f"no encoder is called '{DEFAULT}'"):
+        encoder.load(DEFAULT)
     monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
     with pytest.raises(ModelError, match="restyle models pull vgg19"):
         encoder.load("vgg19")
