@@ -20,9 +20,9 @@ PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 CONTENT, STYLE, OTHER = PICTURES / "coffee.jpg", PICTURES / "strokes.jpg", PICTURES / "chelsea.jpg"
 MASK = PICTURES.parent / "masks" / "coffee.png"
 SIDE = 256  # pixels, of a tile
-COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 60, "crop": "1:1", "size": SIDE}
-LONGER = 90  # steps, of what goes down more slowly
-SAVE_EVERY = 15  # steps, of the sheet of a run on its way
+COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 40, "crop": "1:1", "size": SIDE}
+LONGER = 60  # steps, of what goes down more slowly
+SAVE_EVERY = 10  # steps, of the sheet of a run on its way
 
 WAY = "optimize-way"
 # File name -> label of a tile -> options beside the common ones; None leaves the fast method.

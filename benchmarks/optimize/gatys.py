@@ -38,7 +38,7 @@ class Yardstick:
 
     def __init__(self, content: FloatArray, style: FloatArray) -> None:
         encoder: Any = perceptual_encoder(OptimizeOptions.encoder)
-        self.sight = Sight(encoder.to(memory_format=torch.channels_last), grain=False)
+        self.sight = Sight(encoder.to(memory_format=torch.channels_last), grain=False, twice=True)
         self.content = tensor(content)
         with torch.no_grad():
             self.grams = [gram(feature) for feature in self.sight(tensor(style))]

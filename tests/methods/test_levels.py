@@ -15,6 +15,8 @@ def test_a_large_picture_goes_from_coarse_to_fine() -> None:
     ]
     assert [each.part for each in levels] == [1 / 8, 1 / 4, 1 / 2, 1]
     assert sum(each.steps for each in levels) == 300
+    steps = [each.steps for each in levels]
+    assert steps == sorted(steps, reverse=True)  # the coarse ones settle the large forms, and cost little
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 500))

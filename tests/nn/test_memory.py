@@ -32,6 +32,14 @@ def test_a_small_picture_is_seen_whole_and_a_large_one_in_tiles(sight: Sight) ->
 
 
 @pytest.mark.usefixtures("small_process")
+def test_4096_px_fit_in_8_gb_with_the_default_encoder_looking_twice() -> None:
+    sight = Sight(perceptual_encoder(OptimizeOptions.encoder), twice=True)
+    side = memory.tile_side(sight, (4096, 4096), [(1024, 1024)], options(8))
+    assert side is not None
+    assert side >= memory.SMALLEST_TILE
+
+
+@pytest.mark.usefixtures("small_process")
 def test_less_memory_makes_smaller_tiles_until_one_line_says_what_is_needed(sight: Sight) -> None:
     sides = [memory.tile_side(sight, (3000, 3000), [(800, 800)], options(gb)) for gb in (40, 6, 5)]
     assert sides[0] is None

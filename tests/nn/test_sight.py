@@ -27,8 +27,21 @@ def test_grain_filters_are_always_the_same(sight: Sight) -> None:
     torch.testing.assert_close(Sight(sight.encoder).filters, sight.filters)
 
 
+def test_a_second_look_sees_the_transposed_picture(sight: Sight) -> None:
+    twice, x = Sight(sight.encoder, twice=True), picture(75, 50)
+    once, again, both = sight(x), sight(x.transpose(2, 3)), twice(x)
+    assert twice.widths == tuple(2 * width for width in sight.widths)
+    assert twice.floats_a_pixel > 1.5 * sight.floats_a_pixel
+    for a, b, found in zip(once[:5], again, both, strict=False):
+        torch.testing.assert_close(found, torch.cat([a, b.transpose(2, 3)], 1))
+
+
+@pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("size", [(300, 210), (256, 256), (199, 333)])
-def test_what_the_tiles_own_is_the_whole_and_exactly_it(sight: Sight, size: tuple[int, int]) -> None:
+def test_what_the_tiles_own_is_the_whole_and_exactly_it(
+    sight: Sight, size: tuple[int, int], twice: bool
+) -> None:
+    sight = Sight(sight.encoder, twice=twice)
     x = picture(*size)
     tiles = tiles_of(size, 128)
     assert len(tiles) > 1

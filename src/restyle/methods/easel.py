@@ -23,6 +23,7 @@ try:
     from restyle.nn import memory, unfinished
     from restyle.nn.aims import Ingredient, Weights
     from restyle.nn.descent import AdamDescent, Descent, LBFGSDescent
+    from restyle.nn.encoders import PerceptualEncoder
     from restyle.nn.named import perceptual_encoder
     from restyle.nn.objective import Anchor, Objective
     from restyle.nn.sight import SMALLEST, Sight
@@ -71,7 +72,12 @@ class Easel:
         )
         encoder: Any = perceptual_encoder(options.encoder)
         encoder.to(device=self.device, memory_format=torch.channels_last)  # four times as fast on a CPU
-        self.sight = Sight(encoder, grain="grain" in style, device=self.device)
+        self.sight = Sight(
+            encoder,
+            grain="grain" in style,
+            twice=isinstance(encoder, PerceptualEncoder) and "gaussian" not in style,
+            device=self.device,
+        )
 
     @property
     def size(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from restyle.transforms.resize import fit_size
 COARSEST = 128  # px, short side: below it relu5_1 has few positions left
 FACTOR = 2.0
 # Steps of a size beside those of the next finer one: small sizes are cheap and settle the composition.
-EMPHASIS = 1.0
+EMPHASIS = 1.5
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def style_short_side(native: int, content: int, level: Level, scale: float) -> i
 
 
 def _shares(count: int, steps: int) -> Sequence[int]:
+    """Steps of each size: one, and of the others as many more as it weighs."""
     weights = [EMPHASIS ** (count - 1 - index) for index in range(count)]
-    ends = [round(steps * sum(weights[: index + 1]) / sum(weights)) for index in range(count)]
-    return [max(1, end - start) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    more = steps - count
+    ends = [round(more * sum(weights[: index + 1]) / sum(weights)) for index in range(count)]
+    return [1 + end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]

@@ -112,13 +112,22 @@ class Sight:
     encoder : Encoder
     grain : bool
         Whether the grain layers are looked at.
+    twice : bool
+        Whether the picture is also looked at transposed: its features are then twice as many. What deceives
+        an encoder one way round is seen the other way round; at twice the cost.
     device : torch.device or str
         Where the encoder is.
     """
 
-    def __init__(self, encoder: Encoder, grain: bool = True, device: torch.device | str = "cpu") -> None:
-        self.encoder = encoder
-        self.device = device
+    def __init__(
+        self,
+        encoder: Encoder,
+        grain: bool = True,
+        *,
+        twice: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.encoder, self.twice, self.device = encoder, twice, device
         self.grain = grain
         generator = torch.Generator().manual_seed(0)
         filters = torch.randn(_GRAIN_FILTERS, 3, 3, 3, generator=generator)
@@ -138,7 +147,8 @@ class Sight:
     @property
     def floats_a_pixel(self) -> float:
         """Numbers that a pass forward and backward holds for each pixel, measured: see `nn.memory`."""
-        own = self._widths_of(self.encoder.features)
+        looks = 2 if self.twice else 1
+        own = [looks * width for width in self._widths_of(self.encoder.features)]
         encoder = sum(width / stride**2 for width, stride in zip(own, ENCODER_STRIDES, strict=True))
         heads = sum(
             width / stride**2
@@ -172,6 +182,14 @@ class Sight:
         return found
 
     def _encoded(self, x: Tensor) -> list[Tensor]:
+        found = self._looked(x)
+        if self.twice:
+            # Not mirrored: pooling counts from the left, and a transposed picture still begins there.
+            again = self._looked(x.transpose(2, 3).contiguous(memory_format=torch.channels_last))
+            found = [torch.cat([a, b.transpose(2, 3)], 1) for a, b in zip(found, again, strict=True)]
+        return found
+
+    def _looked(self, x: Tensor) -> list[Tensor]:
         features = self.encoder.features(x)
         return [*features[:WIDENED], *self.encoder.widened(features[WIDENED:], WIDENED)]
 

@@ -45,9 +45,9 @@ class OptimizeOptions(OptionSet):
         metadata=about("fast paints in a second; optimize in minutes, finest (needs the extra torch)."),
     )
     encoder: str = field(
-        default="encoder-2",
+        default="encoder-3",
         metadata=about(
-            "What looks at the pictures: encoder-2, encoder-1, or vgg19 once it is pulled.", panel=_PANEL
+            "What looks at the pictures: encoder-3, encoder-2, encoder-1, or vgg19 once it is pulled.", panel=_PANEL
         ),
     )
     style_loss: str = field(
@@ -100,7 +100,7 @@ class OptimizeOptions(OptionSet):
         ),
     )
     steps: int = field(
-        default=300,
+        default=200,
         metadata=about(
             "Steps in all, shared out over the sizes.", low=1, high=1_000_000, metavar="N", panel=_PANEL
         ),
