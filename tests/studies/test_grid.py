@@ -29,6 +29,7 @@ def test_lists_of_layers_are_divided_by_semicolons() -> None:
         ("kernel-size=4", "kernel-size 4 is even"),
         ("kernel-size=three", "not of type int"),
         ("kernel-size=", "write kernel-size=VALUE"),
+        ("kernel-size=3..9", "a span goes with --search optuna"),
         ("width=2", "outside 4"),
         ("steps=10,20", "'steps' is none of"),
         ("normalisation=some", "none of blocks"),
@@ -53,4 +54,5 @@ def test_all_combinations_or_some_of_them() -> None:
 def test_names_for_people_and_for_files() -> None:
     setting = {"kernel_size": 3, "style_layers": "relu1_1,relu2_1"}
     assert shown(setting) == "kernel-size 3, style-layers relu1_1,relu2_1"
+    assert shown({"content_weight": 0.6385078921531967}) == "content-weight 0.6385"
     assert label(setting) == "kernel-size-3_style-layers-relu1_1+relu2_1"

@@ -1,11 +1,13 @@
 """The loop, on a task small enough to be trained in a blink."""
 
 import csv
+import itertools
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from restyle.errors import InputError, OptionError
+from restyle.training import engine
 from restyle.training.engine import NotFiniteError, Step, choose_device, fit, learning_rate
 from restyle.training.options import TrainOptions
 from restyle.training.style_options import StyleTrainOptions
@@ -133,8 +136,10 @@ def test_rate_warms_up_and_falls_to_zero() -> None:
 
 @pytest.mark.parametrize(("kind", "falls"), [(StyleTrainOptions, True), (TrainOptions, False)])
 def test_minutes_bring_the_rate_to_zero_where_they_are_the_budget(
-    tmp_path: Path, kind: type[TrainOptions], falls: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[TrainOptions], falls: bool
 ) -> None:
+    ticks = itertools.count()  # a clock on which a call takes 10 ms, however busy the machine is
+    monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: 0.01 * next(ticks)))
     steps: list[Step] = []
     options = kind(
         steps=10**6, minutes=0.02, rate=0.01, warmup=0, log_every=1, save_every=10**6, preview_every=10**6

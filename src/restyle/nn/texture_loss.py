@@ -43,7 +43,8 @@ def spread(feature: Tensor) -> Spread:
 def texture_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: float = 0.2) -> Tensor:
     """Mean over layers of gap(covariance) + moment * (distance of means + gap(deviation)). -> [N].
 
-    The distance of means is squared, in units of the style's variance summed over channels.
+    The distance of means is its square over itself and both variances, summed over channels: 0..1, also for a
+    style that is nearly flat.
     Differs from Gatys et al. 2016 (Gram matrices, not centred) as the module says.
 
     Parameters
@@ -55,6 +56,7 @@ def texture_loss(features: Sequence[Tensor], style: Sequence[Tensor], moment: fl
     for ours, theirs in zip(map(spread, features), map(spread, style), strict=True):
         total = total + gap(ours.covariance, theirs.covariance)
         if moment:
-            apart = (ours.mean - theirs.mean).square().sum(1) / theirs.variance.sum(1)
+            apart = (ours.mean - theirs.mean).square().sum(1)
+            apart = apart / (apart + ours.variance.sum(1) + theirs.variance.sum(1))
             total = total + moment * (apart + gap(ours.variance.sqrt(), theirs.variance.sqrt()))
     return total / len(features)

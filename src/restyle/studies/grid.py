@@ -48,6 +48,10 @@ def parse_vary(texts: Sequence[str]) -> dict[str, list[Any]]:
         try:
             made = [part if plain or get_args(hint) else hint(part) for part in parts]
         except ValueError:
+            if ".." in values and not plain:
+                raise OptionError(
+                    f"vary '{text}': a span goes with --search optuna; write {name}=VALUE,VALUE"
+                ) from None
             raise OptionError(f"vary '{text}': a value is not of type {hint.__name__}") from None
         if not made:
             raise OptionError(f"vary '{text}': write {name}=VALUE,VALUE")
@@ -69,7 +73,11 @@ def settings(vary: dict[str, list[Any]], sample: int = 0, seed: int = 1) -> list
 
 def shown(setting: Setting) -> str:
     """`kernel-size 3, width 16`."""
-    return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in setting.items()) or "usual"
+    parts = [
+        f"{name.replace('_', '-')} {f'{value:.4g}' if isinstance(value, float) else value}"
+        for name, value in setting.items()
+    ]
+    return ", ".join(parts) or "usual"
 
 
 def label(setting: Setting) -> str:

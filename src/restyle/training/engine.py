@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import math
 import os
 import signal
@@ -231,8 +232,10 @@ def _fit(
             "watch": watch.state(),
             "options": asdict(options),
         }
-        with writing(checkpoint, overwrite=True) as temporary, temporary.open("wb") as file:
-            torch.save(state, file)
+        made = io.BytesIO()  # not into the file: torch hides that the disk is full behind an error of its own
+        torch.save(state, made)
+        with writing(checkpoint, overwrite=True) as temporary:
+            temporary.write_bytes(made.getbuffer())
 
     @contextlib.contextmanager
     def as_result() -> Iterator[None]:
