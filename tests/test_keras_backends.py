@@ -1,22 +1,25 @@
-"""The Keras tests once more, on TensorFlow, in a process of their own: a backend is chosen at the import."""
+"""The tests of `restyle.keras`, on every backend, each in one process: a backend is chosen at the import."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("keras", reason="needs the extra keras")
-pytest.importorskip("tensorflow", reason="needs the extra keras")
-
 ROOT = Path(__file__).parent.parent
 
 
-def test_all_of_it_on_tensorflow() -> None:
-    environment = os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+# Looked for, not imported: this process needs neither, and TensorFlow takes ten seconds and a gigabyte.
+@pytest.mark.skipif(find_spec("keras") is None, reason="needs the extra keras")
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_all_of_it(backend: str) -> None:
+    if find_spec(backend) is None:
+        pytest.skip(f"needs {backend}")
+    environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}
     words = [sys.executable, "-m", "pytest", "-q", "tests/keras", "-p", "no:cacheprovider"]
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("keras", reason="needs the extra keras")
-
 import torch
 from keras import ops
 
 from restyle.errors import ModelError
-from restyle.keras.encoder import load_encoder
+from restyle.keras.encoder import ENCODER, load_encoder
 from restyle.models import catalog
 from restyle.nn import encoders
 
@@ -21,7 +18,7 @@ from restyle.nn import encoders
 @pytest.mark.parametrize("size", [(64, 48), (37, 51)])
 def test_features_are_those_of_the_torch_encoder(size: tuple[int, int]) -> None:
     x = np.random.default_rng(0).random((2, *size, 3)).astype(np.float32)
-    path = catalog.records()["encoder-1"].file("encoder").path
+    path = catalog.records()[ENCODER].file("encoder").path
     with torch.no_grad():
         expected = encoders.load_encoder(path).features(torch.from_numpy(x).permute(0, 3, 1, 2))
     found = load_encoder()(x)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("keras", reason="needs the extra keras")
-
-import keras
 from keras import ops
 
-from restyle.keras.layers import EPSILON, Range, ReflectionPadding, StyleScale, Twice
+from restyle.keras.layers import EPSILON, CutBack, PadToStride, Range, ReflectionPadding, StyleScale, Twice
+from restyle.transforms.padding import pad
 
 X = np.random.default_rng(0).random((2, 6, 9, 3)).astype(np.float32)
 
@@ -24,6 +22,19 @@ def test_padding_reflects(pixels: int) -> None:
     expected = np.pad(X, ((0, 0), by, by, (0, 0)), mode="reflect")
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(X)), expected)
     assert layer.compute_output_shape((None, 6, None, 3)) == (None, 6 + 2 * pixels, None, 3)
+
+
+@pytest.mark.parametrize(("minimum", "size"), [(1, (8, 12)), (1, (6, 9)), (24, (5, 30)), (24, (1, 2))])
+def test_any_size_is_padded_to_the_stride_and_cut_back(minimum: int, size: tuple[int, int]) -> None:
+    x = np.random.default_rng(0).random((2, *size, 3)).astype(np.float32)
+    there, back = PadToStride(4, minimum), CutBack(4, minimum)
+    padded = there(x)
+    expected = np.stack([pad(each, 4, minimum=minimum)[0] for each in x])
+    np.testing.assert_array_equal(ops.convert_to_numpy(padded), expected)
+    np.testing.assert_array_equal(ops.convert_to_numpy(back(padded, x)), x)
+    assert there.compute_output_shape(x.shape) == expected.shape
+    assert there.compute_output_shape((None, None, size[1], 3))[:2] == (None, None)
+    assert back.compute_output_shape(expected.shape, x.shape) == x.shape
 
 
 def test_twice_is_bilinear_upsampling() -> None:
@@ -59,7 +70,9 @@ def test_range_clips_only_when_it_does_not_train() -> None:
     assert ops.convert_to_numpy(Range()(x, training=True)).tolist() == [[-1, 0.5, 2]]
 
 
-@pytest.mark.parametrize("layer", [ReflectionPadding(3), StyleScale(4, False), Twice(), Range()])
+@pytest.mark.parametrize(
+    "layer", [ReflectionPadding(3), PadToStride(4, 24), CutBack(4, 8), StyleScale(4, False), Twice(), Range()]
+)
 def test_a_layer_is_made_again_from_its_configuration(layer: Any) -> None:
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("keras", reason="needs the extra keras")
-
 import torch
 from keras import ops
 
 from restyle.errors import InputError
+from restyle.keras.encoder import ENCODER
 from restyle.keras.losses import PerceptualLoss
 from restyle.models import catalog
 from restyle.nn import encoders, losses
+from restyle.nn.colour_loss import colour_loss
+from restyle.nn.texture_loss import texture_loss
 from restyle.training.style_options import StyleOptions
 
 RECIPE = StyleOptions(style_size=64)
@@ -36,13 +39,14 @@ def loss() -> PerceptualLoss:
 def test_every_term_is_that_of_the_torch_recipe(loss: PerceptualLoss) -> None:
     code = np.array([[1, 0], [0, 1]], np.float32)
     found = loss.terms(CONTENT, PICTURE, code)
-    encoder = encoders.load_encoder(catalog.records()["encoder-1"].file("encoder").path)
+    encoder = encoders.load_encoder(catalog.records()[ENCODER].file("encoder").path)
     with torch.no_grad():
         content, picture = (encoder.features(tensor(each)) for each in (CONTENT, PICTURE))
         aims = encoder.features(tensor(np.stack(STYLES)))
         expected = {
-            "style": losses.style_loss(picture, aims, RECIPE.moments),
+            "style": texture_loss(picture, aims, RECIPE.moments),
             "content": losses.content_loss(picture, content, RECIPE.structure),
+            "colour": colour_loss(tensor(PICTURE), tensor(np.stack(STYLES))),
             "variation": losses.total_variation(tensor(PICTURE)),
             "range": losses.out_of_range(tensor(PICTURE)),
         }
@@ -52,11 +56,14 @@ def test_every_term_is_that_of_the_torch_recipe(loss: PerceptualLoss) -> None:
 
 
 def test_total_is_the_weighted_sum(loss: PerceptualLoss) -> None:
-    assert loss.total({"style": 1.0, "content": 10.0, "variation": 100.0, "range": 1000.0}) == pytest.approx(
+    assert loss.total(
+        {"style": 1.0, "content": 10.0, "colour": 0.1, "variation": 100.0, "range": 1e3}
+    ) == pytest.approx(
         RECIPE.style_weight
         + 10 * RECIPE.content_weight
+        + 0.1 * RECIPE.colour_weight
         + 100 * RECIPE.variation_weight
-        + 1000 * RECIPE.range_weight
+        + 1e3 * RECIPE.range_weight
     )
 
 
@@ -71,6 +78,16 @@ def test_it_is_a_keras_loss_and_its_parts_tell_content_from_style() -> None:
     assert painted["style"] == pytest.approx(0, abs=1e-4)
     assert same["style"] > 1e-3
     assert float(loss(photo, photo)) == pytest.approx(float(ops.mean(loss.call(photo, photo))))
+
+
+def test_it_is_made_again_from_its_configuration_without_the_pictures(small_encoder: Path) -> None:
+    recipe = StyleOptions(style_size=64, style_layers="relu1_1,relu3_1", moments=0.5)
+    loss = PerceptualLoss(STYLES, recipe, small_encoder)
+    again = keras.losses.deserialize(json.loads(json.dumps(keras.losses.serialize(loss))))
+    assert isinstance(again, PerceptualLoss)
+    assert (again.recipe, again.styles) == (recipe, 2)
+    expected, found = (ops.convert_to_numpy(each.call(CONTENT, PICTURE)) for each in (loss, again))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_no_style_is_an_error() -> None:

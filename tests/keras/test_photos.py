@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("keras", reason="needs the extra keras")
-
 from PIL import Image
 
 from restyle.errors import InputError, OptionError

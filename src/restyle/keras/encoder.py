@@ -13,7 +13,8 @@ from restyle.errors import ModelError
 from restyle.keras.layers import ReflectionPadding
 from restyle.models import catalog
 
-ENCODER = "encoder-1"
+# encoder-1 is nearly blind, from relu3_1 on, to what tells textures apart.
+ENCODER = "encoder-2"
 
 
 def load_encoder(encoder: str | os.PathLike[str] = ENCODER) -> keras.Model:

@@ -40,6 +40,76 @@ class ReflectionPadding(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "pixels": self.pixels}
 
 
+class _Strided(keras.layers.Layer):  # type: ignore[misc]
+    """What padding to a stride and cutting it off again have in common."""
+
+    def __init__(self, stride: int, minimum: int = 1, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.stride, self.minimum = stride, minimum
+
+    def sides(self, side: Any) -> tuple[Any, Any]:
+        """Pixels before and after a side of that length."""
+        extra = _larger(side, self.minimum) - side
+        extra = extra + -(side + extra) % self.stride
+        return extra // 2, extra - extra // 2
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor needs to make this layer again."""
+        return {**super().get_config(), "stride": self.stride, "minimum": self.minimum}
+
+
+@keras.saving.register_keras_serializable(package="restyle")
+class PadToStride(_Strided):
+    """Mirror the border outwards until both sides are multiples of the stride: a network for any size.
+
+    As `transforms.padding.pad`, inside the network. `CutBack` takes it off again.
+
+    Parameters
+    ----------
+    stride : int
+    minimum : int
+        Least height and width of the result; a picture that is much smaller is mirrored again and again.
+    """
+
+    def call(self, x: Any) -> Any:
+        """[N, H, W, C] -> [N, H', W', C]."""
+        for axis, side in enumerate(ops.shape(x)[1:3], 1):
+            before, after = self.sides(side)
+            if isinstance(side, int) and before + after == 0:
+                continue
+            # 2 1 | 0 1 2 | 1 0, with a period of 4 here; of 1 for a single row.
+            period = _larger(2 * (side - 1), 1)
+            place = ops.mod(ops.arange(0, before + side + after, dtype="int32") - before, period)
+            x = ops.take(x, ops.minimum(place, period - place), axis=axis)
+        return x
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape that `call` gives."""
+        count, *sides, channels = input_shape
+        height, width = (side and side + sum(self.sides(side)) for side in sides)
+        return count, height, width, channels
+
+
+@keras.saving.register_keras_serializable(package="restyle")
+class CutBack(_Strided):
+    """Cut off what `PadToStride` with the same stride and minimum added."""
+
+    def call(self, x: Any, like: Any) -> Any:
+        """Padded [N, H', W', C], and the picture before the padding [N, H, W, C] -> [N, H, W, C]."""
+        height, width = ops.shape(like)[1:3]
+        top, left = self.sides(height)[0], self.sides(width)[0]
+        return x[:, top : top + height, left : left + width]
+
+    def compute_output_shape(self, x_shape: Any, like_shape: Any) -> Any:
+        """The shape that `call` gives."""
+        return *like_shape[:3], x_shape[3]
+
+
+def _larger(side: Any, least: int) -> Any:
+    """The larger of two sides; of a tensor where the backend knows the size only when it runs."""
+    return max(side, least) if isinstance(side, int) else ops.maximum(side, least)
+
+
 @keras.saving.register_keras_serializable(package="restyle")
 class StyleScale(keras.layers.Layer):  # type: ignore[misc]
     """Where style enters: every channel gets the scale and the shift of the style.

@@ -1,12 +1,16 @@
 """What a result is judged by while training: style and content as the perceptual encoder sees them.
 
-The terms of `restyle.nn.losses`, so that a network trained here and one trained with PyTorch aim at the same.
+The terms of the PyTorch recipe (`training.style`), so that networks trained here and there aim at the same.
+Differs from it: one encoder judges; the style's statistics are taken once, of the whole picture, as by
+Johnson et al. 2016, not of another crop at each step.
 """
 
 from __future__ import annotations
 
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -20,8 +24,11 @@ from restyle.training.style_options import StyleOptions
 from restyle.transforms.resize import fit_size, resize
 
 CONTENT_LAYERS = ((3, 1.0), (2, 0.1))  # places of relu4_1 and relu3_1, and their weights
+FLOOR = 1e-6  # of variances: a channel that is silent everywhere, as in `nn.texture_loss`
+FLAT = 1e-3  # beside the variance of a style that is one flat colour, as in `nn.colour_loss`
 
 
+@keras.saving.register_keras_serializable(package="restyle")
 class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
     """How far pictures are from the content of photos and from the style of pictures (Johnson et al. 2016).
 
@@ -45,26 +52,61 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
         encoder: str | os.PathLike[str] = ENCODER,
         name: str = "perceptual",
     ) -> None:
-        super().__init__(name=name)
-        self.recipe = recipe or StyleOptions()
-        self.layers = self.recipe.layer_indices()
-        self.encoder = load_encoder(encoder)
+        self._begin(recipe or StyleOptions(), os.fspath(encoder), name)
         pictures = list(style) if isinstance(style, (list, tuple)) else [style]
         if not pictures:
             raise InputError("no style is given")
-        # [layer][Gram, mean, deviation], each [styles, ...]
         each = [self._target(picture) for picture in pictures]
-        self.targets = [
-            [np.concatenate(part) for part in zip(*layer, strict=True)] for layer in zip(*each, strict=True)
-        ]
-        self.styles = len(pictures)
+        self._aim_at(
+            [[np.concatenate(part) for part in zip(*seen, strict=True)] for seen in zip(*each, strict=True)]
+        )
+
+    def _begin(self, recipe: StyleOptions, encoder: str, name: str) -> None:
+        super().__init__(name=name)
+        self.recipe, self.encoder_name = recipe, encoder
+        self.layers = recipe.layer_indices()
+        self.encoder = load_encoder(encoder)
+
+    def _aim_at(self, spreads: Sequence[Sequence[Any]]) -> None:
+        """Take what `spread` found in the styles, [layer and last pixels][part], each [styles, ...]."""
+        *self.targets, self.palettes = spreads
+        self.styles = len(self.palettes[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes this loss again, in a saved model too: without the pictures, by their statistics."""
+        spreads = [*self.targets, self.palettes]
+        return {
+            "recipe": asdict(self.recipe),
+            "encoder": self.encoder_name,
+            "name": self.name,
+            "shapes": [[list(part.shape) for part in each] for each in spreads],
+            "spreads": [
+                [b64encode(part.astype("<f4").tobytes()).decode() for part in each] for each in spreads
+            ],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> PerceptualLoss:
+        """The loss that `get_config` describes."""
+        made = cls.__new__(cls)
+        made._begin(StyleOptions(**config["recipe"]), config["encoder"], config["name"])
+        made._aim_at(
+            [
+                [
+                    np.frombuffer(b64decode(part), "<f4").reshape(shape)
+                    for part, shape in zip(*each, strict=True)
+                ]
+                for each in zip(config["spreads"], config["shapes"], strict=True)
+            ]
+        )
+        return made
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The weighted sum of all terms for each picture, [N]; with several styles, of an even mixture."""
         return self.total(self.terms(y_true, y_pred))
 
     def terms(self, content: Any, picture: Any, code: Any = None) -> dict[str, Any]:
-        """`style`, `content`, `variation` and `range`, each [N] and not yet weighted.
+        """`style`, `content`, `colour`, `variation` and `range`, each [N] and not yet weighted.
 
         Parameters
         ----------
@@ -75,9 +117,11 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
         seen, ours = self.encoder(content), self.encoder(picture)
         if code is None:
             code = ops.full((ops.shape(picture)[0], self.styles), 1 / self.styles)
+        aims = [self._mixed(target, code) for target in self.targets]
         return {
-            "style": self._style(ours, code),
+            "style": self._style([ours[layer] for layer in self.layers], aims),
             "content": self._content(ours, seen),
+            "colour": _colour(picture, self._mixed(self.palettes, code)),
             "variation": _variation(picture),
             "range": ops.mean(ops.relu(picture - 1.0) + ops.relu(-picture), axis=(1, 2, 3)),
         }
@@ -87,19 +131,25 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
         return sum(getattr(self.recipe, f"{name}_weight") * value for name, value in terms.items())
 
     def _target(self, picture: Any) -> list[list[Any]]:
-        """Gram matrix, mean and deviation of a style picture at each layer, as arrays [1, ...]."""
+        """What `spread` finds in a style picture, at each layer and, last, in its pixels; arrays [1, ...]."""
         pixels = images.load(picture).pixels
         pixels = resize(pixels, fit_size(pixels.shape[:2], short=self.recipe.style_size))
-        features = self.encoder(ops.convert_to_tensor(pixels[None]))
-        return [[ops.convert_to_numpy(part) for part in statistics(features[layer])] for layer in self.layers]
+        x = ops.convert_to_tensor(pixels[None])
+        features = self.encoder(x)
+        seen = [*(features[layer] for layer in self.layers), x]
+        return [[ops.convert_to_numpy(part) for part in spread(each)] for each in seen]
 
-    def _style(self, features: Sequence[Any], code: Any) -> Any:
+    def _mixed(self, target: Sequence[Any], code: Any) -> list[Any]:
+        return [ops.tensordot(code, ops.convert_to_tensor(part), axes=1) for part in target]
+
+    def _style(self, features: Sequence[Any], aims: Sequence[Sequence[Any]]) -> Any:
         total = 0.0
-        for layer, target in zip(self.layers, self.targets, strict=True):
-            aims = [ops.tensordot(code, ops.convert_to_tensor(part), axes=1) for part in target]
-            gaps = [gap(a, b) for a, b in zip(statistics(features[layer]), aims, strict=True)]
-            total = total + gaps[0] + self.recipe.moments * (gaps[1] + gaps[2])
-        return total / len(self.layers)
+        for ours, (mean, covariance, variance) in zip(map(spread, features), aims, strict=True):
+            apart = ops.sum(ops.square(ours[0] - mean), axis=1)
+            apart = apart / (apart + ops.sum(ours[2], axis=1) + ops.sum(variance, axis=1))
+            deviations = gap(ops.sqrt(ours[2]), ops.sqrt(variance))
+            total = total + gap(ours[1], covariance) + self.recipe.moments * (apart + deviations)
+        return total / len(features)
 
     def _content(self, ours: Sequence[Any], theirs: Sequence[Any]) -> Any:
         total, share = 0.0, self.recipe.structure
@@ -109,15 +159,15 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
         return total
 
 
-def statistics(features: Any) -> tuple[Any, Any, Any]:
-    """Of features [N, H, W, C]: Gram matrix [N, C, C] a position, mean and deviation [N, C]."""
+def spread(features: Any) -> tuple[Any, Any, Any]:
+    """Of features [N, H, W, C]: mean [N, C], covariance [N, C, C] and variance [N, C], above zero."""
     shape = ops.shape(features)
     flat = ops.reshape(features, (shape[0], shape[1] * shape[2], shape[3]))
     mean = ops.mean(flat, axis=1)
-    variance = ops.mean(ops.square(flat - mean[:, None]), axis=1)
-    count = ops.cast(shape[1] * shape[2], flat.dtype)
-    gram = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / count
-    return gram, mean, ops.sqrt(variance + 1e-6)
+    centred = flat - mean[:, None]
+    covariance = ops.matmul(ops.transpose(centred, (0, 2, 1)), centred)
+    covariance = covariance / ops.cast(shape[1] * shape[2], flat.dtype)
+    return mean, covariance, ops.mean(ops.square(centred), axis=1) + FLOOR
 
 
 def gap(a: Any, b: Any) -> Any:
@@ -133,6 +183,13 @@ def gap(a: Any, b: Any) -> Any:
 def _normalised(x: Any) -> Any:
     centred = x - ops.mean(x, axis=(1, 2), keepdims=True)
     return centred / ops.sqrt(ops.mean(ops.square(centred), axis=(1, 2), keepdims=True) + 1e-4)
+
+
+def _colour(picture: Any, aim: Sequence[Any]) -> Any:
+    mean, covariance, variance = aim
+    ours = spread(picture)
+    apart = ops.sum(ops.square(ours[0] - mean), axis=1) / (ops.sum(variance, axis=1) + FLAT)
+    return apart + gap(ours[1], covariance)
 
 
 def _variation(x: Any) -> Any:

@@ -13,23 +13,23 @@ from keras import ops
 
 from restyle.arrays import FloatArray
 from restyle.errors import ModelError, OptionError, StyleError, require
-from restyle.keras.layers import Range, ReflectionPadding, StyleScale, Twice
+from restyle.keras.inputs import check_batch
+from restyle.keras.layers import CutBack, PadToStride, Range, ReflectionPadding, StyleScale, Twice
 from restyle.keras.losses import PerceptualLoss
 from restyle.models import network_files
 from restyle.training.style_options import NetworkOptions, Normalisation
-from restyle.transforms.padding import pad, unpad
 
 if TYPE_CHECKING:
     from restyle.style_network import StyleNetwork as TorchNetwork
 
 STRIDE = 4
 LAST = "channels_last"
-TERMS = ("style", "content", "variation", "range")
+TERMS = ("style", "content", "colour", "variation", "range")
 
 
 @keras.saving.register_keras_serializable(package="restyle")
 class StyleNetwork(keras.Model):  # type: ignore[misc]
-    """Photos [N, H, W, 3] in, photos in the network's styles out, both RGB, 0..1; sides are multiples of 4.
+    """Photos [N, H, W, 3] in, photos in the network's styles out, both RGB, 0..1, of any size.
 
     Layer by layer `restyle.StyleNetwork`, whose weights it takes and gives (`from_network`, `to_network`).
     With one style its input is the photos; with several `{"content": photos, "code": weights [N, styles]}`.
@@ -75,6 +75,30 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         self.options, self.styles, self.seed = options, styles, seed
         self.followed = {each: keras.metrics.Mean(name=each) for each in TERMS}
 
+    def fit(self, x: Any = None, *arguments: Any, **keywords: Any) -> Any:
+        """`keras.Model.fit`: photos, or a dataset of them, in 0..1. Returns a `keras.callbacks.History`."""
+        check_batch(x, self.styles)
+        return super().fit(x, *arguments, **keywords)
+
+    def evaluate(self, x: Any = None, *arguments: Any, **keywords: Any) -> Any:
+        """`keras.Model.evaluate`: the losses of photos, or of a dataset of them."""
+        check_batch(x, self.styles)
+        return super().evaluate(x, *arguments, **keywords)
+
+    def predict(self, x: Any, *arguments: Any, **keywords: Any) -> Any:
+        """`keras.Model.predict`: photos [N, H, W, 3] of one size, any size, to as many of that size."""
+        check_batch(x, self.styles)
+        return super().predict(x, *arguments, **keywords)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """What is told beside the loss: its terms, if it is one that has them."""
+        found = super().metrics
+        if isinstance(getattr(self, "loss", None), PerceptualLoss):
+            return found  # type: ignore[no-any-return]
+        terms = {id(each) for each in getattr(self, "followed", {}).values()}
+        return [each for each in found if id(each) not in terms]
+
     def compute_loss(
         self,
         x: Any = None,
@@ -116,16 +140,14 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         """
         from restyle.media import images
 
-        padded, padding = pad(
-            images.load(photo).pixels, STRIDE, minimum=2 * STRIDE * self.options.kernel_size
-        )
-        x: Any = padded[None]
+        x: Any = images.load(photo).pixels[None]
         if self.styles > 1:
             weights = np.full(self.styles, 1 / self.styles) if code is None else np.asarray(code)
             if weights.shape != (self.styles,):
                 raise StyleError(f"code has {weights.size} weights and the network {self.styles} styles")
             x = {"content": x, "code": weights[None].astype(np.float32)}
-        return unpad(ops.convert_to_numpy(self(x, training=False))[0], padding)
+        painted: FloatArray = ops.convert_to_numpy(self(x, training=False))[0]
+        return painted
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor needs to make this network again; `keras.models.load_model` uses it."""
@@ -259,7 +281,9 @@ def _layers(options: NetworkOptions, styles: int, seed: int) -> tuple[Any, Any]:
     def relu(x: Any, name: str) -> Any:
         return keras.layers.ReLU(name=f"{name.replace('.', '_')}_relu")(x)
 
-    h = keras.layers.Rescaling(2.0, offset=-1.0, name="centred")(content)
+    minimum = 2 * STRIDE * options.kernel_size
+    h = PadToStride(STRIDE, minimum, name="padded")(content)
+    h = keras.layers.Rescaling(2.0, offset=-1.0, name="centred")(h)
     h = relu(convolve(h, "stem", width, strides=2), "stem")
     h = relu(convolve(h, "down", 2 * width, strides=2), "down")
     for index in range(options.blocks):
@@ -271,4 +295,5 @@ def _layers(options: NetworkOptions, styles: int, seed: int) -> tuple[Any, Any]:
     h = relu(convolve(Twice(name="to_full")(h), "up_full", width // 2), "up_full")
     picture = keras.layers.Rescaling(0.5, offset=0.5, name="picture")(convolve(h, "out", 3, gain=0.3))
     inputs = content if code is None else {"content": content, "code": code}
-    return inputs, Range(name="range")(picture)
+    picture = CutBack(STRIDE, minimum, name="cut")(Range(name="range")(picture), content)
+    return inputs, picture
