@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from restyle.errors import InputError
 from restyle.nn.conditional import ConditionalShape, ConditionalTransformer
 from restyle.training import engine
 from restyle.training.data import Pictures
 from restyle.training.log import read_log
-from restyle.training.style import CONTENT, OWN_STYLE, StyleTask, load_judge, load_judges, small_styles
+from restyle.training.style import CONTENT, OWN_STYLE, Judge, StyleTask, load_judge, load_judges, small_styles
 from restyle.training.style_options import StyleOptions, StyleTrainOptions
 from tests.training.made_pictures import judge, photos, picture
 
@@ -157,7 +156,7 @@ def test_small_styles_are_told(tmp_path: Path) -> None:
 
 
 def test_judges_come_by_name_and_by_file(tmp_path: Path) -> None:
-    assert len(load_judge("encoder-1").features(torch.rand(1, 3, 32, 32))) == 5  # type: ignore[operator]
+    assert len(load_judge("encoder-1").features(torch.rand(1, 3, 32, 32))) == 5
     with pytest.raises(InputError, match="no encoder"):
         load_judge(tmp_path / "none")
     (tmp_path / "bad").write_bytes(b"nothing")
@@ -196,7 +195,7 @@ def test_judges_take_turns_and_are_both_measured_by(tmp_path: Path) -> None:
     one, other = load_judges(f"{tmp_path / 'judge.safetensors'},encoder-1")
     batch = made.batch(0, np.random.default_rng(0))
 
-    def found(judges: list[nn.Module], step: int) -> float:
+    def found(judges: list[Judge], step: int) -> float:
         made.judges = judges
         return float(made.losses(made.model, batch, step)["total"].detach())
 
@@ -204,7 +203,7 @@ def test_judges_take_turns_and_are_both_measured_by(tmp_path: Path) -> None:
     assert first != second
     assert [found([one, other], step) for step in range(4)] == [first, second, first, second]
 
-    def measured(judges: list[nn.Module]) -> float:
+    def measured(judges: list[Judge]) -> float:
         made.judges = judges
         with torch.no_grad():
             return made.evaluate(made.model)["held out"]

@@ -18,12 +18,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from restyle.errors import InputError
-from restyle.models import catalog
 from restyle.nn.colour_loss import colour_loss
 from restyle.nn.conditional import ConditionalTransformer
-from restyle.nn.encoders import VGGTeacher, load_encoder
+from restyle.nn.encoders import PerceptualEncoder, VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, out_of_range, total_variation
+from restyle.nn.named import encoder_names, perceptual_encoder
 from restyle.nn.texture_loss import texture_loss
+from restyle.nn.vgg import VGG19
 from restyle.training.data import CONTENT, Augmentation, Pictures, augment, to_tensor
 from restyle.training.style_options import ENCODERS, StyleOptions
 
@@ -32,8 +33,10 @@ PLAIN = Augmentation(scale=(1.0, 1.0), flip=0.0)
 ENLARGED = 1.5  # a style picture that has to be enlarged more than that is told
 _STYLE_SEED, _ORDER_SEED = 0x57, 0x0C
 
+Judge = PerceptualEncoder | VGG19 | VGGTeacher
 
-def load_judges(encoders: str | Path) -> list[nn.Module]:
+
+def load_judges(encoders: str | Path) -> list[Judge]:
     """Several perceptual encoders, divided by commas."""
     return [
         load_judge(each.strip()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -41,11 +44,10 @@ def load_judges(encoders: str | Path) -> list[nn.Module]:
     ]
 
 
-def load_judge(encoder: str | Path) -> nn.Module:
+def load_judge(encoder: str | Path) -> Judge:
     """The perceptual encoder that judges: one of the catalog by name, or a file of either kind."""
-    record = catalog.records().get(str(encoder))
-    if record is not None:
-        return load_encoder(record.file("encoder").path).requires_grad_(False)
+    if str(encoder) in encoder_names():
+        return perceptual_encoder(str(encoder))
     from safetensors import SafetensorError, safe_open
 
     if not Path(encoder).is_file():
