@@ -14,7 +14,8 @@ from restyle.arrays import FloatArray
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.media import images
 from restyle.methods import arbitrary, blending
-from restyle.methods.arbitrary import STYLE_SCALES, Arbitrary
+from restyle.methods.arbitrary import Arbitrary
+from restyle.methods.graphs import STYLE_SCALES
 from restyle.methods.strokes import (
     Exemplar,
     MixedStrokes,

@@ -12,7 +12,8 @@ import numpy as np
 from restyle.arrays import FloatArray
 from restyle.errors import OptionError, StyleError
 from restyle.methods import blending
-from restyle.methods.arbitrary import STYLE_SCALES, Arbitrary
+from restyle.methods.arbitrary import Arbitrary
+from restyle.methods.graphs import STYLE_SCALES
 from restyle.transforms.resize import fit_size, resize
 
 

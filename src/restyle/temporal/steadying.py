@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from restyle.arrays import FloatArray
 from restyle.methods import blending
-from restyle.methods.arbitrary import SMALLEST_INPUT, Arbitrary
+from restyle.methods.arbitrary import Arbitrary
+from restyle.methods.graphs import SMALLEST_INPUT
 from restyle.transforms.padding import pad
 
 
