@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from restyle.arrays import FloatArray
 from restyle.errors import MissingExtraError
 
-KEEP = 0.9  # a: part of the frame before that stays where the flow is trusted
+KEEP = 0.95  # a: part of the frame before that stays where the flow is trusted
 FLOW_SIDE = 960  # px: motion of larger frames is found on a smaller copy
 MAX_SHARPEN = 2.0
-DETAIL = 2.0  # px, sigma: what a blur by it takes away is detail, and sharpened
+DETAIL = 1.4  # px, sigma: what a blur by it takes away is detail, and sharpened
 _HOME_SHARE, _HOME_PX = 0.01, 0.5  # how far from home the way back may lead (squared; Sundaram et al. 2010)
 _SMALLEST = 16  # px: the search needs room for its patches
 _UNLIKE = 0.2  # mean difference of content, 0..1, at which the flow is not believed at all
