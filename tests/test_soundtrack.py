@@ -12,6 +12,8 @@ from restyle import soundtrack
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.media.audio import read
 from restyle.media.audio_files import SoundWriter
+from restyle.media.sound_content import Content
+from restyle.methods.closeness import CHOICES
 from restyle.soundtrack import audio
 from restyle.statistics.loudness import loudness
 from tests.methods.test_mosaic import Sound, melody, noise
@@ -86,9 +88,10 @@ def test_strength_nothing_is_the_sound_itself_and_remix_brings_it_back() -> None
 
 def test_blocks_join_without_a_click_or_a_jump(monkeypatch: pytest.MonkeyPatch) -> None:
     y = np.tile(melody(), 5)
-    whole = audio(y, "strings", sr=SR)
+    # With the keep_rhythm of 0 that is chosen for this pair contours correlate at .88.
+    whole = audio(y, "strings", sr=SR, keep_pitch=0.6, keep_rhythm=0.15)
     monkeypatch.setattr(soundtrack, "block_size", lambda source: 3 * SR)
-    blocks = audio(y, "strings", sr=SR)
+    blocks = audio(y, "strings", sr=SR, keep_pitch=0.6, keep_rhythm=0.15)
     assert len(blocks) == len(y)
     assert clicks(blocks) < 1.5 * clicks(whole)
 
@@ -159,6 +162,37 @@ def test_bad_input_is_one_clear_line(call: Any, error: type[Exception], said: st
     with pytest.raises(error, match=said) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_given_is_chosen_for_the_pair() -> None:
+    y = melody()[: 2 * SR]
+    whistle = (0.1 * np.sin(2 * np.pi * 5000 * np.arange(SR) / SR)).astype(np.float32)
+    chosen = audio(y, whistle, sr=SR)
+    most = CHOICES[-1]
+    assert np.array_equal(chosen, audio(y, whistle, sr=SR, keep_pitch=most.pitch, keep_rhythm=most.rhythm))
+    assert not np.array_equal(chosen, audio(y, whistle, sr=SR, keep_pitch=0.6, keep_rhythm=0.0))
+
+
+def test_it_is_chosen_on_the_middle_of_the_loudest_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Listener:
+        def analyse(self, y: Sound) -> Sound:
+            return y
+
+        def learn(self, levels: Sound) -> None:
+            assert len(levels) == 300
+
+        def settle(self, y: Sound) -> None:
+            settled.append(y)
+
+        def __call__(self, y: Sound) -> Sound:
+            return y
+
+    settled: list[Sound] = []
+    monkeypatch.setattr(soundtrack, "TRIED", 0.01)
+    y = np.repeat([0.1, 0.5, 0.2], 100).astype(np.float32) * np.tile(np.arange(100) / 100, 3)
+    soundtrack.hear(Content(y.astype(np.float32), 5000), Listener(), 100)
+    assert len(settled) == 1
+    assert np.array_equal(settled[0][:, 0], y[125:175].astype(np.float32))
 
 
 def test_nothing_is_left_when_the_content_turns_out_bad(tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audio.pairs import ALL_PAIRS, HELD_OUT, PAIRS, clip
+from benchmarks.audio.versions import version
 from restyle.evaluation.sound import Scorecard
 from restyle.soundtrack import audio
 from restyle.statistics.loudness import loudness
 from restyle.statistics.sound import RATE
 
 Float = NDArray[np.float32]
-Rows = dict[str, dict[str, dict[str, float]]]  # pair, method, figure
+Rows = dict[str, dict[str, dict[str, Any]]]  # pair, method, figure or version
 
 HERE = Path(__file__).parent
 BAR = 0.35
@@ -81,12 +82,12 @@ def score(pairs: tuple[tuple[str, str], ...], names: list[str], rows: Rows, keep
             start = time.perf_counter()
             y = METHODS[name](content, style)
             seconds = time.perf_counter() - start
-            pair[name] = {**asdict(card.score(y)), "seconds": seconds}
+            pair[name] = {**asdict(card.score(y)), "seconds": seconds, "version": version(name)}
             print(f"{content_name} -> {style_name} {name}: {pair[name]}", flush=True)
             keep()
 
 
-def met(figures: dict[str, float]) -> bool:
+def met(figures: dict[str, Any]) -> bool:
     """Whether the issue's bar is reached."""
     return figures["timbre"] <= BAR and figures["pitch_rhythm"] <= BAR
 
@@ -103,7 +104,10 @@ def table(rows: Rows, names: tuple[str, ...]) -> str:
             cells.append(f"{figures['consistency']:.0f}")
             cells.append(f"{figures['seconds']:.1f}" if "seconds" in figures else "")
             mark = "" if name in TRIVIAL else "yes" if met(figures) else "no"
-            text += f"| {pair} | {name} | {' | '.join(cells)} | {mark} |\n"
+            older = "" if figures.get("version") == version(name) else "*"
+            text += f"| {pair} | {name}{older} | {' | '.join(cells)} | {mark} |\n"
+    if "* |" in text:
+        text += "\n\\* Made by an earlier state of the method than that of this checkout.\n"
     return text
 
 

@@ -34,6 +34,7 @@ Report = Callable[[float], None]
 Preview = Callable[[Float, int], None]
 
 OVERLAP = 1.0  # seconds that neighbouring windows share
+TRIED = 8.0  # seconds of the content on which a method settles
 SAMPLED_FRAMES = 20_000  # of the content's envelopes, evenly spread
 DRAWN = 30  # seconds of each sound in a picture
 
@@ -43,6 +44,7 @@ class Method(Protocol):
 
     def analyse(self, y: Float) -> Float: ...
     def learn(self, levels: Float) -> None: ...
+    def settle(self, y: Float) -> None: ...
     def __call__(self, y: Float) -> Float: ...
 
 
@@ -187,21 +189,26 @@ def make_method(
 
 
 def hear(source: Content, method: Method, size: int) -> tuple[int, LoudnessMeter]:
-    """Read the content once: its length, its loudness, and its envelopes for the method."""
+    """Read the content once: its length, its loudness, and for the method envelopes and its loudest block."""
     meter = LoudnessMeter(source.sr, source.channels)
     levels: list[Float] = []
     total = 0
     stride = 1
+    loudest, sample = -1.0, np.zeros((0, source.channels), np.float32)
     for block in source.blocks(size):
         meter.add(block)
         total += len(block)
         levels.append(method.analyse(block)[::stride])
+        middle = _middle(block, round(TRIED * source.sr))
+        if (energy := float((middle.astype(np.float64) ** 2).sum())) > loudest:
+            loudest, sample = energy, middle.copy()
         while sum(map(len, levels)) > 2 * SAMPLED_FRAMES:
             stride *= 2
             levels = [np.concatenate(levels)[::2]]
     if not total:
         raise InputError(f"{source.path or 'content'}: has no samples")
     method.learn(np.concatenate(levels))
+    method.settle(sample)
     return total, meter
 
 
@@ -266,6 +273,11 @@ class _Progress:
     def within(self, part: float) -> None:
         samples = min(self._done + part * self._size, self.total)
         self._report(0.05 + 0.9 * samples / max(self.total, 1))
+
+
+def _middle(y: Float, samples: int) -> Float:
+    first = max(0, len(y) - samples) // 2
+    return y[first : first + samples]
 
 
 def _start(path: PathLike) -> tuple[Float, int]:

@@ -31,6 +31,7 @@ def run(content: Sound, style: Sound, **options: float) -> Sound:
     method = Mosaic([(style, 1.0)], RATE, **options)
     y = content if content.ndim == 2 else content[:, None]
     method.learn(method.analyse(y))
+    method.settle(y)
     made = method(y)
     return made if content.ndim == 2 else made[:, 0]
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from restyle.methods.closeness import CHOICES, Choice, least_that_keeps
 from restyle.methods.musaicing import Grains
 from restyle.statistics.transport import EnvelopeTransport, total_level
 from restyle.transforms.bands import Bands, decibels, power_of, smoothed
@@ -26,6 +27,7 @@ from restyle.transforms.spectrogram import Complex, Float
 
 GRAIN = 0.093  # seconds: a frame of the mosaic
 MOMENT = 0.046  # seconds: a frame of the envelopes
+USUAL_PITCH = 0.6  # keep_pitch from which relief between bands is kept as well as partials within them
 FAINT = 50.0  # dB under the loudest frame where content has no pitch to keep
 SLOW = 0.5  # seconds over which keep_loudness hears
 
@@ -38,8 +40,10 @@ class Mosaic:
     styles : sequence of (y, weight)
         Mono waveforms [shape=(n,), float32] at `sr`, and weights that add up to one.
     sr : int
-    strength, keep_pitch, keep_rhythm, keep_loudness : float, 0..1
-        See `restyle.soundtrack.AudioOptions`.
+    strength, keep_loudness : float, 0..1
+        See `restyle.options.AudioOptions`.
+    keep_pitch, keep_rhythm : float, 0..1, or None
+        None lets `settle` choose.
     """
 
     def __init__(
@@ -48,12 +52,13 @@ class Mosaic:
         sr: int,
         *,
         strength: float = 1.0,
-        keep_pitch: float = 0.6,
-        keep_rhythm: float = 0.15,
+        keep_pitch: float | None = None,
+        keep_rhythm: float | None = None,
         keep_loudness: float = 0.0,
     ) -> None:
-        self.strength, self.keep_pitch = strength, keep_pitch
-        self.keep_rhythm, self.keep_loudness = keep_rhythm, keep_loudness
+        self.strength, self.keep_loudness = strength, keep_loudness
+        self._given = (keep_pitch, keep_rhythm)
+        self._choose(CHOICES[0])
         self.grain, self.moment = Bands.lasting(sr, GRAIN), Bands.lasting(sr, MOMENT)
         self._weights = [weight for _, weight in styles]
         self._grains = [Grains(y, self.grain) for y, _ in styles]
@@ -76,6 +81,32 @@ class Mosaic:
     def learn(self, levels: Float) -> None:
         """Fit the transport from the content's levels (all of it, or a fair sample of its frames)."""
         self._transports = [EnvelopeTransport.fit(levels, style) for style in self._levels]
+
+    def settle(self, y: Float) -> None:
+        """Choose, from some seconds of the content and after `learn`, what was not given of how much to keep.
+
+        Tried out without grains, which follow whatever levels they are asked for: the content itself is
+        filtered to the levels that a choice gives it.
+
+        Parameters
+        ----------
+        y : np.ndarray [shape=(n, channels), float32]
+        """
+        if self.strength == 0 or None not in self._given or not len(y):
+            return
+        padded, ends = self.mirrored(y)
+        mono = padded.mean(axis=1)
+
+        def tried(choice: Choice) -> Float:
+            self._choose(choice)
+            return self.moment.shaped(mono, self.target(padded))[ends]
+
+        self._choose(least_that_keeps(y.mean(axis=1), self.moment.sr, tried))
+
+    def _choose(self, choice: Choice) -> None:
+        pitch, rhythm = self._given
+        self.keep_pitch = choice.pitch if pitch is None else pitch
+        self.keep_rhythm = choice.rhythm if rhythm is None else rhythm
 
     def __call__(self, y: Float) -> Float:
         """Restyle a block of the content that `learn` has seen.
@@ -135,8 +166,9 @@ class Mosaic:
 
     def _transported(self, own: Float) -> Float:
         target = np.zeros_like(own)
+        detail = max(0.0, (self.keep_pitch - USUAL_PITCH) / (1 - USUAL_PITCH))
         for transport, weight in zip(self._transports, self._weights, strict=True):
-            target += weight * transport(own, detail=0.6 * self.keep_pitch, rhythm=self.keep_rhythm)
+            target += weight * transport(own, detail=detail, rhythm=self.keep_rhythm)
         if self.keep_loudness:
             frames = max(1, round(SLOW * self.moment.sr / self.moment.hop))
             contour = smoothed(np.maximum(own, own.max() - 60).mean(axis=1), frames)
@@ -160,12 +192,15 @@ class Mosaic:
                 voice = moment.shaped(voice, target, rounds=1)
             total += np.float32(weight) * voice
         if self.keep_pitch:
-            D = grain.stft(total)
             # Where the content is faint its fine structure is noise, which the grains need not take on.
             level = total_level(grain.levels(content))
             heard = np.clip((level - level.max() + FAINT) / 20, 0, 1).astype(np.float32)[:, None]
-            gain = np.clip(self.keep_pitch * heard * (fine - grain.fine(power_of(D))), -30, 12)
-            total = grain.istft(D * decibels(gain), len(y))
+            aim: Float | None = None
+            for _ in range(2):  # frames overlap, so one filtering does not get there
+                D = grain.stft(total)
+                own = grain.fine(power_of(D))
+                aim = own + self.keep_pitch * heard * (fine - own) if aim is None else aim
+                total = grain.istft(D * decibels(np.clip(aim - own, -30, 12)), len(y))
         return total
 
 

@@ -73,8 +73,8 @@ class TextureTransfer:
         steps: int = 100,
         seed: int = 0,
         strength: float = 1.0,
-        keep_pitch: float = 0.6,
-        keep_rhythm: float = 0.15,
+        keep_pitch: float | None = None,
+        keep_rhythm: float | None = None,
         keep_loudness: float = 0.0,
         report: Callable[[float], None] = lambda part: None,
         preview: Callable[[int, Float], None] | None = None,
@@ -106,6 +106,10 @@ class TextureTransfer:
     def learn(self, levels: Float) -> None:
         """As `Mosaic.learn`."""
         self.mosaic.learn(levels)
+
+    def settle(self, y: Float) -> None:
+        """As `Mosaic.settle`."""
+        self.mosaic.settle(y)
 
     def __call__(self, y: Float) -> Float:
         """Restyle a block [shape=(n, channels), float32]; its loudness is not set here."""

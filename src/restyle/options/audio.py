@@ -38,14 +38,22 @@ class AudioOptions(OptionSet):
             "How much of the style: 0 gives the sound back, 1 the style in full.", low=0.0, high=1.0
         ),
     )
-    keep_pitch: float = field(
-        default=0.6,
-        metadata=about("How closely the result follows the content's pitches.", low=0.0, high=1.0),
-    )
-    keep_rhythm: float = field(
-        default=0.15,
+    keep_pitch: float | None = field(
+        default=None,
         metadata=about(
-            "How much of the content's own dynamics stays; 0 gives it the style's.", low=0.0, high=1.0
+            "How closely the result follows the content's pitches; by default as much as the pair needs, 0.6"
+            " to 1.",
+            low=0.0,
+            high=1.0,
+        ),
+    )
+    keep_rhythm: float | None = field(
+        default=None,
+        metadata=about(
+            "How much of the content's own dynamics stays; 0 gives it the style's. By default as much as the"
+            " pair needs, 0 to 0.15.",
+            low=0.0,
+            high=1.0,
         ),
     )
     keep_loudness: float = field(
@@ -76,8 +84,8 @@ class AudioKeywords(TypedDict, total=False):
 
     method: AudioMethod
     strength: float
-    keep_pitch: float
-    keep_rhythm: float
+    keep_pitch: float | None
+    keep_rhythm: float | None
     keep_loudness: float
     remix: float
     steps: int
@@ -107,9 +115,14 @@ class DubOptions(OptionSet):
         default=AudioOptions.strength,
         metadata=about("How much of the style of the sound.", low=0.0, high=1.0, panel="Sound"),
     )
-    audio_keep_pitch: float = field(
+    audio_keep_pitch: float | None = field(
         default=AudioOptions.keep_pitch,
-        metadata=about("How closely the sound follows its own pitches.", low=0.0, high=1.0, panel="Sound"),
+        metadata=about(
+            "How closely the sound follows its own pitches; by default as much as it needs.",
+            low=0.0,
+            high=1.0,
+            panel="Sound",
+        ),
     )
 
     @property

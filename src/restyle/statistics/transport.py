@@ -18,7 +18,7 @@ Float = NDArray[np.float32]
 Double = NDArray[np.float64]
 
 RANGE = 60.0  # dB below the loudest that count as sound
-QUANTILES = 65
+QUANTILES = 257  # a style that is mostly silence has its sound in the last percent
 
 
 def total_level(levels: Float) -> Double:
