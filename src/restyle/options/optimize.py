@@ -47,7 +47,8 @@ class OptimizeOptions(OptionSet):
     encoder: str = field(
         default="encoder-3",
         metadata=about(
-            "What looks at the pictures: encoder-3, encoder-2, encoder-1, or vgg19 once it is pulled.", panel=_PANEL
+            "What looks at the pictures: encoder-3, encoder-2, encoder-1, or vgg19 once it is pulled.",
+            panel=_PANEL,
         ),
     )
     style_loss: str = field(
