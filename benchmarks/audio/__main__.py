@@ -89,7 +89,7 @@ def score(pairs: tuple[tuple[str, str], ...], names: list[str], rows: Rows, keep
 
 def met(figures: dict[str, Any]) -> bool:
     """Whether the issue's bar is reached."""
-    return figures["timbre"] <= BAR and figures["pitch_rhythm"] <= BAR
+    return bool(figures["timbre"] <= BAR and figures["pitch_rhythm"] <= BAR)
 
 
 def table(rows: Rows, names: tuple[str, ...]) -> str:
