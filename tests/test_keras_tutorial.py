@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,18 +22,19 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
+@pytest.mark.skipif(find_spec("keras") is None, reason="needs the extra keras")
 def test_all_of_it_runs_in_order(tmp_path: Path) -> None:
-    pytest.importorskip("keras", reason="needs the extra keras")
     shutil.copytree(DOCS / "pictures", tmp_path / "docs" / "pictures")
     code = "\n".join(text for kind, text in blocks(ENGLISH) if kind == "python")
     environment = {"KERAS_BACKEND": "torch", **os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "(160, 240, 3) float32" in done.stdout
+    assert "(240, 360, 3) float32" in done.stdout
     assert "Epoch 3/3" in done.stdout
     assert (tmp_path / "painter.keras").exists()
-    for name, size in (("edges.png", (238, 158)), ("art.png", (240, 160))):
+    assert (tmp_path / "strokes.restyle").exists()
+    for name, size in (("edges.png", (3 * 358, 238)), ("crops.png", (6 * 96, 96)), ("art.png", (360, 240))):
         with Image.open(tmp_path / name) as picture:
             assert picture.size == size
 
