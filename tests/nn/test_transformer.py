@@ -90,7 +90,7 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
 
 @torch.no_grad()
 def test_mixing_starts_as_the_identity_and_is_the_styles_own() -> None:
-    """What the predicted 1x1 convolutions add is nothing at first, and differs by style once they have learnt."""
+    """What the predicted 1x1 convolutions add is nothing at first, and is by style once they have learnt."""
     net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
     before, _ = net(content, code)
     down = net.mixing.weight[: 8 * 3].clone()
