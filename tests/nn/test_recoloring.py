@@ -1,7 +1,17 @@
 import numpy as np
 import torch
 
-from restyle.nn.recoloring import FLOOR, STYLE_FLOOR, color_moments, color_root, halved, palette_map, recolor
+from restyle.nn.recoloring import (
+    FLOOR,
+    STYLE_FLOOR,
+    chroma,
+    chroma_deviation,
+    color_moments,
+    color_root,
+    halved,
+    palette_map,
+    recolor,
+)
 
 
 def picture(seed: int) -> torch.Tensor:
@@ -68,6 +78,13 @@ def test_a_grey_photo_is_not_blown_up() -> None:
 def test_recolouring_and_halving_may_change_places() -> None:
     content, map_ = picture(0), palette_map(color_moments(picture(1)), color_root(color_moments(picture(2))))
     torch.testing.assert_close(halved(recolor(content, *map_)), recolor(halved(content), *map_))
+
+
+def test_deviation_of_chroma_is_that_of_the_pixels() -> None:
+    pixels = picture(4)
+    found = chroma_deviation(color_root(color_moments(pixels)))
+    expected = chroma(pixels).std((2, 3), correction=0)
+    torch.testing.assert_close(found, expected, atol=0.006, rtol=0.02)  # the style's floor
 
 
 def test_map_moves_colors_least() -> None:

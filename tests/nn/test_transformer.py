@@ -1,16 +1,7 @@
 import torch
 
-from restyle.nn.recoloring import COLORS, color_moments, color_root
-from restyle.nn.transformer import (
-    Transformer,
-    TransformerShape,
-    UpConv,
-    chroma,
-    high_frequencies,
-    luminance,
-    reflect,
-    twice,
-)
+from restyle.nn.recoloring import COLORS, chroma, color_moments, color_root, luminance
+from restyle.nn.transformer import Transformer, TransformerShape, UpConv, high_frequencies, reflect, twice
 
 SMALL = TransformerShape(half=8, quarter=8, eighth=8, full=8, blocks=2, fine_blocks=1, rank=3, code=6)
 
@@ -115,6 +106,20 @@ def test_gain_adds_the_photos_own_detail() -> None:
     torch.testing.assert_close(added[:, :1], added[:, 2:], atol=1e-5, rtol=0)  # light, no hue
     photo = high_frequencies(luminance(content))
     assert float(torch.corrcoef(torch.stack([added[:, 0].flatten(), photo.flatten()]))[0, 1]) > 0.5
+
+
+@torch.no_grad()
+def test_one_odd_colour_does_not_leave_the_palette() -> None:
+    """A single green spot in a brown photo, far from its mean: a linear map alone makes it glow."""
+    photo = 0.5 + 0.05 * torch.randn(1, 1, 64, 64) + torch.tensor([0.1, 0, -0.1])[:, None, None]
+    photo[:, :, 30:34, 30:34] = torch.tensor([0.0, 1.0, 0.3])[:, None, None]
+    net, style = network(), torch.rand(1, 3, 32, 32)
+    for weight in net.out.parameters():
+        weight.zero_()
+    code = torch.cat([torch.rand(1, 6), color_root(color_moments(style))], 1)
+    hues = net(photo, code)[0] - 0.5
+    assert bool((hues.abs().amax((2, 3)) <= 2.6 * chroma(style).std((2, 3))).all())
+    assert float(hues[:, :, 28:36, 28:36].abs().max()) > 2.4 * float(chroma(style).std((2, 3)).min())
 
 
 @torch.no_grad()

@@ -46,6 +46,21 @@ def color_root(moments: Tensor) -> Tensor:
     return torch.cat([moments[:, :3], torch.stack([root[:, a, b] for a, b in _UPPER], 1)], 1)
 
 
+def luminance(picture: Tensor) -> Tensor:
+    """Rec. 709, [N, 3, H, W] -> [N, 1, H, W]."""
+    return 0.2126 * picture[:, :1] + 0.7152 * picture[:, 1:2] + 0.0722 * picture[:, 2:]
+
+
+def chroma(picture: Tensor) -> Tensor:
+    """What a picture [N, 3, H, W] has beyond its luminance."""
+    return picture - luminance(picture)
+
+
+def chroma_deviation(style: Tensor) -> Tensor:
+    """Deviation of a style's chroma, channel by channel: `color_root` [N, 9] -> [N, 3]."""
+    return chroma(_matrix(style).unsqueeze(3)).square().sum((2, 3)).sqrt()
+
+
 def palette_map(moments: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
     """The map from the colours `moments` to those of `style`: matrices [N, 3, 3] and shifts [N, 3, 1].
 

@@ -21,11 +21,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restyle.nn.recoloring import COLORS, color_moments, halved, palette_map, recolor
+from restyle.nn.recoloring import (
+    COLORS,
+    chroma,
+    chroma_deviation,
+    color_moments,
+    halved,
+    luminance,
+    palette_map,
+    recolor,
+)
 
 STRIDE = 8
 PACE = 0.2  # of the code on its way to the mixing: a product of two predictions, it must learn more slowly
 EPSILON = 1e-4
+FURTHEST = 2.5  # deviations that a hue may be away from the style's mean: a map is linear, palettes end
 
 
 @dataclass(frozen=True)
@@ -69,16 +79,6 @@ class UpConv(nn.Conv2d):
 def high_frequencies(x: Tensor) -> Tensor:
     """What a 3x3 box blur takes away (the skip of PCA-KD, Chiu and Gurari 2022)."""
     return x - F.avg_pool2d(reflect(x), 3, 1)
-
-
-def luminance(picture: Tensor) -> Tensor:
-    """Rec. 709, [N, 3, H, W] -> [N, 1, H, W]."""
-    return 0.2126 * picture[:, :1] + 0.7152 * picture[:, 1:2] + 0.0722 * picture[:, 2:]
-
-
-def chroma(picture: Tensor) -> Tensor:
-    """What a picture [N, 3, H, W] has beyond its luminance."""
-    return picture - luminance(picture)
 
 
 class ResidualBlock(nn.Module):
@@ -222,5 +222,7 @@ class Transformer(nn.Module):
         h = F.relu(modulated(self.narrow(mixed(h))))
         h = F.relu(modulated(self.up_full(h)))
         hues = chroma(recolor(small, turn, shift)) - chroma(palette[:, :3, None, None])  # without their noise
+        most = FURTHEST * chroma_deviation(palette)[:, :, None, None]
+        hues = torch.maximum(torch.minimum(hues, most), -most)
         detail = gain[:, :, None, None] * high_frequencies(luminance(seen))
         return self.out(h) * 0.5 + 0.5 + twice(hues) + detail, torch.cat(used, 1)
