@@ -1,7 +1,17 @@
 import numpy as np
 import torch
 
-from restyle.nn.recoloring import FLOOR, STYLE_FLOOR, color_moments, color_root, recolor
+from restyle.nn.recoloring import (
+    FLOOR,
+    STYLE_FLOOR,
+    chroma,
+    chroma_deviation,
+    color_moments,
+    color_root,
+    halved,
+    palette_map,
+    recolor,
+)
 
 
 def picture(seed: int) -> torch.Tensor:
@@ -9,6 +19,11 @@ def picture(seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     mix = torch.rand(3, 3, generator=generator) * 0.3
     return torch.einsum("ab,nbhw->nahw", mix, torch.rand(1, 3, 24, 32, generator=generator))
+
+
+def moved_to(content: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
+    """The content with the colours of a style's `color_root`."""
+    return recolor(content, *palette_map(color_moments(content), root))
 
 
 def test_moments_are_those_of_the_pixels() -> None:
@@ -33,7 +48,7 @@ def test_root_squared_is_the_covariance() -> None:
 
 def test_result_has_the_colors_of_the_style() -> None:
     content, style = picture(0), picture(1)
-    moved = recolor(content, color_moments(content), color_root(color_moments(style)))
+    moved = moved_to(content, color_root(color_moments(style)))
     torch.testing.assert_close(color_moments(moved)[:, :3], color_moments(style)[:, :3], atol=1e-5, rtol=0)
     torch.testing.assert_close(color_moments(moved), color_moments(style), atol=2e-3, rtol=0)  # the floor
 
@@ -41,12 +56,12 @@ def test_result_has_the_colors_of_the_style() -> None:
 def test_own_colors_change_next_to_nothing() -> None:
     content = picture(0)
     moments = color_moments(content)
-    torch.testing.assert_close(recolor(content, moments, color_root(moments)), content, atol=0.01, rtol=0)
+    torch.testing.assert_close(moved_to(content, color_root(moments)), content, atol=0.01, rtol=0)
 
 
 def test_a_grey_style_takes_the_hues_out() -> None:
     content, grey = picture(0), picture(1)[:, :1].expand(-1, 3, -1, -1)
-    moved = recolor(content, color_moments(content), color_root(color_moments(grey)))
+    moved = moved_to(content, color_root(color_moments(grey)))
     hues = moved - moved.mean(1, keepdim=True)
     assert float(hues.std()) < 0.01 < 0.05 < float((content - content.mean(1, keepdim=True)).std())
 
@@ -55,16 +70,28 @@ def test_a_grey_photo_is_not_blown_up() -> None:
     """Where a photo has no colours at all, the floor bounds what noise is multiplied by."""
     grey = picture(0)[:, :1].expand(-1, 3, -1, -1) + 0.002 * torch.randn(1, 3, 24, 32)
     style = picture(1)
-    moved = recolor(grey, color_moments(grey), color_root(color_moments(style)))
+    moved = moved_to(grey, color_root(color_moments(style)))
     assert bool(torch.isfinite(moved).all())
     assert float(moved.std()) < 1.5 * float(style.std())
+
+
+def test_recolouring_and_halving_may_change_places() -> None:
+    content, map_ = picture(0), palette_map(color_moments(picture(1)), color_root(color_moments(picture(2))))
+    torch.testing.assert_close(halved(recolor(content, *map_)), recolor(halved(content), *map_))
+
+
+def test_deviation_of_chroma_is_that_of_the_pixels() -> None:
+    pixels = picture(4)
+    found = chroma_deviation(color_root(color_moments(pixels)))
+    expected = chroma(pixels).std((2, 3), correction=0)
+    torch.testing.assert_close(found, expected, atol=0.006, rtol=0.02)  # the style's floor
 
 
 def test_map_moves_colors_least() -> None:
     """Monge-Kantorovich: no rotation of the palette that keeps the moments moves the pixels less."""
     content, style = picture(2), picture(3)
     root = color_root(color_moments(style))
-    moved = recolor(content, color_moments(content), root)
+    moved = moved_to(content, root)
     target = torch.zeros(3, 3)
     upper = torch.triu_indices(3, 3)
     target[upper[0], upper[1]] = root[0, 3:]
@@ -86,6 +113,6 @@ def test_black_and_white_upon_black_and_white_stays_finite() -> None:
         root = color_root(color_moments(ink))
         assert bool(torch.isfinite(root).all())
         for content in (ink.flip(3), picture(0), torch.full((1, 3, 16, 16), 0.5)):
-            moved = recolor(content, color_moments(content), root)
+            moved = moved_to(content, root)
             assert bool(torch.isfinite(moved).all())
             assert float((moved - moved.mean(1, keepdim=True)).std()) < 0.02

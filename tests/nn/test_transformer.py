@@ -1,9 +1,9 @@
 import torch
 
-from restyle.nn.recoloring import COLORS, color_moments, color_root
-from restyle.nn.transformer import Transformer, TransformerShape, chroma, high_frequencies
+from restyle.nn.recoloring import COLORS, chroma, color_moments, color_root, luminance
+from restyle.nn.transformer import Transformer, TransformerShape, UpConv, high_frequencies, reflect, twice
 
-SMALL = TransformerShape(half=8, quarter=8, eighth=8, full=8, blocks=2, code=6)
+SMALL = TransformerShape(half=8, quarter=8, eighth=8, full=8, blocks=2, fine_blocks=1, rank=3, code=6)
 
 
 def network() -> Transformer:
@@ -77,6 +77,58 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
     both, _ = net(content, code)
     one, _ = net(content[1:], code[1:])
     torch.testing.assert_close(both[1:], one, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_mixing_starts_as_the_identity_and_is_the_styles_own() -> None:
+    """What the predicted 1x1 convolutions add is nothing at first, and is by style once they have learnt."""
+    net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
+    before, _ = net(content, code)
+    down = net.mixing.weight[: 8 * 3].clone()
+    net.mixing.weight[: 8 * 3] += 1.0
+    torch.testing.assert_close(net(content, code)[0], before)
+    net.mixing.weight[: 8 * 3] = down
+    net.mixing.weight[8 * 3 : 2 * 8 * 3] += 0.3
+    assert float((net(content, code)[0] - before).abs().mean()) > 1e-3
+    unmoved = code.clone()
+    unmoved[:, :6] = 0  # no manner, no mixing: its map back has no bias
+    changed = net(content, unmoved)[0]
+    net.mixing.weight[8 * 3 : 2 * 8 * 3] -= 0.3
+    torch.testing.assert_close(net(content, unmoved)[0], changed)
+
+
+@torch.no_grad()
+def test_gain_adds_the_photos_own_detail() -> None:
+    net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
+    before, _ = net(content, code)
+    net.mixing.bias[-1] = 0.5
+    added = net(content, code)[0] - before
+    torch.testing.assert_close(added[:, :1], added[:, 2:], atol=1e-5, rtol=0)  # light, no hue
+    photo = high_frequencies(luminance(content))
+    assert float(torch.corrcoef(torch.stack([added[:, 0].flatten(), photo.flatten()]))[0, 1]) > 0.5
+
+
+@torch.no_grad()
+def test_one_odd_colour_does_not_leave_the_palette() -> None:
+    """A single green spot in a brown photo, far from its mean: a linear map alone makes it glow."""
+    photo = 0.5 + 0.05 * torch.randn(1, 1, 64, 64) + torch.tensor([0.1, 0, -0.1])[:, None, None]
+    photo[:, :, 30:34, 30:34] = torch.tensor([0.0, 1.0, 0.3])[:, None, None]
+    net, style = network(), torch.rand(1, 3, 32, 32)
+    for weight in net.out.parameters():
+        weight.zero_()
+    code = torch.cat([torch.rand(1, 6), color_root(color_moments(style))], 1)
+    hues = net(photo, code)[0] - 0.5
+    assert bool((hues.abs().amax((2, 3)) <= 2.6 * chroma(style).std((2, 3))).all())
+    assert float(hues[:, :, 28:36, 28:36].abs().max()) > 2.4 * float(chroma(style).std((2, 3)).min())
+
+
+@torch.no_grad()
+def test_upsampling_convolution_is_bilinear_then_3x3_with_a_ring() -> None:
+    module, x = UpConv(3, 2), torch.rand(1, 3, 6, 5)
+    wide = module(x)
+    assert wide.shape == (1, 2, 14, 12)
+    plain = torch.nn.functional.conv2d(reflect(twice(x)), module.weight, module.bias)
+    torch.testing.assert_close(wide[:, :, 2:-2, 2:-2], plain[:, :, 1:-1, 1:-1])
 
 
 def test_high_frequencies_of_a_plane_are_zero_inside() -> None:

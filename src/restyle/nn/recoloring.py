@@ -8,6 +8,7 @@ dark half of a photo blue and its lights yellow. It is closed-form, so the netwo
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 FLOOR = 4e-4  # variance added to a photo's colours in every direction: deviation .02, some five 8-bit levels
@@ -20,11 +21,19 @@ _UPPER = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 def color_moments(picture: Tensor) -> Tensor:
-    """Mean and covariance (floor added) of the colours of pictures [N, 3, H, W] -> [N, 9]."""
+    """Mean and covariance (floor added) of the colours of pictures [N, 3, H, W] -> [N, 9].
+
+    Give pictures at half size, on both sides (`halved`): four times as cheap, and blind to their noise.
+    """
     mean = picture.mean(3, keepdim=True).mean(2, keepdim=True)  # row by row: float32 adds up few numbers well
     centred = picture - mean
     upper = [(centred[:, a] * centred[:, b]).mean(2).mean(1) + (FLOOR if a == b else 0) for a, b in _UPPER]
     return torch.cat([mean.flatten(1), torch.stack(upper, 1)], 1)
+
+
+def halved(picture: Tensor) -> Tensor:
+    """Every 2x2 pixels [N, 3, H, W] become one; an odd last row or column is left out."""
+    return F.avg_pool2d(picture, 2)
 
 
 def color_root(moments: Tensor) -> Tensor:
@@ -37,19 +46,36 @@ def color_root(moments: Tensor) -> Tensor:
     return torch.cat([moments[:, :3], torch.stack([root[:, a, b] for a, b in _UPPER], 1)], 1)
 
 
-def recolor(picture: Tensor, moments: Tensor, style: Tensor) -> Tensor:
-    """Move pictures from the colours `moments` to those of `style`; values may leave 0..1.
+def luminance(picture: Tensor) -> Tensor:
+    """Rec. 709, [N, 3, H, W] -> [N, 1, H, W]."""
+    return 0.2126 * picture[:, :1] + 0.7152 * picture[:, 1:2] + 0.0722 * picture[:, 2:]
 
-    picture : [N, 3, H, W], RGB 0..1
-    moments : [N, 9] of `color_moments`, of the picture or of what it is a part of
+
+def chroma(picture: Tensor) -> Tensor:
+    """What a picture [N, 3, H, W] has beyond its luminance."""
+    return picture - luminance(picture)
+
+
+def chroma_deviation(style: Tensor) -> Tensor:
+    """Deviation of a style's chroma, channel by channel: `color_root` [N, 9] -> [N, 3]."""
+    return chroma(_matrix(style).unsqueeze(3)).square().sum((2, 3)).sqrt()
+
+
+def palette_map(moments: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    """The map from the colours `moments` to those of `style`: matrices [N, 3, 3] and shifts [N, 3, 1].
+
+    moments : [N, 9] of `color_moments`, of a picture or of what it is a part of
     style : [N, 9] of `color_root`
     """
     root = _matrix(style)
     _, inverse = _roots(root @ _matrix(moments) @ root)
     turn = root @ inverse @ root
-    shift = style[:, :3, None] - turn @ moments[:, :3, None]
-    flat = turn @ picture.flatten(2) + shift
-    return flat.view_as(picture)
+    return turn, style[:, :3, None] - turn @ moments[:, :3, None]
+
+
+def recolor(picture: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
+    """Move the colours of pictures [N, 3, H, W], RGB 0..1, by a `palette_map`; values may leave 0..1."""
+    return (turn @ picture.flatten(2) + shift).view_as(picture)
 
 
 def _matrix(moments: Tensor) -> Tensor:

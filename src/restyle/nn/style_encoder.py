@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restyle.nn.encoders import PerceptualEncoder
-from restyle.nn.recoloring import COLORS, color_moments, color_root
+from restyle.nn.recoloring import COLORS, color_moments, color_root, halved
 
 CODE = 192
 PROJECTED = 24
@@ -69,7 +69,7 @@ class StyleEncoder(nn.Module):
     def observe(self, style: Tensor) -> Tensor:
         """All that is seen of pictures and not learnt, [N, 9 + size]: may be kept and used many times."""
         known = (self.statistics(self.encoder.features(style)) - self.centre) / self.spread
-        return torch.cat([color_root(color_moments(style)), known.clamp(-6, 6)], 1)
+        return torch.cat([color_root(color_moments(halved(style))), known.clamp(-6, 6)], 1)
 
     def from_observed(self, observed: Tensor) -> Tensor:
         """Code of what `observe` gave."""

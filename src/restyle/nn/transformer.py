@@ -5,6 +5,10 @@ except where style enters (as in MicroAST, Wang et al. 2023, and AdaIN, Huang an
 residual blocks at an eighth of the size. The hues of the recoloured photo are added to the result, around the
 style's mean hue: what the network has to paint is light and strokes.
 
+Three 1x1 convolutions in the way up are predicted from the style code (as in AdaConv, Chandran et al. 2021,
+but of low rank and added to the identity): with the 3x3 convolution behind it, each is a filter of the
+style's own.
+
 Palette and normalisation are all that the network asks of the whole picture; these statistics are an input
 and an output of it, see `Transformer.forward`.
 """
@@ -17,21 +21,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restyle.nn.recoloring import COLORS, color_moments, recolor
+from restyle.nn.recoloring import (
+    COLORS,
+    chroma,
+    chroma_deviation,
+    color_moments,
+    halved,
+    luminance,
+    palette_map,
+    recolor,
+)
 
 STRIDE = 8
+PACE = 0.2  # of the code on its way to the mixing: a product of two predictions, it must learn more slowly
 EPSILON = 1e-4
+FURTHEST = 2.5  # deviations that a hue may be away from the style's mean: a map is linear, palettes end
 
 
 @dataclass(frozen=True)
 class TransformerShape:
-    """Channels at a half, a quarter, an eighth of the size and at full size, and the residual blocks."""
+    """Channels at a half, a quarter, an eighth of the size and at full size; residual blocks at an eighth
+    (`blocks`) and at a quarter (`fine_blocks`); rank of the predicted mixing; size of the code's manner.
+    """
 
     half: int = 24
     quarter: int = 64
     eighth: int = 96
     full: int = 16
-    blocks: int = 5
+    blocks: int = 4
+    fine_blocks: int = 1
+    rank: int = 16
     code: int = 192
 
 
@@ -44,15 +63,22 @@ def twice(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+class UpConv(nn.Conv2d):
+    """Bilinear upsampling by two, then a 3x3 convolution; beyond its border the small picture goes on level.
+
+    [N, C, H, W] -> [N, out, 2 H + 2, 2 W + 2]: a ring wider than the picture, for the next 3x3 convolution.
+    """
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__(channels, out, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(twice(F.pad(x, (1, 1, 1, 1), mode="replicate")))
+
+
 def high_frequencies(x: Tensor) -> Tensor:
     """What a 3x3 box blur takes away (the skip of PCA-KD, Chiu and Gurari 2022)."""
     return x - F.avg_pool2d(reflect(x), 3, 1)
-
-
-def chroma(picture: Tensor) -> Tensor:
-    """What a picture [N, 3, H, W] has beyond its luminance (Rec. 709)."""
-    luminance = 0.2126 * picture[:, :1] + 0.7152 * picture[:, 1:2] + 0.0722 * picture[:, 2:]
-    return picture - luminance
 
 
 class ResidualBlock(nn.Module):
@@ -89,23 +115,28 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(s.eighth) for _ in range(s.blocks))
         self.skip_quarter = nn.Conv2d(s.quarter, s.quarter, 1)
         self.skip_half = nn.Conv2d(s.half, s.half, 1)
-        self.up_quarter = nn.Conv2d(s.eighth, s.quarter, 3)
-        self.up_half = nn.Conv2d(s.quarter, s.half, 3)
+        self.up_quarter = UpConv(s.eighth, s.quarter)
+        self.fine_blocks = nn.ModuleList(ResidualBlock(s.quarter) for _ in range(s.fine_blocks))
+        self.up_half = UpConv(s.quarter, s.half)
         self.narrow = nn.Conv2d(s.half, s.full, 3)
-        self.up_full = nn.Conv2d(s.full, s.full, 3)
+        self.up_full = UpConv(s.full, s.full)
         self.out = nn.Conv2d(s.full, 3, 3)
         self.widths = [
             *[s.eighth] * s.blocks,
             s.eighth,
             s.quarter,
             s.quarter,
+            *[s.quarter] * s.fine_blocks,
             s.half,
             s.half,
             s.full,
             s.full,
         ]
         self.modulation = nn.Linear(s.code, 2 * sum(self.widths))
-        self.stats_size = COLORS + 2 * s.eighth * s.blocks
+        self.mixed = [(s.eighth, s.rank), (s.quarter, s.rank), (s.half, s.rank)]
+        self.mixing = nn.Linear(s.code, sum(2 * width * rank for width, rank in self.mixed) + 1)
+        self.stats_sizes = [2 * s.eighth] * s.blocks + [2 * s.quarter] * s.fine_blocks
+        self.stats_size = COLORS + sum(self.stats_sizes)
         self.code_size = s.code + COLORS
         self._initialise()
 
@@ -114,10 +145,18 @@ class Transformer(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-        for block in self.blocks:
+        for block in [*self.blocks, *self.fine_blocks]:
             block.second.weight.data *= 0.3  # type: ignore[union-attr, operator]
         nn.init.normal_(self.modulation.weight, std=0.02)
         nn.init.zeros_(self.modulation.bias)
+        nn.init.normal_(self.mixing.weight, std=0.02)
+        nn.init.zeros_(self.mixing.bias)
+        first = 0
+        for width, rank in self.mixed:  # identity at first: the map back is zero, the map down is not
+            nn.init.normal_(self.mixing.bias[first : first + width * rank], std=width**-0.5)
+            nn.init.zeros_(self.mixing.weight[first + width * rank : first + 2 * width * rank])
+            first += 2 * width * rank
+        nn.init.zeros_(self.mixing.weight[-1:])
         self.out.weight.data *= 0.3
 
     def forward(
@@ -145,7 +184,9 @@ class Transformer(nn.Module):
             stats_weight = content.new_zeros(count, 1)
         manner, palette = code[:, : self.shape.code], code[:, self.shape.code :]
         modulation = list(self.modulation(manner).split([2 * w for w in self.widths], 1))
-        colors, given_stats = stats_in[:, :COLORS], stats_in[:, COLORS:].chunk(self.shape.blocks, 1)
+        sizes = [width * rank for width, rank in self.mixed for _ in range(2)]
+        *mixing, gain = self.mixing(PACE * manner).split([*sizes, 1], 1)
+        colors, *given_stats = stats_in.split([COLORS, *self.stats_sizes], 1)
 
         def style() -> tuple[Tensor, Tensor]:
             scale, shift = modulation.pop(0).chunk(2, 1)
@@ -155,20 +196,33 @@ class Transformer(nn.Module):
             scale, shift = style()
             return h * (1 + scale)[:, :, None, None] + shift[:, :, None, None]
 
-        own = color_moments(content)
+        def mixed(h: Tensor) -> Tensor:
+            width = h.shape[1]
+            down, up = (mixing.pop(0).view(count, -1, width) for _ in range(2))
+            return h + (up.transpose(1, 2) @ (down @ h.flatten(2))).view_as(h)
+
+        small = halved(content)
+        own = color_moments(small)
         used = [own + stats_weight * (colors - own)]
-        seen = recolor(content, used[0], palette)
+        turn, shift = palette_map(used[0], palette)
+        seen = recolor(content, turn, shift)
         half = F.relu(self.stem(reflect(seen * 2 - 1, 2)))
         quarter = F.relu(self.to_quarter(reflect(half)))
         h = F.relu(self.to_eighth(reflect(quarter)))
-        for block, given in zip(self.blocks, given_stats, strict=True):
-            h, stats = block(h, *style(), given, stats_weight)
+        for block in self.blocks:
+            h, stats = block(h, *style(), given_stats.pop(0), stats_weight)
             used.append(stats)
-        h = modulated(h)
-        h = F.relu(modulated(self.up_quarter(reflect(twice(h)))) + modulated(self.skip_quarter(quarter)))
-        fine = self.skip_half(high_frequencies(half))
-        h = F.relu(modulated(self.up_half(reflect(twice(h)))) + modulated(fine))
-        h = F.relu(modulated(self.narrow(reflect(h))))
-        h = F.relu(modulated(self.up_full(reflect(twice(h)))))
-        hues = twice(F.avg_pool2d(chroma(seen), 2)) - chroma(palette[:, :3, None, None])  # without its noise
-        return self.out(reflect(h)) * 0.5 + 0.5 + hues, torch.cat(used, 1)
+        h = self.up_quarter(mixed(modulated(h)))[:, :, 1:-1, 1:-1]
+        h = F.relu(modulated(h) + modulated(self.skip_quarter(quarter)))
+        for block in self.fine_blocks:
+            h, stats = block(h, *style(), given_stats.pop(0), stats_weight)
+            used.append(stats)
+        fine = self.skip_half(reflect(high_frequencies(half)))
+        h = F.relu(modulated(self.up_half(mixed(h))) + modulated(fine))
+        h = F.relu(modulated(self.narrow(mixed(h))))
+        h = F.relu(modulated(self.up_full(h)))
+        hues = chroma(recolor(small, turn, shift)) - chroma(palette[:, :3, None, None])  # without their noise
+        most = FURTHEST * chroma_deviation(palette)[:, :, None, None]
+        hues = torch.maximum(torch.minimum(hues, most), -most)
+        detail = gain[:, :, None, None] * high_frequencies(luminance(seen))
+        return self.out(h) * 0.5 + 0.5 + twice(hues) + detail, torch.cat(used, 1)
