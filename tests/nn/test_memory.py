@@ -32,11 +32,13 @@ def test_a_small_picture_is_seen_whole_and_a_large_one_in_tiles(sight: Sight) ->
 
 
 @pytest.mark.usefixtures("small_process")
-def test_4096_px_fit_in_8_gb_with_the_default_encoder_looking_twice() -> None:
-    sight = Sight(perceptual_encoder(OptimizeOptions.encoder), twice=True)
+def test_4096_px_fit_in_8_gb_and_2048_in_the_default() -> None:
+    sight = Sight(perceptual_encoder(OptimizeOptions.encoder), twice=True).at(4096, 4096)
     side = memory.tile_side(sight, (4096, 4096), [(1024, 1024)], options(8))
     assert side is not None
     assert side >= memory.SMALLEST_TILE
+    given = options(OptimizeOptions.memory)
+    assert memory.tile_side(sight.at(2048, 2048), (2048, 2048), [(1024, 1024)], given) is not None
 
 
 @pytest.mark.usefixtures("small_process")

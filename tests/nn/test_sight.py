@@ -55,6 +55,14 @@ def test_what_the_tiles_own_is_the_whole_and_exactly_it(
         torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4)
 
 
+def test_large_pictures_are_looked_at_once(sight: Sight) -> None:
+    twice = Sight(sight.encoder, grain=False, twice=True)
+    assert twice.at(1024, 2048) is twice
+    assert not twice.at(1025, 2048).twice
+    assert twice.at(1025, 2048).names == twice.names
+    assert sight.at(9000, 9000) is sight
+
+
 def test_a_sliver_joins_its_neighbour() -> None:
     tiles = tiles_of((128 + 8, 64), 64, halo=16)
     assert [(tile.top, tile.bottom) for tile in tiles] == [(0, 64), (64, 136)]

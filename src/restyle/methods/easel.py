@@ -122,16 +122,17 @@ class Easel:
                 padded = pad(shrunk, 1, minimum=SMALLEST)[0]
                 row.append(Ingredient(self._tensor(padded), each.weight / total))
             ingredients.append(row)
+        sight = self.sight.at(*size)
         sizes = [tuple(each.picture.shape[-2:]) for row in ingredients for each in row]
         masks = np.stack([resize(mask, size, "area") for mask in self.masks])
         return Objective(
-            self.sight,
+            sight,
             self._tensor(resize(self.content, size, "area")),
             ingredients,
             torch.from_numpy(masks).to(self.device),
             self.weights,
             strength=self.strength,
-            side=memory.tile_side(self.sight, size, sizes, self.options),
+            side=memory.tile_side(sight, size, sizes, self.options),
             seed=self.options.seed,
             anchor=self._anchor(size),
         )

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from restyle.errors import OptionError
-from restyle.nn.sight import HALO, STRIDE, Sight
+from restyle.nn.sight import HALO, LARGE, STRIDE, Sight
 from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses
 
 SMALLEST_TILE = 16 * STRIDE
 # Arrays of the picture's size that a run holds beside the pairs of L-BFGS: pictures, gradients, masks.
 ARRAYS = 12
-PAIRS = (3, 12)  # of L-BFGS, at least and at most
+PAIRS = (2, 12)  # of L-BFGS, at least and at most
 _PAIRS_SHARE = 0.4  # of the memory, at most, goes into them
 _PROCESS = 0.6e9  # bytes, where the system does not tell
 
@@ -78,7 +78,7 @@ def picture_bytes(
         floats += 3 * 2 * pairs(content, options)
     floats += 3 * len(styles)  # masks and their shares by layer
     if kept:
-        features = sum(width / stride**2 for width, stride in ((sight.widths[2], 4), (sight.widths[3], 8)))
+        features = sight.widths[3] / 8**2 + (sight.widths[2] / 4**2 if pixels <= LARGE else 0.0)
         floats += features / 2 if tiled else features
     if len(styles) > 1 and ("sliced" in losses or "patches" in losses):
         floats += 4  # sums of shares that positions are drawn from, in double precision

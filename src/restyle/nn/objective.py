@@ -27,9 +27,9 @@ from restyle.nn.drawing import (
     positions_in,
     rows_at,
 )
-from restyle.nn.sight import ENCODER_LAYERS, GRAIN_LAYERS, Sight, Tile, shares_of, tiles_of
+from restyle.nn.sight import ENCODER_LAYERS, GRAIN_LAYERS, LARGE, Sight, Tile, shares_of, tiles_of
 
-CONTENT_LAYERS = {"relu4_1": 1.0, "relu3_1": 0.1}
+CONTENT_LAYERS = {"relu4_1": 1.0, "relu3_1": 0.1}  # the first one alone of a large picture
 OUT_OF_RANGE = 20.0
 
 
@@ -101,11 +101,12 @@ class Objective:
         self.importance = self.mass[0] / self.mass[0].sum().clamp(min=1e-6)
         self.moments_wanted = self._layers_of("gram", "gaussian") + self._grain_layers()
         self.rows_wanted = self._layers_of(*DRAWN)
+        compared = list(CONTENT_LAYERS)[: 1 if self.height * self.width > LARGE else None]
         self.content_layers = [
-            sight.names.index(name) for name in CONTENT_LAYERS if weights.content.get("features")
+            sight.names.index(name) for name in compared if weights.content.get("features")
         ]
         self.structure_layers = [
-            sight.names.index(name) for name in CONTENT_LAYERS if weights.content.get("structure")
+            sight.names.index(name) for name in compared if weights.content.get("structure")
         ]
         with torch.no_grad():
             self.content = Kept(sight, content, {*self.content_layers, *self.structure_layers}, self.tiles)

@@ -16,6 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 STRIDE = 16  # px, of relu5_1
+# px: larger pictures are looked at once, and held to their content at relu4_1 alone, for the sake of memory;
+# their forms are settled at smaller sizes.
+LARGE = 2**21
 SMALLEST = 32  # px a side: relu5_1 is padded by reflection, which needs two positions
 # px that relu5_1 looks to either side: 73 with restyle's encoder, 85 with VGG-19, as a multiple of STRIDE.
 HALO = 96
@@ -192,6 +195,12 @@ class Sight:
     def _looked(self, x: Tensor) -> list[Tensor]:
         features = self.encoder.features(x)
         return [*features[:WIDENED], *self.encoder.widened(features[WIDENED:], WIDENED)]
+
+    def at(self, height: int, width: int) -> Sight:
+        """How a picture of this size is seen."""
+        if not self.twice or height * width <= LARGE:
+            return self
+        return Sight(self.encoder, self.grain, device=self.device)
 
     def own(self, x: Tensor, tile: Tile) -> list[Tensor]:
         """Features of the positions that a tile owns, of a picture [1, 3, H, W]."""
