@@ -13,7 +13,7 @@ import restyle
 from restyle.errors import InputError, ModelError, OptionError, OutputError, StyleError
 from restyle.style_network import StyleNetwork
 from restyle.training.engine import Step
-from restyle.training.style_options import StyleOptions
+from restyle.training.style_options import StyleOptions, StyleTrainOptions
 from tests.training.made_pictures import judge, photos, picture
 
 RECIPE = StyleOptions(crop=64, style_size=64, held_out=2)
@@ -145,9 +145,14 @@ def test_adding_a_style_leaves_the_others_as_they_are(place: Path, tmp_path: Pat
     network = StyleNetwork.load(place / "two.restyle")
     before = network.predict(photo(), ["red:0.3", "blue-wave:0.7"])
     convolutions = network.module.stem.weight.detach().clone()
-    options = keywords(place) | {"optimizer": "adamw"}  # its decay must not reach the others
+    rates: list[float] = []
+    options = keywords(place) | {
+        "optimizer": "adamw",  # its decay must not reach the others
+        "callbacks": [lambda step: rates.append(step.rate)],
+    }
     network.fit(place / "photos", place / "yellow.png", add=True, **options)  # type: ignore[arg-type]
     assert network.styles == ("blue-wave", "red", "yellow")
+    assert max(rates) > 3 * StyleTrainOptions.rate
     assert torch.equal(network.module.stem.weight, convolutions)
     assert np.array_equal(network.predict(photo(), ["red:0.3", "blue-wave:0.7"]), before)
     assert not np.array_equal(network.predict(photo(), "yellow"), network.predict(photo(), "red"))

@@ -20,6 +20,7 @@ from restyle.models.presets import slug
 from restyle.stylizer import Stylizer
 from restyle.training.history import History
 from restyle.training.style_options import (
+    ADDED_RATE,
     ENCODERS,
     NetworkOptions,
     Normalisation,
@@ -135,7 +136,8 @@ class StyleNetwork:
         callbacks : sequence of functions of a `training.engine.Step`
             Called whenever losses are logged; one that returns True ends the fit.
         add : bool
-            Keep the styles that the network has, and train only scale and shift of the new ones.
+            Keep the styles that the network has, and train only scale and shift of the new ones, at a higher
+            rate unless `rate` is given.
         folder : path or None
             Where checkpoints, logs and previews go; None keeps none.
         resume : bool
@@ -167,6 +169,8 @@ class StyleNetwork:
             raise OptionError(f"batch-size {batch_size} and epochs {epochs:g} must be above 0")
         if isinstance(optimizer, str):
             options = {"optimizer": optimizer, **options}
+        if add:
+            options = {"rate": ADDED_RATE, **options}
         given = StyleTrainOptions(**options)
         history = History()
 

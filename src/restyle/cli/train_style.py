@@ -61,7 +61,8 @@ def style(
         typer.Option(
             "--add-to",
             metavar="FILE",
-            help="A .restyle file: keep its styles, train but scale and shift of new ones.",
+            help="A .restyle file: keep its styles, train but scale and shift of new ones, at a rate of 0.03"
+            " unless --rate says another.",
         ),
     ] = None,
     encoder: Annotated[
@@ -106,7 +107,8 @@ def style(
     else:
         model = StyleNetwork(**{name: getattr(network, name) for name in network.__dict__}, seed=options.seed)
     first = int(os.environ.get("RANK", "0")) == 0
-    rest = {name: getattr(options, name) for name in options.__dict__ if name not in ("steps", "optimizer")}
+    own = {"steps", "optimizer"} | ({"rate"} if add_to and options.rate == StyleTrainOptions.rate else set())
+    rest = {name: getattr(options, name) for name in options.__dict__ if name not in own}
     images = batch * int(os.environ.get("WORLD_SIZE", "1"))
     with TrainingBar("style", options.steps, images, quiet=not first) as bar:
         model.fit(

@@ -12,6 +12,7 @@ from restyle.training.options import TrainOptions
 Normalisation = Literal["blocks", "all", "none"]
 ENCODERS = "encoder-1,encoder-2"  # take turns at judging: what deceives one of them, the other sees
 ENCODER = "encoder-2"  # that judges: encoder-1 is nearly blind from relu3_1 on to what tells textures apart
+ADDED_RATE = 0.03  # of an added style: its scale and shift alone learn, and have further to go than weights
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 NETWORK, RECIPE = "Network", "Recipe"
 
