@@ -124,6 +124,8 @@ def test_fit_lowers_the_loss_and_callbacks_see_every_term(
 
 
 def test_arrays_and_tf_data_are_fitted_too(painter: StyleNetwork) -> None:
+    network = StyleNetwork(width=4, blocks=0)
+    network.compile("adam", loss=painter.loss, run_eagerly=True)  # no graph for each kind of dataset
     photos = RNG.random((4, 48, 48, 3)).astype(np.float32)
     given: list[Any] = [photos]
     if BACKEND == "tensorflow":
@@ -131,20 +133,23 @@ def test_arrays_and_tf_data_are_fitted_too(painter: StyleNetwork) -> None:
 
         given.append(tf.data.Dataset.from_tensor_slices(photos).batch(2))
     for x in given:
-        before = painter.torch_weights()["out.weight"]
-        history = painter.fit(x, batch_size=2 if x is photos else None, shuffle=False, verbose=0).history
+        before = network.torch_weights()["out.weight"]
+        history = network.fit(x, batch_size=2 if x is photos else None, shuffle=False, verbose=0).history
         assert np.isfinite(history["loss"]).all()
-        assert (painter.torch_weights()["out.weight"] != before).any()
+        assert (network.torch_weights()["out.weight"] != before).any()
 
 
 def test_a_compiled_network_is_loaded_compiled(painter: StyleNetwork, tmp_path: Path) -> None:
-    painter.save(tmp_path / "painter.keras")
+    network = StyleNetwork(width=4, blocks=0)
+    network.compile("adam", loss=painter.loss, run_eagerly=True)
+    network.fit(X, verbose=0)
+    network.save(tmp_path / "painter.keras")
     again = keras.models.load_model(tmp_path / "painter.keras")
     assert isinstance(again.loss, PerceptualLoss)
-    assert int(again.optimizer.iterations) == int(painter.optimizer.iterations) > 0
+    assert int(again.optimizer.iterations) == 1
     art = again.paint(X[0])
-    np.testing.assert_allclose(art, painter.paint(X[0]), atol=1e-6)
-    both = [float(keras.ops.mean(each.loss.call(X[:1], art[None]))) for each in (painter, again)]
+    np.testing.assert_allclose(art, network.paint(X[0]), atol=1e-6)
+    both = [float(keras.ops.mean(each.loss.call(X[:1], art[None]))) for each in (network, again)]
     assert both[0] == pytest.approx(both[1], rel=1e-5)
 
 
