@@ -127,6 +127,15 @@ def test_regions(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
     assert (kept[:, : photo.shape[1] // 2 - 1] == photo[:, : photo.shape[1] // 2 - 1]).all()
 
 
+@pytest.mark.parametrize("init", ["fast", "content"])
+def test_a_photo_that_is_kept_whole_comes_back(
+    stylizer: Stylizer, photo: Photo, style_file: Path, init: str
+) -> None:
+    everything = np.full(photo.shape[:2], 255, np.uint8)
+    out = stylizer(photo, style_file, regions=[(everything, "keep")], feather=0.0, **SLOW | {"init": init})
+    np.testing.assert_array_equal(out, photo)
+
+
 def test_preview_and_numbered_pictures(run: Run, photo_file: Path, style_file: Path, in_folder: Path) -> None:
     code, said, errors = run(
         photo_file,

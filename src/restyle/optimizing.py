@@ -146,6 +146,8 @@ def begin(
     if finest.init != "fast":
         return pixels
     painted = [(share, method.stylize(pixels, style.code, options.strength)) for share, style in shares]
+    if not painted:
+        return pixels  # every pixel is kept
     if painted[0][0] is None:
         return painted[0][1]
     return blend(((share, each) for share, each in painted if share is not None), pixels)
