@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 import restyle
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
-CONTENT = PICTURES / "astronaut.jpg"
+CONTENT = PICTURES / "coffee.jpg"
 STYLE = PICTURES / "strokes.jpg"
-PRESETS = ("starry-night", "great-wave", "scream", "water-lilies")
+PRESETS = ("starry-night", "great-wave", "composition-viii", "the-kiss")
 LARGE, SMALL, GAP, LABEL = 400, 297, 12, 30  # pixels
 
 
