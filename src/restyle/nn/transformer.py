@@ -146,7 +146,7 @@ class Transformer(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         for block in [*self.blocks, *self.fine_blocks]:
-            block.second.weight.data *= 0.3  # type: ignore[union-attr, operator]
+            block.second.weight.data *= 0.3
         nn.init.normal_(self.modulation.weight, std=0.02)
         nn.init.zeros_(self.modulation.bias)
         nn.init.normal_(self.mixing.weight, std=0.02)
@@ -186,7 +186,7 @@ class Transformer(nn.Module):
         modulation = list(self.modulation(manner).split([2 * w for w in self.widths], 1))
         sizes = [width * rank for width, rank in self.mixed for _ in range(2)]
         *mixing, gain = self.mixing(PACE * manner).split([*sizes, 1], 1)
-        colors, *given_stats = stats_in.split([COLORS, *self.stats_sizes], 1)
+        colors, *given_stats = stats_in.split([COLORS, *self.stats_sizes], 1)  # type: ignore[no-untyped-call]
 
         def style() -> tuple[Tensor, Tensor]:
             scale, shift = modulation.pop(0).chunk(2, 1)
@@ -199,7 +199,8 @@ class Transformer(nn.Module):
         def mixed(h: Tensor) -> Tensor:
             width = h.shape[1]
             down, up = (mixing.pop(0).view(count, -1, width) for _ in range(2))
-            return h + (up.transpose(1, 2) @ (down @ h.flatten(2))).view_as(h)
+            added: Tensor = (up.transpose(1, 2) @ (down @ h.flatten(2))).view_as(h)
+            return h + added
 
         small = halved(content)
         own = color_moments(small)
