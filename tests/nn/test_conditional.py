@@ -32,9 +32,10 @@ def test_gives_the_size_it_is_given(kernel: int, normalisation: str) -> None:
     assert stats.shape == (2, net.stats_size)
 
 
-def test_is_what_the_docs_say_step_by_step() -> None:
+@pytest.mark.parametrize("normalisation", ["blocks", "all", "none"])
+def test_is_what_the_docs_say_step_by_step(normalisation: str) -> None:
     """docs/train.md as code: the whole network from its tensors, without the class."""
-    net = network(kernel_size=5, width=6, blocks=1)
+    net = network(kernel_size=5, width=6, blocks=1, normalisation=normalisation)
     w = {name: value.detach() for name, value in net.state_dict().items()}
     z, content = torch.tensor([[0.2, 0.5, 0.3]]), torch.rand(1, 3, 24, 32)
     scale, shift = (z @ w["scale"])[0], (z @ w["shift"])[0]
@@ -46,9 +47,9 @@ def test_is_what_the_docs_say_step_by_step() -> None:
         out: torch.Tensor = F.conv2d(padded, w[f"{name}.weight"], w[f"{name}.bias"], stride)
         return out
 
-    def style(h: torch.Tensor, normalise: bool = False) -> torch.Tensor:
+    def style(h: torch.Tensor, first: bool = False) -> torch.Tensor:
         a, b = scales.pop(0)[:, None, None], shifts.pop(0)[:, None, None]
-        if normalise:
+        if normalisation == "all" or (normalisation == "blocks" and first):
             h = (h - h.mean((2, 3), keepdim=True)) / (
                 h.var((2, 3), unbiased=False, keepdim=True) + 1e-4
             ).sqrt()
@@ -61,7 +62,9 @@ def test_is_what_the_docs_say_step_by_step() -> None:
 
     h = F.relu(style(convolve(2 * content - 1, "stem", 2)))
     h = F.relu(style(convolve(h, "down", 2)))
-    h = h + style(convolve(F.relu(style(convolve(h, "blocks.0.first"), normalise=True)), "blocks.0.second"))
+    h = h + style(
+        convolve(F.relu(style(convolve(h, "blocks.0.first"), first=True)), "blocks.0.second")
+    )
     h = F.relu(style(convolve(doubled(h), "up_half")))
     h = F.relu(style(convolve(doubled(h), "up_full")))
     expected = 0.5 * convolve(h, "out") + 0.5
