@@ -62,9 +62,7 @@ def test_is_what_the_docs_say_step_by_step(normalisation: str) -> None:
 
     h = F.relu(style(convolve(2 * content - 1, "stem", 2)))
     h = F.relu(style(convolve(h, "down", 2)))
-    h = h + style(
-        convolve(F.relu(style(convolve(h, "blocks.0.first"), first=True)), "blocks.0.second")
-    )
+    h = h + style(convolve(F.relu(style(convolve(h, "blocks.0.first"), first=True)), "blocks.0.second"))
     h = F.relu(style(convolve(doubled(h), "up_half")))
     h = F.relu(style(convolve(doubled(h), "up_full")))
     expected = 0.5 * convolve(h, "out") + 0.5
