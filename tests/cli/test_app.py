@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,23 @@ def test_help_of_a_command_imports_nothing_heavy(name: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_prints_every_word_of_it(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rich takes `[word]` for markup and leaves it out."""
+    monkeypatch.setenv("COLUMNS", "400")  # so that no word is broken
+    paths, below = [[name]], load_command(name)
+    paths += [[name, each] for each in getattr(below, "commands", {})]
+    for path in paths:
+        command = below if len(path) == 1 else below.commands[path[1]]  # type: ignore[attr-defined]
+        assert exit_code([*path, "--help"]) == 0
+        said = "".join(re.split(r"[\s│]+", capsys.readouterr().out))
+        for words in (command.help or "", *(getattr(each, "help", "") or "" for each in command.params)):
+            for word in words.partition("\f")[0].split():
+                assert word in said
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

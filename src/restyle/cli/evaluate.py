@@ -48,7 +48,8 @@ def evaluate(
     pairs: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="JSON list of [content, style] names; all combinations if not given."
+            metavar="FILE",
+            help="JSON list of pairs, content and style by name; all combinations if not given.",
         ),
     ] = None,
     metric: Annotated[

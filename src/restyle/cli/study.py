@@ -12,7 +12,7 @@ import typer
 from restyle.training.style_options import ENCODER, ENCODERS, StyleOptions
 
 app = typer.Typer(
-    help="Compare networks: same data, same budget, several seeds (needs restyle[torch]).",
+    help="Compare networks: same data, same budget, several seeds (needs the extra torch).",
     add_completion=False,
     no_args_is_help=True,
 )
@@ -53,7 +53,7 @@ def network(
         typer.Option(
             "--search",
             help="grid: the combinations; optuna: what was measured decides what is tried next (needs"
-            " restyle[study]). With optuna --vary takes spans too: content-weight=0.2..2, width=16..64/8.",
+            " the extra study). With optuna --vary takes spans too: content-weight=0.2..2, width=16..64/8.",
         ),
     ] = "grid",
     trials: Annotated[

@@ -16,7 +16,7 @@ from restyle.training.options import ArbitraryOptions, EncoderOptions, TrainOpti
 if TYPE_CHECKING:
     from restyle.training.engine import Task
 
-app = typer.Typer(help="Train networks (needs restyle[torch]).", add_completion=False, no_args_is_help=True)
+app = typer.Typer(help="Train networks (needs the extra torch).", add_completion=False, no_args_is_help=True)
 app.command()(style)
 app.command()(preview_data)
 

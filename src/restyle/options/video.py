@@ -33,8 +33,8 @@ class VideoOptions(FilmMethodOptions):
         default="statistics",
         metadata=about(
             "Against flicker: statistics averages what frames are normalized by over time, anew after each"
-            " cut; flow also carries strokes along with what moves (restyle[flow]); none paints every frame"
-            " by itself.",
+            " cut; flow also carries strokes along with what moves (needs the extra flow); none paints every"
+            " frame by itself.",
             panel="Steadiness",
         ),
     )
