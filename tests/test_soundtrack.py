@@ -14,6 +14,7 @@ from restyle.media.audio import read
 from restyle.media.audio_files import SoundWriter
 from restyle.media.sound_content import Content
 from restyle.methods.closeness import CHOICES
+from restyle.methods.mosaic import Mosaic
 from restyle.soundtrack import audio
 from restyle.statistics.loudness import loudness
 from tests.methods.test_mosaic import Sound, melody, noise
@@ -86,20 +87,55 @@ def test_strength_nothing_is_the_sound_itself_and_remix_brings_it_back() -> None
     assert loudness(audio(y, "rain", sr=SR, remix=0.4), SR) == pytest.approx(loudness(y, SR), abs=1.0)
 
 
-def test_blocks_join_without_a_click_or_a_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+def contour(sound: Sound) -> Sound:
+    level: Sound = np.sqrt((sound[: len(sound) // 2205 * 2205].reshape(-1, 2205) ** 2).mean(1))
+    return level
+
+
+@pytest.mark.parametrize("style", ["strings", "rain"])
+def test_blocks_join_without_a_click_or_a_jump(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
     y = np.tile(melody(), 5)
-    # With the keep_rhythm of 0 that is chosen for this pair contours correlate at .88.
-    whole = audio(y, "strings", sr=SR, keep_pitch=0.6, keep_rhythm=0.15)
+    whole = audio(y, style, sr=SR)
     monkeypatch.setattr(soundtrack, "block_size", lambda source: 3 * SR)
-    blocks = audio(y, "strings", sr=SR, keep_pitch=0.6, keep_rhythm=0.15)
+    blocks = audio(y, style, sr=SR)
     assert len(blocks) == len(y)
     assert clicks(blocks) < 1.5 * clicks(whole)
-
-    def contour(sound: Sound) -> Sound:
-        level: Sound = np.sqrt((sound[: len(sound) // 2205 * 2205].reshape(-1, 2205) ** 2).mean(1))
-        return level
-
     assert np.corrcoef(contour(whole), contour(blocks))[0, 1] > 0.95
+
+
+def test_slow_swells_are_kept_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rise that is slower than a block: a mean of its own would level every window."""
+    y = np.tile(melody(), 5) * 10 ** np.linspace(-1.5, 0, 15 * SR, dtype=np.float32)
+    whole = audio(y, "strings", sr=SR, keep_loudness=1.0)
+    monkeypatch.setattr(soundtrack, "block_size", lambda source: 3 * SR)
+    blocks = audio(y, "strings", sr=SR, keep_loudness=1.0)
+    seconds = [np.log10([part.std() for part in np.split(made, 15)]) for made in (y, whole, blocks)]
+    rise = [float(np.polyfit(np.arange(15), each, 1)[0]) for each in seconds]
+    assert rise[1] == pytest.approx(rise[0], rel=0.25)
+    assert rise[2] == pytest.approx(rise[1], rel=0.1)
+
+
+@pytest.mark.parametrize("size", [5000, 3 * SR])
+def test_what_is_heard_does_not_depend_on_the_blocks(size: int) -> None:
+    """Levels, and the stretch that the default setting is chosen by, are those of the whole."""
+
+    class Listener(Mosaic):
+        def learn(self, levels: Sound) -> None:
+            heard.append(levels)
+
+        def settle(self, y: Sound) -> None:
+            heard.append(y)
+
+    heard: list[Sound] = []
+    y = np.tile(melody(), 5)
+    for each in (size, 20 * SR):
+        method = Listener([(noise(), 1.0)], SR)
+        total, _ = soundtrack.hear(Content(y, SR), method, soundtrack.on_grid(each, method))
+        assert total == len(y)
+    assert heard[0].shape == heard[2].shape
+    assert np.abs(heard[0] - heard[2]).max() < 1e-3
+    assert np.array_equal(heard[1], heard[3])
+    assert len(heard[1]) == 8 * SR
 
 
 @pytest.mark.parametrize(
@@ -173,26 +209,19 @@ def test_what_is_not_given_is_chosen_for_the_pair() -> None:
     assert not np.array_equal(chosen, audio(y, whistle, sr=SR, keep_pitch=0.6, keep_rhythm=0.0))
 
 
-def test_it_is_chosen_on_the_middle_of_the_loudest_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Listener:
-        def analyse(self, y: Sound) -> Sound:
-            return y
-
-        def learn(self, levels: Sound) -> None:
-            assert len(levels) == 300
-
+def test_it_is_chosen_on_the_loudest_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Listener(Mosaic):
         def settle(self, y: Sound) -> None:
             settled.append(y)
 
-        def __call__(self, y: Sound) -> Sound:
-            return y
-
     settled: list[Sound] = []
-    monkeypatch.setattr(soundtrack, "TRIED", 0.01)
-    y = np.repeat([0.1, 0.5, 0.2], 100).astype(np.float32) * np.tile(np.arange(100) / 100, 3)
-    soundtrack.hear(Content(y.astype(np.float32), 5000), Listener(), 100)
+    monkeypatch.setattr(soundtrack, "TRIED", 0.5)
+    y = np.repeat([0.1, 0.5, 0.2], SR).astype(np.float32) * melody()
+    y[SR : SR * 3 // 2] *= 0.5
+    method = Listener([(noise(), 1.0)], SR)
+    soundtrack.hear(Content(y, SR), method, soundtrack.on_grid(SR // 3, method))
     assert len(settled) == 1
-    assert np.array_equal(settled[0][:, 0], y[125:175].astype(np.float32))
+    assert np.array_equal(settled[0][:, 0], y[SR * 3 // 2 : SR * 2])
 
 
 def test_nothing_is_left_when_the_content_turns_out_bad(tmp_path: Path) -> None:

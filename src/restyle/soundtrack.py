@@ -26,7 +26,8 @@ from restyle.options import AudioKeywords, AudioOptions
 from restyle.sound_styles import default_output, load_styles, parse_styles, shown, style_file, style_paths
 from restyle.statistics.loudness import SILENT, LoudnessMeter
 from restyle.temporal.levelling import Leveller
-from restyle.temporal.windows import windowed
+from restyle.temporal.loudest import Loudest
+from restyle.temporal.windows import windowed, with_margins
 
 Float = NDArray[np.float32]
 PathLike = str | os.PathLike[str]
@@ -34,15 +35,24 @@ Report = Callable[[float], None]
 Preview = Callable[[Float, int], None]
 
 OVERLAP = 1.0  # seconds that neighbouring windows share
-TRIED = 8.0  # seconds of the content on which a method settles
+TRIED = 8.0  # seconds of the content on which a method settles, the loudest
+TRIED_VALUES = 1 << 22  # samples of all channels that they may be
 SAMPLED_FRAMES = 20_000  # of the content's envelopes, evenly spread
 DRAWN = 30  # seconds of each sound in a picture
 
 
 class Method(Protocol):
-    """What renders: `methods.mosaic.Mosaic` or `methods.texture.TextureTransfer`."""
+    """What renders: `methods.mosaic.Mosaic` or `methods.texture.TextureTransfer`.
 
-    def analyse(self, y: Float) -> Float: ...
+    `hop`: a window that begins on a multiple of it has the frames of the whole. `reach`: samples, a multiple
+    of `hop`, beyond which nothing changes a frame.
+    """
+
+    @property
+    def hop(self) -> int: ...
+    @property
+    def reach(self) -> int: ...
+    def analyse(self, y: Float, part: slice = ...) -> Float: ...
     def learn(self, levels: Float) -> None: ...
     def settle(self, y: Float) -> None: ...
     def __call__(self, y: Float) -> Float: ...
@@ -148,6 +158,7 @@ def restyled(
         return
     progress = _Progress(report, size)
     method = make_method(styles, source.sr, options, progress.within, preview)
+    size = on_grid(size, method)
     progress.total, heard = hear(source, method, size)
     if heard.integrated() == SILENT:  # nothing can be heard, so there is nothing to restyle
         yield from source.blocks(size)
@@ -189,32 +200,32 @@ def make_method(
 
 
 def hear(source: Content, method: Method, size: int) -> tuple[int, LoudnessMeter]:
-    """Read the content once: its length, its loudness, and for the method envelopes and its loudest block."""
+    """Read the content once: its length, its loudness, and for the method envelopes and a loud stretch."""
     meter = LoudnessMeter(source.sr, source.channels)
+    loudest = Loudest(min(round(TRIED * source.sr), TRIED_VALUES // source.channels), source.channels)
     levels: list[Float] = []
     total = 0
     stride = 1
-    loudest, sample = -1.0, np.zeros((0, source.channels), np.float32)
-    for block in source.blocks(size):
+    for seen, part in with_margins(source.blocks(size), method.reach):
+        block = seen[part]
         meter.add(block)
+        loudest.add(block)
         total += len(block)
-        levels.append(method.analyse(block)[::stride])
-        middle = _middle(block, round(TRIED * source.sr))
-        if (energy := float((middle.astype(np.float64) ** 2).sum())) > loudest:
-            loudest, sample = energy, middle.copy()
+        levels.append(method.analyse(seen, part)[::stride])
         while sum(map(len, levels)) > 2 * SAMPLED_FRAMES:
             stride *= 2
             levels = [np.concatenate(levels)[::2]]
     if not total:
         raise InputError(f"{source.path or 'content'}: has no samples")
     method.learn(np.concatenate(levels))
-    method.settle(sample)
+    method.settle(loudest.stretch())
     return total, meter
 
 
 def render(source: Content, method: Method, size: int) -> Iterator[Float]:
     """Run the method over overlapping windows of the content."""
-    return windowed(method, source.blocks(size), min(round(OVERLAP * source.sr), size // 2))
+    overlap = on_grid(min(round(OVERLAP * source.sr), size // 2), method)
+    return windowed(method, source.blocks(size), overlap)
 
 
 def save(blocks: Iterable[Float], path: PathLike, source: Content) -> None:
@@ -260,6 +271,14 @@ def block_size(source: Content) -> int:
     return round(source.sr * float(np.clip(20 * 2 * 44100 / (source.sr * source.channels), 3, 20)))
 
 
+def on_grid(samples: int, method: Method) -> int:
+    """A length that keeps windows on the frames of the whole.
+
+    Other frames have slightly other levels, and the map onto a style that moves more than they do is steep.
+    """
+    return max(1, samples // method.hop) * method.hop
+
+
 class _Progress:
     """Fractions of the whole, from blocks that are done and from a method's own within the next."""
 
@@ -273,11 +292,6 @@ class _Progress:
     def within(self, part: float) -> None:
         samples = min(self._done + part * self._size, self.total)
         self._report(0.05 + 0.9 * samples / max(self.total, 1))
-
-
-def _middle(y: Float, samples: int) -> Float:
-    first = max(0, len(y) - samples) // 2
-    return y[first : first + samples]
 
 
 def _start(path: PathLike) -> tuple[Float, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from restyle.temporal.windows import Float, windowed, with_last
+from restyle.temporal.windows import Float, windowed, with_last, with_margins
 
 Y = np.random.default_rng(0).uniform(-0.5, 0.5, (10007, 2)).astype(np.float32)
 
@@ -50,3 +50,17 @@ def test_sounds_that_share_nothing_keep_their_power_across_a_border() -> None:
 def test_the_last_block_is_known() -> None:
     assert [last for _, last in with_last(blocks(Y, 3000))] == [False, False, False, True]
     assert list(with_last(blocks(Y[:0], 3000))) == []
+
+
+@pytest.mark.parametrize("size", [100, 700, 3000, 20000])
+def test_stretches_are_the_stream_and_are_seen_with_their_neighbours(size: int) -> None:
+    reach, done = 300, 0
+    for seen, part in with_margins(blocks(Y, size), reach):
+        start, stop = done, done + part.stop - part.start
+        assert np.array_equal(seen[part], Y[start:stop])
+        if stop > start:
+            assert part.start >= min(start, reach)
+            assert len(seen) - part.stop >= min(len(Y) - stop, reach)
+        assert np.array_equal(seen, Y[start - part.start : start - part.start + len(seen)])
+        done = stop
+    assert done == len(Y)

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,6 +31,8 @@ MOMENT = 0.046  # seconds: a frame of the envelopes
 USUAL_PITCH = 0.6  # keep_pitch from which relief between bands is kept as well as partials within them
 FAINT = 50.0  # dB under the loudest frame where content has no pitch to keep
 SLOW = 0.5  # seconds over which keep_loudness hears
+DEEP = 60.0  # dB under the loudest frame, at which keep_loudness hears no deeper
+WHOLE = slice(0, None)
 
 
 class Mosaic:
@@ -58,29 +61,46 @@ class Mosaic:
     ) -> None:
         self.strength, self.keep_loudness = strength, keep_loudness
         self._given = (keep_pitch, keep_rhythm)
+        self._swells: tuple[_Swell, _Swell] | None = None
         self._choose(CHOICES[0])
         self.grain, self.moment = Bands.lasting(sr, GRAIN), Bands.lasting(sr, MOMENT)
         self._weights = [weight for _, weight in styles]
         self._grains = [Grains(y, self.grain) for y, _ in styles]
         self._levels = [self.moment.levels(power_of(self.moment.stft(y))) for y, _ in styles]
         self._transports: list[EnvelopeTransport] = []
+        self._heard: Float = np.zeros((0, 0), np.float32)
 
-    def analyse(self, y: Float) -> Float:
+    @property
+    def hop(self) -> int:
+        """Samples between frames: a window that begins on a multiple has the frames of the whole."""
+        return self.grain.hop
+
+    @property
+    def reach(self) -> int:
+        """Samples that a frame sees, and more: what is farther away changes nothing in it."""
+        return self.grain.n_fft
+
+    def analyse(self, y: Float, part: slice = WHOLE) -> Float:
         """Band levels of content, the mean power of its channels, for `learn`.
 
         Parameters
         ----------
         y : np.ndarray [shape=(n, channels), float32]
+        part : slice
+            Samples of `y`, from and to multiples of `hop` or its end, whose frames are wanted.
 
         Returns
         -------
         levels : np.ndarray [shape=(frames, bands), float32, dB]
         """
-        return self.moment.levels(_mean_power([self.moment.stft(channel) for channel in y.T]))
+        levels = self.moment.levels(_mean_power([self.moment.stft(channel) for channel in y.T]))
+        open_ended = part.stop is None or part.stop >= len(y)
+        return levels[part.start // self.moment.hop : None if open_ended else part.stop // self.moment.hop]
 
     def learn(self, levels: Float) -> None:
         """Fit the transport from the content's levels (all of it, or a fair sample of its frames)."""
         self._transports = [EnvelopeTransport.fit(levels, style) for style in self._levels]
+        self._heard, self._swells = levels, None
 
     def settle(self, y: Float) -> None:
         """Choose, from some seconds of the content and after `learn`, what was not given of how much to keep.
@@ -107,6 +127,7 @@ class Mosaic:
         pitch, rhythm = self._given
         self.keep_pitch = choice.pitch if pitch is None else pitch
         self.keep_rhythm = choice.rhythm if rhythm is None else rhythm
+        self._swells = None
 
     def __call__(self, y: Float) -> Float:
         """Restyle a block of the content that `learn` has seen.
@@ -165,16 +186,23 @@ class Mosaic:
         return own + np.float32(self.strength) * (self._transported(own) - own)
 
     def _transported(self, own: Float) -> Float:
+        target = self._mapped(own)
+        if self.keep_loudness:
+            if self._swells is None:  # of the whole content: a mean of its own would level every window
+                self._swells = _Swell.of(self._heard), _Swell.of(self._mapped(self._heard))
+            frames = max(1, round(SLOW * self.moment.sr / self.moment.hop))
+            contour, heard = (
+                swell.contour(levels, frames)
+                for swell, levels in zip(self._swells, (own, target), strict=True)
+            )
+            target += self.keep_loudness * (contour - heard)[:, None]
+        return target
+
+    def _mapped(self, own: Float) -> Float:
         target = np.zeros_like(own)
         detail = max(0.0, (self.keep_pitch - USUAL_PITCH) / (1 - USUAL_PITCH))
         for transport, weight in zip(self._transports, self._weights, strict=True):
             target += weight * transport(own, detail=detail, rhythm=self.keep_rhythm)
-        if self.keep_loudness:
-            frames = max(1, round(SLOW * self.moment.sr / self.moment.hop))
-            contour = smoothed(np.maximum(own, own.max() - 60).mean(axis=1), frames)
-            heard = smoothed(np.maximum(target, target.max() - 60).mean(axis=1), frames)
-            change = contour - contour.mean() - (heard - heard.mean())
-            target += self.keep_loudness * change[:, None]
         return target
 
     def carrier(self, y: Float, target: Float) -> Float:
@@ -194,7 +222,9 @@ class Mosaic:
         if self.keep_pitch:
             # Where the content is faint its fine structure is noise, which the grains need not take on.
             level = total_level(grain.levels(content))
-            heard = np.clip((level - level.max() + FAINT) / 20, 0, 1).astype(np.float32)[:, None]
+            # Of the whole content, as the moments have it, whose shorter frames hold that much less.
+            loudest = total_level(self._heard).max() + 10 * np.log10(grain.n_fft / moment.n_fft)
+            heard = np.clip((level - loudest + FAINT) / 20, 0, 1).astype(np.float32)[:, None]
             aim: Float | None = None
             for _ in range(2):  # frames overlap, so one filtering does not get there
                 D = grain.stft(total)
@@ -202,6 +232,25 @@ class Mosaic:
                 aim = own + self.keep_pitch * heard * (fine - own) if aim is None else aim
                 total = grain.istft(D * decibels(np.clip(aim - own, -30, 12)), len(y))
         return total
+
+
+@dataclass(frozen=True)
+class _Swell:
+    """How loud a sound is as a whole, to which its slow swells are relative: loudest frame and mean, in dB."""
+
+    peak: float
+    mean: float
+
+    @classmethod
+    def of(cls, levels: Float) -> _Swell:
+        total = total_level(levels)
+        peak = float(total.max())
+        return cls(peak, float(np.maximum(total, peak - DEEP).mean()))
+
+    def contour(self, levels: Float, frames: int) -> Float:
+        """Level against the mean, averaged over so many frames [shape=(frames,), float32, dB]."""
+        total = np.maximum(total_level(levels), self.peak - DEEP).astype(np.float32)
+        return smoothed(total, frames) - np.float32(self.mean)
 
 
 def _mean_power(channels: Sequence[Complex]) -> Float:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from restyle.errors import MissingExtraError
-from restyle.methods.mosaic import Mosaic
+from restyle.methods.mosaic import WHOLE, Mosaic
 from restyle.transforms.spectrogram import Float
 
 try:
@@ -99,9 +99,19 @@ class TextureTransfer:
             if len({found[name].shape for found, _ in each}) == 1
         }
 
-    def analyse(self, y: Float) -> Float:
+    @property
+    def hop(self) -> int:
+        """As `Mosaic.hop`."""
+        return self.mosaic.hop
+
+    @property
+    def reach(self) -> int:
+        """As `Mosaic.reach`."""
+        return self.mosaic.reach
+
+    def analyse(self, y: Float, part: slice = WHOLE) -> Float:
         """As `Mosaic.analyse`."""
-        return self.mosaic.analyse(y)
+        return self.mosaic.analyse(y, part)
 
     def learn(self, levels: Float) -> None:
         """As `Mosaic.learn`."""

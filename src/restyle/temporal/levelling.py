@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from restyle.media.sound_content import Content, Tape
 from restyle.statistics.loudness import SILENT, LoudnessMeter
-from restyle.temporal.windows import with_last
+from restyle.temporal.windows import with_margins
 from restyle.transforms.limiter import limited, margin
 
 Float = NDArray[np.float32]
@@ -90,14 +90,5 @@ class Leveller:
 
 def limited_blocks(blocks: Iterator[Float], sr: int, ceiling: float) -> Iterator[Float]:
     """The limiter over a stream; each block is seen with a margin of its neighbours."""
-    reach = margin(sr)
-    before: Float | None = None
-    held: Float | None = None
-    for block, last in with_last(blocks):
-        window = block if held is None else np.concatenate([held, block])
-        start = 0 if before is None else len(before)
-        seen = window if before is None else np.concatenate([before, window])
-        stop = len(seen) if last else max(start, len(seen) - reach)
-        yield limited(seen, sr, ceiling)[start:stop]
-        held = seen[stop:]
-        before = seen[max(0, stop - reach) : stop]
+    for seen, part in with_margins(blocks, margin(sr)):
+        yield limited(seen, sr, ceiling)[part]

@@ -51,6 +51,34 @@ def with_last(blocks: Iterator[Float]) -> Iterator[tuple[Float, bool]]:
         yield held, True
 
 
+def with_margins(blocks: Iterator[Float], reach: int) -> Iterator[tuple[Float, slice]]:
+    """Stretches of a stream, each seen with its neighbours, so that what is done to it knows no borders.
+
+    Parameters
+    ----------
+    blocks : iterator of np.ndarray [shape=(n, channels), float32]
+    reach : int
+        Samples that are seen of what comes before and after, if there are so many.
+
+    Yields
+    ------
+    seen : np.ndarray [shape=(m, channels), float32]
+    part : slice
+        Where the stretch is in that. The stretches in turn are the stream; borders are where those of the
+        blocks are, `reach` earlier.
+    """
+    before: Float | None = None
+    held: Float | None = None
+    for block, last in with_last(blocks):
+        window = block if held is None else np.concatenate([held, block])
+        start = 0 if before is None else len(before)
+        seen = window if before is None else np.concatenate([before, window])
+        stop = len(seen) if last else max(start, len(seen) - reach)
+        yield seen, slice(start, stop)
+        held = seen[stop:]
+        before = seen[max(0, stop - reach) : stop]
+
+
 def _faded(old: Float, new: Float, edge: int) -> Float:
     """Fade from one to the other away from the windows' edges, at constant power whatever they share."""
     ramp = np.clip((np.arange(len(old)) - edge) / max(1, len(old) - 2 * edge), 0, 1)
