@@ -236,7 +236,7 @@ class Mosaic:
 
 @dataclass(frozen=True)
 class _Swell:
-    """How loud a sound is as a whole, to which its slow swells are relative: loudest frame and mean, in dB."""
+    """How loud a sound is as a whole, to which its slow swells are relative: its peak and mean, in dB."""
 
     peak: float
     mean: float
