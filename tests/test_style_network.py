@@ -72,6 +72,8 @@ def test_history_tells_what_happened(place: Path) -> None:
     assert history.held_out["step"] == [2, 4]
     assert history.held_out["held out"][1] > 0
     assert network.styles == ("yellow",)
+    assert network.training["steps"] == 4  # those that were done, of 20
+    assert set(network.training["losses"]) == set(history.losses)
     assert history.warnings == [
         "only 12 photos: the network may learn them by heart; some hundreds are better"
     ]

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from restyle.nn.conditional import ConditionalTransformer
     from restyle.training.data import Augmentation
     from restyle.training.engine import Callback, OptimizerMaker
-    from restyle.training.own_pictures import OwnPictures
-    from restyle.training.style import StyleTask
 
 PathLike = str | os.PathLike[str]
 _EXTRA = ("torch", "safetensors", "onnx")
@@ -162,7 +160,7 @@ class StyleNetwork:
             Each with one line that says what is wrong and what to do.
         """
         require("StyleNetwork.fit", "torch", *_EXTRA)
-        from restyle.training import engine
+        from restyle.training import own_network
         from restyle.training import own_pictures as pictures
 
         if batch_size < 1 or epochs <= 0:
@@ -178,73 +176,32 @@ class StyleNetwork:
             history.warnings.append(line)
             tell(line)
 
-        names, task, module = self._prepare(
+        names, task, module = own_network.prepare(
+            lambda: self.module,
+            self.options,
+            self.styles,
             pictures.read(content, style, recipe, content_augmentation, style_augmentation, history, warn),
-            add,
+            add=add,
             batch=batch_size,
             seed=given.seed,
+            first_weights=self.seed,
             encoder=os.fspath(encoder),
         )
         if "steps" not in options:
             given = replace(given, steps=max(1, round(epochs * task.steps_an_epoch)))
-
-        def note(step: engine.Step) -> bool:
-            history.add(step, given.log_every)
-            if step.warning:
-                warn(step.warning)
-            answers = [bool(callback(step)) for callback in callbacks]
-            return any(answers)
-
-        before = (module.scale.detach().clone(), module.shift.detach().clone())
-        with tempfile.TemporaryDirectory() as temporary:
-            maker = None if isinstance(optimizer, str) else optimizer
-            engine.fit(
-                task, os.fspath(folder or temporary), given, resume=resume, callback=note, optimizer=maker
-            )
-        if task.first:  # weight decay, for one, must not touch what was there
-            for parameter, old in zip((module.scale, module.shift), before, strict=True):
-                parameter.data[: task.first] = old[: task.first].to(parameter.device)
-        module.requires_grad_(True).cpu()
-        self._module, self._record, self.styles = module, None, names
-        last = {key: round(values[-1], 5) for key, values in history.losses.items()}
-        self.training = {"steps": given.steps, "seed": given.seed, "losses": last}
-        return history
-
-    def _prepare(
-        self, pictures: OwnPictures, add: bool, **options: Any
-    ) -> tuple[tuple[str, ...], StyleTask, ConditionalTransformer]:
-        """Names of all styles, the task, and the module to train; options are those of `StyleTask`."""
-        from restyle.nn import conditional
-        from restyle.training.style import StyleTask
-
-        if add and not self.styles:
-            raise OptionError(
-                "there is nothing to add to: this network has no styles yet; fit it without add"
-            )
-        first = len(self.styles) if add else 0
-        names = self.styles[:first] + pictures.names
-        double = sorted({name for name in names if names.count(name) > 1})
-        if double:
-            raise StyleError(
-                f"two styles are called '{double[0]}': rename a picture, each style has its name"
-            )
-        if add:
-            module = conditional.build(asdict(self.options), first, self.module.state_dict(), self.seed)
-            module.add_styles(len(pictures.names))
-        elif names == self.styles:
-            module = self.module
-        else:
-            module = conditional.build(asdict(self.options), len(names), None, self.seed)
-        task = StyleTask(
+        told = own_network.run(
+            task,
             module,
-            pictures.photos,
-            pictures.styles,
-            pictures.recipe,
-            first=first,
-            style_augmentation=pictures.styles.how,
-            **options,
+            given,
+            history,
+            warn,
+            folder=folder,
+            resume=resume,
+            callbacks=callbacks,
+            optimizer=None if isinstance(optimizer, str) else optimizer,
         )
-        return names, task, module
+        self._module, self._record, self.styles, self.training = module, None, names, told
+        return history
 
     def predict(self, photo: Any, style: Any = None, **options: Any) -> Any:
         """Paint a photo: `restyle.image` with this network as the model.

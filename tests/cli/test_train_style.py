@@ -126,6 +126,8 @@ def test_a_killed_run_resumed_equals_one_that_was_not_bit_for_bit(place: Path) -
     assert ours.weights.keys() == theirs.weights.keys()
     for name, weight in ours.weights.items():
         assert np.array_equal(weight, theirs.weights[name]), name
+    assert ours.training == theirs.training
+    assert ours.training["steps"] == 30
 
 
 def test_a_style_is_added(place: Path) -> None:

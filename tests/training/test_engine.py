@@ -77,7 +77,8 @@ def test_a_run_cut_in_two_equals_one_bit_for_bit(tmp_path: Path) -> None:
     resumed = fit(Line(), tmp_path / "cut", OPTIONS, resume=True)
     for ours, theirs in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(ours, theirs)
-    assert [r[:2] for r in rows(tmp_path / "whole")][-2:] == [r[:2] for r in rows(tmp_path / "cut")][-2:]
+    # step 33 is no step of the log: what it had seen since step 30 counts as well
+    assert [r[:3] for r in rows(tmp_path / "whole")] == [r[:3] for r in rows(tmp_path / "cut")]
 
 
 def test_logs_and_previews(tmp_path: Path) -> None:
@@ -150,6 +151,39 @@ def test_minutes_bring_the_rate_to_zero_where_they_are_the_budget(
     assert (rates[-1] < 0.001) == falls
     assert sorted(rates, reverse=True) == rates
     assert 0 <= steps[-1].seconds_left < 1.2
+
+
+def test_minutes_before_resume_count_where_they_are_the_budget(tmp_path: Path) -> None:
+    options = StyleTrainOptions(minutes=60, steps=60, warmup=0, log_every=1, save_every=1)
+    fit(Line(), tmp_path / "cut", options, callback=lambda step: step.step == 30)
+    path = tmp_path / "cut" / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    rates = {}
+    for minutes_before in (0, 30, 61):
+        torch.save(state | {"seconds": 60.0 * minutes_before}, path)
+        seen: list[Step] = []
+        fit(Line(), tmp_path / "cut", options, resume=True, callback=seen.append)
+        rates[minutes_before] = [step.rate for step in seen]
+    assert len(rates[0]) == len(rates[30]) == 30
+    assert rates[0][0] == pytest.approx(1e-3, rel=1e-3)  # by steps, half of which are over
+    assert rates[30][1] == pytest.approx(rates[0][1], rel=1e-3)  # the same by time
+    assert rates[61] == []  # over already
+
+
+@pytest.mark.parametrize("kept", [b"nothing", b""])
+def test_a_checkpoint_that_is_damaged_is_one_line(tmp_path: Path, kept: bytes) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(kept)
+    with pytest.raises(InputError, match="does not fit this run"):
+        fit(Line(), tmp_path, OPTIONS, resume=True)
+
+
+def test_a_checkpoint_of_another_network_is_one_line(tmp_path: Path) -> None:
+    fit(Line(), tmp_path, OPTIONS)
+    other = Line()
+    other.model = nn.Linear(2, 1)
+    with pytest.raises(InputError, match="give the options that it began with") as caught:
+        fit(other, tmp_path, OPTIONS, resume=True)
+    assert "\n" not in str(caught.value)
 
 
 def test_absent_and_unknown_devices_are_errors() -> None:

@@ -9,137 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
-import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from restyle.errors import InputError, OptionError, OutputError, RestyleError
-from restyle.media.outputs import writing
+from restyle.errors import InputError, OutputError
+from restyle.training.descent import choose_device, half_cosine, learning_rate, make_optimizer, to_device
 from restyle.training.held_out import HeldOutWatch
 from restyle.training.log import HELD_OUT, Log, draw_curves
 from restyle.training.options import TrainOptions
 from restyle.training.prefetch import Prefetch
-from restyle.training.ranks import any_rank, mean_of_ranks
+from restyle.training.ranks import any_rank, join, leave, mean_of_ranks, parallel
+from restyle.training.state import State
+from restyle.training.task import Callback, NotFiniteError, OptimizerMaker, Step, Task
 
-OptimizerMaker = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-
-
-class Task(Protocol):
-    """What is trained."""
-
-    name: str
-    model: nn.Module
-
-    def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """The batch of a step, on the CPU."""
-        ...
-
-    def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
-        """Named scalar losses; `total` is descended."""
-        ...
-
-    def preview(self, model: nn.Module, path: Path) -> None:
-        """Write a picture that shows how far training has come."""
-        ...
-
-    def to(self, device: torch.device) -> None:
-        """Move whatever the losses need to a device."""
-        ...
-
-    # Two more are used where a task has them:
-    #   evaluate(model) -> {"train": loss, "held out": loss, ...}, on pictures that stay the same
-    #   describe(step) -> str, what the batch of a step was made of
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a callback learns after a logged step."""
-
-    step: int
-    steps: int
-    losses: dict[str, float]
-    rate: float
-    seconds: float
-    seconds_left: float
-    held_out: dict[str, float] = field(default_factory=dict)  # if measured since the step told before
-    warning: str = ""
-
-
-Callback = Callable[[Step], bool | None]
-
-
-class NotFiniteError(RestyleError):
-    """A loss became NaN or infinite."""
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; raises OptionError when it is not there."""
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise OptionError(f"device {name!r} is none: use cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise OptionError("device 'cuda' was asked for, but PyTorch sees no CUDA GPU here")
-    return device
-
-
-def learning_rate(step: int, options: TrainOptions) -> float:
-    """Linear warm-up, then half a cosine to zero."""
-    warm = min(1.0, (step + 1) / max(options.warmup, 1))
-    return options.rate * warm * _half_cosine(step / options.steps)
-
-
-def _half_cosine(part: float) -> float:
-    """From 1 at 0 to 0 at 1 and beyond."""
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
-
-
-def to_device(batch: Tensor, device: torch.device) -> Tensor:
-    """Pictures travel channels last, which is several times as fast on CPU and GPU."""
-    layout = torch.channels_last if batch.ndim == 4 else torch.preserve_format
-    return batch.to(device, non_blocking=True, memory_format=layout)
-
-
-def leave() -> None:
-    """Say goodbye to the other processes of torchrun, if there are any."""
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
-
-
-def make_optimizer(name: str, rate: float, learnt: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of that name (see `TrainOptions`)."""
-    if name == "adamw":
-        return torch.optim.AdamW(learnt, lr=rate, betas=(0.9, 0.99))
-    if name == "sgd":
-        return torch.optim.SGD(learnt, lr=rate, momentum=0.9, nesterov=True)
-    return torch.optim.Adam(learnt, lr=rate, betas=(0.9, 0.99))
-
-
-@contextlib.contextmanager
-def _disk(folder: str | Path) -> Iterator[None]:
-    """Say in one line that the run cannot be written any more."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        raise OutputError(
-            f"cannot write into '{folder}': {(error.strerror or 'disk error').lower()}; make room, then go "
-            "on with --resume from the last checkpoint"
-        ) from error
 
 
 def fit(
@@ -160,195 +53,231 @@ def fit(
     Raises InputError when there is a checkpoint already and `resume` is not set (or the reverse),
     NotFiniteError when a loss is NaN, OutputError when the disk is full.
     """
-    with _disk(folder):
-        return _fit(task, Path(folder), options, resume, callback, optimizer)
+    return Run(task, Path(folder), options, resume, callback, optimizer).fit()
 
 
-def _fit(
-    task: Task,
-    folder: Path,
-    options: TrainOptions,
-    resume: bool,
-    callback: Callback | None,
-    optimizer: OptimizerMaker | None,
-) -> nn.Module:
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists() and not resume:
-        raise InputError(f"{str(checkpoint)!r} exists: go on with --resume or choose another folder")
-    if resume and not checkpoint.exists():
-        raise InputError(f"nothing to resume: {str(checkpoint)!r} does not exist")
-
-    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    device = choose_device(options.device)
-    if world > 1:
-        if device.type == "cuda":
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-            torch.cuda.set_device(device)
-        if not distributed.is_initialized():
-            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    if options.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    folder.mkdir(parents=True, exist_ok=True)
-
-    model: nn.Module = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    task.to(device)
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    optimiser = optimizer(learnt) if optimizer else make_optimizer(options.optimizer, options.rate, learnt)
-    peaks = [group["lr"] for group in optimiser.param_groups]
-    watch = HeldOutWatch(options.patience, options.gap)
-    averaged = {k: v.detach().clone().float() for k, v in model.state_dict().items()}
-    done, spent = 0, 0.0
-    if resume:
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        averaged, done, spent = state["averaged"], state["step"], state["seconds"]
-        watch.restore(state.get("watch", watch.state()))
-    log = Log(folder, options.tensorboard and rank == 0)
-    held_out_log = Log(folder, options.tensorboard and rank == 0, HELD_OUT)
-    if rank == 0:
-        log.rewind(done)
-        held_out_log.rewind(done)
-    parallel: nn.Module = model
-    if world > 1:
-        parallel = nn.parallel.DistributedDataParallel(
-            model, device_ids=[device.index] if device.type == "cuda" else None
-        )
-
-    def make(step: int) -> dict[str, Tensor]:
-        return task.batch(step, np.random.default_rng([options.seed, rank, step]))
-
-    def save(step: int) -> None:
-        state = {
-            "model": model.state_dict(),
-            "averaged": averaged,
-            "optimiser": optimiser.state_dict(),
-            "step": step,
-            "seconds": spent + time.monotonic() - started,
-            "watch": watch.state(),
-            "options": asdict(options),
-        }
-        made = io.BytesIO()  # not into the file: torch hides that the disk is full behind an error of its own
-        torch.save(state, made)
-        with writing(checkpoint, overwrite=True) as temporary:
-            temporary.write_bytes(made.getbuffer())
-
-    @contextlib.contextmanager
-    def as_result() -> Iterator[None]:
-        """Within it the model has the averaged weights, those of the result."""
-        current = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        model.load_state_dict(averaged)
-        model.eval()
-        with torch.no_grad():
-            yield
-        model.train()
-        model.load_state_dict(current)
-
-    def show(step: int) -> None:
-        with as_result():
-            task.preview(model, folder / f"preview-{step:06d}.jpg")
-
-    def evaluate(step: int) -> tuple[dict[str, float], str]:
-        with as_result():
-            found: dict[str, float] = task.evaluate(model)  # type: ignore[attr-defined]
-        if not found:
-            return {}, ""
-        held_out_log.write(step, found)
-        return found, watch.see(found["train"], found["held out"])
-
-    half = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
-    batches = Prefetch(make, done, 8 if device.type == "cuda" else 2)
-    started, last, finished = time.monotonic(), time.monotonic(), done
-    totals: dict[str, list[float]] = {}
-    held_out: dict[str, float] = {}
-    warning = ""
-    evaluates = bool(options.evaluate_every) and hasattr(task, "evaluate")
-    interrupted: list[int] = []
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread:  # Ctrl-C ends after the step, with a checkpoint; a second one ends at once
-        before = signal.getsignal(signal.SIGINT)
-
-        def interrupt(number: int, frame: object) -> None:
-            interrupted.append(number)
-            signal.signal(signal.SIGINT, before)
-
-        signal.signal(signal.SIGINT, interrupt)
-    model.train()
+@contextlib.contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """Say in one line that the run cannot be written any more."""
     try:
-        for step in range(done, options.steps):
-            rate = learning_rate(step, options)
-            if options.minutes and options.falls_by_time:
-                part = mean_of_ranks({"part": (time.monotonic() - started) / (60 * options.minutes)}, device)
-                rate = min(rate, options.rate * _half_cosine(part["part"]))
-            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-                group["lr"] = peak * rate / options.rate
-            batch = {k: to_device(v, device) for k, v in batches.take(step).items()}
-            with half:
-                losses = task.losses(parallel, batch, step)
-            if not bool(torch.isfinite(losses["total"])):
-                told = f", {task.describe(step)}" if hasattr(task, "describe") else ""
-                last_good = (
-                    f"the last checkpoint is {str(checkpoint)!r}" if checkpoint.exists() else "no checkpoint"
-                )
-                raise NotFiniteError(
-                    f"the loss became {losses['total'].item()} at step {step} (seed {options.seed}{told}): "
-                    f"lower --rate; {last_good}"
-                )
-            optimiser.zero_grad(set_to_none=True)
-            losses["total"].backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(learnt, options.clip)
-            optimiser.step()
-            keep = min(options.average, (1 + step) / (10 + step))
-            with torch.no_grad():
-                for key, value in model.state_dict().items():
-                    averaged[key].lerp_(value.float(), 1 - keep)
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise OutputError(
+            f"cannot write into '{folder}': {(error.strerror or 'disk error').lower()}; make room, then go "
+            "on with --resume from the last checkpoint"
+        ) from error
 
-            for key, loss in losses.items():
-                totals.setdefault(key, []).append(float(loss.detach()))
-            finished = step + 1
-            ends = False
-            if evaluates and finished % options.evaluate_every == 0 and rank == 0:
-                held_out, warning = evaluate(finished)
-                ends = watch.stop
-            if finished % options.log_every == 0:
-                values = mean_of_ranks({k: sum(v) / len(v) for k, v in totals.items()}, device)
-                totals = {}
-            if finished % options.log_every == 0 and rank == 0:
-                now = time.monotonic()
-                each = (now - last) / options.log_every
-                last = now
-                log.write(finished, values | {"rate": rate, "seconds": each})
-                if callback:
-                    left = each * (options.steps - finished)
-                    if options.minutes:
-                        left = min(left, max(0.0, 60 * options.minutes - (now - started)))
-                    told_step = Step(finished, options.steps, values, rate, each, left, held_out, warning)
-                    ends = bool(callback(told_step)) or ends
-                    held_out, warning = {}, ""
-            if rank == 0 and finished % options.preview_every == 0:
-                show(finished)
-            if rank == 0 and finished % options.save_every == 0:
-                save(finished)
-            late = bool(options.minutes) and time.monotonic() - started > 60 * options.minutes
-            if any_rank(bool(interrupted) or late or ends, device):
-                break
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """A list that is not empty any more once Ctrl-C was pressed; pressed twice, it ends at once."""
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number: int, frame: object) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield pressed
     finally:
-        batches.close()
-        if in_main_thread:
-            signal.signal(signal.SIGINT, before)
-    if rank == 0:
-        save(finished)
-        if not interrupted:
-            show(finished)
-        draw_curves(folder)
-    if world > 1:
-        distributed.barrier()
-    if interrupted:
-        raise KeyboardInterrupt(f"step {finished} is kept in {str(checkpoint)!r}; --resume goes on")
-    model.load_state_dict(averaged)
-    model.eval()
-    return model
+        signal.signal(signal.SIGINT, before)
+
+
+class Run:
+    """A run of `fit`, whose arguments it takes; `done` steps of it are behind."""
+
+    def __init__(
+        self,
+        task: Task,
+        folder: Path,
+        options: TrainOptions,
+        resume: bool = False,
+        callback: Callback | None = None,
+        optimizer: OptimizerMaker | None = None,
+    ) -> None:
+        self.task, self.folder, self.options, self.callback = task, folder, options, callback
+        self.checkpoint = folder / "checkpoint.pt"
+        if self.checkpoint.exists() and not resume:
+            raise InputError(f"{str(self.checkpoint)!r} exists: go on with --resume or choose another folder")
+        if resume and not self.checkpoint.exists():
+            raise InputError(f"nothing to resume: {str(self.checkpoint)!r} does not exist")
+
+        self.world, self.rank, self.device = join(choose_device(options.device))
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        torch.manual_seed(options.seed)
+        if options.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        model: nn.Module = task.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        task.to(self.device)
+        self.learnt = [p for p in model.parameters() if p.requires_grad]
+        made = (
+            optimizer(self.learnt)
+            if optimizer
+            else make_optimizer(options.optimizer, options.rate, self.learnt)
+        )
+        self.peaks = [group["lr"] for group in made.param_groups]
+        self.state = State(model, made, HeldOutWatch(options.patience, options.gap))
+        if resume:
+            self.state.load(self.checkpoint, self.device)
+        self.half = torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+        self.evaluates = bool(options.evaluate_every) and hasattr(task, "evaluate")
+        self.held_out: dict[str, float] = {}  # measured, and a warning, not yet told
+        self.warning = ""
+
+    @property
+    def done(self) -> int:
+        """Steps that are behind."""
+        return self.state.step
+
+    def fit(self) -> nn.Module:
+        """Do the steps that are left, and return the model with the averaged weights."""
+        with _disk(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            boards = self.options.tensorboard and self.rank == 0
+            self.log, self.held_out_log = Log(self.folder, boards), Log(self.folder, boards, HELD_OUT)
+            if self.rank == 0:
+                self.log.rewind(self.done)
+                self.held_out_log.rewind(self.done)
+            with _interrupts() as interrupted:
+                self._descend(interrupted)
+            if self.rank == 0:
+                self._save()
+                if not interrupted:
+                    self._show()
+                draw_curves(self.folder)
+        if self.world > 1:
+            distributed.barrier()
+        if interrupted:
+            raise KeyboardInterrupt(f"step {self.done} is kept in {str(self.checkpoint)!r}; --resume goes on")
+        self.state.model.load_state_dict(self.state.averaged)
+        self.state.model.eval()
+        return self.state.model
+
+    def _descend(self, interrupted: list[int]) -> None:
+        """Step after step, until the last, the end of the minutes, Ctrl-C, or somebody's word."""
+        model = parallel(self.state.model, self.world, self.device)
+        batches = Prefetch(self._batch, self.done, 8 if self.device.type == "cuda" else 2)
+        self.started = self.last = time.monotonic()
+        model.train()
+        try:
+            over = self._part_of_time() >= 1  # a run of so many minutes that had them before --resume
+            for step in range(self.done, self.done if over else self.options.steps):
+                rate = self._set_rate(step)
+                self._step(model, {k: to_device(v, self.device) for k, v in batches.take(step).items()})
+                ends = self._watch(rate)
+                late = bool(self.options.minutes) and self._minutes() > self.options.minutes
+                if any_rank(bool(interrupted) or late or ends, self.device):
+                    break
+        finally:
+            batches.close()
+
+    def _batch(self, step: int) -> dict[str, Tensor]:
+        return self.task.batch(step, np.random.default_rng([self.options.seed, self.rank, step]))
+
+    def _minutes(self) -> float:
+        """Of this process; where they are the budget of the run, those before it was resumed as well."""
+        before = self.state.seconds if self.options.falls_by_time else 0.0
+        return (before + time.monotonic() - self.started) / 60
+
+    def _part_of_time(self) -> float:
+        """How much of the minutes is over, 0 where they do not rule the learning rate."""
+        if not (self.options.minutes and self.options.falls_by_time):
+            return 0.0
+        return mean_of_ranks({"part": self._minutes() / self.options.minutes}, self.device)["part"]
+
+    def _set_rate(self, step: int) -> float:
+        options = self.options
+        rate = min(learning_rate(step, options), options.rate * half_cosine(self._part_of_time()))
+        for group, peak in zip(self.state.optimiser.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * rate / options.rate
+        return rate
+
+    def _step(self, model: nn.Module, batch: dict[str, Tensor]) -> None:
+        """One step down the loss."""
+        state = self.state
+        with self.half:
+            losses = self.task.losses(model, batch, state.step)
+        if not bool(torch.isfinite(losses["total"])):
+            told = f", {self.task.describe(state.step)}" if hasattr(self.task, "describe") else ""
+            kept = self.checkpoint.exists()
+            raise NotFiniteError(
+                f"the loss became {losses['total'].item()} at step {state.step} (seed {self.options.seed}"
+                f"{told}): lower --rate; "
+                + (f"the last checkpoint is {str(self.checkpoint)!r}" if kept else "no checkpoint")
+            )
+        state.optimiser.zero_grad(set_to_none=True)
+        losses["total"].backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.learnt, self.options.clip)
+        state.optimiser.step()
+        state.average(self.options.average)
+        state.note(losses)
+        state.step += 1
+
+    def _watch(self, rate: float) -> bool:
+        """Measure, log, show and save what is due after a step; whether the run should end."""
+        options, step, first, ends = self.options, self.done, self.rank == 0, False
+        if self.evaluates and first and step % options.evaluate_every == 0:
+            self._evaluate()
+            ends = self.state.watch.stop
+        if step % options.log_every == 0:
+            values = mean_of_ranks(self.state.means(), self.device)
+            if first:
+                ends = self._tell(values, rate) or ends
+        if first and step % options.preview_every == 0:
+            self._show()
+        if first and step % options.save_every == 0:
+            self._save()
+        return ends
+
+    def _evaluate(self) -> None:
+        with self.state.as_result():
+            found: dict[str, float] = self.task.evaluate(self.state.model)  # type: ignore[attr-defined]
+        if found:
+            self.held_out_log.write(self.done, found)
+            self.warning = self.state.watch.see(found["train"], found["held out"])
+        self.held_out = found
+
+    def _tell(self, values: dict[str, float], rate: float) -> bool:
+        """Log, and tell the callback; whether it wants an end."""
+        options, now = self.options, time.monotonic()
+        seconds = (now - self.last) / options.log_every
+        self.last = now
+        self.log.write(self.done, values | {"rate": rate, "seconds": seconds})
+        if not self.callback:
+            return False
+        left = seconds * (options.steps - self.done)
+        if options.minutes:
+            left = min(left, max(0.0, 60 * (options.minutes - self._minutes())))
+        told = Step(self.done, options.steps, values, rate, seconds, left, self.held_out, self.warning)
+        self.held_out, self.warning = {}, ""
+        return bool(self.callback(told))
+
+    def _show(self) -> None:
+        with self.state.as_result():
+            self.task.preview(self.state.model, self.folder / f"preview-{self.done:06d}.jpg")
+
+    def _save(self) -> None:
+        self.state.save(self.checkpoint, time.monotonic() - self.started, asdict(self.options))
+
+
+__all__ = [
+    "Callback",
+    "NotFiniteError",
+    "OptimizerMaker",
+    "Run",
+    "Step",
+    "Task",
+    "choose_device",
+    "fit",
+    "learning_rate",
+    "leave",
+]

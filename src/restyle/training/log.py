@@ -10,7 +10,7 @@ from typing import Any
 from restyle.evaluation.charts import Chart, Series, draw
 
 LOSSES, HELD_OUT = "losses.csv", "held-out.csv"
-_NO_LOSS = {"step", "rate", "seconds"}
+NO_LOSS = {"step", "rate", "seconds"}
 
 
 class Log:
@@ -82,7 +82,7 @@ def draw_curves(folder: Path) -> Path | None:
 
 
 def _curves(title: str, log: dict[str, list[float]]) -> Chart:
-    names: Sequence[str] = [name for name in log if name not in _NO_LOSS]
+    names: Sequence[str] = [name for name in log if name not in NO_LOSS]
     series = [Series(name, log["step"], log[name]) for name in names]
     positive = all(v > 0 for name in names for v in log[name] if v == v)
     return Chart(title, "step", "loss", series, log_y=positive)

@@ -1,9 +1,38 @@
-"""What the processes of torchrun tell each other, beside the gradients."""
+"""The processes of torchrun: who they are, and what they tell each other beside the gradients."""
 
 from __future__ import annotations
 
+import os
+
 import torch
-from torch import distributed
+from torch import distributed, nn
+
+
+def join(device: torch.device) -> tuple[int, int, torch.device]:
+    """How many processes there are, which one this is, and the device that is its own."""
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    if world > 1:
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(device)
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return world, rank, device
+
+
+def parallel(model: nn.Module, world: int, device: torch.device) -> nn.Module:
+    """The model with its gradients averaged over all processes; itself where there is but one."""
+    if world == 1:
+        return model
+    return nn.parallel.DistributedDataParallel(
+        model, device_ids=[device.index] if device.type == "cuda" else None
+    )
+
+
+def leave() -> None:
+    """Say goodbye to the other processes of torchrun, if there are any."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def mean_of_ranks(values: dict[str, float], device: torch.device) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.options import OptionSet, about
-from restyle.training.options import TrainOptions
+from restyle.training.options import RUN, TrainOptions
 
 Normalisation = Literal["blocks", "all", "none"]
 ENCODERS = "encoder-1,encoder-2"  # take turns at judging: what deceives one of them, the other sees
@@ -161,11 +161,23 @@ class StyleTrainOptions(TrainOptions):
     ----------
     steps, rate, warmup, average, save_every, preview_every, log_every
         As their help says there.
+    minutes
+        As its help below says.
     """
 
     falls_by_time: ClassVar[bool] = True
 
     steps: int = _again("steps", 2000)
+    minutes: float = field(
+        default=0.0,
+        metadata=about(
+            "Minutes of the run in all, those before --resume as well: by their end the learning rate falls"
+            " to zero, and it stops with a checkpoint; 0 goes by steps alone.",
+            low=0.0,
+            high=1e6,
+            panel=RUN,
+        ),
+    )
     rate: float = _again("rate", 2e-3)
     warmup: int = _again("warmup", 50)
     average: float = _again("average", 0.99)
