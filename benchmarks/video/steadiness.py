@@ -63,7 +63,7 @@ def painted(
     frames: Sequence[FloatArray], method: Arbitrary, code: FloatArray, steady: Steady, fps: float = 25.0
 ) -> list[FloatArray]:
     """The film as `restyle video --steady ...` paints it."""
-    painter = SteadyPainter(method, 1.0, 0.0 if steady == "none" else VideoOptions.steady_seconds)
+    painter = SteadyPainter(method, 1.0, VideoOptions.steady_seconds if steady == "statistics" else 0.0)
     cuts = SceneCuts()
     finder, steadier = (MotionFinder(), FlowSteadier()) if steady == "flow" else (None, None)
     film: list[FloatArray] = []

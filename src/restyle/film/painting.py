@@ -153,7 +153,8 @@ class FilmPainter:
         self._finder: MotionFinder | None = None
         if finest or by_flow:
             self._finder = MotionFinder("--method optimize of a video" if finest else "--steady flow")
-        seconds = film.steady_seconds if film.steady != "none" else 0.0
+        # Strokes that are carried along need no average, which costs some of the style.
+        seconds = film.steady_seconds if film.steady == "statistics" else 0.0
         self._layers = []
         for style in [styles[0][1] if styles else None, *(regions.styles if regions else [])]:
             fast = SteadyPainter(method, pictures.strength, seconds)
@@ -202,6 +203,8 @@ class FilmPainter:
                 state["before"] = np.array(self._before)
                 if self._finder and self._finder.before is not None:
                     state["content"] = self._finder.before
+                    assert self._finder.carried is not None
+                    state["carried"] = self._finder.carried
                 yield SegmentEnd(count // SEGMENT - 1, state)
 
     def paint(self, items: Iterator[Any]) -> Iterator[Any]:
@@ -270,7 +273,7 @@ class FilmPainter:
         for place, layer in enumerate(self._layers):
             layer.restore(_part(state, f"{place}."))
         if self._finder:
-            self._finder.before = state.get("content")
+            self._finder.before, self._finder.carried = state.get("content"), state.get("carried")
 
 
 def _part(state: State, prefix: str) -> State:

@@ -33,14 +33,16 @@ class VideoOptions(FilmMethodOptions):
         default="statistics",
         metadata=about(
             "Against flicker: statistics averages what frames are normalized by over time, anew after each"
-            " cut; flow also carries strokes along with what moves (needs the extra flow); none paints every"
+            " cut; flow carries strokes along with what moves (needs the extra flow); none paints every"
             " frame by itself.",
             panel="Steadiness",
         ),
     )
     steady_seconds: float = field(
         default=1.0,
-        metadata=about("Time over which statistics are averaged.", low=0.0, high=60.0, panel="Steadiness"),
+        metadata=about(
+            "Time over which `--steady statistics` averages.", low=0.0, high=60.0, panel="Steadiness"
+        ),
     )
     codec: VideoCodec | None = field(
         default=None,

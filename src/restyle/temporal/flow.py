@@ -13,7 +13,9 @@ that sharpening never feeds on itself. Where nothing changes, W M(t-1) = P(t) an
 so nothing drifts.
 
 The flow is dense inverse search (Kroeger et al. 2016), there and back; pixels whose way there and back does
-not lead home are hidden in one of the frames (Sundaram et al. 2010). Differs from Ruder et al. 2016 and from
+not lead home are hidden in one of the frames (Sundaram et al. 2010). Small errors of many frames add up, and
+drag a thing that turns along its outline. So the content is moved along and mixed in just as strokes are, and
+where it no longer looks like the frame that it should, what was painted is not believed either. Differs from Ruder et al. 2016 and from
 Lai et al. 2018: nothing is trained or optimised for it, so it works with every style and model.
 """
 
@@ -29,13 +31,15 @@ from numpy.typing import NDArray
 from restyle.arrays import FloatArray
 from restyle.errors import MissingExtraError
 
-KEEP = 0.95  # a: part of the frame before that stays where the flow is trusted
+KEEP = 0.97  # a: part of the frame before that stays where the flow is trusted
 FLOW_SIDE = 960  # px: motion of larger frames is found on a smaller copy
 MAX_SHARPEN = 2.0
-DETAIL = 1.4  # px, sigma: what a blur by it takes away is detail, and sharpened
+DETAIL = 1.2  # px, sigma: what a blur by it takes away is detail, and sharpened
 _HOME_SHARE, _HOME_PX = 0.01, 0.5  # how far from home the way back may lead (squared; Sundaram et al. 2010)
 _SMALLEST = 16  # px: the search needs room for its patches
-_UNLIKE = 0.2  # mean difference of content, 0..1, at which the flow is not believed at all
+_UNLIKE = 0.04  # mean difference of content and what was moved along, 0..1, at which nothing is believed
+_GRAIN = 1.0  # px, sigma: what a blur by it takes away of that difference is noise
+_NEAR = 1.5  # px, sigma of the mean
 _CELLS = 80  # on the longer side: what is smaller is no large form
 _OTHER = 0.12  # mean difference of large forms, 0..1, at which nothing of the frame before stays
 _AROUND = 4.0  # px, sigma of the neighbourhood whose sharpness is compared
@@ -76,6 +80,7 @@ class MotionFinder:
         self._cv = _opencv(purpose)
         self._dis = self._cv.DISOpticalFlow_create(self._cv.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.before: FloatArray | None = None
+        self.carried: FloatArray | None = None  # content, moved along as strokes are
 
     def __call__(self, content: FloatArray, cut: bool = False) -> Motion | None:
         """Look at the next frame.
@@ -92,7 +97,8 @@ class MotionFinder:
             None for the first frame of a scene.
         """
         before, self.before = self.before, content
-        if before is None or cut or before.shape != content.shape:
+        if before is None or self.carried is None or cut or before.shape != content.shape:
+            self.carried = content
             return None
         if np.array_equal(before, content):  # far cheaper, and exactly still
             return Motion(
@@ -111,9 +117,12 @@ class MotionFinder:
             scale = np.array([width / one.shape[1], height / one.shape[0]], np.float32)
             back = cv.resize(back, (width, height), interpolation=cv.INTER_LINEAR) * scale
             seen = cv.resize(seen, (width, height), interpolation=cv.INTER_LINEAR)
-        unlike = _blur(np.abs(warp(before, back) - content).mean(-1), 1.0)
+        drift = warp(self.carried, back) - content
+        unlike = _blur(np.abs(_blur(drift, _GRAIN)).mean(-1), _NEAR)
         trust = seen * np.clip(2 - 2 * unlike / np.float32(_UNLIKE), 0, 1)
-        return Motion(back, trust * _blur(trust, 1.0))
+        trust = np.asarray(trust * _blur(trust, 1.0), np.float32)
+        self.carried = content + drift * (np.float32(KEEP) * trust)[..., None]
+        return Motion(back, trust)
 
     def _grey(self, content: FloatArray) -> NDArray[np.uint8]:
         grey = np.asarray(content @ _LUMA + np.float32(0.5), np.uint8)
@@ -135,7 +144,7 @@ class FlowSteadier:
     >>> still = Motion(np.zeros((16, 16, 2), np.float32), np.ones((16, 16), np.float32))
     >>> _ = steadier(np.full((16, 16, 3), 0.50, np.float32), None)
     >>> round(float(steadier(np.full((16, 16, 3), 0.55, np.float32), still).mean()), 4)
-    0.5025
+    0.5015
     """
 
     def __init__(self) -> None:
