@@ -15,8 +15,9 @@ so nothing drifts.
 The flow is dense inverse search (Kroeger et al. 2016), there and back; pixels whose way there and back does
 not lead home are hidden in one of the frames (Sundaram et al. 2010). Small errors of many frames add up, and
 drag a thing that turns along its outline. So the content is moved along and mixed in just as strokes are, and
-where it no longer looks like the frame that it should, what was painted is not believed either. Differs from Ruder et al. 2016 and from
-Lai et al. 2018: nothing is trained or optimised for it, so it works with every style and model.
+where it no longer looks like the frame that it should, what was painted is not believed either. Differs from
+Ruder et al. 2016 and from Lai et al. 2018: nothing is trained or optimised for it, so it works with every
+style and model.
 """
 
 from __future__ import annotations
