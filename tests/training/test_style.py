@@ -114,6 +114,14 @@ def test_learns(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "preview-000060.jpg").exists()
 
 
+def test_what_is_held_out_is_measured_at_the_end_too(tmp_path: Path) -> None:
+    options = StyleTrainOptions(steps=3, log_every=1, evaluate_every=2, threads=1)
+    engine.fit(task(tmp_path), tmp_path / "run", options)
+    assert read_log(tmp_path / "run" / "held-out.csv")["step"] == [2, 3]
+    engine.fit(task(tmp_path), tmp_path / "run", options, resume=True)
+    assert read_log(tmp_path / "run" / "held-out.csv")["step"] == [2, 3]
+
+
 def test_adding_a_style_leaves_the_others_bit_for_bit(tmp_path: Path) -> None:
     old = task(tmp_path, styles=2).model
     content = torch.rand(1, 3, 64, 64)

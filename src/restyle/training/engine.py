@@ -132,6 +132,7 @@ class Run:
         self.evaluates = bool(options.evaluate_every) and hasattr(task, "evaluate")
         self.held_out: dict[str, float] = {}  # measured, and a warning, not yet told
         self.warning = ""
+        self.measured = self.state.step  # the step after which that was
 
     @property
     def done(self) -> int:
@@ -150,9 +151,11 @@ class Run:
             with _interrupts() as interrupted:
                 self._descend(interrupted)
             if self.rank == 0:
-                self._save()
                 if not interrupted:
+                    if self.evaluates and self.measured != self.done:
+                        self._evaluate()
                     self._show()
+                self._save()
                 draw_curves(self.folder)
         if self.world > 1:
             distributed.barrier()
@@ -244,7 +247,7 @@ class Run:
         if found:
             self.held_out_log.write(self.done, found)
             self.warning = self.state.watch.see(found["train"], found["held out"])
-        self.held_out = found
+        self.held_out, self.measured = found, self.done
 
     def _tell(self, values: dict[str, float], rate: float) -> bool:
         """Log, and tell the callback; whether it wants an end."""

@@ -64,7 +64,7 @@ preview_every, log_every, tensorboard
     evaluate_every: int = field(
         default=100,
         metadata=about(
-            "Where pictures are held out: measure their loss every N steps; 0 is never.",
+            "Where pictures are held out: measure their loss every N steps and at the end; 0 is never.",
             low=0,
             high=10**9,
             panel=WATCH,
