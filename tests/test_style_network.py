@@ -79,6 +79,15 @@ def test_history_tells_what_happened(place: Path) -> None:
     ]
 
 
+def test_what_is_measured_at_the_end_is_in_the_history(place: Path) -> None:
+    network = StyleNetwork(width=4, blocks=1)
+    options = keywords(place) | {"steps": 3, "log_every": 2, "evaluate_every": 2}
+    history = network.fit(place / "photos", place / "yellow.png", **options)  # type: ignore[arg-type]
+    assert history.step == [2]
+    assert history.held_out["step"] == [2, 3]
+    assert len(history.held_out["held out style"]) == 2
+
+
 def test_epochs_are_counted_in_photos(place: Path) -> None:
     options = {k: v for k, v in keywords(place).items() if k != "steps"} | {"log_every": 1}
     network = StyleNetwork(width=4, blocks=1)

@@ -41,6 +41,9 @@ class History:
         self.seconds += step.seconds * log_every
         for key, value in step.losses.items():
             self.losses.setdefault(key, []).append(value)
-        if step.held_out:
-            for key, value in ({"step": float(step.step)} | step.held_out).items():
-                self.held_out.setdefault(key, []).append(value)
+        self.add_held_out(step.step, step.held_out)
+
+    def add_held_out(self, step: int, measured: dict[str, float]) -> None:
+        """Take down what was measured after a step, if anything was."""
+        for key, value in ({"step": float(step)} | measured).items() if measured else ():
+            self.held_out.setdefault(key, []).append(value)

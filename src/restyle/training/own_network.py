@@ -135,6 +135,9 @@ def run(
         place = Path(folder or temporary)
         descent = engine.Run(task, place, options, resume, note, optimizer)
         descent.fit()
+        history.add_held_out(descent.done, descent.held_out)  # at the end, where no callback was told
+        if descent.warning:
+            warn(descent.warning)
         losses = read_log(place / LOSSES)  # those before --resume as well, so that both files are the same
     if task.first:  # weight decay, for one, must not touch what was there
         for parameter, old in zip((module.scale, module.shift), before, strict=True):
