@@ -16,6 +16,7 @@ from benchmarks.video.scores import STYLES, optimized, steadiness
 from restyle.methods.arbitrary import Arbitrary
 from restyle.options.film_method import FilmMethodOptions
 
+DOCS = Path(__file__).parents[2] / "docs" / "benchmarks" / "video.md"
 Part = Callable[[argparse.Namespace, Arbitrary], Iterator[str]]
 
 PARTS: dict[str, Part] = {
@@ -31,7 +32,9 @@ PARTS: dict[str, Part] = {
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.video", description=__doc__)
-    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    made.add_argument(
+        "--parts", nargs="*", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS)
+    )
     made.add_argument("--clips", nargs="+", default=None, help="of the folder of clips; all if not given")
     made.add_argument("--styles", nargs="+", default=list(STYLES), help="pictures of the folder of presets")
     made.add_argument("--frames", type=int, default=16, help="frames of each clip")
@@ -49,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--threads", type=int, default=machine.cores())
     made.add_argument("--out", type=Path, default=Path("out"), help="folder for video.md and contact sheets")
+    made.add_argument("--docs", action="store_true", help="write docs/benchmarks/video.md as well")
     return made
 
 
@@ -65,6 +69,9 @@ def main() -> None:
         keep_section(arguments.out, part, lines)
         print(flush=True)
     write_report(arguments.out, PARTS)
+    if arguments.docs:
+        DOCS.parent.mkdir(exist_ok=True)
+        write_report(arguments.out, PARTS, DOCS)
 
 
 if __name__ == "__main__":

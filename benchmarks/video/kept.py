@@ -11,25 +11,40 @@ from benchmarks import machine
 from benchmarks.report import BUSY
 from restyle.methods.arbitrary import Arbitrary
 
+TIMED = ("speed", "live")  # parts that other work on the machine spoils
+
+HEADER = """# Video: what was measured
+
+Written by `python -m benchmarks.video --docs`; [video](../video.md#measured) says what is measured, and how.
+
+## In short
+"""
+
 
 def keep_section(folder: Path, part: str, lines: Iterable[str]) -> Path:
     """Keep what one part found, below the facts of its run; replaces what it found before."""
     facts = machine.describe()
-    head = [BUSY, ""] if machine.busy() else []
+    head = [BUSY, ""] if part in TIMED and machine.busy() else []
     told = ("processor", "cores", "load average at the start", "onnxruntime", "restyle", "commit")
     head += ["; ".join(f"{name} {facts[name]}" for name in told if name in facts) + ".", ""]
     title, *rest = lines
-    path = folder / f"video-{part}.md"
+    path = _section(folder, part)
     path.write_text("\n".join([title, "", *head, *rest]) + "\n", encoding="utf-8")
     return path
 
 
-def write_report(folder: Path, parts: Iterable[str]) -> Path:
-    """Join what is kept of all parts."""
-    found = [path for part in parts if (path := folder / f"video-{part}.md").exists()]
-    report = folder / "video.md"
-    report.write_text("\n".join(path.read_text(encoding="utf-8") for path in found), encoding="utf-8")
+def write_report(folder: Path, parts: Iterable[str], report: Path | None = None) -> Path:
+    """Join what is kept of all parts, the aims first; in the folder if no other place is given."""
+    found = [path.read_text(encoding="utf-8") for part in parts if (path := _section(folder, part)).exists()]
+    aims = [block for section in found for block in section.split("\n\n") if block.startswith("Aim")]
+    short = "\n".join("- " + block.replace("\n", "\n  ").rstrip() for block in aims)
+    report = report or folder / "video.md"
+    report.write_text("\n".join([HEADER, short + "\n", *found]), encoding="utf-8")
     return report
+
+
+def _section(folder: Path, part: str) -> Path:
+    return folder / f"video-{part}.md"
 
 
 class Rows:

@@ -69,11 +69,36 @@ def steadiness(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str
     for row, shares_of_row in found.items():
         mean = " | ".join(f"{share:.3f}" for share in np.mean(shares_of_row, axis=0))
         yield f"| **mean** | of {len(shares_of_row)} | {row} | | {mean} |"
+    yield from _by_clip(kept.rows)
     error, sharp, distance = np.mean(found["flow"], axis=0)
     met = error <= ERROR and sharp >= SHARP and 1 / distance >= STYLE
     yield f"\nAims for flow, in the mean: warping error {error:.2f} (at most {ERROR}), sharpness {sharp:.2f}"
     yield f"(at least {SHARP}), style {1 / distance:.2f} (at least {STYLE}, as the distance of none over its"
     yield f"own): {'met' if met else 'missed'}."
+
+
+def _by_clip(rows: dict[str, list[float]]) -> Iterator[str]:
+    """Lines of the same in short: means over the styles; style is the distance of none over its own."""
+    yield "\nMeans over the styles: error of `none` in thousandths, all else as times `none`; style is the"
+    yield "distance of `none` over the row's own, so that more is better.\n"
+    columns = ("none: error", "statistics: error", "style", "flow: error", "sharpness", "style")
+    yield f"| clip | {' | '.join(columns)} | input: error | style |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for clip in sorted({name.split("|")[0] for name in rows}):
+        styles = [
+            name.split("|")[1] for name in rows if name.startswith(f"{clip}|") and name.endswith("|none")
+        ]
+        mean: dict[str, tuple[float, float, float]] = {}
+        for row in (*get_args(Steady), "input"):
+            pairs = [(rows[f"{clip}|{style}|{row}"], rows[f"{clip}|{style}|none"]) for style in styles]
+            error, sharp, distance = np.mean([np.divide(own, alone) for own, alone in pairs], axis=0)
+            mean[row] = (float(error), float(sharp), 1 / float(distance))
+        alone = np.mean([rows[f"{clip}|{style}|none"][0] for style in styles])
+        calm, flow, film = mean["statistics"], mean["flow"], mean["input"]
+        yield (
+            f"| {clip} | {alone:.2f} | {calm[0]:.2f} | {calm[2]:.2f} | {flow[0]:.2f} | {flow[1]:.2f} |"
+            f" {flow[2]:.2f} | {film[0]:.2f} | {film[2]:.2f} |"
+        )
 
 
 def optimized(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:

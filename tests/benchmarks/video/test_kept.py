@@ -18,6 +18,14 @@ def test_a_report_joins_the_parts_of_several_runs(tmp_path: Path) -> None:
     assert report.count("commit ") == 2  # each says what it was measured with
 
 
+def test_the_aims_of_all_parts_come_first(tmp_path: Path) -> None:
+    keep_section(tmp_path, "speed", ["### Speed", "| a |", "", "Aim: fast: met", "(1.1)."])
+    keep_section(tmp_path, "memory", ["### Memory", "| b |", "", "Aim: small: missed (9)."])
+    page = write_report(tmp_path, ["speed", "memory"], tmp_path / "page.md")
+    short = page.read_text().partition("## In short")[2].partition("###")[0]
+    assert short.split("- ")[1:] == ["Aim: fast: met\n  (1.1).\n", "Aim: small: missed (9).\n\n"]
+
+
 def test_rows_are_kept_while_what_they_were_measured_with_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     Rows(path, {"model": "a", "frames": 4}).add("dog", [1, 2.5])
