@@ -108,8 +108,9 @@ class MotionFinder:
         cv = self._cv
         one, two = self._grey(before), self._grey(content)
         back, there = self._dis.calc(two, one, None), self._dis.calc(one, two, None)
-        home = ((back + warp(there, back)) ** 2).sum(-1)
-        length = (back**2).sum(-1) + (warp(there, back) ** 2).sum(-1)
+        returned = warp(there, back)
+        home = _squared(back + returned)
+        length = _squared(back) + _squared(returned)
         seen = (home <= _HOME_SHARE * length + _HOME_PX).astype(np.float32) * _inside(back)
         height, width = content.shape[:2]
         if min(height, width) < _SMALLEST:
@@ -119,7 +120,7 @@ class MotionFinder:
             back = cv.resize(back, (width, height), interpolation=cv.INTER_LINEAR) * scale
             seen = cv.resize(seen, (width, height), interpolation=cv.INTER_LINEAR)
         drift = warp(self.carried, back) - content
-        unlike = _blur(np.abs(_blur(drift, _GRAIN)).mean(-1), _NEAR)
+        unlike = _blur(_mean(np.abs(_blur(drift, _GRAIN))), _NEAR)
         trust = seen * np.clip(2 - 2 * unlike / np.float32(_UNLIKE), 0, 1)
         trust = np.asarray(trust * _blur(trust, 1.0), np.float32)
         self.carried = content + drift * (np.float32(KEEP) * trust)[..., None]
@@ -206,7 +207,7 @@ def _alike(change: FloatArray) -> FloatArray:
     height, width = change.shape[:2]
     scale = min(1.0, _CELLS / max(height, width))
     cells = (max(1, round(width * scale)), max(1, round(height * scale)))
-    coarse = np.abs(_blur(cv.resize(change, cells, interpolation=cv.INTER_AREA), 1.0)).mean(-1)
+    coarse = _mean(np.abs(_blur(cv.resize(change, cells, interpolation=cv.INTER_AREA), 1.0)))
     alike = np.clip(2 - 2 * coarse / np.float32(_OTHER), 0, 1)
     return np.asarray(cv.resize(alike, (width, height), interpolation=cv.INTER_LINEAR), np.float32)
 
@@ -214,7 +215,18 @@ def _alike(change: FloatArray) -> FloatArray:
 def _energy(picture: FloatArray) -> FloatArray:
     cv = _opencv()
     edges = cv.Laplacian(picture, -1, borderType=cv.BORDER_REFLECT_101)
-    return _blur((edges**2).mean(-1), _AROUND)
+    return _blur(_mean(edges**2), _AROUND)
+
+
+def _squared(vectors: FloatArray) -> FloatArray:
+    """Squared lengths of [H, W, 2]; NumPy sums over a short last axis are many times as slow."""
+    return np.asarray(vectors[..., 0] ** 2 + vectors[..., 1] ** 2)
+
+
+def _mean(picture: FloatArray) -> FloatArray:
+    """Mean over the channels of [H, W, 3]."""
+    mean: FloatArray = _opencv().transform(picture, np.full((1, 3), 1 / 3, np.float32))
+    return mean
 
 
 def _inside(back: FloatArray) -> NDArray[np.bool_]:
