@@ -143,6 +143,8 @@ def test_styles_are_named_or_the_message_names_them(place: Path, tmp_path: Path)
         restyle.image(photo(), model=model)
     with pytest.raises(StyleError, match="did you mean 'red'"):
         restyle.image(photo(), "rad", model=model)
+    with pytest.raises(StyleError, match="no style of network 'two' is called 'gold'; it has blue-wave, red"):
+        restyle.image(photo(), "gold", model=model)
     with pytest.raises(StyleError, match="paints only styles of its own"):
         restyle.image(photo(), photo(), model=model)
     with pytest.raises(StyleError, match="one size of strokes"):

@@ -295,7 +295,10 @@ def resolve(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale
     elif isinstance(source, (str, os.PathLike)):
         if isinstance(source, str) and not is_path(source) and not os.path.lexists(source):
             known = preset_names(method)
-            raise StyleError(f"no preset and no file is called '{source}'{near_names(source, known)}")
+            if method.encodes:
+                raise StyleError(f"no preset and no file is called '{source}'{near_names(source, known)}")
+            hint = near_names(source, known, f"it has {', '.join(known)}")
+            raise StyleError(f"no style of network '{method.name}' is called '{source}'{hint}")
         if style_files.is_style_file(source):
             found = Style.load(source).scaled(scale)
         else:

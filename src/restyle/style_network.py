@@ -111,6 +111,7 @@ class StyleNetwork:
         add: bool = False,
         folder: PathLike | None = None,
         resume: bool = False,
+        overwrite: bool = False,
         recipe: StyleOptions | None = None,
         encoder: PathLike = ENCODERS,
         content_augmentation: Augmentation | None = None,
@@ -140,6 +141,8 @@ class StyleNetwork:
             Where checkpoints, logs and previews go; None keeps none.
         resume : bool
             Go on from the checkpoint in `folder`.
+        overwrite : bool
+            Begin anew where `folder` holds a run already.
         recipe : StyleOptions or None
         encoder : name or path
             The perceptual encoder that judges; several, divided by commas, take turns.
@@ -197,6 +200,7 @@ class StyleNetwork:
             warn,
             folder=folder,
             resume=resume,
+            overwrite=overwrite,
             callbacks=callbacks,
             optimizer=None if isinstance(optimizer, str) else optimizer,
         )

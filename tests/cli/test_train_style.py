@@ -130,6 +130,20 @@ def test_a_killed_run_resumed_equals_one_that_was_not_bit_for_bit(place: Path) -
     assert ours.training["steps"] == 30
 
 
+def test_a_run_is_begun_anew_when_that_is_asked_for(place: Path) -> None:
+    usual = ["--style", "styles/red.png", "-o", "again.restyle", "--steps", "2"]
+    assert train(place, *usual).returncode == 0
+    (place / "again.restyle").unlink()
+    kept = train(place, *usual)
+    assert kept.returncode == 1
+    assert "go on with --resume, or begin anew" in kept.stderr
+    other = train(place, *usual, "--blocks", "2", "--resume")
+    assert other.returncode == 1
+    assert "another network ('scale' is [1, 34] there, [1, 50] here)" in other.stderr
+    assert train(place, *usual, "--blocks", "2", "--overwrite").returncode == 0
+    assert read(place / "again.restyle").shape["blocks"] == 2
+
+
 def test_a_style_is_added(place: Path) -> None:
     assert train(place, "--style", "styles", "--steps", "2", "-o", "two.restyle").returncode == 0
     picture(90, 80, 77, (200, 200, 30)).save(place / "gold.png")

@@ -76,7 +76,9 @@ def style(
     content_augment: ContentAugment = "",
     style_augment: StyleAugment = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in FILE.run/.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it exists.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace FILE and the run in FILE.run/, if there are any.")
+    ] = False,
 ) -> None:
     """Train a network that paints photos in one style, or in a few.
 
@@ -121,6 +123,7 @@ def style(
             add=add_to is not None,
             folder=f"{output}.run",
             resume=resume,
+            overwrite=overwrite,
             recipe=recipe,
             encoder=encoder,
             content_augmentation=training.CONTENT.changed(content_augment),

@@ -62,11 +62,11 @@ def is_path(text: str) -> bool:
     return known or "/" in text or os.sep in text
 
 
-def near_names(name: str, known: list[str]) -> str:
-    """Return the end of a message: which known names may have been meant, or where they are listed."""
+def near_names(name: str, known: list[str], listed: str = "`restyle styles` lists the presets") -> str:
+    """Return the end of a message: which known names may have been meant, or what lists them."""
     wanted = slug(name)
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
     near += [each for each in known if wanted and wanted in each and each not in near]
     if near:
         return f"; did you mean {' or '.join(repr(each) for each in near[:3])}?"
-    return "; `restyle styles` lists the presets" if known else ""
+    return f"; {listed}" if known else ""

@@ -8,7 +8,6 @@ batch of a step depends only on (seed, rank, step), so a resumed run sees what a
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import threading
@@ -22,17 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from restyle.errors import InputError, OutputError
+from restyle.errors import InputError
 from restyle.training.descent import choose_device, half_cosine, learning_rate, make_optimizer, to_device
 from restyle.training.held_out import HeldOutWatch
 from restyle.training.log import HELD_OUT, Log, draw_curves
 from restyle.training.options import TrainOptions
 from restyle.training.prefetch import Prefetch
 from restyle.training.ranks import any_rank, join, leave, mean_of_ranks, parallel
-from restyle.training.state import State
+from restyle.training.state import State, disk, make_folder
 from restyle.training.task import Callback, NotFiniteError, OptimizerMaker, Step, Task
-
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def fit(
@@ -43,31 +40,18 @@ def fit(
     resume: bool = False,
     callback: Callback | None = None,
     optimizer: OptimizerMaker | None = None,
+    overwrite: bool = False,
 ) -> nn.Module:
     """Train `task` and return its model with the averaged weights.
 
     Writes checkpoint.pt, losses.csv, held-out.csv, preview-STEP.jpg and curves.png into `folder`. A callback
     that returns True ends the run. `optimizer` makes one of the parameters, in place of that of the options;
-    its rate is the peak of the schedule.
+    its rate is the peak of the schedule. `overwrite` begins anew where there is a run already.
 
-    Raises InputError when there is a checkpoint already and `resume` is not set (or the reverse),
+    Raises InputError when there is a checkpoint already and neither it nor `resume` is set (or the reverse),
     NotFiniteError when a loss is NaN, OutputError when the disk is full.
     """
-    return Run(task, Path(folder), options, resume, callback, optimizer).fit()
-
-
-@contextlib.contextmanager
-def _disk(folder: Path) -> Iterator[None]:
-    """Say in one line that the run cannot be written any more."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        raise OutputError(
-            f"cannot write into '{folder}': {(error.strerror or 'disk error').lower()}; make room, then go "
-            "on with --resume from the last checkpoint"
-        ) from error
+    return Run(task, Path(folder), options, resume, callback, optimizer, overwrite).fit()
 
 
 @contextlib.contextmanager
@@ -101,11 +85,15 @@ class Run:
         resume: bool = False,
         callback: Callback | None = None,
         optimizer: OptimizerMaker | None = None,
+        overwrite: bool = False,
     ) -> None:
         self.task, self.folder, self.options, self.callback = task, folder, options, callback
         self.checkpoint = folder / "checkpoint.pt"
-        if self.checkpoint.exists() and not resume:
-            raise InputError(f"{str(self.checkpoint)!r} exists: go on with --resume or choose another folder")
+        if self.checkpoint.exists() and not (resume or overwrite):
+            raise InputError(
+                f"{str(self.checkpoint)!r} exists: go on with --resume, or begin anew under another name"
+                " or with --overwrite"
+            )
         if resume and not self.checkpoint.exists():
             raise InputError(f"nothing to resume: {str(self.checkpoint)!r} does not exist")
 
@@ -141,11 +129,14 @@ class Run:
 
     def fit(self) -> nn.Module:
         """Do the steps that are left, and return the model with the averaged weights."""
-        with _disk(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with disk(self.folder):
+            make_folder(self.folder)
             boards = self.options.tensorboard and self.rank == 0
             self.log, self.held_out_log = Log(self.folder, boards), Log(self.folder, boards, HELD_OUT)
             if self.rank == 0:
+                if not self.done:  # of a run that is begun anew
+                    for old in (self.checkpoint, *self.folder.glob("preview-*.jpg")):
+                        old.unlink(missing_ok=True)
                 self.log.rewind(self.done)
                 self.held_out_log.rewind(self.done)
             with _interrupts() as interrupted:

@@ -108,6 +108,7 @@ def run(
     *,
     folder: PathLike | None,
     resume: bool,
+    overwrite: bool,
     callbacks: Sequence[engine.Callback],
     optimizer: engine.OptimizerMaker | None,
 ) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def run(
         As `prepare` gave them.
     warn : function of one line
         Called when the losses of held-out and trained photos part.
-    folder, resume, callbacks, optimizer
+    folder, resume, overwrite, callbacks, optimizer
         As for `StyleNetwork.fit`.
     """
 
@@ -133,7 +134,7 @@ def run(
     before = (module.scale.detach().clone(), module.shift.detach().clone())
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(folder or temporary)
-        descent = engine.Run(task, place, options, resume, note, optimizer)
+        descent = engine.Run(task, place, options, resume, note, optimizer, overwrite)
         descent.fit()
         history.add_held_out(descent.done, descent.held_out)  # at the end, where no callback was told
         if descent.warning:

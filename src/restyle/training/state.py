@@ -1,8 +1,9 @@
-"""The state of a run: all that a checkpoint keeps, so that a resumed run is the run that was not cut."""
+"""What a checkpoint keeps, so that a resumed run is the run that was not cut; and the folder it lies in."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import pickle
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from restyle.errors import InputError
+from restyle.errors import InputError, OutputError
 from restyle.media.outputs import writing
 from restyle.training.held_out import HeldOutWatch
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class State:
@@ -37,15 +40,20 @@ class State:
         """Take up a checkpoint; raises InputError when it is that of another network, or damaged."""
         try:
             kept = torch.load(path, map_location=device, weights_only=True)
-            self.model.load_state_dict(kept["model"])
-            self.optimiser.load_state_dict(kept["optimiser"])
-            self.averaged, self.step, self.seconds = kept["averaged"], kept["step"], kept["seconds"]
+            other = _difference(kept["model"], self.model.state_dict())
+            if not other:
+                self.model.load_state_dict(kept["model"])
+                self.optimiser.load_state_dict(kept["optimiser"])
+                self.averaged, self.step, self.seconds = kept["averaged"], kept["step"], kept["seconds"]
         except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-            reason = " ".join(str(error).split())[:160]
             raise InputError(
-                f"{str(path)!r} does not fit this run: give the options that it began with, or another"
-                f" folder ({reason})"
+                f"{str(path)!r} is no checkpoint of this run, or damaged: begin anew in another folder"
+                f" ({' '.join(str(error).split())[:80]})"
             ) from None
+        if other:
+            raise InputError(
+                f"{str(path)!r} is of another network ({other}): resume with the options that it began with"
+            )
         self.watch.restore(kept.get("watch", self.watch.state()))
         self.totals = kept.get("totals", {})
 
@@ -94,3 +102,35 @@ class State:
         found = {key: sum(values) / len(values) for key, values in self.totals.items()}
         self.totals = {}
         return found
+
+
+def _difference(there: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> str:
+    """In what two networks differ, by the first tensor that does; empty if they are of one shape."""
+    for name in [*here, *there]:
+        shapes = [list(of[name].shape) if name in of else "absent" for of in (there, here)]
+        if shapes[0] != shapes[1]:
+            return f"'{name}' is {shapes[0]} there, {shapes[1]} here"
+    return ""
+
+
+@contextlib.contextmanager
+def disk(folder: Path) -> Iterator[None]:
+    """Say in one line that the run cannot be written any more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise OutputError(
+            f"cannot write into '{folder}': {(error.strerror or 'disk error').lower()}; make room, then go "
+            "on with --resume from the last checkpoint"
+        ) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run; raises OutputError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or "disk error").lower()
+        raise OutputError(f"cannot make the folder '{folder}': {reason}") from error
