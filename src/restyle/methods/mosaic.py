@@ -30,6 +30,7 @@ GRAIN = 0.093  # seconds: a frame of the mosaic
 MOMENT = 0.046  # seconds: a frame of the envelopes
 USUAL_PITCH = 0.6  # keep_pitch from which relief between bands is kept as well as partials within them
 FAINT = 50.0  # dB under the loudest frame where content has no pitch to keep
+CALM = 3  # moments over which the content is averaged: the map is steep, and makes jumps of ripples
 SLOW = 0.5  # seconds over which keep_loudness hears
 DEEP = 60.0  # dB under the loudest frame, at which keep_loudness hears no deeper
 WHOLE = slice(0, None)
@@ -81,7 +82,7 @@ class Mosaic:
         return self.grain.n_fft
 
     def analyse(self, y: Float, part: slice = WHOLE) -> Float:
-        """Band levels of content, the mean power of its channels, for `learn`.
+        """Band levels of content over some 35 ms, for `learn`.
 
         Parameters
         ----------
@@ -93,9 +94,13 @@ class Mosaic:
         -------
         levels : np.ndarray [shape=(frames, bands), float32, dB]
         """
-        levels = self.moment.levels(_mean_power([self.moment.stft(channel) for channel in y.T]))
+        levels, hop = smoothed(self.levels(y), CALM), self.moment.hop
         open_ended = part.stop is None or part.stop >= len(y)
-        return levels[part.start // self.moment.hop : None if open_ended else part.stop // self.moment.hop]
+        return levels[part.start // hop : None if open_ended else part.stop // hop]
+
+    def levels(self, y: Float) -> Float:
+        """Band levels, the mean power of the channels [shape=(frames, bands), float32, dB]."""
+        return self.moment.levels(_mean_power([self.moment.stft(channel) for channel in y.T]))
 
     def learn(self, levels: Float) -> None:
         """Fit the transport from the content's levels (all of it, or a fair sample of its frames)."""
@@ -182,8 +187,8 @@ class Mosaic:
 
     def target(self, y: Float) -> Float:
         """Band levels that the result shall have [shape=(frames, bands), float32, dB]."""
-        own = self.analyse(y)
-        return own + np.float32(self.strength) * (self._transported(own) - own)
+        own = self.levels(y)
+        return own + np.float32(self.strength) * (self._transported(smoothed(own, CALM)) - own)
 
     def _transported(self, own: Float) -> Float:
         target = self._mapped(own)

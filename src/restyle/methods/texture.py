@@ -135,7 +135,7 @@ class TextureTransfer:
         made = self.optimised(voice, content, ends) * np.float32(level / LEVEL)
         if y.shape[1] == 1:
             return made[ends, None]
-        return mosaic.place(made, y, mosaic.analyse(made[:, None]))[ends]
+        return mosaic.place(made, y, mosaic.levels(made[:, None]))[ends]
 
     def optimised(self, start: Float, content: Float, shown: slice) -> Float:
         """Descend from `start` [shape=(n,), float32] to RMS near `LEVEL`; previews are the part `shown`."""
