@@ -42,6 +42,20 @@ def test_a_static_scene_stays_still_for_500_frames(tiny_model: Path, steady: Ste
     assert all(np.array_equal(pixels, done[0]) for pixels in done)
 
 
+def test_only_statistics_averages_them(tiny_model: Path) -> None:
+    """A lamp that goes on at the left: what is carried along by flow is painted by its own statistics."""
+    dark, lit = moving(1)[0], moving(1)[0]
+    lit[:, :20] += 25  # too little for a cut
+    painted: dict[str, Any] = {}
+    modes: tuple[Steady, ...] = ("none", "statistics", "flow")
+    for steady in modes:
+        painter = make(tiny_model, ImageOptions(), VideoOptions(steady=steady))
+        frames = (VideoFrame(each.copy(), index, 1) for index, each in enumerate((dark, lit)))
+        painted[steady] = list(painter.paint(painter.prepare(frames)))[-1].painted[0]
+    np.testing.assert_array_equal(painted["flow"], painted["none"])
+    assert not np.array_equal(painted["statistics"], painted["none"])
+
+
 def test_what_is_no_frame_keeps_its_place_and_segments_end_after_their_frames(tiny_model: Path) -> None:
     def items() -> Iterator[Any]:
         for index, pixels in enumerate(moving(SEGMENT + 3)):

@@ -138,6 +138,26 @@ def test_large_forms_that_differ_leave_no_echo() -> None:
     assert np.abs(after - ground)[60:].max() < 1e-3
 
 
+def test_what_changes_little_by_little_is_not_dragged_along() -> None:
+    """From frame to frame the flow looks right; from what was once painted, the thing has become another."""
+    ground, one, two = panned(1)[0], panned(1, seed=5)[0], panned(1, seed=6)[0]
+    inner, outer = np.s_[24:56, 36:76], np.s_[:16, :]
+    content = []
+    for part in np.linspace(0, 1, 16, dtype=np.float32):
+        frame = ground.copy()
+        frame[inner] = ((1 - part) * one + part * two)[inner]
+        content.append(frame)
+    finder = MotionFinder()
+    found = [finder(frame) for frame in content]
+    trusts = [motion.trust for motion in found if motion]
+    assert np.mean([trust[outer] for trust in trusts]) > 0.9
+    assert min(trust[inner].mean() for trust in trusts) < 0.7
+    steadier = FlowSteadier()
+    steady = [steadier(frame, motion) for frame, motion in zip(content, found, strict=True)]
+    assert np.abs(steady[-1] - content[-1])[inner].mean() < 0.03  # without looking: .065
+    assert np.abs(content[0] - content[-1])[inner].mean() > 0.1
+
+
 def test_a_cut_and_another_size_begin_anew() -> None:
     one, two = panned(1)[0], panned(1, seed=9)[0]
     finder, steadier = MotionFinder(), FlowSteadier()

@@ -41,7 +41,7 @@ def test_the_embedded_model_keeps_a_static_scene_still() -> None:
     code = method.encode(scene(seed=4))
     painter = SteadyPainter(method, 1.0, 1.0)
     first = painter(scene(), code, 0.0)
-    assert all(np.array_equal(painter(scene(), code, STEP), first) for _ in range(100))
+    assert all(np.array_equal(painter(scene(), code, STEP), first) for _ in range(500))
 
 
 def test_after_a_change_the_result_settles_where_each_frame_by_itself_is(method: Arbitrary) -> None:
