@@ -160,6 +160,13 @@ def test_hard_content_gives_a_sound_result(sound: Sound, style: str) -> None:
     assert np.abs(made).max() <= 1 or np.array_equal(made, sound)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.4, -0.9])
+@pytest.mark.parametrize("samples", [1, 9000, 3 * SR])
+def test_where_nothing_can_be_heard_the_content_comes_back(level: float, samples: int) -> None:
+    y = np.full(samples, level, np.float32)
+    assert np.array_equal(audio(y, "bells", sr=SR), y)
+
+
 def test_8_khz_mono_style_on_192_khz_7_1_content(tmp_path: Path) -> None:
     soundfile.write(str(tmp_path / "low.wav"), noise()[:8000], 8000)
     t = np.arange(96000) / 192000

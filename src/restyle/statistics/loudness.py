@@ -75,7 +75,7 @@ class LoudnessMeter:
     def __init__(self, sr: int, channels: int) -> None:
         self.sr, self.peak = sr, 0.0
         self._weights = channel_weights(channels)
-        self._tail = np.zeros((round(_MEMORY * sr), channels), np.float32)
+        self._tail = np.zeros((0, channels), np.float32)
         self._step = max(1, round(0.1 * sr))
         self._energies: list[Double] = []  # one sum for each 100 ms
         self._rest = np.zeros(0)
@@ -90,6 +90,10 @@ class LoudnessMeter:
         if not len(y):
             return
         self.peak = max(self.peak, float(np.abs(y).max()))
+        if not len(
+            self._tail
+        ):  # filters at rest on the first sample: an offset is no sound, nor its beginning
+            self._tail = np.repeat(y[:1], round(_MEMORY * self.sr), axis=0)
         context = np.concatenate([self._tail, y])
         size = 1 << (len(context) - 1).bit_length()
         response = k_weighting(self.sr, size)[:, None]
