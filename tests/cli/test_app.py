@@ -68,7 +68,7 @@ def test_help_prints_every_word_of_it(
     paths, below = [[name]], load_command(name)
     paths += [[name, each] for each in getattr(below, "commands", {})]
     for path in paths:
-        command = below if len(path) == 1 else below.commands[path[1]]  # type: ignore[attr-defined]
+        command = below if len(path) == 1 else below.commands[path[1]]
         assert exit_code([*path, "--help"]) == 0
         said = "".join(re.split(r"[\s│]+", capsys.readouterr().out))
         for words in (command.help or "", *(getattr(each, "help", "") or "" for each in command.params)):
