@@ -143,7 +143,7 @@ def report(data: dict[str, Rows]) -> str:
     text = (HERE / "INTRODUCTION.md").read_text() + "\n" + summary(data["pairs"], names)
     text += "\n" + table(data["pairs"], names)
     if data.get("held out"):
-        text += "\n## The same pairs at other moments of the recordings\n\nNothing was tuned on these.\n\n"
+        text += "\n## The same pairs at other moments of the recordings\n\nAbove: what was chosen here.\n\n"
         text += summary(data["held out"], names) + "\n" + table(data["held out"], names)
     if data.get("all"):
         text += "\n## The mosaic on all 30 ordered pairs\n\n" + summary(data["all"], ("mosaic",)) + "\n"
