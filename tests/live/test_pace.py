@@ -19,7 +19,7 @@ def run(pace: Pace, per_megapixel: float, frames: int = 400, now: float = 1.0) -
 
 
 def test_the_first_size_follows_from_a_trial() -> None:
-    for seconds, expected in ((0.001, 1280), (0.010, 576), (0.060, 224), (5.0, 96)):
+    for seconds, expected in ((0.001, 1280), (0.010, 640), (0.060, 256), (5.0, 96)):
         pace = Pace(0.2, 1280)
         pace.start(seconds * (SIZES[pace.trial] / 224) ** 2)
         assert pace.size == expected
@@ -71,3 +71,20 @@ def test_a_frame_that_would_come_too_late_is_left_out() -> None:
     for _ in range(12):
         pace.took(0.5, 1.0)  # however slow it is, what is newest is shown
     assert not pace.too_old(0.09)
+
+
+def test_painting_smaller_is_no_cure_for_what_does_not_depend_on_the_size() -> None:
+    """An encoder that takes most of the time allowed must not drive the picture down to a stamp."""
+    pace = Pace(0.2, 1280)
+    pace.start(0.012)
+    now = 1.0
+    for _ in range(400):
+        painting = 0.3 * pace.size**2 * 9 / 16 / 1e6
+        now += 0.085 + painting
+        pace.took(0.085 + painting, now, painting)
+    assert pace.size >= 160  # painting is a twentieth of the frame's time there
+    for _ in range(400):
+        painting = 0.3 * pace.size**2 * 9 / 16 / 1e6
+        now += 0.02 + painting
+        pace.took(0.02 + painting, now, painting)
+    assert pace.size >= 512

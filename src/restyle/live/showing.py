@@ -127,7 +127,7 @@ def show(
                     first = first or shot
                     sink.show(painter(shot), shot.taken - first.taken)
                     shown = now = time.monotonic()
-                    painter.pace.took(now - taken, now)
+                    painter.pace.took(now - taken, now, painter.painting)
                     summary.shown += 1
                     summary.delays.append(now - shot.taken)
                     watch(summary.shown, now - shot.taken, painter.pace.size)
@@ -167,6 +167,7 @@ class _Painter:
         height, width = self._size(fixed or max(self._framed))
         self.shown_size = (height - height % 2, width - width % 2)
         self.painted_size = self._size(self.pace.size)
+        self.painting = 0.0  # seconds that the last frame was painted, without what its size does not change
 
     def warm_up(self) -> None:
         """Load the model, and find the size to begin with."""
@@ -191,10 +192,12 @@ class _Painter:
             options = self._pictures
         else:
             options = replace(self._pictures, size=f"{self.painted_size[1]}x{self.painted_size[0]}")
+        begin = time.monotonic()
         content = pipeline.preprocess(images.from_array(pixels), options)
         painted = self._steady(content.pixels, self._code, max(0.0, shot.taken - self._last))
         self._last = shot.taken
         done: Any = from_unit(pipeline.postprocess(painted, content, self._pictures).pixels, np.uint8)
+        self.painting = time.monotonic() - begin
         return _scaled(done[:, ::-1] if self._mirror else done, self.shown_size)
 
     def _size(self, longest: int) -> tuple[int, int]:
