@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts and capa
 
 PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE = 1
+CAP_DAC_READ_SEARCH = 2
 
 
 def unshare() -> list[str] | None:
@@ -48,8 +49,9 @@ def failing(command: list[str], before: Callable[[], None] | None = None) -> str
 
 def without_privilege() -> None:
     """Make permissions count for root too, from the next program on."""
-    if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) != 0:
-        raise PermissionError
+    for privilege in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+        if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, privilege, 0, 0, 0) != 0:
+            raise PermissionError
 
 
 @pytest.mark.parametrize("place", ["shut", "shut/deep"])
@@ -65,6 +67,39 @@ def test_a_folder_without_the_right_to_write(command: list[str], tmp_path: Path,
     assert line.startswith("restyle: cannot ")
     assert line.endswith("permission denied")
     assert list(shut.iterdir()) == []
+
+
+def test_a_folder_without_the_right_to_look_is_told_and_the_rest_is_done(
+    tiny_model: Path, photo_file: Path, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    for name in ("a", "shut"):
+        (tree / name).mkdir(parents=True)
+        shutil.copy(photo_file, tree / name / "photo.jpg")
+    (tree / "shut").chmod(0)
+    words = ["image", "tree", "-s", "great-wave", "--model", str(tiny_model), "-o", "out/"]
+    before = without_privilege if os.geteuid() == 0 else None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "restyle", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            preexec_fn=before,
+            check=False,
+        )
+        alone = failing([sys.executable, "-m", "restyle", "image", str(tree / "shut"), *words[2:]], before)
+    except subprocess.SubprocessError:
+        pytest.skip("root may not give up its privilege here")
+    finally:
+        (tree / "shut").chmod(0o700)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "restyle: 1 of 2 pictures failed:",
+        "  tree/shut: permission denied",
+    ]
+    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["photo.jpg"]
+    assert alone == f"restyle: {tree}/shut: permission denied"
 
 
 def mounted(options: str, folder: Path, command: list[str], *, after: str = "") -> list[str]:

@@ -75,7 +75,10 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
     if size is not None:
         wanted = size if isinstance(size, tuple) else fit_size(pixels.shape[:2], long=size)
         if wanted[0] * wanted[1] > options.max_pixels:
-            raise OptionError(f"size {wanted[1]}x{wanted[0]} is more than {options.max_pixels:,} pixels")
+            raise OptionError(
+                f"size {wanted[1]}x{wanted[0]} is more than {options.max_pixels:,} pixels; "
+                "take a smaller one, or raise max-pixels"
+            )
         pixels = resize(pixels, wanted, alpha=alpha)  # hidden colours must not bleed into edges
         alpha = None if alpha is None else resize(alpha, wanted)
     if options.brightness != 1:

@@ -27,7 +27,7 @@ from restyle.methods.strokes import (
     snapshot,
 )
 from restyle.models import catalog, style_files
-from restyle.models.presets import is_path, near_names, preset_files, slug, split_weight
+from restyle.models.presets import is_path, near_names, preset_files, presets_about, slug, split_weight
 
 # A saved style holds its code at these stroke sizes too, because its picture is not there to be asked again.
 SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
@@ -121,7 +121,7 @@ class Style:
             return cls(code, method.name, slug(name), _strokes=OwnStrokes(code, slug(name)))
         files = preset_files(method.record)
         if slug(name) not in files:
-            raise StyleError(f"no preset is called '{name}'{near_names(name, preset_names(method))}")
+            raise StyleError(f"no preset is called '{name}'{_near_presets(name, method)}")
         return cls.load(files[slug(name)])
 
     @classmethod
@@ -294,9 +294,9 @@ def resolve(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale
         found = Style.from_preset(source, model=method).scaled(scale)
     elif isinstance(source, (str, os.PathLike)):
         if isinstance(source, str) and not is_path(source) and not os.path.lexists(source):
-            known = preset_names(method)
             if method.encodes:
-                raise StyleError(f"no preset and no file is called '{source}'{near_names(source, known)}")
+                raise StyleError(f"no preset and no file is called '{source}'{_near_presets(source, method)}")
+            known = preset_names(method)
             hint = near_names(source, known, f"it has {', '.join(known)}")
             raise StyleError(f"no style of network '{method.name}' is called '{source}'{hint}")
         if style_files.is_style_file(source):
@@ -340,6 +340,10 @@ def resolve_all(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, s
 def method_of(model: Arbitrary | PathLike) -> Arbitrary:
     """Return the loaded model that a name, a folder or a model stands for."""
     return model if isinstance(model, Arbitrary) else arbitrary.load(os.fspath(model))
+
+
+def _near_presets(name: str, model: Arbitrary) -> str:
+    return near_names(name, preset_names(model), about=presets_about(name, preset_files(model.record)))
 
 
 def _only_style(model: Arbitrary) -> str:

@@ -134,3 +134,9 @@ def test_verbose_tells_what_runs_where(tiny_model: Path, photo_file: Path, in_fo
     command += ["--model", str(tiny_model), "--threads", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == f"restyle: {tiny_model}/transformer runs on cpu with 1 threads\n"
+
+
+def test_a_missing_value_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["image", "photo.jpg", "--style"]) == 2
+    said = capsys.readouterr().err
+    assert said == "restyle: Option '--style' requires an argument. See `restyle image --help`.\n"

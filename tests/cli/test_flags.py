@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +53,15 @@ BARE = {"--keep-colors": ("luminance", ("luminance", "statistics"))}
         (["--keep-colors", "statistics", "a.jpg"], ["--keep-colors", "statistics", "a.jpg"]),
         (["--keep-colors=statistics"], ["--keep-colors=statistics"]),
         (["a.jpg", "--", "--keep-colors"], ["a.jpg", "--", "--keep-colors"]),
+        (["--keep-colors", "stats", "a.jpg"], ["--keep-colors", "stats", "a.jpg"]),
+        (["--keep-colors", "photos"], ["--keep-colors=luminance", "photos"]),
     ],
 )
 def test_flags_that_may_stand_alone(args: list[str], filled: list[str]) -> None:
     assert fill_bare(args, BARE) == filled
+
+
+def test_a_file_of_nearly_the_name_of_a_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stats").mkdir()
+    assert fill_bare(["--keep-colors", "stats"], BARE) == ["--keep-colors=luminance", "stats"]

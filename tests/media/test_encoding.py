@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tests.media.made_profiles import gamma_curve, rgb_profile
 from tests.media.test_exif import camera_block
 
 Levels = npt.NDArray[np.uint8]
+PHOTOS = Path(__file__).parents[2] / "docs" / "pictures"
 WRITABLE = [kind for kind in kinds.PICTURES if kind.writable]
 
 
@@ -52,6 +54,19 @@ def test_quality_is_obeyed(scene: Levels, kind: kinds.Kind) -> None:
     assert sizes[0] < sizes[2] / 2
     default = encode(picture(noise), kind, None, "art")
     assert default == encode(picture(noise), kind, encoding.DEFAULT_QUALITY[kind.name], "art")
+
+
+@pytest.mark.parametrize("kind", [kinds.JPEG, kinds.WEBP, kinds.AVIF], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_a_photo_comes_back_by_default(name: str, kind: kinds.Kind) -> None:
+    with Image.open(PHOTOS / f"{name}.jpg") as photo:
+        levels = np.asarray(photo.convert("RGB"))
+    if kind is not kinds.WEBP:  # which halves chroma
+        grain = np.random.default_rng(0).normal(0, 2, levels.shape)  # the JPEGs of the docs have lost theirs
+        levels = np.clip(np.rint(levels + grain), 0, 255).astype(np.uint8)
+    back = np.asarray(opened(encode(picture(levels), kind, None, "art")).convert("RGB"))
+    psnr = 10 * np.log10(255**2 / np.mean((back.astype(float) - levels) ** 2))
+    assert psnr >= 40
 
 
 def test_jpeg_keeps_chroma_at_full_resolution() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from restyle.errors import StyleError
 from restyle.models import catalog
-from restyle.models.presets import is_path, near_names, preset_files, slug, split_weight
+from restyle.models.presets import is_path, near_names, preset_files, presets_about, slug, split_weight
 
 
 def test_preset_files_are_sorted_by_name(tiny_model: Path) -> None:
@@ -82,3 +82,19 @@ def test_paths_are_told_from_names() -> None:
 def test_near_names(name: str, said: str) -> None:
     assert near_names(name, ["great-wave", "starry-night"]) == said
     assert near_names(name, []) == ""
+    assert near_names("wave", ["great-wave"], about=["x"]) == "; did you mean 'great-wave'?"
+    assert near_names("zzz", ["great-wave"], about=["x"]) == "; did you mean 'x'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("Monet", ["impression-sunrise", "water-lilies"]),
+        ("van gogh", ["cafe-terrace", "starry-night", "sunflowers"]),
+        ("fuji", ["red-fuji"]),
+        ("mone", []),
+        ("", []),
+    ],
+)
+def test_presets_by_artist_and_title(name: str, found: list[str]) -> None:
+    assert presets_about(name, preset_files(catalog.find(catalog.DEFAULT))) == found

@@ -112,7 +112,7 @@ class LazyGroup(TyperGroup):
         try:
             code = super().main(arguments, *rest, **extra)
         except UsageError as error:
-            complain(_usage_message(error))
+            complain(_usage_message(error, arguments))
             code = 2
         except OptionError as error:
             complain(str(error))
@@ -134,11 +134,14 @@ def complain(message: str) -> None:
     typer.echo("restyle: " + " ".join(message.split("\n")), err=True)
 
 
-def _usage_message(error: Any) -> str:
+def _usage_message(error: Any, arguments: Sequence[str]) -> str:
     message = error.format_message().strip()
     if not message.endswith((".", "?")):
         message += "."
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "restyle"
+    if getattr(error, "ctx", None):
+        path = error.ctx.command_path
+    else:  # the parser of a command knows no context
+        path = " ".join(["restyle", *(each for each in arguments[:1] if each in COMMANDS)])
     return f"{message} See `{path} --help`."
 
 

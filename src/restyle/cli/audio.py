@@ -14,7 +14,7 @@ from restyle.options import AudioOptions
 @with_flags
 def audio(
     content: Annotated[
-        list[str], typer.Argument(help="Sounds, or videos whose sound is taken.", metavar="CONTENT")
+        list[str], typer.Argument(help="Sounds, or videos whose sound is taken.", metavar="CONTENT...")
     ],
     style: Annotated[
         list[str],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -79,6 +81,8 @@ class BareValues(TyperCommand):
 def fill_bare(args: list[str], bare: Mapping[str, tuple[str, tuple[str, ...]]]) -> list[str]:
     """Give its usual value to every flag of `bare` that is not followed by one of its choices.
 
+    What is nearly one of them, and no file, is left to be refused.
+
     Examples
     --------
     >>> fill_bare(["--keep", "a.jpg"], {"--keep": ("all", ("all", "some"))})
@@ -90,10 +94,15 @@ def fill_bare(args: list[str], bare: Mapping[str, tuple[str, tuple[str, ...]]]) 
         if index < end and each in bare:
             value, choices = bare[each]
             follower = args[index + 1] if index + 1 < len(args) else None
-            filled.append(each if follower in choices else f"{each}={value}")
+            taken = follower is not None and (follower in choices or _misspelt(follower, choices))
+            filled.append(each if taken else f"{each}={value}")
         else:
             filled.append(each)
     return filled
+
+
+def _misspelt(word: str, choices: tuple[str, ...]) -> bool:
+    return bool(difflib.get_close_matches(word, choices, cutoff=0.5)) and not os.path.lexists(word)
 
 
 def _flag(one: Any, hint: Any) -> inspect.Parameter:

@@ -15,7 +15,7 @@ from restyle.options import EngineOptions, ImageOptions, OptimizeOptions, SaveOp
 @with_flags
 def image(
     content: Annotated[
-        list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="CONTENT")
+        list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="CONTENT...")
     ],
     *,
     style: Annotated[

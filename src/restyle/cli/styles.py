@@ -71,7 +71,7 @@ def save(
     style: Annotated[
         list[str],
         typer.Argument(
-            metavar="STYLE[:WEIGHT]", help="A picture, a preset, or a saved style; several are mixed."
+            metavar="STYLE[:WEIGHT]...", help="A picture, a preset, or a saved style; several are mixed."
         ),
     ],
     engine: EngineOptions,

@@ -16,7 +16,7 @@ def video(
     content: Annotated[
         list[str],
         typer.Argument(
-            help="Videos, animated GIFs, and folders that hold the frames of one.", metavar="CONTENT"
+            help="Videos, animated GIFs, and folders that hold the frames of one.", metavar="CONTENT..."
         ),
     ],
     *,

@@ -139,6 +139,10 @@ def _check_file(path: str | os.PathLike[str], name: str) -> kinds.Kind:
     except (OSError, ValueError) as error:
         raise InputError(f"{name!r}: cannot be read ({error})") from error
     if stat.S_ISDIR(status.st_mode):
+        try:
+            os.scandir(path).close()
+        except OSError as error:
+            raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
         raise InputError(f"{name}: is a folder, not a picture")
     if not stat.S_ISREG(status.st_mode):
         raise InputError(f"{name}: is not a regular file")

@@ -189,10 +189,21 @@ def is_picture(path: str | os.PathLike[str]) -> bool:
 def pictures_in(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield the pictures below a folder, by suffix, in a stable order.
 
-    Hidden files and folders are left out, links to folders are not followed.
+    Hidden files and folders are left out, links to folders are not followed. A folder below that cannot be
+    listed is yielded itself, last, so that it is not passed over in silence: loading it says why.
+
+    Raises
+    ------
+    InputError
+        The folder itself cannot be listed.
     """
-    for here, folders, files in os.walk(folder):
+    refused: list[OSError] = []
+    for here, folders, files in os.walk(folder, onerror=refused.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and is_picture(name):
                 yield Path(here, name)
+    for error in refused:
+        if Path(error.filename) == Path(folder):
+            raise InputError(f"{os.fspath(folder)}: {(error.strerror or 'cannot be read').lower()}")
+        yield Path(error.filename)

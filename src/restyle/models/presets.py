@@ -7,10 +7,12 @@ import math
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from restyle.errors import StyleError
 from restyle.media import kinds
+from restyle.models import style_files
 from restyle.models.catalog import Record
 from restyle.models.style_files import SUFFIX
 
@@ -62,11 +64,28 @@ def is_path(text: str) -> bool:
     return known or "/" in text or os.sep in text
 
 
-def near_names(name: str, known: list[str], listed: str = "`restyle styles` lists the presets") -> str:
-    """Return the end of a message: which known names may have been meant, or what lists them."""
+def presets_about(name: str, files: dict[str, Path]) -> list[str]:
+    """Return the presets whose artist or title has the words of a name, such as "monet"."""
+    wanted = slug(name)
+    about = {each: style_files.read(path) for each, path in files.items()}
+    found = [each for each, it in about.items() if f"-{wanted}-" in f"-{slug(f'{it.artist} {it.title}')}-"]
+    return found if wanted else []
+
+
+def near_names(
+    name: str,
+    known: list[str],
+    listed: str = "`restyle styles` lists the presets",
+    about: Sequence[str] = (),
+) -> str:
+    """Return the end of a message: which known names may have been meant, or what lists them.
+
+    Those of `about` may have been meant where no name is near.
+    """
     wanted = slug(name)
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
     near += [each for each in known if wanted and wanted in each and each not in near]
+    near = near or list(about)
     if near:
         return f"; did you mean {' or '.join(repr(each) for each in near[:3])}?"
     return f"; {listed}" if known else ""
