@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("restyle.media")
 
-# So high that a photo comes back with a PSNR of 40 dB, in JPEG and AVIF also with a grain of 2 levels. Strokes
+# So high that a photo comes back with a PSNR of 40 dB, in JPEG and AVIF also with grain of 2 levels. Strokes
 # have coloured edges, so chroma is kept at full resolution; WebP halves it always.
 DEFAULT_QUALITY = {"JPEG": 95, "WEBP": 98, "AVIF": 92}
 
