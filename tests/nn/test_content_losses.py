@@ -57,6 +57,7 @@ def test_gradients() -> None:
     leaf = (rand(1, 3, 4, 5, seed=3) * 2 - 0.5).requires_grad_()
     for loss in (
         lambda x: feature_loss(feature_sums(x, content, ones), content.square().sum()),
+        lambda x: feature_sums(x, content, rand(4, 5, seed=4)),
         lambda x: self_similarity_loss(x[0].flatten(1).T, content[0].flatten(1).T),
         lambda x: variation_sum(x, slice(0, 4), slice(0, 5)),
         range_sum,

@@ -133,7 +133,10 @@ def test_gradients() -> None:
     style = features(6)
     leaf = features(7).requires_grad_()
     bank, axes = rows(style), unit_directions(3, 4, torch.Generator().manual_seed(1)).double()
+    halves = torch.rand(2, *leaf.shape[2:], dtype=torch.float64)
     for loss in (
+        lambda x: moment_sums(x, halves),
+        lambda x: moment_sums(x, torch.ones_like(halves[:1])),
         lambda x: gram_loss(moments(x), moments(style)),
         lambda x: gaussian_loss(moments(x), moments(style)),
         lambda x: sliced_loss(rows(x), bank, axes),

@@ -76,14 +76,16 @@ class Kept:
             for layer in layers:
                 if layer not in self.features:
                     shape = (1, found[layer].shape[1], *sizes[layer])
-                    self.features[layer] = content.new_empty(shape, dtype=precision)
+                    self.features[layer] = torch.empty(
+                        shape, dtype=precision, device=content.device, memory_format=torch.channels_last
+                    )
                 own = tile.own(sight.strides[layer], height, width)
                 self.features[layer][(..., *own)] = found[layer]
         self.squares = {layer: each.float().square().sum() for layer, each in self.features.items()}
 
     def rows(self, layer: int, positions: Tensor) -> Tensor:
         """Vectors [n, C] at flat positions [n] of a layer."""
-        return self.features[layer][0].flatten(1)[:, positions].T.float()
+        return self.features[layer][0].permute(1, 2, 0).flatten(0, 1)[positions].float()
 
 
 class Aims:

@@ -189,7 +189,10 @@ class Sight:
         if self.twice:
             # Not mirrored: pooling counts from the left, and a transposed picture still begins there.
             again = self._looked(x.transpose(2, 3).contiguous(memory_format=torch.channels_last))
-            found = [torch.cat([a, b.transpose(2, 3)], 1) for a, b in zip(found, again, strict=True)]
+            found = [
+                torch.cat([a.permute(0, 2, 3, 1), b.permute(0, 3, 2, 1)], -1).permute(0, 3, 1, 2)
+                for a, b in zip(found, again, strict=True)  # channels stay last in memory
+            ]
         return found
 
     def _looked(self, x: Tensor) -> list[Tensor]:

@@ -59,12 +59,40 @@ def moment_sums(feature: Tensor, shares: Tensor) -> Tensor:
     Tensor [R, C + 1, C]
         The outer products, and in the last row the vectors.
     """
-    flat = feature[0].permute(1, 2, 0).flatten(0, 1)  # [positions, C]: a view when channels come last
-    found = []
-    for share in shares.flatten(1):
-        weighed = flat * share[:, None]
-        found.append(torch.cat([weighed.T @ flat, weighed.sum(0, keepdim=True)]))
-    return torch.stack(found)
+    found: Tensor = _MomentSums.apply(feature, shares)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _MomentSums(torch.autograd.Function):
+    """The sums, with the gradient written out: half the work, and nothing kept but the features."""
+
+    @staticmethod
+    def forward(ctx: Any, feature: Tensor, shares: Tensor) -> Tensor:
+        ctx.save_for_backward(feature, shares)
+        flat, found = _rows(feature), []
+        for share in shares.flatten(1):
+            weighed = flat if bool((share == 1).all()) else flat * share[:, None]
+            found.append(torch.cat([weighed.T @ flat, weighed.sum(0, keepdim=True)]))
+        return torch.stack(found)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        feature, shares = ctx.saved_tensors
+        flat, total = _rows(feature), None
+        for share, slope in zip(shares.flatten(1), gradients[0], strict=True):
+            pull = flat @ (slope[:-1] + slope[:-1].T)
+            if bool(slope[-1].any()):  # not of Gram matrices, which know no mean
+                pull += slope[-1]
+            if not bool((share == 1).all()):
+                pull *= share[:, None]
+            total = pull if total is None else total.add_(pull)
+        assert total is not None
+        return total.unflatten(0, feature.shape[2:]).permute(2, 0, 1)[None], None
+
+
+def _rows(feature: Tensor) -> Tensor:
+    """[1, C, H, W] -> [positions, C]: a view when channels come last."""
+    return feature[0].permute(1, 2, 0).flatten(0, 1)
 
 
 def moments_of(sums: Tensor, mass: Tensor) -> Moments:
