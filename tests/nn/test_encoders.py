@@ -1,7 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from restyle.errors import ModelError
@@ -26,6 +28,26 @@ def test_heads_widen_to_the_teachers_channels() -> None:
     widened = encoder.widened(encoder(torch.rand(1, 3, 32, 32)))
     assert [f.shape[1] for f in widened] == list(SMALL.heads)
     assert all(float(f.detach().min()) >= 0 for f in widened)
+
+
+def test_a_side_convolution_stands_for_a_layer_and_leaves_the_others(tmp_path: Path) -> None:
+    plain = PerceptualEncoder(SMALL)
+    encoder, x = PerceptualEncoder(replace(SMALL, sides=(0, 0, 9, 0, 0))), torch.rand(1, 3, 32, 48)
+    encoder.load_state_dict(plain.state_dict(), strict=False)
+    found, others = encoder(x), plain(x)
+    assert found[2].shape == (1, 9, 8, 12)
+    assert all(torch.equal(found[index], others[index]) for index in (0, 1, 3, 4))
+    # What it sees is the pooled block before it; no head comes after it.
+    h = x * 2 - 1
+    for block in encoder.blocks[:2]:
+        for convolution in block:  # type: ignore[attr-defined]
+            h = torch.relu(convolution(F.pad(h, (1, 1, 1, 1), mode="reflect")))
+        h = F.max_pool2d(h, 2)
+    seen = torch.relu(encoder.sides[2](F.pad(h, (1, 1, 1, 1), mode="reflect")))
+    torch.testing.assert_close(found[2], seen)
+    torch.testing.assert_close(encoder.widened(found)[2], seen)
+    save_encoder(encoder, tmp_path / "e.safetensors")
+    assert load_encoder(tmp_path / "e.safetensors").shape.sides == (0, 0, 9, 0, 0)
 
 
 def test_a_flat_picture_has_flat_features() -> None:

@@ -118,11 +118,17 @@ def test_half_optimised_pictures_are_among_the_crops(tmp_path: Path) -> None:
     assert sum(game is not None for game in task.played.games) == 2
 
 
-def test_widths_are_five_numbers(tmp_path: Path) -> None:
+def test_widths_depths_and_sides_are_five_numbers(tmp_path: Path) -> None:
     art, path = folder(tmp_path / "art", 1), teacher(tmp_path / "t.safetensors")
-    model = EncoderTask([art], [path], EncoderOptions(widths="4, 6,8,8,10")).model
+    options = EncoderOptions(widths="4, 6,8,8,10", depths="1,2,1,3,1", sides="0,0,256,0,0")
+    model = EncoderTask([art], [path], options).model
     assert isinstance(model, PerceptualEncoder)
     assert model.shape.widths == (4, 6, 8, 8, 10)
+    assert [len(block) for block in model.blocks] == [1, 2, 1, 3, 1]  # type: ignore[arg-type]
+    assert model(torch.rand(1, 3, 32, 32))[2].shape[1] == 256
+    for name, wrong in (("depths", "0,1,1,1,1"), ("sides", "0,0,256"), ("sides", "-1,0,0,0,0")):
+        with pytest.raises(OptionError, match=f"{name} '{wrong}'"):
+            EncoderOptions(**{name: wrong})  # type: ignore[arg-type]
     for wrong in ("1,2,3", "16,32,64,128,wide", "0,1,1,1,1"):
         with pytest.raises(OptionError, match=f"widths '{wrong}'"):
             EncoderOptions(widths=wrong)

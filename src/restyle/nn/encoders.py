@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from restyle.errors import ModelError
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+_SHAPE = ("widths", "depths", "heads", "sides")  # of a file's metadata; sides came later
 
 
 def _padded(convolution: nn.Conv2d, x: Tensor) -> Tensor:
@@ -33,11 +34,17 @@ class EncoderShape:
     widths : channels of each block
     depths : 3x3 convolutions of each block; the last block needs one, for its ``relu5_1``
     heads  : channels that each block's first layer is widened to by a 1x1 convolution (distillation)
+    sides  : channels of a 3x3 convolution beside each block, which then stands for its first layer as it is
+             seen, as wide as the teacher's and so without a head; 0 for none, empty for none at all
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 128)
     depths: tuple[int, ...] = (2, 2, 3, 3, 1)
     heads: tuple[int, ...] = (64, 128, 256, 512, 512)
+    sides: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sides", self.sides or (0,) * len(self.widths))
 
 
 class PerceptualEncoder(nn.Module):
@@ -52,15 +59,17 @@ class PerceptualEncoder(nn.Module):
         super().__init__()
         self.shape = shape or EncoderShape()
         channels = 3
-        self.blocks = nn.ModuleList()
-        for width, depth in zip(self.shape.widths, self.shape.depths, strict=True):
+        self.blocks, self.sides = nn.ModuleList(), nn.ModuleList()
+        for width, depth, side in zip(self.shape.widths, self.shape.depths, self.shape.sides, strict=True):
+            self.sides.append(nn.Conv2d(channels, side, 3) if side else nn.Identity())
             block = nn.ModuleList()
             for _ in range(depth):
                 block.append(nn.Conv2d(channels, width, 3))
                 channels = width
             self.blocks.append(block)
         self.heads = nn.ModuleList(
-            nn.Conv2d(width, head, 1) for width, head in zip(self.shape.widths, self.shape.heads, strict=True)
+            nn.Identity() if side else nn.Conv2d(width, head, 1)
+            for width, head, side in zip(self.shape.widths, self.shape.heads, self.shape.sides, strict=True)
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -74,9 +83,12 @@ class PerceptualEncoder(nn.Module):
             if index:
                 h = F.max_pool2d(h, 2)
             assert isinstance(block, nn.ModuleList)
-            for depth, convolution in enumerate(block):
+            side = self.sides[index]
+            if isinstance(side, nn.Conv2d):
+                found.append(F.relu(_padded(side, h)))
+            for convolution in block:
                 h = F.relu(_padded(convolution, h))  # type: ignore[arg-type]
-                if depth == 0:
+                if len(found) == index:
                     found.append(h)
         return found
 
@@ -152,7 +164,7 @@ def save_encoder(encoder: PerceptualEncoder, path: str | Path) -> None:
     shape = encoder.shape
     metadata = {
         "format": "restyle-encoder/1",
-        **{name: ",".join(map(str, getattr(shape, name))) for name in ("widths", "depths", "heads")},
+        **{name: ",".join(map(str, getattr(shape, name))) for name in _SHAPE},
     }
     save_file(tensors, path, metadata=metadata)
 
@@ -168,7 +180,7 @@ def load_encoder(path: str | Path) -> PerceptualEncoder:
         metadata = file.metadata() or {}
     if metadata.get("format") != "restyle-encoder/1":
         raise ModelError(f"{str(path)!r} is not a restyle encoder file")
-    widths, depths, heads = (tuple(map(int, metadata[n].split(","))) for n in ("widths", "depths", "heads"))
-    encoder = PerceptualEncoder(EncoderShape(widths, depths, heads))
+    shape = {name: tuple(map(int, metadata[name].split(","))) for name in _SHAPE if name in metadata}
+    encoder = PerceptualEncoder(EncoderShape(**shape))
     encoder.load_state_dict({k: v.float() for k, v in load_file(path).items()})
     return encoder

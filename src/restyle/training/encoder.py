@@ -50,7 +50,8 @@ class EncoderTask:
         self.folders = [Pictures(folder, VARIED) for folder in folders]
         self.teachers = [VGGTeacher.load(path) for path in teachers]
         torch.manual_seed(seed)
-        self.model: nn.Module = PerceptualEncoder(shape or EncoderShape(widths=self.options.channels()))
+        widths, depths, sides = map(self.options.numbers, ("widths", "depths", "sides"))
+        self.model: nn.Module = PerceptualEncoder(shape or EncoderShape(widths, depths, sides=sides))
         self.seed, self.played = seed, HalfOptimised(self._crops)
 
     def to(self, device: torch.device) -> None:

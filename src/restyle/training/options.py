@@ -106,13 +106,13 @@ class EncoderOptions(OptionSet):
 
     Parameters
     ----------
-    crop, batch, widths, gram_weight, hint_weight, noise, half_optimised
+    crop, batch, widths, depths, sides, gram_weight, hint_weight, noise, half_optimised
         As their help below says.
 
     Raises
     ------
     OptionError
-        A value outside its range; widths that are not five numbers.
+        A value outside its range; widths, depths or sides that are not five numbers.
     """
 
     crop: int = field(
@@ -122,6 +122,19 @@ class EncoderOptions(OptionSet):
     widths: str = field(
         default="16,32,64,128,128",
         metadata=about("Channels of the five blocks.", metavar="N,N,N,N,N", panel=RECIPE),
+    )
+    depths: str = field(
+        default="2,2,3,3,1",
+        metadata=about("3x3 convolutions of each block.", metavar="N,N,N,N,N", panel=RECIPE),
+    )
+    sides: str = field(
+        default="0,0,0,0,0",
+        metadata=about(
+            "Channels of a 3x3 convolution beside each block, as many as the teacher's first layer has there,"
+            " that stands for that layer; 0: the block's own first layer and a 1x1 head do.",
+            metavar="N,N,N,N,N",
+            panel=RECIPE,
+        ),
     )
     gram_weight: float = field(
         default=0.5,
@@ -158,15 +171,20 @@ class EncoderOptions(OptionSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.channels()
+        for name in ("widths", "depths", "sides"):
+            self.numbers(name)
 
-    def channels(self) -> tuple[int, ...]:
-        """The widths as numbers."""
-        found = [each.strip() for each in self.widths.split(",")]
-        if len(found) != 5 or not all(each.isdecimal() and 1 <= int(each) <= 4096 for each in found):
-            raise OptionError(
-                f"widths '{self.widths}': give five numbers from 1 to 4096, as in 16,32,64,128,128"
-            )
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Widths, depths or sides as numbers."""
+        least, most, example = {
+            "widths": (1, 4096, "16,32,64,128,128"),
+            "depths": (1, 16, "2,2,3,3,1"),
+            "sides": (0, 4096, "0,0,256,0,0"),
+        }[name]
+        given = getattr(self, name)
+        found = [each.strip() for each in given.split(",")]
+        if len(found) != 5 or not all(each.isdecimal() and least <= int(each) <= most for each in found):
+            raise OptionError(f"{name} '{given}': give five numbers from {least} to {most}, as in {example}")
         return tuple(map(int, found))
 
 
