@@ -21,13 +21,14 @@ from restyle.options import (
     ImageKeywords,
     ImageOptions,
     OptimizeOptions,
+    PhotoOptions,
     SaveOptions,
     parse_crop,
     parse_size,
 )
 from restyle.stylizer import Stylizer
 
-SETS = (ImageOptions, EngineOptions, SaveOptions)
+SETS = (ImageOptions, PhotoOptions, EngineOptions, SaveOptions)
 
 
 @pytest.mark.parametrize("kind", SETS)
@@ -106,6 +107,23 @@ def test_parse_crop(text: str | None, crop: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"paint_size": 63}, "paint-size 63 is outside 64..100000"),
+        ({"paint_size": 200_000}, "paint-size 200000 is outside 64..100000"),
+        ({"paint_size": 512.5}, "paint-size 512.5 is not of type int"),
+        ({"paint_size": "small"}, "paint-size 'small' is not of type int"),
+        ({"paint_size": 512, "colors_only": True}, "paint-size and colors-only contradict each other"),
+    ],
+)
+def test_bad_sizes_of_the_painting_are_named(wrong: Any, said: str) -> None:
+    with pytest.raises(OptionError) as raised:
+        PhotoOptions(**wrong)
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("text", "size"), [(None, None), (512, 512), ("2048", 2048), ("640x480", (480, 640))]
 )
 def test_parse_size(text: int | str | None, size: object) -> None:
@@ -116,7 +134,7 @@ def test_keywords_for_type_checkers_are_the_fields() -> None:
     kinds = (ImageKeywords, CallKeywords, EngineKeywords)
     own = [get_type_hints(kind, localns={"Step": Step}) for kind in kinds]
     assert own[0] == get_type_hints(ImageOptions)
-    call = {**own[0], **get_type_hints(SaveOptions)}
+    call = {**get_type_hints(PhotoOptions), **get_type_hints(SaveOptions)}
     finest = get_type_hints(OptimizeOptions)
     assert own[1].keys() == {*call, *finest, "report", "regions", "callback"}
     assert all(own[1][name] == hint for name, hint in call.items())

@@ -13,8 +13,9 @@ from restyle.errors import OptionError
 from restyle.media import images, kinds
 from restyle.media.images import Picture
 from restyle.methods.arbitrary import Arbitrary, quiet
+from restyle.methods.broad_strokes import stylize_broadly
 from restyle.methods.regions import blend
-from restyle.options import ImageOptions, SaveOptions, parse_crop, parse_size
+from restyle.options import ImageOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.regions import Regions
 from restyle.style import Style
 from restyle.transforms import colors
@@ -40,6 +41,7 @@ def image(
         Several styles, each in a region of its own, are painted one after the other and blended.
     method : Arbitrary
     options : ImageOptions
+        Those of photos, `PhotoOptions`, know the size of strokes in large ones as well.
     report : function of the fraction done, 0..1
 
     Returns
@@ -51,7 +53,7 @@ def image(
     content = preprocess(picture, options)
     if isinstance(style, Regions):
         return _by_region(picture, content, style, method, options, report)
-    painted = transfer(content.pixels, style, method, options, report)
+    painted = transfer(content.pixels, style, method, options, report, content.alpha)
     return postprocess(painted, content, options)
 
 
@@ -89,9 +91,18 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
 
 
 def transfer(
-    content: FloatArray, style: Style, method: Arbitrary, options: ImageOptions, report: Report = quiet
+    content: FloatArray,
+    style: Style,
+    method: Arbitrary,
+    options: ImageOptions,
+    report: Report = quiet,
+    alpha: FloatArray | None = None,
 ) -> FloatArray:
     """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options."""
+    if isinstance(options, PhotoOptions) and options.paint_size is not None:
+        return stylize_broadly(
+            method, content, style.code, options.paint_size, options.strength, report, alpha
+        )
     return method.stylize(seen(content, options), style.code, options.strength, report)
 
 
@@ -170,7 +181,7 @@ def _by_region(
             def so_far(done: float, before: int = index) -> None:
                 report((before + done) / len(parts))
 
-            painted = transfer(content.pixels, style, method, options, so_far)
+            painted = transfer(content.pixels, style, method, options, so_far, content.alpha)
             yield share, postprocess(painted, content, options).pixels
 
     pixels = blend(finished(), content.pixels)

@@ -28,6 +28,7 @@ from restyle.options import (
     ImageOptions,
     OptimizeOptions,
     PaintKeywords,
+    PhotoOptions,
     SaveOptions,
 )
 from restyle.regions import Regions, make_regions, region_paths
@@ -237,6 +238,8 @@ class Stylizer:
         """By the method that is wanted."""
         if finest is None or finest.method == "fast":
             return pipeline.image(content, style, self.method, options, report)
+        if isinstance(options, PhotoOptions) and options.paint_size is not None:
+            raise OptionError("paint-size is for --method fast; --method optimize paints from coarse to fine")
         return optimized(
             content,
             style,
@@ -311,9 +314,10 @@ def image(
         See `options.EngineOptions`.
     **options
         `strength`, `style_scale`, `keep_colors`, `colors_only`, `feather`, `crop`, `size`, `brightness`,
-        `contrast`, `max_pixels`: see `options.ImageOptions`. With `method="optimize"` also `encoder`,
-        `style_loss`, `content_loss`, `content_weight`, `smoothness`, `style_rotation`, `init`, `optimizer`,
-        `steps`, `seed`, `memory`, `preview`, `save_every`, `resume`: see `options.OptimizeOptions`; and
+        `contrast`, `max_pixels`, `paint_size`: see `options.PhotoOptions`. With `method="optimize"` also
+        `encoder`, `style_loss`, `content_loss`, `content_weight`, `smoothness`, `style_rotation`, `init`,
+        `optimizer`, `steps`, `seed`, `memory`, `preview`, `save_every`, `resume`: see
+        `options.OptimizeOptions`; and
         `callback`, a function that is called after each step with a `methods.steps.Step` and that stops the
         run by returning True.
 
@@ -360,7 +364,7 @@ def _chosen(
             finest[name] = os.fspath(finest[name])
     if callback is not None and finest.get("method", "fast") == "fast":
         raise OptionError("callback is for method='optimize'; report serves both")
-    return ImageOptions(**given), OptimizeOptions(**finest), callback
+    return PhotoOptions(**given), OptimizeOptions(**finest), callback
 
 
 def _paths(*sources: Any) -> Iterator[PathLike]:

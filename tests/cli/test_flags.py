@@ -11,12 +11,12 @@ import pytest
 from restyle.cli.app import load_command
 from restyle.cli.flags import fill_bare, flag_name, with_flags
 from restyle.errors import OptionError
-from restyle.options import EngineOptions, ImageOptions, SaveOptions
+from restyle.options import EngineOptions, ImageOptions, PhotoOptions, SaveOptions
 
 
 @pytest.mark.parametrize(
     ("command", "sets"),
-    [("image", (ImageOptions, SaveOptions, EngineOptions)), ("styles", (SaveOptions, EngineOptions))],
+    [("image", (PhotoOptions, SaveOptions, EngineOptions)), ("styles", (SaveOptions, EngineOptions))],
 )
 def test_flags_and_fields_agree(command: str, sets: tuple[Any, ...]) -> None:
     flags = {flag: each for each in load_command(command).params for flag in each.opts}

@@ -9,7 +9,7 @@ import typer
 
 from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
-from restyle.options import EngineOptions, ImageOptions, OptimizeOptions, SaveOptions
+from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions
 
 
 @with_flags
@@ -39,7 +39,7 @@ def image(
             " --style is then that of the rest, which without it stays the photo.",
         ),
     ] = None,
-    options: ImageOptions,
+    options: PhotoOptions,
     saving: SaveOptions,
     engine: EngineOptions,
     finest: OptimizeOptions,

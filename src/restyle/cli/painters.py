@@ -28,7 +28,7 @@ from restyle.evaluation.runs import Candidate
 from restyle.media import images
 from restyle.media.videos import VideoReader
 from restyle.models import catalog
-from restyle.options import CallKeywords, EngineOptions, ImageOptions, OptionSet, VideoOptions
+from restyle.options import CallKeywords, EngineOptions, OptionSet, PhotoOptions, VideoOptions
 
 # What the evaluation itself decides, or what would write something.
 _NOT_HERE = {
@@ -132,7 +132,7 @@ def parsed(settings: str) -> dict[str, Any]:
 
 def _options() -> Iterator[tuple[type[OptionSet], Any, Any]]:
     """Every option that a line may hold, with the set that checks it."""
-    sets = [ImageOptions, VideoOptions, EngineOptions]
+    sets = [PhotoOptions, VideoOptions, EngineOptions]
     sets += [getattr(option_sets, name) for name in ("OptimizeOptions",) if hasattr(option_sets, name)]
     for owner in sets:
         hints = get_type_hints(owner)

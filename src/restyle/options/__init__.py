@@ -15,6 +15,7 @@ from restyle.options.image import (
     parse_size,
 )
 from restyle.options.optimize import ImageMethod, OptimizeKeywords, OptimizeOptions
+from restyle.options.photo import PhotoOptions
 from restyle.options.video import Steady, VideoCodec, VideoKeywords, VideoOptions
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "OptimizeOptions",
     "OptionSet",
     "PaintKeywords",
+    "PhotoOptions",
     "SaveOptions",
     "Steady",
     "VideoCodec",

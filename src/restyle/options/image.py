@@ -125,6 +125,8 @@ class ImageKeywords(TypedDict, total=False):
 class PaintKeywords(ImageKeywords, OptimizeKeywords, total=False):
     """What decides how a picture is painted, as keywords."""
 
+    paint_size: int | None
+
 
 class CallKeywords(PaintKeywords, total=False):
     """Keywords of a call of `Stylizer` beside `output`."""

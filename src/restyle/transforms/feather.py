@@ -30,7 +30,7 @@ def feather(mask: FloatArray, width: float) -> FloatArray:
         return mask
     soft = mask
     for _ in range(_PASSES):
-        soft = _box(_box(soft, radius, 0), radius, 1)
+        soft = box_mean(box_mean(soft, radius, 0), radius, 1)
     return np.clip(soft, 0, 1, out=soft)
 
 
@@ -60,8 +60,8 @@ def _radius(width: float) -> int:
     return round(width / (2 * _PASSES)) if width >= 2 * _PASSES else int(width >= 1)
 
 
-def _box(array: FloatArray, radius: int, axis: int) -> FloatArray:
-    """Mean over 2 radius + 1 pixels along one axis; the border goes on as its last pixel."""
+def box_mean(array: FloatArray, radius: int, axis: int) -> FloatArray:
+    """Mean of [H, W] over 2 radius + 1 pixels along one axis; the border goes on as its last pixel."""
     lines = array if axis == 1 else array.T
     out = np.empty(array.shape, np.float32)
     into = out if axis == 1 else out.T

@@ -16,6 +16,7 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "area": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
 }
 
 
@@ -79,7 +80,8 @@ def resize(
     size : (height, width)
         In pixels.
     method : str
-        ``"lanczos"`` (sharp), ``"area"`` (mean of the covered pixels), ``"bilinear"``.
+        ``"lanczos"`` (sharp), ``"area"`` (mean of the covered pixels), ``"bilinear"``, ``"bicubic"``
+        (smooth, for what is to be added and subtracted).
     alpha : np.ndarray [shape=(H, W), float32, range 0..1]
         Straight alpha of a picture, before resizing: each pixel then counts as much as it is visible, and
         what hides under transparency does not bleed into the edges.
@@ -87,7 +89,7 @@ def resize(
     Returns
     -------
     np.ndarray [shape=(height, width) or (height, width, C), float32, range 0..1]
-        Overshoot of the filter at edges is clipped.
+        Overshoot at edges is clipped where the method is ``"lanczos"``; ``"bicubic"`` keeps it.
     """
     height, width = size
     if height < 1 or width < 1:
