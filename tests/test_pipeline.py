@@ -17,7 +17,7 @@ from restyle.media import images
 from restyle.media.images import Picture
 from restyle.methods import arbitrary
 from restyle.methods.arbitrary import Arbitrary
-from restyle.options import ImageOptions, SaveOptions, parse_size
+from restyle.options import ImageOptions, PhotoOptions, SaveOptions, parse_size
 from restyle.regions import make_regions
 from restyle.style import Style, styles
 from restyle.transforms.crop import Box
@@ -139,6 +139,36 @@ def test_large_pictures_go_through_tiles(
     tiled = pipeline.image(GRADIENT, wave, tiny, ImageOptions(), told.append).pixels
     assert len(told) > 3
     assert tiled == pytest.approx(whole, abs=0.02)
+
+
+def test_large_strokes_at_the_size_of_the_photo(tiny: Arbitrary, wave: Style, tmp_path: Path) -> None:
+    """Size, alpha, depth and kept colours are as ever."""
+    pixels = np.random.default_rng(3).random((130, 171, 3)).astype(np.float32)
+    alpha = np.repeat(np.linspace(0, 1, 171, dtype=np.float32)[None], 130, 0)
+    path = pipeline.save(Picture(pixels, alpha, depth=16), tmp_path / "source.png", SaveOptions())
+    out = pipeline.image(path, wave, tiny, PhotoOptions(paint_size=64))
+    plain = pipeline.image(path, wave, tiny, PhotoOptions())
+    assert out.pixels.shape == (130, 171, 3)
+    assert out.depth == 16
+    assert out.alpha == pytest.approx(alpha, abs=1e-4)
+    assert np.abs(out.pixels - plain.pixels).max() > 0.05
+    assert (pipeline.image(path, wave, tiny, PhotoOptions(paint_size=171)).pixels == plain.pixels).all()
+    kept = pipeline.image(path, wave, tiny, PhotoOptions(paint_size=64, keep_colors="statistics")).pixels
+    assert kept.mean((0, 1)) == pytest.approx(pixels.mean((0, 1)), abs=0.03)
+    same = pipeline.image(path, wave, tiny, PhotoOptions(paint_size=64, strength=0)).pixels
+    np.testing.assert_allclose(same, pixels, atol=1e-4)
+
+
+def test_large_strokes_in_a_region(tiny: Arbitrary, wave: Style) -> None:
+    pixels = np.random.default_rng(4).random((100, 150, 3)).astype(np.float32)
+    mask = np.zeros((100, 150), np.float32)
+    mask[:, 75:] = 1
+    options = PhotoOptions(paint_size=64, feather=0)
+    regions = make_regions([(mask, wave)], None, model=tiny)
+    out = pipeline.image(Picture(pixels), regions, tiny, options).pixels
+    alone = pipeline.image(Picture(pixels), wave, tiny, options).pixels
+    assert (out[:, :75] == pixels[:, :75]).all()
+    np.testing.assert_allclose(out[:, 75:], alone[:, 75:], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A small painting at the size of the photo: its strokes whole, the photo's edges crisp, nothing beside them."""
+"""A small painting at the size of its photo: strokes whole, edges crisp, nothing beside them."""
 
 from __future__ import annotations
 
