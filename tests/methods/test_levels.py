@@ -2,21 +2,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restyle.methods.levels import COARSEST, Level, plan_levels, style_short_side
+from restyle.methods.levels import COARSEST, LEAST_CONTENT, Level, plan_levels, style_short_side
 
 
 def test_a_large_picture_goes_from_coarse_to_fine() -> None:
     levels = plan_levels((1024, 1536), 300)
     assert [(each.height, each.width) for each in levels] == [
+        (64, 96),
         (128, 192),
         (256, 384),
         (512, 768),
         (1024, 1536),
     ]
-    assert [each.part for each in levels] == [1 / 8, 1 / 4, 1 / 2, 1]
+    assert [each.part for each in levels] == [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1]
     assert sum(each.steps for each in levels) == 300
     steps = [each.steps for each in levels]
     assert steps == sorted(steps, reverse=True)  # the coarse ones settle the large forms, and cost little
+    shares = [each.content_share for each in levels]
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
+    assert min(shares) >= LEAST_CONTENT
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 500))
@@ -25,7 +30,7 @@ def test_plans_hold_for_any_size(height: int, width: int, steps: int) -> None:
     assert (levels[-1].height, levels[-1].width) == (height, width)
     assert sum(each.steps for each in levels) == steps
     assert all(each.steps >= 1 for each in levels)
-    assert min(levels[0].height, levels[0].width) < 2 * COARSEST or steps < 6
+    assert min(levels[0].height, levels[0].width) < 2 * COARSEST or steps < 7
     parts = [each.part for each in levels]
     assert parts == sorted(parts)
 

@@ -130,7 +130,10 @@ class Easel:
             self._tensor(resize(self.content, size, "area")),
             ingredients,
             torch.from_numpy(masks).to(self.device),
-            self.weights,
+            replace(
+                self.weights,
+                content={name: each * level.content_share for name, each in self.weights.content.items()},
+            ),
             strength=self.strength,
             side=memory.tile_side(sight, size, sizes, self.options),
             seed=self.options.seed,

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from restyle.transforms.resize import fit_size
 
-COARSEST = 128  # px, short side: below it relu5_1 has few positions left
+COARSEST = 64  # px, short side: below it relu5_1 has few positions left
 FACTOR = 2.0
 # Steps of a size beside those of the next finer one: small sizes are cheap and settle the composition.
-EMPHASIS = 1.5
+EMPHASIS = 1.4
+# The content counts less where large forms are settled, or a flat sky stays flat: by this power of the size's part
+# of the whole picture, and at least so much.
+CONTENT_POWER, LEAST_CONTENT = 1.5, 0.05
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,17 @@ class Level:
     def steps_work(self, steps: int) -> float:
         """Cost of so many steps at this size, in pixels."""
         return float(steps * self.height * self.width)
+
+    @property
+    def content_share(self) -> float:
+        """How much the content counts, beside what it counts at full size.
+
+        Examples
+        --------
+        >>> Level(512, 768, 30, 1.0).content_share, Level(128, 192, 30, 0.25).content_share
+        (1.0, 0.125)
+        """
+        return max(LEAST_CONTENT, self.part**CONTENT_POWER)
 
 
 def plan_levels(size: tuple[int, int], steps: int) -> list[Level]:

@@ -45,9 +45,9 @@ class OptimizeOptions(OptionSet):
         metadata=about("fast paints in a second; optimize in minutes, finest (needs the extra torch)."),
     )
     encoder: str = field(
-        default="encoder-3",
+        default="encoder-4",
         metadata=about(
-            "What looks at the pictures: encoder-3, encoder-2, encoder-1, or vgg19 once it is pulled.",
+            "What looks at the pictures: encoder-4, encoder-3, encoder-2, encoder-1, or vgg19 once it is pulled.",
             panel=_PANEL,
         ),
     )
@@ -69,7 +69,7 @@ class OptimizeOptions(OptionSet):
         ),
     )
     content_weight: float = field(
-        default=0.5,
+        default=0.4,
         metadata=about("How much the photo counts beside the style.", low=0.0, high=1000.0, panel=_PANEL),
     )
     smoothness: float = field(
