@@ -16,8 +16,8 @@ COARSEST = 64  # px, short side: below it relu5_1 has few positions left
 FACTOR = 2.0
 # Steps of a size beside those of the next finer one: small sizes are cheap and settle the composition.
 EMPHASIS = 1.4
-# The content counts less where large forms are settled, or a flat sky stays flat: by this power of the size's part
-# of the whole picture, and at least so much.
+# The content counts less where large forms are settled, or a flat sky stays flat: by this power of the size's
+# part of the whole picture, and at least so much.
 CONTENT_POWER, LEAST_CONTENT = 1.5, 0.05
 
 
