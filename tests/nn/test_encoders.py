@@ -78,6 +78,15 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         VGGTeacher.load(tmp_path / "other.safetensors")
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff\xe0 a photo", b"\x10\0\0\0\0\0\0\0{}"])
+def test_damaged_files_are_one_line(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "photo.safetensors"
+    file.write_bytes(content)
+    for load in (load_encoder, VGGTeacher.load):
+        with pytest.raises(ModelError, match=r"photo.safetensors' is no readable safetensors file: .+"):
+            load(file)
+
+
 def _teacher(heads: bool) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     weights = {"conv0.weight": torch.eye(3)[:, :, None, None].clone(), "conv0.bias": torch.zeros(3)}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -122,10 +122,10 @@ class VGGTeacher(nn.Module):
 
     @classmethod
     def load(cls, path: str | Path) -> VGGTeacher:
-        """Read a teacher from a safetensors file."""
+        """Read a teacher from a safetensors file; raises ModelError when it is missing or damaged."""
         if not Path(path).is_file():
             raise ModelError(f"teacher {str(path)!r} does not exist: give a .safetensors file")
-        return cls(load_file(path))
+        return cls(_read(path)[1])
 
     def _conv(self, name: str, x: Tensor) -> Tensor:
         weight, bias = getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
@@ -172,15 +172,24 @@ def save_encoder(encoder: PerceptualEncoder, path: str | Path) -> None:
 def load_encoder(path: str | Path) -> PerceptualEncoder:
     """Read an encoder written by `save_encoder`; weights come back as float32.
 
-    Raises ModelError when the file is missing or of another format.
+    Raises ModelError when the file is missing, damaged or of another format.
     """
     if not Path(path).is_file():
         raise ModelError(f"encoder {str(path)!r} does not exist: make one with `restyle train encoder`")
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
+    metadata, tensors = _read(path)
     if metadata.get("format") != "restyle-encoder/1":
         raise ModelError(f"{str(path)!r} is not a restyle encoder file")
     shape = {name: tuple(map(int, metadata[name].split(","))) for name in _SHAPE if name in metadata}
     encoder = PerceptualEncoder(EncoderShape(**shape))
-    encoder.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    encoder.load_state_dict({k: v.float() for k, v in tensors.items()})
     return encoder
+
+
+def _read(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors of a file; raises ModelError when it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return metadata, load_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"{str(path)!r} is no readable safetensors file: {error}") from None
