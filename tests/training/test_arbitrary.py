@@ -142,8 +142,14 @@ def test_command_line_trains_resumes_and_exports(
     with (tmp_path / "my.safetensors.run" / "losses.csv").open(newline="") as file:
         assert [row[0] for row in csv.reader(file)] == ["step", "2", "4"]
     assert _exit(main, train) == 1
+    assert "my.safetensors: it exists" in capsys.readouterr().err
+    assert _exit(main, [*train[:-3], "e.safetensors", "--overwrite"]) == 1
+    assert "it is the input e.safetensors" in capsys.readouterr().err
+    (tmp_path / "my.safetensors").unlink()
+    assert _exit(main, train) == 1
     assert "--resume" in capsys.readouterr().err
     assert _exit(main, [*train, "--resume"]) == 0
+    assert _exit(main, [*train, "--overwrite"]) == 0
     assert _exit(main, ["export", "my.safetensors", "-o", "model"]) == 0
     assert {p.name for p in (tmp_path / "model").iterdir()} >= {"style_encoder.onnx", "transformer.onnx"}
 

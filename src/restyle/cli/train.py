@@ -27,6 +27,9 @@ Output = Annotated[
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in FILE.run/.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace FILE and the run in FILE.run/, if there are any.")
+]
 Teacher = typer.Option("--teacher", metavar="FILE", help="VGG-shaped .safetensors file.")
 
 
@@ -41,20 +44,24 @@ def encoder(
     recipe: EncoderOptions,
     options: TrainOptions,
     resume: Resume = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Distil a compact perceptual encoder from teachers.
 
     restyle train encoder photos/ artworks/ --teacher vgg19.safetensors -o encoder.safetensors
     """
     require("`restyle train`", "torch", "torch", "safetensors")
+    from restyle.media.outputs import writing
     from restyle.nn.encoders import PerceptualEncoder, save_encoder
     from restyle.training.encoder import EncoderTask
 
-    _suffix(output)
-    model = _fit(EncoderTask(pictures, teacher, recipe, seed=options.seed), output, options, resume)
+    _check(output, resume or overwrite, teacher)
+    task = EncoderTask(pictures, teacher, recipe, seed=options.seed)
+    model = _fit(task, output, options, resume, overwrite)
     if model is not None:
         assert isinstance(model, PerceptualEncoder)
-        save_encoder(model, output)
+        with writing(output, overwrite=resume or overwrite, inputs=teacher) as temporary:
+            save_encoder(model, temporary)
         typer.echo(str(output))
 
 
@@ -84,6 +91,7 @@ def arbitrary(
         str, typer.Option("--name", help="Name of the network, kept in its files.")
     ] = "arbitrary",
     resume: Resume = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train a network that gives any photo the style of any picture.
 
@@ -91,26 +99,32 @@ def arbitrary(
     --encoder encoder.safetensors -o my.safetensors
     """
     require("`restyle train`", "torch", "torch", "safetensors")
+    from restyle.media.outputs import writing
     from restyle.nn.arbitrary import ArbitraryNetwork, save_arbitrary
     from restyle.training.arbitrary import ArbitraryTask
 
-    _suffix(output)
+    inputs = [each for each in (teacher, encoder, exact, start) if each is not None]
+    _check(output, resume or overwrite, inputs)
     task = ArbitraryTask(content, style, teacher, encoder, exact, recipe, seed=options.seed, start=start)
-    model = _fit(task, output, options, resume)
+    model = _fit(task, output, options, resume, overwrite)
     if model is not None:
         assert isinstance(model, ArbitraryNetwork)
-        save_arbitrary(model, output, name)
+        with writing(output, overwrite=resume or overwrite, inputs=inputs) as temporary:
+            save_arbitrary(model, temporary, name)
         typer.echo(str(output))
 
 
-def _suffix(output: Path) -> None:
+def _check(output: Path, overwrite: bool, inputs: list[Path]) -> None:
+    """Before hours of work: that the result may be written where it shall go."""
     from restyle.errors import OptionError
+    from restyle.media.outputs import check_output
 
     if output.suffix != ".safetensors":
         raise OptionError(f"output '{output}' must end in .safetensors")
+    check_output(output, overwrite=overwrite, inputs=inputs)
 
 
-def _fit(task: Task, output: Path, options: TrainOptions, resume: bool) -> Any:
+def _fit(task: Task, output: Path, options: TrainOptions, resume: bool, overwrite: bool) -> Any:
     """Train with a live line; None on all ranks but the first, which have nothing to write."""
     import os
 
@@ -124,6 +138,6 @@ def _fit(task: Task, output: Path, options: TrainOptions, resume: bool) -> Any:
     about = f"{task.name}: {learnt / 1e3:.0f} k parameters learn; run in {output}.run"
     with TrainingBar(task.name, options.steps, quiet=not first) as bar:
         bar.say(about)
-        model = fit(task, f"{output}.run", options, resume=resume, callback=bar.at)
+        model = fit(task, f"{output}.run", options, resume=resume, callback=bar.at, overwrite=overwrite)
     leave()
     return model if first else None
