@@ -71,6 +71,8 @@ def test_several_styles_by_weight(
         (["--colors-only"], {"colors_only": True}),
         (["--crop", "1:1", "--size", "40"], {"crop": "1:1", "size": 40}),
         (["--size", "50x30"], {"size": "50x30"}),
+        (["--paint-size", "64"], {"paint_size": 64}),
+        (["--paint-size", "64", "--strength", "0.5"], {"paint_size": 64, "strength": 0.5}),
         (["--brightness", "1.3", "--contrast", "0.8"], {"brightness": 1.3, "contrast": 0.8}),
     ],
 )
@@ -174,6 +176,8 @@ BAD = {
         (["photo.png", "-s", "great-wave", "--strength", "nan"], 2, "strength nan"),
         (["photo.png", "-s", "great-wave", "--strength", "much"], 2, "--strength"),
         (["photo.png", "-s", "great-wave", "--keep-colors", "--colors-only"], 2, "contradict"),
+        (["photo.png", "-s", "great-wave", "--paint-size", "9"], 2, "paint-size 9 is outside 64..100000"),
+        (["photo.png", "-s", "great-wave", "--paint-size", "64", "--method", "optimize"], 2, "--method fast"),
         (["photo.png", "-s", "great-wave", "--device", "tpu"], 2, "device 'tpu' is none of cpu, cuda"),
         (["photo.png", "-s", "great-wave", "--device", "cuda"], 2, "device 'cuda' is not available"),
         (["photo.png"], 2, "--style"),
