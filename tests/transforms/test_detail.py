@@ -18,7 +18,7 @@ def photo_of(height: int = 240, width: int = 320) -> FloatArray:
     y, x = np.mgrid[:height, :width].astype(np.float32)
     plane = 0.4 + 0.15 * np.sin(x / 31) * np.cos(y / 23) + 0.2 * (x > 3 * y)
     plane += np.where(x > width / 2, 0.08 * np.sin(x * 2.2), 0)
-    return np.clip(plane[..., None] * np.array([1, 0.9, 0.7]), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(plane[..., None] * np.array([1, 0.9, 0.7]), 0, 1), np.float32)
 
 
 def seen_of(photo: FloatArray, part: int = 4) -> FloatArray:
@@ -78,7 +78,7 @@ def test_strokes_of_the_painting_stay_whole() -> None:
     """Where the photo has nothing, the result is the painting, enlarged."""
     photo = np.full((160, 160, 3), 0.5, np.float32)
     seen = seen_of(photo)
-    painted = np.clip(resize(RNG.random((10, 10, 3)).astype(np.float32), seen.shape[:2]), 0, 1)  # type: ignore[arg-type]
+    painted = np.clip(resize(RNG.random((10, 10, 3)).astype(np.float32), seen.shape[:2]), 0, 1)
     out = enlarge_with_detail(painted, seen, photo)
     ideal = np.clip(resize(painted, (160, 160), "bicubic"), 0, 1)
     np.testing.assert_allclose(out, ideal, atol=1e-5)
