@@ -20,9 +20,9 @@ PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 CONTENT, STYLE, OTHER = PICTURES / "coffee.jpg", PICTURES / "strokes.jpg", PICTURES / "chelsea.jpg"
 MASK = PICTURES.parent / "masks" / "coffee.png"
 SIDE = 256  # pixels, of a tile
-COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 40, "crop": "1:1", "size": SIDE}
-LONGER = 60  # steps, of what goes down more slowly
-SAVE_EVERY = 10  # steps, of the sheet of a run on its way
+COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 60, "crop": "1:1", "size": SIDE}
+LONGER = 90  # steps, of what goes down more slowly
+SAVE_EVERY = 15  # steps, of the sheet of a run on its way
 
 WAY = "optimize-way"
 # File name -> label of a tile -> options beside the common ones; None leaves the fast method.
@@ -36,7 +36,7 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "optimize-contents": {
         "--content-weight 0.1": {"content_weight": 0.1},
-        "0.5 (default)": {},
+        "0.4 (default)": {},
         "2": {"content_weight": 2.0},
         "--content-loss structure": {"content_loss": "structure:4", "steps": LONGER},
         "--smoothness 20": {"smoothness": 20.0},
@@ -61,6 +61,13 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "--region cup=chelsea": {"regions": {str(MASK): str(OTHER)}},
         "--colors-only": {"colors_only": True},
         "--init noise --seed 7": {"init": "noise", "seed": 7},
+    },
+    "optimize-encoders": {
+        "--encoder encoder-4 (default)": {},
+        "encoder-3": {"encoder": "encoder-3"},
+        "encoder-1": {"encoder": "encoder-1"},
+        "--steps 12": {"steps": 12},
+        "--steps 300": {"steps": 300},
     },
 }
 

@@ -7,6 +7,7 @@ import torch
 from restyle.arrays import FloatArray
 from restyle.errors import InputError, OptionError
 from restyle.methods import levels, optimization
+from restyle.methods.easel import Easel
 from restyle.methods.optimization import optimize
 from restyle.methods.parts import Part
 from restyle.methods.steps import Step, Stopped
@@ -52,6 +53,13 @@ def test_content_losses_hold_the_content(content_loss: str) -> None:
     free = optimize(CONTENT, STYLE, options(content_loss=content_loss, content_weight=0.0, seed=1, steps=12))
     held = optimize(CONTENT, STYLE, options(content_loss=content_loss, content_weight=50.0, seed=1, steps=12))
     assert np.abs(held - CONTENT).mean() < np.abs(free - CONTENT).mean()
+
+
+def test_the_content_counts_less_at_coarse_sizes() -> None:
+    easel = Easel(picture(0, 64, 96), STYLE, options(content_weight=2.0), 1.0, "cpu", None)
+    weights = [easel.objective(level).weights for level in levels.plan_levels((64, 96), 6)]
+    assert [each.content["features"] for each in weights] == pytest.approx([2 * 0.5**1.5, 2.0])
+    assert weights[0].style == weights[1].style
 
 
 def test_smoothness_smooths() -> None:

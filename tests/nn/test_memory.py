@@ -42,6 +42,17 @@ def test_4096_px_fit_in_8_gb_and_2048_in_the_default() -> None:
 
 
 @pytest.mark.usefixtures("small_process")
+def test_a_long_scroll_needs_tiles_where_the_content_does_not(sight: Sight) -> None:
+    content, scroll = (512, 512), (512, 9000)
+    assert memory.tile_side(sight, content, [scroll], options(4)) is None
+    assert memory.style_side(sight, content, [content], options(4)) is None
+    side = memory.style_side(sight, content, [content, scroll], options(4))
+    assert side is not None
+    assert side >= memory.SMALLEST_TILE
+    assert side % 16 == 0
+
+
+@pytest.mark.usefixtures("small_process")
 def test_less_memory_makes_smaller_tiles_until_one_line_says_what_is_needed(sight: Sight) -> None:
     sides = [memory.tile_side(sight, (3000, 3000), [(800, 800)], options(gb)) for gb in (40, 6, 5)]
     assert sides[0] is None

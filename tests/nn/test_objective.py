@@ -44,6 +44,7 @@ def objective(
         weights,
         strength=strength,
         side=side,
+        style_side=side,
         seed=seed,
     )
 
@@ -57,7 +58,7 @@ def test_the_gradient_over_tiles_is_that_of_the_whole_picture(side: int) -> None
     content, x = picture(300, 214, 1), picture(300, 214, 2) * 1.2 - 0.1
     left = torch.linspace(0, 1, 214).expand(300, 214)
     masks = torch.stack([left, 1 - left])
-    styles = [style_of(3), style_of(4)]
+    styles = [style_of(3), style_of(4, 224)]
     given = (content, styles, EVERYTHING, {"features": 0.5, "structure": 0.6}, masks)
     whole = objective(*given, variation=0.1).evaluate(x, 7)
     tiled = objective(*given, variation=0.1, side=side)

@@ -136,6 +136,7 @@ class Easel:
             ),
             strength=self.strength,
             side=memory.tile_side(sight, size, sizes, self.options),
+            style_side=memory.style_side(sight, size, [size, *sizes], self.options),
             seed=self.options.seed,
             anchor=self._anchor(size),
         )

@@ -104,7 +104,7 @@ class Aims:
     moments, rows : sequence of int
         Layers whose moments are compared, and whose vectors are.
     side : int or None
-        Of the tiles that all pictures are seen in, in px; None sees them whole.
+        Of the tiles that the pictures are seen in, in px; None sees them whole.
     seed : int
 
     Attributes

@@ -25,10 +25,13 @@ _PAIRS_SHARE = 0.4  # of the memory, at most, goes into them
 _PROCESS = 0.6e9  # bytes, where the system does not tell
 
 
+_STATISTICS_SHARE = 0.5  # of the memory of a pass forward and backward, that one without a gradient takes
+
+
 def tile_side(
     sight: Sight, content: tuple[int, int], styles: Sequence[tuple[int, ...]], options: OptimizeOptions
 ) -> int | None:
-    """Side of the tiles, in px; None if all pictures can be looked at whole.
+    """Side of the tiles that the content is gone over in, in px; None if it can be looked at whole.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def tile_side(
     def room(given: OptimizeOptions, tiled: bool = True) -> float:
         return given.memory * 1e9 - held - picture_bytes(sight, content, styles, given, tiled)
 
-    if max(math.prod(each) for each in (content, *styles)) * cost <= room(options, tiled=False):
+    if math.prod(content) * cost <= room(options, tiled=False):
         return None
     side = math.floor(math.sqrt(max(0.0, room(options)) / cost)) - 2 * HALO
     if side < SMALLEST_TILE:
@@ -60,6 +63,21 @@ def tile_side(
             f"{options.encoder} and {options.descent}: give at least {least.memory:g}"
         )
     return side // STRIDE * STRIDE
+
+
+def style_side(
+    sight: Sight, content: tuple[int, int], styles: Sequence[tuple[int, ...]], options: OptimizeOptions
+) -> int | None:
+    """Side of the tiles that statistics of the styles are taken in, before the first step; None: whole.
+
+    A long scroll may need tiles where the content does not.
+    """
+    held, cost = process_bytes(), _STATISTICS_SHARE * tile_bytes(sight)
+    room = options.memory * 1e9 - held - picture_bytes(sight, content, styles, options)
+    if max((math.prod(each) for each in styles), default=0) * cost <= room:
+        return None
+    side = math.floor(math.sqrt(max(0.0, room) / cost)) - 2 * HALO
+    return max(SMALLEST_TILE, side // STRIDE * STRIDE)
 
 
 def picture_bytes(

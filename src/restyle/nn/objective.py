@@ -70,8 +70,8 @@ class Objective:
     weights : Weights
     strength : float, 0..1
         What is aimed at lies so far on the way from the content's own statistics to the style's.
-    side : int or None
-        Of the tiles that all pictures are seen in, in px; None sees them whole.
+    side, style_side : int or None
+        Of the tiles that the picture and the styles are seen in, in px; None sees them whole.
     seed : int
         Of the positions and directions that are drawn anew at every step.
     anchor : Anchor or None
@@ -87,6 +87,7 @@ class Objective:
         *,
         strength: float = 1.0,
         side: int | None = None,
+        style_side: int | None = None,
         seed: int = 0,
         anchor: Anchor | None = None,
     ) -> None:
@@ -118,7 +119,7 @@ class Objective:
                 strength,
                 moments=self.moments_wanted,
                 rows=self.rows_wanted,
-                side=side,
+                side=style_side,
                 seed=seed,
             )
         self.wanted, self.banks = aims.wanted, aims.banks
