@@ -36,7 +36,7 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "optimize-contents": {
         "--content-weight 0.1": {"content_weight": 0.1},
-        "0.6 (default)": {},
+        "0.4 (default)": {},
         "2": {"content_weight": 2.0},
         "--content-loss structure": {"content_loss": "structure:4", "steps": LONGER},
         "--smoothness 20": {"smoothness": 20.0},

@@ -58,7 +58,7 @@ def test_content_losses_hold_the_content(content_loss: str) -> None:
 def test_the_content_counts_less_at_coarse_sizes() -> None:
     easel = Easel(picture(0, 64, 96), STYLE, options(content_weight=2.0), 1.0, "cpu", None)
     weights = [easel.objective(level).weights for level in levels.plan_levels((64, 96), 6)]
-    assert [each.content["features"] for each in weights] == pytest.approx([2 * 0.5**0.75, 2.0])
+    assert [each.content["features"] for each in weights] == pytest.approx([2 * 0.5**1.5, 2.0])
     assert weights[0].style == weights[1].style
 
 

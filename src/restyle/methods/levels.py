@@ -18,7 +18,7 @@ FACTOR = 2.0
 EMPHASIS = 1.4
 # The content counts less where large forms are settled, or a flat sky stays flat: by this power of the size's
 # part of the whole picture, and at least so much.
-CONTENT_POWER, LEAST_CONTENT = 0.75, 0.3
+CONTENT_POWER, LEAST_CONTENT = 1.5, 0.05
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Level:
         Examples
         --------
         >>> Level(512, 768, 30, 1.0).content_share, Level(128, 192, 30, 0.25).content_share
-        (1.0, 0.3535533905932738)
+        (1.0, 0.125)
         """
         return max(LEAST_CONTENT, self.part**CONTENT_POWER)
 

@@ -70,7 +70,7 @@ class OptimizeOptions(OptionSet):
         ),
     )
     content_weight: float = field(
-        default=0.6,
+        default=0.4,
         metadata=about("How much the photo counts beside the style.", low=0.0, high=1000.0, panel=_PANEL),
     )
     smoothness: float = field(
@@ -102,7 +102,7 @@ class OptimizeOptions(OptionSet):
         ),
     )
     steps: int = field(
-        default=160,
+        default=200,
         metadata=about(
             "Steps in all, shared out over the sizes.", low=1, high=1_000_000, metavar="N", panel=_PANEL
         ),
