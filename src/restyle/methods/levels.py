@@ -43,7 +43,7 @@ class Level:
         >>> Level(512, 768, 30, 1.0).content_share, Level(128, 192, 30, 0.25).content_share
         (1.0, 0.125)
         """
-        return max(LEAST_CONTENT, self.part**CONTENT_POWER)
+        return max(LEAST_CONTENT, float(self.part**CONTENT_POWER))
 
 
 def plan_levels(size: tuple[int, int], steps: int) -> list[Level]:
