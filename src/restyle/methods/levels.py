@@ -57,7 +57,7 @@ def plan_levels(size: tuple[int, int], steps: int) -> list[Level]:
     """
     short = min(size)
     parts = [1.0]
-    while short * parts[0] / FACTOR >= COARSEST:
+    while round(short * parts[0] / FACTOR) >= COARSEST:
         parts.insert(0, parts[0] / FACTOR)
     parts = parts[-steps:]
     shares = _shares(len(parts), steps)
