@@ -5,13 +5,17 @@ from torch import Tensor
 
 from restyle.nn.losses import (
     content_loss,
+    covariance,
     gap,
     gram,
+    liveliness,
     moments,
     normalised,
     out_of_range,
     style_loss,
+    style_target,
     total_variation,
+    weave,
 )
 
 
@@ -84,3 +88,52 @@ def test_gradients() -> None:
         with torch.no_grad():
             numeric = (loss(x + 1e-2 * step).sum() - loss(x - 1e-2 * step).sum()) / 2e-2
         assert abs(float(numeric) - float((slope * step).sum())) < 1e-3  # losses compute in float32
+
+
+def test_liveliness_counts_where_texture_is_not_how_much_there_is_in_all() -> None:
+    torch.manual_seed(0)
+    texture = torch.randn(1, 1, 64, 64)
+    half = texture.clone()
+    half[..., 32:] = 0
+    deviation = torch.ones(1, 1)
+    everywhere, there, nowhere = (
+        float(liveliness(x, deviation, 4)) for x in (texture, half * 2**0.5, texture * 0)
+    )
+    assert abs(everywhere) < 0.1
+    assert nowhere < -2
+    assert (
+        abs(there - (everywhere + nowhere) / 2) < 0.2
+    )  # as much in all as the first one, in half the windows
+
+
+def test_liveliness_of_a_silent_channel_is_bounded() -> None:
+    torch.manual_seed(0)
+    feature = torch.randn(1, 2, 32, 32) * 5
+    assert float(liveliness(feature, torch.tensor([[5.0, 0.0]]), 4).abs().max()) < 3
+
+
+def test_covariance_is_blind_to_the_means_and_counts_by_its_weight() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(2, 5, 24, 24), torch.rand(2, 5, 24, 24)
+    torch.testing.assert_close(
+        covariance(style_target(a)), covariance(style_target(a + 3)), atol=1e-4, rtol=1e-4
+    )
+    plain, more = (style_loss([a], [b], 0.2, weight) for weight in (0.0, 0.5))
+    apart = gap(covariance(style_target(a)), covariance(style_target(b)))
+    torch.testing.assert_close(more - plain, 0.5 * apart)
+
+
+def test_weave_sees_a_pattern_of_eight_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    noise = torch.rand(2, 3, 96, 96) * 0.2 + 0.4
+    pattern = (torch.rand(1, 1, 8, 8) - 0.5).mul(0.2).repeat(1, 1, 12, 12)
+    other = (torch.rand(1, 1, 9, 9) - 0.5).mul(0.2).repeat(1, 1, 11, 11)[..., :96, :96]
+    assert float(weave(noise).max()) < 0.2
+    assert float(weave(noise + pattern).min()) > 2
+    assert float(weave(noise + other).max()) < 0.3
+    assert float(weave(torch.full((1, 3, 48, 48), 0.5))) == 0
+    x = (noise + pattern).requires_grad_()
+    weave(x).sum().backward()
+    slope = x.grad
+    assert slope is not None
+    assert float((slope * pattern).sum()) > 0  # less of the pattern, less loss

@@ -1,7 +1,16 @@
+import pytest
 import torch
 
 from restyle.nn.recoloring import COLORS, chroma, color_moments, color_root, luminance
-from restyle.nn.transformer import Transformer, TransformerShape, UpConv, high_frequencies, reflect, twice
+from restyle.nn.transformer import (
+    Transformer,
+    TransformerShape,
+    UpConv,
+    high_frequencies,
+    local_contrast,
+    reflect,
+    twice,
+)
 
 SMALL = TransformerShape(half=8, quarter=8, eighth=8, full=8, blocks=2, fine_blocks=1, rank=3, code=6)
 
@@ -141,3 +150,46 @@ def test_chroma_is_zero_for_grey_and_blind_to_luminance() -> None:
     assert float(chroma(grey).abs().max()) < 1e-6
     color = torch.rand(1, 3, 4, 4)
     torch.testing.assert_close(chroma(color + 0.1 * grey), chroma(color))
+
+
+def test_local_contrast_makes_faint_shades_as_strong_as_plain_ones() -> None:
+    torch.manual_seed(0)
+    shade = torch.rand(1, 1, 24, 24) - 0.5
+    strong, faint = local_contrast(0.5 + 0.5 * shade, 0.005), local_contrast(0.5 + 0.1 * shade, 0.005)
+    assert float((strong - faint).abs().mean()) < 0.05 * float(strong.abs().mean())
+    below = local_contrast(0.5 + 0.001 * shade, 0.005)
+    assert float(below.abs().mean()) < 0.1 * float(strong.abs().mean())
+    assert float(local_contrast(torch.full((1, 1, 2, 2), 0.7), 0.005).abs().max()) < 1e-3
+
+
+def test_strokes_begin_in_faint_shades_as_in_plain_ones() -> None:
+    """What the two seeds add to the result hardly depends on the photo's contrast."""
+    torch.manual_seed(1)
+    net, bare, code = network(), network(), codes(1)
+    bare.load_state_dict(net.state_dict())
+    torch.nn.init.normal_(net.seed_quarter.weight)
+    torch.nn.init.normal_(net.seed_eighth.weight)
+    shade = torch.rand(1, 1, 64, 64).sub(0.5).expand(1, 3, -1, -1)
+
+    def added(contrast: float) -> float:
+        with torch.no_grad():
+            photo = 0.5 + contrast * shade
+            return float((net(photo, code)[0] - bare(photo, code)[0]).abs().mean())
+
+    assert added(0.05) > 0.5 * added(0.5) > 0  # of a tenth of the contrast
+    assert added(0.0) < 0.1 * added(0.5)
+
+
+def test_seeds_of_a_new_network_learn() -> None:
+    net = network()
+    net(torch.rand(1, 3, 32, 32), codes(1))[0].square().mean().backward()
+    for seed in (net.seed_quarter, net.seed_eighth):
+        assert not seed.weight.any()
+        assert seed.weight.grad is not None
+        assert float(seed.weight.grad.abs().max()) > 0
+
+
+@pytest.mark.parametrize("side", [16, 24])
+@torch.no_grad()
+def test_smallest_pictures(side: int) -> None:
+    assert network()(torch.rand(1, 3, side, 16), codes(1))[0].shape == (1, 3, side, 16)

@@ -115,6 +115,22 @@ def test_styles_serve_several_steps_and_come_from_the_seed(files: dict[str, Any]
     observed, targets = first.take(torch.tensor([4, 1]))
     assert torch.equal(observed, first.observed[[4, 1]])
     assert torch.equal(targets[2][0], first.targets[2][0][[4, 1]])
+    assert [len(layer) for layer in first.lively] == [6, 6, 6]
+    assert torch.equal(first.texture(torch.tensor([4, 1]))[1], first.lively[1][[4, 1]])
+
+
+def test_texture_counts_by_its_weight(files: dict[str, Any]) -> None:
+    totals = []
+    for weight in (0.0, 0.5):
+        recipe = ArbitraryOptions(crop=64, batch=2, bank=6, texture_weight=weight, steady_every=0)
+        task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
+        batch = task.batch(0, np.random.default_rng(0))
+        losses = task.losses(task.model, batch, 0)
+        totals.append({name: loss.detach() for name, loss in losses.items()})
+    plain, textured = totals
+    assert float(plain["texture"]) > 0
+    added = float(textured["total"] - plain["total"])
+    assert added == pytest.approx(0.5 * float(plain["texture"]), rel=1e-3)
 
 
 def test_command_line_trains_resumes_and_exports(

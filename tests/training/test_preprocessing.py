@@ -88,3 +88,14 @@ def test_sometimes_is_all_or_nothing() -> None:
     grey = Image.new("RGB", (2, 2), (100, 100, 100))
     changed = [Sometimes(0.5, [Brightness(0.9)])(grey, rng(seed)) is not grey for seed in range(200)]
     assert 60 < sum(changed) < 140
+
+
+def test_sharpening_gives_an_enlarged_picture_its_edges_back_and_leaves_others() -> None:
+    picture = Image.fromarray(
+        np.repeat(rng(1).integers(0, 256, (25, 25, 3), dtype=np.uint8), 4, 0).repeat(4, 1)
+    )
+    soft = pixels(ScaledCrop(100, (2.0, 2.0), enlarge=2.0)(picture, rng()))
+    crisp = pixels(ScaledCrop(100, (2.0, 2.0), enlarge=2.0, sharpen=1.0)(picture, rng()))
+    assert np.abs(np.diff(crisp, axis=0)).max() > 1.2 * np.abs(np.diff(soft, axis=0)).max()
+    same = [pixels(ScaledCrop(50, (2.0, 2.0), sharpen=each)(picture, rng())) for each in (0.0, 1.0)]
+    assert np.array_equal(*same)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -49,11 +50,23 @@ def style_target(feature: Tensor) -> Target:
     return matrix, mean, ((squares - mean.square()).clamp(min=0) + 1e-6).sqrt()
 
 
-def style_loss(features: Sequence[Tensor], style: Sequence[Tensor | Target], moment: float = 0.2) -> Tensor:
-    """Mean over layers of gap(Gram) + moment * (gap(mean) + gap(deviation)). Lists of [N, C, H, W] -> [N].
+def covariance(target: Target) -> Tensor:
+    """Covariance of the channels, [N, C, C]: the Gram matrix without what the means alone make of it."""
+    matrix, mean, _ = target
+    return matrix - mean[:, :, None] * mean[:, None, :]
 
-    Gatys et al. 2016 for the Gram matrices, Huang and Belongie 2017 for the moments. The style may be
-    features or what `style_target` made of them, layer by layer.
+
+def style_loss(
+    features: Sequence[Tensor],
+    style: Sequence[Tensor | Target],
+    moment: float = 0.2,
+    together: float = 0.0,
+) -> Tensor:
+    """Mean over layers of gap(Gram) + moment * (gap(mean) + gap(deviation)) + together * gap(covariance).
+
+    Lists of [N, C, H, W] -> [N]. Gatys et al. 2016 for the Gram matrices, Huang and Belongie 2017 for the
+    moments. In a Gram matrix the means of features drown their covariance, and the covariance is the texture:
+    so it may count by itself. The style may be features or what `style_target` made of them, layer by layer.
     """
     total = torch.zeros(features[0].shape[0], device=features[0].device)
     for ours, theirs in zip(features, style, strict=True):
@@ -62,7 +75,30 @@ def style_loss(features: Sequence[Tensor], style: Sequence[Tensor | Target], mom
         total = total + gap(ours_made[0], goal[0])
         if moment:
             total = total + moment * (gap(ours_made[1], goal[1]) + gap(ours_made[2], goal[2]))
+        if together:
+            total = total + together * gap(covariance(ours_made), covariance(goal))
     return total / len(features)
+
+
+WINDOW = 32  # side in pixels of the windows in which texture is looked for
+FAINT = 0.1  # of the style's deviation: texture weaker than that is none
+
+
+def liveliness(feature: Tensor, deviation: Tensor, stride: int) -> Tensor:
+    """How much texture the windows of a picture hold: mean log of their deviations, [N, C].
+
+    feature : [N, C, H, W], at 1 / `stride` of the picture's size
+    deviation : [N, C], what counts as much
+    """
+    side = max(2, WINDOW // stride)
+    mean = F.avg_pool2d(feature, side)
+    variance = (F.avg_pool2d(feature * feature, side) - mean * mean).clamp(min=0)
+    much = deviation * deviation
+    much = much + FAINT * much.mean(
+        1, keepdim=True
+    )  # or a channel that is nearly silent would be all that counts
+    part = variance / much[:, :, None, None]
+    return 0.5 * (part + FAINT * FAINT).log().mean((2, 3))
 
 
 def content_loss(features: Sequence[Tensor], content: Sequence[Tensor], structure: float = 0.0) -> Tensor:
@@ -85,6 +121,24 @@ def total_variation(x: Tensor) -> Tensor:
     return (x[:, :, 1:] - x[:, :, :-1]).abs().mean((1, 2, 3)) + (x[..., 1:] - x[..., :-1]).abs().mean(
         (1, 2, 3)
     )
+
+
+PERIOD = 8  # px, of the pattern that `weave` looks for: the largest stride of the network
+
+
+def weave(x: Tensor) -> Tensor:
+    """How far a pattern that repeats every 8 px stands out of pictures [N, 3, H, W], in nepers; [N].
+
+    The light less its surroundings is folded: the mean over all squares of 8x8. Of a picture without a period
+    the fold holds as much energy as chance gives it, one part in the number of squares; twice that is free.
+    """
+    light = x.mean(1, keepdim=True)
+    fine = light[..., 4:-4, 4:-4] - F.avg_pool2d(light, 9, 1)
+    down, across = fine.shape[2] // PERIOD, fine.shape[3] // PERIOD
+    fine = fine[..., : down * PERIOD, : across * PERIOD]
+    fold = fine.reshape(-1, down, PERIOD, across, PERIOD).mean((1, 3))
+    share = fold.square().mean((1, 2)) / (fine.square().mean((1, 2, 3)) + 1e-5)
+    return F.relu((share * (down * across / 2) + 1e-6).log())
 
 
 def out_of_range(x: Tensor) -> Tensor:

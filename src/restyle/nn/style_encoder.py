@@ -13,6 +13,7 @@ from restyle.nn.recoloring import COLORS, color_moments, color_root, halved
 
 CODE = 192
 PROJECTED = 24
+HIDDEN = 256
 
 
 class StyleEncoder(nn.Module):
@@ -31,6 +32,8 @@ class StyleEncoder(nn.Module):
         self.encoder = encoder.requires_grad_(False)
         widths = encoder.shape.widths
         self.projections = nn.ModuleList(nn.Conv2d(w, projected, 1, bias=False) for w in widths)
+        for projection in self.projections:
+            nn.init.orthogonal_(projection.weight)  # type: ignore[arg-type]
         self.projections.requires_grad_(False)
         upper = torch.triu_indices(projected, projected)
         self.upper: Tensor
@@ -40,8 +43,8 @@ class StyleEncoder(nn.Module):
         self.spread: Tensor
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
-        self.hidden = nn.Linear(size, 256)
-        self.out = nn.Linear(256, code)
+        self.hidden = nn.Linear(size, HIDDEN)
+        self.out = nn.Linear(HIDDEN, code)
         self.manner = code
         self.code_size = code + COLORS
 
@@ -52,10 +55,10 @@ class StyleEncoder(nn.Module):
             mean = feature.mean((2, 3), keepdim=True)
             centred = feature - mean
             deviation = ((centred * centred).mean((2, 3), keepdim=True) + 1e-4).sqrt()
-            projected = projection(centred / deviation).flatten(2)
-            gram = projected @ projected.transpose(1, 2) / projected.shape[2]
-            gram = gram.flatten(1).index_select(1, self.upper)
-            parts += [mean.flatten(1), deviation.log().flatten(1) * 0.3, gram * 0.3]
+            projected = projection(feature).flatten(2)
+            gram = (projected @ projected.transpose(1, 2) / projected.shape[2]).flatten(1)
+            gram = gram / (gram.square().sum(1, keepdim=True) + 1e-8).sqrt()
+            parts += [mean.flatten(1), deviation.log().flatten(1), gram.index_select(1, self.upper)]
         return torch.cat(parts, 1)
 
     @torch.no_grad()

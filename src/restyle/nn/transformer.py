@@ -35,6 +35,7 @@ from restyle.nn.recoloring import (
 STRIDE = 8
 PACE = 0.2  # of the code on its way to the mixing: a product of two predictions, it must learn more slowly
 EPSILON = 1e-4
+LEAST_QUARTER, LEAST_EIGHTH = 0.008, 0.005  # see `local_contrast`
 FURTHEST = 2.5  # deviations that a hue may be away from the style's mean: a map is linear, palettes end
 
 
@@ -76,6 +77,19 @@ class UpConv(nn.Conv2d):
         return super().forward(twice(F.pad(x, (1, 1, 1, 1), mode="replicate")))
 
 
+def local_contrast(x: Tensor, least: float) -> Tensor:
+    """Light [N, 1, H, W] less its surroundings, by its deviation there: faint shades count like strong ones.
+
+    A layer without memory of place paints a flat area flat; what little there is in it, made strong, is where
+    strokes can begin (local contrast normalisation, Jarrett et al. 2009). Differs: box windows of 5x5.
+
+    least : deviation that is lifted half; noise below it stays low
+    """
+    around = x - F.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
+    deviation = F.avg_pool2d(around * around, 5, 1, 2, count_include_pad=False)
+    return around / (deviation + least * least).sqrt()
+
+
 def high_frequencies(x: Tensor) -> Tensor:
     """What a 3x3 box blur takes away (the skip of PCA-KD, Chiu and Gurari 2022)."""
     return x - F.avg_pool2d(reflect(x), 3, 1)
@@ -112,6 +126,8 @@ class Transformer(nn.Module):
         self.stem = nn.Conv2d(3, s.half, 5, 2)
         self.to_quarter = nn.Conv2d(s.half, s.quarter, 3, 2)
         self.to_eighth = nn.Conv2d(s.quarter, s.eighth, 3, 2)
+        self.seed_quarter = nn.Conv2d(1, s.quarter, 3, padding=1)
+        self.seed_eighth = nn.Conv2d(1, s.eighth, 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(s.eighth) for _ in range(s.blocks))
         self.skip_quarter = nn.Conv2d(s.quarter, s.quarter, 1)
         self.skip_half = nn.Conv2d(s.half, s.half, 1)
@@ -158,6 +174,8 @@ class Transformer(nn.Module):
             first += 2 * width * rank
         nn.init.zeros_(self.mixing.weight[-1:])
         self.out.weight.data *= 0.3
+        for seed in (self.seed_quarter, self.seed_eighth):
+            nn.init.zeros_(seed.weight)
 
     def forward(
         self,
@@ -208,8 +226,11 @@ class Transformer(nn.Module):
         turn, shift = palette_map(used[0], palette)
         seen = recolor(content, turn, shift)
         half = F.relu(self.stem(reflect(seen * 2 - 1, 2)))
-        quarter = F.relu(self.to_quarter(reflect(half)))
-        h = F.relu(self.to_eighth(reflect(quarter)))
+        light = F.avg_pool2d(luminance(small), 2)
+        quarter = self.to_quarter(reflect(half)) + self.seed_quarter(local_contrast(light, LEAST_QUARTER))
+        quarter = F.relu(quarter)
+        seed = self.seed_eighth(local_contrast(F.avg_pool2d(light, 2), LEAST_EIGHTH))
+        h = F.relu(self.to_eighth(reflect(quarter)) + seed)
         for block in self.blocks:
             h, stats = block(h, *style(), given_stats.pop(0), stats_weight)
             used.append(stats)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
 from restyle.nn.encoders import VGGTeacher, load_encoder
-from restyle.nn.losses import content_loss, out_of_range, style_loss, total_variation
+from restyle.nn.losses import content_loss, liveliness, out_of_range, style_loss, total_variation, weave
 from restyle.nn.transformer import TransformerShape
-from restyle.training.bank import StyleBank
+from restyle.training.bank import LIVELY, StyleBank
 from restyle.training.data import CONTENT, STYLE, Augmentation, Pictures
 from restyle.training.options import ArbitraryOptions
 
@@ -140,17 +140,27 @@ class ArbitraryTask:
         with torch.no_grad():
             content_features = self.teacher.features(content, until=4)
         features = self.teacher.features(out)
+        judged = self.judge(out, features)
+        goals = self.bank(model, step).texture(batch["style"])
+        lively = [
+            (liveliness(judged[i], targets[i][2], 1 << i) - goal).square().mean()
+            for i, goal in zip(LIVELY, goals, strict=True)
+        ]
         terms = {
-            "style": style_loss(self.judge(out, features), targets, o.moments).mean(),
+            "style": style_loss(judged, targets, o.moments, o.covariances).mean(),
+            "texture": torch.stack(lively).mean(),
             "content": content_loss(features, content_features, o.structure).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
+            "weave": weave(out).mean(),
         }
         total = (
             terms["style"]
+            + o.texture_weight * terms["texture"]
             + o.content_weight * terms["content"]
             + o.variation_weight * terms["variation"]
             + o.range_weight * terms["range"]
+            + o.weave_weight * terms["weave"]
         )
         if steady:
             edge = 2 * SHIFT

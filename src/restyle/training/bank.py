@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restyle.nn.losses import Target, style_target
+from restyle.nn.losses import Target, liveliness, style_target
 from restyle.nn.style_encoder import StyleEncoder
 from restyle.training.data import Pictures
 
+LIVELY = (1, 2, 3)  # layers whose texture must be everywhere that the style has it: relu2_1 to relu4_1
 TOGETHER = 8  # crops that pass the networks at once
 
 
@@ -31,15 +32,19 @@ class StyleBank:
         side: int,
         rng: np.random.Generator,
     ) -> None:
-        seen, targets = [], []
+        seen, targets, lively = [], [], []
         device = encoder.centre.device
         with torch.no_grad():
             for first in range(0, size, TOGETHER):
                 crops = pictures.batch(min(TOGETHER, size - first), side, rng)
                 crops = crops.to(device, memory_format=torch.channels_last)
                 seen.append(encoder.observe(crops))
-                targets.append([style_target(feature) for feature in judge(crops)])
+                features = judge(crops)
+                made = [style_target(feature) for feature in features]
+                targets.append(made)
+                lively.append([liveliness(features[i], made[i][2], 1 << i) for i in LIVELY])
         self.observed = torch.cat(seen)
+        self.lively = [torch.cat(layer) for layer in zip(*lively, strict=True)]
         self.targets: list[Target] = [
             (
                 torch.cat([t[0] for t in layer]),
@@ -48,6 +53,10 @@ class StyleBank:
             )
             for layer in zip(*targets, strict=True)
         ]
+
+    def texture(self, which: Tensor) -> list[Tensor]:
+        """`liveliness` of the crops `which` at the layers LIVELY, each [N, C]."""
+        return [layer[which] for layer in self.lively]
 
     def take(self, which: Tensor) -> tuple[Tensor, list[Target]]:
         """Observations [N, ...] and targets of the crops `which`, [N] indices."""

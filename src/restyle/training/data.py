@@ -46,6 +46,7 @@ class Augmentation:
     hue : largest turn of the colour circle, in circles
     colour : chance that the four colour changes are applied at all
     enlarge : most that a picture is enlarged, so that strokes stay sharp; a crop larger than it still fits
+    sharpen : how much of its crispness an enlarged picture gets back
     """
 
     scale: tuple[float, float] = (1.0, 2.0)
@@ -58,11 +59,13 @@ class Augmentation:
     colour: float = 0.0
     enlarge: float = 1.5
     degrees: float = 0.0
+    sharpen: float = 0.0
 
     def pipeline(self, crop: int) -> Pipeline:
         """The same as steps: turn, scale and crop, flip, quarter turn, colours."""
         steps: list[Step] = [Rotate(self.degrees)] if self.degrees else []
-        steps += [ScaledCrop(crop, self.scale, self.enlarge), Flip(self.flip), QuarterTurn(self.rotate)]
+        steps += [ScaledCrop(crop, self.scale, self.enlarge, self.sharpen)]
+        steps += [Flip(self.flip), QuarterTurn(self.rotate)]
         colours: list[tuple[type[Brightness | Contrast | Saturation | Hue], float]] = [
             (Brightness, self.brightness),
             (Contrast, self.contrast),

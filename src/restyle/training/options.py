@@ -194,9 +194,9 @@ class ArbitraryOptions(OptionSet):
 
     Parameters
     ----------
-    crop, batch, late_crop, late_batch, late_from, style_crop, bank, reuse, content_weight, moments, \
-structure, variation_weight, \
-range_weight, identity_every, identity_weight, steady_every, steady_weight
+    crop, batch, late_crop, late_batch, late_from, style_crop, bank, reuse, content_weight, texture_weight, \
+covariances, weave_weight, moments, structure, variation_weight, range_weight, \
+identity_every, identity_weight, steady_every, steady_weight
         As their help below says.
     """
 
@@ -225,6 +225,25 @@ range_weight, identity_every, identity_weight, steady_every, steady_weight
     )
     content_weight: float = field(
         default=0.25, metadata=about("Weight of content.", low=0.0, high=1e6, panel=RECIPE)
+    )
+    texture_weight: float = field(
+        default=0.1,
+        metadata=about(
+            "Weight of texture in every part of the picture, as much as the style has.",
+            low=0.0,
+            high=1e6,
+            panel=RECIPE,
+        ),
+    )
+    covariances: float = field(
+        default=0.3,
+        metadata=about(
+            "Weight of covariances of features beside Gram matrices.", low=0.0, high=1e6, panel=RECIPE
+        ),
+    )
+    weave_weight: float = field(
+        default=0.02,
+        metadata=about("Weight against patterns that repeat every 8 px.", low=0.0, high=1e6, panel=RECIPE),
     )
     moments: float = field(
         default=0.2,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 
 class Step(Protocol):
@@ -25,6 +25,9 @@ class Step(Protocol):
         ...
 
 
+SOFT = 1.2  # a picture that is enlarged more than this looks soft
+
+
 @dataclass(frozen=True)
 class ScaledCrop:
     """Scale, then cut a square out of a random place; in one resampling, which costs and blurs less.
@@ -32,11 +35,13 @@ class ScaledCrop:
     side : of the square, in px
     scale : short side of the scaled picture as a multiple of `side`, (low, high), log-uniform
     enlarge : most that a picture is enlarged, so that strokes stay sharp; a square larger than it still fits
+    sharpen : how much of its crispness what is enlarged by more than 1.2 gets back (unsharp mask), 0..1
     """
 
     side: int
     scale: tuple[float, float] = (1.0, 1.0)
     enlarge: float = 1.5
+    sharpen: float = 0.0
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
         """Return the square."""
@@ -48,7 +53,11 @@ class ScaledCrop:
         width, height = picture.size
         left, top = rng.uniform(0, max(width - need, 0)), rng.uniform(0, max(height - need, 0))
         box = (left, top, min(left + need, width), min(top + need, height))
-        return picture.resize((self.side, self.side), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+        made = picture.resize((self.side, self.side), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+        if not self.sharpen or factor <= SOFT:
+            return made
+        crisp = ImageFilter.UnsharpMask(radius=0.6 * factor, percent=round(120 * self.sharpen), threshold=0)
+        return made.filter(crisp)
 
 
 @dataclass(frozen=True)
