@@ -20,11 +20,11 @@ class StyleEncoder(nn.Module):
     """Style pictures [N, 3, H, W] (RGB 0..1, any size from 32) -> codes [N, 192 + 9].
 
     Per layer of the frozen perceptual encoder: every channel's mean and deviation (Huang and Belongie
-    2017), and the Gram matrix (Gatys et al. 2016) of a random 1x1 projection of the normalised features to
-    24 channels, which keeps the correlations and drops the square of the width. They are standardised by
-    their mean and deviation over many pictures (`calibrate`), since what all pictures share says nothing
-    of style; two linear layers follow, and the 192 floats are normalised to mean 0 and deviation 1. Nine
-    more hold the palette: mean and root of the covariance of the colours.
+    2017), and the Gram matrix (Gatys et al. 2016) of a random orthogonal 1x1 projection of the features to
+    24 channels, divided by its norm, which keeps what belongs together and drops the square of the width.
+    They are standardised by their mean and deviation over many pictures (`calibrate`), since what all
+    pictures share says nothing of style; two linear layers follow, and the 192 floats are normalised to mean
+    0 and deviation 1. Nine more hold the palette: mean and root of the covariance of the colours.
     """
 
     def __init__(self, encoder: PerceptualEncoder, code: int = CODE, projected: int = PROJECTED) -> None:

@@ -15,7 +15,7 @@ from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, liveliness, out_of_range, style_loss, total_variation, weave
 from restyle.nn.transformer import TransformerShape
 from restyle.training.bank import LIVELY, StyleBank
-from restyle.training.data import CONTENT, STYLE, Augmentation, Pictures
+from restyle.training.data import LARGE, STYLE, Augmentation, Pictures
 from restyle.training.options import ArbitraryOptions
 
 NOISE = 0.01  # its deviation in the steadiness term
@@ -45,7 +45,7 @@ class ArbitraryTask:
         exact: str | Path | None = None,
         options: ArbitraryOptions | None = None,
         shape: TransformerShape | None = None,
-        content_augmentation: Augmentation = CONTENT,
+        content_augmentation: Augmentation = LARGE,
         style_augmentation: Augmentation = STYLE,
         seed: int = 1,
         start: str | Path | None = None,

@@ -106,15 +106,17 @@ class Augmentation:
 
 
 CONTENT = Augmentation(scale=(1.0, 1.7), brightness=0.25, contrast=0.25, saturation=0.3, colour=0.3)
+LARGE = replace(CONTENT, scale=(1.0, 2.6), enlarge=2.2, sharpen=0.5)  # photos as near as people show them
 STYLE = Augmentation(
-    scale=(1.0, 3.0),
+    scale=(1.0, 1.9),
     rotate=0.1,
     brightness=0.2,
     contrast=0.2,
     saturation=0.5,
     hue=0.5,
     colour=0.25,
-    enlarge=1.3,
+    enlarge=2.3,  # artworks are shown to a network at 512 px and more, and their strokes are broad there
+    sharpen=0.8,
 )
 
 
