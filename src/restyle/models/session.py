@@ -14,6 +14,7 @@ from restyle.errors import InputError, ModelError, OptionError
 Device = Literal["cpu", "cuda"]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
+LARGE = 3 * 2**22  # floats of an input: four megapixels
 _log = logging.getLogger("restyle")
 
 
@@ -96,7 +97,7 @@ class Session:
         """
         contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         try:
-            values: list[Any] = self._session.run(list(self.outputs), contiguous)
+            values: list[Any] = self._session.run(list(self.outputs), contiguous, self._how(contiguous))
         except self._failures as error:
             sizes = ", ".join(f"{name} {' x '.join(map(str, a.shape))}" for name, a in contiguous.items())
             if "alloc" in str(error).lower() or "memory" in str(error).lower():
@@ -105,6 +106,16 @@ class Session:
                 ) from error
             raise ModelError(f"model '{self.name}' failed on {sizes}: {_first_line(error)}") from error
         return dict(zip(self.outputs, values, strict=True))
+
+    def _how(self, inputs: dict[str, FloatArray]) -> Any:
+        """Options of one run: what a large picture took is given back, or sizes add up."""
+        if self.device != "cpu" or max(array.size for array in inputs.values()) < LARGE:
+            return None
+        import onnxruntime as ort
+
+        options = ort.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        return options
 
 
 def _cores() -> int:

@@ -53,8 +53,10 @@ class StyleEncoder(nn.Module):
         parts = []
         for feature, projection in zip(features, self.projections, strict=True):
             mean = feature.mean((2, 3), keepdim=True)
-            centred = feature - mean
-            deviation = ((centred * centred).mean((2, 3), keepdim=True) + 1e-4).sqrt()
+            # of the norm and the mean: no second picture of 32 channels has to be kept, as centring would need
+            squares = torch.linalg.vector_norm(feature, dim=(2, 3), keepdim=True).square()
+            variance = squares / (feature.shape[2] * feature.shape[3]) - mean * mean
+            deviation = (variance.clamp(min=0) + 1e-4).sqrt()
             projected = projection(feature).flatten(2)
             gram = (projected @ projected.transpose(1, 2) / projected.shape[2]).flatten(1)
             gram = gram / (gram.square().sum(1, keepdim=True) + 1e-8).sqrt()
