@@ -53,7 +53,7 @@ class StyleEncoder(nn.Module):
         parts = []
         for feature, projection in zip(features, self.projections, strict=True):
             mean = feature.mean((2, 3), keepdim=True)
-            # of the norm and the mean: no second picture of 32 channels has to be kept, as centring would need
+            # of norm and mean: no second picture of 32 channels has to be kept, as centring would need
             squares = torch.linalg.vector_norm(feature, dim=(2, 3), keepdim=True).square()
             variance = squares / (feature.shape[2] * feature.shape[3]) - mean * mean
             deviation = (variance.clamp(min=0) + 1e-4).sqrt()
