@@ -94,9 +94,8 @@ def liveliness(feature: Tensor, deviation: Tensor, stride: int) -> Tensor:
     mean = F.avg_pool2d(feature, side)
     variance = (F.avg_pool2d(feature * feature, side) - mean * mean).clamp(min=0)
     much = deviation * deviation
-    much = much + FAINT * much.mean(
-        1, keepdim=True
-    )  # or a channel that is nearly silent would be all that counts
+    # without a floor a channel that is nearly silent would be all that counts
+    much = much + FAINT * much.mean(1, keepdim=True)
     part = variance / much[:, :, None, None]
     return 0.5 * (part + FAINT * FAINT).log().mean((2, 3))
 

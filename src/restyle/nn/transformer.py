@@ -9,6 +9,8 @@ Three 1x1 convolutions in the way up are predicted from the style code (as in Ad
 but of low rank and added to the identity): with the 3x3 convolution behind it, each is a filter of the
 style's own.
 
+Where the photo is nearly flat strokes begin in its local contrast, which goes into both lower levels.
+
 Palette and normalisation are all that the network asks of the whole picture; these statistics are an input
 and an output of it, see `Transformer.forward`.
 """
