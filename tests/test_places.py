@@ -102,6 +102,34 @@ def test_a_folder_without_the_right_to_look_is_told_and_the_rest_is_done(
     assert alone == f"restyle: {tree}/shut: permission denied"
 
 
+def test_a_comparison_tells_of_a_folder_without_the_right_to_look(
+    tiny_model: Path, photo_file: Path, tmp_path: Path
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "tree").mkdir(exist_ok=True)
+        shutil.copy(photo_file, tmp_path / "tree" / name)
+    shut = tmp_path / "tree" / "shut"
+    shut.mkdir(mode=0)
+    words = ["compare", "tree", "--metric", "palette", "--model", str(tiny_model), "-o", "told.csv"]
+    before = without_privilege if os.geteuid() == 0 else None
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "restyle", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            preexec_fn=before,
+            check=False,
+        )
+    except subprocess.SubprocessError:
+        pytest.skip("root may not give up its privilege here")
+    finally:
+        shut.chmod(0o700)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["restyle: 1 of 3 styles failed:", "  tree/shut: permission denied"]
+    assert (tmp_path / "told.csv").read_text().splitlines()[0] == ",a.jpg,b.jpg"
+
+
 def mounted(options: str, folder: Path, command: list[str], *, after: str = "") -> list[str]:
     """The command, run where `folder` is a file system of its own that nobody else sees."""
     folder.mkdir()

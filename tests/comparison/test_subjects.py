@@ -115,8 +115,11 @@ def test_members_are_pictures_styles_and_sounds(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     found = [path.relative_to(tmp_path).as_posix() for path in members(tmp_path)]
     assert found == ["a.jpg", "c.ogg", "deep/b.style"]
+    (tmp_path / ".hidden" / "nothing").mkdir()
     with pytest.raises(InputError, match="holds no pictures, saved styles or sounds"):
         members(tmp_path / ".hidden" / "nothing")
+    with pytest.raises(InputError, match="no such file"):
+        members(tmp_path / "away")
 
 
 def test_a_wrong_name_is_said_with_those_that_are_near() -> None:

@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from restyle.errors import ModelError
+from restyle.errors import ModelError, OutputError
 from restyle.export.arbitrary import export_arbitrary
 from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary, save_arbitrary
 from restyle.nn.encoders import EncoderShape, PerceptualEncoder
@@ -59,6 +59,21 @@ def test_beyond_the_tolerance_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="tolerance"):
         export_arbitrary(network(), tmp_path, "tiny", tolerance=-1.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_the_folder_stays_unless_it_may_go(tmp_path: Path) -> None:
+    (tmp_path / "transformer.onnx").write_bytes(b"precious")
+    with pytest.raises(OutputError, match="it exists"):
+        export_arbitrary(network(), tmp_path, "tiny")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"precious"]
+    export_arbitrary(network(), tmp_path, "tiny", overwrite=True)
+    assert (tmp_path / "transformer.onnx").stat().st_size > 1000
+
+
+def test_a_file_in_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OutputError, match="cannot make the folder"):
+        export_arbitrary(network(), tmp_path / "taken", "tiny")
 
 
 def test_saved_network_comes_back(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from restyle.errors import ModelError
+from restyle.errors import ModelError, OutputError
 from restyle.export.conditional import export_folder, export_graph, halo, smallest
 from restyle.methods.arbitrary import Arbitrary
 from restyle.models.network_files import NetworkRecord
@@ -38,6 +38,8 @@ def test_tiles_meet_without_a_seam_and_tiny_pictures_work(tmp_path: Path, kernel
     record = NetworkRecord("n", {}, ("a", "b"), {}, graph)
     report = export_folder(record, tmp_path)
     assert set(report.files) == {"transformer.onnx", "styles/a.style", "styles/b.style"}
+    with pytest.raises(OutputError, match="it exists"):
+        export_folder(record, tmp_path)
     method = Arbitrary(tmp_path, threads=1)
     assert not method.encodes
     assert method.halo == halo(kernel, 1)

@@ -27,6 +27,9 @@ def export(
     tolerance: Annotated[
         float, typer.Option(min=0.0, help="Largest difference from PyTorch before nothing is written.")
     ] = 0.002,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are in the folder already.")
+    ] = False,
 ) -> None:
     """Write style_encoder.onnx and transformer.onnx, after comparing them with PyTorch at two sizes.
 
@@ -43,17 +46,19 @@ def export(
 
     require("`restyle export`", "torch", "torch", "safetensors", "onnx")
     if is_network_file(network):
-        _tell(_own_styles(network, output, tolerance), output)
+        _tell(_own_styles(network, output, tolerance, overwrite), output)
         return
     from restyle.export.arbitrary import export_arbitrary
     from restyle.nn.arbitrary import load_arbitrary
 
     model, name = load_arbitrary(network)
-    report = export_arbitrary(model, output, name, style_size=style_size, tolerance=tolerance)
+    report = export_arbitrary(
+        model, output, name, style_size=style_size, tolerance=tolerance, overwrite=overwrite
+    )
     _tell(report, output)
 
 
-def _own_styles(network: Path, output: Path, tolerance: float) -> Report:
+def _own_styles(network: Path, output: Path, tolerance: float, overwrite: bool) -> Report:
     from dataclasses import replace
 
     from restyle.export.conditional import export_folder, export_graph
@@ -62,7 +67,7 @@ def _own_styles(network: Path, output: Path, tolerance: float) -> Report:
     loaded = StyleNetwork.load(network)
     record = loaded.record()
     graph, differences = export_graph(loaded.module, loaded.name, tolerance=tolerance)
-    return export_folder(replace(record, graph=graph), output, differences)
+    return export_folder(replace(record, graph=graph), output, differences, overwrite=overwrite)
 
 
 def _tell(report: Report, output: Path) -> None:

@@ -225,21 +225,19 @@ def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
 def members(folder: str | os.PathLike[str]) -> list[Path]:
     """List what can be compared below a folder, by suffix: pictures, saved styles, sounds.
 
-    Hidden files and folders are left out, links to folders are not followed.
+    Hidden files, links to folders and folders that cannot be listed: as `restyle.media.kinds.files_in` does.
 
     Raises
     ------
     InputError
-        There is nothing of that kind.
+        There is nothing of that kind, or the folder cannot be listed.
     """
-    found = []
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        for file in sorted(files):
-            kind = kinds.by_suffix(file)
-            known = kind.readable or kind.medium == "audio" or file.lower().endswith(SUFFIX)
-            if known and not file.startswith("."):
-                found.append(Path(here, file))
+
+    def known(file: str) -> bool:
+        kind = kinds.by_suffix(file)
+        return kind.readable or kind.medium == "audio" or file.lower().endswith(SUFFIX)
+
+    found = list(kinds.files_in(folder, known))
     if not found:
         raise InputError(f"{os.fspath(folder)}: holds no pictures, saved styles or sounds")
     return found

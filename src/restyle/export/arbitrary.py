@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restyle.export.graphs import HALVED, TransferGraph, check_agreement, run_graph, trace
+from restyle.export.graphs import HALVED, TransferGraph, check_agreement, prepare_folder, run_graph, trace
 from restyle.nn.arbitrary import ArbitraryNetwork
 from restyle.nn.transformer import STRIDE
 
@@ -69,13 +69,15 @@ def export_arbitrary(
     *,
     style_size: int = 512,
     tolerance: float = TOLERANCE,
+    overwrite: bool = False,
 ) -> Report:
     """Write both graphs into `folder`, float16 on disk, and check them against PyTorch.
 
-    Raises ModelError, and leaves no file, when they differ by more than `tolerance` anywhere.
+    Raises ModelError, and leaves no file, when they differ by more than `tolerance` anywhere; OutputError,
+    before any work, when a file is there that `overwrite` does not allow to replace.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare_folder(folder, ["style_encoder.onnx", "transformer.onnx"], overwrite)
     network = network.cpu().eval()
     with torch.no_grad():  # PyTorch is compared with the weights that are really shipped
         for parameter in network.parameters():

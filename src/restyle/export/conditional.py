@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from restyle.export.arbitrary import TOLERANCE, Report
-from restyle.export.graphs import HALVED, TransferGraph, check_agreement, run_graph, trace
+from restyle.export.graphs import HALVED, TransferGraph, check_agreement, prepare_folder, run_graph, trace
 from restyle.media.outputs import writing
 from restyle.models.network_files import NetworkRecord
 from restyle.models.style_files import SUFFIX, StyleRecord, write
@@ -76,11 +76,19 @@ def export_graph(
 
 
 def export_folder(
-    record: NetworkRecord, folder: str | Path, differences: dict[str, float] | None = None
+    record: NetworkRecord,
+    folder: str | Path,
+    differences: dict[str, float] | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Report:
-    """Write transformer.onnx and a `.style` file for each of its styles: a folder for `--model`."""
+    """Write transformer.onnx and a `.style` file for each of its styles: a folder for `--model`.
+
+    Raises OutputError, before anything is written, when a file is there that may not be replaced.
+    """
     folder = Path(folder)
-    (folder / "styles").mkdir(parents=True, exist_ok=True)
+    names = [f"styles/{name}{SUFFIX}" for name in record.styles]
+    prepare_folder(folder, ["transformer.onnx", *names], overwrite)
     graph = folder / "transformer.onnx"
     with writing(graph, overwrite=True) as temporary:
         temporary.write_bytes(record.graph)

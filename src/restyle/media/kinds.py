@@ -7,7 +7,7 @@ of an output is an order: it picks the format.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,7 +187,12 @@ def is_picture(path: str | os.PathLike[str]) -> bool:
 
 
 def pictures_in(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield the pictures below a folder, by suffix, in a stable order.
+    """Yield the pictures below a folder, by suffix; see `files_in`."""
+    return files_in(folder, is_picture)
+
+
+def files_in(folder: str | os.PathLike[str], wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """Yield the files below a folder whose names are wanted, in a stable order.
 
     Hidden files and folders are left out, links to folders are not followed. A folder below that cannot be
     listed is yielded itself, last, so that it is not passed over in silence: loading it says why.
@@ -201,7 +206,7 @@ def pictures_in(folder: str | os.PathLike[str]) -> Iterator[Path]:
     for here, folders, files in os.walk(folder, onerror=refused.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and is_picture(name):
+            if not name.startswith(".") and wanted(name):
                 yield Path(here, name)
     for error in refused:
         if Path(error.filename) == Path(folder):

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from restyle.errors import InputError, OptionError
+from restyle.media.kinds import files_in
 from restyle.training.preprocessing import (
     Brightness,
     Contrast,
@@ -191,7 +192,7 @@ class Pictures:
 
 
 def picture_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    """Files that `source` names, those of a folder sorted by name.
+    """Files that `source` names, those of a folder sorted by name; see `restyle.media.kinds.files_in`.
 
     Raises InputError when it is neither a folder nor files that are there.
     """
@@ -199,7 +200,7 @@ def picture_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
         root = Path(source)
         if not root.is_dir():
             raise InputError(f"{str(source)!r} is not a folder of pictures")
-        return sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+        return sorted(files_in(root, lambda name: Path(name).suffix.lower() in SUFFIXES))
     for each in source:
         if not Path(each).is_file():
             raise InputError(f"there is no picture {str(each)!r}")
