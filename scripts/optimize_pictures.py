@@ -2,18 +2,22 @@
 
     python -m scripts.optimize_pictures docs/pictures [NAME ...]
 
-NAMEs are `optimize-way` and those of `SHEETS`; all if none is given. The rest of the settings: `COMMON`.
+NAMEs are `optimize-way`, `optimize-stops` and those of `SHEETS`; all if none is given. The rest of the
+settings: `COMMON`.
 """
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps
 
 import restyle
+from restyle.methods.steps import Step
 from scripts.readme_picture import labelled, row
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
@@ -24,7 +28,10 @@ COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 60, "crop": "1:1", "
 LONGER = 90  # steps, of what goes down more slowly
 SAVE_EVERY = 15  # steps, of the sheet of a run on its way
 
-WAY = "optimize-way"
+CUT = 40  # the step after which Ctrl-C comes
+TILED: Mapping[str, Any] = {"size": 512, "steps": 24}  # large enough for tiles
+
+WAY, STOPS = "optimize-way", "optimize-stops"
 # File name -> label of a tile -> options beside the common ones; None leaves the fast method.
 SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "optimize-styles": {
@@ -64,7 +71,7 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "optimize-encoders": {
         "--encoder encoder-4 (default)": {},
-        "encoder-3": {"encoder": "encoder-3"},
+        "encoder-2": {"encoder": "encoder-2"},
         "encoder-1": {"encoder": "encoder-1"},
         "--steps 12": {"steps": 12},
         "--steps 300": {"steps": 300},
@@ -97,12 +104,60 @@ def way() -> list[Image.Image]:
     return cells
 
 
+def stops() -> list[Image.Image]:
+    """A run in one go; cut off, with its preview; gone on with; a larger one whole, and in tiles."""
+    whole = tile({})
+    with TemporaryDirectory() as folder:
+        output, preview = Path(folder) / "art.png", Path(folder) / "preview.png"
+
+        def cut(step: Step) -> bool:
+            if step.number == CUT:
+                raise KeyboardInterrupt
+            return False
+
+        given: dict[str, Any] = {"output": output, "preview": preview, "overwrite": True, **COMMON}
+        try:
+            restyle.image(str(CONTENT), str(STYLE), callback=cut, **given)
+        except KeyboardInterrupt:
+            with Image.open(output) as so_far, Image.open(preview) as shown:
+                halves = [so_far.convert("RGB"), shown.convert("RGB")]
+        restyle.image(str(CONTENT), str(STYLE), resume=True, **given)
+        with Image.open(output) as opened:
+            resumed = opened.convert("RGB")
+    large = tile(TILED)
+    least = least_memory()
+    cells = {
+        "in one go": whole,
+        f"Ctrl-C at step {CUT}": halves[0],
+        "--preview by then": halves[1],
+        f"--resume: {apart(whole, resumed):.1f} levels off": resumed,
+        "512 px, looked at whole": large,
+    }
+    tiles = tile({**TILED, "memory": least})
+    cells[f"--memory {least:g}: {apart(large, tiles):.1f} off"] = tiles
+    return [labelled(picture, label, SIDE) for label, picture in cells.items()]
+
+
+def least_memory() -> float:
+    """The gigabytes that restyle says suffice for the picture of `TILED`: few enough for tiles."""
+    try:
+        tile({**TILED, "memory": 0.1})
+    except restyle.RestyleError as error:
+        return float(re.findall(r"[\d.]+", str(error))[-1])
+    raise RuntimeError("a tenth of a gigabyte sufficed")
+
+
+def apart(a: Image.Image, b: Image.Image) -> float:
+    """Mean difference of two pictures, in levels of 255."""
+    return float(np.abs(np.asarray(a, np.float32) - np.asarray(b, np.float32)).mean())
+
+
 def main() -> None:
     """Draw the sheets."""
     folder = Path(sys.argv[1])
-    for name in sys.argv[2:] or [WAY, *SHEETS]:
-        if name == WAY:
-            cells = way()
+    for name in sys.argv[2:] or [WAY, STOPS, *SHEETS]:
+        if name in (WAY, STOPS):
+            cells = way() if name == WAY else stops()
         else:
             cells = [labelled(tile(options), label, SIDE) for label, options in SHEETS[name].items()]
         row(cells).save(folder / f"{name}.jpg", quality=88)

@@ -47,8 +47,8 @@ class OptimizeOptions(OptionSet):
     encoder: str = field(
         default="encoder-4",
         metadata=about(
-            "What looks at the pictures: encoder-4, one of those before it (encoder-1 to encoder-3), or"
-            " vgg19 once it is pulled.",
+            "What looks at the pictures: encoder-4, one of those before it (encoder-1, encoder-2), or vgg19"
+            " once it is pulled.",
             panel=_PANEL,
         ),
     )
