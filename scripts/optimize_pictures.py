@@ -29,7 +29,7 @@ LONGER = 90  # steps, of what goes down more slowly
 SAVE_EVERY = 15  # steps, of the sheet of a run on its way
 
 CUT = 40  # the step after which Ctrl-C comes
-TILED: Mapping[str, Any] = {"size": 512, "steps": 24}  # large enough for tiles
+TILED: Mapping[str, Any] = {"size": 768, "steps": 12}  # large enough for tiles
 
 WAY, STOPS = "optimize-way", "optimize-stops"
 # File name -> label of a tile -> options beside the common ones; None leaves the fast method.
@@ -47,6 +47,7 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "2": {"content_weight": 2.0},
         "--content-loss structure": {"content_loss": "structure:4", "steps": LONGER},
         "--smoothness 20": {"smoothness": 20.0},
+        "--large-forms 0": {"large_forms": 0.0},
     },
     "optimize-starts": {
         "--init fast (default)": {},
@@ -124,26 +125,26 @@ def stops() -> list[Image.Image]:
         restyle.image(str(CONTENT), str(STYLE), resume=True, **given)
         with Image.open(output) as opened:
             resumed = opened.convert("RGB")
-    large = tile(TILED)
+    large = tile({**TILED, "memory": 16.0})
     least = least_memory()
     cells = {
         "in one go": whole,
         f"Ctrl-C at step {CUT}": halves[0],
         "--preview by then": halves[1],
-        f"--resume: {apart(whole, resumed):.1f} levels off": resumed,
-        "512 px, looked at whole": large,
+        f"--resume: {apart(whole, resumed):.2f} levels off": resumed,
+        "768 px, looked at whole": large,
     }
     tiles = tile({**TILED, "memory": least})
-    cells[f"--memory {least:g}: {apart(large, tiles):.1f} off"] = tiles
+    cells[f"--memory {least:g}: {apart(large, tiles):.2f} off"] = tiles
     return [labelled(picture, label, SIDE) for label, picture in cells.items()]
 
 
 def least_memory() -> float:
-    """The gigabytes that restyle says suffice for the picture of `TILED`: few enough for tiles."""
+    """The gigabytes that suffice for `TILED`, as restyle says, and some by which the process may grow."""
     try:
         tile({**TILED, "memory": 0.1})
     except restyle.RestyleError as error:
-        return float(re.findall(r"[\d.]+", str(error))[-1])
+        return float(re.findall(r"[\d.]+", str(error))[-1]) + 0.4
     raise RuntimeError("a tenth of a gigabyte sufficed")
 
 

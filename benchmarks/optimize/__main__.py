@@ -92,9 +92,9 @@ def job(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def race_lines(arguments: argparse.Namespace) -> Iterator[str]:
     """The table of times to the loss of plain Gatys."""
-    from benchmarks.optimize.race import race
+    from benchmarks.optimize.race import SAME_LOSS, race
 
-    facts = {"threads": arguments.threads, "plain": arguments.plain_steps}
+    facts = {"threads": arguments.threads, "plain": arguments.plain_steps, "ours": SAME_LOSS}
     done = Finished(arguments.out / "race.json", {**job(arguments), **facts})
     stylizer = Stylizer(threads=arguments.threads)
     yield f"### Time to the loss of plain Gatys after {arguments.plain_steps} steps, {arguments.size} px\n"

@@ -16,8 +16,9 @@ from restyle.methods.steps import Step
 from restyle.methods.strokes import Exemplar
 from restyle.options import OptimizeOptions
 
-# The terms of the yardstick in its own proportions: the mean of five Gram losses, a fifth of the content.
-SAME_LOSS = {"style_loss": "gram", "content_weight": 0.2}
+# The terms of the yardstick in its own proportions, at every size: the mean of five Gram losses, a fifth of
+# the content.
+SAME_LOSS = {"style_loss": "gram", "content_weight": 0.2, "large_forms": 0.0}
 
 
 @dataclass(frozen=True)

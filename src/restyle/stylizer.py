@@ -315,11 +315,10 @@ def image(
     **options
         `strength`, `style_scale`, `keep_colors`, `colors_only`, `feather`, `crop`, `size`, `brightness`,
         `contrast`, `max_pixels`, `paint_size`: see `options.PhotoOptions`. With `method="optimize"` also
-        `encoder`, `style_loss`, `content_loss`, `content_weight`, `smoothness`, `style_rotation`, `init`,
-        `optimizer`, `steps`, `seed`, `memory`, `preview`, `save_every`, `resume`: see
-        `options.OptimizeOptions`; and
-        `callback`, a function that is called after each step with a `methods.steps.Step` and that stops the
-        run by returning True.
+        `encoder`, `style_loss`, `content_loss`, `content_weight`, `large_forms`, `smoothness`,
+        `style_rotation`, `init`, `optimizer`, `steps`, `seed`, `memory`, `preview`, `save_every`,
+        `resume`: see `options.OptimizeOptions`; and `callback`, a function that is called after each step
+        with a `methods.steps.Step` and that stops the run by returning True.
 
     Returns
     -------

@@ -18,10 +18,13 @@ def test_a_large_picture_goes_from_coarse_to_fine() -> None:
     assert sum(each.steps for each in levels) == 300
     steps = [each.steps for each in levels]
     assert steps == sorted(steps, reverse=True)  # the coarse ones settle the large forms, and cost little
-    shares = [each.content_share for each in levels]
+    shares = [each.content_share() for each in levels]
     assert shares[-1] == 1
     assert shares == sorted(shares)
     assert min(shares) >= LEAST_CONTENT
+    assert all(each.content_share(large_forms=0) == 1 for each in levels)
+    between = [each.content_share(large_forms=0.5) for each in levels]
+    assert all(less < half < 1 for less, half in zip(shares[:-1], between[:-1], strict=True))
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 500))

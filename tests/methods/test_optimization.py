@@ -60,6 +60,9 @@ def test_the_content_counts_less_at_coarse_sizes() -> None:
     weights = [easel.objective(level).weights for level in levels.plan_levels((64, 96), 6)]
     assert [each.content["features"] for each in weights] == pytest.approx([2 * 0.5**1.5, 2.0])
     assert weights[0].style == weights[1].style
+    easel = Easel(picture(0, 64, 96), STYLE, options(content_weight=2.0, large_forms=0.0), 1.0, "cpu", None)
+    weights = [easel.objective(level).weights for level in levels.plan_levels((64, 96), 6)]
+    assert [each.content["features"] for each in weights] == [2.0, 2.0]
 
 
 def test_smoothness_smooths() -> None:

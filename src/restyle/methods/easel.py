@@ -101,6 +101,7 @@ class Easel:
                 self.strength,
                 self.weights.style,
                 self.weights.content,
+                options.large_forms,
                 options.smoothness,
                 options.style_rotation,
             ],
@@ -111,6 +112,7 @@ class Easel:
         """The objective at one size."""
         size = (level.height, level.width)
         short = min(self.content.shape[:2])
+        share = level.content_share(self.options.large_forms)
         ingredients = []
         for region in self.styles:
             total = sum(each.weight for each in region)
@@ -132,7 +134,7 @@ class Easel:
             torch.from_numpy(masks).to(self.device),
             replace(
                 self.weights,
-                content={name: each * level.content_share for name, each in self.weights.content.items()},
+                content={name: each * share for name, each in self.weights.content.items()},
             ),
             strength=self.strength,
             side=memory.tile_side(sight, size, sizes, self.options),

@@ -34,16 +34,22 @@ class Level:
         """Cost of so many steps at this size, in pixels."""
         return float(steps * self.height * self.width)
 
-    @property
-    def content_share(self) -> float:
+    def content_share(self, large_forms: float = 1.0) -> float:
         """How much the content counts, beside what it counts at full size.
+
+        Parameters
+        ----------
+        large_forms : float, 0..1
+            How freely large forms move: 0 lets the content count fully at every size.
 
         Examples
         --------
-        >>> Level(512, 768, 30, 1.0).content_share, Level(128, 192, 30, 0.25).content_share
+        >>> Level(512, 768, 30, 1.0).content_share(), Level(128, 192, 30, 0.25).content_share()
         (1.0, 0.125)
+        >>> Level(128, 192, 30, 0.25).content_share(large_forms=0)
+        1.0
         """
-        return max(LEAST_CONTENT, float(self.part**CONTENT_POWER))
+        return float(max(LEAST_CONTENT, self.part**CONTENT_POWER) ** large_forms)
 
 
 def plan_levels(size: tuple[int, int], steps: int) -> list[Level]:

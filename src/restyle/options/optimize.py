@@ -30,8 +30,8 @@ class OptimizeOptions(OptionSet):
 
     Parameters
     ----------
-    method, encoder, style_loss, content_loss, content_weight, smoothness, style_rotation, init, optimizer,
-    steps, seed, memory, preview, save_every, resume
+    method, encoder, style_loss, content_loss, content_weight, large_forms, smoothness, style_rotation, \
+init, optimizer, steps, seed, memory, preview, save_every, resume
         As their help below says.
 
     Raises
@@ -72,6 +72,15 @@ class OptimizeOptions(OptionSet):
     content_weight: float = field(
         default=0.4,
         metadata=about("How much the photo counts beside the style.", low=0.0, high=1000.0, panel=_PANEL),
+    )
+    large_forms: float = field(
+        default=1.0,
+        metadata=about(
+            "How freely large forms move while the picture is small, 0..1; 0 keeps the photo's composition.",
+            low=0.0,
+            high=1.0,
+            panel=_PANEL,
+        ),
     )
     smoothness: float = field(
         default=0.0, metadata=about("Weight of total variation.", low=0.0, high=1000.0, panel=_PANEL)
@@ -176,6 +185,7 @@ class OptimizeKeywords(TypedDict, total=False):
     style_loss: str
     content_loss: str
     content_weight: float
+    large_forms: float
     smoothness: float
     style_rotation: float
     init: str | PathLike[str]
