@@ -47,6 +47,14 @@ def failing(command: list[str], before: Callable[[], None] | None = None) -> str
     return line
 
 
+def running(
+    words: list[str], folder: Path, before: Callable[[], None] | None
+) -> subprocess.CompletedProcess[str]:
+    """Run restyle with these words in a folder."""
+    command = [sys.executable, "-m", "restyle", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, preexec_fn=before, check=False)
+
+
 def without_privilege() -> None:
     """Make permissions count for root too, from the next program on."""
     for privilege in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
@@ -80,14 +88,7 @@ def test_a_folder_without_the_right_to_look_is_told_and_the_rest_is_done(
     words = ["image", "tree", "-s", "great-wave", "--model", str(tiny_model), "-o", "out/"]
     before = without_privilege if os.geteuid() == 0 else None
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "restyle", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            preexec_fn=before,
-            check=False,
-        )
+        done = running(words, tmp_path, before)
         alone = failing([sys.executable, "-m", "restyle", "image", str(tree / "shut"), *words[2:]], before)
     except subprocess.SubprocessError:
         pytest.skip("root may not give up its privilege here")
@@ -113,14 +114,7 @@ def test_a_comparison_tells_of_a_folder_without_the_right_to_look(
     words = ["compare", "tree", "--metric", "palette", "--model", str(tiny_model), "-o", "told.csv"]
     before = without_privilege if os.geteuid() == 0 else None
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "restyle", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            preexec_fn=before,
-            check=False,
-        )
+        done = running(words, tmp_path, before)
     except subprocess.SubprocessError:
         pytest.skip("root may not give up its privilege here")
     finally:
