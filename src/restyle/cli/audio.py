@@ -69,11 +69,10 @@ def audio(
     from pathlib import Path
 
     from restyle import sound_styles, soundtrack
-    from restyle.cli.jobs import make_folder
     from restyle.cli.previews import SoundPreview
     from restyle.cli.progress import Bar
     from restyle.errors import OptionError, OutputError
-    from restyle.media.outputs import check_output
+    from restyle.media.outputs import check_output, make_folder
 
     several = len(content) > 1
     folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())

@@ -18,7 +18,7 @@ from restyle.comparison.clustering import Matrix
 from restyle.comparison.metrics import Metric
 from restyle.comparison.subjects import Subject
 from restyle.errors import OutputError
-from restyle.media.outputs import check_output, writing
+from restyle.media.outputs import check_output, make_folder, writing
 from restyle.methods.arbitrary import Arbitrary
 
 FILES = ("distances.csv", "distances.json", "heatmap.png", "tree.png", "map.png", "map.html")
@@ -117,10 +117,7 @@ def _with_thumbnail(subject: Subject, model: Arbitrary) -> Subject:
 def _make_folder(output: str) -> None:
     if Path(output).suffix and not os.path.isdir(output) and not output.endswith(os.sep):
         raise OutputError(f"cannot tell what '{output}' shall be: give a .csv or .json file, or a folder")
-    try:
-        os.makedirs(output, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder '{output}': {(error.strerror or '').lower()}") from error
+    make_folder(output)
 
 
 def _json(content: Any) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from restyle.errors import OutputError
 from restyle.evaluation import leaderboard, report
 from restyle.evaluation.bench import Bench
 from restyle.evaluation.encoder import DEFAULT
@@ -18,7 +17,7 @@ from restyle.evaluation.runs import TRIVIAL
 from restyle.evaluation.suite import Suite
 from restyle.evaluation.summary import RowSummary
 from restyle.media import images
-from restyle.media.outputs import check_output, writing
+from restyle.media.outputs import check_output, make_folder, writing
 from restyle.models.presets import slug
 
 REPORT = ("report.md", "report.csv", "report.json", "sheet.jpg")
@@ -39,7 +38,7 @@ def facts_of(bench: Bench, machine: Mapping[str, str], busy: bool) -> dict[str, 
 
 def check_report(folder: Path, overwrite: bool, inputs: Sequence[Path]) -> None:
     """Refuse, before any work, a folder where the report cannot be written."""
-    _make(folder)
+    make_folder(folder)
     for name in REPORT:
         check_output(folder / name, overwrite=overwrite, inputs=inputs)
 
@@ -95,7 +94,7 @@ def update_leaderboard(
         if before is not None:
             yield from leaderboard.comparison(row, before)
     board = old.merged(stated)
-    _make(folder)
+    make_folder(folder)
     for target, text in (
         (path, leaderboard.as_json(board)),
         (folder / f"{name}.md", leaderboard.markdown(board)),
@@ -111,13 +110,6 @@ def _stated(row: RowSummary, measured: str, timed: bool) -> RowSummary:
     version, model = row.facts.get(leaderboard.VERSION), row.facts.get("model", "")
     name = row.name if not version else row.name.replace(model, f"{model}@{version}", 1)
     return replace(row, name=name, facts=facts, figures=figures)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder '{folder}': {(error.strerror or '').lower()}") from error
 
 
 def _write(path: Path, text: str, inputs: Sequence[Path]) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from restyle.errors import InputError, OutputError
 from restyle.media import kinds
+from restyle.media.outputs import make_folder
 from restyle.pipeline import result_name
 
 
@@ -86,20 +87,6 @@ def make_folders(jobs: Sequence[Job]) -> list[Path]:
         make_folder(folder)
         new += missing
     return sorted(new, key=lambda folder: len(folder.parts), reverse=True)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, where there is none.
-
-    Raises
-    ------
-    OutputError
-        It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder '{folder}': {(error.strerror or '').lower()}") from error
 
 
 def _targets(content: str, style_name: str, output: str | None, alone: bool) -> Iterator[tuple[Path, Path]]:

@@ -81,13 +81,13 @@ def video(
     from pathlib import Path
 
     from restyle import film as films
-    from restyle.cli.jobs import make_folder
     from restyle.cli.progress import Bar
     from restyle.cli.speed import Speed
     from restyle.dubbing import check_container, dub, is_only_sound, new_sound
     from restyle.dubbing import default_output as dub_output
     from restyle.errors import OutputError
     from restyle.media.dubbing import NewSound
+    from restyle.media.outputs import make_folder
     from restyle.regions import region_paths
     from restyle.sound_styles import parse_styles, style_paths
 

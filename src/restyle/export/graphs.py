@@ -13,8 +13,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from restyle.errors import ModelError, OutputError
-from restyle.media.outputs import check_output
+from restyle.errors import ModelError
+from restyle.media.outputs import check_output, make_folder
 
 OPSET = 18
 HALVED = 64  # tensors with more values than this are stored as float16
@@ -24,11 +24,7 @@ def prepare_folder(folder: Path, names: Sequence[str], overwrite: bool) -> None:
     """Make the folder of the files `names`, and see that none is in the way; OutputError says what is."""
     for name in names:
         path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            why = (error.strerror or "").lower()
-            raise OutputError(f"cannot make the folder '{path.parent}': {why}") from error
+        make_folder(path.parent)
         check_output(path, overwrite=overwrite)
 
 

@@ -138,6 +138,14 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
             temporary.unlink()
 
 
+def make_folder(folder: PathLike) -> None:
+    """Make a folder, and those above it, where there is none; OutputError says why it cannot be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder '{os.fspath(folder)}': {reason(error)}") from error
+
+
 def reason(error: OSError) -> str:
     """Say in a few words why the system refused."""
     known = _REASONS.get(error.errno or 0)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from restyle.errors import InputError, MissingExtraError, ModelError, OutputError
-from restyle.media.outputs import PathLike, reason, writing
+from restyle.media.outputs import PathLike, make_folder, reason, writing
 from restyle.models import catalog
 from restyle.models.catalog import Download, ModelFile
 from restyle.models.connections import published_name
@@ -190,10 +190,7 @@ def _bring(
         offline=offline,
         report=lambda done, total: report(done, total, name),
     )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder '{folder}': {reason(error)}") from error
+    make_folder(folder)
     if published != file.path:
         with writing(file.path, overwrite=True, inputs=[published]) as temporary:
             if download.keep is not None:

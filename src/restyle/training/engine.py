@@ -22,13 +22,14 @@ import torch
 from torch import Tensor, distributed, nn
 
 from restyle.errors import InputError
+from restyle.media.outputs import make_folder
 from restyle.training.descent import choose_device, half_cosine, learning_rate, make_optimizer, to_device
 from restyle.training.held_out import HeldOutWatch
 from restyle.training.log import HELD_OUT, Log, draw_curves
 from restyle.training.options import TrainOptions
 from restyle.training.prefetch import Prefetch
 from restyle.training.ranks import any_rank, join, leave, mean_of_ranks, parallel
-from restyle.training.state import State, disk, make_folder
+from restyle.training.state import State, disk
 from restyle.training.task import Callback, NotFiniteError, OptimizerMaker, Step, Task
 
 

@@ -125,12 +125,3 @@ def disk(folder: Path) -> Iterator[None]:
             f"cannot write into '{folder}': {(error.strerror or 'disk error').lower()}; make room, then go "
             "on with --resume from the last checkpoint"
         ) from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a run; raises OutputError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or "disk error").lower()
-        raise OutputError(f"cannot make the folder '{folder}': {reason}") from error
