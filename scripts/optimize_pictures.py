@@ -45,6 +45,7 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "--content-weight 0.1": {"content_weight": 0.1},
         "0.4 (default)": {},
         "2": {"content_weight": 2.0},
+        "--content-loss relu4_1": {"content_loss": "relu4_1"},
         "--content-loss structure": {"content_loss": "structure:4", "steps": LONGER},
         "--smoothness 20": {"smoothness": 20.0},
         "--large-forms 0": {"large_forms": 0.0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.methods.arbitrary import Arbitrary
+from restyle.models import style_files
 from restyle.style import Style, resolve, resolve_all, styles
 
 
@@ -117,6 +119,11 @@ def test_a_mixture_is_scaled_if_its_parts_can_be(tiny: Arbitrary, style_file: Pa
     assert both.scaled(2).code == pytest.approx((picture.scaled(2).code + picture.scaled(4).code) / 2)
     with pytest.raises(StyleError, match="'great-wave' was saved with one size"):
         Style.mix([(picture, 1), ("great-wave", 1)], model=tiny).scaled(2)
+    saved = Style.load(both.save(tmp_path / "both.style"))
+    assert saved.code == pytest.approx(both.code)
+    assert saved.scaled(2).code == pytest.approx(both.scaled(2).code)
+    with pytest.raises(OptionError, match=r"outside 0\.25\.\.2"):
+        saved.scaled(4)  # one of its parts is at 2 already
     fixed = Style.mix([(picture, 1), ("great-wave", 1)], model=tiny)
     assert Style.load(fixed.save(tmp_path / "fixed.style")).code == pytest.approx(fixed.code)
 
@@ -127,6 +134,28 @@ def test_weights_that_make_no_mixture(tiny: Arbitrary, weights: tuple[float, flo
         Style.mix([("great-wave", weights[0]), ("starry-night", weights[1])], model=tiny)
     with pytest.raises(StyleError, match="at least one"):
         Style.mix([], model=tiny)
+
+
+def test_practice_changes_what_paints_and_not_what_is_compared(
+    tiny: Arbitrary, style_file: Path, tmp_path: Path
+) -> None:
+    plain = Style.from_image(style_file, model=tiny)
+    record = style_files.read(plain.save(tmp_path / "plain.style"))
+    more = np.linspace(-1, 1, plain.code.size, dtype=np.float32)
+    style_files.write(replace(record, practised=more), tmp_path / "practised.style")
+    style = Style.load(tmp_path / "practised.style")
+    assert style.code == pytest.approx(plain.code + more)
+    assert style.read == pytest.approx(plain.code)
+    assert style.distance(plain) == pytest.approx(0, abs=1e-6)
+    assert plain.read.tolist() == plain.code.tolist()
+    assert style.scaled(0.5).code == pytest.approx(plain.scaled(0.5).code + more)
+    mixed = Style.mix([(style, 3), (plain.scaled(2), 1)], model=tiny)
+    assert mixed.code == pytest.approx(0.75 * style.code + 0.25 * plain.scaled(2).code)
+    assert mixed.read == pytest.approx(0.75 * plain.code + 0.25 * plain.scaled(2).code, abs=1e-6)
+    for each in (style, style.scaled(2), mixed):
+        again = Style.load(each.save(tmp_path / "again.style", overwrite=True))
+        assert again.code == pytest.approx(each.code, abs=1e-6)
+        assert again.read == pytest.approx(each.read, abs=1e-6)
 
 
 def test_distance(tiny: Arbitrary, style_file: Path) -> None:

@@ -18,7 +18,7 @@ from restyle.options import OptimizeOptions
 
 # The terms of the yardstick in its own proportions, at every size: the mean of five Gram losses, a fifth of
 # the content.
-SAME_LOSS = {"style_loss": "gram", "content_weight": 0.2, "large_forms": 0.0}
+SAME_LOSS = {"style_loss": "gram", "content_loss": "relu4_1", "content_weight": 0.2, "large_forms": 0.0}
 
 
 @dataclass(frozen=True)

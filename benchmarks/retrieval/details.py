@@ -67,7 +67,7 @@ def table(data: Path, model: Arbitrary, workers: int) -> str:
     """Details of four sizes, seen from one distance and from three, as Markdown."""
     entries = artworks(data)
     presets = [
-        Subject(style.name, "preset", style.code, style.model)
+        Subject(style.name, "preset", style.read, style.model)
         for style in styles(model)
         if style.name in entries
     ]

@@ -50,6 +50,12 @@ class Style:
     title, artist, year : str
         Of the artwork; empty if unknown.
 
+    Attributes
+    ----------
+    read : np.ndarray [shape=(K,), float32]
+        The code as the style encoder reads it, which styles are compared by. `code` is the same, unless the
+        style has practised: the codes of presets were trained further, so that each paints its own work well.
+
     Examples
     --------
     >>> import restyle
@@ -66,6 +72,12 @@ class Style:
     year: str = ""
     _strokes: Strokes | None = field(default=None, repr=False)
     _scale: float = field(default=1.0, repr=False)
+    _practised: FloatArray | None = field(default=None, repr=False)
+
+    @property
+    def read(self) -> FloatArray:
+        """The code before it practised; see `Style`."""
+        return self.code if self._practised is None else self.code - self._practised
 
     @classmethod
     def from_image(
@@ -134,9 +146,19 @@ class Style:
             The file is missing, or is no style file.
         """
         record = style_files.read(path)
-        strokes = SavedStrokes({1.0: record.code, **record.scales}, record.name)
+        more = record.practised
+        codes = {1.0: record.code, **record.scales}
+        if more is not None:
+            codes = {scale: code + more for scale, code in codes.items()}
         return cls(
-            record.code, record.model, record.name, record.title, record.artist, record.year, _strokes=strokes
+            codes[1.0],
+            record.model,
+            record.name,
+            record.title,
+            record.artist,
+            record.year,
+            _strokes=SavedStrokes(codes, record.name),
+            _practised=more,
         )
 
     @classmethod
@@ -174,7 +196,10 @@ class Style:
         )
         code = blending.mix([part.code for part in parts], weights)
         joined = "+".join(dict.fromkeys(part.name for part in parts))
-        return cls(code, models[0], name or joined, _strokes=strokes)
+        more = None
+        if any(part._practised is not None for part in parts):
+            more = code - blending.mix([part.read for part in parts], weights)
+        return cls(code, models[0], name or joined, _strokes=strokes, _practised=more)
 
     def scaled(self, factor: float) -> Style:
         """Return this style with strokes `factor` times as large.
@@ -218,26 +243,28 @@ class Style:
         near = [scale for scale in SAVED_SCALES if low <= scale * self._scale <= high]
         wanted = {scale: scale * self._scale for scale in near}
         codes = snapshot(self._source(), list(wanted.values()))
+        more = 0.0 if self._practised is None else self._practised
         record = style_files.StyleRecord(
             self.model,
             self.name,
-            self.code,
+            self.read,
             self.title,
             self.artist,
             self.year,
-            {scale: codes[real] for scale, real in wanted.items() if real in codes},
+            {scale: codes[real] - more for scale, real in wanted.items() if real in codes},
+            self._practised,
         )
         return style_files.write(record, path, overwrite=overwrite)
 
     def distance(self, other: Style) -> float:
         """Tell how far two styles are apart: 0 for the same, 1 at most.
 
-        The Euclidean distance of the codes, divided by the sum of their lengths.
+        The Euclidean distance of the codes as they were read, divided by the sum of their lengths.
         """
         if self.model != other.model:
             raise StyleError(f"styles of '{self.model}' and '{other.model}' cannot be compared")
-        lengths = float(np.linalg.norm(self.code) + np.linalg.norm(other.code))
-        return float(np.linalg.norm(self.code - other.code)) / lengths if lengths else 0.0
+        lengths = float(np.linalg.norm(self.read) + np.linalg.norm(other.read))
+        return float(np.linalg.norm(self.read - other.read)) / lengths if lengths else 0.0
 
     def exemplars(self) -> list[Exemplar]:
         """Return the pictures that the style was made from, with their shares and scales.

@@ -100,7 +100,7 @@ def test_a_crop_is_nearer_to_its_own_work_than_to_any_other_preset(
 def test_a_crop_is_nearest_to_its_own_preset_by_code(views: dict[str, tuple[Subject, Subject]]) -> None:
     """Were a crop seen only as large as the whole, its strokes would be 1.4 times as large: another style."""
     presets = {
-        style.name: Subject(style.name, "preset", style.code, style.model) for style in restyle.styles()
+        style.name: Subject(style.name, "preset", style.read, style.model) for style in restyle.styles()
     }
     wrong = {}
     for name, (_, part) in views.items():

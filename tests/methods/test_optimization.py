@@ -48,7 +48,7 @@ def test_every_style_loss_goes_down(style_loss: str, optimizer: str) -> None:
     assert min(told[-2:]) < told[0]
 
 
-@pytest.mark.parametrize("content_loss", ["features", "structure", "features:0.5,structure"])
+@pytest.mark.parametrize("content_loss", ["features", "relu4_1", "structure", "features,relu4_1,structure:2"])
 def test_content_losses_hold_the_content(content_loss: str) -> None:
     free = optimize(CONTENT, STYLE, options(content_loss=content_loss, content_weight=0.0, seed=1, steps=12))
     held = optimize(CONTENT, STYLE, options(content_loss=content_loss, content_weight=50.0, seed=1, steps=12))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,17 @@ def test_style_files_are_known_by_suffix_or_first_byte(tmp_path: Path) -> None:
     assert style_files.is_style_file(renamed)
     assert not style_files.is_style_file(picture)
     assert not style_files.is_style_file(tmp_path / "none")
+
+
+def test_what_was_practised_comes_back(tmp_path: Path) -> None:
+    more = np.linspace(-1, 1, RECORD.code.size, dtype=np.float32)
+    path = style_files.write(replace(RECORD, practised=more), tmp_path / "wave.style")
+    found = style_files.read(path)
+    assert found.practised is not None
+    assert found.practised.tolist() == more.tolist()
+    assert found.code.tolist() == RECORD.code.tolist()
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    entry["practised"] = base64.b64encode(bytes(4)).decode()
+    path.write_text(json.dumps(entry), encoding="utf-8")
+    with pytest.raises(StyleError, match="damaged style file: its codes differ in length"):
+        style_files.read(path)

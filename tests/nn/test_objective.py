@@ -59,12 +59,12 @@ def test_the_gradient_over_tiles_is_that_of_the_whole_picture(side: int) -> None
     left = torch.linspace(0, 1, 214).expand(300, 214)
     masks = torch.stack([left, 1 - left])
     styles = [style_of(3), style_of(4, 224)]
-    given = (content, styles, EVERYTHING, {"features": 0.5, "structure": 0.6}, masks)
+    given = (content, styles, EVERYTHING, {"features": 0.5, "relu4_1": 0.2, "structure": 0.6}, masks)
     whole = objective(*given, variation=0.1).evaluate(x, 7)
     tiled = objective(*given, variation=0.1, side=side)
     assert len(tiled.tiles) > 1
     terms, gradient = tiled.evaluate(x, 7)
-    assert set(terms) == {*EVERYTHING, "features", "structure", "variation", "range"}
+    assert set(terms) == {*EVERYTHING, "features", "relu4_1", "structure", "variation", "range"}
     for name, value in whole[0].items():
         assert terms[name] == pytest.approx(value, rel=2e-3), name  # content features are kept as float16
     assert float((gradient - whole[1]).norm() / whole[1].norm()) < 5e-3
@@ -134,6 +134,19 @@ def test_nothing_painted_leaves_the_content_terms() -> None:
     content = picture(64, 64, 1)
     terms, _ = objective(content, [[]], EVERYTHING, {"features": 1.0}).evaluate(content, 0)
     assert set(terms) == {"features", "range"}
+
+
+def test_relu4_1_is_the_deep_part_of_the_features() -> None:
+    content, x = picture(64, 80, 1), picture(64, 80, 2)
+    terms, _ = objective(content, [[]], {}, {"features": 1.0, "relu4_1": 2.0}).evaluate(x, 0)
+    sight = Sight(perceptual_encoder(), grain=False)
+    with torch.no_grad():
+        pairs = list(zip(sight(x), sight(content), strict=True))
+    third, fourth = (
+        float((a - b).square().sum() / (a.square().sum() + b.square().sum())) for a, b in pairs[2:4]
+    )
+    assert terms["relu4_1"] == pytest.approx(2 * fourth, rel=1e-4)
+    assert terms["features"] == pytest.approx(fourth + 0.1 * third, rel=1e-4)
 
 
 def test_what_is_drawn_depends_on_seed_and_step_alone() -> None:

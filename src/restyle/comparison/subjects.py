@@ -122,7 +122,7 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
         return _sound(source, needs, name)
     if kind in ("preset", "style"):
         style = resolve(source, model=model)
-        return Subject(name or style.name, kind, code=style.code, model=style.model)
+        return Subject(name or style.name, kind, code=style.read, model=style.model)
     if isinstance(source, (str, os.PathLike)) and not os.path.lexists(source):
         resolve(source, model=model)  # says what is wrong, and which names are near
     pixels = images.load(source).pixels

@@ -205,7 +205,11 @@ def check_scale(scale: float) -> float:
 
 
 def snapshot(strokes: Strokes, scales: Sequence[float]) -> dict[float, FloatArray]:
-    """Codes at the given scales, to be saved; none if there is only one size."""
-    if not strokes.rescalable():
-        return {}
-    return {scale: np.asarray(strokes.at(scale), np.float32) for scale in scales}
+    """Codes at those of the given scales that can be had, to be saved; none if there is only one size."""
+    found: dict[float, FloatArray] = {}
+    for scale in scales if strokes.rescalable() else ():
+        try:
+            found[scale] = np.asarray(strokes.at(scale), np.float32)
+        except OptionError:  # a part of a mixture was scaled before, and reaches less far
+            continue
+    return found

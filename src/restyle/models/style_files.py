@@ -2,9 +2,10 @@
 
     {"format": "restyle-style/1", "model": "arbitrary-4", "name": "starry-night", "title": "The Starry Night",
      "artist": "Vincent van Gogh", "year": "1889", "code": "<base64 of little-endian float32>",
-     "scales": {"0.5": "<the same, strokes half as large>", "2": "..."}}
+     "scales": {"0.5": "<the same, strokes half as large>", "2": "..."},
+     "practised": "<what is added to each of them to paint>"}
 
-`title`, `artist`, `year` and `scales` may be missing.
+`title`, `artist`, `year`, `scales` and `practised` may be missing.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class StyleRecord:
         Empty if unknown.
     scales : mapping of float to np.ndarray [shape=(K,), float32]
         Codes for other stroke sizes.
+    practised : np.ndarray [shape=(K,), float32] or None
+        What training on this one style adds to each of the codes when it paints; None if it had none.
     """
 
     model: str
@@ -50,6 +53,7 @@ class StyleRecord:
     artist: str = ""
     year: str = ""
     scales: Mapping[float, FloatArray] = field(default_factory=dict)
+    practised: FloatArray | None = None
 
 
 def read(path: str | os.PathLike[str]) -> StyleRecord:
@@ -88,7 +92,8 @@ def read(path: str | os.PathLike[str]) -> StyleRecord:
     scales = entry.get("scales", {})
     if not isinstance(scales, dict):
         raise StyleError(f"{name}: damaged style file: 'scales' is no table")
-    return StyleRecord(code=code, scales=_decode_scales(scales, code, name), **words)
+    practised = _decode_like(entry["practised"], code, name) if "practised" in entry else None
+    return StyleRecord(code=code, scales=_decode_scales(scales, code, name), practised=practised, **words)
 
 
 def write(
@@ -104,6 +109,8 @@ def write(
     entry["code"] = _encode(record.code)
     if record.scales:
         entry["scales"] = {f"{scale:g}": _encode(record.scales[scale]) for scale in sorted(record.scales)}
+    if record.practised is not None:
+        entry["practised"] = _encode(record.practised)
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
         temporary.write_text(json.dumps(entry, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return Path(path)
@@ -143,7 +150,12 @@ def _decode_scales(scales: dict[str, Any], code: FloatArray, name: str) -> dict[
             scale = 0.0
         if not 0 < scale < float("inf"):
             raise StyleError(f"{name}: damaged style file: '{key}' is no scale")
-        decoded[scale] = _decode(text, name)
-        if decoded[scale].shape != code.shape:
-            raise StyleError(f"{name}: damaged style file: its codes differ in length")
+        decoded[scale] = _decode_like(text, code, name)
+    return decoded
+
+
+def _decode_like(text: Any, code: FloatArray, name: str) -> FloatArray:
+    decoded = _decode(text, name)
+    if decoded.shape != code.shape:
+        raise StyleError(f"{name}: damaged style file: its codes differ in length")
     return decoded

@@ -28,7 +28,7 @@ class Weights:
         Of `gram`, `gaussian`, `sliced`, `patches`: on the layers of the encoder; and `grain`: Gram matrices
         of the grain layers.
     content : mapping of str to float
-        Of `features` and `structure`.
+        Of `features`, `relu4_1` and `structure`.
     variation : float
     """
 

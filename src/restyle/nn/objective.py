@@ -30,6 +30,8 @@ from restyle.nn.drawing import (
 from restyle.nn.sight import ENCODER_LAYERS, GRAIN_LAYERS, LARGE, Sight, Tile, shares_of, tiles_of
 
 CONTENT_LAYERS = {"relu4_1": 1.0, "relu3_1": 0.1}  # the first one alone of a large picture
+# Losses of features: the layers of each.
+FEATURE_LOSSES = {"features": CONTENT_LAYERS, "relu4_1": {"relu4_1": 1.0}}
 OUT_OF_RANGE = 20.0
 
 
@@ -104,7 +106,9 @@ class Objective:
         self.rows_wanted = self._layers_of(*DRAWN)
         compared = list(CONTENT_LAYERS)[: 1 if self.height * self.width > LARGE else None]
         self.content_layers = [
-            sight.names.index(name) for name in compared if weights.content.get("features")
+            sight.names.index(name)
+            for name in compared
+            if any(weights.content.get(loss) and name in layers for loss, layers in FEATURE_LOSSES.items())
         ]
         self.structure_layers = [
             sight.names.index(name) for name in compared if weights.content.get("structure")
@@ -209,22 +213,23 @@ class Objective:
                 each = torch.stack([loss(moments[layer], self.wanted[layer]) for layer in layers])
                 terms[name] = weights.style[name] * (each.mean(0) * self.importance).sum()
         pixels = 3 * self.height * self.width
-        if self.content_layers:
-            gaps = [
-                CONTENT_LAYERS[self.sight.names[layer]]
-                * content_losses.feature_loss(next(given), self.content.squares[layer])
-                for layer in self.content_layers
-            ]
-            terms["features"] = weights.content["features"] * torch.stack(gaps).sum()
+        gaps = {
+            self.sight.names[layer]: content_losses.feature_loss(next(given), self.content.squares[layer])
+            for layer in self.content_layers
+        }
+        for name, shares in FEATURE_LOSSES.items():
+            if weights.content.get(name):
+                each = torch.stack([shares[layer] * gap for layer, gap in gaps.items() if layer in shares])
+                terms[name] = weights.content[name] * each.sum()
         if self.rows_wanted:
             self._judge_rows([next(given) for _ in self.rows_wanted], step, terms)
         if self.structure_layers:
-            gaps = [
+            apart = [
                 CONTENT_LAYERS[self.sight.names[layer]]
                 * content_losses.self_similarity_loss(next(given), self.content.rows(layer, positions))
                 for layer, positions in zip(self.structure_layers, self._structure_positions, strict=True)
             ]
-            terms["structure"] = weights.content["structure"] * torch.stack(gaps).sum()
+            terms["structure"] = weights.content["structure"] * torch.stack(apart).sum()
         if weights.variation:
             terms["variation"] = weights.variation * next(given) / pixels
         terms["range"] = OUT_OF_RANGE * next(given) / pixels

@@ -18,7 +18,7 @@ ImageMethod = Literal["fast", "optimize"]
 Optimizer = Literal["adam", "lbfgs"]
 
 STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "grain")
-CONTENT_LOSSES = ("features", "structure")
+CONTENT_LOSSES = ("features", "relu4_1", "structure")
 DRAWING = {"sliced", "patches", "structure"}  # losses of vectors that are drawn anew at every step
 STARTS = ("fast", "content", "noise")
 _PANEL = "Optimizing (--method optimize)"

@@ -14,7 +14,7 @@ from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
 from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import content_loss, liveliness, out_of_range, style_loss, total_variation, weave
 from restyle.nn.transformer import TransformerShape
-from restyle.training.bank import LIVELY, StyleBank
+from restyle.training.bank import LIVELY, TOGETHER, StyleBank
 from restyle.training.data import LARGE, STYLE, Augmentation, Pictures
 from restyle.training.options import ArbitraryOptions
 
@@ -115,7 +115,11 @@ class ArbitraryTask:
             rng = np.random.default_rng([self.seed, rank, 0xBA2C, step // lasts])
             side = round(crop * o.style_crop / 8) * 8
             assert isinstance(network, ArbitraryNetwork)
-            self._bank = step // lasts, StyleBank(self.style, network.style, self.judge, o.bank, side, rng)
+            crops = (
+                self.style.batch(min(TOGETHER, o.bank - first), side, rng)
+                for first in range(0, o.bank, TOGETHER)
+            )
+            self._bank = step // lasts, StyleBank(crops, network.style, self.judge)
         return self._bank[1]
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from restyle.nn.losses import Target, liveliness, style_target
 from restyle.nn.style_encoder import StyleEncoder
-from restyle.training.data import Pictures
 
 LIVELY = (1, 2, 3)  # layers whose texture must be everywhere that the style has it: relu2_1 to relu4_1
 TOGETHER = 8  # crops that pass the networks at once
 
 
 class StyleBank:
-    """What training needs of `size` random style crops: what the style encoder sees, and the targets.
+    """What training needs of style pictures: what the style encoder sees, and the targets.
 
-    pictures : where the crops come from
+    crops : the pictures, in batches [N, 3, H, W] of at most TOGETHER
     judge : pictures [N, 3, H, W] -> the features whose statistics are the target
     """
 
     def __init__(
         self,
-        pictures: Pictures,
+        crops: Iterable[Tensor],
         encoder: StyleEncoder,
         judge: Callable[[Tensor], Sequence[Tensor]],
-        size: int,
-        side: int,
-        rng: np.random.Generator,
     ) -> None:
         seen, targets, lively = [], [], []
         device = encoder.centre.device
         with torch.no_grad():
-            for first in range(0, size, TOGETHER):
-                crops = pictures.batch(min(TOGETHER, size - first), side, rng)
-                crops = crops.to(device, memory_format=torch.channels_last)
-                seen.append(encoder.observe(crops))
-                features = judge(crops)
+            for batch in crops:
+                pictures = batch.to(device, memory_format=torch.channels_last)
+                seen.append(encoder.observe(pictures))
+                features = judge(pictures)
                 made = [style_target(feature) for feature in features]
                 targets.append(made)
                 lively.append([liveliness(features[i], made[i][2], 1 << i) for i in LIVELY])
@@ -55,11 +49,11 @@ class StyleBank:
         ]
 
     def texture(self, which: Tensor) -> list[Tensor]:
-        """`liveliness` of the crops `which` at the layers LIVELY, each [N, C]."""
+        """`liveliness` of the pictures `which` at the layers LIVELY, each [N, C]."""
         return [layer[which] for layer in self.lively]
 
     def take(self, which: Tensor) -> tuple[Tensor, list[Target]]:
-        """Observations [N, ...] and targets of the crops `which`, [N] indices."""
+        """Observations [N, ...] and targets of the pictures `which`, [N] indices."""
         return self.observed[which], [
             (matrix[which], mean[which], deviation[which]) for matrix, mean, deviation in self.targets
         ]

@@ -1,0 +1,83 @@
+"""Codes that practise: what they learn, and what stays as it is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary, save_arbitrary
+from restyle.nn.encoders import PerceptualEncoder
+from restyle.training.codes import CODES, CodesTask, PractisedCodes
+from restyle.training.engine import fit
+from restyle.training.options import TrainOptions
+
+from .test_arbitrary import NETWORK
+from .test_encoder import SMALL, folder, teacher
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> CodesTask:
+    torch.manual_seed(5)
+    network = ArbitraryNetwork(PerceptualEncoder(SMALL), NETWORK)
+    save_arbitrary(network, tmp_path / "n.safetensors", "n")
+    rng = np.random.default_rng(3)
+    styles = [Image.fromarray(rng.integers(0, 256, (height, 96, 3), np.uint8)) for height in (64, 80, 72)]
+    return CodesTask(
+        folder(tmp_path / "photos", 0),
+        styles,
+        tmp_path / "n.safetensors",
+        teacher(tmp_path / "t.safetensors"),
+        options=replace(CODES, crop=64, batch=2),
+    )
+
+
+def practise(task: CodesTask, folder: Path, steps: int = 24) -> PractisedCodes:
+    options = TrainOptions(steps=steps, rate=0.05, warmup=2, average=0.5, log_every=8, preview_every=steps)
+    model = fit(task, folder, options)
+    assert isinstance(model, PractisedCodes)
+    return model
+
+
+def test_practice_lowers_the_loss_of_each_style_on_other_photos(task: CodesTask, tmp_path: Path) -> None:
+    model = practise(task, tmp_path / "run")
+    for place in range(3):
+        before, after = task.trial(model, place, (0.0, 1.0))
+        assert after["total"] < before["total"]
+    with Image.open(tmp_path / "run" / "preview-000024.jpg") as preview:
+        assert preview.size == (3 * 2 * 192, 3 * 192)
+
+
+def test_only_the_manner_of_the_codes_learns(task: CodesTask, tmp_path: Path) -> None:
+    before, _ = load_arbitrary(tmp_path / "n.safetensors")
+    model = practise(task, tmp_path / "run", 3)
+    for name, weight in before.transformer.state_dict().items():
+        assert torch.equal(weight, model.transformer.state_dict()[name]), name
+    assert model.learnt.shape == (3, NETWORK.code)
+    assert (model.learnt != 0).any(1).all()
+    with torch.no_grad():
+        assert torch.equal(model.read[1:2], before.style(task.styles[1]))  # palette and all
+
+
+def test_without_practice_it_paints_as_the_network_does(task: CodesTask, tmp_path: Path) -> None:
+    network, _ = load_arbitrary(tmp_path / "n.safetensors")
+    photo = torch.rand(1, 3, 48, 64)
+    with torch.no_grad():
+        ours = task.model(photo, torch.tensor([2]))
+        torch.testing.assert_close(ours, network(photo, task.styles[2]))
+
+
+def test_a_trial_leaves_what_was_learnt(task: CodesTask, tmp_path: Path) -> None:
+    model = practise(task, tmp_path / "run", 3)
+    learnt = model.learnt.detach().clone()
+    none, half, whole = task.trial(model, 0, (0.0, 0.5, 1.0))
+    assert len({each["total"] for each in (none, half, whole)}) == 3
+    assert torch.equal(model.learnt, learnt)
+
+
+def test_every_style_has_its_turn(task: CodesTask) -> None:
+    turns = [task.batch(step, np.random.default_rng(step))["style"].tolist() for step in range(6)]
+    drawn = [place for turn in turns for place in turn]
+    assert [sorted(drawn[first : first + 3]) for first in range(0, 12, 3)] == [[0, 1, 2]] * 4
