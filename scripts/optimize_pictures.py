@@ -40,6 +40,7 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "gaussian": {"style_loss": "gaussian"},
         "sliced": {"style_loss": "sliced", "steps": LONGER},
         "patches,grain": {"style_loss": "patches,grain", "steps": LONGER},
+        "gram,grain,strokes:0.1": {"style_loss": "gram,grain,strokes:0.1", "steps": LONGER},
     },
     "optimize-contents": {
         "--content-weight 0.1": {"content_weight": 0.1},

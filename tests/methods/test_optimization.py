@@ -42,7 +42,9 @@ def losses(**given: object) -> list[float]:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-@pytest.mark.parametrize("style_loss", ["gram", "gaussian", "sliced", "patches", "grain", "gram,grain:0.5"])
+@pytest.mark.parametrize(
+    "style_loss", ["gram", "gaussian", "sliced", "patches", "strokes", "grain", "gram,grain:0.5"]
+)
 def test_every_style_loss_goes_down(style_loss: str, optimizer: str) -> None:
     told = losses(style_loss=style_loss, optimizer=optimizer, content_weight=0.0, steps=8)
     assert min(told[-2:]) < told[0]

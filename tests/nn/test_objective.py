@@ -9,7 +9,7 @@ from restyle.nn.named import perceptual_encoder
 from restyle.nn.objective import Objective
 from restyle.nn.sight import Sight
 
-EVERYTHING = {"gram": 1.0, "gaussian": 0.5, "sliced": 0.7, "patches": 0.3, "grain": 0.4}
+EVERYTHING = {"gram": 1.0, "gaussian": 0.5, "sliced": 0.7, "patches": 0.3, "strokes": 0.2, "grain": 0.4}
 
 
 def picture(height: int, width: int, seed: int) -> Tensor:
@@ -147,6 +147,19 @@ def test_relu4_1_is_the_deep_part_of_the_features() -> None:
     )
     assert terms["relu4_1"] == pytest.approx(2 * fourth, rel=1e-4)
     assert terms["features"] == pytest.approx(fourth + 0.1 * third, rel=1e-4)
+
+
+def test_strokes_ask_for_the_style_where_the_content_is_calm() -> None:
+    content = torch.full((1, 3, 128, 256), 0.5)
+    content[..., 128:] = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(4))
+    x = picture(128, 256, 2)
+    shares = []
+    for name in ("strokes", "patches"):
+        _, gradient = objective(content, [style_of()], {name: 1.0}).evaluate(x, 0)
+        left, right = gradient[..., :128].abs().sum(), gradient[..., 128:].abs().sum()
+        shares.append(float(left / (left + right)))
+    assert shares[0] > 0.9
+    assert shares[1] < 0.7
 
 
 def test_what_is_drawn_depends_on_seed_and_step_alone() -> None:

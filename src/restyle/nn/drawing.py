@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 ROWS = 1024  # vectors of a layer that are compared where all of them would be too many
 BANK = 4096  # vectors of a layer that stand for a style
 DIRECTIONS = 64
 DRAWN = ("sliced", "patches")  # losses of vectors of a style
+CALM = ("strokes",)  # the same, with positions where the photo is calm
+CALM_STEP = 0.02  # in light, 0..1: see `calmness`
 
 STEP, JUDGEMENT, STYLE = range(3)  # what is drawn: positions of a step, what compares them, banks of styles
 
@@ -28,6 +31,24 @@ def positions_in(share: Tensor, count: int, generator: torch.Generator) -> Tenso
         found = torch.searchsorted(sums, strata * sums[-1], right=True)
     found = found.clamp(max=share.numel() - 1)
     return found[torch.randperm(count, generator=generator)].to(share.device)
+
+
+def calmness(content: Tensor) -> Tensor:
+    """How little happens around each pixel of a picture [1, 3, H, W], RGB, 0..1. -> [H, W], 0..1.
+
+    1 in an even sky, a half where the light differs from its surroundings by CALM_STEP on average.
+    Surroundings reach a 32nd of the short side to each side.
+    """
+    light = (content * content.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    reach = max(1, round(min(content.shape[-2:]) / 64))
+
+    def blurred(x: Tensor) -> Tensor:
+        for _ in range(2):
+            x = F.avg_pool2d(F.pad(x, (reach,) * 4, mode="reflect"), 2 * reach + 1, 1)
+        return x
+
+    detail = blurred((light - blurred(light)).abs())
+    return (1 / (1 + (detail / CALM_STEP) ** 2))[0, 0]
 
 
 def rows_at(feature: Tensor, own: tuple[slice, slice], width: int, positions: Tensor) -> Tensor:

@@ -98,7 +98,9 @@ def picture_bytes(
     if kept:
         features = sight.widths[3] / 8**2 + (sight.widths[2] / 4**2 if pixels <= LARGE else 0.0)
         floats += features / 2 if tiled else features
-    if len(styles) > 1 and ("sliced" in losses or "patches" in losses):
+    if "strokes" in losses:
+        floats += 2 * len(styles)  # shares of what is calm
+    if "strokes" in losses or (len(styles) > 1 and ("sliced" in losses or "patches" in losses)):
         floats += 4  # sums of shares that positions are drawn from, in double precision
     return 4 * (floats * pixels + 3 * sum(math.prod(each) for each in styles))
 

@@ -12,17 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from restyle.nn import content_losses, style_losses
 from restyle.nn.aims import Aims, Ingredient, Kept, Weights
 from restyle.nn.drawing import (
     BANK,
+    CALM,
     DIRECTIONS,
     DRAWN,
     JUDGEMENT,
     ROWS,
     STEP,
+    calmness,
     generator_of,
     positions_in,
     rows_at,
@@ -103,7 +106,8 @@ class Objective:
         self.mass = torch.stack([share.sum((1, 2)) for share in self.shares])  # [layers, R]
         self.importance = self.mass[0] / self.mass[0].sum().clamp(min=1e-6)
         self.moments_wanted = self._layers_of("gram", "gaussian") + self._grain_layers()
-        self.rows_wanted = self._layers_of(*DRAWN)
+        self.rows_wanted, self.calm_wanted = self._layers_of(*DRAWN), self._layers_of(*CALM)
+        self.calm_shares = self._calm(content) if self.calm_wanted else []
         compared = list(CONTENT_LAYERS)[: 1 if self.height * self.width > LARGE else None]
         self.content_layers = [
             sight.names.index(name)
@@ -122,7 +126,7 @@ class Objective:
                 self.shares,
                 strength,
                 moments=self.moments_wanted,
-                rows=self.rows_wanted,
+                rows=self.rows_wanted or self.calm_wanted,
                 side=style_side,
                 seed=seed,
             )
@@ -187,7 +191,8 @@ class Objective:
             content = self.content.features[layer][(..., *own[layer])].to(feature.dtype)
             ones = torch.ones_like(feature[0, 0])
             found.append(content_losses.feature_sums(feature, content, ones))
-        for layer, positions in zip([*self.rows_wanted, *self.structure_layers], rows, strict=True):
+        wanted = [*self.rows_wanted, *self.calm_wanted, *self.structure_layers]
+        for layer, positions in zip(wanted, rows, strict=True):
             feature = features[layer][(..., *parts[layer])]
             found.append(rows_at(feature, own[layer], self.layers[layer][1], positions))
         if self.weights.variation:
@@ -223,6 +228,9 @@ class Objective:
                 terms[name] = weights.content[name] * each.sum()
         if self.rows_wanted:
             self._judge_rows([next(given) for _ in self.rows_wanted], step, terms)
+        if self.calm_wanted:
+            nearest = [self._nearest(layer, next(given)) for layer in self.calm_wanted]
+            terms["strokes"] = weights.style["strokes"] * torch.stack(nearest).mean()
         if self.structure_layers:
             apart = [
                 CONTENT_LAYERS[self.sight.names[layer]]
@@ -254,21 +262,38 @@ class Objective:
         for name, losses in sums.items():
             terms[name] = self.weights.style[name] * torch.stack(losses).mean()
 
+    def _nearest(self, layer: int, found: Tensor) -> Tensor:
+        """How far the rows of all regions are from their nearest in the styles."""
+        pairs = zip(torch.split(found, ROWS), self.banks[layer], strict=True)
+        each = torch.stack([style_losses.patch_loss(ours, bank) for ours, bank in pairs])
+        return (each * self.importance).sum()
+
     # What is drawn at random, from the seed and the number of the step alone.
 
     def _draw(self, step: int) -> list[Tensor]:
-        """Positions at which rows are taken: of each region's share, then evenly for the structure."""
+        """Positions at which rows are taken: of each region's share, of its calm part, then evenly for the
+        structure.
+        """
         generator = generator_of(self.seed, step, STEP)
         drawn = [
             torch.cat([positions_in(share, ROWS, generator) for share in self.shares[layer]])
             for layer in self.rows_wanted
         ]
+        drawn += [
+            torch.cat([positions_in(share, ROWS, generator) for share in self.calm_shares[layer]])
+            for layer in self.calm_wanted
+        ]
         for layer in self.structure_layers:
             count = self.layers[layer][0] * self.layers[layer][1]
             positions = torch.randperm(count, generator=generator)[:ROWS]
             drawn.append(positions.to(self.shares[layer].device))
-        self._structure_positions = drawn[len(self.rows_wanted) :]
+        self._structure_positions = drawn[len(self.rows_wanted) + len(self.calm_wanted) :]
         return drawn
+
+    def _calm(self, content: Tensor) -> list[Tensor]:
+        """The shares of the regions, as far as the content is calm there."""
+        calm = calmness(content)[None, None]
+        return [share * F.interpolate(calm, share.shape[-2:], mode="area")[0] for share in self.shares]
 
     def _layers_of(self, *losses: str) -> list[int]:
         wanted = any(self.weights.style.get(name) for name in losses)

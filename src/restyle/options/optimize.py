@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 ImageMethod = Literal["fast", "optimize"]
 Optimizer = Literal["adam", "lbfgs"]
 
-STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "grain")
+STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "strokes", "grain")
 CONTENT_LOSSES = ("features", "relu4_1", "structure")
-DRAWING = {"sliced", "patches", "structure"}  # losses of vectors that are drawn anew at every step
+DRAWING = {"sliced", "patches", "strokes", "structure"}  # losses of vectors that are drawn anew at every step
 STARTS = ("fast", "content", "noise")
 _PANEL = "Optimizing (--method optimize)"
 
@@ -56,7 +56,7 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
         default="gram,grain",
         metadata=about(
             f"What style is, one or more of {', '.join(STYLE_LOSSES)}, each with a weight if wanted:"
-            " gram,patches:0.5.",
+            " gram,grain,strokes:0.1.",
             metavar="NAME[:W],...",
             panel=_PANEL,
         ),
@@ -106,7 +106,7 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
         default=None,
         metadata=about(
             "How to go down; if not given, lbfgs, or adam where a loss draws at random (sliced, patches,"
-            " structure).",
+            " strokes, structure).",
             panel=_PANEL,
         ),
     )
