@@ -251,14 +251,12 @@ class Objective:
             axes = style_losses.unit_directions(found.shape[1], DIRECTIONS, generator).to(found)
             regions = torch.split(found, ROWS)
             pick = torch.randint(BANK, (ROWS,), generator=generator).to(found.device)
-            for name in sums:
-                each = [
-                    style_losses.sliced_loss(ours, bank[pick], axes)
-                    if name == "sliced"
-                    else style_losses.patch_loss(ours, bank)
-                    for ours, bank in zip(regions, self.banks[layer], strict=True)
-                ]
-                sums[name].append((torch.stack(each) * self.importance).sum())
+            if "sliced" in sums:
+                pairs = zip(regions, self.banks[layer], strict=True)
+                each = [style_losses.sliced_loss(ours, bank[pick], axes) for ours, bank in pairs]
+                sums["sliced"].append((torch.stack(each) * self.importance).sum())
+            if "patches" in sums:
+                sums["patches"].append(self._nearest(layer, found))
         for name, losses in sums.items():
             terms[name] = self.weights.style[name] * torch.stack(losses).mean()
 
