@@ -3,8 +3,9 @@
     python -m scripts.practise_presets FOLDER                       # every preset
     python -m scripts.practise_presets FOLDER great-wave scream     # these only, to share the work out
     python -m scripts.practise_presets FOLDER --looks 60 --threads 1
+    python -m scripts.practise_presets FOLDER --codes codes.npz --looks 0     # write what others have learnt
 
-After `scripts/presets`, which reads the artworks. FOLDER takes the checkpoint, the losses and a preview; a
+After `scripts.presets`, which reads the artworks. FOLDER takes the checkpoint, the losses and a preview; a
 run that was cut off goes on. Of what it has learnt a preset keeps all, a half, or nothing: what lowers the
 loss most on photos drawn anew without making its style any less like the artwork's.
 """
@@ -15,31 +16,31 @@ import argparse
 import os
 import sys
 from dataclasses import replace
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from restyle import RestyleError
 from restyle.models import style_files
-from restyle.training.codes import CodesTask, PractisedCodes
+from restyle.training.codes import CodesTask, LightTask
 from restyle.training.engine import Step, fit
 from restyle.training.options import TrainOptions
+from scripts import presets
 
 ROOT = Path(__file__).resolve().parent.parent
-NETWORK = ROOT / "checkpoints" / "arbitrary-4.safetensors"
+NETWORK = ROOT / "checkpoints" / "arbitrary-5.safetensors"
 SHARED = Path(os.environ.get("RESTYLE_SHARED", ROOT.parent / "shared"))
+PHOTOS = SHARED / "data" / "train" / "content"
+COMPACT, VGG = (SHARED / "teachers" / f"{name}.safetensors" for name in ("vgg19_compact16x", "vgg19_relu3_1"))
 SIDE = 512  # px, short side, at which the network reads styles
 SHARES = (0.0, 0.5, 1.0)
 
-presets = SourceFileLoader("presets", str(ROOT / "scripts" / "presets")).load_module()
 
-
-def shown(preset: Any) -> Image.Image:
+def shown(preset: presets.Preset) -> Image.Image:
     """An artwork as the style encoder reads it, its sides multiples of 8 px."""
-    picture: Image.Image = preset.picture(SHARED / "data")
+    picture = preset.picture(SHARED / "data")
     factor = SIDE * preset.scale / min(picture.size)
     width, height = (round(side * factor / 8) * 8 for side in picture.size)
     return picture.resize((width, height), Image.Resampling.LANCZOS)
@@ -52,6 +53,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--looks", type=int, default=120, help="photos that each code practises on")
+    parser.add_argument(
+        "--codes", type=Path, help="begin with what these have learnt (scripts.train_with_presets)"
+    )
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
@@ -60,29 +64,49 @@ def main() -> None:
     unknown = sorted(set(arguments.names) - set(listed))
     if unknown:
         sys.exit(f"scripts.practise_presets: not in presets.toml: {', '.join(unknown)}")
-    names = [name for name in arguments.names or listed if listed[name].practises]
-    task = CodesTask(
-        SHARED / "data" / "train" / "content",
-        [shown(listed[name]) for name in names],
-        NETWORK,
-        SHARED / "teachers" / "vgg19_compact16x.safetensors",
-        SHARED / "teachers" / "vgg19_relu3_1.safetensors",
-    )
+    for kind in (CodesTask, LightTask):
+        names = [
+            name
+            for name in arguments.names or listed
+            if listed[name].practises == ("light" if kind is LightTask else True)
+        ]
+        if names:
+            task = kind(PHOTOS, [shown(listed[name]) for name in names], NETWORK, COMPACT, VGG)
+            if arguments.codes:
+                begin_with(arguments.codes, task, names)
+            if arguments.looks:
+                folder = arguments.folder / kind.name
+                practise(task, folder, arguments.looks, arguments.rate, arguments.threads)
+            keep(task, names)
+
+
+def begin_with(path: Path, task: CodesTask, names: list[str]) -> None:
+    """Let the codes know already what others have learnt; those that are not in the file know nothing."""
+    with np.load(path) as codes:
+        for place, name in enumerate(names):
+            if name in codes:
+                task.codes.learnt.data[place] = torch.from_numpy(codes[name])
+
+
+def practise(task: CodesTask, folder: Path, looks: int, rate: float, threads: int) -> None:
+    """Descend the codes; a run that was cut off goes on."""
     options = TrainOptions(
-        steps=-(-arguments.looks * len(names) // task.options.batch),
-        rate=arguments.rate,
-        threads=arguments.threads,
+        steps=-(-looks * len(task.known) // task.options.batch),
+        rate=rate,
+        threads=threads,
         warmup=10,
         average=0.98,
         log_every=20,
         save_every=50,
         preview_every=10**9,
     )
-    resume = (arguments.folder / "checkpoint.pt").exists()
-    model = fit(task, arguments.folder, options, resume=resume, callback=tell)
-    assert isinstance(model, PractisedCodes)
+    fit(task, folder, options, resume=(folder / "checkpoint.pt").exists(), callback=tell)
+
+
+def keep(task: CodesTask, names: list[str]) -> None:
+    """Write what is worth keeping of what each code has learnt."""
     for place, name in enumerate(names):
-        found = task.trial(model, place, SHARES)
+        found = task.trial(task.codes, place, SHARES)
         # What a code must not learn is to leave style out for the content's sake.
         fit_to_keep = [each for each in range(len(SHARES)) if found[each]["style"] <= found[0]["style"]]
         best = min(fit_to_keep, key=lambda each: found[each]["total"])
@@ -91,12 +115,22 @@ def main() -> None:
             for share, each in zip(SHARES, found, strict=True)
         )
         print(f"{name} keeps {SHARES[best]:g} of {told}")
-        write(name, SHARES[best] * model.learnt[place].numpy(force=True))
+        write(name, SHARES[best] * task.codes.learnt[place].numpy(force=True))
 
 
 def tell(step: Step) -> None:
     losses = ", ".join(f"{name} {value:.4f}" for name, value in step.losses.items())
     print(f"{step.step} of {step.steps}: {losses}; {step.seconds_left / 60:.0f} min left", flush=True)
+
+
+def learnt_before(names: list[str], size: int) -> np.ndarray:
+    """What the shipped codes have learnt so far, [S, size]."""
+    found = np.zeros((len(names), size), np.float32)
+    for place, name in enumerate(names):
+        practised = style_files.read(presets.STYLES / f"{name}.style").practised
+        if practised is not None:
+            found[place] = practised[:size]
+    return found
 
 
 def write(name: str, learnt: np.ndarray) -> None:

@@ -12,14 +12,13 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 import restyle
-from scripts.readme_picture import labelled, row
+from scripts.readme_picture import labelled, row, stacked
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 PRESETS = (
-    "starry-night", "great-wave", "scream", "composition-viii", "impression-sunrise", "la-grande-jatte",
+    "starry-night", "great-wave", "scream", "the-kiss", "red-blue-yellow", "la-grande-jatte",
 )  # fmt: skip
 SIDE = 256  # px, of a cell
-GAP = 6
 
 
 def main() -> None:
@@ -36,12 +35,7 @@ def main() -> None:
                     style = restyle.Style(style.read, style.model, name)
                 cells.append(labelled(stylizer(content, style), f"{name}, {kind}", SIDE))
             rows.append(row(cells))
-    sheet = Image.new("RGB", (rows[0].width, sum(each.height + GAP for each in rows)), "white")
-    top = 0
-    for each in rows:
-        sheet.paste(each, (0, top))
-        top += each.height + GAP
-    sheet.save(sys.argv[1], quality=88)
+    stacked(rows).save(sys.argv[1], quality=88)
     print(sys.argv[1])
 
 

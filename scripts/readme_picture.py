@@ -40,6 +40,16 @@ def row(cells: Sequence[Image.Image]) -> Image.Image:
     return made
 
 
+def stacked(rows: Sequence[Image.Image]) -> Image.Image:
+    """Rows below each other."""
+    made = Image.new("RGB", (rows[0].width, sum(each.height + GAP // 2 for each in rows)), "white")
+    top = 0
+    for each in rows:
+        made.paste(each, (0, top))
+        top += each.height + GAP // 2
+    return made
+
+
 def sheet() -> Image.Image:
     """The whole picture."""
     with Image.open(CONTENT) as opened:

@@ -171,6 +171,34 @@ def test_large_strokes_in_a_region(tiny: Arbitrary, wave: Style) -> None:
     np.testing.assert_allclose(out[:, 75:], alone[:, 75:], atol=1e-6)
 
 
+def test_the_side_that_is_painted() -> None:
+    size = (600, 800)
+    for options, side in (
+        (ImageOptions(), 800),
+        (ImageOptions(style_scale=2), 400),
+        (ImageOptions(style_scale=0.5), 1600),
+        (ImageOptions(style_scale=2, colors_only=True), 800),  # there are no strokes
+        (PhotoOptions(paint_size=512), 512),
+        (PhotoOptions(paint_size=512, style_scale=2), 256),
+        (PhotoOptions(paint_size=512, style_scale=0.5), 1024),
+        (PhotoOptions(paint_size=4096), 800),
+    ):
+        assert pipeline.painted_side(size, options) == side, options
+    assert pipeline.painted_side((3, 20), ImageOptions(style_scale=4)) == 16
+    with pytest.raises(OptionError, match=r"paints this photo at 16000x12000.*by size"):
+        pipeline.painted_side((3000, 4000), ImageOptions(style_scale=0.25))
+
+
+def test_finer_strokes_at_the_size_of_the_photo(tiny: Arbitrary, wave: Style) -> None:
+    pixels = np.random.default_rng(3).random((50, 71, 3)).astype(np.float32)
+    plain = pipeline.image(Picture(pixels), wave, tiny, ImageOptions()).pixels
+    fine = pipeline.image(Picture(pixels), wave, tiny, ImageOptions(style_scale=0.5)).pixels
+    assert fine.shape == plain.shape
+    assert np.abs(fine - plain).max() > 0.02
+    same = pipeline.image(Picture(pixels), wave, tiny, ImageOptions(style_scale=0.5, strength=0)).pixels
+    assert (same == pixels).all()
+
+
 @pytest.mark.parametrize(
     ("source", "name"),
     [

@@ -148,7 +148,11 @@ def test_styles_are_named_or_the_message_names_them(place: Path, tmp_path: Path)
     with pytest.raises(StyleError, match="paints only styles of its own"):
         restyle.image(photo(), photo(), model=model)
     with pytest.raises(StyleError, match="one size of strokes"):
+        restyle.Stylizer(model).style("red", scale=2.0)
+    assert (
         restyle.image(photo(), "red", model=model, style_scale=2.0)
+        != restyle.image(photo(), "red", model=model)
+    ).any()
     one = fitted(place, place / "yellow.png")
     path = one.save(tmp_path / "one.restyle")
     assert np.array_equal(restyle.image(photo(), model=path), one.predict(photo()))

@@ -13,8 +13,8 @@ from restyle.errors import OptionError
 from restyle.media import images, kinds
 from restyle.media.images import Picture
 from restyle.methods.arbitrary import Arbitrary, quiet
-from restyle.methods.broad_strokes import stylize_broadly
 from restyle.methods.regions import blend
+from restyle.methods.stroke_size import painted_at, stylize_broadly
 from restyle.options import ImageOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.regions import Regions
 from restyle.style import Style
@@ -27,6 +27,8 @@ Report = Callable[[float], None]
 PathLike = str | os.PathLike[str]
 
 PALETTE_SIDE = 1024  # px, longest side of the picture whose palette is moved
+LEAST_SIDE = 16  # px, longest side of the smallest painting
+FINEST_PIXELS = 50_000_000  # of the painting, where it is larger than the photo
 
 
 def image(
@@ -99,11 +101,42 @@ def transfer(
     alpha: FloatArray | None = None,
 ) -> FloatArray:
     """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options."""
-    if isinstance(options, PhotoOptions) and options.paint_size is not None:
-        return stylize_broadly(
-            method, content, style.code, options.paint_size, options.strength, report, alpha
+    content = seen(content, options)
+    side = painted_side((content.shape[0], content.shape[1]), options)
+    if side < max(content.shape[:2]):
+        return stylize_broadly(method, content, style.code, side, options.strength, report, alpha)
+
+    def paint(seen: FloatArray) -> FloatArray:
+        return method.stylize(seen, style.code, options.strength, report)
+
+    return painted_at(side, content, paint, options.strength, alpha)
+
+
+def read_scale(options: ImageOptions, method: str) -> float:
+    """The size at which a style is read: an optimiser shows it larger, the network paints smaller instead."""
+    return options.style_scale if method == "optimize" else 1.0
+
+
+def painted_side(size: tuple[int, int], options: ImageOptions) -> int:
+    """The longest side at which a picture of (height, width) is painted, so that strokes have their size.
+
+    Raises
+    ------
+    OptionError
+        Strokes so fine that the painting would be too large.
+    """
+    longest = max(size)
+    if options.colors_only:
+        return longest
+    wanted = options.paint_size if isinstance(options, PhotoOptions) else None
+    side = max(LEAST_SIDE, round(min(longest, wanted or longest) / options.style_scale))
+    height, width = fit_size(size, long=side)
+    if side > longest and height * width > FINEST_PIXELS:
+        raise OptionError(
+            f"style-scale {options.style_scale:g} paints this photo at {width}x{height}, more than"
+            f" {FINEST_PIXELS:,} pixels; take a larger scale, or a smaller photo by size"
         )
-    return method.stylize(seen(content, options), style.code, options.strength, report)
+    return side
 
 
 def seen(content: FloatArray, options: ImageOptions) -> FloatArray:

@@ -86,7 +86,7 @@ class Stylizer:
         source : Style, str, Path, PIL.Image.Image, np.ndarray, or a list of such or of (style, weight)
             A text is a preset's name, else a path; in a list `name:0.4` gives a weight. A list is mixed.
         scale : float, 0.25..4
-            Size of the strokes.
+            How much larger than it is the style is read. A call's `style_scale` is what sizes strokes.
         """
         return resolve_all(source, model=self.method, scale=scale)
 
@@ -107,7 +107,7 @@ class Stylizer:
         style : as for `style`, or None
             Of what no mask covers; None keeps the photo there.
         scale, max_pixels
-            Size of the strokes; larger masks than that are refused.
+            As for `style`; larger masks than that are refused.
         """
         return make_regions(given, style, model=self.method, scale=scale, max_pixels=max_pixels)
 
@@ -156,9 +156,10 @@ class Stylizer:
         if isinstance(style, Regions):
             made = style
         elif regions is None:
-            made = self.style(style, scale=chosen.style_scale)
+            made = self.style(style, scale=pipeline.read_scale(chosen, finest.method))
         else:
-            made = self.regions(regions, style, scale=chosen.style_scale, max_pixels=chosen.max_pixels)
+            scale = pipeline.read_scale(chosen, finest.method)
+            made = self.regions(regions, style, scale=scale, max_pixels=chosen.max_pixels)
             inputs += region_paths(regions)
         if output is None and isinstance(content, (str, os.PathLike)):
             output = pipeline.result_name(content, made.name)
@@ -195,7 +196,7 @@ class Stylizer:
         ----------
         content : str, Path, PIL.Image.Image or np.ndarray
         style : Style or Regions
-            Of the wanted stroke size: `options.style_scale` has been applied.
+            Read at the size that `pipeline.read_scale` says.
         output : path
         options : ImageOptions
         saving : SaveOptions

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from restyle.arrays import FloatArray
 from restyle.film.painting import SEGMENT, FilmPainter, SegmentEnd
 from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.methods.arbitrary import Arbitrary
 from restyle.moments import timed_styles
 from restyle.options import ImageOptions, Steady, VideoOptions
+from restyle.temporal.steadying import SteadyPainter
 from tests.made_clips import moving
 
 INFO = VideoInfo((48, 64), Fraction(1, 25), Fraction(25), None)
@@ -40,6 +42,29 @@ def test_a_static_scene_stays_still_for_500_frames(tiny_model: Path, steady: Ste
     assert len(done) == 500
     assert not np.array_equal(done[0], still)
     assert all(np.array_equal(pixels, done[0]) for pixels in done)
+
+
+@pytest.mark.parametrize(("scale", "painted"), [(2.0, (24, 32)), (0.5, (96, 128))])
+def test_strokes_of_another_size(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, scale: float, painted: tuple[int, int]
+) -> None:
+    """Frames are painted smaller or larger, and come out at their own size."""
+    seen: list[tuple[int, ...]] = []
+    paint = SteadyPainter.__call__
+
+    def watched(self: SteadyPainter, content: FloatArray, *rest: Any) -> FloatArray:
+        seen.append(content.shape[:2])
+        return paint(self, content, *rest)
+
+    monkeypatch.setattr(SteadyPainter, "__call__", watched)
+    frame = moving(1)[0]
+    done, usual = (
+        through(make(tiny_model, options, VideoOptions()), iter([VideoFrame(frame.copy(), 0, 1)]))[0].pixels
+        for options in (ImageOptions(style_scale=scale), ImageOptions())
+    )
+    assert seen == [painted, (48, 64)]
+    assert done.shape == frame.shape
+    assert np.abs(done.astype(int) - usual).max() > 4
 
 
 def test_only_statistics_averages_them(tiny_model: Path) -> None:
@@ -77,6 +102,7 @@ def test_what_is_no_frame_keeps_its_place_and_segments_end_after_their_frames(ti
     [
         (ImageOptions(), VideoOptions(steady="flow")),
         (ImageOptions(strength=0.4), VideoOptions()),
+        (ImageOptions(style_scale=2), VideoOptions()),
         (ImageOptions(colors_only=True), VideoOptions()),
         (ImageOptions(), VideoOptions(steady="none")),
     ],

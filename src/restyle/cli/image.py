@@ -67,15 +67,17 @@ def image(
     """
     from restyle.cli.jobs import make_folders, plan
     from restyle.cli.progress import Bar
+    from restyle.pipeline import read_scale
     from restyle.regions import region_paths
     from restyle.stylizer import Stylizer
 
+    scale = read_scale(options, finest.method)
     stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
     with Bar(1, "starting") as bar:
         made = (
-            stylizer.regions(region, style, scale=options.style_scale, max_pixels=options.max_pixels)
+            stylizer.regions(region, style, scale=scale, max_pixels=options.max_pixels)
             if region
-            else stylizer.style(style, scale=options.style_scale)
+            else stylizer.style(style, scale=scale)
         )
     jobs = plan(content, made.name, output)
     new_folders = make_folders(jobs)

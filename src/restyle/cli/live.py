@@ -56,7 +56,7 @@ def live(
     from restyle.style import resolve_all
 
     method = arbitrary.load(engine.model, engine.device, engine.threads)
-    made = resolve_all(style, model=method, scale=options.style_scale)
+    made = resolve_all(style, model=method)
     with Speed(f"camera {content}" if content.isdigit() else content) as speed:
         summary = show(
             content,

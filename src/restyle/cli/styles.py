@@ -85,7 +85,7 @@ def save(
     title: Annotated[str, typer.Option(metavar="TEXT", help="Title of the artwork.")] = "",
     artist: Annotated[str, typer.Option(metavar="TEXT", help="Who made it.")] = "",
     year: Annotated[str, typer.Option(metavar="TEXT", help="When.")] = "",
-    style_scale: Annotated[float, typer.Option(help="Size of the strokes. [0.25 to 4]")] = 1.0,
+    style_scale: Annotated[float, typer.Option(help="Read the style so much larger. [0.25 to 4]")] = 1.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Save an encoded style as a file of a few kB, to use as --style."""

@@ -99,7 +99,7 @@ def video(
     if not only_sound:
         method = films.method_for(engine)
         with Bar(1, "starting"):
-            styles, regions = films.styles_of(style, region, method, options)
+            styles, regions = films.styles_of(style, region, method, options, film)
     targets: dict[Path, str] = {}
     with Batch(len(content), "videos") as batch:
         for name in content:

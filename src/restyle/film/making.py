@@ -48,6 +48,7 @@ from restyle.options import (
     VideoKeywords,
     VideoOptions,
 )
+from restyle.pipeline import read_scale
 from restyle.regions import Regions, make_regions, region_paths
 from restyle.sound_styles import parse_styles
 from restyle.sound_styles import style_paths as sound_paths
@@ -142,7 +143,7 @@ def video(
             tell=tell,
         )
     method = method_for(engine)
-    styles, where = styles_of(style, regions, method, pictures)
+    styles, where = styles_of(style, regions, method, pictures, film)
     target = default_output(content, styles, where) if output is None else output
     inputs, sound = [style, *region_paths(regions or [])], None
     if audio_style is not None:
@@ -168,22 +169,23 @@ def video(
 
 
 def styles_of(
-    style: Any, regions: Any, method: Arbitrary, pictures: ImageOptions
+    style: Any, regions: Any, method: Arbitrary, pictures: ImageOptions, film: VideoOptions
 ) -> tuple[Moments, Regions | None]:
     """Encode the styles of a film: those of the whole or the rest over time, and those of regions."""
+    scale = read_scale(pictures, film.method)
     if regions is None:
-        return timed_styles(style, method, pictures.style_scale), None
+        return timed_styles(style, method, scale), None
     rest = style is not None and not (isinstance(style, (list, tuple)) and not style)
     where = make_regions(
         regions,
         None,
         model=method,
-        scale=pictures.style_scale,
+        scale=scale,
         max_pixels=pictures.max_pixels,
         moving=True,
         rest=rest,
     )
-    return timed_styles(style, method, pictures.style_scale) if rest else [], where
+    return timed_styles(style, method, scale) if rest else [], where
 
 
 def make(

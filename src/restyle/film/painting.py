@@ -22,6 +22,7 @@ from restyle.media.images import Picture
 from restyle.media.video_info import VideoFrame, VideoInfo
 from restyle.methods.arbitrary import Arbitrary
 from restyle.methods.regions import blend
+from restyle.methods.stroke_size import painted_at
 from restyle.moments import Moments
 from restyle.options import ImageOptions, VideoOptions
 from restyle.temporal.flow import FlowSteadier, Motion, MotionFinder
@@ -82,7 +83,11 @@ class _Layer:
         if isinstance(self.painter, OptimizedPainter):
             item.painted.append(self.painter(content, code, item.elapsed, item.motion))
         elif not pictures.colors_only or pictures.strength == 0:
-            item.painted.append(self.painter(content, code, item.elapsed))
+            side = pipeline.painted_side((item.content.height, item.content.width), pictures)
+            painter, elapsed = self.painter, item.elapsed
+            item.painted.append(
+                painted_at(side, content, lambda seen: painter(seen, code, elapsed), pictures.strength)
+            )
         else:
             if self.cube is None:
                 # Fitted once, so that a colour becomes the same colour in every frame of a scene.

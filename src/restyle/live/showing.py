@@ -18,6 +18,7 @@ from restyle.live.sources import Newest, Shot, open_source
 from restyle.media import images
 from restyle.media.video_info import Pixels
 from restyle.methods.arbitrary import Arbitrary
+from restyle.methods.stroke_size import painted_at
 from restyle.options import ImageOptions, VideoOptions, parse_size
 from restyle.options.live import LiveOptions
 from restyle.style import Style
@@ -193,7 +194,11 @@ class _Painter:
             options = replace(self._pictures, size=f"{self.painted_size[1]}x{self.painted_size[0]}")
         begin = time.monotonic()
         content = pipeline.preprocess(images.from_array(pixels), options)
-        painted = self._steady(content.pixels, self._code, max(0.0, shot.taken - self._last))
+        side = pipeline.painted_side((content.height, content.width), options)
+        elapsed = max(0.0, shot.taken - self._last)
+        painted = painted_at(
+            side, content.pixels, lambda seen: self._steady(seen, self._code, elapsed), options.strength
+        )
         self._last = shot.taken
         done: Any = from_unit(pipeline.postprocess(painted, content, self._pictures).pixels, np.uint8)
         self.painting = time.monotonic() - begin

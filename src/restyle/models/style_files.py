@@ -1,6 +1,6 @@
 """The `.style` file: a style code as JSON text of a few kB, for presets and for styles that users save.
 
-    {"format": "restyle-style/1", "model": "arbitrary-4", "name": "starry-night", "title": "The Starry Night",
+    {"format": "restyle-style/1", "model": "arbitrary-5", "name": "starry-night", "title": "The Starry Night",
      "artist": "Vincent van Gogh", "year": "1889", "code": "<base64 of little-endian float32>",
      "scales": {"0.5": "<the same, strokes half as large>", "2": "..."},
      "practised": "<what is added to each of them to paint>"}

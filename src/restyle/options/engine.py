@@ -21,7 +21,7 @@ class EngineOptions(OptionSet):
     """
 
     model: str = field(
-        default="arbitrary-4",
+        default="arbitrary-5",
         metadata=about(
             "A model of `restyle models`, a network of `restyle train style`, or a folder that `restyle"
             " export` wrote.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -57,3 +58,14 @@ class StyleBank:
         return self.observed[which], [
             (matrix[which], mean[which], deviation[which]) for matrix, mean, deviation in self.targets
         ]
+
+    def beside(self, other: StyleBank) -> StyleBank:
+        """Both together: these styles, then those of `other`."""
+        both = copy(self)
+        both.observed = torch.cat([self.observed, other.observed])
+        both.lively = [torch.cat(pair) for pair in zip(self.lively, other.lively, strict=True)]
+        both.targets = [
+            (torch.cat([a[0], b[0]]), torch.cat([a[1], b[1]]), torch.cat([a[2], b[2]]))
+            for a, b in zip(self.targets, other.targets, strict=True)
+        ]
+        return both

@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """Encode the artworks of scripts/presets.toml into the style files that restyle ships.
 
-    .venv/bin/python scripts/presets                    # every preset; files of presets no longer listed go
-    .venv/bin/python scripts/presets scream great-wave  # these only
-    .venv/bin/python scripts/presets --pictures FOLDER  # the prepared pictures, to look at; no encoding
+    python -m scripts.presets                    # every preset; files of presets no longer listed go
+    python -m scripts.presets scream great-wave  # these only
+    python -m scripts.presets --pictures FOLDER  # the prepared pictures, to look at; no encoding
 
 The artworks lie in ../shared/data, or where RESTYLE_SHARED points; they are no part of the project.
 """
@@ -42,7 +41,7 @@ class Preset:
     crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     aspect: float | None = None
     scale: float = 1.0
-    practises: bool = True
+    practises: bool | str = True
 
     def picture(self, data: Path) -> Image.Image:
         """Open the artwork: RGB, unsquashed, without frame and caption."""
@@ -94,7 +93,7 @@ def read(path: Path = LIST) -> dict[str, Preset]:
 
 
 def fail(message: str) -> NoReturn:
-    sys.exit(f"scripts/presets: {message}")
+    sys.exit(f"scripts.presets: {message}")
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
-"""Paint a large photo as if it were a small one: strokes as large in the picture, at the photo's own size.
+"""Paint a photo as if it were smaller or larger: strokes of another size, at the photo's own size.
 
-The network paints strokes some pixels wide, whatever the size. So the photo is painted small, four times,
-each half a pixel further, so that lines do not come out stepped (`transforms.phases`), and the painting is
-enlarged with the photo's detail (`transforms.detail`). Differs from the pyramid of Gatys et al. 2017
-("Controlling Perceptual Factors in Neural Style Transfer", section 6), which optimises the enlarged result
-again: there what is fine comes from the style, here from the photo.
+The network paints strokes some pixels wide, whatever the size. For broad ones the photo is painted small,
+four times, each half a pixel further, so that lines do not come out stepped (`transforms.phases`), and the
+painting is enlarged with the photo's detail (`transforms.detail`). Differs from the pyramid of Gatys et al.
+2017 ("Controlling Perceptual Factors in Neural Style Transfer", section 6), which optimises the enlarged
+result again: there what is fine comes from the style, here from the photo. For fine ones the photo is
+enlarged, painted, and made small again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from restyle.arrays import FloatArray
 from restyle.methods.arbitrary import Arbitrary, Report, quiet
@@ -68,3 +69,34 @@ def stylize_broadly(
     picture = enlarge_with_detail(join_phases(painted()), join_phases(phases), content, strength)
     report(1.0)
     return picture
+
+
+def painted_at(
+    side: int,
+    content: FloatArray,
+    paint: Callable[[FloatArray], FloatArray],
+    strength: float = 1.0,
+    alpha: FloatArray | None = None,
+) -> FloatArray:
+    """Let something paint a picture at another size, once: for strokes finer than its own, and for frames.
+
+    Parameters
+    ----------
+    side : int
+        The longest side that is painted, in pixels.
+    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    paint : function of np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB], which gives the same
+    strength, alpha
+        As for `stylize_broadly`.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    """
+    size = (content.shape[0], content.shape[1])
+    if side == max(size):
+        return paint(content)
+    smaller = side < max(size)
+    seen = resize(content, fit_size(size, long=side), "area" if smaller else "lanczos", alpha=alpha)
+    painted = paint(seen)
+    return enlarge_with_detail(painted, seen, content, strength) if smaller else resize(painted, size, "area")

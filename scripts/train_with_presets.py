@@ -1,0 +1,112 @@
+"""Train the network and the codes of the presets together: how the network that ships went on.
+
+    python -m scripts.train_with_presets FOLDER --minutes 60
+    python -m scripts.train_with_presets FOLDER --minutes 120 --resume
+    torchrun --nproc-per-node 4 -m scripts.train_with_presets FOLDER --threads 1      # four processes
+
+Every second picture is painted in the style of a preset, with its own code; the others in styles of the
+training folder. FOLDER takes the checkpoint, losses and previews, and at the end network.safetensors and
+codes.npz. To ship them:
+
+    restyle export FOLDER/network.safetensors -o src/restyle/models/weights --overwrite
+    python -m scripts.presets
+    python -m scripts.practise_presets FOLDER/kept --codes FOLDER/codes.npz --looks 0
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from restyle import RestyleError
+from restyle.nn.arbitrary import save_arbitrary
+from restyle.training.codes import CODES, CodesTask, PractisedCodes
+from restyle.training.engine import fit, leave
+from restyle.training.options import TrainOptions
+from scripts import presets
+from scripts.practise_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, learnt_before, shown, tell
+
+CODE_RATE = 20.0  # rate of the codes beside that of the network: they have few figures and far to go
+HEAD_RATE = 2.0  # likewise of the layers of the style encoder that learn
+RECIPE = replace(CODES, weave_weight=0.05, texture_weight=0.2, bank=32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--minutes", type=float, default=0)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--network", type=Path, default=NETWORK, help="the network to begin with")
+    parser.add_argument("--name", default="arbitrary-5", help="what the new one is called")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--resume", action="store_true")
+    arguments = parser.parse_args()
+
+    first = os.environ.get("RANK", "0") == "0"
+    names = [name for name, preset in presets.read().items() if preset.practises is True]
+    task = CodesTask(
+        PHOTOS,
+        [shown(presets.read()[name]) for name in names],
+        arguments.network,
+        COMPACT,
+        VGG,
+        RECIPE,
+        style=SHARED / "data" / "train" / "style",
+    )
+    task.codes.learnt.data.copy_(torch.from_numpy(learnt_before(names, task.codes.learnt.shape[1])))
+
+    def optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Adam; codes and style encoder descend faster than the transformer."""
+        head, rate = set(task.network.style.parameters()), arguments.rate
+        rates = {id(task.codes.learnt): CODE_RATE * rate} | {id(each): HEAD_RATE * rate for each in head}
+        groups = [{"params": [each], "lr": rates.get(id(each), rate)} for each in parameters]
+        return torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99))
+
+    options = TrainOptions(
+        steps=arguments.steps,
+        minutes=arguments.minutes,
+        rate=arguments.rate,
+        threads=arguments.threads,
+        device=arguments.device,
+        warmup=40,
+        average=0.99,
+        log_every=20,
+        save_every=50,
+        preview_every=10**9,
+    )
+    model = fit(
+        task,
+        arguments.folder,
+        options,
+        resume=arguments.resume,
+        callback=tell if first else None,
+        optimizer=optimizer,
+    )
+    assert isinstance(model, PractisedCodes)
+    leave()
+    if not first:
+        return
+    save_arbitrary(model.network, arguments.folder / "network.safetensors", arguments.name)
+    np.savez(
+        arguments.folder / "codes.npz",
+        **{name: code.numpy(force=True) for name, code in zip(names, model.learnt, strict=True)},
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RestyleError as error:
+        sys.exit(f"scripts.train_with_presets: {error}")
