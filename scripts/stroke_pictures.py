@@ -24,16 +24,11 @@ def main() -> None:
     for photo, style in SHOWN:
         with Image.open(PICTURES / photo) as opened:
             content = opened.convert("RGB")
-        rows.append(
-            row(
-                [
-                    labelled(
-                        restyle.image(content, style=style, style_scale=scale), f"--style-scale {scale:g}", SIDE
-                    )
-                    for scale in SCALES
-                ]
-            )
-        )
+        cells = []
+        for scale in SCALES:
+            painted = restyle.image(content, style=style, style_scale=scale)
+            cells.append(labelled(painted, f"--style-scale {scale:g}", SIDE))
+        rows.append(row(cells))
     stacked(rows).save(sys.argv[1], quality=88)
     print(sys.argv[1])
 

@@ -202,6 +202,8 @@ class FolderWriter:
             raise OutputError(
                 f"cannot write {os.fspath(folder)}: {(error.strerror or '').lower()}"
             ) from error
+        for unfinished in self.temporary.glob(".*.part.png"):  # a run was killed while it wrote this picture
+            unfinished.unlink()
 
     def write(self, frame: VideoFrame) -> None:
         """Write the next picture."""

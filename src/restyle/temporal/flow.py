@@ -32,13 +32,13 @@ from numpy.typing import NDArray
 from restyle.arrays import FloatArray
 from restyle.errors import MissingExtraError
 
-KEEP = 0.97  # a: part of the frame before that stays where the flow is trusted
+KEEP = 0.985  # a: part of the frame before that stays where the flow is trusted
 FLOW_SIDE = 960  # px: motion of larger frames is found on a smaller copy
 MAX_SHARPEN = 2.0
 DETAIL = 1.2  # px, sigma: what a blur by it takes away is detail, and sharpened
 _HOME_SHARE, _HOME_PX = 0.01, 0.5  # how far from home the way back may lead (squared; Sundaram et al. 2010)
 _SMALLEST = 16  # px: the search needs room for its patches
-_UNLIKE = 0.04  # mean difference of content and what was moved along, 0..1, at which nothing is believed
+_UNLIKE = 0.03  # mean difference of content and what was moved along, 0..1, at which nothing is believed
 _GRAIN = 1.0  # px, sigma: what a blur by it takes away of that difference is noise
 _NEAR = 1.5  # px, sigma of the mean
 _CELLS = 80  # on the longer side: what is smaller is no large form
