@@ -107,7 +107,8 @@ def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", scenes())
     command = killed(source, "frames/", tiny_model)
     first = tmp_path / ".frames.parts" / "frames" / "00001.png"
-    (first.parent / ".00007-0123456789ab.part.png").write_bytes(b"half a picture")  # killed while it was written
+    # killed while it was written
+    (first.parent / ".00007-0123456789ab.part.png").write_bytes(b"half a picture")
     before = first.stat().st_mtime_ns
     subprocess.run([*command, "--resume"], cwd=tmp_path, check=True)
     pictures = sorted((tmp_path / "frames").iterdir())
