@@ -16,7 +16,6 @@ codes.npz. To ship them:
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -31,6 +30,7 @@ from restyle.nn.arbitrary import save_arbitrary
 from restyle.training.codes import CODES, CodesTask, PractisedCodes
 from restyle.training.engine import fit, leave
 from restyle.training.options import TrainOptions
+from restyle.training.ranks import processes
 from scripts import presets
 from scripts.practise_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, learnt_before, shown, tell
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
 
-    first = os.environ.get("RANK", "0") == "0"
+    first = processes()[1] == 0
     names = [name for name, preset in presets.read().items() if preset.practises is True]
     task = CodesTask(
         PHOTOS,

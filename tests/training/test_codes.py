@@ -64,6 +64,15 @@ def test_only_the_manner_of_the_codes_learns(task: CodesTask, tmp_path: Path) ->
         assert torch.equal(weight, model.network.state_dict()[name]), name
     assert model.learnt.shape == (3, NETWORK.code)
     assert (model.learnt != 0).any(1).all()
+    painted: list[torch.Tensor] = []
+    model.network.transformer.register_forward_pre_hook(lambda _, given: painted.append(given[1]))
+    seen = task.bank(model, 0).observed[1:2]
+    with torch.no_grad():
+        model(torch.rand(1, 3, 48, 64), seen)
+        read = before.style.from_observed(seen[:, 1:])
+        torch.testing.assert_close(read, before.style(task.known[1]))
+    assert not torch.equal(painted[0][:, : NETWORK.code], read[:, : NETWORK.code])
+    assert torch.equal(painted[0][:, NETWORK.code :], read[:, NETWORK.code :])  # the palette
 
 
 def test_without_practice_it_paints_as_the_network_does(task: CodesTask, tmp_path: Path) -> None:

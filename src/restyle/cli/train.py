@@ -126,15 +126,14 @@ def _check(output: Path, overwrite: bool, inputs: list[Path]) -> None:
 
 def _fit(task: Task, output: Path, options: TrainOptions, resume: bool, overwrite: bool) -> Any:
     """Train with a live line; None on all ranks but the first, which have nothing to write."""
-    import os
-
     from restyle.training.engine import fit, leave
+    from restyle.training.ranks import processes
 
     for folder in getattr(task, "folders", ()):
         for path, reason in folder.skipped:
             typer.echo(f"restyle: skipped {path}: {reason}", err=True)
     learnt = sum(p.numel() for p in task.model.parameters() if p.requires_grad)
-    first = int(os.environ.get("RANK", "0")) == 0
+    first = processes()[1] == 0
     about = f"{task.name}: {learnt / 1e3:.0f} k parameters learn; run in {output}.run"
     with TrainingBar(task.name, options.steps, quiet=not first) as bar:
         bar.say(about)

@@ -90,8 +90,6 @@ def style(
 
     restyle image photo.jpg --model starry.restyle
     """
-    import os
-
     from restyle.cli.watching import TrainingBar
     from restyle.errors import require
     from restyle.media.outputs import check_output
@@ -101,6 +99,7 @@ def style(
     require("`restyle train`", "torch", "torch", "safetensors", "onnx")
     from restyle.training import style as training
     from restyle.training.engine import leave
+    from restyle.training.ranks import processes
 
     check_suffix(output)
     check_output(output, overwrite=overwrite, inputs=[*style, *([add_to] if add_to else [])])
@@ -108,11 +107,11 @@ def style(
         model = StyleNetwork.load(add_to)
     else:
         model = StyleNetwork(**{name: getattr(network, name) for name in network.__dict__}, seed=options.seed)
-    first = int(os.environ.get("RANK", "0")) == 0
+    world, rank = processes()
     own = {"steps", "optimizer"} | ({"rate"} if add_to and options.rate == StyleTrainOptions.rate else set())
     rest = {name: getattr(options, name) for name in options.__dict__ if name not in own}
-    images = batch * int(os.environ.get("WORLD_SIZE", "1"))
-    with TrainingBar("style", options.steps, images, quiet=not first) as bar:
+    images = batch * world
+    with TrainingBar("style", options.steps, images, quiet=rank > 0) as bar:
         model.fit(
             content,
             _pictures(style),
@@ -132,7 +131,7 @@ def style(
             **rest,
         )
     leave()
-    if first:
+    if rank == 0:
         model.save(output, overwrite=overwrite, inputs=style)
         typer.echo(str(output))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from restyle.nn.transformer import TransformerShape
 from restyle.training.bank import LIVELY, TOGETHER, StyleBank
 from restyle.training.data import LARGE, STYLE, Augmentation, Pictures
 from restyle.training.options import ArbitraryOptions
+from restyle.training.ranks import processes
 
 NOISE = 0.01  # its deviation in the steadiness term
 CALIBRATION = 256  # style crops that the style encoder is calibrated on
@@ -111,7 +111,7 @@ class ArbitraryTask:
         if self._bank is None or self._bank[0] != step // lasts:
             network = getattr(model, "module", model)
             crop, _ = self.sizes(step // lasts * lasts)
-            rank = int(os.environ.get("RANK", "0"))
+            _, rank = processes()
             rng = np.random.default_rng([self.seed, rank, 0xBA2C, step // lasts])
             side = round(crop * o.style_crop / 8) * 8
             assert isinstance(network, ArbitraryNetwork)

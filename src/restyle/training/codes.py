@@ -7,7 +7,6 @@ network with them (`scripts.train_with_presets`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -25,6 +24,7 @@ from restyle.training.arbitrary import SHIFT, ArbitraryTask
 from restyle.training.bank import StyleBank
 from restyle.training.data import LARGE, STYLE, Augmentation, Pictures
 from restyle.training.options import ArbitraryOptions
+from restyle.training.ranks import processes
 
 CODES = ArbitraryOptions(
     crop=192,
@@ -113,11 +113,11 @@ class CodesTask(ArbitraryTask):
         every = len(self.folders)  # which of the pictures are in known styles
         which, count = found["style"] + len(self.known), len(self.known)
         turns = range(0, len(which), every)
-        world, rank = (int(os.environ.get(name, of)) for name, of in (("WORLD_SIZE", "1"), ("RANK", "0")))
+        world, rank = processes()
         first = (step * world + rank) * len(turns)
-        for place, each in enumerate(turns, first):
+        for turn, each in enumerate(turns, first):
             # Each style as often as any other: the round of a step, and the order in it, are known.
-            which[each] = _turn(place // count, count)[place % count]
+            which[each] = _turn(turn // count, count)[turn % count]
         return found | {"style": which}
 
     def bank(self, model: nn.Module, step: int) -> StyleBank:

@@ -8,9 +8,14 @@ import torch
 from torch import distributed, nn
 
 
+def processes() -> tuple[int, int]:
+    """How many processes there are, and which one this is."""
+    return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+
+
 def join(device: torch.device) -> tuple[int, int, torch.device]:
     """How many processes there are, which one this is, and the device that is its own."""
-    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    world, rank = processes()
     if world > 1:
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -8,7 +8,6 @@ picture.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from restyle.nn.named import encoder_names, perceptual_encoder
 from restyle.nn.texture_loss import texture_loss
 from restyle.nn.vgg import VGG19
 from restyle.training.data import CONTENT, Augmentation, Pictures, augment, to_tensor
+from restyle.training.ranks import processes
 from restyle.training.style_options import ENCODERS, StyleOptions
 
 OWN_STYLE = Augmentation(scale=(1.0, 1.15), flip=0.5, enlarge=16.0)
@@ -116,7 +116,7 @@ class StyleTask:
     @property
     def steps_an_epoch(self) -> int:
         """Steps in which every photo comes once."""
-        return -(-len(self.trained) // (self.batch_size * int(os.environ.get("WORLD_SIZE", "1"))))
+        return -(-len(self.trained) // (self.batch_size * processes()[0]))
 
     def to(self, device: torch.device) -> None:
         """Move the judges."""
@@ -125,7 +125,7 @@ class StyleTask:
 
     def _samples(self, step: int) -> list[tuple[int, int, int]]:
         """Place among all processes, photo and style of each sample of this process."""
-        rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        world, rank = processes()
         found = []
         for place in range(rank * self.batch_size, (rank + 1) * self.batch_size):
             count = step * world * self.batch_size + place
