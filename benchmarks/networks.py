@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from benchmarks.peers.johnson import Johnson
 from benchmarks.peers.microast import MicroAST, Signals, StyleBranch
-from restyle.arrays import FloatArray
 from restyle.models.session import Session
+from restyle.types import FloatArray
 
 OURS = "restyle, ONNX Runtime"
 

@@ -24,9 +24,9 @@ from PIL import Image
 
 from restyle import RestyleError
 from restyle.models import style_files
-from restyle.training.codes import CodesTask, LightTask
-from restyle.training.engine import Step, fit
-from restyle.training.options import TrainOptions
+from restyle.options.train import TrainOptions
+from restyle.train.loop import Step, fit
+from restyle.train.preset_codes import CodesTask, LightTask
 from scripts import presets
 
 ROOT = Path(__file__).resolve().parent.parent

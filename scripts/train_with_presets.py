@@ -27,10 +27,10 @@ from torch import nn
 
 from restyle import RestyleError
 from restyle.nn.arbitrary import save_arbitrary
-from restyle.training.codes import CODES, CodesTask, PractisedCodes
-from restyle.training.engine import fit, leave
-from restyle.training.options import TrainOptions
-from restyle.training.ranks import processes
+from restyle.options.train import TrainOptions
+from restyle.train.distributed import processes
+from restyle.train.loop import fit, leave
+from restyle.train.preset_codes import CODES, CodesTask, PractisedCodes
 from scripts import presets
 from scripts.practise_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, learnt_before, shown, tell
 

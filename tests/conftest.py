@@ -22,8 +22,8 @@ LONGEST = (
     "test_keras_backends.py",
     "test_keras_tutorial.py",
     "test_readme.py",
-    "training/test_arbitrary.py",
-    "test_soundtrack.py",
+    "train/test_arbitrary.py",
+    "sounds/test_api.py",
 )
 
 Size = tuple[int | str | None, ...]

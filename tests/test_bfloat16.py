@@ -1,6 +1,6 @@
 """What training computes on a GPU, in bfloat16 where autocast allows, computed on the CPU.
 
-`training.engine` turns autocast on for CUDA alone. Here the same tasks run under the autocast of CPUs, so a
+`train.loop` turns autocast on for CUDA alone. Here the same tasks run under the autocast of CPUs, so a
 dtype that does not fit, an overflow, or a loss in half precision shows without a GPU. It is no proof of CUDA.
 """
 
@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from restyle.nn.encoders import PerceptualEncoder, save_encoder
-from restyle.training.arbitrary import ArbitraryTask
-from restyle.training.encoder import EncoderTask
-from restyle.training.options import ArbitraryOptions, EncoderOptions
-from tests.training import test_style
-from tests.training.test_arbitrary import NETWORK
-from tests.training.test_encoder import SMALL, folder, teacher
+from restyle.options.train import ArbitraryOptions, EncoderOptions
+from restyle.train.arbitrary import ArbitraryTask
+from restyle.train.encoder import EncoderTask
+from tests.train import test_style
+from tests.train.test_arbitrary import NETWORK
+from tests.train.test_encoder import SMALL, folder, teacher
 
 
 def encoder_task(place: Path) -> Any:

@@ -11,8 +11,8 @@ import pytest
 
 import restyle
 from restyle.errors import OptionError
-from restyle.media.images import DEFAULT_MAX_PIXELS
-from restyle.methods.steps import Step
+from restyle.images.picture import DEFAULT_MAX_PIXELS
+from restyle.methods.optimize.steps import Step
 from restyle.models import catalog
 from restyle.options import (
     CallKeywords,

@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 
 from restyle import pipeline
-from restyle.arrays import FloatArray
 from restyle.errors import InputError, OptionError
-from restyle.media import images
-from restyle.media.images import Picture
-from restyle.methods import arbitrary
-from restyle.methods.arbitrary import Arbitrary
+from restyle.images import picture as images
+from restyle.images.crop import Box
+from restyle.images.picture import Picture
+from restyle.images.resize import resize
+from restyle.methods.regions import make_regions
+from restyle.models import arbitrary
+from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, PhotoOptions, SaveOptions, parse_size
-from restyle.regions import make_regions
 from restyle.style import Style, styles
-from restyle.transforms.crop import Box
-from restyle.transforms.resize import resize
+from restyle.types import FloatArray
 
 GRADIENT = np.linspace(0, 1, 40 * 60 * 3, dtype=np.float32).reshape(40, 60, 3)
 ALPHA = np.linspace(0, 1, 40 * 60, dtype=np.float32).reshape(40, 60)

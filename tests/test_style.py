@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError, OptionError, OutputError, StyleError
-from restyle.methods.arbitrary import Arbitrary
 from restyle.models import style_files
+from restyle.models.arbitrary import Arbitrary
 from restyle.style import Style, resolve, resolve_all, styles
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.command_line import restyle
 from tests.made_clips import make_clip, moving
-from tests.training.made_pictures import photos, picture
+from tests.train.made_pictures import photos, picture
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from benchmarks.audio.pairs import ALL_PAIRS, HELD_OUT, PAIRS, clip
 from benchmarks.audio.versions import version
-from restyle.evaluation.sound import Scorecard
-from restyle.soundtrack import audio
-from restyle.statistics.loudness import loudness
-from restyle.statistics.sound import RATE
+from restyle.evaluate.sound import Scorecard
+from restyle.sounds.api import audio
+from restyle.sounds.features import RATE
+from restyle.sounds.loudness import loudness
 
 Float = NDArray[np.float32]
 Rows = dict[str, dict[str, dict[str, Any]]]  # pair, method, figure or version

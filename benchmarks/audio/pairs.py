@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.media.audio import read
-from restyle.statistics.sound import RATE, at_rate
+from restyle.sounds.features import RATE, at_rate
+from restyle.sounds.read import read
 
 Float = NDArray[np.float32]
 

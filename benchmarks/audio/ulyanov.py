@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from restyle.transforms.spectrogram import istft, stft
+from restyle.sounds.stft import istft, stft
 
 Float = NDArray[np.float32]
 N_FFT, HOP = 2048, 512

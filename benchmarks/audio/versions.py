@@ -10,14 +10,14 @@ from pathlib import Path
 import restyle
 
 _MOSAIC = (
-    "methods/closeness.py",
-    "methods/mosaic.py",
-    "methods/musaicing.py",
-    "statistics/transport.py",
-    "transforms/bands.py",
-    "transforms/percussion.py",
+    "sounds/closeness.py",
+    "sounds/mosaic.py",
+    "sounds/nmf.py",
+    "sounds/transport.py",
+    "sounds/bands.py",
+    "sounds/percussion.py",
 )
-SOURCES = {"mosaic": _MOSAIC, "texture": (*_MOSAIC, "methods/texture.py", "nn/sound_losses.py")}
+SOURCES = {"mosaic": _MOSAIC, "texture": (*_MOSAIC, "sounds/texture.py", "sounds/texture_losses.py")}
 
 
 @cache

@@ -23,12 +23,12 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.optimize.finished import Finished
 from benchmarks.report import BUSY
-from restyle.arrays import FloatArray
-from restyle.media import images
+from restyle.images import picture as images
+from restyle.images.resize import fit_size, resize
 from restyle.models import catalog
 from restyle.options import OptimizeOptions
 from restyle.stylizer import Stylizer
-from restyle.transforms.resize import fit_size, resize
+from restyle.types import FloatArray
 
 PARTS = ("race", "paint", "score")
 SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[3] / "shared"))

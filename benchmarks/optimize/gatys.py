@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restyle.arrays import FloatArray
-from restyle.nn.content_losses import feature_loss, feature_sums
+from restyle.methods.optimize.content_losses import feature_loss, feature_sums
+from restyle.methods.optimize.features import Sight
+from restyle.methods.optimize.style_losses import Moments, gram_loss, moment_sums, moments_of
 from restyle.nn.named import perceptual_encoder
-from restyle.nn.sight import Sight
-from restyle.nn.style_losses import Moments, gram_loss, moment_sums, moments_of
 from restyle.options import OptimizeOptions
+from restyle.types import FloatArray
 
 RATE = 0.02
 STEPS = 300

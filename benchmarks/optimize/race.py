@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.optimize.gatys import STEPS, Yardstick, gatys
-from restyle.arrays import FloatArray
-from restyle.methods.optimization import optimize
-from restyle.methods.parts import Part
-from restyle.methods.steps import Step
-from restyle.methods.strokes import Exemplar
+from restyle.methods.optimize.parts import Part
+from restyle.methods.optimize.run import optimize
+from restyle.methods.optimize.steps import Step
+from restyle.models.code_source import Exemplar
 from restyle.options import OptimizeOptions
+from restyle.types import FloatArray
 
 # The terms of the yardstick in its own proportions, at every size: the mean of five Gram losses, a fifth of
 # the content.

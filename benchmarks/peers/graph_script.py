@@ -14,7 +14,7 @@ import onnxruntime as ort
 from PIL import Image
 
 if TYPE_CHECKING:
-    from restyle.arrays import FloatArray
+    from restyle.types import FloatArray
 
 
 def _read(path: str) -> FloatArray:

@@ -31,9 +31,8 @@ from benchmarks.retrieval import details, fitting, holdout, report, works
 from benchmarks.retrieval.distances import BASELINES, all_pairs, code_pairs, cosines, gaussian_pairs
 from benchmarks.retrieval.report import LINEAR, OURS, Row
 from benchmarks.retrieval.scoring import Distances, answer
-from restyle.comparison import metrics
-from restyle.methods import arbitrary
-from restyle.models import catalog
+from restyle.compare import metrics
+from restyle.models import arbitrary, catalog
 from restyle.models.features import LAYERS, MODEL, FeatureEncoder
 
 FOLDS = 5

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.retrieval.works import ROOT
-from restyle.arrays import to_unit
-from restyle.comparison import metrics
-from restyle.comparison.subjects import Subject, of_pixels
-from restyle.methods.arbitrary import Arbitrary
+from restyle.compare import metrics
+from restyle.compare.subjects import Subject, of_pixels
+from restyle.models.arbitrary import Arbitrary
 from restyle.style import styles
+from restyle.types import to_unit
 
 SIDES = (0.8, 0.7, 0.6, 0.5)  # of the whole's sides that are cut out of its middle
 LARGEST = 900  # px, of a whole

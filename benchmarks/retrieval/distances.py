@@ -1,4 +1,4 @@
-"""All distances between all works, each as `restyle.comparison.metrics` defines it, many at a time."""
+"""All distances between all works, each as `restyle.compare.metrics` defines it, many at a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from benchmarks.retrieval.scoring import Distances
 from benchmarks.retrieval.works import Floats, Measured
+from restyle.images.covariance import matrix_root
 from restyle.models.features import LAYERS
-from restyle.statistics.covariance import matrix_root
 
 BASELINES = ("histogram", "histogram intersection", "raw Gram", "gram")
 Doubles = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from benchmarks.retrieval.report import LINEAR, OURS
 from benchmarks.retrieval.scoring import Answers, answer, ratio
 from restyle.models.catalog import ModelFile
 from restyle.models.features import FeatureEncoder
-from restyle.training.options import EncoderOptions, TrainOptions
+from restyle.options.train import EncoderOptions, TrainOptions
 
 SHOWN = ("gram", "moments", LINEAR, OURS)
 TEACHER = "vgg19_compact16x.safetensors"
@@ -69,8 +69,8 @@ def link_others(source: Path, labels: works.Labels, folder: Path) -> tuple[int, 
 def trained(name: str, pictures: Path, teacher: Path, folder: Path, options: TrainOptions) -> Path:
     """An encoder trained on these pictures, or what was trained before; a run that was stopped goes on."""
     from restyle.nn.encoders import PerceptualEncoder, save_encoder
-    from restyle.training.encoder import EncoderTask
-    from restyle.training.engine import Step, fit
+    from restyle.train.encoder import EncoderTask
+    from restyle.train.loop import Step, fit
 
     def tell(at: Step) -> None:
         loss = at.losses["total"]
@@ -88,8 +88,8 @@ def trained(name: str, pictures: Path, teacher: Path, folder: Path, options: Tra
 
 def with_encoder(path: Path, labels: works.Labels, cache: Path, workers: int) -> dict[str, Answers]:
     """Answers of the held-out artists' WikiArt works with another encoder, metric by metric."""
-    from restyle.export.encoder import export_encoder
     from restyle.nn.encoders import load_encoder
+    from restyle.train.export.encoder import export_encoder
 
     graph = path.with_suffix(".onnx")
     export_encoder(load_encoder(path), graph, path.stem)

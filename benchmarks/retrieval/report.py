@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.retrieval.scoring import Answers, ratio
-from restyle.evaluation.bootstrap import Interval
+from restyle.evaluate.bootstrap import Interval
 
 LINEAR = "style, no labels"
 OURS = "style"

@@ -15,10 +15,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from restyle.comparison.style_vector import LayerMoments, Vector
-from restyle.comparison.subjects import codes_of, color_histogram, moments_of, palette_of
-from restyle.media import images
-from restyle.methods.arbitrary import Arbitrary
+from restyle.compare.style_vector import LayerMoments, Vector
+from restyle.compare.subjects import codes_of, color_histogram, moments_of, palette_of
+from restyle.images import picture
+from restyle.models.arbitrary import Arbitrary
 from restyle.models.features import LAYERS, FeatureEncoder, comparable
 
 Floats = npt.NDArray[np.float32]
@@ -100,7 +100,7 @@ def measure(works: Labels, encoder: FeatureEncoder, cache: Path, workers: int = 
         found: dict[str, list[Floats]] = {}
 
         def statistics(work: Path) -> dict[str, Vector]:
-            small = comparable(images.load(work).pixels)
+            small = comparable(picture.load(work).pixels)
             layers = moments_of(small, encoder)
             return {
                 **{f"mean_{layer}": each.mean for layer, each in layers.items()},
@@ -137,7 +137,7 @@ def encode(works: Labels, model: Arbitrary, cache: Path, workers: int = 1) -> Fl
     def keep() -> None:
         np.savez(path, names=np.array(list(known)), codes=np.stack(list(known.values())))
 
-    codes = _all(missing, lambda work: codes_of(images.load(work).pixels, model), workers, "codes")
+    codes = _all(missing, lambda work: codes_of(picture.load(work).pixels, model), workers, "codes")
     for done, (work, code) in enumerate(zip(missing, codes, strict=True), 1):
         known[work.name] = code
         if done % EVERY == 0 or done == len(missing):

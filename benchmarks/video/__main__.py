@@ -13,8 +13,8 @@ from benchmarks import machine
 from benchmarks.video import parts
 from benchmarks.video.kept import keep_section, write_report
 from benchmarks.video.scores import STYLES, optimized, steadiness
-from restyle.methods.arbitrary import Arbitrary
-from restyle.options.film_method import FilmMethodOptions
+from restyle.models.arbitrary import Arbitrary
+from restyle.options.video_method import FilmMethodOptions
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks" / "video.md"
 Part = Callable[[argparse.Namespace, Arbitrary], Iterator[str]]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from restyle.arrays import FloatArray
-from restyle.media import images
-from restyle.media.video_info import VideoFrame
-from restyle.media.videos import VideoReader
-from restyle.transforms.resize import fit_size, resize
+from restyle.images import picture
+from restyle.images.resize import fit_size, resize
+from restyle.types import FloatArray
+from restyle.videos.info import VideoFrame
+from restyle.videos.read import VideoReader
 
 SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[3] / "shared"))
 VIDEOS = SHARED / "data" / "video"
@@ -40,13 +40,13 @@ def load(name: str, count: int, side: int, start: int = 0) -> list[FloatArray]:
     path = VIDEOS / name
     if path.is_dir():
         files = sorted((path / "frames").iterdir())[start : start + count]
-        frames = [images.load(file).pixels for file in files]
+        frames = [picture.load(file).pixels for file in files]
     else:
         frames = []
         with VideoReader(path) as reader:
             for item in reader.items():
                 if isinstance(item, VideoFrame) and item.pixels is not None:
-                    frames.append(images.from_array(item.pixels).pixels)
+                    frames.append(picture.from_array(item.pixels).pixels)
                 if len(frames) == start + count:
                     break
         frames = frames[start:]

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.report import BUSY
-from restyle.methods.arbitrary import Arbitrary
+from restyle.models.arbitrary import Arbitrary
 
 TIMED = ("speed", "live")  # parts that other work on the machine spoils
 

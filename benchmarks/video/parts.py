@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.video.speed import drawn_clip, peak_memory, rates
-from restyle.live import show
-from restyle.methods.arbitrary import Arbitrary
-from restyle.moments import timed_styles
+from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
 from restyle.options.live import LiveOptions
 from restyle.style import resolve
+from restyle.videos.live import show
+from restyle.videos.timeline import timed_styles
 
 SIZES = ((360, 640), (720, 1280))
 AIM = 1.25  # time end to end, at most, as times that of inference alone

@@ -13,16 +13,16 @@ from benchmarks.video import clips
 from benchmarks.video.kept import Rows, weights_of
 from benchmarks.video.sheets import write_sheet, write_still
 from benchmarks.video.steadiness import StyleScore, blurred, optimized_film, painted, sharpness
-from restyle.arrays import FloatArray
-from restyle.evaluation.steadiness import Motion
-from restyle.media import images
-from restyle.methods.arbitrary import Arbitrary
+from restyle.evaluate.steadiness import Motion
+from restyle.images import picture as images
+from restyle.images.resize import fit_size, resize
 from restyle.models import catalog
+from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import load_encoder
 from restyle.options import Steady
-from restyle.options.film_method import FilmMethodOptions
+from restyle.options.video_method import FilmMethodOptions
 from restyle.style import Style
-from restyle.transforms.resize import fit_size, resize
+from restyle.types import FloatArray
 
 STYLES = ("starry_night", "great_wave", "the_scream")
 OPTIMIZED = ("davis_dog", 6, 160)  # clip, frames, px: minutes, not hours

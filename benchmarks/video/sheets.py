@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from restyle.arrays import FloatArray
+from restyle.types import FloatArray
 
 TIMES = 4  # how much differences are enlarged
 WINDOW = (64, 96)  # height and width in px of what is called still

@@ -13,16 +13,16 @@ import av
 import numpy as np
 
 from benchmarks.timing import interleaved
-from restyle import film
-from restyle import stages as stages_of
-from restyle.film.painting import FilmPainter
-from restyle.media import images
-from restyle.media.video_files import VideoWriter
-from restyle.media.video_info import VideoFrame
-from restyle.media.videos import VideoReader
-from restyle.methods.arbitrary import Arbitrary
-from restyle.moments import Moments
+from restyle import videos
+from restyle.images import picture
+from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
+from restyle.videos import stages as stages_of
+from restyle.videos.info import VideoFrame
+from restyle.videos.painter import FilmPainter
+from restyle.videos.read import VideoReader
+from restyle.videos.timeline import Moments
+from restyle.videos.write import VideoWriter
 
 
 def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
@@ -79,7 +79,7 @@ def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments, rounds: 
 
     def together(steady: Steady = "statistics") -> None:
         options = VideoOptions(overwrite=True, steady=steady)
-        film.make(clip, styles, folder / "together.mp4", method, ImageOptions(), options)
+        videos.make(clip, styles, folder / "together.mp4", method, ImageOptions(), options)
 
     def alike() -> None:
         aside, stages_of.ASIDE = stages_of.ASIDE, 0
@@ -133,4 +133,4 @@ def duration(clip: Path) -> Fraction:
 
 def _unit(frame: VideoFrame) -> Any:
     assert frame.pixels is not None
-    return images.from_array(frame.pixels).pixels
+    return picture.from_array(frame.pixels).pixels

@@ -1,6 +1,6 @@
 """How much a stylised film flickers, beside how sharp it is and how much of the style it has.
 
-Warping error is `restyle.evaluation.steadiness`: its flow is TV-L1 of the *input*, which nothing in restyle
+Warping error is `restyle.evaluate.steadiness`: its flow is TV-L1 of the *input*, which nothing in restyle
 uses to steady (that is dense inverse search), with what is hidden left out. Blur and copies of the input win
 that figure alone, so sharpness and style stand beside it.
 """
@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from restyle.arrays import FloatArray
-from restyle.evaluation.ssim import luma
-from restyle.methods.arbitrary import Arbitrary
+from restyle.evaluate.ssim import luma
+from restyle.images.gram import gram
+from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import PerceptualEncoder
 from restyle.options import Steady, VideoOptions
-from restyle.options.film_method import FilmMethodOptions
-from restyle.statistics.gram import gram
+from restyle.options.video_method import FilmMethodOptions
 from restyle.style import Style
-from restyle.temporal.flow import FlowSteadier, MotionFinder
-from restyle.temporal.optimizing import OptimizedPainter
-from restyle.temporal.scenes import SceneCuts
-from restyle.temporal.steadying import SteadyPainter
+from restyle.types import FloatArray
+from restyle.videos.flow import FlowSteadier, MotionFinder
+from restyle.videos.optimized import OptimizedPainter
+from restyle.videos.scenes import SceneCuts
+from restyle.videos.steadiness import SteadyPainter
 
 BLUR = 4.0  # px, of the trivial row
 

@@ -23,25 +23,25 @@ __all__ = [
 _HOMES = {
     "RestyleError": "restyle.errors",
     "Style": "restyle.style",
-    "StyleNetwork": "restyle.style_network",
+    "StyleNetwork": "restyle.train.style_network",
     "Stylizer": "restyle.stylizer",
-    "audio": "restyle.soundtrack",
+    "audio": "restyle.sounds.api",
     "image": "restyle.stylizer",
-    "similarity": "restyle.comparison.measuring",
+    "similarity": "restyle.compare.similarity",
     "styles": "restyle.style",
-    "video": "restyle.film",
+    "video": "restyle.videos",
 }
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from restyle.comparison.measuring import similarity
+    from restyle.compare.similarity import similarity
     from restyle.errors import RestyleError
-    from restyle.film import video
-    from restyle.soundtrack import audio
+    from restyle.sounds.api import audio
     from restyle.style import Style, styles
-    from restyle.style_network import StyleNetwork
     from restyle.stylizer import Stylizer, image
+    from restyle.train.style_network import StyleNetwork
+    from restyle.videos import video
 
 
 def __getattr__(name: str) -> Any:

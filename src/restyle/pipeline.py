@@ -8,20 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from restyle.arrays import FloatArray
 from restyle.errors import OptionError
-from restyle.media import images, kinds
-from restyle.media.images import Picture
-from restyle.methods.arbitrary import Arbitrary, quiet
-from restyle.methods.regions import blend
-from restyle.methods.stroke_size import painted_at, stylize_broadly
+from restyle.images import color, formats
+from restyle.images import picture as images
+from restyle.images.crop import Box, aspect_box, crop, fraction_box, size_box
+from restyle.images.picture import Picture
+from restyle.images.resize import fit_size, resize
+from restyle.images.shares import blend
+from restyle.images.tone import adjust_brightness, adjust_contrast
+from restyle.methods.regions import Regions
+from restyle.models.arbitrary import Arbitrary, quiet
+from restyle.models.stroke_size import painted_at, stylize_broadly
 from restyle.options import ImageOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
-from restyle.regions import Regions
 from restyle.style import Style
-from restyle.transforms import colors
-from restyle.transforms.crop import Box, aspect_box, crop, fraction_box, size_box
-from restyle.transforms.resize import fit_size, resize
-from restyle.transforms.tone import adjust_brightness, adjust_contrast
+from restyle.types import FloatArray
 
 Report = Callable[[float], None]
 PathLike = str | os.PathLike[str]
@@ -151,11 +151,11 @@ def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) ->
     if options.strength == 0:
         painted = content.pixels
     elif options.keep_colors == "luminance":
-        painted = colors.keep_luminance(content.pixels, painted)
+        painted = color.keep_luminance(content.pixels, painted)
     elif options.keep_colors == "statistics":
-        painted = colors.keep_statistics(content.pixels, painted)
+        painted = color.keep_statistics(content.pixels, painted)
     elif options.colors_only:
-        painted = colors.colors_only(content.pixels, painted)
+        painted = color.colors_only(content.pixels, painted)
     return replace(content, pixels=painted, grey=content.grey and options.strength == 0)
 
 
@@ -172,7 +172,7 @@ def result_name(source: PathLike, style_name: str) -> str:
     The suffix stays if restyle writes that format, and is `.png` otherwise.
     """
     path = Path(source)
-    kind = kinds.by_suffix(path)
+    kind = formats.by_suffix(path)
     suffix = path.suffix if kind.writable else ".png"
     return f"{path.stem or path.name}-{style_name}{suffix}"
 

@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from restyle.arrays import FloatArray
 from restyle.errors import InputError, OptionError, StyleError
-from restyle.media import images
-from restyle.methods import arbitrary, blending
-from restyle.methods.arbitrary import Arbitrary
-from restyle.methods.graphs import STYLE_SCALES
-from restyle.methods.strokes import (
+from restyle.images import picture
+from restyle.models import arbitrary, blending, catalog, style_files
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.code_source import (
     Exemplar,
     MixedStrokes,
     OwnStrokes,
@@ -26,8 +24,9 @@ from restyle.methods.strokes import (
     check_scale,
     snapshot,
 )
-from restyle.models import catalog, style_files
+from restyle.models.graphs import STYLE_SCALES
 from restyle.models.presets import is_path, near_names, preset_files, presets_about, slug, split_weight
+from restyle.types import FloatArray
 
 # A saved style holds its code at these stroke sizes too, because its picture is not there to be asked again.
 SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
@@ -108,7 +107,7 @@ class Style:
         method = method_of(model)
         check_scale(scale)
         is_path = isinstance(source, (str, os.PathLike))
-        pixels = images.load(source).pixels
+        pixels = picture.load(source).pixels
         try:
             strokes = PictureStrokes(pixels, method)
             code = strokes.at(scale)

@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from restyle import pipeline
 from restyle.errors import OptionError
-from restyle.media import images, kinds
-from restyle.media.outputs import check_output
-from restyle.methods import arbitrary
-from restyle.methods.arbitrary import quiet
-from restyle.methods.steps import Step, Stopped
+from restyle.files import check_output
+from restyle.images import formats
+from restyle.images import picture as images
+from restyle.methods.optimize.api import Files, optimized, state_of
+from restyle.methods.optimize.steps import Step, Stopped
+from restyle.methods.regions import Regions, make_regions, region_paths
+from restyle.models import arbitrary
+from restyle.models.arbitrary import quiet
 from restyle.models.presets import split_weight
-from restyle.optimizing import Files, optimized, state_of
 from restyle.options import (
     CallKeywords,
     DeviceName,
@@ -31,7 +33,6 @@ from restyle.options import (
     PhotoOptions,
     SaveOptions,
 )
-from restyle.regions import Regions, make_regions, region_paths
 from restyle.style import Style, resolve_all
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Stylizer:
             The file written.
         """
         kept = list(_paths(content, *inputs))
-        kinds.writable_kind(output)
+        formats.writable_kind(output)
         if finest is not None and finest.resume and state_of(output).exists():
             saving = replace(saving, overwrite=True)  # it is what the unfinished run left
         check_output(output, overwrite=saving.overwrite, inputs=kept)  # before the work, not after it
@@ -319,7 +320,7 @@ def image(
         `encoder`, `style_loss`, `content_loss`, `content_weight`, `large_forms`, `smoothness`,
         `style_rotation`, `init`, `optimizer`, `steps`, `seed`, `memory`, `preview`, `save_every`,
         `resume`: see `options.OptimizeOptions`; and `callback`, a function that is called after each step
-        with a `methods.steps.Step` and that stops the run by returning True.
+        with a `methods.optimize.steps.Step` and that stops the run by returning True.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import soundfile
 from PIL import Image
 
 from restyle.cli import main
-from tests.methods.test_mosaic import melody
+from tests.sounds.test_mosaic import melody
 
 SR = 22050
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from restyle.cli.comparison_charts import dendrogram, family_colors, heat_map, labels, without_suffix
-from restyle.comparison.clustering import Matrix, cluster
+from restyle.compare.clustering import Matrix, cluster
 
 
 def distances(count: int) -> Matrix:

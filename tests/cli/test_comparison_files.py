@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from restyle.cli.comparison_files import FILES, Output
-from restyle.comparison.metrics import METRICS
-from restyle.comparison.subjects import Subject
+from restyle.compare.metrics import METRICS
+from restyle.compare.subjects import Subject
 from restyle.errors import OutputError
-from restyle.methods import arbitrary
+from restyle.models import arbitrary
 
 SUBJECTS = [Subject(name, "sound") for name in ("rain", "bees", "fire")]
 DISTANCES = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]], float)

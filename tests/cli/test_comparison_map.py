@@ -4,8 +4,8 @@ import re
 import numpy as np
 
 from restyle.cli.comparison_map import draw, lay_out, page
-from restyle.comparison.clustering import Matrix
-from restyle.comparison.subjects import Subject
+from restyle.compare.clustering import Matrix
+from restyle.compare.subjects import Subject
 
 
 def scene(count: int) -> tuple[list[Subject], Matrix]:

@@ -1,8 +1,8 @@
 import numpy as np
 
 from restyle.cli.comparison_tables import every_metric, matrix_table
-from restyle.comparison.metrics import METRICS
-from restyle.comparison.subjects import Subject
+from restyle.compare.metrics import METRICS
+from restyle.compare.subjects import Subject
 
 CODE = np.array([1.0, 0.0], np.float32)
 WAVE = Subject("great-wave", "preset", code=CODE, model="m")

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from restyle.arrays import to_unit
 from restyle.cli.contact_sheet import CELL, GAP, contact_sheet, scene
-from restyle.methods.arbitrary import Arbitrary
+from restyle.models.arbitrary import Arbitrary
 from restyle.style import styles
+from restyle.types import to_unit
 
 
 @pytest.mark.parametrize("size", [(288, 384), (700, 300), (40, 40)])

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.command_line import Done, restyle
-from tests.evaluation.conftest import drawn, folders, save
+from tests.evaluate.conftest import drawn, folders, save
 
 __all__ = ["folders"]
 RESTYLE = Path(sys.executable).with_name("restyle")

@@ -8,9 +8,9 @@ from PIL import Image
 
 from restyle.cli.evaluation_output import REPORT, check_report, update_leaderboard, write_report
 from restyle.errors import OutputError
-from restyle.evaluation.bootstrap import mean_interval
-from restyle.evaluation.suite import SUITES
-from restyle.evaluation.summary import RowSummary
+from restyle.evaluate.bootstrap import mean_interval
+from restyle.evaluate.suite import SUITES
+from restyle.evaluate.summary import RowSummary
 
 FACTS = {
     "date": "2026-11-22",

@@ -7,10 +7,10 @@ import pytest
 
 from restyle.cli.evaluation_plan import Work, planned
 from restyle.errors import InputError, OptionError
-from restyle.evaluation.suite import SUITES
+from restyle.evaluate.suite import SUITES
 from restyle.models.catalog import DEFAULT
 from restyle.options import EngineOptions
-from tests.evaluation.conftest import drawn, folders, save
+from tests.evaluate.conftest import drawn, folders, save
 
 __all__ = ["folders"]
 

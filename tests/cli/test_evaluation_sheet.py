@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from restyle.cli.evaluation_sheet import CELL, LINES, Sheet
-from restyle.evaluation.measurement import Measurement
-from restyle.evaluation.pairs import Pair
-from restyle.evaluation.runs import Evaluation, Row
+from restyle.evaluate.pairs import Pair
+from restyle.evaluate.record import Measurement
+from restyle.evaluate.runs import Evaluation, Row
 
 PAIRS = [Pair(Path(f"photo {index:02d}.png"), Path("art.png")) for index in range(20)]
 RED = np.broadcast_to(np.array([1, 0, 0], np.float32), (60, 90, 3))

@@ -19,7 +19,7 @@ from PIL import Image
 
 import restyle
 from restyle.cli import main
-from restyle.media import images
+from restyle.images import picture as images
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 Photo = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]

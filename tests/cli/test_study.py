@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.made_pictures import judge, photos, picture
+from tests.train.made_pictures import judge, photos, picture
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restyle.cli.watching import time_left
+from restyle.cli.training_progress import time_left
 from restyle.models.network_files import read
 from tests.command_line import Done, restyle
-from tests.training.made_pictures import judge, photos, picture
+from tests.train.made_pictures import judge, photos, picture
 
 SMALL = [
     "--crop",
@@ -65,7 +65,7 @@ def command(*more: str) -> list[str]:
 KILLED_AT_8 = """
 import os, signal, sys
 from restyle.cli import main
-from restyle.training import engine
+from restyle.train import loop as engine
 
 rate = engine.learning_rate
 

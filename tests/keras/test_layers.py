@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from restyle.images.padding import pad
 from restyle.keras.layers import EPSILON, CutBack, PadToStride, Range, ReflectionPadding, StyleScale, Twice
-from restyle.transforms.padding import pad
 
 X = np.random.default_rng(0).random((2, 6, 9, 3)).astype(np.float32)
 

@@ -1,76 +1,194 @@
-"""Shares of pixels, and pictures added by them."""
+"""Regions, from what people write to the share of every pixel."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from restyle.arrays import FloatArray
-from restyle.methods.regions import blend, shares
+from restyle.errors import InputError, OptionError, StyleError
+from restyle.images import picture as images
+from restyle.images.crop import Box
+from restyle.methods.regions import make_regions, read_regions, region_paths, split_region
+from restyle.models import arbitrary
+from restyle.models.arbitrary import Arbitrary
 
-RANDOM = np.random.default_rng(0)
-
-
-def masks(count: int) -> list[FloatArray]:
-    return [RANDOM.random((30, 40)).astype(np.float32) for _ in range(count)]
-
-
-@pytest.mark.parametrize("width", [0.0, 9.0])
-@pytest.mark.parametrize("kept", [[False], [True], [False, False], [True, False, False], [True, True, False]])
-def test_shares_are_positive_and_sum_to_one(kept: list[bool], width: float) -> None:
-    found = shares(masks(len(kept)), kept, width)
-    assert len(found) == len(kept) + 1
-    assert all(each.dtype == np.float32 and each.shape == (30, 40) for each in found)
-    assert min(float(each.min()) for each in found) >= 0
-    np.testing.assert_allclose(sum(found), 1, atol=1e-6)
+LEFT = np.zeros((30, 42), np.float32)
+LEFT[:, :21] = 1
+ALL = Box(0, 0, 60, 84)
 
 
-def test_the_formula() -> None:
-    a, b, k = masks(3)
-    first, second, kept, rest = shares([a, b, k], [False, False, True], 0)
-    total = np.maximum(1, a + b)
-    np.testing.assert_allclose(kept, k, atol=1e-6)
-    np.testing.assert_allclose(first, a / total * (1 - k), atol=1e-6)
-    np.testing.assert_allclose(second, b / total * (1 - k), atol=1e-6)
-    np.testing.assert_allclose(rest, 1 - first - second - kept, atol=1e-6)
+@pytest.fixture
+def model(tiny_model: Path) -> Arbitrary:
+    return arbitrary.load(tiny_model, threads=1)
 
 
-def test_what_is_kept_is_kept_whatever_lies_over_it() -> None:
-    keep = np.zeros((30, 40), np.float32)
-    keep[8:20, 10:30] = 1
-    everywhere = np.ones_like(keep)
-    style, kept, rest = shares([everywhere, keep], [False, True], 8)
-    assert (kept[keep == 1] == 1).all()
-    assert (style[keep == 1] == 0).all()
-    assert (rest == 0).all()
-    assert (style[:2] == 1).all()
+@pytest.fixture
+def mask_file(tmp_path: Path) -> Path:
+    path = tmp_path / "left.png"
+    Image.fromarray((LEFT * 255).astype(np.uint8)).save(path)
+    return path
 
 
-def test_one_full_mask_leaves_no_background() -> None:
-    style, rest = shares([np.ones((5, 6), np.float32)], [False], 3)
-    np.testing.assert_allclose(style, 1, atol=1e-6)
-    np.testing.assert_allclose(rest, 0, atol=1e-6)
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("sky.png=great-wave", ("sky.png", "great-wave")),
+        ("alpha=keep", ("alpha", "keep")),
+        ("sky.png=a=b.jpg:0.4", ("sky.png", "a=b.jpg:0.4")),
+    ],
+)
+def test_a_region_as_text(text: str, parts: tuple[str, str]) -> None:
+    assert split_region(text) == parts
 
 
-def test_pictures_add_up_by_their_shares() -> None:
-    content = RANDOM.random((600, 20, 3)).astype(np.float32)
-    pictures = [RANDOM.random((600, 20, 3)).astype(np.float32) for _ in range(2)]
-    parts = shares(
-        [RANDOM.random((600, 20)).astype(np.float32), RANDOM.random((600, 20)).astype(np.float32)],
-        [False, False],
-        0,
+@pytest.mark.parametrize("text", ["sky.png", "=wave", "sky.png=", "", "="])
+def test_a_text_that_is_no_region(text: str) -> None:
+    with pytest.raises(OptionError, match="is not MASK=STYLE"):
+        split_region(text)
+
+
+def test_an_equals_sign_in_the_name_of_a_mask(in_folder: Path) -> None:
+    Path("a=b.png").touch()
+    assert split_region("a=b.png=wave") == ("a=b.png", "wave")
+    assert split_region("a=c.png=wave") == ("a", "c.png=wave")
+
+
+def test_every_way_to_give_regions(mask_file: Path, model: Arbitrary) -> None:
+    text = f"{mask_file}=great-wave"
+    ways: list[Any] = [
+        text,
+        [text],
+        (str(mask_file), "great-wave"),
+        [(mask_file, "great-wave")],
+        {mask_file: "great-wave"},
+        {str(mask_file): ["great-wave"]},
+        [(LEFT, "great-wave")],
+        [(LEFT > 0.5, "great-wave")],
+        (Image.open(mask_file), "great-wave"),
+    ]
+    for way in ways:
+        (region,) = read_regions(way)
+        assert region.sources == ("great-wave",)
+        assert region.mask is not None
+        np.testing.assert_array_equal(region.mask, LEFT)
+        assert not region.kept
+        assert make_regions(way, None, model=model).name == "great-wave"
+
+
+@pytest.mark.parametrize("keep", ["keep", None])
+def test_keep_and_alpha(keep: str | None) -> None:
+    (region,) = read_regions([("alpha", keep)])
+    assert region.kept
+    assert region.mask is None
+    assert region.name == "alpha"
+
+
+def test_two_texts_in_a_tuple_are_two_regions(mask_file: Path) -> None:
+    assert len(read_regions((f"{mask_file}=great-wave", "alpha=keep"))) == 2
+    assert len(read_regions(((LEFT, "great-wave"), (1 - LEFT, "keep")))) == 2
+
+
+def test_styles_of_one_mask_are_mixed(mask_file: Path, model: Arbitrary) -> None:
+    given = [f"{mask_file}=great-wave", f"{mask_file.parent}/./left.png=starry-night:0.5"]
+    (region,) = read_regions(given)
+    assert region.sources == ("great-wave", "starry-night:0.5")
+    made = make_regions(given, None, model=model)
+    pairs = make_regions([(LEFT, [("great-wave", 1), ("starry-night", 0.5)])], None, model=model)
+    assert made.name == pairs.name == "great-wave+starry-night"
+    assert made.styles[0] is not None
+    assert pairs.styles[0] is not None
+    assert (made.styles[0].code == pairs.styles[0].code).all()
+
+
+def test_results_are_named_after_the_styles(model: Arbitrary, style_file: Path) -> None:
+    given = [(LEFT, "great-wave"), (1 - LEFT, style_file), ("alpha", "keep")]
+    assert make_regions(given, "starry-night", model=model).name == "starry-night+great-wave+my-painting"
+    assert make_regions(given, [], model=model).name == "great-wave+my-painting"
+    assert make_regions([("alpha", "keep")], ["great-wave"], model=model).name == "great-wave"
+
+
+def test_the_files_among_regions_are_known(mask_file: Path) -> None:
+    given = [f"{mask_file}=a.jpg:0.3", "alpha=keep", (LEFT, ["b.jpg", ("c.jpg", 2)])]
+    assert list(region_paths(given)) == [str(mask_file), "a.jpg:0.3", ["b.jpg", ("c.jpg", 2)]]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ([], OptionError, "regions are empty"),
+        ({}, OptionError, "regions are empty"),
+        (7, OptionError, "regions are a dict or a list of (mask, style), not int"),
+        ([7], OptionError, "a region is (mask, style) or 'MASK=STYLE', not 7"),
+        ([(LEFT, "great-wave", 3)], OptionError, "a region is (mask, style)"),
+        (["absent.png=great-wave"], InputError, "absent.png"),
+        ([(LEFT * 0, "great-wave")], InputError, "black all over"),
+        ([(LEFT, "great-wafe")], StyleError, "did you mean 'great-wave'"),
+        ([(LEFT, "great-wave:2")], StyleError, "one style alone needs no weight"),
+        (
+            [("alpha", "keep"), ("alpha", "great-wave")],
+            OptionError,
+            "'alpha' is to be kept and to be painted",
+        ),
+        ([(LEFT, "keep")], OptionError, "nothing would be painted"),
+    ],
+)
+def test_what_cannot_be_regions(given: Any, error: type[Exception], said: str, model: Arbitrary) -> None:
+    with pytest.raises(error) as caught:
+        make_regions(given, None, model=model)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_large_masks_are_refused() -> None:
+    with pytest.raises(InputError, match="pixels"):
+        read_regions([(Image.new("L", (100, 100), 255), "a")], max_pixels=999)
+
+
+def test_shares_at_the_size_of_the_photo(model: Arbitrary, photo: Any) -> None:
+    picture = images.from_array(photo)
+    regions = make_regions([(LEFT, "great-wave")], "starry-night", model=model)
+    (wave, first), (night, second) = regions.parts(picture, ALL, (60, 84), 0)
+    assert (first.name, second.name) == ("great-wave", "starry-night")
+    np.testing.assert_allclose(wave + night, 1, atol=1e-6)
+    np.testing.assert_allclose(wave[:, :41], 1, atol=1e-6)
+    np.testing.assert_allclose(wave[:, 43:], 0, atol=1e-6)
+    (soft, _), _ = regions.parts(picture, ALL, (60, 84), 20)
+    ramp = soft[30]
+    assert 15 <= ((ramp > 0.001) & (ramp < 0.999)).sum() <= 18  # 20% of 84 px
+
+
+def test_each_style_is_painted_once_and_absent_ones_not_at_all(model: Arbitrary, photo: Any) -> None:
+    picture = images.from_array(photo)
+    top = np.zeros((60, 84), np.float32)
+    top[:20] = 1
+    regions = make_regions(
+        [(LEFT, "great-wave"), (top, "starry-night"), (1 - LEFT, "great-wave")], "starry-night", model=model
     )
-    blended = blend(zip(parts[:2], pictures, strict=True), content)
-    expected = sum(s[..., None] * p for s, p in zip(parts, [*pictures, content], strict=True))
-    np.testing.assert_allclose(blended, expected, atol=1e-6)
-    assert blended.dtype == np.float32
+    parts = regions.parts(picture, ALL, (60, 84), 0)
+    assert sorted(style.name for _, style in parts) == ["great-wave", "starry-night"]
+    np.testing.assert_allclose(sum(share for share, _ in parts), 1, atol=1e-6)
+    below = regions.parts(picture, Box(30, 0, 30, 84), (30, 84), 0)  # the top is cut off
+    assert [style.name for _, style in below] == ["great-wave"]
 
 
-def test_no_share_leaves_the_content_to_the_last_bit() -> None:
-    content = RANDOM.random((9, 9, 3)).astype(np.float32)
-    share = np.zeros((9, 9), np.float32)
-    share[:4] = 1
-    blended = blend([(share, np.zeros_like(content))], content)
-    assert (blended[4:] == content[4:]).all()
-    np.testing.assert_allclose(blended[:4], 0, atol=1e-6)
-    assert (blend([], content) == content).all()
+def test_alpha_of_the_photo_as_mask(model: Arbitrary, photo: Any) -> None:
+    alpha = np.zeros((60, 84, 1), np.uint8)
+    alpha[20:40] = 255
+    regions = make_regions([("alpha", "great-wave")], None, model=model)
+    picture = images.from_array(np.concatenate([photo, alpha], -1))
+    ((share, _),) = regions.parts(picture, ALL, (60, 84), 0)
+    assert (share == alpha[..., 0] / 255).all()
+    with pytest.raises(InputError, match="the photo has no alpha"):
+        regions.parts(images.from_array(photo), ALL, (60, 84), 0)
+    with pytest.raises(InputError, match="is 0 all over"):
+        regions.parts(images.from_array(np.concatenate([photo, alpha * 0], -1)), ALL, (60, 84), 0)
+
+
+def test_a_mask_of_other_proportions(model: Arbitrary, photo: Any) -> None:
+    regions = make_regions([(LEFT.T.copy(), "great-wave")], None, model=model)
+    with pytest.raises(InputError, match=r"mask \(array\): the mask is 30 x 42, the photo 84 x 60"):
+        regions.parts(images.from_array(photo), ALL, (60, 84), 0)

@@ -11,11 +11,11 @@ from torch import nn
 from torchmetrics.functional.image import lpips as of_torchmetrics
 
 from restyle.errors import InputError, ModelError
-from restyle.evaluation.perceptual import perceptual_distance
+from restyle.evaluate.perceptual import perceptual_distance
 from restyle.models import catalog
 from restyle.models.download import digest
+from restyle.nn.fetch import convert, pull
 from restyle.nn.lpips import CONVOLUTIONS, LAYERS, SCALE, SHIFT, LpipsAlex, load_lpips
-from restyle.nn.pulling import convert, pull
 
 # torchmetrics brings the authors' 6 kB of learnt weights; AlexNet itself is 244 MB and is not here.
 LINEAR = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models" / "alex.pth"

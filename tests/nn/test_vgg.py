@@ -16,7 +16,7 @@ from restyle.errors import ModelError
 from restyle.models import catalog
 from restyle.models.download import digest
 from restyle.nn.encoders import LAYERS, VGGTeacher
-from restyle.nn.pulling import pull
+from restyle.nn.fetch import pull
 from restyle.nn.vgg import DEVIATION, MEAN, VGG19, layer_names, load_vgg19
 
 SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[2] / ".." / "shared"))

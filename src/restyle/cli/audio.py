@@ -68,11 +68,12 @@ def audio(
     from contextlib import ExitStack
     from pathlib import Path
 
-    from restyle import sound_styles, soundtrack
     from restyle.cli.previews import SoundPreview
     from restyle.cli.progress import Bar
     from restyle.errors import OptionError, OutputError
-    from restyle.media.outputs import check_output, make_folder
+    from restyle.files import check_output, make_folder
+    from restyle.sounds import api
+    from restyle.sounds import styles as sound_styles
 
     several = len(content) > 1
     folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
@@ -106,7 +107,7 @@ def audio(
                 targets[target] = name
                 if folder:
                     make_folder(target.parent)
-                written = soundtrack.audio(
+                written = api.audio(
                     name,
                     styles,
                     output=target,
@@ -116,5 +117,5 @@ def audio(
                     **keywords,
                 )
                 if plot is not None:
-                    soundtrack.draw(name, styles, written, plot, overwrite=overwrite)
+                    api.draw(name, styles, written, plot, overwrite=overwrite)
                 typer.echo(str(written))

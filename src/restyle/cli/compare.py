@@ -57,7 +57,7 @@ def compare(
     restyle compare photo.jpg --nearest 5 --in styles/
     """
     from restyle.cli import comparison_run
-    from restyle.methods import arbitrary
+    from restyle.models import arbitrary
 
     model = arbitrary.load(engine.model, engine.device, engine.threads)
     comparison_run.run(

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from restyle.cli.contact_sheet import INK, PAPER, SOFT, fitted
-from restyle.comparison.clustering import Matrix, Merge, cluster, families, leaf_order
+from restyle.compare.clustering import Matrix, Merge, cluster, families, leaf_order
 
 # Dark for near, light for far, evenly rising in lightness.
 _STOPS = np.array(
@@ -34,7 +34,7 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
     title : str
         What the distance is.
     linkage : str
-        See `comparison.clustering`.
+        See `compare.clustering`.
     """
     merges = cluster(distances, linkage)
     order = leaf_order(merges, distances)

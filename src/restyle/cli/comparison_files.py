@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from restyle.arrays import from_unit
-from restyle.comparison.clustering import Matrix
-from restyle.comparison.metrics import Metric
-from restyle.comparison.subjects import Subject
+from restyle.compare.clustering import Matrix
+from restyle.compare.metrics import Metric
+from restyle.compare.subjects import Subject
 from restyle.errors import OutputError
-from restyle.media.outputs import check_output, make_folder, writing
-from restyle.methods.arbitrary import Arbitrary
+from restyle.files import check_output, make_folder, writing
+from restyle.models.arbitrary import Arbitrary
+from restyle.types import from_unit
 
 FILES = ("distances.csv", "distances.json", "heatmap.png", "tree.png", "map.png", "map.html")
 TABLES = (".csv", ".json")

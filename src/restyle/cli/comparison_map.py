@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from restyle.cli.comparison_charts import family_colors, labels, without_suffix
 from restyle.cli.contact_sheet import INK, PAPER, SOFT, fitted
-from restyle.comparison.clustering import Matrix, cluster
-from restyle.comparison.layout import place, spread, stress
-from restyle.comparison.subjects import Subject
+from restyle.compare.clustering import Matrix, cluster
+from restyle.compare.layout import place, spread, stress
+from restyle.compare.subjects import Subject
 
 NEIGHBOURS = 5
 _AREA = 1500 * 1000  # px of the map

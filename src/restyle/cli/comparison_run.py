@@ -15,12 +15,12 @@ from restyle.cli.comparison_files import TABLES, Output
 from restyle.cli.comparison_tables import every_metric, matrix_table
 from restyle.cli.progress import Bar
 from restyle.cli.table import table
-from restyle.comparison import metrics
-from restyle.comparison.measuring import why_not
-from restyle.comparison.metrics import METRICS, Metric
-from restyle.comparison.subjects import Subject, kind_of, measure, members
+from restyle.compare import metrics
+from restyle.compare.metrics import METRICS, Metric
+from restyle.compare.similarity import why_not
+from restyle.compare.subjects import Subject, kind_of, measure, members
 from restyle.errors import InputError, OptionError, OutputError, StyleError
-from restyle.methods.arbitrary import Arbitrary
+from restyle.models.arbitrary import Arbitrary
 from restyle.models.presets import preset_files
 
 FEW = 4  # subjects that all metrics are shown of

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from restyle.cli.table import table
-from restyle.comparison.clustering import Matrix
-from restyle.comparison.metrics import Metric
-from restyle.comparison.subjects import Subject
+from restyle.compare.clustering import Matrix
+from restyle.compare.metrics import Metric
+from restyle.compare.subjects import Subject
 
 WIDE = 10  # subjects whose matrix fits a terminal
 ABSENT = "-"

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from restyle.arrays import FloatArray, from_unit, to_unit
-from restyle.methods.arbitrary import Arbitrary, quiet
+from restyle.images.resize import fit_size, resize
+from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.style import Style
-from restyle.transforms.resize import fit_size, resize
+from restyle.types import FloatArray, from_unit, to_unit
 
 CELL = 384  # px, longest side of each picture
 GAP = 16

@@ -93,17 +93,17 @@ def evaluate(
     from restyle.cli.evaluation_sheet import Sheet
     from restyle.cli.progress import Bar
     from restyle.cli.table import table
-    from restyle.evaluation import encoder, machine, report, standard
-    from restyle.evaluation.bench import Bench
-    from restyle.evaluation.kept import Kept
-    from restyle.evaluation.runs import evaluate as measure
-    from restyle.evaluation.suite import find
-    from restyle.evaluation.summary import summarised
+    from restyle.evaluate import encoder, lpips_fid, machine, report
+    from restyle.evaluate.bench import Bench
+    from restyle.evaluate.cache import Kept
+    from restyle.evaluate.runs import evaluate as measure
+    from restyle.evaluate.suite import find
+    from restyle.evaluate.summary import summarised
 
     chosen = None if suite is None else find(suite)
     kept = None if options.fresh else Kept()
     eyes = encoder.load(options.encoder, engine.threads)
-    bench = Bench(eyes, options.size or (chosen.size if chosen else SIZE), standard.load(metric or []), kept)
+    bench = Bench(eyes, options.size or (chosen.size if chosen else SIZE), lpips_fid.load(metric or []), kept)
     facts = facts_of(bench, machine.describe(), machine.busy())
     with tempfile.TemporaryDirectory(prefix="restyle-evaluate-") as folder:
         work = planned(

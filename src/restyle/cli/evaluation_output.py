@@ -9,15 +9,15 @@ from pathlib import Path
 
 from PIL import Image
 
-from restyle.evaluation import leaderboard, report
-from restyle.evaluation.bench import Bench
-from restyle.evaluation.encoder import DEFAULT
-from restyle.evaluation.leaderboard import Board
-from restyle.evaluation.runs import TRIVIAL
-from restyle.evaluation.suite import Suite
-from restyle.evaluation.summary import RowSummary
-from restyle.media import images
-from restyle.media.outputs import check_output, make_folder, writing
+from restyle.evaluate import leaderboard, report
+from restyle.evaluate.bench import Bench
+from restyle.evaluate.encoder import DEFAULT
+from restyle.evaluate.leaderboard import Board
+from restyle.evaluate.runs import TRIVIAL
+from restyle.evaluate.suite import Suite
+from restyle.evaluate.summary import RowSummary
+from restyle.files import check_output, make_folder, writing
+from restyle.images import picture
 from restyle.models.presets import slug
 
 REPORT = ("report.md", "report.csv", "report.json", "sheet.jpg")
@@ -59,7 +59,9 @@ def write_report(
     }
     for name, text in texts.items():
         yield _write(folder / name, text, inputs)
-    yield images.save(images.from_pil(sheet), folder / "sheet.jpg", quality=88, overwrite=True, inputs=inputs)
+    yield picture.save(
+        picture.from_pil(sheet), folder / "sheet.jpg", quality=88, overwrite=True, inputs=inputs
+    )
 
 
 def update_leaderboard(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from restyle.cli.painters import painter
+from restyle.cli.evaluation_candidates import painter
 from restyle.errors import OptionError
-from restyle.evaluation.pairs import Pair, combined, listed, matched, read_pairs
-from restyle.evaluation.runs import TRIVIAL, Candidate, result_files
-from restyle.evaluation.suite import Suite, pairs_of
+from restyle.evaluate.pairs import Pair, combined, listed, matched, read_pairs
+from restyle.evaluate.runs import TRIVIAL, Candidate, result_files
+from restyle.evaluate.suite import Suite, pairs_of
 from restyle.options import EngineOptions
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from restyle.arrays import FloatArray, from_unit
 from restyle.cli.contact_sheet import GAP, INK, PAPER, SOFT, TEXT, fitted
-from restyle.evaluation.figures import shown
-from restyle.evaluation.pairs import Pair
-from restyle.evaluation.runs import TRIVIAL, Evaluation, Row
-from restyle.transforms.resize import resize
+from restyle.evaluate.figures import shown
+from restyle.evaluate.pairs import Pair
+from restyle.evaluate.runs import TRIVIAL, Evaluation, Row
+from restyle.images.resize import resize
+from restyle.types import FloatArray, from_unit
 
 CELL = (200, 264)  # px, height and width that pictures are fitted into
 LINES = 8  # pairs on a sheet

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from restyle.export.arbitrary import Report
+    from restyle.train.export.arbitrary import Report
 
 
 def export(
@@ -48,8 +48,8 @@ def export(
     if is_network_file(network):
         _tell(_own_styles(network, output, tolerance, overwrite), output)
         return
-    from restyle.export.arbitrary import export_arbitrary
     from restyle.nn.arbitrary import load_arbitrary
+    from restyle.train.export.arbitrary import export_arbitrary
 
     model, name = load_arbitrary(network)
     report = export_arbitrary(
@@ -61,8 +61,8 @@ def export(
 def _own_styles(network: Path, output: Path, tolerance: float, overwrite: bool) -> Report:
     from dataclasses import replace
 
-    from restyle.export.conditional import export_folder, export_graph
-    from restyle.style_network import StyleNetwork
+    from restyle.train.export.conditional import export_folder, export_graph
+    from restyle.train.style_network import StyleNetwork
 
     loaded = StyleNetwork.load(network)
     record = loaded.record()

@@ -67,8 +67,8 @@ def image(
     """
     from restyle.cli.jobs import make_folders, plan
     from restyle.cli.progress import Bar
+    from restyle.methods.regions import region_paths
     from restyle.pipeline import read_scale
-    from restyle.regions import region_paths
     from restyle.stylizer import Stylizer
 
     scale = read_scale(options, finest.method)

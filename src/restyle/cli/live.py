@@ -51,9 +51,9 @@ def live(
     restyle live clip.mp4 --style my-painting.jpg --size 480 --seconds 30 -o painted.mp4
     """
     from restyle.cli.speed import Speed
-    from restyle.live import show
-    from restyle.methods import arbitrary
+    from restyle.models import arbitrary
     from restyle.style import resolve_all
+    from restyle.videos.live import show
 
     method = arbitrary.load(engine.model, engine.device, engine.threads)
     made = resolve_all(style, model=method)

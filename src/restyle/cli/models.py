@@ -71,7 +71,7 @@ def pull(
     A download that breaks off goes on where it was when it is started again.
     """
     from restyle.cli.progress import Bar
-    from restyle.nn.pulling import pull as bring
+    from restyle.nn.fetch import pull as bring
 
     for name in model:
         with Bar(1, name) as bar:

@@ -27,8 +27,8 @@ class SoundPreview:
     """
 
     def __init__(self, path: str, *, overwrite: bool, inputs: list[str]) -> None:
-        from restyle.media.audio_files import check_suffix
-        from restyle.media.outputs import check_output
+        from restyle.files import check_output
+        from restyle.sounds.write import check_suffix
 
         check_suffix(path)
         check_output(path, overwrite=overwrite, inputs=inputs)
@@ -50,8 +50,8 @@ class SoundPreview:
             self._write()
 
     def _write(self) -> None:
-        from restyle.media.audio_files import SoundWriter
-        from restyle.media.outputs import writing
+        from restyle.files import writing
+        from restyle.sounds.write import SoundWriter
 
         assert self._waiting is not None
         y, sr = self._waiting

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from restyle.training.style_options import ENCODER, ENCODERS, StyleOptions
+from restyle.options.train_style import ENCODER, ENCODERS, StyleOptions
 
 app = typer.Typer(
     help="Compare networks: same data, same budget, several seeds (needs the extra torch).",
@@ -78,18 +78,18 @@ def network(
     """
     from restyle.cli.progress import Bar
     from restyle.errors import OptionError, require
-    from restyle.studies.grid import Setting, label, parse_vary, settings, shown
-    from restyle.studies.report import write_report
-    from restyle.studies.runner import check_plan, run_all
+    from restyle.study.grid import Setting, label, parse_vary, settings, shown
+    from restyle.study.report import write_report
+    from restyle.study.runner import check_plan, run_all
 
     require("`restyle study`", "torch", "torch", "safetensors", "onnx")
     if how == "optuna":
         require("`--search optuna`", "study", "optuna")
         if sample:
             raise OptionError("--sample goes with --search grid; optuna takes --trials")
-    from restyle.studies.networks import RunPlan, run, share_out
-    from restyle.studies.search import search
-    from restyle.studies.space import parse_space
+    from restyle.study.networks import RunPlan, run, share_out
+    from restyle.study.search import search
+    from restyle.study.space import parse_space
 
     trained, kept = share_out(content, photos, held_out)
     space = parse_space(vary) if how == "optuna" else {}
@@ -196,11 +196,11 @@ def styles(
     """
     from restyle.cli.progress import Bar
     from restyle.errors import InputError, OptionError, require
-    from restyle.studies.runner import check_plan, run_all
+    from restyle.study.runner import check_plan, run_all
 
     require("`restyle study`", "torch", "torch", "safetensors")
-    from restyle.studies.style_counts import CountPlan, run, write_count_report
-    from restyle.training.data import picture_paths
+    from restyle.study.style_counts import CountPlan, run, write_count_report
+    from restyle.train.data import picture_paths
 
     try:
         wanted = sorted({int(part) for part in counts.split(",")})

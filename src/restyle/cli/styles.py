@@ -39,7 +39,7 @@ def styles(
         return
     from restyle.cli.table import table
     from restyle.errors import OptionError
-    from restyle.methods import arbitrary
+    from restyle.models import arbitrary
     from restyle.style import styles as presets
 
     if content is not None and sheet is None:
@@ -52,16 +52,16 @@ def styles(
         return
     from restyle.cli.contact_sheet import contact_sheet, scene
     from restyle.cli.progress import Bar
-    from restyle.media import images, kinds
-    from restyle.media.outputs import check_output
+    from restyle.files import check_output
+    from restyle.images import formats, picture
 
     inputs = [] if content is None else [content]
-    kinds.writable_kind(sheet)
+    formats.writable_kind(sheet)
     check_output(sheet, overwrite=saving.overwrite, inputs=inputs)
-    pixels = scene() if content is None else images.load(content).pixels
+    pixels = scene() if content is None else picture.load(content).pixels
     with Bar(1, "contact sheet") as bar:
-        drawn = images.from_pil(contact_sheet(pixels, found, model, bar.at))
-    images.save(drawn, sheet, quality=saving.quality, overwrite=saving.overwrite, inputs=inputs)
+        drawn = picture.from_pil(contact_sheet(pixels, found, model, bar.at))
+    picture.save(drawn, sheet, quality=saving.quality, overwrite=saving.overwrite, inputs=inputs)
     typer.echo(sheet)
 
 
@@ -89,8 +89,8 @@ def save(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Save an encoded style as a file of a few kB, to use as --style."""
-    from restyle.media.outputs import check_output
-    from restyle.methods import arbitrary
+    from restyle.files import check_output
+    from restyle.models import arbitrary
     from restyle.models.presets import slug, split_weight
     from restyle.models.style_files import SUFFIX
     from restyle.style import resolve_all

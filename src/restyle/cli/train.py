@@ -9,12 +9,12 @@ import typer
 
 from restyle.cli.flags import with_flags
 from restyle.cli.train_style import preview_data, style
-from restyle.cli.watching import TrainingBar
+from restyle.cli.training_progress import TrainingBar
 from restyle.errors import require
-from restyle.training.options import ArbitraryOptions, EncoderOptions, TrainOptions
+from restyle.options.train import ArbitraryOptions, EncoderOptions, TrainOptions
 
 if TYPE_CHECKING:
-    from restyle.training.engine import Task
+    from restyle.train.loop import Task
 
 app = typer.Typer(help="Train networks (needs the extra torch).", add_completion=False, no_args_is_help=True)
 app.command()(style)
@@ -51,9 +51,9 @@ def encoder(
     restyle train encoder photos/ artworks/ --teacher vgg19.safetensors -o encoder.safetensors
     """
     require("`restyle train`", "torch", "torch", "safetensors")
-    from restyle.media.outputs import writing
+    from restyle.files import writing
     from restyle.nn.encoders import PerceptualEncoder, save_encoder
-    from restyle.training.encoder import EncoderTask
+    from restyle.train.encoder import EncoderTask
 
     _check(output, resume or overwrite, teacher)
     task = EncoderTask(pictures, teacher, recipe, seed=options.seed)
@@ -99,9 +99,9 @@ def arbitrary(
     --encoder encoder.safetensors -o my.safetensors
     """
     require("`restyle train`", "torch", "torch", "safetensors")
-    from restyle.media.outputs import writing
+    from restyle.files import writing
     from restyle.nn.arbitrary import ArbitraryNetwork, save_arbitrary
-    from restyle.training.arbitrary import ArbitraryTask
+    from restyle.train.arbitrary import ArbitraryTask
 
     inputs = [each for each in (teacher, encoder, exact, start) if each is not None]
     _check(output, resume or overwrite, inputs)
@@ -117,7 +117,7 @@ def arbitrary(
 def _check(output: Path, overwrite: bool, inputs: list[Path]) -> None:
     """Before hours of work: that the result may be written where it shall go."""
     from restyle.errors import OptionError
-    from restyle.media.outputs import check_output
+    from restyle.files import check_output
 
     if output.suffix != ".safetensors":
         raise OptionError(f"output '{output}' must end in .safetensors")
@@ -126,8 +126,8 @@ def _check(output: Path, overwrite: bool, inputs: list[Path]) -> None:
 
 def _fit(task: Task, output: Path, options: TrainOptions, resume: bool, overwrite: bool) -> Any:
     """Train with a live line; None on all ranks but the first, which have nothing to write."""
-    from restyle.training.engine import fit, leave
-    from restyle.training.ranks import processes
+    from restyle.train.distributed import processes
+    from restyle.train.loop import fit, leave
 
     for folder in getattr(task, "folders", ()):
         for path, reason in folder.skipped:

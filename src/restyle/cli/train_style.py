@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from restyle.cli.flags import with_flags
-from restyle.training.style_options import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.options.train_style import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 
 Content = Annotated[Path, typer.Option("--content", metavar="FOLDER", help="Photos.")]
 Styles = Annotated[
@@ -90,16 +90,16 @@ def style(
 
     restyle image photo.jpg --model starry.restyle
     """
-    from restyle.cli.watching import TrainingBar
+    from restyle.cli.training_progress import TrainingBar
     from restyle.errors import require
-    from restyle.media.outputs import check_output
+    from restyle.files import check_output
     from restyle.models.network_files import check_suffix
-    from restyle.style_network import StyleNetwork
+    from restyle.train.style_network import StyleNetwork
 
     require("`restyle train`", "torch", "torch", "safetensors", "onnx")
-    from restyle.training import style as training
-    from restyle.training.engine import leave
-    from restyle.training.ranks import processes
+    from restyle.train import style as training
+    from restyle.train.distributed import processes
+    from restyle.train.loop import leave
 
     check_suffix(output)
     check_output(output, overwrite=overwrite, inputs=[*style, *([add_to] if add_to else [])])
@@ -156,12 +156,12 @@ def preview_data(
     restyle train preview-data --content photos/ --style styles/ --style-augment hue=0.1,colour=1 -o seen.jpg
     """
     from restyle.errors import require
-    from restyle.media.outputs import writing
+    from restyle.files import writing
 
     require("`restyle train`", "torch", "torch", "safetensors")
-    from restyle.training import style as training
-    from restyle.training.data import Pictures
-    from restyle.training.preview import data_picture
+    from restyle.train import style as training
+    from restyle.train.data import Pictures
+    from restyle.train.preview import data_picture
 
     photos = Pictures(str(content), training.CONTENT.changed(content_augment))
     pictures = Pictures(_pictures(style), training.OWN_STYLE.changed(style_augment), longest=2048)
@@ -175,7 +175,7 @@ def preview_data(
 def _pictures(sources: list[Path]) -> list[str]:
     """Files that are given, and those in folders that are."""
     from restyle.errors import InputError
-    from restyle.training.data import picture_paths
+    from restyle.train.data import picture_paths
 
     found = []
     for source in sources:

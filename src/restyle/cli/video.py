@@ -80,16 +80,16 @@ def video(
     """
     from pathlib import Path
 
-    from restyle import film as films
+    from restyle import videos as films
     from restyle.cli.progress import Bar
     from restyle.cli.speed import Speed
-    from restyle.dubbing import check_container, dub, is_only_sound, new_sound
-    from restyle.dubbing import default_output as dub_output
     from restyle.errors import OutputError
-    from restyle.media.dubbing import NewSound
-    from restyle.media.outputs import make_folder
-    from restyle.regions import region_paths
-    from restyle.sound_styles import parse_styles, style_paths
+    from restyle.files import make_folder
+    from restyle.methods.regions import region_paths
+    from restyle.sounds.styles import parse_styles, style_paths
+    from restyle.videos.audio_track import NewSound
+    from restyle.videos.dub import check_container, dub, is_only_sound, new_sound
+    from restyle.videos.dub import default_output as dub_output
 
     several = len(content) > 1
     if several and output is not None and not films.is_folder(output):

@@ -1,6 +1,6 @@
 """What a result is judged by while training: style and content as the perceptual encoder sees them.
 
-The terms of the PyTorch recipe (`training.style`), so that networks trained here and there aim at the same.
+The terms of the PyTorch recipe (`train.style`), so that networks trained here and there aim at the same.
 Differs from it: one encoder judges; the style's statistics are taken once, of the whole picture, as by
 Johnson et al. 2016, not of another crop at each step.
 """
@@ -18,10 +18,10 @@ import numpy as np
 from keras import ops
 
 from restyle.errors import InputError
+from restyle.images import picture as images
+from restyle.images.resize import fit_size, resize
 from restyle.keras.encoder import ENCODER, load_encoder
-from restyle.media import images
-from restyle.training.style_options import StyleOptions
-from restyle.transforms.resize import fit_size, resize
+from restyle.options.train_style import StyleOptions
 
 CONTENT_LAYERS = ((3, 1.0), (2, 0.1))  # places of relu4_1 and relu3_1, and their weights
 FLOOR = 1e-6  # of variances: a channel that is silent everywhere, as in `nn.texture_loss`

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from restyle.errors import OptionError
-from restyle.training.data import CONTENT, Augmentation, Pictures, augment
+from restyle.train.data import CONTENT, Augmentation, Pictures, augment
 
 PathLike = str | os.PathLike[str]
 

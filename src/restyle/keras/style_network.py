@@ -11,16 +11,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from restyle.arrays import FloatArray
 from restyle.errors import ModelError, OptionError, StyleError, require
 from restyle.keras.inputs import check_batch
 from restyle.keras.layers import CutBack, PadToStride, Range, ReflectionPadding, StyleScale, Twice
 from restyle.keras.losses import PerceptualLoss
 from restyle.models import network_files
-from restyle.training.style_options import NetworkOptions, Normalisation
+from restyle.options.train_style import NetworkOptions, Normalisation
+from restyle.types import FloatArray
 
 if TYPE_CHECKING:
-    from restyle.style_network import StyleNetwork as TorchNetwork
+    from restyle.train.style_network import StyleNetwork as TorchNetwork
 
 STRIDE = 4
 LAST = "channels_last"
@@ -138,7 +138,7 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         np.ndarray [shape=(H, W, 3), float32, RGB, 0..1]
             Of exactly the size of the photo.
         """
-        from restyle.media import images
+        from restyle.images import picture as images
 
         x: Any = images.load(photo).pixels[None]
         if self.styles > 1:
@@ -187,7 +187,7 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         require("StyleNetwork.to_network", "torch", "torch", "safetensors", "onnx")
         import torch
 
-        from restyle.style_network import StyleNetwork as TorchNetwork
+        from restyle.train.style_network import StyleNetwork as TorchNetwork
 
         names = tuple(styles) or tuple(f"style-{number}" for number in range(1, self.styles + 1))
         if len(names) != self.styles:

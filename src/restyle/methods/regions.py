@@ -1,78 +1,301 @@
-"""Several styles in one picture, each where its mask says: shares of every pixel, and their sum.
+"""Styles by region: which mask goes with which style, read from texts, pairs or a dict.
 
-With masks m of the styles, k of what is kept, and S the sum of the m,
-
-    kept = min(1, k)
-    share of a style = m / max(1, S) * (1 - kept)
-    share of the background = 1 - all of these
-
-so the shares of a pixel are never negative and sum to 1, a kept pixel stays exactly what it is, and where
-masks overlap their styles are mixed. Every style paints the whole picture, because a style's result depends
-on the statistics of the whole; the results are then added by their shares.
+A region is a mask and its styles, or no style, which keeps the photo. The mask is a picture (see
+`images.masks`), or the photo's own alpha, written `alpha`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+from restyle.errors import InputError, OptionError
+from restyle.images import formats
+from restyle.images.crop import Box
+from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name
+from restyle.images.picture import Picture
+from restyle.images.shares import shares
+from restyle.models.arbitrary import Arbitrary
+from restyle.style import Style, resolve_all
+from restyle.types import FloatArray
 
-from restyle.arrays import FloatArray
-from restyle.transforms.feather import feather, feather_outward
+ALPHA = "alpha"
+KEEP = "keep"
 
-_BAND = 256  # rows handled at a time, so that temporaries stay small beside a large picture
-
-
-def shares(masks: Sequence[FloatArray], kept: Sequence[bool], width: float) -> list[FloatArray]:
-    """Divide every pixel among regions and background.
-
-    Parameters
-    ----------
-    masks : sequence of np.ndarray [shape=(H, W), float32, range 0..1]
-        At least one.
-    kept : sequence of bool
-        For each mask, whether the photo stays as it is there.
-    width : float
-        Of the ramps that hard edges become, in pixels. A kept region loses nothing: its ramp is outside.
-
-    Returns
-    -------
-    list of np.ndarray [shape=(H, W), float32, range 0..1]
-        The share of each mask, then that of the background.
-    """
-    soft = [
-        feather_outward(mask, width) if keep else feather(mask, width)
-        for mask, keep in zip(masks, kept, strict=True)
-    ]
-    none = np.zeros(masks[0].shape, np.float32)
-    kept_sum = sum((each for each, keep in zip(soft, kept, strict=True) if keep), none)
-    styled_sum = sum((each for each, keep in zip(soft, kept, strict=True) if not keep), none)
-    free = 1 - np.minimum(kept_sum, 1)
-    found = [
-        each / np.maximum(kept_sum, 1) if keep else each / np.maximum(styled_sum, 1) * free
-        for each, keep in zip(soft, kept, strict=True)
-    ]
-    rest = np.clip(free * (1 - np.minimum(styled_sum, 1)), 0, 1)
-    return [np.asarray(each, np.float32) for each in (*found, rest)]
+PathLike = str | os.PathLike[str]
 
 
-def blend(parts: Iterable[tuple[FloatArray, FloatArray]], content: FloatArray) -> FloatArray:
-    """Add pictures by their shares; what no share claims stays the content.
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the picture and what happens to it.
 
     Parameters
     ----------
-    parts : iterable of (share [H, W], picture [H, W, 3]), float32
-    content : np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    mask : np.ndarray [shape=(H, W), float32, range 0..1], Path or None
+        A path is that of a moving mask. None stands for the photo's own alpha.
+    name : str
+        Of the mask, for messages.
+    sources : tuple
+        Its styles as they were given, to be mixed; none keeps the photo.
+    """
+
+    mask: FloatArray | Path | None
+    name: str
+    sources: tuple[Any, ...]
+
+    @property
+    def kept(self) -> bool:
+        """Whether the photo stays as it is."""
+        return not self.sources
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Regions with their styles encoded, and the style of the rest.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+    styles : tuple of Style or None
+        One for each region; None keeps the photo.
+    background : Style or None
+        Of what no mask covers; None keeps the photo.
+    """
+
+    regions: tuple[Region, ...]
+    styles: tuple[Style | None, ...]
+    background: Style | None
+
+    @property
+    def name(self) -> str:
+        """Used in the names of results: those of the styles, the background's first."""
+        named = [style.name for style in (self.background, *self.styles) if style is not None]
+        return "+".join(dict.fromkeys(named))
+
+    def parts(
+        self, photo: Picture, box: Box, size: tuple[int, int], percent: float
+    ) -> list[tuple[FloatArray, Style]]:
+        """Styles that paint something of a photo, each with its share of every pixel.
+
+        Parameters
+        ----------
+        photo : Picture
+            Whole, as it was loaded.
+        box : Box
+            What is cut out of it.
+        size : (height, width)
+            What that is resized to.
+        percent : float
+            Width of the passage between regions, of the longer side.
+
+        Returns
+        -------
+        list of (share [shape=size, float32, range 0..1], Style)
+            Every style once; what is missing to a sum of 1 stays the photo.
+
+        Raises
+        ------
+        InputError
+            A mask has other proportions than the photo, or the photo has no alpha.
+        """
+        found = divide(self.regions, photo, box, size, percent)
+        merged: dict[bytes, tuple[FloatArray, Style]] = {}
+        for share, style in zip(found, (*self.styles, self.background), strict=True):
+            if style is None or not share.any():
+                continue
+            key = style.code.tobytes()
+            merged[key] = (merged[key][0] + share if key in merged else share, style)
+        return list(merged.values())
+
+
+def read_regions(given: Any, max_pixels: int | None = None, *, moving: bool = False) -> tuple[Region, ...]:
+    """Read regions and load their masks.
+
+    Parameters
+    ----------
+    given : texts `MASK=STYLE[:WEIGHT]`, pairs (mask, style), a list of such, or a dict {mask: style}
+        A mask is a path, a PIL image, an array, or "alpha". A style is anything that `restyle.image` takes
+        for one; "keep" or None keeps the photo. The styles of one mask are mixed.
+    max_pixels : int or None
+        Larger masks are refused before they are decoded.
+    moving : bool
+        Whether a mask may be a video, an animated GIF, or a folder with a picture for each frame.
+
+    Raises
+    ------
+    OptionError
+        A text or pair that is no region; a mask that is both kept and painted.
+    InputError
+        A mask that cannot be used.
+    """
+    grouped: dict[Any, tuple[Any, list[Any]]] = {}
+    for mask, style in _pairs(given):
+        key = os.path.realpath(mask) if isinstance(mask, (str, os.PathLike)) and mask != ALPHA else mask
+        key = key if isinstance(key, str) else id(key)
+        styles = grouped.setdefault(key, (mask, []))[1]
+        styles += [*style] if isinstance(style, list) else [style]
+    if not grouped:
+        raise OptionError("regions are empty; give at least one MASK=STYLE, or leave them out")
+    limits = {} if max_pixels is None else {"max_pixels": max_pixels}
+    found = []
+    for mask, styles in grouped.values():
+        name = ALPHA if _is_alpha(mask) else mask_name(mask)
+        kept = [style is None or _is_text(style, KEEP) for style in styles]
+        if any(kept) and not all(kept):
+            raise OptionError(f"region '{name}' is to be kept and to be painted; give one of both")
+        pixels: FloatArray | Path | None = None
+        if not _is_alpha(mask):
+            pixels = Path(mask) if moving and _moves(mask) else load_mask(mask, **limits)
+        found.append(Region(pixels, name, () if any(kept) else tuple(styles)))
+    return tuple(found)
+
+
+def make_regions(
+    given: Any,
+    style: Any,
+    *,
+    model: Arbitrary,
+    scale: float = 1.0,
+    max_pixels: int | None = None,
+    moving: bool = False,
+    rest: bool = False,
+) -> Regions:
+    """Read regions, load their masks and encode their styles.
+
+    Parameters
+    ----------
+    given, max_pixels, moving
+        As for `read_regions`.
+    style : as for `restyle.image`, or None
+        The style of what no mask covers; None or an empty list keeps the photo there.
+    scale : float, 0.25..4
+        Size of the strokes, in all regions.
+    rest : bool
+        Whether the caller has a style of its own for the rest.
+
+    Raises
+    ------
+    OptionError
+        Nothing is to be painted; or as for `read_regions`.
+    """
+    regions = read_regions(given, max_pixels, moving=moving)
+    empty = style is None or (isinstance(style, (list, tuple)) and not style)
+    if empty and not rest and all(region.kept for region in regions):
+        raise OptionError("every region is kept and there is no other style; nothing would be painted")
+    background = None if empty else resolve_all(style, model=model, scale=scale)
+    styles = tuple(
+        None if region.kept else resolve_all(list(region.sources), model=model, scale=scale)
+        for region in regions
+    )
+    return Regions(regions, styles, background)
+
+
+def divide(
+    regions: Sequence[Region], photo: Picture, box: Box, size: tuple[int, int], percent: float
+) -> list[FloatArray]:
+    """Divide the pixels of a photo, cut and resized, among regions and background.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    photo, box, size, percent
+        As for `Regions.parts`.
 
     Returns
     -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1]
-        Exactly the content where all shares are 0.
+    list of np.ndarray [shape=size, float32, range 0..1]
+        The share of each region, then that of the background; they sum to 1.
     """
-    out = content.copy()
-    for share, picture in parts:
-        for top in range(0, len(out), _BAND):
-            rows = slice(top, top + _BAND)
-            # The difference to the content, so that a share of 0 adds nothing, to the last bit.
-            out[rows] += share[rows, :, None] * (picture[rows] - content[rows])
-    return np.clip(out, 0, 1, out=out)
+    masks = []
+    for region in regions:
+        mask = photo.alpha if region.mask is None else region.mask
+        if mask is None:
+            raise InputError("the photo has no alpha (transparency), which a region names as its mask")
+        assert not isinstance(mask, Path)
+        if region.mask is None and not mask.any():
+            raise InputError("the photo's alpha, which a region names as its mask, is 0 all over")
+        masks.append(mask)
+    return divide_by(masks, regions, (photo.height, photo.width), box, size, percent)
+
+
+def divide_by(
+    masks: Sequence[FloatArray],
+    regions: Sequence[Region],
+    whole: tuple[int, int],
+    box: Box,
+    size: tuple[int, int],
+    percent: float,
+) -> list[FloatArray]:
+    """Divide the pixels of a photo of size `whole` by masks, one for each region; otherwise as `divide`."""
+    fitted = []
+    for mask, region in zip(masks, regions, strict=True):
+        check_aspect(mask, whole, region.name)
+        fitted.append(fit_mask(mask, whole, (box.top, box.left, box.height, box.width), size))
+    return shares(fitted, [region.kept for region in regions], percent / 100 * max(size))
+
+
+def region_paths(given: Any) -> Iterator[Any]:
+    """Yield the masks and the sources of styles among regions, which no result may replace."""
+    for mask, style in _pairs(given):
+        if isinstance(mask, (str, os.PathLike)) and not _is_alpha(mask):
+            yield os.fspath(mask) if isinstance(mask, str) else mask
+        if style is not None and not _is_text(style, KEEP):
+            yield style
+
+
+def split_region(text: str) -> tuple[str, str]:
+    """Split `MASK=STYLE[:WEIGHT]`; an equals sign in the path of a mask that exists is part of the path.
+
+    Examples
+    --------
+    >>> split_region("sky.png=great-wave:0.4")
+    ('sky.png', 'great-wave:0.4')
+    """
+    places = [place for place, letter in enumerate(text) if letter == "="]
+    existing = [place for place in places if os.path.lexists(text[:place])]
+    place = (existing or places or [0])[0]
+    mask, style = text[:place], text[place + 1 :]
+    if not mask or not style:
+        raise OptionError(f"region '{text}' is not MASK=STYLE, such as sky.png=great-wave or alpha=keep")
+    return mask, style
+
+
+def _pairs(given: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(given, Mapping):
+        yield from given.items()
+    elif isinstance(given, str):
+        yield split_region(given)
+    elif _is_pair(given):
+        yield given
+    elif isinstance(given, (list, tuple)):
+        for each in given:
+            if not isinstance(each, str) and not _is_pair(each):
+                raise OptionError(f"a region is (mask, style) or 'MASK=STYLE', not {each!r:.80}")
+            yield from _pairs(each)
+    else:
+        raise OptionError(f"regions are a dict or a list of (mask, style), not {type(given).__name__}")
+
+
+def _is_pair(given: Any) -> bool:
+    """Whether this is (mask, style); two texts with an equals sign each are two regions."""
+    if not isinstance(given, tuple) or len(given) != 2 or isinstance(given[0], tuple):
+        return False
+    return not all(isinstance(each, str) and "=" in each for each in given)
+
+
+def _moves(mask: Any) -> bool:
+    """Whether a mask is a file or folder with a picture for each frame."""
+    if not isinstance(mask, (str, os.PathLike)) or not os.path.exists(mask):
+        return False
+    return os.path.isdir(mask) or not formats.is_picture(mask) or Path(mask).suffix.lower() == ".gif"
+
+
+def _is_alpha(mask: Any) -> bool:
+    return _is_text(mask, ALPHA)
+
+
+def _is_text(given: Any, text: str) -> bool:
+    return isinstance(given, str) and given == text

@@ -15,7 +15,7 @@ from typing import IO
 
 from restyle import __version__
 from restyle.errors import OptionError, OutputError
-from restyle.media.outputs import reason
+from restyle.files import reason
 
 Report = Callable[[int, int | None], None]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from restyle.errors import ModelError, OutputError
-from restyle.media.outputs import reason
+from restyle.files import reason
 from restyle.models.connections import (
     BrokenError,
     GiveUpError,

@@ -8,12 +8,12 @@ from threading import Lock
 
 import numpy as np
 
-from restyle.arrays import FloatArray
+from restyle.images.padding import pad
+from restyle.images.resize import resize
 from restyle.models import catalog
 from restyle.models.catalog import ModelFile
 from restyle.models.session import Device, Session
-from restyle.transforms.padding import pad
-from restyle.transforms.resize import resize
+from restyle.types import FloatArray
 
 MODEL = "encoder-1"
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

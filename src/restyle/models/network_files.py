@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from restyle.arrays import FloatArray
 from restyle.errors import ModelError, OutputError
-from restyle.media.outputs import writing
+from restyle.files import writing
+from restyle.types import FloatArray
 
 FORMAT = "restyle-network/1"
 SUFFIX = ".restyle"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restyle.errors import StyleError
-from restyle.media import kinds
+from restyle.images import formats
 from restyle.models import style_files
 from restyle.models.catalog import Record
 from restyle.models.style_files import SUFFIX
@@ -60,7 +60,7 @@ def slug(text: str) -> str:
 
 def is_path(text: str) -> bool:
     """Tell whether a text can only be meant as a path: it has a separator or a known suffix."""
-    known = kinds.by_suffix(text) is not kinds.UNKNOWN or text.lower().endswith(SUFFIX)
+    known = formats.by_suffix(text) is not formats.UNKNOWN or text.lower().endswith(SUFFIX)
     return known or "/" in text or os.sep in text
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from restyle.arrays import FloatArray
 from restyle.errors import InputError, ModelError, OptionError
+from restyle.types import FloatArray
 
 Device = Literal["cpu", "cuda"]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

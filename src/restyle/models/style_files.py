@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from restyle.arrays import FloatArray
 from restyle.errors import InputError, StyleError
-from restyle.media.outputs import writing
+from restyle.files import writing
+from restyle.types import FloatArray
 
 FORMAT = "restyle-style/1"
 SUFFIX = ".style"

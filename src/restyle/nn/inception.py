@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from safetensors.torch import load
 from torch import Tensor
 
-from restyle.arrays import FloatArray
 from restyle.errors import ModelError
 from restyle.models import catalog
-from restyle.nn.measuring import as_batch
+from restyle.nn.numpy_encoder import as_batch
+from restyle.types import FloatArray
 
 SIDE = 299  # px
 WIDTH = 2048

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from safetensors.torch import load
 from torch import Tensor
 
-from restyle.arrays import FloatArray
 from restyle.errors import InputError, ModelError
 from restyle.models import catalog
-from restyle.nn.measuring import as_batch
+from restyle.nn.numpy_encoder import as_batch
+from restyle.types import FloatArray
 
 # Convolutions of torchvision's AlexNet: name, shape, stride, padding; a pooling precedes the second and
 # third.

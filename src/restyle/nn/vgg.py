@@ -18,7 +18,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from restyle.errors import ModelError
-from restyle.media.outputs import reason
+from restyle.files import reason
 from restyle.models import catalog
 from restyle.nn.encoders import LAYERS
 

@@ -12,7 +12,7 @@ from restyle.errors import OptionError
 from restyle.options.base import OptionSet, about
 
 if TYPE_CHECKING:
-    from restyle.methods.steps import Step
+    from restyle.methods.optimize.steps import Step
 
 ImageMethod = Literal["fast", "optimize"]
 Optimizer = Literal["adam", "lbfgs"]

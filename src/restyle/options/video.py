@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from restyle.options.base import about
-from restyle.options.film_method import FilmMethodOptions
 from restyle.options.image import ImageKeywords
 from restyle.options.optimize import ImageMethod
+from restyle.options.video_method import FilmMethodOptions
 
 Steady = Literal["none", "statistics", "flow"]
 VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.audio.pairs import ALL_PAIRS, CLIPS, HELD_OUT, LATER, PAIRS, clip, folder
-from restyle.evaluation.sound import Scorecard
-from restyle.soundtrack import audio
-from restyle.statistics.sound import RATE
+from restyle.evaluate.sound import Scorecard
+from restyle.sounds.api import audio
+from restyle.sounds.features import RATE
 
 present = pytest.mark.skipif(
     not folder().is_dir(), reason="../shared/data/audio is not here (RESTYLE_SHARED)"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.audio.ulyanov import griffin_lim, ulyanov
-from restyle.transforms.spectrogram import stft
-from tests.methods.test_mosaic import melody, noise
+from restyle.sounds.stft import stft
+from tests.sounds.test_mosaic import melody, noise
 
 
 def test_griffin_lim_comes_near_the_magnitudes() -> None:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.retrieval.details import LARGEST, artwork, middle, shares
-from restyle.comparison.subjects import Subject
+from restyle.compare.subjects import Subject
 
 
 def test_an_artwork_has_its_true_aspect_and_no_frame(tmp_path: Path) -> None:

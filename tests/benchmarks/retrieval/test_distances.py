@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.retrieval.distances import BASELINES, all_pairs, cosines, gaussian_pairs
 from benchmarks.retrieval.works import Measured
-from restyle.comparison import metrics
-from restyle.comparison.subjects import Need, Subject, of_pixels
-from restyle.methods import arbitrary
+from restyle.compare import metrics
+from restyle.compare.subjects import Need, Subject, of_pixels
+from restyle.models import arbitrary
 from restyle.models.features import LAYERS
 
 NEEDS: frozenset[Need] = frozenset({"code", "features", "colours"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.video.kept import Rows, keep_section, weights_of, write_report
-from restyle.methods.arbitrary import Arbitrary
+from restyle.models.arbitrary import Arbitrary
 
 
 def test_a_report_joins_the_parts_of_several_runs(tmp_path: Path) -> None:

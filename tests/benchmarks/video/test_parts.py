@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.video import parts
 from benchmarks.video.__main__ import PARTS, parser
-from restyle.methods.arbitrary import Arbitrary
+from restyle.models.arbitrary import Arbitrary
 
 
 @pytest.fixture

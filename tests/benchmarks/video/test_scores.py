@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks.video import clips
 from benchmarks.video.__main__ import parser
 from benchmarks.video.scores import optimized, steadiness
-from restyle.methods.arbitrary import Arbitrary
+from restyle.models.arbitrary import Arbitrary
 
 
 def test_clips_can_be_scored_one_by_one(

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.video.sheets import SCALE, TIMES, WINDOW, stillest, write_sheet, write_still
-from restyle.arrays import FloatArray
+from restyle.types import FloatArray
 
 
 def film() -> list[FloatArray]:

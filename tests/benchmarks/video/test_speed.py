@@ -6,8 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from benchmarks.video.speed import drawn_clip, duration, rates
-from restyle.methods.arbitrary import Arbitrary
-from restyle.moments import timed_styles
+from restyle.models.arbitrary import Arbitrary
+from restyle.videos.timeline import timed_styles
 
 
 def test_every_stage_has_a_rate(tmp_path: Path, tiny_model: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.video.steadiness import blurred, painted, sharpness
-from restyle.arrays import FloatArray
-from restyle.methods.arbitrary import Arbitrary
+from restyle.models.arbitrary import Arbitrary
+from restyle.types import FloatArray
 
 
 def panned(count: int) -> list[FloatArray]:

@@ -1,0 +1,172 @@
+"""Methods as candidates of an evaluation, from a line of settings: `strength=0.6 keep-colors`.
+
+Whatever the option sets of pictures and films know can stand in the line, so a new option, or a new method,
+needs no change here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+import restyle
+from restyle import options as option_sets
+from restyle.errors import OptionError
+from restyle.evaluate.bench import shrunk
+from restyle.evaluate.pairs import Pair
+from restyle.evaluate.runs import Candidate
+from restyle.evaluate.videos import frames_of
+from restyle.images import picture as images
+from restyle.models import catalog
+from restyle.options import CallKeywords, EngineOptions, OptionSet, PhotoOptions, VideoOptions
+from restyle.types import FloatArray, from_unit, to_unit
+from restyle.videos.read import VideoReader
+
+# What the evaluation itself decides, or what would write something.
+_NOT_HERE = {
+    "size", "crop", "max_pixels", "quality", "overwrite", "codec", "fps", "device", "threads", "resume",
+    "preview", "save_every",
+}  # fmt: skip
+
+
+def painter(settings: str, engine: EngineOptions, folder: Path, size: int) -> Candidate:
+    """Make a candidate of a method with these settings.
+
+    Parameters
+    ----------
+    settings : str
+        Words `OPTION=VALUE`, or `OPTION` alone where the command line takes it alone; `model=NAME` as well.
+    engine : EngineOptions
+        The model where the line names none, and what runs it.
+    folder : Path
+        For the frames of films; it is the caller's to remove.
+    size : int
+        Short side in px at which films are painted; a picture comes as it is to be painted.
+
+    Raises
+    ------
+    OptionError, ModelError
+        An option or model that is not there.
+    """
+    keywords = parsed(settings)
+    model = str(keywords.pop("model", engine.model))
+    of_film = {each.name for each in fields(VideoOptions)} - set(CallKeywords.__annotations__)
+    of_picture = {name: value for name, value in keywords.items() if name not in of_film}
+    stylizer = restyle.Stylizer(model, device=engine.device, threads=engine.threads)
+    style = lru_cache(maxsize=64)(stylizer.style)
+
+    def picture(pair: Pair, content: FloatArray) -> FloatArray:
+        painted: Any = stylizer(from_unit(content, np.uint8), style(pair.style), **of_picture)
+        return to_unit(painted)
+
+    def film(pair: Pair, frames: int) -> Path:
+        source, target = (Path(tempfile.mkdtemp(dir=folder, prefix=each)) for each in ("content-", "result-"))
+        for index, frame in enumerate(frames_of(pair.content, frames)):
+            small = from_unit(shrunk(frame, size), np.uint8)
+            images.save(images.from_array(small), source / f"{index:05d}.png")
+        return restyle.video(
+            source,
+            str(pair.style),
+            output=f"{target / 'frames'}/",
+            fps=_rate(pair.content),
+            model=model,
+            device=engine.device,
+            threads=engine.threads,
+            **keywords,
+        )
+
+    name = catalog.find(model).name if model in catalog.records() else Path(model).name
+    facts = {"model": name, "version": version_of(model), "settings": settings}
+    return Candidate(
+        f"{name} {settings}".strip(),
+        picture,
+        film,
+        timed=True,
+        facts=facts,
+        prepare=lambda pair: style(pair.style),
+    )
+
+
+def version_of(model: str) -> str:
+    """Name a version of a model by its weights: 8 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for file in catalog.find(model).files:
+        digest.update(hashlib.sha256(file.read()).digest())
+    return digest.hexdigest()[:8]
+
+
+def parsed(settings: str) -> dict[str, Any]:
+    """Read a line of settings as keywords, checked by the option sets.
+
+    Examples
+    --------
+    >>> parsed("strength=0.6 keep-colors")
+    {'strength': 0.6, 'keep_colors': 'luminance'}
+    """
+    known = {one.name: (owner, one, hint) for owner, one, hint in _options()}
+    found: dict[str, Any] = {}
+    for word in settings.split():
+        shown, given, text = word.partition("=")
+        name = shown.removeprefix("--").replace("-", "_")
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean '{near[0].replace('_', '-')}'?" if near else ""
+            raise OptionError(f"run '{settings}': there is no setting '{shown}'{hint}")
+        owner, one, annotation = known[name]
+        if name in found:
+            raise OptionError(f"run '{settings}': gives '{shown}' twice")
+        found[name] = _value(text if given else None, one, annotation, settings)
+    for owner in {known[name][0] for name in found}:
+        own = {one.name for one in fields(owner)}  # type: ignore[arg-type]
+        owner(**{name: value for name, value in found.items() if name in own})  # raises OptionError
+    return found
+
+
+def _options() -> Iterator[tuple[type[OptionSet], Any, Any]]:
+    """Every option that a line may hold, with the set that checks it."""
+    sets = [PhotoOptions, VideoOptions, EngineOptions]
+    sets += [getattr(option_sets, name) for name in ("OptimizeOptions",) if hasattr(option_sets, name)]
+    for owner in sets:
+        hints = get_type_hints(owner)
+        for one in fields(owner):
+            if one.name not in _NOT_HERE:
+                yield owner, one, hints[one.name]
+
+
+def _value(text: str | None, one: Any, hint: Any, settings: str) -> Any:
+    """One value in the type that its option has."""
+    shown = one.name.replace("_", "-")
+    arms = {arm for arm in (get_args(hint) or (hint,)) if isinstance(arm, type)}
+    if text is None:
+        if bool in arms:
+            return True
+        if "bare" in one.metadata:
+            return one.metadata["bare"]
+        raise OptionError(f"run '{settings}': {shown} needs a value, {shown}=...")
+    if bool in arms:
+        if text not in ("true", "false"):
+            raise OptionError(f"run '{settings}': {shown} is true or false, not '{text}'")
+        return text == "true"
+    for kind in (int, float):
+        if kind in arms:
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    if arms & {int, float} and str not in arms:
+        raise OptionError(f"run '{settings}': {shown} '{text}' is not a number")
+    return text
+
+
+def _rate(path: Path) -> float:
+    """Frames a second of a video; 25 where it does not say."""
+    with VideoReader(path) as reader:
+        return float(reader.info.rate or 25)

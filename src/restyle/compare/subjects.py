@@ -1,0 +1,251 @@
+"""What is compared: presets, saved styles, pictures and sounds, and what is measured of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from restyle.compare import style_vector
+from restyle.compare.style_vector import LayerMoments, Vector
+from restyle.errors import InputError
+from restyle.images import formats
+from restyle.images import picture as images
+from restyle.images.color import rgb_to_oklab
+from restyle.images.covariance import mean_covariance
+from restyle.images.histograms import directions, project, quantiles
+from restyle.images.resize import fit_size, resize
+from restyle.models import features
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.presets import preset_files, slug
+from restyle.models.style_files import SUFFIX, is_style_file
+from restyle.sounds.features import Texture, at_rate, mfcc, texture
+from restyle.sounds.presets import SOUNDS, sound_path
+from restyle.style import Style, resolve
+from restyle.types import FloatArray, from_unit
+
+Need = Literal["code", "features", "colours", "vector", "sound"]
+Kind = Literal["preset", "style", "picture", "sound"]
+
+THUMBNAIL = 240  # px, long side
+SCALES = (1.0, 0.5**0.5, 0.5)  # of the strokes: the picture as it is, and from further away
+BINS = 8  # of each colour axis of the histogram
+PALETTE_DIRECTIONS, PALETTE_QUANTILES = 32, 64
+PALETTE_PIXELS = 8000
+LONGEST_SOUND = 60.0  # seconds; statistics of a minute stand for the whole
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One thing to compare, with what was measured of it. What is None was not asked for, or there is none.
+
+    Parameters
+    ----------
+    name : str
+        As tables show it.
+    kind : "preset", "style", "picture" or "sound"
+        A preset and a saved style are a code: they have no pixels to measure.
+    code : np.ndarray [shape=(K,), float32] or None
+    model : str
+        Whose code it is.
+    afar : np.ndarray [shape=(2, K), float32] or None
+        Codes of a picture seen from 1.4 times and from twice the distance: see `codes_of`.
+    layers : mapping of layer name to LayerMoments, or None
+    histogram : np.ndarray [shape=(512,), float64] or None
+        Share of each colour, RGB in 8 steps.
+    palette : np.ndarray [shape=(32, 64), float64] or None
+        Quantiles of the OKLab colours along 32 directions.
+    vector : np.ndarray [shape=(E,), float64] or None
+        The style vector.
+    cepstrum : np.ndarray [shape=(24,), float64] or None
+        Means and deviations of MFCC 2 to 13, in dB.
+    texture : Texture or None
+        McDermott statistics.
+    thumbnail : np.ndarray [shape=(h, w, 3), uint8] or None
+    """
+
+    name: str
+    kind: Kind
+    code: FloatArray | None = field(default=None, repr=False)
+    model: str = ""
+    afar: FloatArray | None = field(default=None, repr=False)
+    layers: Mapping[str, LayerMoments] | None = field(default=None, repr=False)
+    histogram: Vector | None = field(default=None, repr=False)
+    palette: Vector | None = field(default=None, repr=False)
+    vector: Vector | None = field(default=None, repr=False)
+    cepstrum: Vector | None = field(default=None, repr=False)
+    texture: Texture | None = field(default=None, repr=False)
+    thumbnail: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
+
+
+def kind_of(source: Any, model: Arbitrary) -> Kind:
+    """Tell what a source is without reading all of it."""
+    if isinstance(source, Style):
+        return "style"
+    if not isinstance(source, (str, os.PathLike)):
+        return "picture"
+    text = os.fspath(source)
+    if not os.path.lexists(text):
+        presets = preset_files(model.record)
+        if slug(text) in presets:
+            return "preset"
+        return "sound" if text in SOUNDS or formats.by_suffix(text).medium == "audio" else "picture"
+    if is_style_file(text):
+        return "style"
+    return "sound" if "audio" in (formats.by_suffix(text).medium, _medium(text)) else "picture"
+
+
+def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | None = None) -> Subject:
+    """Measure what the chosen metrics need.
+
+    Parameters
+    ----------
+    source : str, Path, Style, PIL.Image.Image or np.ndarray
+        A preset's name, or the path of a picture, a saved style or a sound.
+    needs : set of "code", "features", "colours", "vector", "sound"
+    model : Arbitrary
+        Whose codes are compared.
+    name : str or None
+        None takes that of the file or the preset.
+
+    Raises
+    ------
+    InputError, StyleError
+        The source cannot be used.
+    """
+    kind = kind_of(source, model)
+    if kind == "sound":
+        return _sound(source, needs, name)
+    if kind in ("preset", "style"):
+        style = resolve(source, model=model)
+        return Subject(name or style.name, kind, code=style.read, model=style.model)
+    if isinstance(source, (str, os.PathLike)) and not os.path.lexists(source):
+        resolve(source, model=model)  # says what is wrong, and which names are near
+    pixels = images.load(source).pixels
+    shown = name or (Path(source).name if isinstance(source, (str, os.PathLike)) else "picture")
+    try:
+        return of_pixels(pixels, needs, model, shown)
+    except InputError as error:
+        raise InputError(f"{shown}: {error}") from None
+
+
+def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name: str) -> Subject:
+    """Measure a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
+    small = features.comparable(pixels)
+    size = fit_size(pixels.shape[:2], long=min(THUMBNAIL, max(pixels.shape[:2])))
+    layers = histogram = vector = codes = None
+    if needs & {"features", "vector"}:
+        layers = moments_of(small, features.load(model.device, model.threads))
+    if needs & {"colours", "vector"}:
+        histogram = color_histogram(small)
+    if "vector" in needs:
+        assert layers is not None
+        assert histogram is not None
+        vector = style_vector.load().vector(layers, histogram)
+    if "code" in needs:
+        codes = codes_of(pixels, model)
+    return Subject(
+        name,
+        "picture",
+        code=None if codes is None else codes[0],
+        model="" if codes is None else model.name,
+        afar=None if codes is None else codes[1:],
+        layers=layers,
+        histogram=histogram,
+        palette=palette_of(small) if "colours" in needs else None,
+        vector=vector,
+        thumbnail=from_unit(resize(pixels, size, "area"), np.uint8),
+    )
+
+
+def codes_of(picture: FloatArray, model: Arbitrary) -> FloatArray:
+    """Codes of a picture [shape=(H, W, 3), float32, range 0..1, RGB], as it is and from further away, [3, K].
+
+    A code tells large strokes from small ones, and every picture is brought to one size before it is encoded:
+    a detail of a work is enlarged more than the whole, and its strokes with it. From 1.4 times the distance a
+    detail of .7 of the width has the strokes of the whole again.
+    """
+    return np.stack([model.encode(picture, scale) for scale in SCALES])
+
+
+def moments_of(picture: FloatArray, encoder: features.FeatureEncoder) -> dict[str, LayerMoments]:
+    """Mean and covariance of every layer of a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
+    found = {}
+    for layer, values in encoder.features(picture).items():
+        mean, covariance = mean_covariance(values.astype(np.float32))
+        found[layer] = LayerMoments(mean.astype(np.float64), covariance.astype(np.float64))
+    return found
+
+
+def color_histogram(picture: FloatArray) -> Vector:
+    """Share of the pixels in each of 512 boxes of RGB, [512]."""
+    level = np.minimum((picture * BINS).astype(np.intp), BINS - 1).reshape(-1, 3)
+    boxes = (level[:, 0] * BINS + level[:, 1]) * BINS + level[:, 2]
+    counts: Vector = np.bincount(boxes, minlength=BINS**3).astype(np.float64)
+    shares: Vector = counts / counts.sum()
+    return shares
+
+
+def palette_of(picture: FloatArray) -> Vector:
+    """Quantiles of the OKLab colours along directions, [32, 64]: their distribution, without places."""
+    pixels = picture.reshape(-1, 3)
+    # Even steps through the picture: the quantiles of a sample are those of the whole, near enough.
+    pixels = pixels[:: max(1, len(pixels) // PALETTE_PIXELS)]
+    colors = rgb_to_oklab(pixels.astype(np.float64))
+    axes = directions(3, PALETTE_DIRECTIONS)
+    result: Vector = quantiles(project(colors.T, axes), PALETTE_QUANTILES)
+    return result
+
+
+def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
+    from restyle.sounds import read
+
+    text = os.fspath(source)
+    path = sound_path(text) if text in SOUNDS and not os.path.lexists(text) else Path(text)
+    shown = name or (text if path != Path(text) else path.name)
+    y, sr = read.read(path, LONGEST_SOUND)
+    if "sound" not in needs:
+        return Subject(shown, "sound")
+    wave = at_rate(y, sr)
+    if not np.isfinite(wave).all() or not wave.any():
+        raise InputError(f"{shown}: holds nothing to hear")
+    cepstrum = mfcc(wave)
+    return Subject(
+        shown,
+        "sound",
+        cepstrum=np.concatenate([cepstrum.mean(0), cepstrum.std(0)]),
+        texture=texture(wave),
+    )
+
+
+def members(folder: str | os.PathLike[str]) -> list[Path]:
+    """List what can be compared below a folder, by suffix: pictures, saved styles, sounds.
+
+    Hidden files, links to folders and folders that cannot be listed: as in `images.formats.files_in`.
+
+    Raises
+    ------
+    InputError
+        There is nothing of that kind, or the folder cannot be listed.
+    """
+
+    def known(file: str) -> bool:
+        kind = formats.by_suffix(file)
+        return kind.readable or kind.medium == "audio" or file.lower().endswith(SUFFIX)
+
+    found = list(formats.files_in(folder, known))
+    if not found:
+        raise InputError(f"{os.fspath(folder)}: holds no pictures, saved styles or sounds")
+    return found
+
+
+def _medium(path: str) -> str:
+    try:
+        return formats.identify_file(path).medium
+    except InputError:
+        return "other"

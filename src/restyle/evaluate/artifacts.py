@@ -1,0 +1,157 @@
+"""What networks do wrong: grids, blur, clipping.
+
+References: Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts"; Durall, Keuper and
+Keuper 2020, "Watch your Up-Convolution" (grids in the spectrum); Crete, Dolmiere, Ladret and Nicolas 2007,
+"The blur effect: perception and estimation with a new no-reference perceptual blur metric"; Welch 1967, "The
+Use of Fast Fourier Transform for the Estimation of Power Spectra".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restyle.errors import InputError
+from restyle.evaluate.ssim import luma
+from restyle.types import FloatArray
+
+BLOCK = 64  # px, side of a piece whose spectrum is taken
+PERIOD = 8  # px, the longest period of a grid that is looked for; its harmonics are looked for as well
+BLUR_LENGTH = 11  # px, of the averaging that the blur effect compares with
+_NEAR, _FAR = 2, 3  # bins: what is nearer belongs to the line, what is farther to another one
+_STEP = BLOCK // PERIOD
+_DARK, _LIGHT = 0.5 / 255, 254.5 / 255
+
+_Plane = NDArray[np.float64]
+
+
+def grid_lines(picture: FloatArray) -> NDArray[np.float64]:
+    """How far the spectrum at multiples of 1/8 cycle per pixel stands above its surroundings.
+
+    The power spectrum is averaged over half-overlapping pieces of 64 px under a Hann window (Welch 1967). A
+    line is told from the median of the bins two and three away; for lines along an axis only those on that
+    axis, where the spectrum of any picture has a ridge.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB], at least 64 px a side
+
+    Returns
+    -------
+    np.ndarray [shape=(5, 8), float64]
+        In dB, frequency in eighths of a cycle per pixel: 0..4 down, 0..7 across (5..7 are -3..-1). The
+        constant is 0.
+
+    Raises
+    ------
+    InputError
+        The picture is too small.
+    """
+    power = _welch(luma(picture))
+    decibels = 10 * np.log10(power + 1e-14)  # an 8-bit level is 1e-5 in power
+    near = np.array([d for d in range(-_FAR, _FAR + 1) if abs(d) >= _NEAR])
+    whole = np.arange(-_FAR, _FAR + 1)
+    lines = np.zeros((PERIOD // 2 + 1, PERIOD))
+    for down in range(PERIOD // 2 + 1):
+        for across in range(PERIOD):
+            if down == across == 0:
+                continue
+            row, column = down * _STEP, across * _STEP
+            if down == 0:
+                around = decibels[row, (column + near) % BLOCK]
+            elif across == 0:
+                around = decibels[(row + near) % BLOCK, column]
+            else:
+                patch = decibels[np.ix_((row + whole) % BLOCK, (column + whole) % BLOCK)]
+                around = patch[np.maximum(*np.abs(np.meshgrid(whole, whole))) >= _NEAR]
+            lines[down, across] = decibels[row, column] - float(np.median(around))
+    return lines
+
+
+def grid(result: FloatArray, content: FloatArray) -> float:
+    """The strongest periodic line that the result has and the content has not, in dB.
+
+    Checkerboards of strided upsampling have a period of 2 px, sub-pixel and block grids of 2, 4 or 8.
+
+    Returns
+    -------
+    float, 0 and up
+        Below 2 is what noise does; a grid that can be seen in flat areas has 6 and more.
+    """
+    own = np.maximum(grid_lines(content), 0)
+    return max(0.0, float((grid_lines(result) - own).max()))
+
+
+def blur(picture: FloatArray) -> float:
+    """The blur effect of Crete et al. 2007: how little a picture changes when it is blurred once more.
+
+    Along each axis the variation of neighbours is compared before and after averaging over 11 px; the larger
+    of the two axes counts. Differs from the paper, as scikit-image does: variation by the Sobel operator.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+
+    Returns
+    -------
+    float, 0..1
+        0: nothing but edges of a pixel; 1: no edge at all. Photos have .2 to .5.
+    """
+    plane = luma(picture)
+    return max(_blur_along(plane), _blur_along(plane.T))
+
+
+def clipping(result: FloatArray, content: FloatArray, style: FloatArray) -> float:
+    """Share of pixels lost in pure black or white, beyond what the content or the style has of them.
+
+    By construction: a network that leaves the range makes flat wastelands where it was cut.
+
+    Returns
+    -------
+    float, 0..1
+    """
+    return max(0.0, clipped(result) - max(clipped(content), clipped(style)))
+
+
+def clipped(picture: FloatArray) -> float:
+    """Share of pixels whose three channels are all at the same end of the range, to half an 8-bit level."""
+    return float(((picture >= _LIGHT).all(axis=-1) | (picture <= _DARK).all(axis=-1)).mean())
+
+
+def _welch(plane: _Plane) -> _Plane:
+    """Power spectrum [64, 64], mean over the pieces."""
+    if min(plane.shape) < BLOCK:
+        raise InputError(f"the grid measure needs {BLOCK} px a side, not {plane.shape[1]} x {plane.shape[0]}")
+    window = np.hanning(BLOCK + 1)[:-1]  # periodic
+    taper = np.outer(window, window)
+    pieces = np.lib.stride_tricks.sliding_window_view(plane, (BLOCK, BLOCK))[:: BLOCK // 2, :: BLOCK // 2]
+    total = np.zeros((BLOCK, BLOCK))
+    for row in pieces:
+        centred = row - row.mean(axis=(-2, -1), keepdims=True)
+        total += (np.abs(np.fft.fft2(centred * taper)) ** 2).sum(axis=0)
+    return np.asarray(total / (pieces.shape[0] * pieces.shape[1] * (taper**2).sum()), np.float64)
+
+
+def _blur_along(plane: _Plane) -> float:
+    """The blur effect along the rows' direction, axis 0."""
+    sharp = np.maximum(np.abs(_sobel(plane)), 1e-15)
+    soft = np.maximum(np.abs(_sobel(_box(plane, BLUR_LENGTH))), 1e-15)
+    inner = np.s_[2:-1, 2:-1]
+    variation = float(sharp[inner].sum())
+    lost = float(np.maximum(0, sharp - soft)[inner].sum())
+    return abs(variation - lost) / variation
+
+
+def _box(plane: _Plane, length: int) -> _Plane:
+    """Mean over an odd length along axis 0; the border is mirrored with its pixel doubled."""
+    half = length // 2
+    padded = np.pad(plane, ((half + 1, half), (0, 0)), mode="symmetric")
+    sums = padded.cumsum(axis=0)
+    return np.asarray((sums[length:] - sums[:-length]) / length, np.float64)
+
+
+def _sobel(plane: _Plane) -> _Plane:
+    """Derivative along axis 0, smoothed along axis 1 (1-2-1); the border as in `_box`."""
+    tall = np.pad(plane, 1, mode="symmetric")
+    slope = (tall[2:] - tall[:-2]) / 2
+    return np.asarray((slope[:, :-2] + 2 * slope[:, 1:-1] + slope[:, 2:]) / 4, np.float64)

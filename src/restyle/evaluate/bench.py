@@ -1,0 +1,207 @@
+"""Measure one result against its content and style."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from restyle.errors import InputError
+from restyle.evaluate import artifacts, losses
+from restyle.evaluate.cache import Kept, key_of
+from restyle.evaluate.encoder import Encoder
+from restyle.evaluate.frechet import parts
+from restyle.evaluate.losses import Features, StyleStatistics
+from restyle.evaluate.lpips_fid import Standard
+from restyle.evaluate.perceptual import perceptual_distance
+from restyle.evaluate.record import Measurement
+from restyle.evaluate.ssim import structural_similarity
+from restyle.images import picture as images
+from restyle.images.crop import aspect_box, crop
+from restyle.images.resize import fit_size, resize
+from restyle.types import FloatArray, from_unit, to_unit
+
+ASPECT_TOLERANCE = 0.02
+SMALLEST = artifacts.BLOCK  # px, short side
+
+
+class Bench:
+    """Measures results, all at one size and on one encoder.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    size : int
+        Short side in px that larger pictures are brought to; smaller ones stay as they are.
+    standard : Standard
+        Metrics on networks of others.
+    kept : Kept or None
+        Where measurements are filed; None measures everything anew.
+    """
+
+    def __init__(
+        self, encoder: Encoder, size: int, standard: Standard | None = None, kept: Kept | None = None
+    ) -> None:
+        self.encoder, self.size, self.kept = encoder, size, kept
+        self.standard = standard or Standard()
+        self.settings = f"{encoder.identity} {size} {' '.join(self.standard.names)}"
+        self.picture = lru_cache(maxsize=32)(self._picture)
+        self._styles = lru_cache(maxsize=64)(lambda seen: self._style(seen.pixels))
+        self._contents = lru_cache(maxsize=1)(lambda seen: encoder.features(seen.pixels))
+
+    def subject(self, content: FloatArray, style: FloatArray) -> Subject:
+        """Make the measure of one pair, of pictures as `picture` gives them."""
+        return Subject(self, content, style)
+
+    def fitted(self, pixels: FloatArray, name: str = "picture") -> FloatArray:
+        """Bring a picture to the size at which pictures are compared, in 8 bits as files have them.
+
+        Raises
+        ------
+        InputError
+            It is smaller than 64 px.
+        """
+        height, width = pixels.shape[:2]
+        if min(height, width) < SMALLEST:
+            raise InputError(f"{name}: {width} x {height} px is too small to measure; {SMALLEST} are needed")
+        return eight_bits(shrunk(pixels, self.size))
+
+    def content_features(self, content: FloatArray) -> Features:
+        """Features of a content; those of the last one are kept, since its pairs follow each other."""
+        return self._contents(_Seen(content))
+
+    def style_statistics(self, style: FloatArray) -> tuple[StyleStatistics, Measurement]:
+        """Statistics of a style, and what its set is judged by; the last 64 are kept, since styles recur."""
+        return self._styles(_Seen(style))
+
+    def _picture(self, path: Path) -> FloatArray:
+        return self.fitted(images.load(path).pixels, str(path))
+
+    def _style(self, style: FloatArray) -> tuple[StyleStatistics, Measurement]:
+        features = self.encoder.features(style)
+        inception = self.inception(style)
+        return StyleStatistics.of(features), Measurement(
+            {}, np.asarray(parts(features), np.float32), inception
+        )
+
+    def inception(self, picture: FloatArray) -> FloatArray:
+        """Inception features of a picture; empty where FID was not asked for."""
+        network = self.standard.inception
+        return np.zeros(0, np.float32) if network is None else network(picture)
+
+
+class _Seen:
+    """Pixels as a key: equal when they are the very same array."""
+
+    def __init__(self, pixels: FloatArray) -> None:
+        self.pixels = pixels
+
+    def __hash__(self) -> int:
+        return id(self.pixels)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Seen) and other.pixels is self.pixels
+
+
+class Subject:
+    """One content and one style: what results are held against.
+
+    Parameters
+    ----------
+    bench : Bench
+    content, style : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    """
+
+    def __init__(self, bench: Bench, content: FloatArray, style: FloatArray) -> None:
+        self.bench, self.content, self.style = bench, content, style
+        self._key = key_of(bench.settings, content, style)
+
+    def measure(self, result: FloatArray) -> Measurement:
+        """Measure a result of the content's size.
+
+        Parameters
+        ----------
+        result : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+            As `fitted` gives it.
+        """
+        kept, key = self.bench.kept, key_of(self._key, result)
+        found = kept.find(key) if kept else None
+        if found is None:
+            found = self._measure(result)
+            if kept:
+                kept.file(key, found)
+        return found
+
+    def fitted(self, result: FloatArray, name: str = "result") -> FloatArray:
+        """Bring a result to the content's size.
+
+        Raises
+        ------
+        InputError
+            It has another aspect: it is no result of this content.
+        """
+        height, width = self.content.shape[:2]
+        aspect, own = result.shape[1] / result.shape[0], width / height
+        if abs(aspect / own - 1) > ASPECT_TOLERANCE:
+            raise InputError(
+                f"{name}: {result.shape[1]} x {result.shape[0]} px has another aspect than its content"
+            )
+        return eight_bits(scaled(result, (height, width)))
+
+    def copied_style(self) -> FloatArray:
+        """The style itself as a result: its middle, in the aspect and size of the content."""
+        height, width = self.content.shape[:2]
+        middle = crop(self.style, aspect_box(self.style.shape[:2], width / height))
+        return eight_bits(scaled(middle, (height, width)))
+
+    @cached_property
+    def style_measurement(self) -> Measurement:
+        """The cloud of the style, and its Inception features."""
+        kept, key = self.bench.kept, key_of(self.bench.settings, "style", self.style)
+        found = kept.find(key) if kept else None
+        if found is None:
+            _, found = self.bench.style_statistics(self.style)
+            if kept:
+                kept.file(key, found)
+        return found
+
+    def _measure(self, result: FloatArray) -> Measurement:
+        features = self.bench.encoder.features(result)
+        content, statistics = self.bench.content_features(self.content), StyleStatistics.of(features)
+        style, _ = self.bench.style_statistics(self.style)
+        figures = {
+            "style": losses.style_gap(statistics, style),
+            "content": losses.content_gap(features, content),
+            "perceptual": perceptual_distance(features, content),
+            "ssim": structural_similarity(result, self.content),
+            "grid": artifacts.grid(result, self.content),
+            "blur": artifacts.blur(result),
+            "clipping": artifacts.clipping(result, self.content, self.style),
+            "gatys-style": losses.gatys_style(statistics, style),
+            "gatys-content": losses.gatys_content(features, content),
+            "adain-style": losses.adain_style(statistics, style),
+            "adain-content": losses.adain_content(features, content, style),
+        }
+        if self.bench.standard.lpips is not None:
+            figures["lpips-alex"] = self.bench.standard.lpips(result, self.content)
+        return Measurement(figures, np.asarray(parts(features), np.float32), self.bench.inception(result))
+
+
+def shrunk(pixels: FloatArray, short: int) -> FloatArray:
+    """Bring the short side to at most `short` px."""
+    if min(pixels.shape[:2]) <= short:
+        return pixels
+    return scaled(pixels, fit_size(pixels.shape[:2], short=short))
+
+
+def scaled(pixels: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Resize: by area where it shrinks to less than half, which is fast and the same there, else sharp."""
+    if pixels.shape[:2] == size:
+        return pixels
+    return resize(pixels, size, "area" if size[0] < pixels.shape[0] / 2 else "lanczos")
+
+
+def eight_bits(pixels: FloatArray) -> FloatArray:
+    """Round to whole 8-bit levels, so that a picture in memory measures as its file does."""
+    return to_unit(from_unit(pixels, np.uint8))

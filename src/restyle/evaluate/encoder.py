@@ -1,0 +1,88 @@
+"""The perceptual encoder that figures are measured on, whatever computes it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from restyle.errors import MissingExtraError, ModelError
+from restyle.evaluate.losses import Features
+from restyle.models import catalog
+from restyle.models.features import FeatureEncoder
+from restyle.types import FloatArray
+
+DEFAULT = "encoder-1"
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A perceptual encoder.
+
+    Parameters
+    ----------
+    name : str
+        As reports call it.
+    identity : str [16 hexadecimal digits]
+        Of its weights: figures of two identities do not compare.
+    features : function of a picture [shape=(H, W, 3), float32, range 0..1, RGB]
+        Gives layer -> [shape=(C, H, W), float32].
+    """
+
+    name: str
+    identity: str
+    features: Callable[[FloatArray], Features]
+
+
+def load(name: str = DEFAULT, threads: int | None = None) -> Encoder:
+    """Load an encoder: ours, `vgg19` where it was pulled, or a teacher's file as training takes it.
+
+    Parameters
+    ----------
+    name : str
+        In the catalog, or a path that ends in `.safetensors`.
+    threads : int or None
+        CPU threads of ours; None takes all cores that the process may use.
+
+    Raises
+    ------
+    ModelError
+        There is no such encoder, or its weights are missing or damaged.
+    MissingExtraError
+        It needs torch, which is not installed; ours does not.
+    """
+    if name.endswith(SUFFIX):
+        return _of_file(Path(name))
+    known = {each.name: each for each in catalog.records().values() if each.method == "encoder"}
+    if name not in known:
+        raise ModelError(f"no encoder is called '{name}'; there are {', '.join(known)}")
+    record = known[name]
+    role = "features" if record.has("features") else "encoder"
+    identity = hashlib.sha256(record.file(role).read()).hexdigest()[:16]
+    if role == "features":
+        return Encoder(name, identity, FeatureEncoder(record.file(role), threads=threads).features)
+    need_torch(f"restyle evaluate --encoder {name}")
+    from restyle.nn.numpy_encoder import ArrayEncoder
+
+    return Encoder(name, identity, ArrayEncoder(name).features)
+
+
+def _of_file(path: Path) -> Encoder:
+    """An encoder from a file of the user's, by the name of the file."""
+    need_torch(f"restyle evaluate --encoder {path}")
+    try:
+        identity = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise ModelError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+    from restyle.nn.numpy_encoder import ArrayEncoder
+
+    return Encoder(path.stem, identity, ArrayEncoder(path).features)
+
+
+def need_torch(what: str) -> None:
+    """Raise MissingExtraError if torch or safetensors is not installed."""
+    if any(importlib.util.find_spec(module) is None for module in ("torch", "safetensors")):
+        raise MissingExtraError(what, "torch")

@@ -1,0 +1,146 @@
+"""Which result belongs to which content and style: by the names of the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restyle.errors import InputError
+from restyle.images import formats
+from restyle.models.presets import slug
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One content and one style."""
+
+    content: Path
+    style: Path
+
+    @property
+    def name(self) -> str:
+        """`CONTENT__STYLE`."""
+        return f"{self.content.stem}__{self.style.stem}"
+
+    @property
+    def is_film(self) -> bool:
+        """Whether the content is a video."""
+        return is_video(self.content)
+
+
+def is_video(path: Path) -> bool:
+    """Tell a video by its suffix."""
+    return formats.by_suffix(path).medium == "video"
+
+
+def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
+    """Collect files by their name without suffix.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Files, and folders of pictures and videos.
+    what : str
+        How messages call them: "contents".
+
+    Raises
+    ------
+    InputError
+        A file does not exist, a folder holds none, or two have one name.
+    """
+    found: dict[str, Path] = {}
+    for source in sources:
+        path = Path(source)
+        files = [path]
+        if path.is_dir():
+            files = sorted(each for each in path.iterdir() if _is_medium(each))
+            if not files:
+                raise InputError(f"{source}: holds no pictures or videos")
+        elif not path.exists():
+            hint = "; styles are artworks here, and presets ship without theirs" if what == "styles" else ""
+            raise InputError(f"{source}: there is no such file or folder{hint}")
+        for file in files:
+            other = found.setdefault(file.stem, file)
+            if other != file:
+                raise InputError(f"two {what} are called '{file.stem}': {other} and {file}; rename one")
+    return found
+
+
+def combined(contents: Mapping[str, Path], styles: Mapping[str, Path]) -> list[Pair]:
+    """Every content with every style, contents in order."""
+    return [Pair(content, style) for content in contents.values() for style in styles.values()]
+
+
+def read_pairs(path: Path, contents: Mapping[str, Path], styles: Mapping[str, Path]) -> list[Pair]:
+    """Read a list of pairs: JSON, `[["content", "style"], ...]`, names without suffix.
+
+    Raises
+    ------
+    InputError
+        It is no such file, or names a content or style that is not there.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        names = [(str(content), str(style)) for content, style in entries]
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: is not a JSON list of [content, style] names") from error
+    pairs = []
+    for content, style in names:
+        if content not in contents or style not in styles:
+            missing = f"content '{content}'" if content not in contents else f"style '{style}'"
+            raise InputError(f"{path}: names the {missing}, which is not among the files given")
+        pairs.append(Pair(contents[content], styles[style]))
+    return pairs
+
+
+def matched(
+    results: Iterable[Path], contents: Mapping[str, Path], styles: Mapping[str, Path]
+) -> tuple[dict[Pair, Path], list[str]]:
+    """Find the content and style of each result by its name.
+
+    `CONTENT__STYLE` and `CONTENT-STYLE` (as `restyle image` names results), and, where there is one style
+    only, `CONTENT`. Letter case does not matter, nor how a style's name is spelt as a preset's.
+
+    Returns
+    -------
+    results by their pair, and one line for each that matches none
+
+    Raises
+    ------
+    InputError
+        None matches.
+    """
+    known: dict[str, Pair] = {}
+    for pair in combined(contents, styles):
+        content, style = pair.content.stem, pair.style.stem
+        names = [pair.name, f"{content}-{style}", f"{content}-{slug(style)}"]
+        if len(styles) == 1:
+            names.append(content)
+        for name in names:
+            known.setdefault(name.casefold(), pair)
+    found: dict[Pair, Path] = {}
+    strangers = []
+    for path in results:
+        match = known.get(path.stem.casefold())
+        if match is None:
+            strangers.append(path)
+        elif match in found:
+            raise InputError(f"{found[match]} and {path} are both results of {match.name}; keep one")
+        else:
+            found[match] = path
+    example = next(iter(known.values())).name if known else "CONTENT__STYLE"
+    lines = [
+        f"{path}: belongs to no content and style given; such a name is '{example}{path.suffix}'"
+        for path in strangers
+    ]
+    if not found:
+        raise InputError(lines[0] if lines else "no results are given")
+    return found, lines
+
+
+def _is_medium(path: Path) -> bool:
+    return not path.name.startswith(".") and (formats.is_picture(path) or is_video(path)) and path.is_file()

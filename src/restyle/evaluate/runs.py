@@ -1,0 +1,226 @@
+"""Measure candidates on pairs: every result, the two trivial rows, and what could not be read.
+
+A candidate is a folder of results or a method that paints them; both are a function here, so that a new
+method needs no change in this package.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from restyle.errors import InputError, RestyleError
+from restyle.evaluate.bench import Bench, Subject
+from restyle.evaluate.pairs import Pair
+from restyle.evaluate.record import Measurement
+from restyle.evaluate.steadiness import Motion
+from restyle.evaluate.videos import FilmSubject, frames_of
+from restyle.images import picture as images
+from restyle.types import FloatArray
+
+COPY_CONTENT, COPY_STYLE = "copy content", "copy style"
+TRIVIAL = (COPY_CONTENT, COPY_STYLE)
+
+Picture = Callable[[Pair, FloatArray], FloatArray]
+"""A pair and its content [shape=(H, W, 3)] -> the result."""
+FilmMaker = Callable[[Pair, int], Path]
+"""A film's pair and how many of its frames are looked at -> a file with the result."""
+Look = Callable[[Pair, str, FloatArray], None]
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One row to be.
+
+    Parameters
+    ----------
+    name : str
+    picture : function of a pair and its content that gives the result; raises RestyleError where it cannot
+    film : function of a pair and a number of frames that gives a file, or None
+        None: films are not painted by this candidate.
+    timed : bool
+        Whether `picture` paints, so that its time means something.
+    facts : mapping of str to str
+        What made it: model, version, settings.
+    prepare : function of a pair
+        Called before the clock runs: encodes the style, which is done once for many pictures.
+    pairs : set of Pair or None
+        Those that it has results of; None has all.
+    """
+
+    name: str
+    picture: Picture
+    film: FilmMaker | None = None
+    timed: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[Pair], object] = lambda pair: None
+    pairs: frozenset[Pair] | None = None
+
+
+@dataclass
+class Row:
+    """What was measured of one candidate."""
+
+    name: str
+    facts: Mapping[str, str]
+    measured: dict[Pair, Measurement] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median_seconds(self) -> float:
+        """Median time of a picture; nan where nothing was timed."""
+        return statistics.median(self.seconds) if self.seconds else float("nan")
+
+
+@dataclass
+class Evaluation:
+    """All rows, what the styles are judged by, and one line for each failure."""
+
+    rows: list[Row]
+    styles: dict[Pair, Measurement] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def _ignore(pair: Pair, name: str, pixels: FloatArray) -> None:
+    """Look at nothing."""
+
+
+def result_files(name: str, files: Mapping[Pair, Path]) -> Candidate:
+    """Make a candidate of results that lie in files."""
+
+    def picture(pair: Pair, content: FloatArray) -> FloatArray:
+        return images.load(files[pair]).pixels
+
+    def film(pair: Pair, frames: int) -> Path:
+        return files[pair]
+
+    return Candidate(name, picture, film, pairs=frozenset(files))
+
+
+def evaluate(
+    pairs: Sequence[Pair],
+    candidates: Sequence[Candidate],
+    bench: Bench,
+    *,
+    frames: int = 16,
+    look: Look = _ignore,
+    report: Report = lambda done, name: None,
+) -> Evaluation:
+    """Measure every candidate and the two trivial rows on every pair.
+
+    What cannot be read is listed under `failures`, and the rest goes on.
+
+    Parameters
+    ----------
+    frames : int
+        Of each film, from its beginning.
+    look : function of pair, row and pixels [shape=(H, W, 3)]
+        Sees content (row "content"), style ("style") and every result, for a contact sheet.
+    report : function of the fraction done, 0..1, and the name of the pair
+    """
+    rows = [Row(candidate.name, candidate.facts) for candidate in candidates]
+    trivial = [Row(name, {}) for name in TRIVIAL]
+    made = Evaluation([*rows, *trivial])
+    ordered = sorted(dict.fromkeys(pairs), key=lambda pair: (pair.content.name, pair.style.name))
+    motions: dict[Path, Motion] = {}
+    for index, pair in enumerate(ordered):
+        report(index / len(ordered), pair.name)
+        wanted = [
+            (c, row) for c, row in zip(candidates, rows, strict=True) if c.pairs is None or pair in c.pairs
+        ]
+        one = _Films(made, bench, look, frames, motions) if pair.is_film else _Pictures(made, bench, look)
+        try:
+            one.begin(pair)
+        except RestyleError as error:
+            made.failures.append(_line(pair, error))
+            continue
+        for row, result in zip(trivial, one.copies(), strict=True):
+            row.measured[pair] = result
+        for candidate, row in wanted:
+            try:
+                one.add(candidate, row)
+            except RestyleError as error:
+                made.failures.append(f"{row.name}, {_line(pair, error)}")
+        made.styles[pair] = one.style
+    report(1.0, "")
+    made.failures = list(dict.fromkeys(made.failures))
+    return made
+
+
+class _Pictures:
+    """One pair of pictures."""
+
+    def __init__(self, made: Evaluation, bench: Bench, look: Look) -> None:
+        self.made, self.bench, self.look = made, bench, look
+
+    def begin(self, pair: Pair) -> None:
+        self.pair = pair
+        content, style = self.bench.picture(pair.content), self.bench.picture(pair.style)
+        self.subject: Subject = self.bench.subject(content, style)
+        self.style = self.subject.style_measurement
+        self.look(pair, "content", content)
+        self.look(pair, "style", style)
+
+    def copies(self) -> list[Measurement]:
+        subject = self.subject
+        return [subject.measure(subject.content), subject.measure(subject.copied_style())]
+
+    def add(self, candidate: Candidate, row: Row) -> None:
+        candidate.prepare(self.pair)
+        began = time.perf_counter()
+        painted = candidate.picture(self.pair, self.subject.content)
+        seconds = time.perf_counter() - began
+        result = self.subject.fitted(painted, candidate.name)
+        row.measured[self.pair] = self.subject.measure(result)
+        if candidate.timed:
+            row.seconds.append(seconds)
+        self.look(self.pair, row.name, result)
+
+
+class _Films:
+    """One film and its style."""
+
+    def __init__(
+        self, made: Evaluation, bench: Bench, look: Look, frames: int, motions: dict[Path, Motion]
+    ) -> None:
+        self.made, self.bench, self.look, self.frames, self.motions = made, bench, look, frames, motions
+
+    def begin(self, pair: Pair) -> None:
+        self.pair = pair
+        style = self.bench.picture(pair.style)
+        content = [
+            self.bench.fitted(each, str(pair.content)) for each in frames_of(pair.content, self.frames)
+        ]
+        self.subject = FilmSubject(self.bench, content, style)
+        self.style = self.subject.style_measurement
+        if pair.content not in self.motions:
+            self.motions.clear()  # pairs come content by content
+            self.motions[pair.content] = self.subject.motion
+        self.look(pair, "content", content[-1])
+        self.look(pair, "style", style)
+
+    def copies(self) -> list[Measurement]:
+        motion = self.motions[self.pair.content]
+        films = (self.subject.content, self.subject.copied_style())
+        return [self.subject.measure(film, motion) for film in films]
+
+    def add(self, candidate: Candidate, row: Row) -> None:
+        if candidate.film is None:
+            raise InputError("this method makes no films; leave the video out")
+        began = time.perf_counter()
+        path = candidate.film(self.pair, self.frames)
+        seconds = (time.perf_counter() - began) / len(self.subject.content)
+        film = self.subject.fitted(frames_of(path, len(self.subject.content)), str(path))
+        row.measured[self.pair] = self.subject.measure(film, self.motions[self.pair.content])
+        if candidate.timed:
+            row.seconds.append(seconds)
+        self.look(self.pair, row.name, film[-1])
+
+
+def _line(pair: Pair, error: RestyleError) -> str:
+    text = str(error)
+    return text if str(pair.content) in text or str(pair.style) in text else f"{pair.name}: {text}"

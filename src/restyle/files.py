@@ -1,0 +1,182 @@
+"""Write a file whole or not at all.
+
+A result is written under a temporary name in its own folder, flushed to the disk, and moved into place: a
+reader never sees half a file, and a crash, a full disk or Ctrl-C leaves what was there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from restyle.errors import OutputError
+
+PathLike = str | os.PathLike[str]
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this system allows",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EIO: "the disk reports an error",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+# These cannot come from reading an input, so wherever they arise while writing, they are about the output.
+_ABOUT_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+
+def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Path:
+    """Check, before any work is done, that a result may be written to ``path``.
+
+    Parameters
+    ----------
+    path : path
+    overwrite : bool
+        Whether an existing file may be replaced.
+    inputs : iterable of path
+        Files that are read to make the result; none of them is ever replaced, whatever ``overwrite`` says.
+
+    Returns
+    -------
+    Path
+        Where the file will be: ``path`` with links resolved.
+
+    Raises
+    ------
+    OutputError
+        The file exists, is an input (also through links or another spelling), is a folder or a device, or its
+        folder does not exist.
+    """
+    shown = os.fspath(path)
+    target = Path(os.path.realpath(path))
+    try:
+        status = os.stat(target)
+    except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise OutputError(f"cannot write {shown}: there is no folder '{Path(shown).parent}'") from None
+        return target
+    except OSError as error:
+        raise OutputError(f"cannot write {shown}: {reason(error)}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise OutputError(f"cannot write {shown}: it is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise OutputError(f"cannot write {shown}: it is not a regular file")
+    for source in inputs:
+        # samefile sees through hard links, symbolic links and file systems that ignore case.
+        with contextlib.suppress(OSError):
+            if os.path.samefile(target, source):
+                raise OutputError(
+                    f"cannot write {shown}: it is the input {os.fspath(source)}; choose another name"
+                )
+    if not overwrite:
+        raise OutputError(f"cannot write {shown}: it exists; choose another name or allow --overwrite")
+    return target
+
+
+@contextlib.contextmanager
+def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Iterator[Path]:
+    """Give a temporary path to write to; move it to ``path`` when the block ends well.
+
+    The temporary file is beside the result and has its suffix. If the block raises, also by Ctrl-C, it is
+    removed and what was at ``path`` stays.
+
+    Parameters
+    ----------
+    path, overwrite, inputs
+        As for :func:`check_output`, which runs first.
+
+    Yields
+    ------
+    Path
+        An existing empty file, with the permission bits of a new file (those of the file that it replaces, if
+        any).
+
+    Raises
+    ------
+    OutputError
+        The file may not be written, or the disk is full, or the folder is not writable.
+
+    Examples
+    --------
+    >>> from restyle.files import writing
+    >>> with writing("notes.txt", overwrite=True) as temporary:
+    ...     _ = temporary.write_text("all or nothing")
+    """
+    inputs = list(inputs)
+    target = check_output(path, overwrite=overwrite, inputs=inputs)
+    shown = os.fspath(path)
+    temporary = target.with_name(f".{target.stem[:80]}-{secrets.token_hex(6)}.part{target.suffix}")
+    try:
+        # Mode 0o666 less the umask, as for any new file; tempfile would make it private.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise OutputError(f"cannot write {shown}: {reason(error)}") from error
+    try:
+        try:
+            yield temporary
+        except OSError as error:
+            if error.errno in _ABOUT_OUTPUT or error.filename in (str(temporary), temporary):
+                raise OutputError(f"cannot write {shown}: {reason(error)}") from error
+            raise
+        try:
+            flush(temporary)
+            _move(temporary, target, overwrite=overwrite)
+            flush(target.parent)
+        except FileExistsError:
+            raise OutputError(f"cannot write {shown}: another program has just made it") from None
+        except OSError as error:
+            raise OutputError(f"cannot write {shown}: {reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def make_folder(folder: PathLike) -> None:
+    """Make a folder, and those above it, where there is none; OutputError says why it cannot be."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder '{os.fspath(folder)}': {reason(error)}") from error
+
+
+def reason(error: OSError) -> str:
+    """Say in a few words why the system refused."""
+    known = _REASONS.get(error.errno or 0)
+    return known or (error.strerror or str(error) or "unknown error").lower()
+
+
+def flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows has no handle for folders
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(handle)
+
+
+def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+        os.replace(temporary, target)
+        return
+    try:
+        os.link(temporary, target)  # unlike a rename, fails if another process was faster
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError from None
+        os.replace(temporary, target)

@@ -1,0 +1,224 @@
+"""What the optimisation sees of a picture: the layers of an encoder, and the grain of the pixels themselves.
+
+A picture too large for memory is seen in tiles. Each is seen with a halo as wide as the deepest layer looks,
+and only the positions of its own part count, so that sums over the tiles are sums over the picture: exactly,
+because tiles begin at multiples of the deepest layer's stride.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+STRIDE = 16  # px, of relu5_1
+# px: larger pictures are looked at once, and held to their content at relu4_1 alone, for the sake of memory;
+# their forms are settled at smaller sizes.
+LARGE = 2**21
+SMALLEST = 32  # px a side: relu5_1 is padded by reflection, which needs two positions
+# px that relu5_1 looks to either side: 73 with restyle's encoder, 85 with VGG-19, as a multiple of STRIDE.
+HALO = 96
+
+ENCODER_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+GRAIN_LAYERS = ("grain1", "grain2", "grain4")
+ENCODER_STRIDES = (1, 2, 4, 8, 16)
+GRAIN_STRIDES = (1, 2, 4)
+
+# Number of the first layer that is seen at the width of VGG-19. What is style there is style at that width: a
+# compact encoder's own channels weigh directions otherwise. The layers before it would cost the most.
+WIDENED = 2
+
+# Measured on a CPU, with autograd's own copies.
+FLOATS_A_CHANNEL, FLOATS_A_HEAD, FLOATS_A_FILTER = 6.5, 2.0, 3.0
+_GRAIN_FILTERS = 48
+_GRAIN_SPREAD = 0.15  # deviation of the biases; pixels are within 0.5 of mid-grey
+
+
+class Encoder(Protocol):
+    """What an encoder must do: `nn.encoders.PerceptualEncoder` and `nn.vgg.VGG19` do."""
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB, 0..1."""
+        ...
+
+    def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
+        """Features of the layers from number `first` on, at the widths of VGG-19."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a picture, in px: what it owns, and what is seen for it."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    seen_top: int
+    seen_bottom: int
+    seen_left: int
+    seen_right: int
+
+    def own(self, stride: int, height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns that it owns of a layer of this stride, of a picture of this size."""
+        ends = [-(-self.bottom // stride), -(-self.right // stride)]
+        if self.bottom == height:
+            ends[0] = height // stride
+        if self.right == width:
+            ends[1] = width // stride
+        return slice(self.top // stride, ends[0]), slice(self.left // stride, ends[1])
+
+    def inside(self, stride: int, height: int, width: int) -> tuple[slice, slice]:
+        """The same rows and columns, counted from where the tile is seen."""
+        rows, columns = self.own(stride, height, width)
+        down, right = self.seen_top // stride, self.seen_left // stride
+        return slice(rows.start - down, rows.stop - down), slice(columns.start - right, columns.stop - right)
+
+    def cut(self, x: Tensor) -> Tensor:
+        """What is seen for it of a picture [N, 3, H, W]; a view."""
+        return x[:, :, self.seen_top : self.seen_bottom, self.seen_left : self.seen_right]
+
+
+def tiles_of(size: tuple[int, int], side: int | None, halo: int = HALO) -> list[Tile]:
+    """Cut a picture of (height, width) into tiles that own at most `side` px each way; None: one tile."""
+    height, width = size
+    spans = []
+    for length in (height, width):
+        step = length if side is None else max(STRIDE, side // STRIDE * STRIDE)
+        starts = list(range(0, length, step))
+        if len(starts) > 1 and length - starts[-1] < SMALLEST:
+            starts.pop()  # a sliver joins its neighbour
+        spans.append([(a, b) for a, b in zip(starts, [*starts[1:], length], strict=True)])
+    return [
+        Tile(
+            top, bottom, left, right,
+            max(0, top - halo), min(height, bottom + halo), max(0, left - halo), min(width, right + halo),
+        )
+        for top, bottom in spans[0]
+        for left, right in spans[1]
+    ]  # fmt: skip
+
+
+class Sight:
+    """The layers of one encoder, and three of grain.
+
+    Grain is what 48 random 3x3 filters with ReLU see of the picture, at full, half and quarter size: colour
+    and the finest texture, which a compact encoder knows only roughly. The filters are drawn once, from a
+    fixed seed. (That random filters suffice for texture: Ustyuzhaninov et al. 2016.)
+
+    Parameters
+    ----------
+    encoder : Encoder
+    grain : bool
+        Whether the grain layers are looked at.
+    twice : bool
+        Whether the picture is also looked at transposed: its features are then twice as many. What deceives
+        an encoder one way round is seen the other way round; at twice the cost.
+    device : torch.device or str
+        Where the encoder is.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        grain: bool = True,
+        *,
+        twice: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.encoder, self.twice, self.device = encoder, twice, device
+        self.grain = grain
+        generator = torch.Generator().manual_seed(0)
+        filters = torch.randn(_GRAIN_FILTERS, 3, 3, 3, generator=generator)
+        self.filters = filters / filters.flatten(1).norm(dim=1)[:, None, None, None]
+        self.biases = torch.randn(_GRAIN_FILTERS, generator=generator) * _GRAIN_SPREAD
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers, in order."""
+        return ENCODER_LAYERS + (GRAIN_LAYERS if self.grain else ())
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the encoder's layers, as they are seen."""
+        return self._widths_of(self._encoded)
+
+    @property
+    def floats_a_pixel(self) -> float:
+        """Floats that a forward and backward pass holds for each pixel, measured: see `memory.py`."""
+        looks = 2 if self.twice else 1
+        own = [looks * width for width in self._widths_of(self.encoder.features)]
+        encoder = sum(width / stride**2 for width, stride in zip(own, ENCODER_STRIDES, strict=True))
+        heads = sum(
+            width / stride**2
+            for width, stride in zip(self.widths[WIDENED:], ENCODER_STRIDES[WIDENED:], strict=True)
+        )
+        grain = sum(_GRAIN_FILTERS / stride**2 for stride in GRAIN_STRIDES) if self.grain else 0.0
+        return FLOATS_A_CHANNEL * encoder + FLOATS_A_HEAD * heads + FLOATS_A_FILTER * grain
+
+    def _widths_of(self, look: Callable[[Tensor], list[Tensor]]) -> tuple[int, ...]:
+        with torch.no_grad():
+            probe = torch.zeros((1, 3, SMALLEST, SMALLEST), device=self.device)
+            return tuple(feature.shape[1] for feature in look(probe))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels from one position to the next, layer by layer."""
+        return ENCODER_STRIDES + (GRAIN_STRIDES if self.grain else ())
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Features [1, C, h, w] of every layer of a picture [1, 3, H, W], RGB, 0..1."""
+        x = x.contiguous(memory_format=torch.channels_last)  # four times as fast on a CPU
+        found = self._encoded(x)
+        if self.grain:
+            filters = self.filters.to(x).contiguous(memory_format=torch.channels_last)
+            h = x - 0.5
+            for index in range(len(GRAIN_LAYERS)):
+                if index:
+                    h = F.avg_pool2d(h, 2)
+                padded = F.pad(h, (1, 1, 1, 1), mode="reflect")
+                found.append(F.relu(F.conv2d(padded, filters, self.biases.to(x))))
+        return found
+
+    def _encoded(self, x: Tensor) -> list[Tensor]:
+        found = self._looked(x)
+        if self.twice:
+            # Not mirrored: pooling counts from the left, and a transposed picture still begins there.
+            again = self._looked(x.transpose(2, 3).contiguous(memory_format=torch.channels_last))
+            found = [
+                torch.cat([a.permute(0, 2, 3, 1), b.permute(0, 3, 2, 1)], -1).permute(0, 3, 1, 2)
+                for a, b in zip(found, again, strict=True)  # channels stay last in memory
+            ]
+        return found
+
+    def _looked(self, x: Tensor) -> list[Tensor]:
+        features = self.encoder.features(x)
+        return [*features[:WIDENED], *self.encoder.widened(features[WIDENED:], WIDENED)]
+
+    def at(self, height: int, width: int) -> Sight:
+        """How a picture of this size is seen."""
+        if not self.twice or height * width <= LARGE:
+            return self
+        return Sight(self.encoder, self.grain, device=self.device)
+
+    def own(self, x: Tensor, tile: Tile) -> list[Tensor]:
+        """Features of the positions that a tile owns, of a picture [1, 3, H, W]."""
+        height, width = x.shape[-2:]
+        return [
+            feature[:, :, rows, columns]
+            for feature, stride in zip(self(tile.cut(x)), self.strides, strict=True)
+            for rows, columns in [tile.inside(stride, height, width)]
+        ]
+
+    def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Height and width of every layer of a picture of this size."""
+        return [(height // stride, width // stride) for stride in self.strides]
+
+
+def shares_of(masks: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+    """How much each position of each layer belongs to each region: masks [R, H, W] -> a list of [R, h, w]."""
+    return [F.interpolate(masks[None], size, mode="area")[0] for size in sizes]

@@ -1,0 +1,99 @@
+"""The perceptual encoder -> encoder.onnx, verified against PyTorch, so that style is measured without it.
+
+    python -m restyle.train.export.encoder                        # the shipped encoder, in its place
+    python -m restyle.train.export.encoder my.safetensors -o encoder.onnx
+
+The 1x1 heads are left out: they serve distillation only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from restyle.models import catalog
+from restyle.nn.encoders import LAYERS, PerceptualEncoder, load_encoder
+from restyle.train.export.arbitrary import TOLERANCE
+from restyle.train.export.graphs import HALVED, check_agreement, run_graph, trace
+
+SIZES = ((64, 96), (75, 51))  # height and width
+MODEL = "encoder-1"
+
+
+def export_encoder(
+    encoder: PerceptualEncoder, path: str | Path, name: str = MODEL, *, tolerance: float = TOLERANCE
+) -> dict[str, float]:
+    """Write one graph: ``picture [N, 3, H, W]``, RGB 0..1, sides at least 32 -> five layers by name.
+
+    Parameters
+    ----------
+    encoder : PerceptualEncoder
+    path : path
+        Replaced if it exists.
+    tolerance : float
+        Largest difference of a layer from PyTorch, relative to its largest value.
+
+    Returns
+    -------
+    dict of str to float
+        The differences found.
+
+    Raises
+    ------
+    ModelError
+        ONNX and PyTorch differ by more than the tolerance; nothing is written.
+    """
+    path = Path(path)
+    encoder = encoder.cpu().eval()
+    with torch.no_grad():  # PyTorch is compared with the weights that are really shipped
+        for parameter in encoder.parameters():
+            if parameter.numel() > HALVED:
+                parameter.copy_(parameter.half().float())
+    temporary = path.with_name(f"{path.name}.tmp")
+    about = {"restyle_model": name, "stride": "1", "colour": "RGB 0..1"}
+    layers = list(LAYERS)
+    try:
+        trace(encoder, (torch.rand(2, 3, 64, 80),), ["picture"], layers, temporary, about, maps=layers)
+        differences = _compare(encoder, temporary)
+        check_agreement(differences, tolerance)
+        temporary.replace(path)
+        return differences
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _compare(encoder: PerceptualEncoder, path: Path) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(3)
+    found = {}
+    for height, width in SIZES:
+        picture = torch.rand(2, 3, height, width, generator=generator)
+        with torch.inference_mode():
+            ours = encoder(picture)
+        theirs = run_graph(path, {"picture": picture.numpy()})
+        for layer, a, b in zip(LAYERS, ours, theirs, strict=True):
+            scale = float(a.abs().max()) + 1e-6
+            found[f"{layer} {height}x{width}"] = float(np.abs(b - a.numpy()).max()) / scale
+    return found
+
+
+def main() -> None:
+    """Export, print the differences, and bring the catalog up to date when the shipped file changed."""
+    record = catalog.find(MODEL)
+    parser = argparse.ArgumentParser(description="Write a perceptual encoder as ONNX.")
+    parser.add_argument("encoder", nargs="?", type=Path, default=record.file("encoder").path)
+    shipped = record.file("encoder").path.with_suffix(".onnx")
+    parser.add_argument("-o", "--output", type=Path, default=shipped)
+    chosen = parser.parse_args()
+    differences = export_encoder(load_encoder(chosen.encoder), chosen.output)
+    lines = [f"{what}: differs from PyTorch by at most {each:.1g}" for what, each in differences.items()]
+    lines.append(f"{chosen.output.name} {chosen.output.stat().st_size / 1e6:.2f} MB")
+    if chosen.output.resolve() == shipped.resolve():
+        lines += [f"catalog: {path}" for path in catalog.refresh()]
+    parser.exit(0, "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

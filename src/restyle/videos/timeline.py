@@ -1,0 +1,82 @@
+"""Styles over time, as texts and dicts: `0:starry-night`, `4.5:great-wave:0.3`, {0: style, 4.5: style}."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from restyle.errors import StyleError
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.presets import split_weight
+from restyle.style import Style, resolve_all
+
+PathLike = str | os.PathLike[str]
+Moments = list[tuple[float, Style]]
+
+_NEGATIVE = re.compile(r"-[\d.]+:\D")
+_TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
+
+
+def timed_styles(style: Any, method: Arbitrary, scale: float = 1.0) -> Moments:
+    """Read styles, of which each may have a second at which it holds.
+
+    Parameters
+    ----------
+    style : as for `restyle.image`, texts `[MINUTES:]SECONDS:STYLE[:WEIGHT]`, or a dict {seconds: style}
+
+    Returns
+    -------
+    list of (seconds, Style)
+        Those of one second mixed; one second 0 where no second is named.
+
+    Raises
+    ------
+    StyleError
+        Some have a second and others none.
+    """
+    if isinstance(style, dict):
+        pairs = [(float(second), each) for second, each in style.items()]
+        if not pairs or min(second for second, _ in pairs) < 0:
+            raise StyleError("styles over time need at least one {seconds: style}, with seconds from 0 up")
+        return [(second, resolve_all(each, model=method, scale=scale)) for second, each in sorted(pairs)]
+    items = list(style) if isinstance(style, (list, tuple)) else [style]
+    timed = [split_time(each) for each in items]
+    if all(second is None for second, _ in timed):
+        return [(0.0, resolve_all(style, model=method, scale=scale))]
+    groups: dict[float, list[Any]] = {}
+    for (second, each), item in zip(timed, items, strict=True):
+        if second is None:
+            raise StyleError(f"style '{item}' has no time and others have; write 0:{item} or the like")
+        groups.setdefault(second, []).append(each)
+    return [(second, resolve_all(groups[second], model=method, scale=scale)) for second in sorted(groups)]
+
+
+def split_time(style: Any) -> tuple[float | None, Any]:
+    """Split the second off a style.
+
+    Examples
+    --------
+    >>> split_time("4.5:great-wave"), split_time("1:02:great-wave:0.5"), split_time("great-wave:2")
+    ((4.5, 'great-wave'), (62.0, 'great-wave:0.5'), (None, 'great-wave:2'))
+    """
+    found = _TIMED.fullmatch(style) if isinstance(style, str) and not os.path.exists(style) else None
+    if isinstance(style, str) and found is None and _NEGATIVE.match(style) and not os.path.exists(style):
+        raise StyleError(f"style '{style}' has a time before the film begins; seconds count from 0")
+    if found is None:
+        return None, style
+    return 60 * float(found[1] or 0) + float(found[2]), found[3]
+
+
+def style_paths(sources: Any) -> Iterator[PathLike]:
+    """Yield the files among the sources of styles."""
+    if isinstance(sources, dict):
+        yield from style_paths(list(sources.values()))
+    elif isinstance(sources, str):
+        yield split_weight(split_time(sources)[1])[0]
+    elif isinstance(sources, os.PathLike):
+        yield sources
+    elif isinstance(sources, (list, tuple)):
+        for each in sources:
+            yield from style_paths(each)

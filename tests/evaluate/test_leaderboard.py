@@ -1,0 +1,134 @@
+"""The board: what replaces what, what compares, and that a loss is called a loss."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restyle.errors import InputError
+from restyle.evaluate import leaderboard
+from restyle.evaluate.bootstrap import mean_interval
+from restyle.evaluate.leaderboard import Board, changes, comparison
+from restyle.evaluate.summary import RowSummary
+
+PAIRS = [f"c{index}__s" for index in range(12)]
+NOISE = np.random.default_rng(0).normal(0, 0.01, (2, len(PAIRS)))
+
+
+def row(
+    version: str, style: float, ssim: float = 0.5, settings: str = "strength=1", name: str = ""
+) -> RowSummary:
+    pairs = {
+        pair: {"style": style + NOISE[0, index], "ssim": ssim + NOISE[1, index]}
+        for index, pair in enumerate(PAIRS)
+    }
+    figures = {key: mean_interval([each[key] for each in pairs.values()]) for key in ("style", "ssim")}
+    facts = (
+        {"version": version, "settings": settings, "measured": "here"} if not name else {"measured": "here"}
+    )
+    return RowSummary(name or f"model@{version}", facts, figures, pairs)
+
+
+EMPTY = Board("dev", "encoder-1 (abc)", 512)
+OLD = row("1", style=0.2)
+BOARD = EMPTY.merged([OLD, row("", 0.5, name="copy content")])
+
+
+def test_a_new_version_stands_beside_the_old_and_the_same_replaces_it() -> None:
+    more = BOARD.merged([row("2", 0.1)])
+    assert [each.name for each in more.rows] == ["model@1", "model@2", "copy content"]
+    again = more.merged([row("2", 0.15)])
+    assert [each.name for each in again.rows] == ["model@1", "model@2", "copy content"]
+    assert again.rows[1].figures["style"].value == pytest.approx(0.15, abs=0.02)
+
+
+def test_rows_of_one_settings_stand_together() -> None:
+    board = BOARD.merged([row("1", 0.3, settings="strength=0.6"), row("2", 0.1)])
+    settings = [each.facts.get("settings") for each in board.rows]
+    assert settings == ["strength=1", "strength=1", "strength=0.6", None]
+
+
+def test_the_committed_row_is_the_last_other_version_of_the_settings() -> None:
+    board = BOARD.merged([row("2", 0.1)])
+    assert board.committed(row("3", 0.1)) is board.rows[1]
+    found = board.committed(row("2", 0.1))
+    assert found is not None
+    assert found.name == "model@1"
+    assert BOARD.committed(row("1", 0.1)) is OLD  # measured again
+    assert BOARD.committed(row("3", 0.1, settings="strength=0.5")) is None
+
+
+def test_a_loss_is_printed_as_a_loss() -> None:
+    lines = comparison(row("2", style=0.3, ssim=0.6), OLD)
+    assert lines[0] == "model@2 (2) beside model@1 (1): 1 better, 1 lost, 0 the same"
+    style, ssim = lines[1:]
+    assert "LOSS (clear)" in style
+    assert "better (clear)" in ssim  # more is better there
+    assert "0.2" in style
+    assert "0.3" in style
+
+
+def test_a_change_within_the_noise_is_not_called_clear() -> None:
+    wild = row("2", style=0.2)
+    noise = np.random.default_rng(5).normal(0, 0.2, len(PAIRS))
+    pairs = {
+        pair: {"style": each["style"] + noise[i], "ssim": 0.5}
+        for i, (pair, each) in enumerate(wild.pairs.items())
+    }
+    figures = {
+        "style": mean_interval([each["style"] for each in pairs.values()]),
+        "ssim": mean_interval([0.5] * 12),
+    }
+    (style, _) = changes(RowSummary("wild", wild.facts, figures, pairs), OLD)
+    assert style.verdict in ("LOSS", "better")
+
+
+def test_the_same_row_is_the_same() -> None:
+    assert [change.verdict for change in changes(OLD, OLD)] == ["same", "same"]
+    (line,) = comparison(OLD, OLD)
+    assert line.endswith("0 better, 0 lost, 2 the same")
+
+
+def test_only_pairs_that_both_have_are_compared() -> None:
+    few = row("2", 0.1)
+    half = RowSummary(few.name, few.facts, few.figures, dict(list(few.pairs.items())[:3]))
+    style = changes(half, OLD)[0]
+    assert style.before == pytest.approx(np.mean([OLD.pairs[pair]["style"] for pair in PAIRS[:3]]))
+
+
+def test_a_board_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "dev.json"
+    assert leaderboard.read(path) is None
+    path.write_text(leaderboard.as_json(BOARD))
+    back = leaderboard.read(path)
+    assert back is not None
+    assert back.compares_with(BOARD)
+    assert [each.name for each in back.rows] == [each.name for each in BOARD.rows]
+    assert back.rows[0].pairs["c0__s"]["style"] == pytest.approx(OLD.pairs["c0__s"]["style"], rel=1e-5)
+    assert max(map(len, path.read_text().splitlines())) < 200
+
+
+def test_boards_of_another_encoder_or_size_do_not_compare() -> None:
+    assert not BOARD.compares_with(Board("dev", "encoder-2 (def)", 512))
+    assert not BOARD.compares_with(Board("dev", "encoder-1 (abc)", 256))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dev.json"
+    for text in ("{", "[]", "{}", '{"format": "other/1"}'):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"dev\.json"):
+            leaderboard.read(path)
+
+
+def test_the_page_names_versions_and_losses() -> None:
+    page = leaderboard.markdown(BOARD.merged([row("2", style=0.3)]))
+    for part in (
+        "# Leaderboard: dev",
+        "restyle evaluate --suite dev",
+        "| model@2 |",
+        "LOSS (clear)",
+        "## Intervals",
+    ):
+        assert part in page
+    assert "Versions beside each other" not in leaderboard.markdown(BOARD)

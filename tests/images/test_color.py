@@ -1,0 +1,199 @@
+"""Whose colours a result has."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skimage import color, data
+
+from restyle.errors import OptionError
+from restyle.images import color as colors
+from restyle.images.color import (
+    colors_only,
+    keep_luminance,
+    keep_statistics,
+    oklab_to_rgb,
+    palette_cube,
+    rgb_to_oklab,
+    rgb_to_yiq,
+    yiq_to_rgb,
+)
+from restyle.images.covariance import MAPS
+from restyle.images.histograms import directions, sliced_distance
+from restyle.types import FloatArray
+
+pixels = arrays(np.float32, (3, 4, 3), elements=st.floats(0, 1, width=32))
+
+
+def unit(levels: npt.NDArray[np.uint8]) -> FloatArray:
+    return levels.astype(np.float32) / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def cat() -> FloatArray:
+    photo: npt.NDArray[np.uint8] = data.chelsea()  # type: ignore[no-untyped-call]
+    return unit(photo)
+
+
+@pytest.fixture(scope="module")
+def coffee() -> FloatArray:
+    photo: npt.NDArray[np.uint8] = data.coffee()  # type: ignore[no-untyped-call]
+    return unit(photo)[:300, :451]
+
+
+def moments(picture: FloatArray) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    flat = picture.reshape(-1, 3).astype(np.float64)
+    return flat.mean(axis=0), np.cov(flat.T, bias=True)
+
+
+def detail(picture: FloatArray) -> FloatArray:
+    """What a pixel differs by from its four neighbours, in luma."""
+    luma = rgb_to_yiq(picture)[..., 0]
+    around = (luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]) / 4
+    return np.asarray(luma[1:-1, 1:-1] - around)
+
+
+def test_yiq_agrees_with_skimage(cat: FloatArray) -> None:
+    np.testing.assert_allclose(rgb_to_yiq(cat), color.rgb2yiq(cat), atol=2e-3)
+
+
+@given(pixels)
+def test_yiq_there_and_back(picture: FloatArray) -> None:
+    np.testing.assert_allclose(yiq_to_rgb(rgb_to_yiq(picture)), picture, atol=1e-5)
+
+
+def test_oklab_of_the_paper() -> None:
+    """White, and the sRGB primaries as Ottosson 2020 gives them."""
+    rgb = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float64)
+    expected = np.array(
+        [[1, 0, 0], [0.62796, 0.22486, 0.12585], [0.86644, -0.23389, 0.1795], [0.45201, -0.03246, -0.31153]]
+    )
+    np.testing.assert_allclose(rgb_to_oklab(rgb), expected, atol=1e-4)
+
+
+@given(pixels)
+def test_oklab_there_and_back(picture: FloatArray) -> None:
+    np.testing.assert_allclose(oklab_to_rgb(rgb_to_oklab(picture.astype(np.float64))), picture, atol=1e-5)
+
+
+@given(pixels, pixels)
+def test_luminance_is_the_results_and_hue_the_contents(content: FloatArray, styled: FloatArray) -> None:
+    result = keep_luminance(content, styled)
+    assert result.dtype == np.float32
+    assert result.min() >= 0
+    assert result.max() <= 1
+    got, wanted, own = rgb_to_yiq(result), rgb_to_yiq(styled), rgb_to_yiq(content)
+    np.testing.assert_allclose(got[..., 0], wanted[..., 0], atol=2e-5)
+    cross = got[..., 1] * own[..., 2] - got[..., 2] * own[..., 1]
+    np.testing.assert_allclose(cross, 0, atol=1e-4)  # the same hue ...
+    assert (np.linalg.norm(got[..., 1:], axis=-1) <= np.linalg.norm(own[..., 1:], axis=-1) + 1e-4).all()
+
+
+def test_luminance_of_itself_is_itself(cat: FloatArray) -> None:
+    np.testing.assert_allclose(keep_luminance(cat, cat), cat, atol=1e-5)
+
+
+def test_luminance_needs_pictures_of_one_size(cat: FloatArray) -> None:
+    with pytest.raises(OptionError, match="differ in size"):
+        keep_luminance(cat, cat[:-1])
+
+
+@pytest.mark.parametrize("kind", MAPS)
+def test_statistics_are_the_contents(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    mix_a, mix_b = generator.standard_normal((2, 3, 3)) * 0.03
+    a = (0.5 + generator.standard_normal((300, 200, 3)) @ mix_a).astype(np.float32)
+    b = (0.45 + generator.standard_normal((300, 200, 3)) @ mix_b).astype(np.float32)
+    mean, covariance = moments(keep_statistics(a, b, kind))
+    wanted_mean, wanted_covariance = moments(a)
+    np.testing.assert_allclose(mean, wanted_mean, atol=1e-3)
+    np.testing.assert_allclose(covariance, wanted_covariance, atol=2e-4)
+
+
+def test_statistics_of_itself_is_itself(cat: FloatArray) -> None:
+    np.testing.assert_allclose(keep_statistics(cat, cat), cat, atol=1e-5)
+
+
+def test_statistics_do_not_blow_up_grain(cat: FloatArray) -> None:
+    """An ink drawing has no colour to bring back; what little there is must not be multiplied without end."""
+    generator = np.random.default_rng(1)
+    ink = np.repeat(cat[..., :1], 3, axis=-1) + generator.normal(0, 0.002, cat.shape).astype(np.float32)
+    result = keep_statistics(cat, np.clip(ink, 0, 1))
+    chroma = rgb_to_yiq(result)[..., 1:]
+    assert (chroma - np.median(chroma, axis=(0, 1))).std() < 0.05
+
+
+def test_palette_moves_toward_the_styles(cat: FloatArray, coffee: FloatArray) -> None:
+    axes = directions(3, 32, seed=9)
+
+    def cloud(picture: FloatArray) -> npt.NDArray[np.float64]:
+        return rgb_to_oklab(picture.reshape(-1, 3)[::23].astype(np.float64)).T
+
+    def chroma_distance(picture: FloatArray) -> float:
+        flat = axes.copy()
+        flat[:, 0] = 0  # only the two axes of chroma
+        return float(sliced_distance(cloud(picture), cloud(coffee), flat))
+
+    result = colors_only(cat, coffee)
+    assert chroma_distance(result) < chroma_distance(cat) / 4
+
+
+def test_structure_stays(cat: FloatArray, coffee: FloatArray) -> None:
+    result = colors_only(cat, coffee)
+    before, after = detail(cat), detail(result)
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.97
+    assert 0.5 < after.std() / before.std() < 2
+
+
+def test_one_colour_becomes_one_colour(cat: FloatArray, coffee: FloatArray) -> None:
+    cube = palette_cube(cat, coffee)
+    swapped = np.ascontiguousarray(cat[::-1, ::-1])
+    np.testing.assert_array_equal(cube.apply(swapped), cube.apply(cat)[::-1, ::-1])
+
+
+def test_smooth_gradients_have_no_bands(cat: FloatArray) -> None:
+    ramp = np.linspace(0, 1, 2048, dtype=np.float32)[None, :, None] * np.ones((4, 1, 3), np.float32)
+    result = colors_only(ramp, cat)
+    assert np.abs(np.diff(result, axis=1)).max() < 3 * 2 / 2047
+    assert np.abs(np.diff(result, n=2, axis=1)).max() < 1e-3 / 2
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.005, 0.02])
+def test_grain_of_a_flat_picture_is_not_spread_over_the_palette(coffee: FloatArray, spread: float) -> None:
+    grain = np.random.default_rng(2).normal(0, spread, (80, 90, 3))
+    flat = np.clip(0.5 + grain, 0, 1).astype(np.float32)
+    result = colors_only(flat, coffee)
+    assert result.std(axis=(0, 1)).max() < 2.2 * spread + 1e-3
+
+
+def test_colors_only_of_its_own_palette_changes_little(cat: FloatArray) -> None:
+    assert np.abs(colors_only(cat, cat) - cat).mean() < 0.01
+
+
+def test_the_palette_may_have_any_size(cat: FloatArray) -> None:
+    for height, width in ((1, 1), (3, 5), (200, 2)):
+        assert colors_only(cat[:40, :50], cat[:height, :width]).shape == (40, 50, 3)
+    assert colors_only(cat[:1, :1], cat).shape == (1, 1, 3)
+
+
+def test_results_are_the_same_every_time(cat: FloatArray, coffee: FloatArray) -> None:
+    np.testing.assert_array_equal(colors_only(cat, coffee), colors_only(cat, coffee))
+
+
+def test_inputs_are_left_alone(cat: FloatArray, coffee: FloatArray) -> None:
+    before = cat.copy(), coffee.copy()
+    for function in (keep_luminance, keep_statistics, colors_only):
+        function(cat, coffee)
+    np.testing.assert_array_equal(cat, before[0])
+    np.testing.assert_array_equal(coffee, before[1])
+
+
+def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch, cat: FloatArray, coffee: FloatArray) -> None:
+    whole = keep_luminance(cat, coffee), keep_statistics(cat, coffee)
+    monkeypatch.setattr(colors, "_CHUNK_ROWS", 7)
+    np.testing.assert_array_equal(keep_luminance(cat, coffee), whole[0])
+    np.testing.assert_allclose(keep_statistics(cat, coffee), whole[1], atol=1e-6)

@@ -1,0 +1,438 @@
+"""Files as people have them, read to plain arrays; and files that are none."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import socket
+import threading
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+from PIL import Image
+
+from restyle.errors import InputError
+from restyle.images import decode, formats, png16, tiff_write
+from restyle.images.decode import check_pixels, read_file, read_image
+from tests.images.made_profiles import grey_profile, rgb_profile, table_profile
+from tests.images.test_exif import camera_block
+
+Levels = npt.NDArray[np.uint8]
+LIMIT = 1_000_000
+
+
+def saved(folder: Path, image: Image.Image, name: str, kind: str | None = None, **options: Any) -> Path:
+    path = folder / name
+    image.save(path, kind, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp"])
+def test_lossless_formats(tmp_path: Path, scene: Levels, name: str) -> None:
+    frame = read_file(saved(tmp_path, Image.fromarray(scene), name), LIMIT)
+    np.testing.assert_array_equal(frame.colour, scene)
+    assert frame.alpha is None
+    assert frame.orientation == 1
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.jpg", {"quality": 95}), ("a.webp", {}), ("a.avif", {})])
+def test_lossy_formats(tmp_path: Path, scene: Levels, name: str, options: dict[str, Any]) -> None:
+    frame = read_file(saved(tmp_path, Image.fromarray(scene), name, **options), LIMIT)
+    assert np.abs(frame.colour.astype(int) - scene).mean() < 4
+    assert frame.colour.shape == scene.shape
+
+
+@pytest.mark.parametrize("name", ["moving.gif", "moving.png", "moving.webp", "pages.tif"])
+def test_the_first_frame(tmp_path: Path, name: str) -> None:
+    red, blue = Image.new("RGB", (8, 6), (250, 0, 0)), Image.new("RGB", (8, 6), (0, 0, 250))
+    path = saved(tmp_path, red, name, save_all=True, append_images=[blue])
+    colour = read_file(path, LIMIT).colour
+    assert colour.shape == (6, 8, 3)
+    assert np.abs(colour.astype(int) - [250, 0, 0]).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels", "alpha"),
+    [
+        ("1", 1, False),
+        ("L", 1, False),
+        ("LA", 1, True),
+        ("P", 3, False),
+        ("RGB", 3, False),
+        ("RGBA", 3, True),
+    ],
+)
+def test_png_modes(tmp_path: Path, scene: Levels, mode: str, channels: int, alpha: bool) -> None:
+    image = Image.fromarray(scene)
+    if mode in ("LA", "RGBA"):
+        image.putalpha(Image.fromarray(scene[..., 0]))
+    image = image.convert(mode)
+    frame = read_file(saved(tmp_path, image, "a.png"), LIMIT)
+    assert frame.colour.shape == (40, 56, channels)
+    np.testing.assert_array_equal(
+        frame.colour, np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(40, 56, channels)
+    )
+    assert (frame.alpha is not None) == alpha
+    if frame.alpha is not None:
+        np.testing.assert_array_equal(frame.alpha, scene[..., 0])
+
+
+@pytest.mark.parametrize(
+    "mode", ["La", "RGBa", "PA", "RGBX", "YCbCr", "HSV", "CMYK", "LAB", "I", "F", "I;16", "I;16B", "I;16L"]
+)
+def test_rarer_modes_of_pillow(scene: Levels, mode: str) -> None:
+    if mode.startswith("I") or mode == "F":
+        values = scene[..., 0].astype(np.float32) / 255 if mode == "F" else scene[..., 0].astype(np.uint16)
+        image = Image.fromarray(values.astype(np.int32) if mode == "I" else values)
+        if mode in ("I;16B", "I;16L"):
+            image = Image.frombytes(
+                mode, image.size, values.astype(">u2" if mode[-1] == "B" else "<u2").tobytes()
+            )
+        frame = read_image(image, LIMIT)
+        np.testing.assert_array_equal(frame.colour[..., 0], values)
+        return
+    base = Image.fromarray(scene)
+    if mode == "PA":
+        image = base.convert("P").convert("PA")
+    elif mode in ("La", "RGBa"):
+        image = base.convert("LA" if mode == "La" else "RGBA").convert(mode)
+    elif mode == "LAB":
+        image = Image.new("LAB", base.size, (128, 128, 128))
+    else:
+        image = base.convert(mode)
+    frame = read_image(image, LIMIT)
+    grey = mode == "La"
+    assert frame.colour.shape == (40, 56, 1 if grey else 3)
+    if mode == "LAB":  # L* = 50.2
+        assert np.abs(frame.colour.astype(int) - 119).max() <= 1
+    else:
+        expected = np.asarray(base.convert("L"))[..., None] if grey else scene
+        tolerance = {"PA": 60, "HSV": 8, "YCbCr": 3}.get(mode, 0)
+        assert np.abs(frame.colour.astype(int) - expected).max() <= tolerance
+
+
+def test_32_bit_integers_beyond_16_bits() -> None:
+    with pytest.raises(InputError, match=r"32-bit integers from 0 to 100000"):
+        read_image(Image.fromarray(np.array([[0, 100000]], np.int32)), LIMIT)
+
+
+@pytest.mark.parametrize("values", [0, bytes([0, 128, 255])])
+def test_transparent_palette(tmp_path: Path, values: int | bytes) -> None:
+    image = Image.fromarray(np.array([[0, 1, 2, 2]], np.uint8), "P")
+    image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
+    frame = read_file(saved(tmp_path, image, "p.png", transparency=values), LIMIT)
+    np.testing.assert_array_equal(frame.colour[0, :3], [[10, 20, 30], [40, 50, 60], [70, 80, 90]])
+    assert frame.alpha is not None
+    np.testing.assert_array_equal(frame.alpha[0], [0, 255, 255, 255] if values == 0 else [0, 128, 255, 255])
+
+
+@pytest.mark.parametrize(("mode", "key"), [("L", 7), ("1", 255), ("I;16", 700), ("RGB", (7, 8, 9))])
+def test_transparent_colour(tmp_path: Path, mode: str, key: int | tuple[int, ...]) -> None:
+    image = Image.new(mode, (2, 1))
+    image.putpixel((1, 0), key)
+    frame = read_file(saved(tmp_path, image, "key.png", transparency=key), LIMIT)
+    assert frame.alpha is not None
+    top = 65535 if mode == "I;16" else 255
+    np.testing.assert_array_equal(frame.alpha, [[top, 0]])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.avif"])
+def test_orientation_is_reported_for_the_caller_to_apply(
+    tmp_path: Path, scene: Levels, name: str, orientation: int
+) -> None:
+    path = saved(tmp_path, Image.fromarray(scene), name, exif=camera_block(orientation))
+    frame = read_file(path, LIMIT)
+    assert frame.orientation == orientation
+    assert frame.exif is not None
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_once(tmp_path: Path, scene: Levels, orientation: int) -> None:
+    plain = read_file(saved(tmp_path, Image.fromarray(scene), "a.png", exif=camera_block(orientation)), LIMIT)
+    turned = read_file(saved(tmp_path, Image.fromarray(scene), "a.tif", tiffinfo={274: orientation}), LIMIT)
+    assert turned.orientation == 1
+    assert turned.colour.shape[:2] == (scene.shape[:2] if orientation < 5 else scene.shape[1::-1])
+    assert plain.colour.shape == scene.shape
+
+
+def test_deep_tiff_reports_orientation_exif_and_profile(
+    tmp_path: Path, deep_scene: npt.NDArray[np.uint16]
+) -> None:
+    path = tmp_path / "deep.tif"
+    icc = rgb_profile()
+    tags = [(274, "H", 1, 6, True), (271, "s", 0, "Maker of cameras", True)]
+    tifffile.imwrite(path, deep_scene[..., :3], photometric="rgb", iccprofile=icc, extratags=tags)
+    frame = read_file(path, LIMIT)
+    assert frame.orientation == 6
+    assert frame.icc == icc
+    assert frame.exif is not None
+    assert b"Maker of cameras" in frame.exif
+
+
+def test_cmyk_of_adobe(tmp_path: Path) -> None:
+    """Pillow writes CMYK as Adobe does, inverted and marked so."""
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    path = saved(tmp_path, image, "ink.jpg", quality=98)
+    assert b"Adobe" in path.read_bytes()
+    frame = read_file(path, LIMIT)
+    assert np.abs(frame.colour.astype(int) - [255, 0, 0]).max() < 6
+    assert not frame.converted
+
+
+def test_ycck(tmp_path: Path) -> None:
+    """Ink stored as luma, chroma and black: what Photoshop saves by default."""
+    red = np.full((16, 16, 3), (230, 30, 40), np.uint8)
+    ycc = np.asarray(Image.fromarray(255 - red).convert("YCbCr"))
+    stored = np.concatenate([ycc, np.full((16, 16, 1), 255, np.uint8)], axis=-1)
+    path = saved(tmp_path, Image.fromarray(255 - stored, "CMYK"), "ycck.jpg", quality=98, subsampling=0)
+    data = bytearray(path.read_bytes())
+    marker = data.index(b"Adobe")
+    assert data[marker + 11] == 0
+    data[marker + 11] = 2  # the transform: YCCK
+    path.write_bytes(data)
+    frame = read_file(path, LIMIT)
+    assert np.abs(frame.colour.astype(int) - red).max() < 6
+
+
+def test_cmyk_profile_is_used_up(tmp_path: Path) -> None:
+    image = Image.new("CMYK", (8, 8), (0, 0, 0, 255))
+    frame = read_file(saved(tmp_path, image, "ink.tif", icc_profile=table_profile(b"CMYK")), LIMIT)
+    assert frame.converted
+    assert frame.icc is None
+    assert frame.colour.max() < 6
+
+
+def test_a_wrong_profile_on_cmyk_is_said_and_ignored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    path = saved(tmp_path, image, "ink.tif", icc_profile=grey_profile())
+    assert np.abs(read_file(path, LIMIT).colour.astype(int) - [255, 0, 0]).max() < 6
+    assert "profile cannot be used" in caplog.text
+
+
+def test_content_decides_and_a_note_is_made(
+    tmp_path: Path, scene: Levels, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "restyle.images")
+    path = saved(tmp_path, Image.fromarray(scene), "mislabelled.jpg", "PNG")
+    np.testing.assert_array_equal(read_file(path, LIMIT).colour, scene)
+    assert "mislabelled.jpg: is a PNG picture" in caplog.text
+
+
+def one_line(path: Path | str, limit: int = LIMIT) -> str:
+    with pytest.raises(InputError) as caught:
+        read_file(path, limit)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert os.fspath(path) in message
+    return message
+
+
+BAD_FILES: dict[str, tuple[bytes, str]] = {
+    "empty.jpg": (b"", "is empty"),
+    "one byte.png": (b"\x89", "not a PNG picture"),
+    "text.png": (b"hello, I am no picture\n" * 9, "is no picture (text content)"),
+    "noise.jpg": (bytes(range(128, 256)) * 9, "not a JPEG picture"),
+    "header only.png": (b"\x89PNG\r\n\x1a\n", "damaged or unsupported PNG"),
+    "header only.jpg": (b"\xff\xd8\xff\xe0", "damaged or unsupported JPEG"),
+    "header only.tif": (b"II*\0", "damaged or unsupported TIFF"),
+    "header only.webp": (b"RIFF\x00\x00\x00\x00WEBP", "damaged or unsupported WEBP"),
+    "header only.avif": (b"\x00\x00\x00\x1cftypavif\0\0\0\0mif1", "damaged or unsupported AVIF"),
+    "header only.bmp": (b"BM", "damaged or unsupported BMP"),
+    "header only.gif": (b"GIF89a", "damaged or unsupported GIF"),
+    "clip.mp4": (b"\0\0\0\x18ftypisom\0\0\0\0", "is video (MP4), not a picture"),
+    "song.wav": (b"RIFF\0\0\0\0WAVE", "is audio (WAV), not a picture"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture; restyle reads JPEG"),
+    "paper.pdf": (b"%PDF-1.4", "is no picture (PDF content)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files(tmp_path: Path, name: str) -> None:
+    content, message = BAD_FILES[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert message in one_line(path)
+
+
+def test_what_is_no_file_at_all(tmp_path: Path) -> None:
+    assert one_line(tmp_path / "absent.jpg").endswith("there is no such file")
+    (tmp_path / "holiday.jpeg").touch()
+    assert one_line(tmp_path / "holiday.jpg").endswith("no such file; did you mean 'holiday.jpeg'?")
+    assert one_line(tmp_path / "absent" / "a.jpg").endswith("there is no such file")
+    assert "is a folder" in one_line(tmp_path)
+    assert "restyle fetches nothing" in one_line("https://example.org/photo.jpg")
+    assert "cannot be read" in one_line(tmp_path / ("x" * 300))
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert "not a regular file" in one_line(tmp_path / "pipe.jpg")
+    assert "not a regular file" in one_line("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / "s.jpg"))
+        assert "not a regular file" in one_line(tmp_path / "s.jpg")
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    assert "cannot be read" in one_line(tmp_path / "loop.jpg")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_file("nul\0character.jpg", LIMIT)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.bmp", "a.gif", "a.avif"])
+def test_truncated_files(tmp_path: Path, scene: Levels, name: str) -> None:
+    path = saved(tmp_path, Image.fromarray(scene), name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "picture" in one_line(path)
+
+
+def giant_png() -> bytes:
+    """40,000 x 40,000 white pixels of 1 bit: 200 MB when decoded to bits, here only its header."""
+    stream = io.BytesIO()
+    Image.new("1", (8, 8)).save(stream, "PNG")
+    data = bytearray(stream.getvalue())
+    data[16:24] = (40_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
+def test_giant_pictures_are_refused_by_their_header(tmp_path: Path) -> None:
+    path = tmp_path / "giant.png"
+    path.write_bytes(giant_png())
+    message = one_line(path, 200_000_000)
+    assert "40000 x 40000 = 1,600,000,000 pixels, over the limit of 200,000,000" in message
+    assert "--max-pixels 1600000000" in message
+
+
+def test_pillows_own_limit_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, Image.new("1", (300, 300)), "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert read_file(path, LIMIT).colour.shape == (300, 300, 1)
+
+
+def test_limit_is_exact() -> None:
+    check_pixels((10, 10), 100, "a")
+    with pytest.raises(InputError, match="a: has 10 x 10 = 100 pixels, over the limit of 99"):
+        check_pixels((10, 10), 99, "a")
+    with pytest.raises(InputError, match="0 x 5 pixels"):
+        check_pixels((0, 5), 99, "a")
+
+
+def test_missing_plugin_is_said(tmp_path: Path, scene: Levels, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, Image.fromarray(scene), "a.avif")
+    Image.init()
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    assert "which the installed Pillow cannot read" in one_line(path)
+
+
+def test_a_file_that_shrinks_while_it_is_read(tmp_path: Path, scene: Levels) -> None:
+    """An uncompressed file is not mapped into memory: cut short, it is an error and not a crash."""
+    path = saved(tmp_path, Image.fromarray(scene), "a.bmp")
+    with open(path, "rb") as file:
+        image = decode._open(file, formats.BMP, "a.bmp")
+        os.truncate(path, 200)
+        with pytest.raises(OSError, match="truncated"):
+            image.load()
+
+
+def test_warnings_of_pillow_stay_inside(tmp_path: Path, scene: Levels) -> None:
+    """Odd metadata makes Pillow warn; from many threads at once, nothing comes out and all filters return."""
+    path = saved(tmp_path, Image.fromarray(scene), "odd.tif", tiffinfo={271: "Maker of cameras"})
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"Maker of cameras") + 5])
+    with pytest.raises(UserWarning):  # warnings are errors in these tests
+        Image.open(path)
+    before = list(warnings.filters)
+    results: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            read_file(path, LIMIT)
+        except InputError:
+            pass
+        except BaseException as error:  # noqa: BLE001
+            results.append(error)
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not results
+    assert not seen
+    assert list(warnings.filters) == before
+
+
+def corrupt(data: bytes, generator: np.random.Generator) -> bytes:
+    """Cut a file, flip bits, or overwrite bytes in its header or anywhere."""
+    broken = bytearray(data)
+    way = generator.integers(4)
+    if way == 0:
+        return bytes(broken[: generator.integers(1, len(broken))])
+    if way == 1:
+        for at in generator.integers(len(broken), size=3):
+            broken[at] ^= 1 << int(generator.integers(8))
+    elif way == 2:
+        for at in generator.integers(min(len(broken), 200), size=4):
+            broken[at] = generator.integers(256)
+    else:
+        start = int(generator.integers(len(broken)))
+        broken[start : start + 30] = generator.bytes(30)
+    return bytes(broken)
+
+
+def _tiff(**options: Any) -> Callable[[Image.Image, io.BytesIO], None]:
+    return lambda image, stream: image.save(stream, "TIFF", **options)
+
+
+FUZZED: dict[str, Callable[[Image.Image, io.BytesIO], Any]] = {
+    "jpeg": lambda image, stream: image.save(stream, "JPEG", exif=camera_block(), icc_profile=rgb_profile()),
+    "progressive": lambda image, stream: image.save(stream, "JPEG", progressive=True),
+    "cmyk": lambda image, stream: image.convert("CMYK").save(
+        stream, "JPEG", icc_profile=table_profile(b"CMYK")
+    ),
+    "png": lambda image, stream: image.save(stream, "PNG", exif=camera_block(), icc_profile=rgb_profile()),
+    "palette": lambda image, stream: image.quantize(16).save(stream, "PNG", transparency=0),
+    "deep png": lambda image, stream: stream.write(
+        png16.encode(np.asarray(image).astype(np.uint16) * 257, icc=rgb_profile(), exif=camera_block())
+    ),
+    "webp": lambda image, stream: image.save(stream, "WEBP", exif=camera_block()),
+    "gif": lambda image, stream: image.save(stream, "GIF"),
+    "bmp": lambda image, stream: image.save(stream, "BMP"),
+    "avif": lambda image, stream: image.save(stream, "AVIF", exif=camera_block()),
+    "tiff": _tiff(tiffinfo={274: 6, 271: "Maker"}, icc_profile=rgb_profile()),
+    "tiff lzw": _tiff(compression="tiff_lzw"),
+    "tiff jpeg": _tiff(compression="jpeg"),
+    "deep tiff": lambda image, stream: stream.write(
+        tiff_write.encode(np.asarray(image).astype(np.uint16) * 257, exif=camera_block())
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUZZED)
+def test_damaged_files_raise_only_input_errors(tmp_path: Path, scene: Levels, name: str) -> None:
+    stream = io.BytesIO()
+    FUZZED[name](Image.fromarray(scene), stream)
+    data = stream.getvalue()
+    generator = np.random.default_rng(list(name.encode()))
+    path = tmp_path / "damaged"
+    path.write_bytes(data)
+    read_file(path, 100_000)
+    messages = []
+    for _ in range(60):
+        path.write_bytes(corrupt(data, generator))
+        try:
+            frame = read_file(path, 100_000)
+            assert frame.colour.shape[0] * frame.colour.shape[1] <= 100_000
+        except InputError as error:
+            messages.append(str(error))
+    assert messages
+    assert all(message.startswith(f"{path}: ") and "\n" not in message for message in messages)

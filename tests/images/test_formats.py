@@ -1,0 +1,105 @@
+"""What files are by content and by suffix."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restyle.errors import InputError, OutputError
+from restyle.images import formats
+
+SIGNATURES = {
+    b"\xff\xd8\xff\xe0": ("JPEG", "image"),
+    b"\x00\x00\x00\x18ftypheic\0\0\0\0mif1heic": ("HEIC", "image"),
+    b"\x00\x00\x00\x1cftypmif1\0\0\0\0mif1avifmiaf": ("AVIF", "image"),
+    b"\x00\x00\x00\x18ftypisom\0\0\0\0": ("MP4", "video"),
+    b"\x00\x00\x00\x18ftypM4A \0\0\0\0": ("M4A", "audio"),
+    b"\x1aE\xdf\xa3": ("Matroska", "video"),
+    b"RIFF\0\0\0\0WAVE": ("WAV", "audio"),
+    b"RIFF\0\0\0\0AVI ": ("AVI", "video"),
+    b"RIFF\0\0\0\0????": ("unknown", "other"),
+    b"ID3\x04": ("MP3", "audio"),
+    b"\xff\xfb\x90\x64": ("MP3", "audio"),
+    b"fLaC": ("FLAC", "audio"),
+    b"%PDF-1.7": ("PDF", "other"),
+    b"8BPS": ("Photoshop", "image"),
+    b'<svg xmlns="http://www.w3.org/2000/svg">': ("SVG", "image"),
+    b"hello, world\n": ("text", "other"),
+    "h\u00e9llo, w\u00f6rld ".encode() * 9: ("text", "other"),
+    b"\x01\x02\x03\x04": ("unknown", "other"),
+    b"": ("unknown", "other"),
+}
+
+
+@pytest.mark.parametrize("head", SIGNATURES, ids=repr)
+def test_signatures(head: bytes) -> None:
+    kind = formats.identify(head[: formats.HEAD_BYTES])
+    assert (kind.name, kind.medium) == SIGNATURES[head]
+
+
+@pytest.mark.parametrize("kind", formats.PICTURES, ids=lambda kind: kind.name)
+def test_pillows_own_files_are_known(kind: formats.Kind) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(stream, kind.name)
+    assert formats.identify(stream.getvalue()[: formats.HEAD_BYTES]) is kind
+
+
+def test_identify_file(tmp_path: Path) -> None:
+    path = tmp_path / "not.jpg"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert formats.identify_file(path) is formats.PNG
+    assert formats.by_suffix(path) is formats.JPEG
+    with pytest.raises(InputError, match="no such file"):
+        formats.identify_file(tmp_path / "absent.png")
+
+
+@pytest.mark.parametrize(
+    "name", ["a.JPG", "b/c.jpeg", "d.x.PnG", "e.tiff", "f.webp", "g.avif", "h.gif", "i.bmp"]
+)
+def test_readable_suffixes(name: str) -> None:
+    assert formats.is_picture(name)
+
+
+@pytest.mark.parametrize("name", ["a", "b.txt", ".jpg", "c.jpg/", "d.mp4", "e.svg", "f.heic"])
+def test_other_suffixes(name: str) -> None:
+    assert formats.is_picture(name) == (name == "c.jpg/")
+
+
+def test_unknown_output_suffix_lists_the_known() -> None:
+    with pytest.raises(OutputError, match=r"cannot write '.xyz' pictures; use one of .jpg, .png") as caught:
+        formats.writable_kind("out/art.xyz")
+    assert str(caught.value).startswith("out/art.xyz: ")
+    with pytest.raises(OutputError, match="has no suffix"):
+        formats.writable_kind("art")
+    with pytest.raises(OutputError, match=r"cannot write '.gif'"):
+        formats.writable_kind("art.gif")
+
+
+def test_what_formats_can_hold() -> None:
+    assert {kind.name for kind in formats.PICTURES if kind.deep} == {"PNG", "TIFF"}
+    assert {kind.name for kind in formats.PICTURES if kind.writable and not kind.alpha} == {"JPEG", "BMP"}
+    suffixes = [suffix for kind in formats.PICTURES for suffix in kind.suffixes]
+    assert len(suffixes) == len(set(suffixes))
+
+
+def test_pictures_in_a_folder(tmp_path: Path) -> None:
+    names = [
+        "b.jpg",
+        "a/z.PNG",
+        "a/c.webp",
+        "a.tif",
+        ".hidden.jpg",
+        ".git/x.jpg",
+        "notes.txt",
+        "a/deep/er.bmp",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    found = [path.relative_to(tmp_path).as_posix() for path in formats.pictures_in(tmp_path)]
+    assert found == ["a.tif", "b.jpg", "a/c.webp", "a/z.PNG", "a/deep/er.bmp"]

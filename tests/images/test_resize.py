@@ -1,0 +1,129 @@
+"""Resizing: exact sizes, faithful means, no shift, no aliasing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from restyle.errors import OptionError
+from restyle.images.resize import fit_size, resize
+from restyle.types import FloatArray
+
+METHODS = ["lanczos", "area", "bilinear"]
+sides = st.integers(1, 60)
+
+
+def gradient(height: int, width: int) -> FloatArray:
+    """A picture that is linear in both directions, by the centres of its pixels."""
+    y = (np.arange(height) + 0.5) / height
+    x = (np.arange(width) + 0.5) / width
+    plane = 0.2 + 0.3 * y[:, None] + 0.3 * x[None, :]
+    return np.stack([plane, 1 - plane, np.full_like(plane, 0.5)], axis=-1).astype(np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(height=sides, width=sides, to=st.tuples(sides, sides), method=st.sampled_from(METHODS))
+def test_size_range_and_flat_colours_are_exact(
+    height: int, width: int, to: tuple[int, int], method: str
+) -> None:
+    flat = np.broadcast_to(np.array([0.25, 0.5, 1.0], np.float32), (height, width, 3))
+    result = resize(np.ascontiguousarray(flat), to, method)
+    assert result.shape == (*to, 3)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, np.broadcast_to(flat[0, 0], result.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("to", [(20, 30), (37, 53), (160, 240), (80, 300)])
+def test_nothing_shifts(method: str, to: tuple[int, int]) -> None:
+    result = resize(gradient(80, 120), to, method)
+    inner = np.s_[to[0] // 8 : -to[0] // 8, to[1] // 8 : -to[1] // 8]
+    # a box may be off by half a pixel where it holds a fraction of pixels
+    tolerance = 0.004 if method == "area" else 5e-4
+    np.testing.assert_allclose(result[inner], gradient(*to)[inner], atol=tolerance)
+
+
+def test_area_is_the_mean() -> None:
+    picture = np.random.default_rng(0).random((12, 18, 3), np.float32)
+    blocks = picture.reshape(4, 3, 6, 3, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(resize(picture, (4, 6), "area"), blocks, atol=1e-6)
+
+
+def test_shrinking_does_not_alias() -> None:
+    stripes = np.zeros((64, 64, 3), np.float32)
+    stripes[:, ::2] = 1
+    small = resize(stripes, (16, 16))
+    assert np.abs(small - 0.5).max() < 0.05
+
+
+def test_the_same_size_is_a_copy() -> None:
+    picture = gradient(4, 5)
+    result = resize(picture, (4, 5))
+    np.testing.assert_array_equal(result, picture)
+    assert not np.shares_memory(result, picture)
+
+
+def test_one_channel() -> None:
+    alpha = gradient(10, 12)[..., 0]
+    np.testing.assert_array_equal(resize(alpha, (5, 6)), resize(gradient(10, 12), (5, 6))[..., 0])
+
+
+def test_views_work() -> None:
+    picture = gradient(20, 24)
+    np.testing.assert_array_equal(
+        resize(picture[::-1, ::2], (5, 5)), resize(picture[::-1, ::2].copy(), (5, 5))
+    )
+
+
+def test_what_hides_under_transparency_does_not_bleed() -> None:
+    picture = np.zeros((40, 40, 3), np.float32)  # black where it cannot be seen ...
+    alpha = np.zeros((40, 40), np.float32)
+    picture[10:30, 10:30], alpha[10:30, 10:30] = 1, 1  # ... white where it can
+    for size in ((17, 17), (100, 90)):
+        visible = resize(alpha, size) > 0.02
+        assert resize(picture, size)[visible].min() < 0.7
+        assert resize(picture, size, alpha=alpha)[visible].min() > 0.95
+    opaque = np.ones((40, 40), np.float32)
+    np.testing.assert_allclose(resize(picture, (9, 9), alpha=opaque), resize(picture, (9, 9)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"short": 300}, (300, 400)),
+        ({"long": 1024}, (768, 1024)),
+        ({"width": 100}, (75, 100)),
+        ({"height": 100}, (100, 133)),
+        ({"width": 7, "height": 9}, (9, 7)),
+        ({"long": 1}, (1, 1)),
+    ],
+)
+def test_fit_size(options: dict[str, int], expected: tuple[int, int]) -> None:
+    assert fit_size((3000, 4000), **options) == expected
+
+
+@given(size=st.tuples(st.integers(1, 9000), st.integers(1, 9000)), side=st.integers(1, 9000))
+def test_the_given_side_is_exact_and_the_aspect_kept(size: tuple[int, int], side: int) -> None:
+    assert min(fit_size(size, short=side)) == side
+    assert max(fit_size(size, long=side)) == side
+    height, width = fit_size(size, width=side)
+    assert width == side
+    assert abs(height - size[0] * side / size[1]) <= 0.5 or height == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"short": 0}, {"long": -3}, {"short": 5, "long": 9}, {"short": 5, "width": 5, "height": 5}],
+)
+def test_bad_sizes(options: dict[str, int]) -> None:
+    with pytest.raises(OptionError):
+        fit_size((10, 10), **options)
+
+
+def test_bad_options() -> None:
+    with pytest.raises(OptionError, match="size 0 x 5"):
+        resize(gradient(4, 4), (5, 0))
+    with pytest.raises(OptionError, match="unknown resize method 'cubic'; use one of lanczos"):
+        resize(gradient(4, 4), (5, 5), "cubic")

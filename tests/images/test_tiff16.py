@@ -1,0 +1,252 @@
+"""Deep TIFF: against files of tifffile, which shares no code with Pillow, and files of libtiff's strips."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+from PIL import Image, TiffImagePlugin
+
+from restyle.errors import InputError
+from restyle.images import tiff16
+from restyle.images.tiff_tags import Tag, add_strips
+
+Deep = npt.NDArray[np.uint16]
+LIMIT = 1_000_000
+
+
+def read(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    with open(path, "rb") as file:
+        tiff = tiff16.probe(file)
+        assert tiff is not None
+        return tiff16.read(file, tiff, LIMIT)
+
+
+def joined(colour: npt.NDArray[Any], alpha: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    return colour if alpha is None else np.concatenate([colour, alpha[..., None]], axis=-1)
+
+
+def write(path: Path, samples: npt.NDArray[Any], **options: Any) -> None:
+    channels = samples.shape[2]
+    options.setdefault("photometric", "rgb" if channels > 2 else "minisblack")
+    if channels in (2, 4):
+        options.setdefault("extrasamples", ["unassalpha"])
+    if channels == 1:
+        samples = samples[..., 0]
+    elif options.get("planarconfig") == "separate":
+        samples = np.moveaxis(samples, -1, 0)
+    elif channels > 1:
+        options["planarconfig"] = "contig"
+    tifffile.imwrite(path, samples, **options)
+
+
+LAYOUTS: list[dict[str, Any]] = [
+    {},
+    {"rowsperstrip": 5},
+    {"tile": (16, 32)},
+    {"compression": "zlib", "rowsperstrip": 7},
+    {"compression": "zlib", "predictor": True, "rowsperstrip": 7},
+    {"compression": "zlib", "predictor": True, "tile": (16, 16)},
+    {"compression": "lzma", "rowsperstrip": 7},
+]
+PLANES: list[dict[str, Any]] = [
+    {"planarconfig": "separate", "rowsperstrip": 8},
+    {"planarconfig": "separate", "tile": (16, 16), "compression": "zlib", "predictor": True},
+]
+CASES = [
+    (channels, {"byteorder": order, **layout})
+    for order in "<>"
+    for channels in (1, 2, 3, 4)
+    for layout in LAYOUTS + (PLANES if channels > 1 else []) + ([{"bigtiff": True}] if order == "<" else [])
+]
+
+
+@pytest.mark.parametrize(("channels", "options"), CASES, ids=str)
+def test_16_bits(tmp_path: Path, deep_scene: Deep, channels: int, options: dict[str, Any]) -> None:
+    samples = deep_scene[..., :channels]
+    path = tmp_path / "deep.tif"
+    write(path, samples, **options)
+    result = joined(*read(path))
+    assert result.dtype == np.uint16
+    np.testing.assert_array_equal(result, samples)
+
+
+def test_big_endian_bigtiff(tmp_path: Path, deep_scene: Deep) -> None:
+    path = tmp_path / "big.tif"
+    write(path, deep_scene, byteorder=">", bigtiff=True)
+    with pytest.raises(InputError, match="big-endian BigTIFF"):
+        read(path)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "tile": (16, 16)}], ids=str)
+def test_floats(tmp_path: Path, deep_scene: Deep, dtype: type, options: dict[str, Any]) -> None:
+    samples: npt.NDArray[Any] = (deep_scene[..., :3] / 65535).astype(dtype)
+    path = tmp_path / "float.tif"
+    write(path, samples, **options)
+    np.testing.assert_array_equal(joined(*read(path)), samples)
+
+
+def test_32_bit_integers(tmp_path: Path, deep_scene: Deep) -> None:
+    path = tmp_path / "long.tif"
+    write(path, deep_scene[..., :3].astype(np.uint32) * 65537)
+    np.testing.assert_allclose(joined(*read(path)), deep_scene[..., :3] / 65535, atol=1e-9)
+
+
+def test_float_predictor_of_libtiff(tmp_path: Path, deep_scene: Deep) -> None:
+    samples = (deep_scene[..., 0] / 65535).astype(np.float32)
+    path = tmp_path / "predicted.tif"
+    Image.fromarray(samples).save(path, compression="tiff_adobe_deflate", tiffinfo={317: 3})
+    with Image.open(path) as image:
+        assert isinstance(image, TiffImagePlugin.TiffImageFile)
+        assert image.tag_v2[317] == 3
+    np.testing.assert_array_equal(read(path)[0][..., 0], samples)
+
+
+def test_float_predictor_by_the_book(tmp_path: Path, deep_scene: Deep) -> None:
+    """Technical Note 3: bytes of each row by weight, then differences at the distance of one pixel."""
+    samples = (deep_scene[..., :3] / 65535).astype(np.float32)
+    height, width, channels = samples.shape
+    planes = samples.astype(">f4").view(np.uint8).reshape(height, width * channels, 4).swapaxes(1, 2)
+    rows = planes.reshape(height, -1)
+    rows = np.concatenate([rows[:, :channels], rows[:, channels:] - rows[:, :-channels]], axis=1)
+    strips = [row.tobytes() for row in rows]
+    path = tmp_path / "predicted.tif"
+    describe(path, strips, 1, samples, 1, predictor=3, sample_format=3)
+    np.testing.assert_array_equal(read(path)[0], samples)
+
+
+def describe(
+    path: Path,
+    strips: list[bytes],
+    compression: int,
+    samples: npt.NDArray[Any],
+    rows: int,
+    *,
+    predictor: int = 1,
+    sample_format: int = 1,
+    photometric: int = 2,
+    extra: tuple[int, ...] = (),
+) -> None:
+    """Write a little-endian TIFF of ready strips."""
+    height, width, channels = samples.shape
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[Tag.WIDTH], tags[Tag.HEIGHT], tags[Tag.SAMPLES] = width, height, channels
+    tags[Tag.BITS] = (8 * samples.itemsize,) * channels
+    tags[Tag.FORMAT] = (sample_format,) * channels
+    tags[Tag.COMPRESSION], tags[Tag.PREDICTOR], tags[Tag.PHOTOMETRIC] = compression, predictor, photometric
+    if extra:
+        tags[Tag.EXTRA] = extra
+    add_strips(tags, rows, [len(strip) for strip in strips])
+    stream = io.BytesIO()
+    tags.save(stream)
+    path.write_bytes(stream.getvalue() + b"".join(strips))
+
+
+@pytest.mark.parametrize(("name", "number"), [("tiff_lzw", 5), ("packbits", 32773), ("zstd", 50000)])
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_codecs_of_libtiff(tmp_path: Path, deep_scene: Deep, name: str, number: int, predictor: int) -> None:
+    """Strips that libtiff compressed as bytes, in a file that calls them 16-bit RGB."""
+    samples = deep_scene[..., :3]
+    stored = samples.copy()
+    if predictor == 2:
+        stored[:, 1:] -= samples[:, :-1]
+    strips = []
+    for top in range(0, len(samples), 6):
+        part = stored[top : top + 6]
+        stream = io.BytesIO()
+        Image.fromarray(part.astype("<u2").view(np.uint8).reshape(len(part), -1)).save(
+            stream, "TIFF", compression=name, strip_size=1 << 20
+        )
+        with Image.open(stream) as image:
+            assert isinstance(image, TiffImagePlugin.TiffImageFile)
+            (start,), (length,) = image.tag_v2[273], image.tag_v2[279]
+        strips.append(stream.getvalue()[start : start + length])
+    path = tmp_path / "codec.tif"
+    describe(path, strips, number, samples, 6, predictor=predictor)
+    np.testing.assert_array_equal(read(path)[0], samples)
+
+
+def test_associated_alpha_is_divided_out(tmp_path: Path) -> None:
+    straight = np.array([[[40000, 20000, 0, 32768], [60000, 10, 500, 65535], [0, 0, 0, 0]]], np.uint16)
+    stored = straight.astype(np.float64)
+    stored[..., :3] *= stored[..., 3:] / 65535
+    stored = np.rint(stored).astype(np.uint16)
+    path = tmp_path / "associated.tif"
+    describe(path, [stored.tobytes()], 1, stored, 1, extra=(1,))
+    colour, alpha = read(path)
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, straight[..., 3])
+    np.testing.assert_allclose(colour.astype(int), straight[..., :3], atol=1)
+
+
+def test_unspecified_channel_is_left_out(tmp_path: Path, deep_scene: Deep) -> None:
+    path = tmp_path / "extra.tif"
+    describe(path, [deep_scene.tobytes()], 1, deep_scene, 37, extra=(0,))
+    colour, alpha = read(path)
+    assert alpha is None
+    np.testing.assert_array_equal(colour, deep_scene[..., :3])
+
+
+def test_white_is_zero(tmp_path: Path, deep_scene: Deep) -> None:
+    samples = deep_scene[..., :1]
+    path = tmp_path / "white.tif"
+    describe(path, [samples.tobytes()], 1, samples, 37, photometric=0)
+    np.testing.assert_array_equal(read(path)[0], 65535 - samples)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "1", "P"])
+def test_leaves_8_bits_to_pillow(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "plain.tif"
+    Image.new(mode, (8, 8)).save(path)
+    with open(path, "rb") as file:
+        assert tiff16.probe(file) is None
+
+
+def test_truncated(tmp_path: Path, deep_scene: Deep) -> None:
+    path = tmp_path / "cut.tif"
+    write(path, deep_scene)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="truncated"):
+        read(path)
+
+
+def test_short_strip(tmp_path: Path, deep_scene: Deep) -> None:
+    samples = deep_scene[..., :3]
+    path = tmp_path / "short.tif"
+    describe(path, [zlib.compress(samples.tobytes()[:-6])], 8, samples, 37)
+    with pytest.raises(InputError, match="truncated"):
+        read(path)
+
+
+def test_wrong_number_of_strips(tmp_path: Path, deep_scene: Deep) -> None:
+    samples = deep_scene[..., :3]
+    path = tmp_path / "few.tif"
+    describe(path, [samples.tobytes()], 1, samples, 10)
+    with pytest.raises(InputError, match="1 tiles or strips where 4 are needed"):
+        read(path)
+
+
+def test_giant_tiles_are_refused_before_memory_is_taken(tmp_path: Path, deep_scene: Deep) -> None:
+    path = tmp_path / "giant.tif"
+    write(path, deep_scene[..., :3], tile=(16, 16))
+    data = bytearray(path.read_bytes())
+    with open(path, "rb") as file:
+        tiff = tiff16.probe(file)
+    assert tiff is not None
+    assert tiff.block == (16, 16)
+    with tifffile.TiffFile(path) as tags:
+        page = tags.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        for tag in (322, 323):
+            start = page.tags[tag].valueoffset
+            data[start : start + 2] = (65520).to_bytes(2, "little")
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="over the limit"):
+        read(path)

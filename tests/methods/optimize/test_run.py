@@ -1,0 +1,244 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from restyle.errors import InputError, OptionError
+from restyle.methods.optimize import content_losses, memory, run, scales
+from restyle.methods.optimize.parts import Part
+from restyle.methods.optimize.problem import Easel
+from restyle.methods.optimize.run import optimize
+from restyle.methods.optimize.steps import Step, Stopped
+from restyle.models.code_source import Exemplar
+from restyle.options import OptimizeOptions
+from restyle.types import FloatArray
+
+
+def picture(seed: int, height: int = 40, width: int = 56) -> FloatArray:
+    """Blocks of colour: something to see at every depth."""
+    coarse = np.random.default_rng(seed).random((-(-height // 8), -(-width // 8), 3), np.float32)
+    return np.ascontiguousarray(np.kron(coarse, np.ones((8, 8, 1), np.float32))[:height, :width])
+
+
+@pytest.fixture(autouse=True)
+def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sizes for a picture of 64 px."""
+    monkeypatch.setattr(scales, "COARSEST", 32)
+
+
+CONTENT, STYLE = picture(0), [Part(None, [Exemplar(picture(1, 48, 48))])]
+
+
+def options(**given: object) -> OptimizeOptions:
+    return OptimizeOptions(method="optimize", **{"steps": 6, **given})  # type: ignore[arg-type]
+
+
+def losses(**given: object) -> list[float]:
+    told: list[float] = []
+    optimize(CONTENT, STYLE, options(**given), callback=lambda step: told.append(step.loss))
+    return told
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    "style_loss", ["gram", "gaussian", "sliced", "patches", "strokes", "grain", "gram,grain:0.5"]
+)
+def test_every_style_loss_goes_down(style_loss: str, optimizer: str) -> None:
+    told = losses(style_loss=style_loss, optimizer=optimizer, content_weight=0.0, steps=8)
+    assert min(told[-2:]) < told[0]
+
+
+@pytest.mark.parametrize("content_loss", ["features", "relu4_1", "structure", "features,relu4_1,structure:2"])
+def test_content_losses_hold_the_content(content_loss: str) -> None:
+    free = optimize(CONTENT, STYLE, options(content_loss=content_loss, content_weight=0.0, seed=1, steps=12))
+    held = optimize(CONTENT, STYLE, options(content_loss=content_loss, content_weight=50.0, seed=1, steps=12))
+    assert np.abs(held - CONTENT).mean() < np.abs(free - CONTENT).mean()
+
+
+def test_the_content_counts_less_at_coarse_sizes() -> None:
+    easel = Easel(picture(0, 64, 96), STYLE, options(content_weight=2.0), 1.0, "cpu", None)
+    weights = [easel.objective(level).weights for level in scales.plan_levels((64, 96), 6)]
+    assert [each.content["features"] for each in weights] == pytest.approx([2 * 0.5**1.5, 2.0])
+    assert weights[0].style == weights[1].style
+    easel = Easel(picture(0, 64, 96), STYLE, options(content_weight=2.0, large_forms=0.0), 1.0, "cpu", None)
+    weights = [easel.objective(level).weights for level in scales.plan_levels((64, 96), 6)]
+    assert [each.content["features"] for each in weights] == [2.0, 2.0]
+
+
+def test_smoothness_smooths() -> None:
+    def roughness(weight: float) -> float:
+        made = optimize(CONTENT, STYLE, options(smoothness=weight, steps=10))
+        return float(np.abs(np.diff(made, axis=0)).mean() + np.abs(np.diff(made, axis=1)).mean())
+
+    assert roughness(30.0) < roughness(0.0)
+
+
+@pytest.mark.parametrize("style_loss", ["gram,grain", "sliced,patches"])
+def test_the_same_seed_gives_the_same_picture(style_loss: str) -> None:
+    first, again = (optimize(CONTENT, STYLE, options(style_loss=style_loss, init="noise")) for _ in range(2))
+    other = optimize(CONTENT, STYLE, options(style_loss=style_loss, init="noise", seed=1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_the_picture_has_the_size_of_the_content_and_stays_in_range() -> None:
+    for size in ((9, 70), (33, 31)):
+        made = optimize(picture(3, *size), STYLE, options(steps=2))
+        assert made.shape == (*size, 3)
+        assert made.dtype == np.float32
+        assert made.min() >= 0
+        assert made.max() <= 1
+
+
+def test_noise_is_where_noise_begins_and_start_where_it_is_given() -> None:
+    given = np.full_like(CONTENT, 0.25)
+    seen: list[FloatArray] = []
+
+    def look(step: Step) -> bool:
+        seen.append(step.picture())
+        return True
+
+    optimize(CONTENT, STYLE, options(optimizer="adam"), start=lambda: given, callback=look)
+    optimize(CONTENT, STYLE, options(optimizer="adam", init="noise"), callback=look)
+    assert np.abs(seen[0] - given).max() < 0.03
+    assert np.abs(seen[1] - given).mean() > 0.1
+
+
+def test_the_callback_is_told_each_step_and_can_stop() -> None:
+    told: list[Step] = []
+    optimize(picture(0, 68, 68), STYLE, options(steps=4), callback=told.append)
+    assert [step.number for step in told] == [1, 2, 3, 4]
+    assert [(step.height, step.width) for step in told] == [(34, 34)] * 2 + [(68, 68)] * 2
+    assert {*told[0].terms} == {"gram", "grain", "features", "range"}
+    assert told[0].loss == pytest.approx(sum(told[0].terms.values()))
+    assert told[0].picture().shape == (68, 68, 3)
+    assert str(told[0]).startswith("step 1/4, 34x34, gram ")
+    count: list[int] = []
+
+    def stop(step: Step) -> bool:
+        count.append(step.number)
+        return step.number == 2
+
+    optimize(CONTENT, STYLE, options(), callback=stop)
+    assert count == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"optimizer": "adam"}, {"optimizer": "lbfgs"}, {"style_loss": "sliced,gram", "optimizer": "adam"}],
+)
+@pytest.mark.parametrize("cut", [1, 5, 8])
+def test_a_run_that_was_cut_off_ends_with_the_same_picture(
+    tmp_path: Path, given: dict[str, str], cut: int
+) -> None:
+    content, state = picture(0, 64, 70), tmp_path / "a.unfinished"
+    whole = optimize(content, STYLE, options(steps=8, **given))
+
+    def interrupt(step: Step) -> None:
+        if step.number == cut:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Stopped) as stopped:
+        optimize(content, STYLE, options(steps=8, **given), state=state, callback=interrupt)
+    assert stopped.value.picture.shape == content.shape
+    assert state.exists()
+    resumed = optimize(content, STYLE, options(steps=8, resume=True, **given), state=state)
+    assert np.array_equal(resumed, whole)
+    assert not state.exists()
+
+
+def test_a_killed_run_left_its_state_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(run, "_STATE_SHARE", 1e9)
+    state, whole = tmp_path / "a.unfinished", optimize(CONTENT, STYLE, options())
+
+    class Killed(BaseException):
+        """Nothing is written on the way out."""
+
+    def kill(step: Step) -> None:
+        if step.number == 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        optimize(CONTENT, STYLE, options(), state=state, callback=kill)
+    assert np.array_equal(optimize(CONTENT, STYLE, options(resume=True), state=state), whole)
+
+
+def test_only_the_same_job_is_resumed(tmp_path: Path) -> None:
+    state = tmp_path / "a.unfinished"
+
+    def interrupt(step: Step) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Stopped):
+        optimize(CONTENT, STYLE, options(), state=state, callback=interrupt)
+    with pytest.raises(InputError, match="of another run"):
+        optimize(CONTENT, STYLE, options(resume=True, seed=3), state=state)
+    with pytest.raises(InputError, match="of another run"):
+        optimize(CONTENT[::-1].copy(), STYLE, options(resume=True), state=state)
+    with pytest.raises(InputError, match="nothing to resume"):
+        optimize(CONTENT, STYLE, options(resume=True), state=tmp_path / "b")
+    with pytest.raises(OptionError, match="no output"):
+        optimize(CONTENT, STYLE, options(resume=True))
+
+
+def test_what_no_part_covers_is_left_to_the_content() -> None:
+    share = np.zeros(CONTENT.shape[:2], np.float32)
+    share[:, :16] = 1
+    given = options(style_loss="grain", content_weight=0.01, steps=10, optimizer="adam")
+    made = optimize(CONTENT, [Part(share, STYLE[0].styles)], given)
+    apart = np.abs(made - CONTENT).mean((0, 2))
+    assert apart[:14].mean() > 3 * apart[20:].mean()
+
+
+def test_where_nothing_is_painted_the_content_is_what_is_sought() -> None:
+    made = optimize(CONTENT, [], options(steps=2))
+    assert np.abs(made - CONTENT).mean() < 0.02
+
+
+def test_rotation_and_scale_and_weights_change_what_is_aimed_at() -> None:
+    stripes = np.zeros((64, 64, 3), np.float32)
+    stripes[::8] = stripes[1::8] = stripes[2::8] = stripes[3::8] = 1
+    flat = np.full((64, 64, 3), 0.5, np.float32)
+
+    def made(part: Part, **given: object) -> FloatArray:
+        return optimize(flat, [part], options(init="noise", content_weight=0.0, steps=25, **given))
+
+    def across(x: FloatArray) -> float:
+        """How much more it changes downwards than to the right."""
+        return float(np.abs(np.diff(x, axis=0)).mean() / np.abs(np.diff(x, axis=1)).mean())
+
+    assert across(made(Part(None, [Exemplar(stripes)]))) > 1.5
+    assert across(made(Part(None, [Exemplar(stripes)]), style_rotation=90.0)) < 1 / 1.5
+    red, blue = np.zeros((2, 40, 40, 3), np.float32)
+    red[..., 0], blue[..., 2] = 1, 1
+    much, little = (
+        made(Part(None, [Exemplar(red, share), Exemplar(blue, 4 - share)]), style_loss="grain")
+        for share in (3.0, 1.0)
+    )
+    assert much[..., 0].mean() > little[..., 0].mean() + 0.02
+    assert much[..., 2].mean() < little[..., 2].mean() - 0.02
+
+
+def test_a_loss_that_is_not_a_number_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_losses, "range_sum", lambda x: torch.tensor(float("nan")) * x.sum())
+    with pytest.raises(OptionError, match=r"no longer a number \(range, step 1 at 56 x 40 px\)"):
+        optimize(CONTENT, STYLE, options())
+
+
+def test_impossible_memory_and_devices() -> None:
+    with pytest.raises(OptionError, match="too little"):
+        optimize(CONTENT, STYLE, options(memory=0.01))
+    if not torch.cuda.is_available():
+        with pytest.raises(OptionError, match="cuda"):
+            optimize(CONTENT, STYLE, options(), device="cuda")
+
+
+def test_a_large_picture_in_tiles_is_the_same_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = picture(0, 300, 200)
+    given = options(steps=3, optimizer="adam")
+    whole = optimize(content, STYLE, given)
+    monkeypatch.setattr(memory, "tile_side", lambda *rest: 96)
+    tiled = optimize(content, STYLE, given)
+    assert np.abs(tiled - whole).mean() < 2e-3

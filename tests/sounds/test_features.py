@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from restyle.sounds import features
+
+T = np.arange(2 * features.RATE) / features.RATE
+
+
+def note(midi: float) -> NDArray[np.float32]:
+    f = 440 * 2 ** ((midi - 69) / 12)
+    return sum(np.sin(2 * np.pi * f * k * T) / k for k in range(1, 6)).astype(np.float32) * 0.1  # type: ignore[union-attr]
+
+
+NOISE = (np.random.default_rng(0).standard_normal(len(T)) * 0.1).astype(np.float32)
+
+
+def test_mfcc_does_not_hear_level() -> None:
+    assert features.mfcc_distance(NOISE, NOISE * 0.1) < 1e-2
+
+
+def test_mfcc_of_white_noise_has_the_slope_of_widening_bands() -> None:
+    """Mel bands of noise hold power in proportion to their width, so coefficient 2 is negative."""
+    assert features.mfcc(NOISE).mean(0)[0] < -10
+
+
+def test_distances_of_a_sound_to_itself_are_nothing() -> None:
+    assert features.mfcc_distance(NOISE, NOISE) == 0
+    assert features.texture_distance(NOISE, NOISE) == 0
+    assert features.chroma_correlation(note(60), note(60)) == pytest.approx(1)
+    assert features.onset_correlation(NOISE, NOISE) == pytest.approx(1)
+
+
+def test_chroma_of_a_440_hz_tone_is_a() -> None:
+    tone = np.sin(2 * np.pi * 440 * T).astype(np.float32)
+    assert features.chroma(tone)[20].argmax() == 9  # C is 0
+
+
+def test_chroma_follows_pitch_class_and_not_octave() -> None:
+    octave = features.chroma_correlation(note(72), note(60))
+    tritone = features.chroma_correlation(note(66), note(60))
+    assert octave > 0.85 > 0.2 > tritone
+
+
+def test_onsets_are_where_sound_begins() -> None:
+    y = np.zeros_like(NOISE)
+    for start in (0.5, 1.2):
+        y[int(start * features.RATE) :][:4000] = NOISE[:4000]
+    strength = features.onset_strength(y)
+    peaks = np.argsort(strength)[-6:] * features.HOP / features.RATE
+    assert all(min(abs(peak - 0.5), abs(peak - 1.2)) < 0.08 for peak in peaks)
+
+
+def test_texture_tells_steady_from_beating_noise() -> None:
+    beating = NOISE * (1 + np.sin(2 * np.pi * 4 * T)).astype(np.float32)
+    steady, moving = features.texture(NOISE), features.texture(beating)
+    assert moving.variation.mean() > 1.5 * steady.variation.mean()
+    assert moving.correlation.mean() > steady.correlation.mean() + 0.3
+    errors = features.texture_errors(moving, steady)
+    assert set(errors) == set(features.CLASSES)
+    assert errors["variation"] > errors["mean"]
+
+
+def test_mixture_share_of_a_mix_is_high_and_of_another_sound_low() -> None:
+    other = (np.random.default_rng(5).standard_normal(len(T)) * 0.1).astype(np.float32)
+    swell = (note(60) * np.sin(3 * T) ** 2).astype(np.float32)
+    burst = (other * (np.sin(9 * T) > 0)).astype(np.float32)
+    assert features.mixture_share((swell + burst) / 2, swell, burst) > 0.9
+    assert features.mixture_share(NOISE, swell, burst) < 0.1
+
+
+def test_at_rate_mixes_and_resamples() -> None:
+    y = np.zeros((44100, 2), np.float32)
+    assert features.at_rate(y, 44100).shape == (22050,)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from restyle.errors import InputError, StyleError
+from restyle.sounds import styles
+from restyle.sounds.styles import default_output, load_styles, parse_styles, style_paths
+
+SR = 22050
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("rain", [("rain", 1.0)]),
+        ("rain:3", [("rain", 1.0)]),
+        (["rain:3", "choir"], [("rain", 0.75), ("choir", 0.25)]),
+        ([("rain", 1), ("choir", 3)], [("rain", 0.25), ("choir", 0.75)]),
+        (("rain", 2), [("rain", 1.0)]),
+        (["rain:0", "choir"], [("choir", 1.0)]),
+        ("C:/songs/rain", [("C:/songs/rain", 1.0)]),
+    ],
+)
+def test_weights_add_up_to_one(given: Any, meant: list[tuple[str, float]]) -> None:
+    assert parse_styles(given) == meant
+
+
+@pytest.mark.parametrize("given", ["rain:-1", "rain:nan", [], ["rain:0"]])
+def test_weights_that_are_none(given: Any) -> None:
+    with pytest.raises(StyleError, match=r"weight|no style"):
+        parse_styles(given)
+
+
+def test_a_style_comes_at_the_contents_rate_in_one_channel(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).uniform(-0.5, 0.5, (8000, 2))
+    soundfile.write(str(tmp_path / "a.wav"), y, 8000)
+    ((made, _),) = load_styles([(tmp_path / "a.wav", 1.0)], SR)
+    assert made.shape == (SR,)
+
+
+def test_long_style_is_sampled_all_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = np.concatenate(
+        [np.full(SR * 5, level, np.float32) for level in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
+    )
+    soundfile.write(str(tmp_path / "long.wav"), y, SR)
+    monkeypatch.setattr(styles, "STYLE_SAMPLES", 20 * SR)
+    ((made, weight),) = styles.load_styles([(tmp_path / "long.wav", 1.0)], SR)
+    assert weight == 1
+    assert len(made) == 20 * SR
+    assert len(set(np.round(made[made > 0.05], 1))) >= 4
+
+
+def test_silence_and_unknown_names_are_no_style(tmp_path: Path) -> None:
+    with pytest.raises(StyleError, match="is silent"):
+        load_styles([(np.zeros(900, np.float32), 1.0)], SR)
+    with pytest.raises(StyleError, match="did you mean 'bells'"):
+        load_styles([("bels", 1.0)], SR)
+    with pytest.raises(InputError, match="there is no such file"):
+        load_styles([("bels.wav", 1.0)], SR)
+
+
+def test_names_of_results_and_files(tmp_path: Path) -> None:
+    assert default_output("a/speech.mp3", [("rain", 0.5), ("b/choir.ogg", 0.5)]) == Path(
+        "speech-rain-choir.mp3"
+    )
+    assert default_output("clip.mp4", [("rain", 1.0)]) == Path("clip-rain.wav")
+    (tmp_path / "a.wav").touch()
+    assert style_paths([(tmp_path / "a.wav", 0.5), ("rain", 0.25), (np.zeros(3), 0.25)]) == [
+        tmp_path / "a.wav"
+    ]

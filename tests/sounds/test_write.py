@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from restyle.errors import OutputError
+from restyle.sounds.read import read
+from restyle.sounds.write import SUFFIXES, SoundWriter, check_format
+
+SR = 44100
+T = np.arange(SR // 2) / SR
+STEREO = np.stack([0.5 * np.sin(2 * np.pi * 440 * T), 0.3 * np.sin(2 * np.pi * 660 * T)], 1).astype(
+    np.float32
+)
+
+
+def write(
+    path: Path, y: np.ndarray[tuple[int, ...], np.dtype[np.float32]], sr: int, depth: str = "PCM_16"
+) -> Path:
+    with SoundWriter(path, sr, y.shape[1], depth) as writer:
+        for start in range(0, len(y), 5000):
+            writer.write(y[start : start + 5000])
+    return path
+
+
+@pytest.mark.parametrize("suffix", sorted(set(SUFFIXES) - {".opus"}))
+def test_every_format_gives_the_sound_back(suffix: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"a{suffix}", STEREO, SR)
+    y, sr = read(path)
+    assert sr == SR
+    assert y.shape[1] == 2
+    lossless = suffix in (".wav", ".flac", ".aiff", ".aif", ".caf", ".w64", ".mka")
+    assert len(y) == len(STEREO)
+    if lossless:
+        assert np.abs(y - STEREO).max() < 1 / 30000
+    else:
+        spectrum = np.abs(np.fft.rfft(y[:16384, 0] * np.hanning(16384)))
+        assert spectrum.argmax() * SR / 16384 == pytest.approx(440, abs=4)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".m4a", ".mp4", ".ogg", ".mka", ".opus"])
+@pytest.mark.parametrize("samples", [100, 12345, 1152 * 7])
+def test_lossy_formats_keep_every_sample_in_its_place(suffix: str, samples: int, tmp_path: Path) -> None:
+    """Run-up and filling of the codec are neither heard nor counted, whoever reads the file."""
+    rng = np.random.default_rng(samples)
+    y = (0.3 * np.convolve(rng.standard_normal(samples), np.ones(6) / 6, "same")).astype(np.float32)
+    sr = 48000 if suffix == ".opus" else SR
+    path = write(tmp_path / f"a{suffix}", y[:, None], sr)
+    made, _ = read(path)
+    assert len(made) == samples
+    if samples > 1000:
+        size = 2 * samples
+        product = np.fft.irfft(np.fft.rfft(made[:, 0], size) * np.conj(np.fft.rfft(y, size)), size)
+        assert int(product.argmax()) == 0
+    if suffix in (".m4a", ".mp4"):
+        with av.open(str(path)) as container:
+            stream = container.streams.audio[0]
+            assert stream.duration is not None
+            assert stream.time_base is not None
+            assert stream.duration * stream.time_base == Fraction(samples, sr)
+
+
+def test_opus_at_its_own_rates(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.opus", STEREO, 48000)
+    assert read(path)[1] == 48000
+    with pytest.raises(OutputError, match="cannot hold 2 channels at 44100 Hz"):
+        SoundWriter(tmp_path / "b.opus", 44100, 2)
+
+
+@pytest.mark.parametrize(
+    ("depth", "step"), [("PCM_U8", 1 / 127), ("PCM_16", 2**-15), ("PCM_24", 2**-23), ("FLOAT", 1e-9)]
+)
+def test_depth_is_kept_where_the_format_can(depth: str, step: float, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", STEREO, SR, depth)
+    assert soundfile.info(str(path)).subtype == depth
+    assert np.abs(read(path)[0] - STEREO).max() <= step
+
+
+def test_float_becomes_24_bits_in_flac(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.flac", STEREO, SR, "FLOAT")
+    assert soundfile.info(str(path)).subtype == "PCM_24"
+
+
+def test_unknown_suffix_and_impossible_sounds(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"'\.xyz'"):
+        check_format(tmp_path / "a.xyz", SR, 2)
+    with pytest.raises(OutputError, match="6 channels"):
+        check_format(tmp_path / "a.mp3", SR, 6)
+    with pytest.raises(OutputError, match="192000 Hz"):
+        check_format(tmp_path / "a.mp3", 192000, 2)

@@ -1,0 +1,54 @@
+"""What a fit trains: names of styles, a new module, the same one, or one with rows added."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from restyle.errors import OptionError, StyleError
+from restyle.nn import conditional
+from restyle.options.train_style import NetworkOptions, StyleOptions
+from restyle.train import own_pictures
+from restyle.train.history import History
+from restyle.train.own_network import names_of_all, prepare
+from tests.train.made_pictures import judge, photos, picture
+
+SHAPE = NetworkOptions(width=4, blocks=1)
+OWN = ("blue", "red")
+
+
+def test_names_follow_the_rows() -> None:
+    assert names_of_all(OWN, ("gold",), add=True) == ("blue", "red", "gold")
+    assert names_of_all(OWN, ("gold",), add=False) == ("gold",)
+    with pytest.raises(OptionError, match="nothing to add to"):
+        names_of_all((), ("gold",), add=True)
+    with pytest.raises(StyleError, match="two styles are called 'red'"):
+        names_of_all(OWN, ("red",), add=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "add", "rows", "same"),
+    [(OWN, False, 2, True), (("gold", "red"), False, 2, False), (("gold",), True, 3, False)],
+    ids=["goes on", "begins anew", "adds"],
+)
+def test_what_is_trained(tmp_path: Path, names: tuple[str, ...], add: bool, rows: int, same: bool) -> None:
+    photos(tmp_path / "photos")
+    judge(tmp_path / "judge.safetensors")
+    paths = [tmp_path / f"{name}.png" for name in names]
+    for path in paths:
+        picture(90, 80, 7, (40, 90, 200)).save(path)
+    recipe = StyleOptions(crop=64, style_size=64, held_out=2)
+    pictures = own_pictures.read(tmp_path / "photos", paths, recipe, None, None, History(), lambda line: None)
+    present = conditional.build({"width": 4, "blocks": 1}, 2, None, 5)
+    told, task, module = prepare(
+        lambda: present, SHAPE, OWN, pictures, add=add, batch=2, seed=1, first_weights=6,
+        encoder=str(tmp_path / "judge.safetensors"),
+    )  # fmt: skip
+    assert told == ((*OWN, *names) if add else names)
+    assert task.model is module
+    assert len(module.scale) == rows
+    assert (module is present) == same
+    assert torch.equal(module.stem.weight, present.stem.weight) == (same or add)
+    assert [name for name, each in module.named_parameters() if each.requires_grad] == (
+        ["scale", "shift"] if add else [name for name, _ in present.named_parameters()]
+    )

@@ -1,0 +1,151 @@
+"""A file played as a camera, to a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from restyle.errors import InputError
+from restyle.models.arbitrary import Arbitrary
+from restyle.options import ImageOptions
+from restyle.options.live import LiveOptions
+from restyle.style import Style
+from restyle.videos.live import Summary, show
+from tests.made_clips import even_stamps, frames_of, make_clip, moving, stamps_of
+
+ORANGE = (0.9, 0.5, 0.1)
+
+
+@pytest.fixture
+def method(tiny_model: Path) -> Arbitrary:
+    return Arbitrary(tiny_model, threads=1)
+
+
+@pytest.fixture
+def orange(method: Arbitrary) -> Style:
+    return Style(np.array([*ORANGE, 0.01, 0.01, 0.01], np.float32), method.name, "orange")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "clip.mp4", moving(40, (90, 160)))
+
+
+def after(frames: int) -> Callable[[int, float, int], None]:
+    """Somebody who watches, and presses Ctrl-C after so many frames."""
+
+    def watch(shown: int, delay: float, size: int) -> None:
+        if shown == frames:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_a_played_file_is_painted_in_step(
+    method: Arbitrary, orange: Style, clip: Path, tmp_path: Path
+) -> None:
+    written = tmp_path / "out.mp4"
+    seen: list[int] = []
+    summary = show(
+        str(clip),
+        orange,
+        method,
+        ImageOptions(),
+        LiveOptions(),
+        written,
+        watch=lambda *told: seen.append(told[0]),
+    )
+    frames, stamps = frames_of(written), stamps_of(written)
+    assert summary.shown == len(frames) == len(seen) >= 2
+    assert summary.shown + summary.dropped <= 40
+    assert frames[0].shape == (90, 160, 3)  # whatever it was painted at
+    np.testing.assert_allclose(frames[-1].mean(axis=(0, 1)) / 255, ORANGE, atol=0.05)
+    starts = [float(start) for start, _ in stamps]
+    assert starts == sorted(set(starts))
+    assert 1.0 < starts[-1] <= summary.seconds  # 40 frames of 25 a second, and what a busy machine adds
+    assert len(summary.delays) == summary.shown
+
+
+class Slow:
+    """A model that takes its time for every pixel."""
+
+    def __init__(self, method: Arbitrary, per_megapixel: float) -> None:
+        self._method, self._share = method, per_megapixel / 1e6
+
+    def paint_steady(self, content: Any, *about: Any) -> Any:
+        time.sleep(self._share * content.shape[0] * content.shape[1])
+        return self._method.paint_steady(content, *about)
+
+
+def test_a_slow_model_drops_frames_and_paints_smaller(
+    method: Arbitrary, orange: Style, tmp_path: Path
+) -> None:
+    source = make_clip(tmp_path / "clip.mp4", moving(60, (360, 640)))
+    slow: Any = Slow(method, 2.0)  # 460 ms at full size, which would be far too late
+    summary = show(str(source), orange, slow, ImageOptions(), LiveOptions(), tmp_path / "out.mp4")
+    assert summary.dropped > 0
+    assert summary.size[1] < 640
+    assert np.median(summary.delays) < 0.46
+    assert frames_of(tmp_path / "out.mp4")[0].shape == (360, 640, 3)
+
+
+def test_a_size_is_kept_to(method: Arbitrary, orange: Style, clip: Path, tmp_path: Path) -> None:
+    for size, expected in ((80, (45, 80)), ("64x48", (48, 64))):
+        out = tmp_path / f"{size}.mp4"
+        options = ImageOptions(size=size)
+        summary = show(str(clip), orange, method, options, LiveOptions(), out, watch=after(2))
+        assert summary.size == expected
+        assert frames_of(out)[0].shape[:2] == (expected[0] - expected[0] % 2, expected[1])
+
+
+def test_mirror(method: Arbitrary, tmp_path: Path, orange: Style) -> None:
+    left_dark = np.zeros((90, 160, 3), np.uint8)
+    left_dark[:, 80:] = 255
+    source = make_clip(tmp_path / "halves.mp4", [left_dark] * 20)
+    out = tmp_path / "out.mp4"
+    options = ImageOptions(strength=0.0)
+    show(str(source), orange, method, options, LiveOptions(mirror=True), out, watch=after(2))
+    frame = frames_of(out)[0]
+    assert frame[:, :60].mean() > 200
+    assert frame[:, -60:].mean() < 50
+
+
+def test_crop(method: Arbitrary, clip: Path, tmp_path: Path, orange: Style) -> None:
+    options = ImageOptions(crop="1:1")
+    square = show(str(clip), orange, method, options, LiveOptions(), tmp_path / "square.mp4", watch=after(2))
+    assert square.size[0] == square.size[1]
+
+
+def test_time(method: Arbitrary, tmp_path: Path, orange: Style) -> None:
+    """It ends when it is told to, long before the film, which lasts for a minute."""
+    source = make_clip(tmp_path / "still.mp4", [np.zeros((32, 32, 3), np.uint8)] * 60, even_stamps(60, 12800))
+    summary = show(
+        str(source), orange, method, ImageOptions(), LiveOptions(seconds=1.0), tmp_path / "out.mp4"
+    )
+    assert 1.0 <= summary.seconds < 30
+    assert summary.shown >= 1
+
+
+def test_ctrl_c_is_the_usual_end(method: Arbitrary, orange: Style, clip: Path, tmp_path: Path) -> None:
+    summary = show(
+        str(clip), orange, method, ImageOptions(), LiveOptions(), tmp_path / "out.mp4", watch=after(3)
+    )
+    assert len(frames_of(tmp_path / "out.mp4")) == summary.shown == 3
+
+
+def test_what_is_no_film_is_refused(method: Arbitrary, orange: Style, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no film" * 50)
+    with pytest.raises(InputError, match="not a video"):
+        show(str(tmp_path / "a.mp4"), orange, method, ImageOptions(), LiveOptions(), tmp_path / "out.mp4")
+
+
+def test_the_summary_is_a_line() -> None:
+    text = str(Summary(20, 5, 1.0, (90, 160), [0.05] * 20))
+    assert text == (
+        "20 frames shown in 1.0 s (20.0 fps), 5 dropped; painted at 160x90; delay 50 ms, 95 % under 50 ms"
+    )

@@ -1,0 +1,100 @@
+"""Frames optimised one after the other."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from restyle.errors import OptionError
+from restyle.methods.optimize.objective import Anchor
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.code_source import Exemplar
+from restyle.options.video_method import FilmMethodOptions
+from restyle.types import FloatArray
+from restyle.videos.flow import MotionFinder
+from restyle.videos.optimized import OptimizedPainter
+from restyle.videos.steadiness import SteadyPainter
+from tests.videos.test_flow import panned, texture
+
+
+@pytest.fixture
+def method(tiny_model: Path) -> Arbitrary:
+    return Arbitrary(tiny_model, threads=1)
+
+
+def painter(
+    method: Arbitrary, weight: float = 20.0, steps: int = 9, strength: float = 1.0
+) -> OptimizedPainter:
+    style = np.ascontiguousarray(texture(11)[:64, :64] * [1.0, 0.5, 0.2], np.float32)
+    options = FilmMethodOptions(method="optimize", steps=steps, temporal_weight=weight)
+    return OptimizedPainter([Exemplar(style)], SteadyPainter(method, strength, 1.0), options, threads=1)
+
+
+def film(made: OptimizedPainter, method: Arbitrary, content: list[FloatArray]) -> list[FloatArray]:
+    finder = MotionFinder()
+    code = method.encode(content[0])
+    return [made(frame, code, 0.04, finder(frame)) for frame in content]
+
+
+def test_frames_are_held_to_the_one_before(method: Arbitrary) -> None:
+    content = panned(3)
+
+    def change(weight: float) -> float:
+        done = film(painter(method, weight), method, content)
+        # The camera pans by 2 px a frame.
+        gaps = [two[10:-10, 10:-12] - one[10:-10, 12:-10] for one, two in pairwise(done)]
+        assert done[0].shape == content[0].shape
+        return float(np.mean([np.abs(gap).mean() for gap in gaps]))
+
+    assert change(1000.0) < 0.7 * change(0.0)
+
+
+def test_a_scene_that_does_not_change_stays_to_the_bit(method: Arbitrary) -> None:
+    done = film(painter(method), method, panned(1) * 4)
+    assert not np.array_equal(done[0], panned(1)[0])
+    assert all(np.array_equal(frame, done[0]) for frame in done)
+
+
+def test_a_cut_begins_anew_and_strength_0_gives_the_film(method: Arbitrary) -> None:
+    one, two = panned(1)[0], panned(1, seed=5)[0]
+    made = painter(method)
+    code = method.encode(one)
+    made(one, code, 0.04, None)
+    made.cut()
+    after = made(two, code, 0.04, None)
+    np.testing.assert_array_equal(after, painter(method)(two, code, 0.04, None))
+    assert painter(method, strength=0.0)(one, code, 0.04, None) is one
+
+
+def test_what_is_remembered_comes_back(method: Arbitrary) -> None:
+    content = panned(3)
+    whole = film(painter(method), method, content)
+    first, again = painter(method), painter(method)
+    film(first, method, content[:2])
+    again.restore(first.state())
+    finder = MotionFinder()
+    finder(content[1])
+    last = again(content[2], method.encode(content[0]), 0.04, finder(content[2]))
+    np.testing.assert_allclose(last, whole[2], atol=1e-5)
+
+
+def test_the_temporal_loss_and_its_gradient() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, picture = torch.rand(1, 3, 5, 7, generator=generator), torch.rand(1, 3, 5, 7, generator=generator)
+    trust = torch.rand(1, 1, 5, 7, generator=generator)
+    leaf = x.clone().requires_grad_()
+    loss = 3.0 * (trust * (leaf - picture) ** 2).mean()
+    loss.backward()  # type: ignore[no-untyped-call]
+    value, gradient = Anchor(picture, trust, 3.0).judge(x)
+    assert value == pytest.approx(float(loss.detach()))
+    torch.testing.assert_close(gradient, leaf.grad)
+
+
+def test_options_of_optimising_need_the_method() -> None:
+    assert FilmMethodOptions().method == "fast"
+    with pytest.raises(OptionError, match="steps is for --method optimize"):
+        FilmMethodOptions(steps=10)

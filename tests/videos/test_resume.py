@@ -1,0 +1,182 @@
+"""Runs that were killed, and go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+import restyle
+from restyle.errors import OptionError, OutputError
+from restyle.videos.painter import SEGMENT
+from restyle.videos.resume import Segments
+from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
+
+FRAMES = 2 * SEGMENT + 50
+
+
+def scenes() -> list[Any]:
+    """Two scenes, so that what is remembered of a cut matters."""
+    one = moving(150)
+    return [*one, *(255 - frame[::-1] for frame in moving(FRAMES - 150))]
+
+
+def killed(source: Path, output: str, model: Path, *options: str, finished: int = 1) -> list[str]:
+    """Run `restyle video`, and kill it when so many segments are finished; return its command."""
+    command = [sys.executable, "-m", "restyle", "video", str(source), "-s", "great-wave", "-o", output]
+    command += ["--model", str(model), "--threads", "1", *options]
+    process = subprocess.Popen(command, cwd=source.parent, stdout=subprocess.DEVNULL)
+    parts = source.parent / f".{output.rstrip('/')}.parts"
+    deadline = time.monotonic() + 300
+    while not (parts / f"{finished - 1:05d}.npz").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "ended before it was killed"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    return command
+
+
+def streams_of(path: Path) -> list[tuple[str, Any, list[tuple[Any, ...]]]]:
+    """Kind, time base, and stamps and data of every packet of every stream."""
+    with av.open(str(path)) as container:
+        found: dict[int, tuple[str, Any, list[tuple[Any, ...]]]] = {
+            each.index: (each.type, each.time_base, []) for each in container.streams
+        }
+        for packet in container.demux():
+            if packet.size:
+                row = (packet.pts, packet.dts, packet.duration, packet.is_keyframe, bytes(packet))
+                found[packet.stream.index][2].append(row)
+    return list(found.values())
+
+
+@pytest.mark.parametrize(
+    ("output", "options"),
+    [
+        ("out.mp4", ("--steady", "flow")),
+        ("out.mkv", ("--codec", "h265", "--strength", "0.5")),
+        ("out.webm", ("--colors-only",)),
+        ("out.mov", ("--codec", "prores")),
+        ("sound.mp4", ("--audio-style", "rain")),
+    ],
+)
+def test_a_killed_run_goes_on_without_a_trace(
+    tmp_path: Path, tiny_model: Path, output: str, options: tuple[str, ...]
+) -> None:
+    """Every packet of picture and sound is that of a run that nobody killed."""
+    source = make_clip(tmp_path / "in.mp4", scenes(), uneven_stamps(FRAMES), sound="aac", subtitles=True)
+    command = killed(source, output, tiny_model, *options)
+    finished = tmp_path / f".{output}.parts" / "00000.packets"
+    before = finished.stat().st_ino, finished.stat().st_mtime_ns
+    seen = finished.with_name("seen")
+    os.link(finished, seen)  # outlives the removal of the folder's files, and shows that none wrote to it
+    kept = seen.rename(tmp_path / "seen")
+    subprocess.run([*command, "--resume"], cwd=tmp_path, check=True, capture_output=True)
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == before
+    subprocess.run([*command, "--overwrite", "-o", f"whole-{output}"], cwd=tmp_path, check=True)
+    went_on, whole = streams_of(tmp_path / output), streams_of(tmp_path / f"whole-{output}")
+    assert went_on == whole
+    assert len(stamps_of(tmp_path / output)) == FRAMES
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert names == sorted(["in.mp4", "seen", output, f"whole-{output}"])
+
+
+def test_segments_keep_stamps_and_the_rhythm_of_decoding(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", scenes(), uneven_stamps(FRAMES), sound="aac")
+    written = restyle.video(source, "great-wave", model=tiny_model, threads=1, output=tmp_path / "out.mp4")
+    assert [start for start, _ in stamps_of(written)] == [start for start, _ in stamps_of(source)]
+    assert packets_of(written, "audio") == packets_of(source, "audio")
+    with av.open(str(written)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert all(one.dts < two.dts for one, two in pairwise(packets))  # type: ignore[operator]
+    assert all(each.dts <= each.pts for each in packets)  # type: ignore[operator]
+    shown = sorted(packets, key=lambda packet: packet.pts or 0)
+    assert all(shown[start].is_keyframe for start in range(0, FRAMES, SEGMENT))
+
+
+def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", scenes())
+    command = killed(source, "frames/", tiny_model)
+    first = tmp_path / ".frames.parts" / "frames" / "00001.png"
+    # killed while it was written
+    (first.parent / ".00007-0123456789ab.part.png").write_bytes(b"half a picture")
+    before = first.stat().st_mtime_ns
+    subprocess.run([*command, "--resume"], cwd=tmp_path, check=True)
+    pictures = sorted((tmp_path / "frames").iterdir())
+    assert [each.name for each in pictures] == [f"{n:05d}.png" for n in range(1, FRAMES + 1)]
+    assert pictures[0].stat().st_mtime_ns == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["frames", "in.mp4"]
+
+
+def test_another_film_or_other_options_are_refused(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", scenes())
+    killed(source, "out.mp4", tiny_model)
+    make: dict[str, Any] = {"model": tiny_model, "threads": 1, "output": tmp_path / "out.mp4", "resume": True}
+    with pytest.raises(OptionError, match=r"the earlier run had strength 1.0, not 0.5; give what it had"):
+        restyle.video(source, "great-wave", strength=0.5, **make)
+    with pytest.raises(OptionError, match="the earlier run had another style"):
+        restyle.video(source, "starry-night", **make)
+    os.utime(source)
+    with pytest.raises(OptionError, match="the earlier run had another content"):
+        restyle.video(source, "great-wave", **make)
+    said: list[str] = []
+    make["resume"] = False
+    restyle.video(source, "great-wave", **make, tell=said.append)
+    assert said == [f"{SEGMENT} finished frames of an earlier run are thrown away (--resume keeps them)"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_a_gif_is_not_resumed(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", moving(3))
+    with pytest.raises(OptionError, match="resume is not for GIFs"):
+        restyle.video(source, "great-wave", model=tiny_model, output=tmp_path / "a.gif", resume=True)
+
+
+def test_two_runs_do_not_share_a_result(tmp_path: Path) -> None:
+    mine = Segments(tmp_path / "out.mp4", {"strength": 1}, resume=False)
+    with pytest.raises(OutputError, match="another restyle is at work on it"):
+        Segments(tmp_path / "out.mp4", {"strength": 1}, resume=True)
+    mine.leave()
+    Segments(tmp_path / "out.mp4", {"strength": 1}, resume=True).leave()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+    plan = {"strength": 1.0, "pair": (1, 2)}
+    mine = Segments(tmp_path / "out.mp4", plan, resume=False)
+    packet: Any = av.Packet(b"abc")
+    packet.pts, packet.dts, packet.duration = 7, 5, 3
+    mine.keep(packet)
+    state = {"own": np.arange(3, dtype=np.float32)}
+    mine.finish(state)
+    mine.keep(packet)  # of a segment that is never finished
+    mine.leave()
+    again = Segments(tmp_path / "out.mp4", plan, resume=True)
+    assert again.frames == SEGMENT
+    found = again.state()
+    assert found is not None
+    np.testing.assert_array_equal(found["own"], state["own"])
+    packets, stamps = again.packets(0)
+    assert [(each.pts, each.dts, each.duration, bytes(each)) for each in packets] == [(7, 5, 3, b"abc")]
+    assert stamps == [7]
+    again.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_static_scene_stays_still_over_segments(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", moving(1) * 250, codec="ffv1", pix_fmt="bgr0")
+    written = restyle.video(
+        source, "great-wave", model=tiny_model, threads=1, output=tmp_path / "out.mkv", codec="ffv1"
+    )
+    frames = frames_of(written)
+    assert len(frames) == 250
+    assert all(np.array_equal(frame, frames[0]) for frame in frames)
