@@ -301,7 +301,7 @@ def synthesise(name: str) -> NDArray[np.float32]:
 
 def main() -> None:
     """Write all presets as Ogg Vorbis."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "src/restyle/models/sound_styles"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "src/restyle/sounds/recordings"
     folder.mkdir(parents=True, exist_ok=True)
     for name in SOUNDS:
         y = synthesise(name)

@@ -26,7 +26,7 @@ def test_kinds_are_told_from_names_and_content(photo_file: Path, tmp_path: Path)
     model = arbitrary.load(threads=1)
     saved = Style.from_preset("great-wave").save(tmp_path / "mine.style")
     disguised = tmp_path / "really-a-sound.jpg"
-    disguised.write_bytes((Path(features.__file__).parent / "sound_styles" / "rain.ogg").read_bytes())
+    disguised.write_bytes((presets.FOLDER / "rain.ogg").read_bytes())
     expected = {
         "great-wave": "preset",
         "Great Wave": "preset",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from restyle.errors import StyleError
 
-FOLDER = Path(__file__).parent / "sound_styles"
+FOLDER = Path(__file__).parent / "recordings"
 
 # name: what it is, in the order in which they are listed
 SOUNDS = {
