@@ -17,6 +17,7 @@ from restyle.compare.subjects import (
 from restyle.errors import InputError, StyleError
 from restyle.images import picture as images
 from restyle.models import arbitrary, features
+from restyle.sounds import presets
 from restyle.style import Style
 
 ALL: frozenset[Need] = frozenset({"code", "features", "colours", "vector"})
