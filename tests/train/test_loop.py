@@ -215,7 +215,7 @@ def test_two_processes_stay_in_step(tmp_path: Path) -> None:
     script.write_text(
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_engine import Line\n"
+        "from test_loop import Line\n"
         "from restyle.train.loop import fit, leave; from restyle.options.train import TrainOptions\n"
         "import os\n"
         "model = fit(Line(), sys.argv[1], TrainOptions(steps=30, rate=.05, warmup=5))\n"

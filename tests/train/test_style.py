@@ -180,11 +180,11 @@ def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: 
     script.write_text(
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
         "from pathlib import Path\n"
-        "from restyle.train import engine\n"
+        "from restyle.train import loop\n"
         "from tests.train.test_style import RUN, task\n"
         "from dataclasses import replace\n"
         "folder, run, batch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])\n"
-        "engine.fit(task(folder, batch=batch), run, replace(RUN, steps=8)); engine.leave()\n"
+        "loop.fit(task(folder, batch=batch), run, replace(RUN, steps=8)); loop.leave()\n"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
