@@ -16,7 +16,7 @@ from benchmarks.peers.johnson import Johnson
 from benchmarks.peers.microast import MicroAST, StyleBranch
 
 ROOT = Path(__file__).parent.parent
-PICTURES = ROOT / "docs" / "pictures"
+PHOTOS = ROOT / "docs" / "photos"
 PRESET = "starry-night"
 OURS = f"restyle image --style {PRESET}"
 OURS_PICTURE = "restyle image --style PICTURE"
@@ -40,7 +40,7 @@ def run(command: list[str]) -> None:
 def photo(size: Size, folder: Path) -> Path:
     """A photo of the documentation, cropped and resized to `size`, as JPEG in `folder`."""
     path = folder / f"photo-{size}.jpg"
-    with Image.open(PICTURES / "astronaut.jpg") as picture:
+    with Image.open(PHOTOS / "astronaut.jpg") as picture:
         fitted = ImageOps.fit(picture, (size.width, size.height), Image.Resampling.LANCZOS)
     fitted.save(path, quality=92)
     return path
@@ -84,7 +84,7 @@ def candidates(size: Size, folder: Path) -> dict[str, Callable[[], object]]:
     the same picture. Each call checks that the picture was written at the asked size: a millisecond.
     """
     source = photo(size, folder)
-    style = PICTURES / "coffee.jpg"
+    style = PHOTOS / "coffee.jpg"
     weights = write_weights(folder)
     graphs = write_graphs(size, style, folder)
     restyle = [str(Path(sys.executable).with_name("restyle")), "image", str(source), "--overwrite"]

@@ -21,7 +21,8 @@ from restyle.methods.optimize.steps import Step
 from scripts.readme_picture import labelled, row
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
-CONTENT, STYLE, OTHER = PICTURES / "coffee.jpg", PICTURES / "strokes.jpg", PICTURES / "chelsea.jpg"
+PHOTOS = PICTURES.parent / "photos"
+CONTENT, STYLE, OTHER = PHOTOS / "coffee.jpg", PICTURES / "strokes.jpg", PHOTOS / "chelsea.jpg"
 MASK = PICTURES.parent / "masks" / "coffee.png"
 SIDE = 256  # pixels, of a tile
 COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 60, "crop": "1:1", "size": SIDE}

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 import restyle
 from scripts.readme_picture import labelled, row, stacked
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+PHOTOS = Path(__file__).parent.parent / "docs" / "photos"
 PRESETS = (
     "starry-night", "great-wave", "scream", "the-kiss", "red-blue-yellow", "la-grande-jatte",
 )  # fmt: skip
@@ -25,7 +25,7 @@ def main() -> None:
     stylizer = restyle.Stylizer()
     rows = []
     for photo in ("astronaut.jpg", "coffee.jpg"):
-        with Image.open(PICTURES / photo) as opened:
+        with Image.open(PHOTOS / photo) as opened:
             content = ImageOps.fit(opened.convert("RGB"), (2 * SIDE, 2 * SIDE))
         for kind in ("as read", "practised"):
             cells = []

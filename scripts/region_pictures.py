@@ -58,9 +58,9 @@ def canvas(size: tuple[int, int]) -> tuple[Image.Image, ImageDraw.ImageDraw]:
 def rows(docs: Path) -> list[list[Image.Image]]:
     """Cells of the picture, row by row."""
     person, cup = draw_masks(docs / "masks")
-    pictures = docs / "pictures"
-    astronaut = Image.open(pictures / "astronaut.jpg").convert("RGB")
-    coffee = Image.open(pictures / "coffee.jpg").convert("RGB")
+    photos = docs / "photos"
+    astronaut = Image.open(photos / "astronaut.jpg").convert("RGB")
+    coffee = Image.open(photos / "coffee.jpg").convert("RGB")
     cut_out = astronaut.copy()
     cut_out.putalpha(Image.open(person))
     styled = restyle.Stylizer()

@@ -13,7 +13,7 @@ from PIL import Image
 import restyle
 from scripts.readme_picture import labelled, row, stacked
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+PHOTOS = Path(__file__).parent.parent / "docs" / "photos"
 SHOWN = (("astronaut.jpg", "great-wave"), ("coffee.jpg", "starry-night"))
 SCALES = (0.5, 1.0, 2.0, 4.0)
 SIDE = 360  # px, of a cell
@@ -22,7 +22,7 @@ SIDE = 360  # px, of a cell
 def main() -> None:
     rows = []
     for photo, style in SHOWN:
-        with Image.open(PICTURES / photo) as opened:
+        with Image.open(PHOTOS / photo) as opened:
             content = opened.convert("RGB")
         cells = []
         for scale in SCALES:

@@ -19,7 +19,7 @@ import restyle
 from restyle.models.presets import slug
 from scripts.readme_picture import GAP, LABEL, labelled, row
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+FOLDER = Path(__file__).parent.parent / "docs" / "photos"
 PHOTOS = ("astronaut", "coffee", "chelsea")
 SIDE = 392  # pixels
 
@@ -28,7 +28,7 @@ def photos() -> list[Image.Image]:
     """Those of the docs, whole."""
     found = []
     for name in PHOTOS:
-        with Image.open(PICTURES / f"{name}.jpg") as picture:
+        with Image.open(FOLDER / f"{name}.jpg") as picture:
             found.append(picture.convert("RGB"))
     return found
 

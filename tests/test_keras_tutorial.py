@@ -24,7 +24,8 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.skipif(find_spec("keras") is None, reason="needs the extra keras")
 def test_all_of_it_runs_in_order(tmp_path: Path) -> None:
-    shutil.copytree(DOCS / "pictures", tmp_path / "docs" / "pictures")
+    for folder in ("pictures", "photos"):
+        shutil.copytree(DOCS / folder, tmp_path / "docs" / folder)
     code = "\n".join(text for kind, text in blocks(ENGLISH) if kind == "python")
     environment = {"KERAS_BACKEND": "torch", **os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     words = [sys.executable, "-c", code]

@@ -32,7 +32,7 @@ def commands(page: Path) -> list[str]:
 @pytest.fixture
 def reader(tmp_path: Path) -> Path:
     """A folder such as a reader of the README stands in: a clone, of which pictures and masks are needed."""
-    for folder in ("pictures", "masks"):
+    for folder in ("photos", "pictures", "masks"):
         shutil.copytree(ROOT / "docs" / folder, tmp_path / "docs" / folder)
     return tmp_path
 
@@ -53,7 +53,7 @@ def test_exactly_two_commands_follow_the_picture() -> None:
     first, second = block[1].splitlines()
     steps = [step.strip() for step in first.split("&&")]
     assert steps[:2] == ["python3 -m venv .venv", ".venv/bin/pip install ."]
-    assert steps[2].startswith(".venv/bin/restyle image docs/pictures/")
+    assert steps[2].startswith(".venv/bin/restyle image docs/photos/")
     assert second == "scripts/test"
     assert head.index("![") < head.index("```"), "the picture comes before the commands"
 
@@ -77,27 +77,30 @@ def test_first_command_ends_with_a_stylised_photo(reader: Path) -> None:
         assert result.size == photo.size
 
 
-@pytest.mark.parametrize("command", commands(ENGLISH))
-def test_console_command_works(command: str, reader: Path) -> None:
-    words = shlex.split(command)
-    assert words[0] == "restyle"
-    before = set(pictures(reader))
-    done = run([str(RESTYLE), *words[1:]], reader)
-    assert done.returncode == 0, done.stderr
-    if words[1] == "image":
-        made = set(pictures(reader)) - before
-        assert made, "wrote no picture"
-        for path in made:
-            with Image.open(path) as picture:
-                picture.load()
-    else:
-        assert done.stdout.strip()
+@pytest.mark.slow
+def test_all_examples_run_in_order_in_one_folder(reader: Path) -> None:
+    first = blocks(ENGLISH, "sh")[0].splitlines()[0].split("&&")[-1].strip().removeprefix(".venv/bin/")
+    for command in (first, *commands(ENGLISH)):
+        words = shlex.split(command)
+        assert words[0] == "restyle"
+        before = set(pictures(reader))
+        done = run([str(RESTYLE), *words[1:]], reader)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        if words[1] == "image":
+            new = set(pictures(reader)) - before
+            assert new, f"{command} wrote no picture"
+            for path in new:
+                with Image.open(path) as picture:
+                    picture.load()
+        else:
+            assert done.stdout.strip()
+    for code in blocks(ENGLISH, "python"):
+        done = run([sys.executable, "-W", "error", "-c", code], reader)
+        assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("code", blocks(ENGLISH, "python"))
-def test_python_block_works(code: str, reader: Path) -> None:
-    done = run([sys.executable, "-W", "error", "-c", code], reader)
-    assert done.returncode == 0, done.stderr
+def test_it_is_short() -> None:
+    assert len(ENGLISH.read_text(encoding="utf-8").splitlines()) <= 120
 
 
 def test_chinese_readme_shows_the_same_code() -> None:

@@ -41,9 +41,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).parent.mkdir(exist_ok=True)
         picture(90, 80, len(name)).save(folder / name)
     make_clip(folder / "clip.mp4", moving(3))
-    (folder / "docs" / "pictures").mkdir(parents=True)
-    for name in ("strokes.jpg", "coffee.jpg"):
-        shutil.copy(ROOT / "docs" / "pictures" / name, folder / "docs" / "pictures")
+    for name in ("pictures/strokes.jpg", "photos/coffee.jpg"):
+        (folder / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "docs" / name, folder / "docs" / name)
     return folder
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PHOTO = ROOT / "docs" / "pictures" / "astronaut.jpg"
+PHOTO = ROOT / "docs" / "photos" / "astronaut.jpg"
 LARGEST_ENVIRONMENT = 350e6  # bytes
 LARGEST_WEIGHTS = 8e6  # bytes, both graphs of the arbitrary-style model
 UNWANTED = ("torch", "scipy", "cv2", "safetensors", "onnx", "skimage", "tensorboard", "keras", "tensorflow")
