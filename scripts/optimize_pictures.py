@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import restyle
-from restyle.methods.optimize.steps import Step
+from restyle.methods.protocol import Step
 from scripts.readme_picture import labelled, row
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"

@@ -19,6 +19,7 @@ SOURCE = ROOT / "src" / "restyle"
 RANK = {
     "errors": 0,
     "types": 1,
+    "methods.table": 1,
     "options": 1,
     "files": 2,
     "images": 3,
@@ -28,7 +29,6 @@ RANK = {
     "style": 7,
     "methods": 8,
     "pipeline": 9,
-    "methods.optimize.api": 9,
     "videos": 10,
     "stylizer": 11,
     "compare": 12,

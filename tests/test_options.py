@@ -12,7 +12,7 @@ import pytest
 import restyle
 from restyle.errors import OptionError
 from restyle.images.picture import DEFAULT_MAX_PIXELS
-from restyle.methods.optimize.steps import Step
+from restyle.methods.protocol import Step
 from restyle.models import catalog
 from restyle.options import (
     CallKeywords,

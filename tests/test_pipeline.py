@@ -16,6 +16,8 @@ from restyle.images import picture as images
 from restyle.images.crop import Box
 from restyle.images.picture import Picture
 from restyle.images.resize import resize
+from restyle.methods.fast import painted_side
+from restyle.methods.protocol import Settings
 from restyle.methods.regions import make_regions
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
@@ -30,6 +32,10 @@ ALPHA = np.linspace(0, 1, 40 * 60, dtype=np.float32).reshape(40, 60)
 @pytest.fixture
 def tiny(tiny_model: Path) -> Arbitrary:
     return Arbitrary(tiny_model, threads=1)
+
+
+def stylize(pixels: FloatArray, style: Style, network: Arbitrary, options: ImageOptions) -> FloatArray:
+    return pipeline.stylize(pixels, style, Settings(network=network, finish=Picture, image=options))
 
 
 @pytest.fixture
@@ -88,7 +94,7 @@ def test_limits() -> None:
 
 def test_whose_colors(tiny: Arbitrary, wave: Style) -> None:
     content = Picture(np.random.default_rng(0).random((48, 56, 3), np.float32) * 0.5)
-    painted = pipeline.transfer(content.pixels, wave, tiny, ImageOptions())
+    painted = stylize(content.pixels, wave, tiny, ImageOptions())
 
     def finish(**options: Any) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         return pipeline.postprocess(painted.copy(), content, ImageOptions(**options)).pixels
@@ -108,7 +114,7 @@ def test_whose_colors(tiny: Arbitrary, wave: Style) -> None:
 
 def test_a_palette_is_painted_small(tiny: Arbitrary, wave: Style, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "PALETTE_SIDE", 30)
-    painted = pipeline.transfer(GRADIENT, wave, tiny, ImageOptions(colors_only=True))
+    painted = stylize(GRADIENT, wave, tiny, ImageOptions(colors_only=True))
     assert painted.shape == (20, 30, 3)
     out = pipeline.postprocess(painted, Picture(GRADIENT), ImageOptions(colors_only=True))
     assert out.pixels.shape == GRADIENT.shape
@@ -183,10 +189,10 @@ def test_the_side_that_is_painted() -> None:
         (PhotoOptions(paint_size=512, style_scale=0.5), 1024),
         (PhotoOptions(paint_size=4096), 800),
     ):
-        assert pipeline.painted_side(size, options) == side, options
-    assert pipeline.painted_side((3, 20), ImageOptions(style_scale=4)) == 16
-    with pytest.raises(OptionError, match=r"paints this photo at 16000x12000.*by size"):
-        pipeline.painted_side((3000, 4000), ImageOptions(style_scale=0.25))
+        assert painted_side(size, options) == side, options
+    assert painted_side((3, 20), ImageOptions(style_scale=4)) == 16
+    with pytest.raises(OptionError, match="16000x12000"):
+        painted_side((3000, 4000), ImageOptions(style_scale=0.25))
 
 
 def test_finer_strokes_at_the_size_of_the_photo(tiny: Arbitrary, wave: Style) -> None:

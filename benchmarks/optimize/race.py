@@ -11,7 +11,7 @@ import torch
 from benchmarks.optimize.gatys import STEPS, Yardstick, gatys
 from restyle.methods.optimize.parts import Part
 from restyle.methods.optimize.run import optimize
-from restyle.methods.optimize.steps import Step
+from restyle.methods.protocol import Step
 from restyle.models.code_source import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.types import FloatArray

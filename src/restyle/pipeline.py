@@ -1,12 +1,14 @@
-"""The stages from file to file, as calls: what restyle does to a picture is `image`, from top to bottom."""
+"""The stages of a picture, from source to result; `image` calls them in order."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from restyle.errors import OptionError
 from restyle.images import color, formats
@@ -16,47 +18,113 @@ from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
 from restyle.images.shares import blend
 from restyle.images.tone import adjust_brightness, adjust_contrast
+from restyle.methods import table
+from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped
 from restyle.methods.regions import Regions
 from restyle.models.arbitrary import Arbitrary, quiet
-from restyle.models.stroke_size import painted_at, stylize_broadly
-from restyle.options import ImageOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
+from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.style import Style
 from restyle.types import FloatArray
 
 Report = Callable[[float], None]
 PathLike = str | os.PathLike[str]
 
-PALETTE_SIDE = 1024  # px, longest side of the picture whose palette is moved
-LEAST_SIDE = 16  # px, longest side of the smallest painting
-FINEST_PIXELS = 50_000_000  # of the painting, where it is larger than the photo
+PALETTE_SIDE = 1024  # px, longest side of the picture that a palette is taken from
 
 
 def image(
-    source: Any, style: Style | Regions, method: Arbitrary, options: ImageOptions, report: Report = quiet
+    source: Any,
+    style: Style | Regions,
+    network: Arbitrary,
+    options: ImageOptions,
+    report: Report = quiet,
+    *,
+    method: OptimizeOptions | None = None,
+    device: str = "cpu",
+    files: Files | None = None,
+    callback: Callable[[Step], object] | None = None,
 ) -> Picture:
-    """Load a picture, prepare it, paint it, finish it: the whole way but for saving.
+    """Load a picture, prepare it, stylize it, finish it: everything but saving.
 
     Parameters
     ----------
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
     style : Style or Regions
-        Several styles, each in a region of its own, are painted one after the other and blended.
-    method : Arbitrary
+    network : Arbitrary
+        The one that encoded the style.
     options : ImageOptions
-        Those of photos, `PhotoOptions`, know the size of strokes in large ones as well.
     report : function of the fraction done, 0..1
+    method : OptimizeOptions or None
+        Which method, and its options; None is the default method.
+    device, files, callback
+        See `methods.protocol.Settings`.
 
     Returns
     -------
     Picture
         Depth, alpha, EXIF and ICC profile are those of the source.
+
+    Raises
+    ------
+    methods.protocol.Stopped
+        By Ctrl-C, if the method works in steps.
     """
+    method = method or OptimizeOptions()
+    check_method(method, options, callback)
     picture = load(source, options)
     content = preprocess(picture, options)
+    box = framing((picture.height, picture.width), options)
+    parts: list[tuple[FloatArray, Style]] | None = None
     if isinstance(style, Regions):
-        return _by_region(picture, content, style, method, options, report)
-    painted = transfer(content.pixels, style, method, options, report, content.alpha)
-    return postprocess(painted, content, options)
+        parts = style.parts(picture, box, (content.height, content.width), options.feather)
+    if options.strength == 0 or parts == []:
+        return content
+
+    def finish(painted: FloatArray) -> Picture:
+        result = postprocess(painted, content, options)
+        if parts is None:
+            return result
+        return replace(result, pixels=blend(((share, result.pixels) for share, _ in parts), content.pixels))
+
+    settings = Settings(
+        network=network,
+        finish=finish,
+        image=options,
+        method=method,
+        device=device,
+        alpha=content.alpha,
+        files=files,
+        report=report,
+        callback=callback,
+    )
+    try:
+        if isinstance(style, Style):
+            return finish(stylize(content.pixels, style, settings))
+        assert parts is not None
+        if table.find(method.method).regions:
+            return finish(_stylize_together(content.pixels, parts, settings))
+        results = _stylize_in_turn(content, parts, settings)
+        return replace(content, pixels=blend(results, content.pixels), grey=False)
+    except Stopped as stop:
+        stop.result = finish(stop.picture)
+        raise
+
+
+def check_method(
+    method: OptimizeOptions, options: ImageOptions, callback: Callable[[Step], object] | None = None
+) -> None:
+    """Check what a method is asked for against its row.
+
+    Raises
+    ------
+    OptionError
+        The method cannot do it.
+    """
+    row = table.find(method.method)
+    if callback is not None and not row.steps:
+        raise OptionError(f"method '{row.name}' does not work in steps, so it takes no callback; use report")
+    if isinstance(options, PhotoOptions) and options.paint_size is not None and not row.paint_size:
+        raise OptionError(f"method '{row.name}' does not take paint-size; leave it out")
 
 
 def load(source: Any, options: ImageOptions) -> Picture:
@@ -83,7 +151,7 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
                 f"size {wanted[1]}x{wanted[0]} is more than {options.max_pixels:,} pixels; "
                 "take a smaller one, or raise max-pixels"
             )
-        pixels = resize(pixels, wanted, alpha=alpha)  # hidden colours must not bleed into edges
+        pixels = resize(pixels, wanted, alpha=alpha)  # hidden colors must not bleed into edges
         alpha = None if alpha is None else resize(alpha, wanted)
     if options.brightness != 1:
         pixels = adjust_brightness(pixels, options.brightness)
@@ -92,62 +160,53 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
     return replace(picture, pixels=pixels, alpha=alpha)
 
 
-def transfer(
-    content: FloatArray,
-    style: Style,
-    method: Arbitrary,
-    options: ImageOptions,
-    report: Report = quiet,
-    alpha: FloatArray | None = None,
+def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray:
+    """Stylize [H, W, 3] float32 pixels in 0..1 by the method of the settings."""
+    name, strength = settings.method.method, settings.image.strength
+    content = pixels_to_stylize(content, settings.image)
+    painted = table.load(name).stylize(content, style, settings)
+    if strength < 1 and not table.find(name).strength:
+        painted = content + np.float32(strength) * (painted - content)
+    return painted
+
+
+def _stylize_together(
+    content: FloatArray, parts: Sequence[tuple[FloatArray, Style]], settings: Settings
 ) -> FloatArray:
-    """Paint the content, [H, W, 3] in 0..1, in the style, with the strength of the options."""
-    content = seen(content, options)
-    side = painted_side((content.shape[0], content.shape[1]), options)
-    if side < max(content.shape[:2]):
-        return stylize_broadly(method, content, style.code, side, options.strength, report, alpha)
-
-    def paint(seen: FloatArray) -> FloatArray:
-        return method.stylize(seen, style.code, options.strength, report)
-
-    return painted_at(side, content, paint, options.strength, alpha)
+    """Stylize all regions at once, by a method that can."""
+    pixels = pixels_to_stylize(content, settings.image)
+    shares = [(resize(share, pixels.shape[:2], "area"), style) for share, style in parts]
+    method = cast("RegionMethod", table.load(settings.method.method))
+    return method.stylize_regions(pixels, shares, settings)
 
 
-def read_scale(options: ImageOptions, method: str) -> float:
-    """The size at which a style is read: an optimiser shows it larger, the network paints smaller instead."""
-    return options.style_scale if method == "optimize" else 1.0
+def _stylize_in_turn(
+    content: Picture, parts: Sequence[tuple[FloatArray, Style]], settings: Settings
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Stylize and finish the whole picture in each style; yield (share, pixels)."""
+    for index, (share, style) in enumerate(parts):
+
+        def report(fraction: float, before: int = index) -> None:
+            settings.report((before + fraction) / len(parts))
+
+        painted = stylize(content.pixels, style, replace(settings, report=report))
+        yield share, postprocess(painted, content, settings.image).pixels
 
 
-def painted_side(size: tuple[int, int], options: ImageOptions) -> int:
-    """The longest side at which a picture of (height, width) is painted, so that strokes have their size.
-
-    Raises
-    ------
-    OptionError
-        Strokes so fine that the painting would be too large.
-    """
-    longest = max(size)
-    if options.colors_only:
-        return longest
-    wanted = options.paint_size if isinstance(options, PhotoOptions) else None
-    side = max(LEAST_SIDE, round(min(longest, wanted or longest) / options.style_scale))
-    height, width = fit_size(size, long=side)
-    if side > longest and height * width > FINEST_PIXELS:
-        raise OptionError(
-            f"style-scale {options.style_scale:g} paints this photo at {width}x{height}, more than"
-            f" {FINEST_PIXELS:,} pixels; take a larger scale, or a smaller photo by size"
-        )
-    return side
+def encoding_scale(options: ImageOptions, method: str) -> float:
+    """Scale at which a style is encoded; 1 if the method resizes the content instead."""
+    return options.style_scale if table.find(method).style_scale == "style" else 1.0
 
 
-def seen(content: FloatArray, options: ImageOptions) -> FloatArray:
-    """What of a content is to be painted: where only the palette is wanted, a smaller one shows it, too."""
+def pixels_to_stylize(content: FloatArray, options: ImageOptions) -> FloatArray:
+    """Return the pixels to stylize; for `colors_only` a downscaled copy is enough."""
     if options.colors_only and max(content.shape[:2]) > PALETTE_SIDE:
         return resize(content, fit_size(content.shape[:2], long=PALETTE_SIDE), "area")
     return content
 
 
 def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) -> Picture:
-    """Settle whose colors the result has, and give it what came with the content's file."""
+    """Apply the color mode and reattach the metadata of the source."""
     if options.strength == 0:
         painted = content.pixels
     elif options.keep_colors == "luminance":
@@ -178,7 +237,7 @@ def result_name(source: PathLike, style_name: str) -> str:
 
 
 def framing(size: tuple[int, int], options: ImageOptions) -> Box:
-    """What of a picture of (height, width) is used: cut for `--crop`, then to the aspect of `--size WxH`."""
+    """The box of a picture of (height, width) that is used: `--crop`, then the aspect of `--size WxH`."""
     box = Box(0, 0, *size)
     wanted = parse_crop(options.crop)
     if wanted is not None:
@@ -194,28 +253,3 @@ def framing(size: tuple[int, int], options: ImageOptions) -> Box:
         inner = aspect_box((box.height, box.width), exact[1] / exact[0])
         box = Box(box.top + inner.top, box.left + inner.left, inner.height, inner.width)
     return box
-
-
-def _by_region(
-    picture: Picture,
-    content: Picture,
-    regions: Regions,
-    method: Arbitrary,
-    options: ImageOptions,
-    report: Report,
-) -> Picture:
-    """Paint and finish the content in every style, and blend the results by the shares of their regions."""
-    box = framing((picture.height, picture.width), options)
-    parts = regions.parts(picture, box, (content.height, content.width), options.feather)
-
-    def finished() -> Iterator[tuple[FloatArray, FloatArray]]:
-        for index, (share, style) in enumerate(parts):
-
-            def so_far(done: float, before: int = index) -> None:
-                report((before + done) / len(parts))
-
-            painted = transfer(content.pixels, style, method, options, so_far, content.alpha)
-            yield share, postprocess(painted, content, options).pixels
-
-    pixels = blend(finished(), content.pixels)
-    return replace(content, pixels=pixels, grey=content.grey and (options.strength == 0 or not parts))

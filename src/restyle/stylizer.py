@@ -16,8 +16,7 @@ from restyle.errors import OptionError
 from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
-from restyle.methods.optimize.api import Files, optimized, state_of
-from restyle.methods.optimize.steps import Step, Stopped
+from restyle.methods.protocol import Files, Step, Stopped, state_path
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
 from restyle.models.arbitrary import quiet
@@ -157,9 +156,9 @@ class Stylizer:
         if isinstance(style, Regions):
             made = style
         elif regions is None:
-            made = self.style(style, scale=pipeline.read_scale(chosen, finest.method))
+            made = self.style(style, scale=pipeline.encoding_scale(chosen, finest.method))
         else:
-            scale = pipeline.read_scale(chosen, finest.method)
+            scale = pipeline.encoding_scale(chosen, finest.method)
             made = self.regions(regions, style, scale=scale, max_pixels=chosen.max_pixels)
             inputs += region_paths(regions)
         if output is None and isinstance(content, (str, os.PathLike)):
@@ -171,7 +170,16 @@ class Stylizer:
         if quality is not None or overwrite:
             raise OptionError("quality and overwrite are for files; give output= as well")
         try:
-            picture = self._made(content, made, chosen, finest, None, report, callback)
+            picture = pipeline.image(
+                content,
+                made,
+                self.method,
+                chosen,
+                report,
+                method=finest,
+                device=self.engine.device,
+                callback=callback,
+            )
         except Stopped:
             raise KeyboardInterrupt from None
         return (
@@ -197,12 +205,12 @@ class Stylizer:
         ----------
         content : str, Path, PIL.Image.Image or np.ndarray
         style : Style or Regions
-            Read at the size that `pipeline.read_scale` says.
+            Read at the size that `pipeline.encoding_scale` says.
         output : path
         options : ImageOptions
         saving : SaveOptions
         finest : OptimizeOptions or None
-            None paints fast.
+            None is the default method.
         inputs : sequence
             Sources of the style; the files among them, and the content, are never replaced.
         report, callback
@@ -215,44 +223,27 @@ class Stylizer:
         """
         kept = list(_paths(content, *inputs))
         formats.writable_kind(output)
-        if finest is not None and finest.resume and state_of(output).exists():
-            saving = replace(saving, overwrite=True)  # it is what the unfinished run left
+        if finest is not None and finest.resume and state_path(output).exists():
+            saving = replace(saving, overwrite=True)  # the unfinished run wrote it
         check_output(output, overwrite=saving.overwrite, inputs=kept)  # before the work, not after it
         files = Files(output, saving, tuple(kept))
         try:
-            picture = self._made(content, style, options, finest, files, report, callback)
+            picture = pipeline.image(
+                content,
+                style,
+                self.method,
+                options,
+                report,
+                method=finest,
+                device=self.engine.device,
+                files=files,
+                callback=callback,
+            )
         except Stopped as stop:
-            if stop.finished is not None:
-                pipeline.save(stop.finished, output, saving, kept)
+            if stop.result is not None:
+                pipeline.save(stop.result, output, saving, kept)
             raise KeyboardInterrupt(f"the picture so far is in {output}; --resume goes on") from None
         return pipeline.save(picture, output, saving, kept)
-
-    def _made(
-        self,
-        content: Any,
-        style: Style | Regions,
-        options: ImageOptions,
-        finest: OptimizeOptions | None,
-        files: Files | None,
-        report: Callable[[float], None],
-        callback: Callable[[Step], object] | None,
-    ) -> images.Picture:
-        """By the method that is wanted."""
-        if finest is None or finest.method == "fast":
-            return pipeline.image(content, style, self.method, options, report)
-        if isinstance(options, PhotoOptions) and options.paint_size is not None:
-            raise OptionError("paint-size is for --method fast; --method optimize paints from coarse to fine")
-        return optimized(
-            content,
-            style,
-            self.method,
-            options,
-            finest,
-            device=self.engine.device,
-            files=files,
-            report=report,
-            callback=callback,
-        )
 
 
 @overload
@@ -320,7 +311,7 @@ def image(
         `encoder`, `style_loss`, `content_loss`, `content_weight`, `large_forms`, `smoothness`,
         `style_rotation`, `init`, `optimizer`, `steps`, `seed`, `memory`, `preview`, `save_every`,
         `resume`: see `options.OptimizeOptions`; and `callback`, a function that is called after each step
-        with a `methods.optimize.steps.Step` and that stops the run by returning True.
+        with a `methods.protocol.Step` and that stops the run by returning True.
 
     Returns
     -------
@@ -363,8 +354,6 @@ def _chosen(
     for name in ("init", "preview"):
         if isinstance(finest.get(name), os.PathLike):
             finest[name] = os.fspath(finest[name])
-    if callback is not None and finest.get("method", "fast") == "fast":
-        raise OptionError("callback is for method='optimize'; report serves both")
     return PhotoOptions(**given), OptimizeOptions(**finest), callback
 
 

@@ -177,7 +177,7 @@ BAD = {
         (["photo.png", "-s", "great-wave", "--strength", "much"], 2, "--strength"),
         (["photo.png", "-s", "great-wave", "--keep-colors", "--colors-only"], 2, "contradict"),
         (["photo.png", "-s", "great-wave", "--paint-size", "9"], 2, "paint-size 9 is outside 64..100000"),
-        (["photo.png", "-s", "great-wave", "--paint-size", "64", "--method", "optimize"], 2, "--method fast"),
+        (["photo.png", "-s", "great-wave", "--paint-size", "64", "--method", "optimize"], 2, "'optimize'"),
         (["photo.png", "-s", "great-wave", "--device", "tpu"], 2, "device 'tpu' is none of cpu, cuda"),
         (["photo.png", "-s", "great-wave", "--device", "cuda"], 2, "device 'cuda' is not available"),
         (["photo.png"], 2, "--style"),

@@ -110,7 +110,7 @@ def _flag(one: Any, hint: Any) -> inspect.Parameter:
     facts = one.metadata
     arms = () if get_origin(hint) is Literal else get_args(hint)
     plain = [arm for arm in arms or (hint,) if arm is not type(None)]
-    choices = _choices(hint)
+    choices = facts["choices"]() if "choices" in facts else _choices(hint)
     base: Any = str if choices or len(plain) > 1 else plain[0]
     about = facts["help"]
     if "low" in facts and base is float:

@@ -68,10 +68,11 @@ def image(
     from restyle.cli.jobs import make_folders, plan
     from restyle.cli.progress import Bar
     from restyle.methods.regions import region_paths
-    from restyle.pipeline import read_scale
+    from restyle.methods.table import find
+    from restyle.pipeline import encoding_scale
     from restyle.stylizer import Stylizer
 
-    scale = read_scale(options, finest.method)
+    scale = encoding_scale(options, finest.method)
     stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
     with Bar(1, "starting") as bar:
         made = (
@@ -95,9 +96,11 @@ def image(
                         finest,
                         inputs=[*(style or []), *region_paths(region or [])],
                         report=lambda part, index=index: bar.at(index + part),  # type: ignore[misc]
-                        callback=None
-                        if finest.method == "fast"
-                        else lambda step, name=job.source.name: bar.label_as(f"{name} {step}"),  # type: ignore[misc]
+                        callback=(
+                            (lambda step, name=job.source.name: bar.label_as(f"{name} {step}"))  # type: ignore[misc]
+                            if find(finest.method).steps
+                            else None
+                        ),
                     )
                     typer.echo(str(job.target))
     finally:

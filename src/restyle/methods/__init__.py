@@ -1,0 +1,1 @@
+"""Methods that give a picture the style of another; `methods.table` lists them."""

@@ -14,7 +14,7 @@ from restyle.options.image import (
     parse_crop,
     parse_size,
 )
-from restyle.options.optimize import ImageMethod, OptimizeKeywords, OptimizeOptions
+from restyle.options.optimize import OptimizeKeywords, OptimizeOptions
 from restyle.options.photo import PhotoOptions
 from restyle.options.video import Steady, VideoCodec, VideoKeywords, VideoOptions
 
@@ -29,7 +29,6 @@ __all__ = [
     "EngineKeywords",
     "EngineOptions",
     "ImageKeywords",
-    "ImageMethod",
     "ImageOptions",
     "KeepColors",
     "OptimizeKeywords",

@@ -18,7 +18,8 @@ def about(help: str, **facts: Any) -> dict[str, Any]:
         One sentence, for people at a command line.
     **facts
         `low`, `high`: inclusive range. `metavar`: placeholder in `--help`. `bare`: value of the flag when
-        it is given without one. `panel`: heading in `--help`.
+        it is given without one. `panel`: heading in `--help`. `choices`: a function that returns the words
+        it may be. `method`: the method it is for; others refuse it.
     """
     return {"help": help, **facts}
 
@@ -32,9 +33,26 @@ class OptionSet:
             _check(each.name, getattr(self, each.name), hints[each.name], each.metadata)
 
 
+def check_method(options: OptionSet, method: str) -> None:
+    """Refuse options of other methods.
+
+    Raises
+    ------
+    OptionError
+        An option that is for another method differs from its default.
+    """
+    for each in fields(options):  # type: ignore[arg-type]
+        owner = each.metadata.get("method", method)
+        if owner != method and getattr(options, each.name) != each.default:
+            name = each.name.replace("_", "-")
+            raise OptionError(f"{name} is for --method {owner}; add that, or leave {name} out")
+
+
 def _check(name: str, value: Any, hint: Any, facts: Any) -> None:
     shown = name.replace("_", "-")
     choices = [choice for arm in (hint, *get_args(hint)) for choice in _choices(arm)]
+    if "choices" in facts:
+        choices = facts["choices"]()
     if value is None and type(None) in get_args(hint):
         return
     if choices:

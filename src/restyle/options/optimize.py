@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from restyle.errors import OptionError
-from restyle.options.base import OptionSet, about
+from restyle.methods import table
+from restyle.options.base import OptionSet, about, check_method
 
 if TYPE_CHECKING:
-    from restyle.methods.optimize.steps import Step
+    from restyle.methods.protocol import Step
 
-ImageMethod = Literal["fast", "optimize"]
 Optimizer = Literal["adam", "lbfgs"]
 
 STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "strokes", "grain")
 CONTENT_LOSSES = ("features", "relu4_1", "structure")
 DRAWING = {"sliced", "patches", "strokes", "structure"}  # losses of vectors that are drawn anew at every step
 STARTS = ("fast", "content", "noise")
-_PANEL = "Optimizing (--method optimize)"
+_OWN = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +40,16 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
         A value outside its range.
     """
 
-    method: ImageMethod = field(
-        default="fast",
-        metadata=about("fast paints in a second; optimize in minutes, finest (needs the extra torch)."),
+    method: str = field(
+        default=table.DEFAULT,
+        metadata=about(f"How to stylize. {table.describe()}", choices=table.names),
     )
     encoder: str = field(
         default="encoder-4",
         metadata=about(
             "What looks at the pictures: encoder-4, one of those before it (encoder-1, encoder-2), or vgg19"
             " once it is pulled.",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     style_loss: str = field(
@@ -58,7 +58,7 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
             f"What style is, one or more of {', '.join(STYLE_LOSSES)}, each with a weight if wanted:"
             " gram,grain,strokes:0.1.",
             metavar="NAME[:W],...",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     content_loss: str = field(
@@ -66,12 +66,12 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
         metadata=about(
             f"What of the photo stays, one or more of {', '.join(CONTENT_LOSSES)}, as above.",
             metavar="NAME[:W],...",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     content_weight: float = field(
         default=0.4,
-        metadata=about("How much the photo counts beside the style.", low=0.0, high=1000.0, panel=_PANEL),
+        metadata=about("How much the photo counts beside the style.", low=0.0, high=1000.0, **_OWN),
     )
     large_forms: float = field(
         default=1.0,
@@ -79,11 +79,11 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
             "How freely large forms move while the picture is small, 0..1; 0 keeps the photo's composition.",
             low=0.0,
             high=1.0,
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     smoothness: float = field(
-        default=0.0, metadata=about("Weight of total variation.", low=0.0, high=1000.0, panel=_PANEL)
+        default=0.0, metadata=about("Weight of total variation.", low=0.0, high=1000.0, **_OWN)
     )
     style_rotation: float = field(
         default=0.0,
@@ -91,7 +91,7 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
             "Turn the style pictures by so many degrees, anticlockwise.",
             low=-360.0,
             high=360.0,
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     init: str = field(
@@ -99,7 +99,7 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
         metadata=about(
             "Where to start: the fast method's picture, content, noise, or a picture file.",
             metavar="fast|content|noise|FILE",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     optimizer: Optimizer | None = field(
@@ -107,13 +107,13 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
         metadata=about(
             "How to go down; if not given, lbfgs, or adam where a loss draws at random (sliced, patches,"
             " strokes, structure).",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     steps: int = field(
         default=200,
         metadata=about(
-            "Steps in all, shared out over the sizes.", low=1, high=1_000_000, metavar="N", panel=_PANEL
+            "Steps in all, shared out over the sizes.", low=1, high=1_000_000, metavar="N", **_OWN
         ),
     )
     seed: int = field(
@@ -123,7 +123,7 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
             low=0,
             high=2**32,
             metavar="N",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     memory: float = field(
@@ -133,12 +133,12 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
             low=0.0,
             high=100_000.0,
             metavar="GB",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     preview: str | None = field(
         default=None,
-        metadata=about("Write the picture here as it goes.", metavar="FILE", panel=_PANEL),
+        metadata=about("Write the picture here as it goes.", metavar="FILE", **_OWN),
     )
     save_every: int | None = field(
         default=None,
@@ -147,23 +147,19 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
             low=1,
             high=1_000_000,
             metavar="N",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     resume: bool = field(
         default=False,
-        metadata=about("Go on where a run that was cut off stopped.", panel=_PANEL),
+        metadata=about("Go on where a run that was cut off stopped.", **_OWN),
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         parse_losses("style-loss", self.style_loss, STYLE_LOSSES)
         parse_losses("content-loss", self.content_loss, CONTENT_LOSSES)
-        if self.method == "fast":
-            for each in fields(self):
-                if getattr(self, each.name) != each.default:
-                    name = each.name.replace("_", "-")
-                    raise OptionError(f"{name} is for --method optimize; give that as well, or leave it out")
+        check_method(self, self.method)
 
     @property
     def descent(self) -> Optimizer:
@@ -180,7 +176,7 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
 class OptimizeKeywords(TypedDict, total=False):
     """The fields of `OptimizeOptions` as keywords, for type checkers, and `callback`."""
 
-    method: ImageMethod
+    method: str
     encoder: str
     style_loss: str
     content_loss: str

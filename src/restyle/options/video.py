@@ -7,7 +7,6 @@ from typing import Literal
 
 from restyle.options.base import about
 from restyle.options.image import ImageKeywords
-from restyle.options.optimize import ImageMethod
 from restyle.options.video_method import FilmMethodOptions
 
 Steady = Literal["none", "statistics", "flow"]
@@ -85,7 +84,7 @@ class VideoOptions(FilmMethodOptions):
 class VideoKeywords(ImageKeywords, total=False):
     """The fields of `ImageOptions` and `VideoOptions` as keywords, for type checkers."""
 
-    method: ImageMethod
+    method: str
     steps: int
     encoder: str
     temporal_weight: float

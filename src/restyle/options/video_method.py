@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from functools import partial
 
-from restyle.errors import OptionError
-from restyle.options.base import OptionSet, about
-from restyle.options.optimize import ImageMethod, OptimizeOptions
+from restyle.methods import table
+from restyle.options.base import OptionSet, about, check_method
+from restyle.options.optimize import OptimizeOptions
 
-_PANEL = "Optimizing (--method optimize)"
+_OWN = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +27,12 @@ class FilmMethodOptions(OptionSet):
         A value outside its range.
     """
 
-    method: ImageMethod = field(
-        default="fast",
+    method: str = field(
+        default=table.DEFAULT,
         metadata=about(
-            "fast paints with the network; optimize is finest, takes minutes a frame, and needs the extras"
-            " torch and flow."
+            f"How to stylize the frames. {table.describe(video=True)} Videos by optimize take"
+            " minutes a frame and also need the extra flow.",
+            choices=partial(table.names, video=True),
         ),
     )
     steps: int = field(
@@ -41,24 +43,20 @@ class FilmMethodOptions(OptionSet):
             low=1,
             high=100_000,
             metavar="N",
-            panel=_PANEL,
+            **_OWN,
         ),
     )
     encoder: str = field(
         default=OptimizeOptions.encoder,
-        metadata=about("What looks at the pictures, as for restyle image --method optimize.", panel=_PANEL),
+        metadata=about("What looks at the pictures, as for restyle image --method optimize.", **_OWN),
     )
     temporal_weight: float = field(
         default=20.0,
         metadata=about(
-            "How much a frame is held to the one before, moved along.", low=0.0, high=10_000.0, panel=_PANEL
+            "How much a frame is held to the one before, moved along.", low=0.0, high=10_000.0, **_OWN
         ),
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.method == "fast":
-            for each in fields(FilmMethodOptions):
-                if getattr(self, each.name) != each.default:
-                    name = each.name.replace("_", "-")
-                    raise OptionError(f"{name} is for --method optimize; give that as well, or leave it out")
+        check_method(self, self.method)

@@ -30,7 +30,7 @@ from restyle.options import (
     VideoKeywords,
     VideoOptions,
 )
-from restyle.pipeline import read_scale
+from restyle.pipeline import encoding_scale
 from restyle.sounds.styles import parse_styles
 from restyle.sounds.styles import style_paths as sound_paths
 from restyle.videos.audio_track import NewSound
@@ -172,7 +172,7 @@ def styles_of(
     style: Any, regions: Any, method: Arbitrary, pictures: ImageOptions, film: VideoOptions
 ) -> tuple[Moments, Regions | None]:
     """Encode the styles of a film: those of the whole or the rest over time, and those of regions."""
-    scale = read_scale(pictures, film.method)
+    scale = encoding_scale(pictures, film.method)
     if regions is None:
         return timed_styles(style, method, scale), None
     rest = style is not None and not (isinstance(style, (list, tuple)) and not style)

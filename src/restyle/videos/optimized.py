@@ -12,19 +12,18 @@ from the paper: only one frame back, flow by `videos.flow`, no passes back and f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from restyle.methods import table
+from restyle.methods.protocol import FrameMethod, Previous
 from restyle.models.code_source import Exemplar
-from restyle.options.optimize import OptimizeOptions
 from restyle.options.video_method import FilmMethodOptions
 from restyle.types import FloatArray
 from restyle.videos.flow import Motion, warp
 from restyle.videos.steadiness import SteadyPainter
-
-_NEXT = 3  # part of the steps that a frame takes which begins with the one before
 
 
 class OptimizedPainter:
@@ -51,8 +50,7 @@ class OptimizedPainter:
         options: FilmMethodOptions,
         threads: int | None = None,
     ) -> None:
-        import restyle.methods.optimize.run  # noqa: F401, says now if torch is missing
-
+        self._method = cast("FrameMethod", table.load(options.method))
         self._styles, self._fast, self._options, self._threads = styles, fast, options, threads
         self.last: FloatArray | None = None
 
@@ -79,28 +77,24 @@ class OptimizedPainter:
         -------
         np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
         """
-        from restyle.methods.optimize.parts import Before, Part
-        from restyle.methods.optimize.run import optimize
-
         if self._fast.strength == 0:
             return content
         start = self._fast(content, code, elapsed)
-        steps, before = self._options.steps, None
+        previous = None
         if motion is not None and self.last is not None and self.last.shape == content.shape:
             moved = np.clip(warp(self.last, motion.back, fine=True), 0, 1)
             start = start + motion.trust[..., None] * (moved - start)
-            steps = -(-steps // _NEXT)
-            before = Before(moved, motion.trust, self._options.temporal_weight)
+            previous = Previous(moved, motion.trust)
             if np.array_equal(moved, self.last) and motion.trust.min() == 1:
                 return self.last  # nothing moved: what is there cannot get better, only different
-        self.last = optimize(
+        self.last = self._method.stylize_frame(
             content,
-            [Part(None, self._styles)],
-            OptimizeOptions(method="optimize", steps=steps, encoder=self._options.encoder),
-            start=lambda: start,
+            start,
+            self._styles,
+            self._options,
             strength=self._fast.strength,
             threads=self._threads,
-            before=before,
+            previous=previous,
         )
         return self.last
 

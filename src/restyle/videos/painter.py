@@ -20,6 +20,8 @@ from restyle.images.color import palette_cube
 from restyle.images.color_lut import ColorCube
 from restyle.images.picture import Picture
 from restyle.images.shares import blend
+from restyle.methods import table
+from restyle.methods.fast import painted_side
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.stroke_size import painted_at
 from restyle.options import ImageOptions, VideoOptions
@@ -83,7 +85,7 @@ class _Layer:
         if isinstance(self.painter, OptimizedPainter):
             item.painted.append(self.painter(content, code, item.elapsed, item.motion))
         elif not pictures.colors_only or pictures.strength == 0:
-            side = pipeline.painted_side((item.content.height, item.content.width), pictures)
+            side = painted_side((item.content.height, item.content.width), pictures)
             painter, elapsed = self.painter, item.elapsed
             item.painted.append(
                 painted_at(side, content, lambda seen: painter(seen, code, elapsed), pictures.strength)
@@ -91,7 +93,7 @@ class _Layer:
         else:
             if self.cube is None:
                 # Fitted once, so that a colour becomes the same colour in every frame of a scene.
-                seen = pipeline.seen(content, pictures)
+                seen = pipeline.pixels_to_stylize(content, pictures)
                 self.cube = palette_cube(content, self.painter(seen, code, item.elapsed))
             item.painted.append(None)
         item.cubes.append(self.cube)
@@ -149,15 +151,15 @@ class FilmPainter:
         self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
         self._regions = regions
         self._cuts = SceneCuts()
-        finest = film.method == "optimize"
+        finest = table.find(film.method).previous_frame
         if finest and (pictures.colors_only or len(styles) > 1):
             raise OptionError(
-                "--method optimize takes one style for the whole of a video, and no --colors-only"
+                f"--method {film.method} takes one style for a whole video, and no --colors-only"
             )
         by_flow = film.steady == "flow" and pictures.strength > 0 and not pictures.colors_only
         self._finder: MotionFinder | None = None
         if finest or by_flow:
-            self._finder = MotionFinder("--method optimize of a video" if finest else "--steady flow")
+            self._finder = MotionFinder(f"--method {film.method} of a video" if finest else "--steady flow")
         # Strokes that are carried along need no average, which costs some of the style.
         seconds = film.steady_seconds if film.steady == "statistics" else 0.0
         self._layers = []

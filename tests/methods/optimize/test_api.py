@@ -15,8 +15,8 @@ from PIL import Image
 from restyle.cli import main
 from restyle.errors import InputError, MissingExtraError, OptionError, OutputError, StyleError
 from restyle.images import picture as images
-from restyle.methods.optimize.api import numbered, state_of
-from restyle.methods.optimize.steps import Step
+from restyle.methods.optimize.api import numbered
+from restyle.methods.protocol import Step, state_path
 from restyle.stylizer import Stylizer
 
 Photo = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -176,7 +176,7 @@ def test_ctrl_c_writes_the_best_so_far_and_resume_goes_on(
     with pytest.raises(KeyboardInterrupt, match="--resume"):
         stylizer(photo_file, style_file, output="a.png", callback=interrupt, **SLOW)
     assert images.load("a.png").pixels.shape == (60, 84, 3)
-    assert state_of("a.png").exists()
+    assert state_path("a.png").exists()
     before = Path("a.png").read_bytes()
     code, _, errors = run(photo_file, "-s", style_file, "--steps", 4, "-o", "a.png")
     assert code == 1
@@ -185,7 +185,7 @@ def test_ctrl_c_writes_the_best_so_far_and_resume_goes_on(
     assert (code, said, errors) == (0, ["a.png"], [])
     assert before != Path("a.png").read_bytes()
     assert Path("a.png").read_bytes() == whole.read_bytes()
-    assert not state_of("a.png").exists()
+    assert not state_path("a.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -228,11 +228,12 @@ def test_without_torch_one_line_names_the_extra(
     stylizer: Stylizer, photo: Photo, style_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "restyle.methods.optimize.run", raising=False)
+    for name in [name for name in sys.modules if name.startswith("restyle.methods.optimize")]:
+        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtraError, match=r"pip install 'restyle\[torch\]'"):
         stylizer(photo, style_file, **SLOW)
 
 
 def test_names_beside_the_result() -> None:
     assert numbered("out/art.jpg", 40) == Path("out/art-00040.jpg")
-    assert state_of("art.jpg").name == "art.jpg.unfinished"
+    assert state_path("art.jpg").name == "art.jpg.unfinished"

@@ -9,7 +9,7 @@ from restyle.methods.optimize import content_losses, memory, run, scales
 from restyle.methods.optimize.parts import Part
 from restyle.methods.optimize.problem import Easel
 from restyle.methods.optimize.run import optimize
-from restyle.methods.optimize.steps import Step, Stopped
+from restyle.methods.protocol import Step, Stopped
 from restyle.models.code_source import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.types import FloatArray

@@ -18,24 +18,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from restyle.errors import MissingExtraError, OptionError
+import torch
+
+from restyle.errors import OptionError
 from restyle.images.padding import pad
+from restyle.methods.optimize import checkpoint
+from restyle.methods.optimize.features import SMALLEST
+from restyle.methods.optimize.objective import Objective
+from restyle.methods.optimize.optimizer import Descent
 from restyle.methods.optimize.parts import Before, Part
 from restyle.methods.optimize.problem import Easel, pixels
 from restyle.methods.optimize.scales import Level, plan_levels
-from restyle.methods.optimize.steps import Step, Stopped
+from restyle.methods.protocol import Step, Stopped
 from restyle.options.optimize import OptimizeOptions
 from restyle.types import FloatArray
-
-try:
-    import torch
-
-    from restyle.methods.optimize import checkpoint
-    from restyle.methods.optimize.features import SMALLEST
-    from restyle.methods.optimize.objective import Objective
-    from restyle.methods.optimize.optimizer import Descent
-except ModuleNotFoundError as error:
-    raise MissingExtraError("--method optimize", "torch") from error
 
 STATE_SECONDS = 30.0  # between two states written to disk
 _STATE_SHARE = 0.05  # of the time, at most, goes into writing them

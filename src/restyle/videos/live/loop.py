@@ -13,6 +13,7 @@ import numpy as np
 from restyle import pipeline
 from restyle.images import picture
 from restyle.images.resize import fit_size
+from restyle.methods.fast import painted_side
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.stroke_size import painted_at
 from restyle.options import ImageOptions, VideoOptions, parse_size
@@ -194,7 +195,7 @@ class _Painter:
             options = replace(self._pictures, size=f"{self.painted_size[1]}x{self.painted_size[0]}")
         begin = time.monotonic()
         content = pipeline.preprocess(picture.from_array(pixels), options)
-        side = pipeline.painted_side((content.height, content.width), options)
+        side = painted_side((content.height, content.width), options)
         elapsed = max(0.0, shot.taken - self._last)
         painted = painted_at(
             side, content.pixels, lambda seen: self._steady(seen, self._code, elapsed), options.strength

@@ -1,0 +1,195 @@
+"""What a method gets and gives: `Method`, its `Settings`, and the `Step` it reports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from restyle.images.picture import Picture
+from restyle.models.arbitrary import Arbitrary, quiet
+from restyle.models.code_source import Exemplar
+from restyle.options import ImageOptions, OptimizeOptions, SaveOptions
+from restyle.options.video_method import FilmMethodOptions
+from restyle.style import Style
+from restyle.types import FloatArray
+
+PathLike = str | os.PathLike[str]
+
+
+class Method(Protocol):
+    """A module that stylizes pictures; its row in `methods.table` says what it can do."""
+
+    def stylize(self, content: FloatArray, style: Style, settings: Settings, /) -> FloatArray:
+        """Stylize one picture.
+
+        Parameters
+        ----------
+        content : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+        style : Style
+        settings : Settings
+
+        Returns
+        -------
+        np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+        """
+
+
+class RegionMethod(Method, Protocol):
+    """A method that stylizes all regions at once."""
+
+    def stylize_regions(
+        self, content: FloatArray, regions: Sequence[tuple[FloatArray, Style]], settings: Settings, /
+    ) -> FloatArray:
+        """Stylize one picture; `regions` are pairs of a share of each pixel ([H, W], 0..1) and its style."""
+
+
+class FrameMethod(Method, Protocol):
+    """A method that takes the previous frame of a video."""
+
+    def stylize_frame(
+        self,
+        content: FloatArray,
+        start: FloatArray,
+        styles: Sequence[Exemplar],
+        options: FilmMethodOptions,
+        /,
+        *,
+        strength: float,
+        threads: int | None,
+        previous: Previous | None,
+    ) -> FloatArray:
+        """Stylize a frame [H, W, 3], from `start` of the same shape."""
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The stylized previous frame, warped by optical flow.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+    trust : np.ndarray [shape=(H, W), float32, range 0..1]
+        0 where the flow is occluded.
+    """
+
+    picture: FloatArray
+    trust: FloatArray
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files a method may write beside the result.
+
+    Parameters
+    ----------
+    output : path
+        Of the result, which the caller writes.
+    saving : SaveOptions
+    inputs : tuple of path
+        Never replaced.
+    """
+
+    output: PathLike
+    saving: SaveOptions
+    inputs: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a method may use besides content and style.
+
+    Parameters
+    ----------
+    network : Arbitrary
+        The network that encoded the style.
+    finish : function of pixels [shape=(H, W, 3), float32] that gives a Picture
+        Makes a result of stylized pixels: colors, regions and metadata as in the final result.
+    image : ImageOptions
+    method : OptimizeOptions
+        Which method it is, and its own options.
+    device : "cpu" or "cuda"
+    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
+        Transparency of the content; hidden colors should not bleed into edges.
+    files : Files or None
+        None if no file is written.
+    report : function of the fraction done, 0..1
+    callback : function of a Step, or None
+        Returning True stops the method, which then returns the picture so far.
+    """
+
+    network: Arbitrary
+    finish: Callable[[FloatArray], Picture]
+    image: ImageOptions = field(default_factory=ImageOptions)
+    method: OptimizeOptions = field(default_factory=OptimizeOptions)
+    device: str = "cpu"
+    alpha: FloatArray | None = None
+    files: Files | None = None
+    report: Callable[[float], None] = quiet
+    callback: Callable[[Step], object] | None = None
+
+
+class Stopped(Exception):  # noqa: N818
+    """The method was stopped by Ctrl-C; `picture` is the best so far.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+        At full size, whatever size the method was working at.
+    """
+
+    def __init__(self, picture: FloatArray) -> None:
+        super().__init__("stopped")
+        self.picture = picture
+        self.result: Picture | None = None  # `picture` with colors and metadata, set by the pipeline
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress after one step, for a callback.
+
+    Parameters
+    ----------
+    number, total : int
+        The step just taken, counted from 1, and the number of all steps.
+    height, width : int
+        Current size, in px.
+    terms : mapping of str to float
+        Weighted terms of the loss before the step.
+    seconds_left : float or None
+        None until it can be estimated.
+    """
+
+    number: int
+    total: int
+    height: int
+    width: int
+    terms: Mapping[str, float]
+    seconds_left: float | None
+    _picture: Callable[[], FloatArray] = field(repr=False)
+
+    @property
+    def loss(self) -> float:
+        """Sum of the terms."""
+        return sum(self.terms.values())
+
+    def __str__(self) -> str:
+        """Return one line: `step 120/300, 512x384, gram 0.031, features 0.12, 1:20 left`."""
+        words = [f"step {self.number}/{self.total}", f"{self.width}x{self.height}"]
+        words += [f"{name} {value:.2g}" for name, value in self.terms.items() if value >= 1e-4]
+        if self.seconds_left is not None:
+            minutes, seconds = divmod(round(self.seconds_left), 60)
+            words.append(f"{minutes}:{seconds:02d} left")
+        return ", ".join(words)
+
+    def picture(self) -> FloatArray:
+        """Return the picture so far [shape=(H, W, 3), float32, RGB, range 0..1], at the content's size."""
+        return self._picture()
+
+
+def state_path(output: PathLike) -> Path:
+    """Where an unfinished run keeps its state: `art.jpg.unfinished`, beside the result."""
+    path = Path(os.path.realpath(output))
+    return path.with_name(f"{path.name}.unfinished")

@@ -1,0 +1,145 @@
+"""The methods that stylize a picture, one row each. To add one, write a module and add its row here.
+
+The module has a function `stylize(content, style, settings)`: see `methods.protocol.Method`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, cast
+
+from restyle.errors import MissingExtraError, OptionError
+
+if TYPE_CHECKING:
+    from restyle.methods.protocol import Method
+
+DEFAULT = "fast"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodInfo:
+    """What is known of a method before its module is imported.
+
+    Parameters
+    ----------
+    name : str
+        As `--method` takes it.
+    summary : str
+        One clause for `--help`.
+    module : str
+        Imported when the method is first used.
+    extra : str or None
+        Optional dependencies it needs: `pip install 'restyle[EXTRA]'`.
+    needs : "code" or "picture"
+        What it needs of a style. Presets and saved styles are codes without a picture.
+    style_scale : "content" or "style"
+        Which picture it resizes for `--style-scale`. "style" means that the style is encoded at that scale.
+    paint_size : bool
+        Whether it takes `--paint-size`.
+    regions : bool
+        Whether it stylizes all regions at once, by `stylize_regions`; otherwise one after the other.
+    tiles : bool
+        Whether it works in tiles, so that memory is bounded for pictures of any size.
+    statistics : bool
+        Whether statistics of one frame can be carried to the next, for steady videos.
+    strength : bool
+        Whether it takes a strength below 1 itself; otherwise its result is mixed with the content.
+    steps : bool
+        Whether it works in steps: calls `callback`, writes previews, and can be resumed.
+    video : bool
+        Whether it stylizes videos.
+    previous_frame : bool
+        Whether it starts a frame from the previous one, by `stylize_frame`.
+    """
+
+    name: str
+    summary: str
+    module: str
+    extra: str | None = None
+    needs: Literal["code", "picture"] = "code"
+    style_scale: Literal["content", "style"] = "style"
+    paint_size: bool = False
+    regions: bool = False
+    tiles: bool = False
+    statistics: bool = False
+    strength: bool = False
+    steps: bool = False
+    video: bool = False
+    previous_frame: bool = False
+
+
+METHODS: dict[str, MethodInfo] = {
+    row.name: row
+    for row in (
+        MethodInfo(
+            name=DEFAULT,
+            summary="one pass of a network, about a second",
+            module="restyle.methods.fast",
+            style_scale="content",
+            paint_size=True,
+            tiles=True,
+            statistics=True,
+            strength=True,
+            video=True,
+        ),
+        MethodInfo(
+            name="optimize",
+            summary="optimizes the pixels, minutes, best quality",
+            module="restyle.methods.optimize.api",
+            extra="torch",
+            needs="picture",
+            regions=True,
+            tiles=True,
+            strength=True,
+            steps=True,
+            video=True,
+            previous_frame=True,
+        ),
+    )
+}
+
+
+def names(*, video: bool = False) -> tuple[str, ...]:
+    """Names of the methods, in order; `video`: only of those that stylize videos."""
+    return tuple(row.name for row in METHODS.values() if row.video or not video)
+
+
+def find(name: str) -> MethodInfo:
+    """Return the row of a method.
+
+    Raises
+    ------
+    OptionError
+        There is no such method.
+    """
+    if name not in METHODS:
+        raise OptionError(f"method '{name}' is none of {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def load(name: str) -> Method:
+    """Import the module of a method.
+
+    Raises
+    ------
+    OptionError
+        There is no such method.
+    MissingExtraError
+        It needs an extra that is not installed.
+    """
+    row = find(name)
+    try:
+        return cast("Method", import_module(row.module))
+    except ModuleNotFoundError as error:
+        if row.extra is None or (error.name or "").startswith("restyle"):
+            raise
+        raise MissingExtraError(f"--method {name}", row.extra) from error
+
+
+def describe(*, video: bool = False) -> str:
+    """Return a sentence on each method: `fast: one pass of a network. optimize: ... (extra torch).`"""
+    rows = [METHODS[name] for name in names(video=video)]
+    return " ".join(
+        f"{row.name}: {row.summary}" + (f" (extra {row.extra})." if row.extra else ".") for row in rows
+    )
