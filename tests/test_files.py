@@ -147,7 +147,7 @@ def test_a_faster_process_wins(tmp_path: Path) -> None:
             temporary.write_bytes(b"mine")
             target.write_bytes(b"theirs")
 
-    with pytest.raises(OutputError, match="another program has just made it"):
+    with pytest.raises(OutputError, match="another program has just created it"):
         lose()
     assert target.read_bytes() == b"theirs"
     assert os.listdir(tmp_path) == ["art.png"]

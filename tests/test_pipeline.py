@@ -13,7 +13,7 @@ from PIL import Image
 from restyle import pipeline
 from restyle.errors import InputError, OptionError
 from restyle.images import picture as images
-from restyle.images.crop import Box
+from restyle.images.geometry import Box
 from restyle.images.picture import Picture
 from restyle.images.resize import resize
 from restyle.methods.fast import painted_side
@@ -128,10 +128,10 @@ def test_what_came_with_the_file_stays(tiny: Arbitrary, wave: Style, tmp_path: P
     assert out.alpha == pytest.approx(ALPHA, abs=1e-4)
 
 
-def test_a_grey_photo_becomes_colored_unless_it_stays_itself(tiny: Arbitrary, wave: Style) -> None:
-    grey = np.random.default_rng(0).integers(0, 255, (30, 30), np.uint8)
-    assert not pipeline.image(grey, wave, tiny, ImageOptions()).grey
-    assert pipeline.image(grey, wave, tiny, ImageOptions(strength=0)).grey
+def test_a_gray_photo_becomes_colored_unless_it_stays_itself(tiny: Arbitrary, wave: Style) -> None:
+    gray = np.random.default_rng(0).integers(0, 255, (30, 30), np.uint8)
+    assert not pipeline.image(gray, wave, tiny, ImageOptions()).gray
+    assert pipeline.image(gray, wave, tiny, ImageOptions(strength=0)).gray
 
 
 def test_large_pictures_go_through_tiles(
@@ -315,15 +315,15 @@ def test_a_mask_lies_in_the_upright_photo(tiny: Arbitrary, wave: Style, tmp_path
     assert np.abs(out.pixels[:10] - upright[:10]).max() > 0.01
 
 
-def test_a_grey_photo_stays_grey_where_nothing_is_painted(tiny: Arbitrary, wave: Style) -> None:
-    grey = Picture(np.repeat(GRADIENT.mean(-1, keepdims=True), 3, -1), grey=True)
+def test_a_gray_photo_stays_gray_where_nothing_is_painted(tiny: Arbitrary, wave: Style) -> None:
+    gray = Picture(np.repeat(GRADIENT.mean(-1, keepdims=True), 3, -1), gray=True)
     top = np.zeros((40, 60), np.float32)
     top[:10] = 1
     regions = make_regions([(top, wave)], None, model=tiny)
-    assert not pipeline.image(grey, regions, tiny, ImageOptions()).grey
-    below = pipeline.image(grey, regions, tiny, ImageOptions(crop="40%", feather=0))
-    assert below.grey  # the region is cut off
-    assert pipeline.image(grey, regions, tiny, ImageOptions(strength=0)).grey
+    assert not pipeline.image(gray, regions, tiny, ImageOptions()).gray
+    below = pipeline.image(gray, regions, tiny, ImageOptions(crop="40%", feather=0))
+    assert below.gray  # the region is cut off
+    assert pipeline.image(gray, regions, tiny, ImageOptions(strength=0)).gray
 
 
 def test_large_pictures_have_regions_too(

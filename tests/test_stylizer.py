@@ -51,7 +51,7 @@ def test_pil_in_pil_out(stylizer: Stylizer, photo: Photo) -> None:
 def test_path_in_path_out(stylizer: Stylizer, photo: Photo, photo_file: Path, in_folder: Path) -> None:
     out = stylizer(photo_file, "great-wave")
     assert out == Path("photo-great-wave.png")
-    written = picture.to_array(picture.load(in_folder / out), photo)
+    written = picture.to_array(picture.load_image(in_folder / out), photo)
     assert (written == stylizer(photo, "great-wave")).all()
     with pytest.raises(OutputError, match="exists"):
         stylizer(str(photo_file), "great-wave")
@@ -65,7 +65,7 @@ def test_output_is_written_whatever_comes_in(
     content = {"path": photo_file, "pil": Image.fromarray(photo), "array": photo}[as_kind]
     out = stylizer(content, "great-wave", output=tmp_path / "out.webp", quality=40)
     assert out == tmp_path / "out.webp"
-    assert picture.load(out).pixels.shape == (60, 84, 3)
+    assert picture.load_image(out).pixels.shape == (60, 84, 3)
 
 
 def test_an_input_is_never_replaced(stylizer: Stylizer, photo_file: Path, style_file: Path) -> None:
@@ -197,7 +197,7 @@ def test_with_the_shipped_model(photo: Photo) -> None:
 def test_depth_16_stays_deep(stylizer: Stylizer, photo: Photo, tmp_path: Path) -> None:
     deep = photo.astype(np.uint16) * 257
     stylizer(deep, "great-wave", output=tmp_path / "deep.png")
-    assert picture.load(tmp_path / "deep.png").depth == 16
+    assert picture.load_image(tmp_path / "deep.png").depth == 16
 
 
 def left_half(photo: Photo) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -223,7 +223,7 @@ def test_regions_in_every_spelling(
     out = stylizer(
         photo_file, "starry-night", regions={path: "great-wave"}, feather=3, output=tmp_path / "o.png"
     )
-    assert (picture.to_array(picture.load(out), photo) == expected).all()
+    assert (picture.to_array(picture.load_image(out), photo) == expected).all()
 
 
 def test_feather_widens_the_passage(stylizer: Stylizer, photo: Photo) -> None:

@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from restyle.errors import InputError
-from restyle.types import count_up, from_unit, identity, namespace, sort, split_channels, to_unit
+from restyle.types import from_unit, split_channels, to_unit
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -100,17 +96,3 @@ def test_shapes(shape: tuple[int, ...], alpha: bool, grey: bool) -> None:
 def test_wrong_shapes(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         split_channels(np.zeros(shape))
-
-
-def test_namespace() -> None:
-    assert namespace(np.zeros(1)) is np
-    assert namespace(torch.zeros(1)) is torch
-
-
-@given(arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 9)), elements=st.floats(-9, 9)))
-def test_both_libraries_agree(values: npt.NDArray[np.float64]) -> None:
-    tensor = torch.tensor(values)
-    np.testing.assert_array_equal(sort(values), sort(tensor).numpy())
-    np.testing.assert_array_equal(count_up(5, values), count_up(5, tensor).numpy())
-    np.testing.assert_array_equal(identity(3, values), identity(3, tensor).numpy())
-    assert identity(3, tensor.float()).dtype == torch.float32

@@ -74,7 +74,7 @@ def shared_out(pairs: Sequence[Pair], share: str) -> list[Pair]:
 def picture(folder: Path, name: str, size: int) -> FloatArray:
     """A dev picture with its short side at `size`, as the scorer resizes it."""
     path = next(path for path in sorted(folder.iterdir()) if path.stem == name)
-    pixels = images.load(path).pixels
+    pixels = images.load_image(path).pixels
     return resize(pixels, fit_size(pixels.shape[:2], short=size))
 
 
@@ -146,7 +146,7 @@ def paint_lines(arguments: argparse.Namespace) -> Iterator[str]:
         began = time.perf_counter()
         made = stylizer(content, style, method="optimize", **given)
         seconds = time.perf_counter() - began
-        images.save(images.load(made), path, overwrite=True)
+        images.save_image(images.load_image(made), path, overwrite=True)
         done.add(path.stem, round(seconds, 1))
         print(f"{path.stem} {seconds:.0f} s", file=sys.stderr, flush=True)
     yield from ()

@@ -100,7 +100,7 @@ def measure(works: Labels, encoder: FeatureEncoder, cache: Path, workers: int = 
         found: dict[str, list[Floats]] = {}
 
         def statistics(work: Path) -> dict[str, Vector]:
-            small = comparable(picture.load(work).pixels)
+            small = comparable(picture.load_image(work).pixels)
             layers = moments_of(small, encoder)
             return {
                 **{f"mean_{layer}": each.mean for layer, each in layers.items()},
@@ -137,7 +137,7 @@ def encode(works: Labels, model: Arbitrary, cache: Path, workers: int = 1) -> Fl
     def keep() -> None:
         np.savez(path, names=np.array(list(known)), codes=np.stack(list(known.values())))
 
-    codes = _all(missing, lambda work: codes_of(picture.load(work).pixels, model), workers, "codes")
+    codes = _all(missing, lambda work: codes_of(picture.load_image(work).pixels, model), workers, "codes")
     for done, (work, code) in enumerate(zip(missing, codes, strict=True), 1):
         known[work.name] = code
         if done % EVERY == 0 or done == len(missing):

@@ -40,7 +40,7 @@ def load(name: str, count: int, side: int, start: int = 0) -> list[FloatArray]:
     path = VIDEOS / name
     if path.is_dir():
         files = sorted((path / "frames").iterdir())[start : start + count]
-        frames = [picture.load(file).pixels for file in files]
+        frames = [picture.load_image(file).pixels for file in files]
     else:
         frames = []
         with VideoReader(path) as reader:

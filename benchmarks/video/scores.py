@@ -140,7 +140,7 @@ def _scored(
     motion = Motion(frames)
     for name in styles:
         path = clips.STYLES / f"{name}.jpg"
-        picture = images.load(path).pixels
+        picture = images.load_image(path).pixels
         size = fit_size(picture.shape[:2], long=max(frames[0].shape[:2]))
         score = StyleScore(encoder, resize(picture, size, "area"))
         made = films(frames, Style.from_image(path, model=method))

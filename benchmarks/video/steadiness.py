@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from restyle.evaluate.ssim import luma
-from restyle.images.gram import gram
+from restyle.images.statistics import gram
 from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import PerceptualEncoder
 from restyle.options import Steady, VideoOptions

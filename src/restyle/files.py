@@ -1,7 +1,7 @@
-"""Write a file whole or not at all.
+"""Atomic output files.
 
-A result is written under a temporary name in its own folder, flushed to the disk, and moved into place: a
-reader never sees half a file, and a crash, a full disk or Ctrl-C leaves what was there before.
+A result is written under a temporary name in its own folder, flushed to the disk, and moved into place. A
+reader never sees half a file, and a crash, a full disk or Ctrl-C leaves the previous file intact.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from restyle.errors import OutputError
-
-PathLike = str | os.PathLike[str]
+from restyle.types import PathLike
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -28,12 +27,12 @@ _REASONS = {
     errno.EIO: "the disk reports an error",
     errno.ENAMETOOLONG: "the name is too long",
 }
-# These cannot come from reading an input, so wherever they arise while writing, they are about the output.
-_ABOUT_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+# Errors of a disk. Reading an input cannot raise them, so wherever they occur they concern the output.
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Path:
-    """Check, before any work is done, that a result may be written to ``path``.
+    """Check that a result may be written to ``path``, before any work is done.
 
     Parameters
     ----------
@@ -41,18 +40,18 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
     overwrite : bool
         Whether an existing file may be replaced.
     inputs : iterable of path
-        Files that are read to make the result; none of them is ever replaced, whatever ``overwrite`` says.
+        Source files of the result, which are never replaced, even with ``overwrite``.
 
     Returns
     -------
     Path
-        Where the file will be: ``path`` with links resolved.
+        The final location: ``path`` with links resolved.
 
     Raises
     ------
     OutputError
-        The file exists, is an input (also through links or another spelling), is a folder or a device, or its
-        folder does not exist.
+        The file exists, is an input (also through links or another spelling of its path), is a folder or a
+        device, or its folder does not exist.
     """
     shown = os.fspath(path)
     target = Path(os.path.realpath(path))
@@ -76,16 +75,18 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
                     f"cannot write {shown}: it is the input {os.fspath(source)}; choose another name"
                 )
     if not overwrite:
-        raise OutputError(f"cannot write {shown}: it exists; choose another name or allow --overwrite")
+        raise OutputError(
+            f"cannot write {shown}: it exists; choose another name or pass overwrite=True (--overwrite)"
+        )
     return target
 
 
 @contextlib.contextmanager
 def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Iterator[Path]:
-    """Give a temporary path to write to; move it to ``path`` when the block ends well.
+    """Yield a temporary path to write to; move it to ``path`` when the block succeeds.
 
-    The temporary file is beside the result and has its suffix. If the block raises, also by Ctrl-C, it is
-    removed and what was at ``path`` stays.
+    The temporary file is in the same folder and has the same suffix. If the block raises, also by Ctrl-C, it
+    is removed and ``path`` stays as it was.
 
     Parameters
     ----------
@@ -95,13 +96,12 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
     Yields
     ------
     Path
-        An existing empty file, with the permission bits of a new file (those of the file that it replaces, if
-        any).
+        An empty file. The result has the permission bits of the file it replaces, or those of a new file.
 
     Raises
     ------
     OutputError
-        The file may not be written, or the disk is full, or the folder is not writable.
+        The file may not be written, the disk is full, or the folder is not writable.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
         try:
             yield temporary
         except OSError as error:
-            if error.errno in _ABOUT_OUTPUT or error.filename in (str(temporary), temporary):
+            if error.errno in DISK_ERRORS or error.filename in (str(temporary), temporary):
                 raise OutputError(f"cannot write {shown}: {reason(error)}") from error
             raise
         try:
@@ -130,7 +130,7 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
             _move(temporary, target, overwrite=overwrite)
             flush(target.parent)
         except FileExistsError:
-            raise OutputError(f"cannot write {shown}: another program has just made it") from None
+            raise OutputError(f"cannot write {shown}: another program has just created it") from None
         except OSError as error:
             raise OutputError(f"cannot write {shown}: {reason(error)}") from error
     finally:
@@ -139,15 +139,15 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
 
 
 def make_folder(folder: PathLike) -> None:
-    """Make a folder, and those above it, where there is none; OutputError says why it cannot be."""
+    """Create a folder and its parents if they do not exist; OutputError if that fails."""
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder '{os.fspath(folder)}': {reason(error)}") from error
+        raise OutputError(f"cannot create the folder '{os.fspath(folder)}': {reason(error)}") from error
 
 
 def reason(error: OSError) -> str:
-    """Say in a few words why the system refused."""
+    """Describe a system error in a few words."""
     known = _REASONS.get(error.errno or 0)
     return known or (error.strerror or str(error) or "unknown error").lower()
 

@@ -13,11 +13,11 @@ import numpy as np
 from restyle.errors import OptionError
 from restyle.images import color, formats
 from restyle.images import picture as images
-from restyle.images.crop import Box, aspect_box, crop, fraction_box, size_box
+from restyle.images.blend import blend
+from restyle.images.color import adjust_brightness, adjust_contrast
+from restyle.images.geometry import Box, aspect_box, crop, fraction_box, size_box
 from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
-from restyle.images.shares import blend
-from restyle.images.tone import adjust_brightness, adjust_contrast
 from restyle.methods import table
 from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped
 from restyle.methods.regions import Regions
@@ -104,7 +104,7 @@ def image(
         if table.find(method.method).regions:
             return finish(_stylize_together(content.pixels, parts, settings))
         results = _stylize_in_turn(content, parts, settings)
-        return replace(content, pixels=blend(results, content.pixels), grey=False)
+        return replace(content, pixels=blend(results, content.pixels), gray=False)
     except Stopped as stop:
         stop.result = finish(stop.picture)
         raise
@@ -129,7 +129,7 @@ def check_method(
 
 def load(source: Any, options: ImageOptions) -> Picture:
     """Load a picture from a path, a Pillow image or an array: upright, sRGB, float."""
-    return images.load(source, max_pixels=options.max_pixels)
+    return images.load_image(source, max_pixels=options.max_pixels)
 
 
 def preprocess(picture: Picture, options: ImageOptions) -> Picture:
@@ -215,12 +215,12 @@ def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) ->
         painted = color.keep_statistics(content.pixels, painted)
     elif options.colors_only:
         painted = color.colors_only(content.pixels, painted)
-    return replace(content, pixels=painted, grey=content.grey and options.strength == 0)
+    return replace(content, pixels=painted, gray=content.gray and options.strength == 0)
 
 
 def save(picture: Picture, path: PathLike, options: SaveOptions, inputs: Iterable[PathLike] = ()) -> Path:
     """Save the result; the suffix picks the format, and `inputs` are never replaced."""
-    return images.save(
+    return images.save_image(
         picture, path, quality=options.quality, overwrite=options.overwrite, inputs=tuple(inputs)
     )
 
@@ -231,7 +231,7 @@ def result_name(source: PathLike, style_name: str) -> str:
     The suffix stays if restyle writes that format, and is `.png` otherwise.
     """
     path = Path(source)
-    kind = formats.by_suffix(path)
+    kind = formats.from_suffix(path)
     suffix = path.suffix if kind.writable else ".png"
     return f"{path.stem or path.name}-{style_name}{suffix}"
 

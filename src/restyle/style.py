@@ -13,7 +13,7 @@ import numpy as np
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import picture
 from restyle.models import arbitrary, blending, catalog, style_files
-from restyle.models.arbitrary import Arbitrary
+from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
 from restyle.models.code_source import (
     Exemplar,
     MixedStrokes,
@@ -24,7 +24,6 @@ from restyle.models.code_source import (
     check_scale,
     snapshot,
 )
-from restyle.models.graphs import STYLE_SCALES
 from restyle.models.presets import is_path, near_names, preset_files, presets_about, slug, split_weight
 from restyle.types import FloatArray
 
@@ -107,7 +106,7 @@ class Style:
         method = method_of(model)
         check_scale(scale)
         is_path = isinstance(source, (str, os.PathLike))
-        pixels = picture.load(source).pixels
+        pixels = picture.load_image(source).pixels
         try:
             strokes = PictureStrokes(pixels, method)
             code = strokes.at(scale)

@@ -222,7 +222,7 @@ class Stylizer:
             The file written.
         """
         kept = list(_paths(content, *inputs))
-        formats.writable_kind(output)
+        formats.output_format(output)
         if finest is not None and finest.resume and state_path(output).exists():
             saving = replace(saving, overwrite=True)  # the unfinished run wrote it
         check_output(output, overwrite=saving.overwrite, inputs=kept)  # before the work, not after it

@@ -1,12 +1,11 @@
-"""Arrays as callers bring them, and arrays as restyle computes with them.
+"""Shared types, and the conversion between callers' arrays and restyle's own.
 
-Inside, a picture is ``[H, W, 3]`` float32 RGB in 0..1. Outside it may be uint8, uint16 or float. This module
-converts between the two and says in one line why an array cannot be a picture.
+Inside restyle a picture is ``[H, W, 3]`` float32 RGB in 0..1. Callers may pass uint8, uint16 or float.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 from typing import Any
 
 import numpy as np
@@ -14,62 +13,32 @@ import numpy.typing as npt
 
 from restyle.errors import InputError
 
+PathLike = str | os.PathLike[str]
 FloatArray = npt.NDArray[np.float32]
-Array = Any  # np.ndarray or torch.Tensor: the statistics take both, and torch is not imported to name it
+Array = Any  # np.ndarray or torch.Tensor, where a function takes both
 
-# Overshoot of a resampling filter or of a colour conversion, clipped without a word.
+# Overshoot of a resampling filter or of a color conversion; it is clipped silently.
 _TOLERANCE = 2e-3
 
 
-def namespace(array: Array) -> Any:
-    """Return the module that computes with ``array``: ``numpy``, or ``torch`` when it is a tensor.
-
-    torch is never imported here: a tensor can only exist where it already is.
-    """
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(array, torch.Tensor):
-        return torch
-    return np
-
-
-def sort(array: Array) -> Array:
-    """Sort along the last axis, ``np.ndarray`` or ``torch.Tensor``."""
-    xp = namespace(array)
-    return np.sort(array, axis=-1) if xp is np else xp.sort(array, dim=-1).values
-
-
-def count_up(count: int, like: Array) -> Array:
-    """Return 0, 1, ... as many as ``count``, in the library, type and device of ``like``."""
-    if namespace(like) is np:
-        return np.arange(count, dtype=like.dtype)
-    return namespace(like).arange(count, dtype=like.dtype, device=like.device)
-
-
-def identity(side: int, like: Array) -> Array:
-    """Return the identity matrix in the library, type and device of ``like``."""
-    if namespace(like) is np:
-        return np.eye(side, dtype=like.dtype)
-    return namespace(like).eye(side, dtype=like.dtype, device=like.device)
-
-
 def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
-    """Bring values of any accepted type to float32 in 0..1.
+    """Convert values of any accepted type to float32 in 0..1.
 
     Parameters
     ----------
     array : np.ndarray [shape=(...), uint8, uint16 or float in 0..1]
     name : str
-        How messages call it: a path, or ``"array"``.
+        Name for error messages.
 
     Returns
     -------
     np.ndarray [shape=(...), float32, range 0..1]
-        Never the caller's own memory.
+        Always a copy.
 
     Raises
     ------
     InputError
-        NaN or infinity, a value outside the range, or another type.
+        NaN or infinity, a value outside the range, or an unsupported type.
     """
     if array.dtype in (np.uint8, np.uint16):
         levels = np.float32(np.iinfo(array.dtype).max)
@@ -90,7 +59,7 @@ def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
 
 
 def from_unit(array: FloatArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Bring float32 values in 0..1 to ``dtype``, rounding to the nearest level.
+    """Convert float32 values in 0..1 to ``dtype``, rounding to the nearest level.
 
     Parameters
     ----------
@@ -114,7 +83,7 @@ def from_unit(array: FloatArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 
 def split_channels(array: Any, name: str = "array") -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None, bool]:
-    """Check the shape of a picture and split it into colour and alpha.
+    """Check the shape of a picture and split it into colors and alpha.
 
     Parameters
     ----------
@@ -122,9 +91,9 @@ def split_channels(array: Any, name: str = "array") -> tuple[npt.NDArray[Any], n
 
     Returns
     -------
-    colour : np.ndarray [shape=(H, W, 3)]
+    color : np.ndarray [shape=(H, W, 3)]
     alpha : np.ndarray [shape=(H, W)] or None
-    grey : bool
+    gray : bool
         Whether the picture had one channel.
     """
     array = np.asarray(array)

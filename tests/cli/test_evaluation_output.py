@@ -51,7 +51,7 @@ def test_an_input_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="it is the input"):
         check_report(tmp_path, True, [photo])
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot make the folder"):
+    with pytest.raises(OutputError, match="cannot create the folder"):
         check_report(tmp_path / "file" / "below", False, ())
 
 

@@ -40,7 +40,7 @@ def run(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def pixels(path: Path | str) -> Photo:
-    return images.to_array(images.load(path), np.zeros((1, 1, 3), np.uint8))
+    return images.to_array(images.load_image(path), np.zeros((1, 1, 3), np.uint8))
 
 
 def test_a_photo_and_a_preset(
@@ -154,7 +154,7 @@ BAD = {
         (["none.jpg", "-s", "great-wave"], 1, "none.jpg: there is no such file"),
         (["", "-s", "great-wave"], 1, "no file is called ''"),
         (["empty.jpg", "-s", "great-wave"], 1, "empty.jpg: is empty (0 bytes)"),
-        (["text.jpg", "-s", "great-wave"], 1, "text.jpg: is no picture (text content)"),
+        (["text.jpg", "-s", "great-wave"], 1, "text.jpg: is not an image (text content)"),
         (["cut.png", "-s", "great-wave"], 1, "cut.png: damaged"),
         (["photo.png", "-s", "empty.jpg"], 1, "empty.jpg: is empty"),
         (["photo.png", "-s", "dot.png"], 1, "dot.png: style picture of 3 x 3 px is too small"),
@@ -166,9 +166,9 @@ BAD = {
         (
             ["photo.png", "-s", "great-wave", "-o", "out.xyz"],
             1,
-            "cannot write '.xyz' pictures; use one of .jpg",
+            "cannot write '.xyz' images; use one of .jpg",
         ),
-        (["photo.png", "-s", "great-wave", "-o", "dot.png/out.png"], 1, "cannot make the folder 'dot.png'"),
+        (["photo.png", "-s", "great-wave", "-o", "dot.png/out.png"], 1, "cannot create the folder 'dot.png'"),
         (["empty/", "-s", "great-wave"], 1, "empty/: holds no pictures"),
         (["photo.png", "-s", "great-wave", "--max-pixels", "100"], 1, "over the limit of 100"),
         (["photo.png", "-s", "great-wave", "--crop", "999x999"], 2, "larger than the picture, 84 x 60"),
@@ -313,8 +313,8 @@ def test_regions_by_flags(
     [
         ("left.png", 2, "region 'left.png' is not MASK=STYLE"),
         ("absent.png=great-wave", 1, "absent.png"),
-        ("{photo}=great-wave", 1, "is a picture in colour, not a mask"),
-        ("black.png=great-wave", 1, "the mask is black all over"),
+        ("{photo}=great-wave", 1, "is a color image, not a mask"),
+        ("black.png=great-wave", 1, "the mask is entirely black"),
         ("tall.png=great-wave", 1, "the mask is 10 x 30, the photo 84 x 60"),
         ("broken.png=great-wave", 1, "broken.png"),
         ("alpha=great-wave", 1, "the photo has no alpha"),

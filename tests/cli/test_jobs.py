@@ -95,5 +95,5 @@ def test_folders_are_made_and_told(in_folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(in_folder: Path) -> None:
     touch("file", "p/a.jpg")
-    with pytest.raises(OutputError, match="cannot make the folder 'file/art'"):
+    with pytest.raises(OutputError, match="cannot create the folder 'file/art'"):
         make_folders(plan(["p"], "wave", "file/art"))

@@ -40,8 +40,8 @@ def test_the_table(run: Run) -> None:
 def test_the_contact_sheet(run: Run, photo_file: Path, in_folder: Path) -> None:
     assert run("--sheet", "scene.png") == (0, ["scene.png"], [])
     assert run("--sheet", "photo.jpg", "--content", photo_file) == (0, ["photo.jpg"], [])
-    assert picture.load("scene.png").pixels.shape[0] > 300
-    assert picture.load("photo.jpg").pixels.std() > 0.05
+    assert picture.load_image("scene.png").pixels.shape[0] > 300
+    assert picture.load_image("photo.jpg").pixels.std() > 0.05
 
 
 def test_the_sheet_overwrites_nothing_unasked(run: Run, photo_file: Path, in_folder: Path) -> None:

@@ -59,7 +59,7 @@ def test_only_what_is_needed_is_measured(photo_file: Path) -> None:
 def test_a_picture_has_codes_from_three_distances(photo_file: Path) -> None:
     model = arbitrary.load(threads=1)
     found = measure(photo_file, frozenset({"code"}), model)
-    pixels = images.load(photo_file).pixels
+    pixels = images.load_image(photo_file).pixels
     assert found.code is not None
     assert found.afar is not None
     np.testing.assert_array_equal(found.code, model.encode(pixels))

@@ -6,7 +6,7 @@ import torch
 
 from restyle.evaluate import losses
 from restyle.evaluate.losses import LAYERS, StyleStatistics
-from restyle.images.moments import match_mean_std, mean_std
+from restyle.images.statistics import match_mean_std, mean_std
 from restyle.nn import losses as of_training
 
 WIDTHS = (4, 6, 8, 8, 8)

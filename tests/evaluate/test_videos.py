@@ -45,7 +45,7 @@ def test_a_folder_of_frames_is_a_film(clip: Path, tmp_path: Path) -> None:
     from restyle.images import picture
 
     for index, frame in enumerate(frames_of(clip, 3)):
-        picture.save(
+        picture.save_image(
             picture.from_array(np.round(frame * 255).astype(np.uint8)), tmp_path / f"{index:03d}.png"
         )
     again = frames_of(tmp_path, 2)

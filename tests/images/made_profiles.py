@@ -1,4 +1,4 @@
-"""Colour profiles made on the spot, so that none has to be shipped."""
+"""Color profiles made on the spot, so that none has to be shipped."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def rgb_profile(
 _XYZ = (b"rXYZ", b"gXYZ", b"bXYZ")
 
 
-def grey_profile(curve: bytes = gamma_curve(1.8), pcs: bytes = b"XYZ ") -> bytes:
+def gray_profile(curve: bytes = gamma_curve(1.8), pcs: bytes = b"XYZ ") -> bytes:
     return _profile(b"GRAY", {b"kTRC": curve}, pcs=pcs)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restyle.images.detail import MOST_GAIN, enlarge_with_detail, slopes
-from restyle.images.phases import join_phases, split_phases
-from restyle.images.resize import resize
+from restyle.images.detail import MAX_GAIN, enlarge_with_detail, slopes
+from restyle.images.resize import join_phases, resize, split_phases
 from restyle.types import FloatArray
 
 RNG = np.random.default_rng(0)
@@ -99,5 +98,5 @@ def test_slopes_are_bounded() -> None:
     gains = slopes(light, channels)
     assert gains[..., 0] == pytest.approx(0.5, abs=0.01)
     assert (gains[..., 1] == 0).all()
-    assert gains.max() <= MOST_GAIN
+    assert gains.max() <= MAX_GAIN
     assert (slopes(np.full((9, 9), 0.5, np.float32), np.full((9, 9, 3), 0.1, np.float32)) < 1e-3).all()

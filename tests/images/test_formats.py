@@ -11,6 +11,7 @@ from PIL import Image
 
 from restyle.errors import InputError, OutputError
 from restyle.images import formats
+from restyle.images.picture import from_array, load_image, save_image, to_array
 
 SIGNATURES = {
     b"\xff\xd8\xff\xe0": ("JPEG", "image"),
@@ -37,52 +38,52 @@ SIGNATURES = {
 
 @pytest.mark.parametrize("head", SIGNATURES, ids=repr)
 def test_signatures(head: bytes) -> None:
-    kind = formats.identify(head[: formats.HEAD_BYTES])
+    kind = formats.sniff(head[: formats.HEAD_BYTES])
     assert (kind.name, kind.medium) == SIGNATURES[head]
 
 
-@pytest.mark.parametrize("kind", formats.PICTURES, ids=lambda kind: kind.name)
-def test_pillows_own_files_are_known(kind: formats.Kind) -> None:
+@pytest.mark.parametrize("kind", formats.FORMATS, ids=lambda kind: kind.name)
+def test_pillows_own_files_are_known(kind: formats.Format) -> None:
     stream = io.BytesIO()
     Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(stream, kind.name)
-    assert formats.identify(stream.getvalue()[: formats.HEAD_BYTES]) is kind
+    assert formats.sniff(stream.getvalue()[: formats.HEAD_BYTES]) is kind
 
 
 def test_identify_file(tmp_path: Path) -> None:
     path = tmp_path / "not.jpg"
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
-    assert formats.identify_file(path) is formats.PNG
-    assert formats.by_suffix(path) is formats.JPEG
+    assert formats.sniff_file(path) is formats.PNG
+    assert formats.from_suffix(path) is formats.JPEG
     with pytest.raises(InputError, match="no such file"):
-        formats.identify_file(tmp_path / "absent.png")
+        formats.sniff_file(tmp_path / "absent.png")
 
 
 @pytest.mark.parametrize(
     "name", ["a.JPG", "b/c.jpeg", "d.x.PnG", "e.tiff", "f.webp", "g.avif", "h.gif", "i.bmp"]
 )
 def test_readable_suffixes(name: str) -> None:
-    assert formats.is_picture(name)
+    assert formats.is_image(name)
 
 
 @pytest.mark.parametrize("name", ["a", "b.txt", ".jpg", "c.jpg/", "d.mp4", "e.svg", "f.heic"])
 def test_other_suffixes(name: str) -> None:
-    assert formats.is_picture(name) == (name == "c.jpg/")
+    assert formats.is_image(name) == (name == "c.jpg/")
 
 
 def test_unknown_output_suffix_lists_the_known() -> None:
-    with pytest.raises(OutputError, match=r"cannot write '.xyz' pictures; use one of .jpg, .png") as caught:
-        formats.writable_kind("out/art.xyz")
+    with pytest.raises(OutputError, match=r"cannot write '.xyz' images; use one of .jpg, .png") as caught:
+        formats.output_format("out/art.xyz")
     assert str(caught.value).startswith("out/art.xyz: ")
     with pytest.raises(OutputError, match="has no suffix"):
-        formats.writable_kind("art")
+        formats.output_format("art")
     with pytest.raises(OutputError, match=r"cannot write '.gif'"):
-        formats.writable_kind("art.gif")
+        formats.output_format("art.gif")
 
 
 def test_what_formats_can_hold() -> None:
-    assert {kind.name for kind in formats.PICTURES if kind.deep} == {"PNG", "TIFF"}
-    assert {kind.name for kind in formats.PICTURES if kind.writable and not kind.alpha} == {"JPEG", "BMP"}
-    suffixes = [suffix for kind in formats.PICTURES for suffix in kind.suffixes]
+    assert {kind.name for kind in formats.FORMATS if kind.deep} == {"PNG", "TIFF"}
+    assert {kind.name for kind in formats.FORMATS if kind.writable and not kind.alpha} == {"JPEG", "BMP"}
+    suffixes = [suffix for kind in formats.FORMATS for suffix in kind.suffixes]
     assert len(suffixes) == len(set(suffixes))
 
 
@@ -101,5 +102,15 @@ def test_pictures_in_a_folder(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
-    found = [path.relative_to(tmp_path).as_posix() for path in formats.pictures_in(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in formats.find_images(tmp_path)]
     assert found == ["a.tif", "b.jpg", "a/c.webp", "a/z.PNG", "a/deep/er.bmp"]
+
+
+def test_a_format_is_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ppm = formats.Format("PPM", (".ppm",), rb"P6", plugin="PpmImagePlugin", save={}, metadata=False)
+    monkeypatch.setattr(formats, "FORMATS", [*formats.FORMATS, ppm])
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    path = save_image(from_array(pixels), tmp_path / "a.ppm")
+    assert formats.sniff_file(path) is ppm
+    np.testing.assert_array_equal(to_array(load_image(path), pixels), pixels)
+    assert list(formats.find_images(tmp_path)) == [path]

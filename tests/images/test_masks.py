@@ -17,7 +17,7 @@ LEVELS = np.linspace(0, 255, 12 * 16).reshape(12, 16).astype(np.uint8)
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P", "I;16", "LA", "RGBA", "F"])
 @pytest.mark.parametrize("kind", ["file", "image"])
-def test_grey_pictures_of_any_mode(mode: str, kind: str, tmp_path: Path) -> None:
+def test_gray_pictures_of_any_mode(mode: str, kind: str, tmp_path: Path) -> None:
     image = Image.fromarray(LEVELS)
     if mode == "I;16":
         image = Image.fromarray(LEVELS.astype(np.uint16) * 257)
@@ -52,9 +52,9 @@ def test_arrays(dtype: Any, shape: tuple[int, ...]) -> None:
 
 
 def test_of_a_cut_out_the_alpha_is_the_mask(tmp_path: Path) -> None:
-    colours = np.random.default_rng(0).integers(0, 256, (12, 16, 4), np.uint8)
-    colours[..., 3] = LEVELS
-    Image.fromarray(colours).save(tmp_path / "cat.png")
+    colors = np.random.default_rng(0).integers(0, 256, (12, 16, 4), np.uint8)
+    colors[..., 3] = LEVELS
+    Image.fromarray(colors).save(tmp_path / "cat.png")
     np.testing.assert_allclose(load_mask(tmp_path / "cat.png"), LEVELS / 255, atol=1e-6)
 
 
@@ -72,9 +72,9 @@ COLOURED = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (COLOURED, "mask (array): is a picture in colour, not a mask"),
-        (np.zeros((5, 5), np.uint8), "mask (array): the mask is black all over; paint white"),
-        (np.eye(5, dtype=np.uint8), "its values must run from 0 to 255, or be bool"),
+        (COLOURED, "mask (array): is a color image, not a mask"),
+        (np.zeros((5, 5), np.uint8), "mask (array): the mask is entirely black"),
+        (np.eye(5, dtype=np.uint8), "its values must be in 0..255"),
         (np.zeros((0, 5), np.uint8), "holds no pixels"),
         (np.full((5, 5), np.nan), "NaN"),
         (np.full((5, 5), 7.0), "restyle takes 0..1"),
@@ -90,7 +90,7 @@ def test_arrays_that_are_no_masks(array: Any, said: str) -> None:
 
 
 def test_what_is_no_picture_at_all() -> None:
-    with pytest.raises(InputError, match="cannot make a mask of a set"):
+    with pytest.raises(InputError, match="cannot read a mask from a set"):
         load_mask({1})
 
 
@@ -103,9 +103,9 @@ def test_files_that_are_no_masks(tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "text.png").write_text("not a picture at all, just text")
     for name, said in {
-        "photo.png": "is a picture in colour, not a mask",
-        "black.png": "black all over",
-        "clear.png": "black all over",
+        "photo.png": "is a color image, not a mask",
+        "black.png": "entirely black",
+        "clear.png": "entirely black",
         "empty.png": "",
         "text.png": "",
         "absent.png": "",

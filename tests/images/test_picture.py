@@ -17,15 +17,15 @@ from PIL import ExifTags, Image, ImageOps
 from skimage import data
 
 from restyle.errors import InputError, OptionError, OutputError
+from restyle.images import icc as icc_profiles
 from restyle.images import picture as images
-from restyle.images import profiles
-from restyle.images.picture import Picture, from_array, from_pil, load, save, to_array, to_pil
+from restyle.images.picture import Picture, from_array, from_pil, load_image, save_image, to_array, to_pil
 from restyle.types import to_unit
 from tests.images.made_profiles import (
     DISPLAY_P3,
     SRGB_CURVE,
     gamma_curve,
-    grey_profile,
+    gray_profile,
     rgb_profile,
     table_profile,
 )
@@ -42,18 +42,18 @@ def levels_of(picture: Picture) -> Levels:
 def test_a_photo_there_and_back(tmp_path: Path) -> None:
     photo: Levels = data.astronaut()  # type: ignore[no-untyped-call]
     Image.fromarray(photo).save(tmp_path / "photo.png")
-    picture = load(tmp_path / "photo.png")
+    picture = load_image(tmp_path / "photo.png")
     assert (picture.height, picture.width) == (512, 512)
     assert picture.pixels.dtype == np.float32
     assert picture.pixels.flags.c_contiguous
-    assert (picture.alpha, picture.depth, picture.exif, picture.icc, picture.grey) == (
+    assert (picture.alpha, picture.depth, picture.exif, picture.icc, picture.gray) == (
         None,
         8,
         None,
         None,
         False,
     )
-    result = save(picture, tmp_path / "art.jpg")
+    result = save_image(picture, tmp_path / "art.jpg")
     assert result == tmp_path / "art.jpg"
     error = np.asarray(Image.open(result)).astype(float) - photo
     assert 10 * np.log10(255**2 / np.mean(error**2)) > 38
@@ -69,10 +69,10 @@ def test_orientation_is_applied_once(tmp_path: Path, scene: Levels, suffix: str,
         Image.fromarray(scene).save(path, exif=camera_block(orientation), quality=98)
     with Image.open(path) as image:
         upright = np.asarray(ImageOps.exif_transpose(image))
-    picture = load(path)
+    picture = load_image(path)
     assert np.abs(levels_of(picture).astype(int) - upright).max() <= 1
     # ... and never again: what is saved is upright, with an orientation of 1 or none
-    again = load(save(picture, tmp_path / "again.png"))
+    again = load_image(save_image(picture, tmp_path / "again.png"))
     np.testing.assert_array_equal(again.pixels, picture.pixels)
     with Image.open(tmp_path / "again.png") as image:
         assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1
@@ -85,16 +85,16 @@ def test_orientation_of_deep_pictures(tmp_path: Path, deep_scene: Deep, orientat
     low = Image.fromarray((deep_scene[..., :3] >> 8).astype(np.uint8))
     low.getexif()[ExifTags.Base.Orientation] = orientation
     upright = np.asarray(ImageOps.exif_transpose(low))
-    deep = np.rint(load(tmp_path / "d.tif").pixels * 65535).astype(np.uint16)
+    deep = np.rint(load_image(tmp_path / "d.tif").pixels * 65535).astype(np.uint16)
     np.testing.assert_array_equal(deep >> 8, upright)
 
 
 def test_exif_survives_resizing_and_changing_the_format(tmp_path: Path, scene: Levels) -> None:
     Image.fromarray(scene).save(tmp_path / "photo.jpg", exif=camera_block(6))
-    picture = load(tmp_path / "photo.jpg")
+    picture = load_image(tmp_path / "photo.jpg")
     smaller = replace(picture, pixels=picture.pixels[:20, :10])
     for suffix in (".jpg", ".png", ".tif", ".webp", ".avif"):
-        with Image.open(save(smaller, tmp_path / f"small{suffix}")) as image:
+        with Image.open(save_image(smaller, tmp_path / f"small{suffix}")) as image:
             image.load()
             exif = image.getexif()
         inner = exif.get_ifd(ExifTags.IFD.Exif)
@@ -107,7 +107,7 @@ def test_exif_survives_resizing_and_changing_the_format(tmp_path: Path, scene: L
 
 def test_damaged_exif_is_left_out(tmp_path: Path, scene: Levels) -> None:
     Image.fromarray(scene).save(tmp_path / "photo.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    assert load(tmp_path / "photo.jpg").exif is None
+    assert load_image(tmp_path / "photo.jpg").exif is None
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -115,42 +115,44 @@ def test_damaged_exif_is_left_out(tmp_path: Path, scene: Levels) -> None:
 def test_16_bits_in_give_16_bits_out(tmp_path: Path, deep_scene: Deep, suffix: str, channels: int) -> None:
     unit = to_unit(deep_scene)
     pixels, alpha = unit[..., : 1 if channels < 3 else 3], unit[..., 3] if channels in (2, 4) else None
-    source = Picture(np.broadcast_to(pixels, (37, 53, 3)).copy(), alpha, 16, grey=channels < 3)
-    picture = load(save(source, tmp_path / f"deep{suffix}"))
+    source = Picture(np.broadcast_to(pixels, (37, 53, 3)).copy(), alpha, 16, gray=channels < 3)
+    picture = load_image(save_image(source, tmp_path / f"deep{suffix}"))
     assert picture.depth == 16
-    assert picture.grey == (channels < 3)
+    assert picture.gray == (channels < 3)
     np.testing.assert_array_equal(picture.pixels, source.pixels)
     if alpha is not None:
         np.testing.assert_array_equal(picture.alpha, alpha)
     assert len(np.unique(picture.pixels[..., 0])) > 1000
-    result = load(save(replace(picture, pixels=picture.pixels * np.float32(0.7)), tmp_path / f"art{suffix}"))
+    result = load_image(
+        save_image(replace(picture, pixels=picture.pixels * np.float32(0.7)), tmp_path / f"art{suffix}")
+    )
     assert result.depth == 16
     assert len(np.unique(result.pixels[..., 0])) > 1000
-    assert load(save(picture, tmp_path / "art.jpg")).depth == 8
+    assert load_image(save_image(picture, tmp_path / "art.jpg")).depth == 8
 
 
 def test_float_tiff(tmp_path: Path, scene: Levels) -> None:
     tifffile.imwrite(tmp_path / "f.tif", (scene / 255).astype(np.float32), photometric="rgb")
-    picture = load(tmp_path / "f.tif")
+    picture = load_image(tmp_path / "f.tif")
     assert picture.depth == 16
     np.testing.assert_array_equal(levels_of(picture), scene)
     tifffile.imwrite(tmp_path / "g.tif", scene.astype(np.float32), photometric="rgb")
     with pytest.raises(InputError, match=r"g\.tif: float values run from 0 to 255; restyle takes 0\.\.1"):
-        load(tmp_path / "g.tif")
+        load_image(tmp_path / "g.tif")
     tifffile.imwrite(tmp_path / "n.tif", np.full((4, 4, 3), np.nan, np.float32), photometric="rgb")
     with pytest.raises(InputError, match="NaN"):
-        load(tmp_path / "n.tif")
+        load_image(tmp_path / "n.tif")
 
 
 def test_a_wider_profile_is_honoured_and_written(tmp_path: Path) -> None:
     icc = rgb_profile(DISPLAY_P3, SRGB_CURVE)
-    colour = Image.new("RGB", (16, 16), (180, 60, 60))
-    colour.save(tmp_path / "p3.png", icc_profile=icc)
-    picture = load(tmp_path / "p3.png")
+    color = Image.new("RGB", (16, 16), (180, 60, 60))
+    color.save(tmp_path / "p3.png", icc_profile=icc)
+    picture = load_image(tmp_path / "p3.png")
     red, green, _ = levels_of(picture)[0, 0]
     assert red > 180  # the same red takes more of sRGB's
     assert green < 60
-    with Image.open(save(picture, tmp_path / "art.png")) as image:
+    with Image.open(save_image(picture, tmp_path / "art.png")) as image:
         assert image.info["icc_profile"] == icc
         assert image.getpixel((3, 3)) == (180, 60, 60)
 
@@ -159,61 +161,61 @@ def test_16_bits_survive_a_profile(tmp_path: Path) -> None:
     ramp = np.linspace(0.3, 0.7, 4000, dtype=np.float32).reshape(50, 80, 1)
     muted = ramp * np.array([1, 0.95, 0.9], np.float32)
     source = Picture(muted, depth=16, icc=rgb_profile())
-    picture = load(save(source, tmp_path / "wide.png"))
+    picture = load_image(save_image(source, tmp_path / "wide.png"))
     assert np.abs(picture.pixels - muted).max() * 65535 < 3
     assert len(np.unique(picture.pixels[..., 0])) > 3900
 
 
-def test_grey_profile(tmp_path: Path) -> None:
-    icc = grey_profile(gamma_curve(1.0))
-    Image.new("L", (8, 8), 55).save(tmp_path / "grey.png", icc_profile=icc)
-    picture = load(tmp_path / "grey.png")
-    assert picture.grey
+def test_gray_profile(tmp_path: Path) -> None:
+    icc = gray_profile(gamma_curve(1.0))
+    Image.new("L", (8, 8), 55).save(tmp_path / "gray.png", icc_profile=icc)
+    picture = load_image(tmp_path / "gray.png")
+    assert picture.gray
     assert levels_of(picture)[0, 0].tolist() == [128, 128, 128]  # linear light 55/255
-    assert picture.icc == profiles.srgb_profile()
-    with Image.open(save(picture, tmp_path / "art.png")) as image:
+    assert picture.icc == icc_profiles.srgb_profile()
+    with Image.open(save_image(picture, tmp_path / "art.png")) as image:
         assert image.convert("RGB").getpixel((0, 0)) == (128, 128, 128)
-        assert image.info["icc_profile"] == profiles.srgb_profile()
+        assert image.info["icc_profile"] == icc_profiles.srgb_profile()
 
 
-def test_a_screens_profile_on_a_grey_picture(tmp_path: Path) -> None:
+def test_a_screens_profile_on_a_gray_picture(tmp_path: Path) -> None:
     icc = rgb_profile(DISPLAY_P3, gamma_curve(1.0))
-    Image.new("L", (8, 8), 55).save(tmp_path / "grey.png", icc_profile=icc)
-    assert levels_of(load(tmp_path / "grey.png"))[0, 0].tolist() == [128, 128, 128]
+    Image.new("L", (8, 8), 55).save(tmp_path / "gray.png", icc_profile=icc)
+    assert levels_of(load_image(tmp_path / "gray.png"))[0, 0].tolist() == [128, 128, 128]
 
 
 def test_cmyk_gets_an_srgb_profile(tmp_path: Path) -> None:
     ink = Image.new("CMYK", (8, 8), (0, 0, 0, 0))
     ink.save(tmp_path / "ink.jpg", icc_profile=table_profile(b"CMYK"))
-    picture = load(tmp_path / "ink.jpg")
-    assert picture.icc == profiles.srgb_profile()
+    picture = load_image(tmp_path / "ink.jpg")
+    assert picture.icc == icc_profiles.srgb_profile()
     assert (levels_of(picture) > 245).all()
 
 
 def test_a_profile_that_leads_one_way_is_replaced(tmp_path: Path, scene: Levels) -> None:
     Image.fromarray(scene).save(tmp_path / "scan.png", icc_profile=table_profile(b"RGB ", back=False))
-    picture = load(tmp_path / "scan.png")
-    assert picture.icc == profiles.srgb_profile()
+    picture = load_image(tmp_path / "scan.png")
+    assert picture.icc == icc_profiles.srgb_profile()
     assert np.abs(levels_of(picture).astype(int) - scene).max() > 20
 
 
-@pytest.mark.parametrize("icc", [b"no profile", grey_profile(), table_profile(b"CMYK"), rgb_profile()[:140]])
+@pytest.mark.parametrize("icc", [b"no profile", gray_profile(), table_profile(b"CMYK"), rgb_profile()[:140]])
 def test_an_unusable_profile_is_said_and_ignored(
     tmp_path: Path, scene: Levels, icc: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     Image.fromarray(scene).save(tmp_path / "odd.png", icc_profile=icc)
-    picture = load(tmp_path / "odd.png")
+    picture = load_image(tmp_path / "odd.png")
     np.testing.assert_array_equal(levels_of(picture), scene)
     assert picture.icc is None
-    assert "odd.png: its colour profile cannot be used and was ignored" in caplog.text
+    assert "odd.png: ignored its color profile" in caplog.text
 
 
 def test_alpha_survives(tmp_path: Path, scene: Levels) -> None:
     rgba = np.dstack([scene, scene[..., 1]])
     Image.fromarray(rgba).save(tmp_path / "logo.png")
-    picture = load(tmp_path / "logo.png")
+    picture = load_image(tmp_path / "logo.png")
     for suffix in (".png", ".tif"):
-        with Image.open(save(picture, tmp_path / f"art{suffix}")) as image:
+        with Image.open(save_image(picture, tmp_path / f"art{suffix}")) as image:
             np.testing.assert_array_equal(np.asarray(image), rgba)
 
 
@@ -221,23 +223,23 @@ def test_kinds_of_sources(tmp_path: Path, scene: Levels) -> None:
     Image.fromarray(scene).save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         for source in (str(tmp_path / "a.png"), tmp_path / "a.png", image, scene):
-            np.testing.assert_array_equal(levels_of(load(source)), scene)
-    picture = load(scene)
-    assert load(picture) is picture
+            np.testing.assert_array_equal(levels_of(load_image(source)), scene)
+    picture = load_image(scene)
+    assert load_image(picture) is picture
 
 
 @pytest.mark.parametrize("source", [None, 3, b"bytes", [[1, 2]], {"a": 1}], ids=repr)
 def test_what_no_picture_can_be_made_of(source: Any) -> None:
     with pytest.raises(InputError, match="pass a path, a PIL image or an array"):
-        load(source)
+        load_image(source)
 
 
 def test_limits_hold_for_every_source(tmp_path: Path, scene: Levels) -> None:
     Image.fromarray(scene).save(tmp_path / "a.png")
-    assert load(tmp_path / "a.png", max_pixels=40 * 56).width == 56
+    assert load_image(tmp_path / "a.png", max_pixels=40 * 56).width == 56
     for source in (tmp_path / "a.png", Image.fromarray(scene)):
         with pytest.raises(InputError, match="over the limit of 2,239"):
-            load(source, max_pixels=40 * 56 - 1)
+            load_image(source, max_pixels=40 * 56 - 1)
     assert images.DEFAULT_MAX_PIXELS < 40_000 * 40_000
 
 
@@ -256,9 +258,9 @@ def test_arrays_come_back_as_they_came(scene: Levels, dtype: type, channels: int
 
 
 def test_array_of_one_plane_and_missing_alpha(scene: Levels) -> None:
-    grey = from_array(scene[..., 0])
-    assert grey.grey
-    assert to_array(grey, like=scene[..., 0]).shape == (40, 56, 3)
+    gray = from_array(scene[..., 0])
+    assert gray.gray
+    assert to_array(gray, like=scene[..., 0]).shape == (40, 56, 3)
     opaque = to_array(from_array(scene), like=np.zeros((1, 1, 4), np.uint8))
     assert (opaque[..., 3] == 255).all()
 
@@ -277,7 +279,7 @@ def test_pil_images_keep_profile_and_exif(tmp_path: Path, scene: Levels) -> None
     muted = (scene // 4 + 96).astype(np.uint8)
     Image.fromarray(muted).save(tmp_path / "a.png", icc_profile=icc, exif=camera_block(6))
     with Image.open(tmp_path / "a.png") as image:
-        result = to_pil(load(image))
+        result = to_pil(load_image(image))
     assert result.size == (40, 56)
     assert result.info["icc_profile"] == icc
     assert result.getexif()[ExifTags.Base.Make] == "Maker of cameras"
@@ -285,7 +287,7 @@ def test_pil_images_keep_profile_and_exif(tmp_path: Path, scene: Levels) -> None
     assert np.abs(np.asarray(result).astype(int) - np.rot90(muted, 3)).max() <= 1
 
 
-def test_grey_pil_image_gives_rgb() -> None:
+def test_gray_pil_image_gives_rgb() -> None:
     assert to_pil(from_pil(Image.new("L", (3, 2), 9))).getpixel((0, 0)) == (9, 9, 9)
     assert to_pil(from_pil(Image.new("LA", (3, 2), (9, 8)))).getpixel((0, 0)) == (9, 9, 9, 8)
 
@@ -295,29 +297,29 @@ def test_a_damaged_pil_image(tmp_path: Path, scene: Levels) -> None:
     Image.fromarray(scene).save(path)
     path.write_bytes(path.read_bytes()[:-60])
     with Image.open(path) as image, pytest.raises(InputError, match="image: damaged or unsupported JPEG"):
-        load(image)
+        load_image(image)
 
 
 def test_saving_checks_before_it_works(tmp_path: Path, scene: Levels) -> None:
-    picture = load(scene)
+    picture = load_image(scene)
     with pytest.raises(OutputError, match="use one of"):
-        save(picture, tmp_path / "art.docx")
+        save_image(picture, tmp_path / "art.docx")
     for quality in (0, 101, -5):
         with pytest.raises(OptionError, match=f"quality {quality} is outside 1..100"):
-            save(picture, tmp_path / "art.jpg", quality=quality)
-    save(picture, tmp_path / "art.jpg")
+            save_image(picture, tmp_path / "art.jpg", quality=quality)
+    save_image(picture, tmp_path / "art.jpg")
     with pytest.raises(OutputError, match="it exists"):
-        save(picture, tmp_path / "art.jpg")
+        save_image(picture, tmp_path / "art.jpg")
     with pytest.raises(OutputError, match="it is the input"):
-        save(picture, tmp_path / "art.jpg", overwrite=True, inputs=[tmp_path / "art.jpg"])
+        save_image(picture, tmp_path / "art.jpg", overwrite=True, inputs=[tmp_path / "art.jpg"])
     before = (tmp_path / "art.jpg").stat().st_size
-    save(picture, tmp_path / "art.jpg", overwrite=True, quality=30)
+    save_image(picture, tmp_path / "art.jpg", overwrite=True, quality=30)
     assert (tmp_path / "art.jpg").stat().st_size < before
 
 
 def test_the_suffix_of_a_result_is_obeyed_whatever_its_case(tmp_path: Path, scene: Levels) -> None:
     for name, kind in (("a.JPEG", "JPEG"), ("b.Png", "PNG"), ("c.TIFF", "TIFF")):
-        with Image.open(save(load(scene), tmp_path / name)) as image:
+        with Image.open(save_image(load_image(scene), tmp_path / name)) as image:
             assert image.format == kind
 
 
@@ -328,12 +330,14 @@ def test_the_suffix_of_a_result_is_obeyed_whatever_its_case(tmp_path: Path, scen
 )
 def test_any_size_round_trips(tmp_path_factory: pytest.TempPathFactory, pixels: Levels, suffix: str) -> None:
     path = tmp_path_factory.getbasetemp() / f"round{suffix}"
-    np.testing.assert_array_equal(levels_of(load(save(load(pixels), path, overwrite=True))), pixels)
+    np.testing.assert_array_equal(
+        levels_of(load_image(save_image(load_image(pixels), path, overwrite=True))), pixels
+    )
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".tif", ".bmp"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 17), (16, 16), (33, 5)])
 def test_size_is_exact(tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
-    picture = load(save(Picture(np.full((*size, 3), 0.5, np.float32)), tmp_path / f"a{suffix}"))
+    picture = load_image(save_image(Picture(np.full((*size, 3), 0.5, np.float32)), tmp_path / f"a{suffix}"))
     assert picture.pixels.shape[:2] == size
     assert np.abs(picture.pixels - 0.5).max() < 0.02

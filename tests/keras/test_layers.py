@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from restyle.images.padding import pad
+from restyle.images.geometry import pad
 from restyle.keras.layers import EPSILON, CutBack, PadToStride, Range, ReflectionPadding, StyleScale, Twice
 
 X = np.random.default_rng(0).random((2, 6, 9, 3)).astype(np.float32)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import picture as images
-from restyle.images.crop import Box
+from restyle.images.geometry import Box
 from restyle.methods.regions import make_regions, read_regions, region_paths, split_region
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
@@ -125,7 +125,7 @@ def test_the_files_among_regions_are_known(mask_file: Path) -> None:
         ([7], OptionError, "a region is (mask, style) or 'MASK=STYLE', not 7"),
         ([(LEFT, "great-wave", 3)], OptionError, "a region is (mask, style)"),
         (["absent.png=great-wave"], InputError, "absent.png"),
-        ([(LEFT * 0, "great-wave")], InputError, "black all over"),
+        ([(LEFT * 0, "great-wave")], InputError, "entirely black"),
         ([(LEFT, "great-wafe")], StyleError, "did you mean 'great-wave'"),
         ([(LEFT, "great-wave:2")], StyleError, "one style alone needs no weight"),
         (

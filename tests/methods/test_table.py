@@ -64,7 +64,7 @@ def test_a_method_from_outside_at_the_command_line(
     with pytest.raises(SystemExit) as leaving:
         main([*arguments, "--model", str(tiny_model)])
     assert not leaving.value.code
-    np.testing.assert_array_equal(images.to_array(images.load("a.png"), photo), 255 - photo)
+    np.testing.assert_array_equal(images.to_array(images.load_image("a.png"), photo), 255 - photo)
 
 
 def test_unknown_methods_and_missing_extras(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:

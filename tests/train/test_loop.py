@@ -192,7 +192,7 @@ def test_a_checkpoint_of_another_network_is_one_line(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"cannot make the folder '.*run': not a directory"):
+    with pytest.raises(OutputError, match=r"cannot create the folder '.*run': not a directory"):
         fit(Line(), tmp_path / "file" / "run", OPTIONS)
 
 

@@ -227,7 +227,7 @@ def test_bad_masks(make: Make, clip: Path, tmp_path: Path) -> None:
         "alpha": "films have no alpha",
         tmp_path / "text.mp4": "not a video",
         tmp_path / "absent.mp4": "no such file",
-        coloured: "is a picture in colour, not a mask",
+        coloured: "is a color image, not a mask",
         tall: "the mask is 48 x 64, the photo 64 x 48",
     }.items():
         with pytest.raises(InputError, match=said) as caught:

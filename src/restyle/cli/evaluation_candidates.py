@@ -71,7 +71,7 @@ def painter(settings: str, engine: EngineOptions, folder: Path, size: int) -> Ca
         source, target = (Path(tempfile.mkdtemp(dir=folder, prefix=each)) for each in ("content-", "result-"))
         for index, frame in enumerate(frames_of(pair.content, frames)):
             small = from_unit(shrunk(frame, size), np.uint8)
-            images.save(images.from_array(small), source / f"{index:05d}.png")
+            images.save_image(images.from_array(small), source / f"{index:05d}.png")
         return restyle.video(
             source,
             str(pair.style),

@@ -59,7 +59,7 @@ def write_report(
     }
     for name, text in texts.items():
         yield _write(folder / name, text, inputs)
-    yield picture.save(
+    yield picture.save_image(
         picture.from_pil(sheet), folder / "sheet.jpg", quality=88, overwrite=True, inputs=inputs
     )
 

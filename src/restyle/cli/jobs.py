@@ -56,7 +56,7 @@ def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[J
             raise OutputError(
                 f"cannot tell what '{output}' shall be: give it a suffix such as .jpg, or end a folder with /"
             )
-        formats.writable_kind(output)
+        formats.output_format(output)
         return [Job(Path(contents[0]), Path(output))]
     if output is not None:
         _check_folder(output)
@@ -101,14 +101,14 @@ def _targets(content: str, style_name: str, output: str | None, alone: bool) -> 
         root = Path(output) if alone else Path(output, own_name)
     inside = os.path.realpath(root)
     found = False
-    for source in formats.pictures_in(folder):
+    for source in formats.find_images(folder):
         if os.path.realpath(source).startswith(inside + os.sep) and inside != os.path.realpath(folder):
             continue  # results of an earlier run
         found = True
         target = root / source.relative_to(folder)
-        yield source, target if formats.by_suffix(target).writable else target.with_suffix(".png")
+        yield source, target if formats.from_suffix(target).writable else target.with_suffix(".png")
     if not found:
-        known = ", ".join(kind.suffixes[0] for kind in formats.PICTURES)
+        known = ", ".join(kind.suffixes[0] for kind in formats.FORMATS)
         raise InputError(f"{content}: holds no pictures ({known})")
 
 
@@ -130,5 +130,5 @@ def _check_folder(output: str) -> None:
         return
     if os.path.exists(output):
         raise OutputError(f"cannot write several pictures to '{output}': it is a file; give a folder")
-    if formats.by_suffix(output) is not formats.UNKNOWN:
+    if formats.from_suffix(output) is not formats.UNKNOWN:
         raise OutputError(f"cannot write several pictures to '{output}'; give a folder, or end it with /")

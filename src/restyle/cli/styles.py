@@ -56,12 +56,12 @@ def styles(
     from restyle.images import formats, picture
 
     inputs = [] if content is None else [content]
-    formats.writable_kind(sheet)
+    formats.output_format(sheet)
     check_output(sheet, overwrite=saving.overwrite, inputs=inputs)
-    pixels = scene() if content is None else picture.load(content).pixels
+    pixels = scene() if content is None else picture.load_image(content).pixels
     with Bar(1, "contact sheet") as bar:
         drawn = picture.from_pil(contact_sheet(pixels, found, model, bar.at))
-    picture.save(drawn, sheet, quality=saving.quality, overwrite=saving.overwrite, inputs=inputs)
+    picture.save_image(drawn, sheet, quality=saving.quality, overwrite=saving.overwrite, inputs=inputs)
     typer.echo(sheet)
 
 

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from restyle.compare.style_vector import LayerMoments, Vector
 from restyle.compare.subjects import Need, Subject
 from restyle.errors import OptionError, StyleError
-from restyle.images.covariance import matrix_root
-from restyle.images.moments import relative_gap
+from restyle.images.statistics import matrix_root, relative_gap
 from restyle.models.features import LAYERS
 from restyle.sounds.features import CLASSES
 

@@ -17,9 +17,8 @@ from restyle.errors import InputError
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.images.color import rgb_to_oklab
-from restyle.images.covariance import mean_covariance
-from restyle.images.histograms import directions, project, quantiles
 from restyle.images.resize import fit_size, resize
+from restyle.images.statistics import mean_covariance, quantiles, random_directions
 from restyle.models import features
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.presets import preset_files, slug
@@ -94,10 +93,10 @@ def kind_of(source: Any, model: Arbitrary) -> Kind:
         presets = preset_files(model.record)
         if slug(text) in presets:
             return "preset"
-        return "sound" if text in SOUNDS or formats.by_suffix(text).medium == "audio" else "picture"
+        return "sound" if text in SOUNDS or formats.from_suffix(text).medium == "audio" else "picture"
     if is_style_file(text):
         return "style"
-    return "sound" if "audio" in (formats.by_suffix(text).medium, _medium(text)) else "picture"
+    return "sound" if "audio" in (formats.from_suffix(text).medium, _medium(text)) else "picture"
 
 
 def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | None = None) -> Subject:
@@ -126,7 +125,7 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
         return Subject(name or style.name, kind, code=style.read, model=style.model)
     if isinstance(source, (str, os.PathLike)) and not os.path.lexists(source):
         resolve(source, model=model)  # says what is wrong, and which names are near
-    pixels = images.load(source).pixels
+    pixels = images.load_image(source).pixels
     shown = name or (Path(source).name if isinstance(source, (str, os.PathLike)) else "picture")
     try:
         return of_pixels(pixels, needs, model, shown)
@@ -197,8 +196,8 @@ def palette_of(picture: FloatArray) -> Vector:
     # Even steps through the picture: the quantiles of a sample are those of the whole, near enough.
     pixels = pixels[:: max(1, len(pixels) // PALETTE_PIXELS)]
     colors = rgb_to_oklab(pixels.astype(np.float64))
-    axes = directions(3, PALETTE_DIRECTIONS)
-    result: Vector = quantiles(project(colors.T, axes), PALETTE_QUANTILES)
+    axes = random_directions(3, PALETTE_DIRECTIONS)
+    result: Vector = np.asarray(quantiles(axes @ colors.T, PALETTE_QUANTILES), np.float64)
     return result
 
 
@@ -226,7 +225,7 @@ def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
 def members(folder: str | os.PathLike[str]) -> list[Path]:
     """List what can be compared below a folder, by suffix: pictures, saved styles, sounds.
 
-    Hidden files, links to folders and folders that cannot be listed: as in `images.formats.files_in`.
+    Hidden files, links to folders and folders that cannot be listed: as in `images.formats.find_files`.
 
     Raises
     ------
@@ -235,10 +234,10 @@ def members(folder: str | os.PathLike[str]) -> list[Path]:
     """
 
     def known(file: str) -> bool:
-        kind = formats.by_suffix(file)
+        kind = formats.from_suffix(file)
         return kind.readable or kind.medium == "audio" or file.lower().endswith(SUFFIX)
 
-    found = list(formats.files_in(folder, known))
+    found = list(formats.find_files(folder, known))
     if not found:
         raise InputError(f"{os.fspath(folder)}: holds no pictures, saved styles or sounds")
     return found
@@ -246,6 +245,6 @@ def members(folder: str | os.PathLike[str]) -> list[Path]:
 
 def _medium(path: str) -> str:
     try:
-        return formats.identify_file(path).medium
+        return formats.sniff_file(path).medium
     except InputError:
         return "other"

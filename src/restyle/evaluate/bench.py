@@ -18,7 +18,7 @@ from restyle.evaluate.perceptual import perceptual_distance
 from restyle.evaluate.record import Measurement
 from restyle.evaluate.ssim import structural_similarity
 from restyle.images import picture as images
-from restyle.images.crop import aspect_box, crop
+from restyle.images.geometry import aspect_box, crop
 from restyle.images.resize import fit_size, resize
 from restyle.types import FloatArray, from_unit, to_unit
 
@@ -76,7 +76,7 @@ class Bench:
         return self._styles(_Seen(style))
 
     def _picture(self, path: Path) -> FloatArray:
-        return self.fitted(images.load(path).pixels, str(path))
+        return self.fitted(images.load_image(path).pixels, str(path))
 
     def _style(self, style: FloatArray) -> tuple[StyleStatistics, Measurement]:
         features = self.encoder.features(style)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from restyle.errors import InputError
 from restyle.evaluate.losses import Features
-from restyle.images.covariance import gaussian_distance
+from restyle.images.statistics import gaussian_distance
 
 CELLS = 4  # a side: 16 parts of a picture
 LAYER = "relu4_1"

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from restyle.images.gram import gram
-from restyle.images.moments import match_mean_std, mean_std, relative_gap
+from restyle.images.statistics import gram, match_mean_std, mean_std, relative_gap
 from restyle.types import FloatArray
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

@@ -32,7 +32,7 @@ class Pair:
 
 def is_video(path: Path) -> bool:
     """Tell a video by its suffix."""
-    return formats.by_suffix(path).medium == "video"
+    return formats.from_suffix(path).medium == "video"
 
 
 def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
@@ -143,4 +143,4 @@ def matched(
 
 
 def _is_medium(path: Path) -> bool:
-    return not path.name.startswith(".") and (formats.is_picture(path) or is_video(path)) and path.is_file()
+    return not path.name.startswith(".") and (formats.is_image(path) or is_video(path)) and path.is_file()

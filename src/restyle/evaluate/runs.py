@@ -93,7 +93,7 @@ def result_files(name: str, files: Mapping[Pair, Path]) -> Candidate:
     """Make a candidate of results that lie in files."""
 
     def picture(pair: Pair, content: FloatArray) -> FloatArray:
-        return images.load(files[pair]).pixels
+        return images.load_image(files[pair]).pixels
 
     def film(pair: Pair, frames: int) -> Path:
         return files[pair]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError
-from restyle.images.color import YIQ_FROM_RGB
+from restyle.images.color import LUMA_WEIGHTS
 from restyle.types import FloatArray
 
 K1, K2 = 0.01, 0.03
@@ -22,7 +22,7 @@ _Plane = NDArray[np.float64]
 
 def luma(picture: FloatArray) -> NDArray[np.float64]:
     """Y of YIQ. [H, W, 3] -> [H, W]."""
-    return np.asarray(np.asarray(picture, np.float64) @ YIQ_FROM_RGB[0], np.float64)
+    return np.asarray(np.asarray(picture, np.float64) @ np.array(LUMA_WEIGHTS), np.float64)
 
 
 def structural_similarity(result: FloatArray, content: FloatArray) -> float:

@@ -45,8 +45,8 @@ def frames_of(path: Path, count: int) -> list[FloatArray]:
         It cannot be read, or a frame is damaged.
     """
     if path.is_dir():
-        files = sorted(formats.pictures_in(path))[:count]
-        return [picture.load(file).pixels for file in files]
+        files = sorted(formats.find_images(path))[:count]
+        return [picture.load_image(file).pixels for file in files]
     found: list[FloatArray] = []
     with VideoReader(path) as reader:
         for item in reader.items():

@@ -1,8 +1,8 @@
-"""Whose colours a result has: the style's, the content's, or only those of the style.
+"""Brightness, contrast, and the three color modes.
 
-- :func:`keep_luminance`: the content's chroma under the result's luminance.
-- :func:`keep_statistics`: the result's colours moved to the content's mean and covariance.
-- :func:`colors_only`: the content, with the palette of the result.
+- :func:`keep_luminance`: the content's chroma with the result's luminance.
+- :func:`keep_statistics`: the result with the content's mean and covariance of colors.
+- :func:`colors_only`: the content with the palette of the result.
 
 References: Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"; Pitie et al. 2007,
 "Automated colour grading using colour distribution transfer"; Bonneel et al. 2015, "Sliced and Radon
@@ -17,14 +17,45 @@ import numpy as np
 import numpy.typing as npt
 
 from restyle.errors import OptionError
-from restyle.images.color_lut import ColorCube, Points, fit_cube
-from restyle.images.covariance import linear_map
-from restyle.images.histograms import directions, match_quantiles
+from restyle.images.color_lut import ColorLut, Points, fit_lut
+from restyle.images.statistics import match_quantiles, random_directions, transport_map
 from restyle.types import FloatArray
 
-# NTSC, FCC 1953: luma first, then the two axes of chroma.
-YIQ_FROM_RGB = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
-RGB_FROM_YIQ = np.linalg.inv(YIQ_FROM_RGB)
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601
+LUMA = np.array(LUMA_WEIGHTS, np.float32)
+
+
+def adjust_brightness(array: FloatArray, factor: float) -> FloatArray:
+    """Multiply all values by ``factor``; 1 changes nothing, 0 gives black.
+
+    Parameters
+    ----------
+    array : np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    factor : float, 0 or more
+    """
+    _check("brightness", factor)
+    out: FloatArray = np.clip(array * np.float32(factor), 0, 1)
+    return out
+
+
+def adjust_contrast(array: FloatArray, factor: float) -> FloatArray:
+    """Scale the distance of all values to the mean luma by ``factor``; 0 gives flat gray.
+
+    Parameters
+    ----------
+    array : np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    factor : float, 0 or more
+    """
+    _check("contrast", factor)
+    mean = np.float32((array @ LUMA).mean(dtype=np.float64))
+    out: FloatArray = np.clip((array - mean) * np.float32(factor) + mean, 0, 1)
+    return out
+
+
+def _check(name: str, factor: float) -> None:
+    if not 0 <= factor < float("inf"):
+        raise OptionError(f"{name} {factor} is not a number from 0 up (1 changes nothing)")
+
 
 _LMS_FROM_RGB = np.array(
     [
@@ -42,23 +73,13 @@ _LAB_FROM_LMS = np.array(
 )
 
 _CHUNK_ROWS = 128
-_SAMPLES = 4096  # colours that stand for a picture
+_SAMPLES = 4096  # colors that represent a picture
 _ROUNDS, _DIRECTIONS = 24, 12
-_MAX_GAIN = 4.0  # an ink drawing has no colour to bring back; only its grain would grow
+_MAX_GAIN = 4.0  # an ink drawing has no color to restore; more gain would only amplify its grain
 _MAX_SLOPE = 2.0
-# How much of the palette's lightness is taken on. All of it washes contrast out where a style is all light or
-# all dark, and contrast is structure; none of it makes night styles day.
+# Share of the palette's lightness that is adopted. All of it would wash out contrast with very light or dark
+# styles; none of it would turn night styles into day.
 _LIGHTNESS_SHARE = 0.5
-
-
-def rgb_to_yiq(array: FloatArray) -> FloatArray:
-    """Convert [shape=(..., 3), float32, RGB, range 0..1] to YIQ."""
-    return array @ YIQ_FROM_RGB.T.astype(np.float32)
-
-
-def yiq_to_rgb(array: FloatArray) -> FloatArray:
-    """Convert [shape=(..., 3), float32, YIQ] to RGB, not clipped."""
-    return array @ RGB_FROM_YIQ.T.astype(np.float32)
 
 
 def rgb_to_oklab(colors: Points) -> Points:
@@ -75,11 +96,11 @@ def oklab_to_rgb(lab: Points) -> Points:
 
 
 def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
-    """Give the result's luma with the content's chroma (Gatys et al. 2016, section 4).
+    """Combine the result's luma with the content's chroma (Gatys et al. 2016, section 4).
 
-    Differs from Gatys et al. 2016: luma is taken from the finished result rather than styled alone, and where
-    the two do not go together in RGB, chroma gives way (toward grey, at constant hue) instead of being
-    clipped, which would change the luma.
+    Differs from Gatys et al. 2016: luma is that of the finished result instead of being stylized alone. Where
+    the combination is outside RGB, chroma is reduced at constant hue instead of clipped, which would change
+    the luma.
 
     Parameters
     ----------
@@ -90,11 +111,10 @@ def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
     np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     """
     _check_sizes(content, styled)
-    luma_weights = YIQ_FROM_RGB[0].astype(np.float32)
     out = np.empty(content.shape, np.float32)
     for rows in _bands(content.shape[0]):
-        luma = (styled[rows] @ luma_weights)[..., None]
-        chroma = content[rows] - (content[rows] @ luma_weights)[..., None]  # as RGB of luma 0
+        luma = (styled[rows] @ LUMA)[..., None]
+        chroma = content[rows] - (content[rows] @ LUMA)[..., None]  # as RGB of luma 0
         room = np.where(chroma > 0, 1 - luma, luma)
         room /= np.maximum(np.abs(chroma), 1e-6)
         share = np.minimum(np.minimum(room[..., 0], room[..., 1]), room[..., 2])
@@ -102,18 +122,15 @@ def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
     return np.clip(out, 0, 1, out=out)
 
 
-def keep_statistics(content: FloatArray, styled: FloatArray, kind: str = "transport") -> FloatArray:
-    """Move the result's colours to the content's mean and covariance (Gatys et al. 2016, section 3).
+def keep_statistics(content: FloatArray, styled: FloatArray) -> FloatArray:
+    """Give the result the content's mean and covariance of colors (Gatys et al. 2016, section 3).
 
-    Differs from Gatys et al. 2016: there the style picture is recoloured before the transfer, which needs the
-    style picture; here the result is, which also serves styles that are only a code.
+    Differs from Gatys et al. 2016: recolors the result, not the style image before the transfer, so that it
+    works with styles that are only a code.
 
     Parameters
     ----------
     content, styled : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    kind : str
-        Which linear map: ``"transport"``, ``"symmetric"`` or ``"cholesky"``, see
-        :func:`restyle.images.covariance.linear_map`.
 
     Returns
     -------
@@ -121,7 +138,7 @@ def keep_statistics(content: FloatArray, styled: FloatArray, kind: str = "transp
     """
     mean_c, cov_c = _color_moments(content)
     mean_s, cov_s = _color_moments(styled)
-    matrix = linear_map(cov_s, cov_c, kind, max_gain=_MAX_GAIN)
+    matrix = transport_map(cov_s, cov_c, max_gain=_MAX_GAIN)
     offset = (mean_c - matrix @ mean_s).astype(np.float32)
     mix = matrix.T.astype(np.float32)
     out = np.empty(styled.shape, np.float32)
@@ -131,11 +148,10 @@ def keep_statistics(content: FloatArray, styled: FloatArray, kind: str = "transp
 
 
 def colors_only(content: FloatArray, styled: FloatArray) -> FloatArray:
-    """Give the content with the palette of the result or of a style picture; structure and texture stay.
+    """Give the content the palette of the result or of a style image; structure and texture stay.
 
-    A sample of the content's colours is moved onto the palette by sliced optimal transport in OKLab; then the
-    least bent change of all colours is fitted to that movement, with a bound on how far it may spread colours
-    apart. One colour becomes one colour everywhere: nothing but the palette moves.
+    Sliced optimal transport in OKLab moves a sample of the content's colors to the palette. The smoothest
+    color lookup table of bounded slope is then fitted to that movement, so equal colors stay equal.
 
     Parameters
     ----------
@@ -146,30 +162,30 @@ def colors_only(content: FloatArray, styled: FloatArray) -> FloatArray:
     -------
     np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     """
-    return palette_cube(content, styled).apply(content)
+    return fit_palette(content, styled).apply(content)
 
 
-def palette_cube(content: FloatArray, palette: FloatArray, max_slope: float = _MAX_SLOPE) -> ColorCube:
-    """Fit the change of colours of :func:`colors_only`.
+def fit_palette(content: FloatArray, palette: FloatArray, max_slope: float = _MAX_SLOPE) -> ColorLut:
+    """Fit the color lookup table of :func:`colors_only`.
 
     Parameters
     ----------
     content, palette : np.ndarray [shape=(..., 3), float32, range 0..1, RGB]
     max_slope : float
-        How far apart it may spread neighbouring colours.
+        Bound on how far it spreads neighboring colors.
     """
     colors, wanted = _sample(content), _sample(palette)
     lab = rgb_to_oklab(colors)
     moved = _transport(lab, rgb_to_oklab(wanted))
     moved[:, 0] = lab[:, 0] + _LIGHTNESS_SHARE * (moved[:, 0] - lab[:, 0])
-    return fit_cube(colors, oklab_to_rgb(moved), max_slope=max_slope)
+    return fit_lut(colors, oklab_to_rgb(moved), max_slope=max_slope)
 
 
 def _transport(source: Points, target: Points) -> Points:
-    """Move points [shape=(N, 3)] onto the distribution of others by descending the sliced distance."""
+    """Move points [N, 3] to the distribution of others by gradient descent on the sliced distance."""
     points = source
     for turn in range(_ROUNDS):
-        axes = directions(3, _DIRECTIONS, seed=turn)
+        axes = random_directions(3, _DIRECTIONS, seed=turn)
         positions = axes @ points.T
         moves = match_quantiles(positions, axes @ target.T) - positions
         points = points + moves.T @ axes * (3 / _DIRECTIONS)
@@ -177,7 +193,7 @@ def _transport(source: Points, target: Points) -> Points:
 
 
 def _sample(picture: FloatArray) -> Points:
-    """Draw the same pixels every time, evenly over the picture."""
+    """Sample pixels evenly over the picture, always the same ones."""
     flat = picture.reshape(-1, 3)
     generator = np.random.default_rng(0)
     strata = (np.arange(_SAMPLES) + generator.random(_SAMPLES)) * (len(flat) / _SAMPLES)

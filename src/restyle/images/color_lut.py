@@ -1,7 +1,7 @@
-"""A smooth change of colour: a small cube of colours, read by interpolation.
+"""3D color lookup tables: fit one to pairs of colors, and apply it by interpolation.
 
-A cube sends like colours to like colours wherever they are in the picture, so edges stay edges, flat areas
-stay flat, and with a bound on its slope, grain stays grain. That is what "only the palette moves" means here.
+A lookup table maps equal colors to equal colors everywhere in a picture, so edges and flat areas are
+preserved; a bound on its slope keeps it from amplifying grain.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from restyle.types import FloatArray
 
 Points = npt.NDArray[np.float64]  # [shape=(N, 3), RGB]
 
-_FIT_SIDE = 9  # nodes a side while fitting: 729 unknowns are solved in a moment
-_FINER = 4  # the fitted cube is read at four times as many nodes, interpolated by cubics
+_FIT_SIDE = 9  # nodes a side while fitting: 729 unknowns solve fast
+_FINER = 4  # the fitted lut is read at four times as many nodes, interpolated by cubics
 _BENDING_WEIGHTS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1)
 _RIDGE = 1e-8
 _CHUNK = 1 << 15  # pixels at a time, to stay in the cache
@@ -28,8 +28,8 @@ _CORNERS = tuple(itertools.product((0, 1), repeat=3))
 
 
 @dataclass(frozen=True)
-class ColorCube:
-    """Colours at the nodes of a regular grid over RGB.
+class ColorLut:
+    """Colors at the nodes of a regular grid over RGB.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class ColorCube:
     nodes: FloatArray
 
     def apply(self, pixels: FloatArray) -> FloatArray:
-        """Change the colours of a picture, interpolating between nodes.
+        """Map the colors of a picture, interpolating between nodes.
 
         Parameters
         ----------
@@ -50,8 +50,7 @@ class ColorCube:
         np.ndarray [shape=(..., 3), float32, range 0..1, RGB]
         """
         side = self.nodes.shape[0]
-        # A row holds the colours at a node and at its neighbour in blue, each filled up to four: one read for
-        # two.
+        # A row holds the colors at a node and at its neighbor in blue, each padded to four: one read for two.
         table = np.zeros((side**3, 8), np.float32)
         table[:, :3] = self.nodes.reshape(-1, 3)
         table[:-1, 4:7] = table[1:, :3]
@@ -67,7 +66,7 @@ class ColorCube:
         return out.reshape(pixels.shape)
 
     def slope(self, colors: Points) -> Points:
-        """Return how much the cube spreads apart the colours around each of ``colors``, at most.
+        """Compute how far the table spreads colors around each of ``colors``, at most.
 
         Returns
         -------
@@ -82,22 +81,22 @@ class ColorCube:
         return np.asarray(np.linalg.svd(derivative, compute_uv=False)[:, 0])
 
 
-def fit_cube(colors: Points, targets: Points, *, max_slope: float) -> ColorCube:
-    """Fit the least bent cube that sends ``colors`` near ``targets`` and nowhere rises faster than allowed.
+def fit_lut(colors: Points, targets: Points, *, max_slope: float) -> ColorLut:
+    """Fit the smoothest table that maps ``colors`` close to ``targets`` within a bound on its slope.
 
-    Least squares with the bending energy of the cube as penalty (a thin plate in three dimensions); the
-    weight of the penalty grows until 99 in 100 of the colours obey the bound. Where even a linear change is
-    too steep (a flat picture, a rich palette), the cube is drawn together around its mean.
+    Least squares with bending energy as penalty (a thin plate in three dimensions). The weight of the penalty
+    grows until 99 % of the colors satisfy the bound. Where even a linear map is too steep (a flat picture, a
+    rich palette), the table is contracted toward its mean.
 
     Parameters
     ----------
     colors, targets : np.ndarray [shape=(N, 3), float64, range 0..1, RGB]
     max_slope : float
-        Bound on :meth:`ColorCube.slope`. 1 is the slope of no change.
+        Bound on :meth:`ColorLut.slope`; the identity has slope 1.
 
     Returns
     -------
-    ColorCube
+    ColorLut
     """
     rows, weights = _weights(colors, _FIT_SIDE)
     count = _FIT_SIDE**3
@@ -108,19 +107,19 @@ def fit_cube(colors: Points, targets: Points, *, max_slope: float) -> ColorCube:
     for channel in range(3):
         pulls = weights * targets[:, channel, None] / len(colors)
         right[:, channel] = np.bincount(rows.ravel(), pulls.ravel(), count)
-    # A faint pull to no change, for colours that the picture does not have.
+    # A weak pull to the identity, for colors that the picture does not have.
     steps = np.linspace(0, 1, _FIT_SIDE)
     same = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(count, 3)
     normal[np.diag_indices(count)] += _RIDGE
     right += _RIDGE * same
     for weight in _BENDING_WEIGHTS:
         solved = np.asarray(np.linalg.solve(normal + weight * _bending(), right), np.float64)
-        cube = ColorCube(_refine(solved.reshape(_FIT_SIDE, _FIT_SIDE, _FIT_SIDE, 3)))
-        slope = float(np.quantile(cube.slope(colors), 0.99))
+        lut = ColorLut(_refine(solved.reshape(_FIT_SIDE, _FIT_SIDE, _FIT_SIDE, 3)))
+        slope = float(np.quantile(lut.slope(colors), 0.99))
         if slope <= max_slope:
-            return cube
+            return lut
     center = targets.mean(axis=0).astype(np.float32)
-    return ColorCube(center + (cube.nodes - center) * np.float32(max_slope / slope))
+    return ColorLut(center + (lut.nodes - center) * np.float32(max_slope / slope))
 
 
 def _interpolate(table: FloatArray, side: int, pixels: FloatArray) -> FloatArray:
@@ -138,7 +137,7 @@ def _interpolate(table: FloatArray, side: int, pixels: FloatArray) -> FloatArray
 
 
 def _weights(colors: Points, side: int) -> tuple[npt.NDArray[np.intp], Points]:
-    """Return the eight nodes around each colour and their shares, both [shape=(N, 8)]."""
+    """Return the eight nodes around each color and their shares, both [shape=(N, 8)]."""
     position = np.clip(colors, 0, 1) * (side - 1)
     low = np.minimum(position.astype(np.intp), side - 2)
     share = position - low
@@ -172,7 +171,7 @@ def _bending() -> Points:
 
 
 def _refine(nodes: Points) -> FloatArray:
-    """Read a cube at ``_FINER`` times as many nodes by Catmull-Rom cubics, straight beyond the border."""
+    """Read a lut at ``_FINER`` times as many nodes by Catmull-Rom cubics, straight beyond the border."""
     for axis in range(3):
         moved = np.moveaxis(nodes, axis, 0)
         padded = np.concatenate([2 * moved[:1] - moved[1:2], moved, 2 * moved[-1:] - moved[-2:-1]])

@@ -1,8 +1,7 @@
-"""From a file or a Pillow image to plain arrays: colour, alpha, and what came with them.
+"""Decode a file or a Pillow image to plain arrays: colors, alpha, and metadata.
 
-Pillow decodes. The rest is what Pillow leaves open: a limit on pixels that is checked before any is decoded,
-what each of its modes means, and 16-bit colour (:mod:`restyle.images.png16`,
-:mod:`restyle.images.tiff16`).
+Pillow decodes. This module checks the number of pixels before decoding, interprets Pillow's modes, and
+handles what Pillow reduces to 8 bits (`images.png16`, `images.tiff`).
 """
 
 from __future__ import annotations
@@ -27,41 +26,37 @@ import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from restyle.errors import InputError
-from restyle.images import exif, formats, png16, profiles, tiff16
-from restyle.images.icc import ProfileError, colour_space
+from restyle.images import exif, formats, icc, png16, tiff
+from restyle.images.icc import ProfileError
 
 log = logging.getLogger("restyle.images")
 
-# What damaged files make decoders raise. A wide net, because they raise whatever comes.
+# What decoders raise on damaged files: nearly anything.
 DECODER_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError,
     MemoryError, RuntimeError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 
-BYTES_PER_PIXEL = 27  # of memory, from decoding to encoding, as measured on 200 megapixels
-
-_PLUGINS = {
-    "JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "TIFF": "Tiff", "BMP": "Bmp", "GIF": "Gif", "AVIF": "Avif",
-}  # fmt: skip
+BYTES_PER_PIXEL = 27  # of memory, from decoding to encoding, measured on 200 megapixels
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One decoded picture, as it was stored.
+class RawImage:
+    """A decoded image as it is stored in its file.
 
     Attributes
     ----------
-    colour : np.ndarray [shape=(H, W, 1) or (H, W, 3), uint8, uint16, or float in 0..1]
-        Grey or RGB of the profile ``icc``, or of sRGB if that is None.
+    colors : np.ndarray [shape=(H, W, 1) or (H, W, 3), uint8, uint16, or float in 0..1]
+        Gray or RGB in the profile ``icc``, or in sRGB if that is None.
     alpha : np.ndarray [shape=(H, W), of the same type] or None
         Straight.
     orientation : int
         EXIF orientation 1..8, not applied yet.
     converted : bool
-        Whether the source's profile has been used up already (CMYK, Lab), so that ``colour`` is sRGB.
+        Whether ``colors`` have been converted to sRGB already (CMYK, Lab).
     """
 
-    colour: npt.NDArray[Any]
+    colors: npt.NDArray[Any]
     alpha: npt.NDArray[Any] | None = None
     icc: bytes | None = None
     exif: bytes | None = None
@@ -70,7 +65,7 @@ class Frame:
 
 
 def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
-    """Refuse a picture of more than ``max_pixels``, or of none.
+    """Raise InputError for an image of more than ``max_pixels``, or of none.
 
     Parameters
     ----------
@@ -88,35 +83,34 @@ def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
         )
 
 
-def read_file(path: str | os.PathLike[str], max_pixels: int) -> Frame:
-    """Decode the first frame of a picture file; its content, not its suffix, says what it is.
+def read_file(path: str | os.PathLike[str], max_pixels: int) -> RawImage:
+    """Decode the first frame of an image file. Its content, not its suffix, decides its format.
 
     Raises
     ------
     InputError
-        The file is missing, empty, damaged, too large, or no picture.
+        The file is missing, empty, damaged, too large, or not an image.
     """
     name = os.fspath(path)
-    kind = _check_file(path, name)
+    form = _check_file(path, name)
     try:
-        with open(path, "rb") as file, _decoding(name, kind.name):
-            if kind is formats.TIFF and (deep := tiff16.probe(file)) is not None:
+        with open(path, "rb") as file, _decoding(name, form.name):
+            if form is formats.TIFF and (deep := tiff.probe(file)) is not None:
                 check_pixels((deep.width, deep.height), max_pixels, name)
-                colour, alpha = tiff16.read(file, deep, max_pixels)
-                return _with_metadata(lambda: tiff16.metadata(file), Frame(colour, alpha, deep.icc), name)
-            image = _open(file, kind, name)
+                colors, alpha = tiff.read(file, deep, max_pixels)
+                return _with_metadata(lambda: tiff.metadata(file), RawImage(colors, alpha, deep.icc), name)
+            image = _open(file, form, name)
             check_pixels(image.size, max_pixels, name)
-            if kind is formats.PNG and png16.is_deep(image):
-                low = _open(file, kind, name)
-                colour, alpha = png16.read(image, low)
-                return _with_metadata(image, Frame(colour, alpha, image.info.get("icc_profile")), name)
+            if form is formats.PNG and png16.is_deep(image):
+                colors, alpha = png16.read(image, _open(file, form, name))
+                return _with_metadata(image, RawImage(colors, alpha, image.info.get("icc_profile")), name)
             return read_image(image, max_pixels, name)
-    except OSError as error:  # of open(); those of the decoder have been translated
+    except OSError as error:  # of open(); _decoding has translated those of the decoder
         raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
 
 
-def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> Frame:
-    """Take a Pillow image of any mode apart.
+def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> RawImage:
+    """Decode a Pillow image of any mode.
 
     Raises
     ------
@@ -126,12 +120,12 @@ def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> Fram
     check_pixels(image.size, max_pixels, name)
     with _decoding(name, image.format or image.mode):
         image.load()
-        return _with_metadata(image, _take_apart(image, name), name)
+        return _with_metadata(image, _split_modes(image, name), name)
 
 
-def _check_file(path: str | os.PathLike[str], name: str) -> formats.Kind:
+def _check_file(path: str | os.PathLike[str], name: str) -> formats.Format:
     if name.startswith(("http://", "https://", "ftp://")):
-        raise InputError(f"{name}: is an address; restyle fetches nothing, download the picture first")
+        raise InputError(f"{name}: is a web address; download the file first")
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -143,23 +137,25 @@ def _check_file(path: str | os.PathLike[str], name: str) -> formats.Kind:
             os.scandir(path).close()
         except OSError as error:
             raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
-        raise InputError(f"{name}: is a folder, not a picture")
+        raise InputError(f"{name}: is a folder, not an image")
     if not stat.S_ISREG(status.st_mode):
         raise InputError(f"{name}: is not a regular file")
     if status.st_size == 0:
         raise InputError(f"{name}: is empty (0 bytes)")
-    kind = formats.identify_file(path)
-    promised = formats.by_suffix(path)
-    if not kind.readable:
-        known = ", ".join(each.name for each in formats.PICTURES)
-        if kind is formats.UNKNOWN and promised.readable:
-            raise InputError(f"{name}: is not a {promised.name} picture, or its beginning is damaged")
-        what = {"image": f"is a {kind.name} picture", "other": f"is no picture ({kind.name} content)"}
-        reason = what.get(kind.medium, f"is {kind.medium} ({kind.name}), not a picture")
+    form = formats.sniff_file(path)
+    named = formats.from_suffix(path)
+    if not form.readable:
+        known = ", ".join(each.name for each in formats.FORMATS)
+        if form is formats.UNKNOWN and named.readable:
+            raise InputError(f"{name}: is not a {named.name} image, or its beginning is damaged")
+        reason = {
+            "image": f"is a {form.name} image",
+            "other": f"is not an image (it contains {form.name} data)",
+        }.get(form.medium, f"is {form.medium} ({form.name}), not an image")
         raise InputError(f"{name}: {reason}; restyle reads {known}")
-    if promised is not kind:
-        log.info("%s: is a %s picture, whatever its suffix '%s' says", name, kind.name, Path(path).suffix)
-    return kind
+    if named is not form:
+        log.info("%s: is a %s image despite its suffix '%s'", name, form.name, Path(path).suffix)
+    return form
 
 
 def _near_name(path: str | os.PathLike[str]) -> str:
@@ -172,8 +168,8 @@ def _near_name(path: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def _decoding(name: str, kind: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into an InputError that names the file."""
+def _decoding(name: str, form: str) -> Iterator[None]:
+    """Translate anything a decoder raises to an InputError that names the file."""
     try:
         with _quiet:
             yield
@@ -185,15 +181,15 @@ def _decoding(name: str, kind: str) -> Iterator[None]:
         raise InputError(f"{name}: does not fit into memory") from error
     except DECODER_ERRORS as error:
         raise InputError(
-            f"{name}: damaged or unsupported {kind} picture ({error or type(error).__name__})"
+            f"{name}: damaged or unsupported {form} image ({error or type(error).__name__})"
         ) from error
 
 
 class _Quiet:
-    """Keep Pillow's warnings about odd metadata off the caller's screen while any thread decodes.
+    """Suppress Pillow's warnings about odd metadata while any thread decodes.
 
-    The filters of ``warnings`` belong to the whole process: the first thread in sets them, the last one out
-    puts them back.
+    The filters of ``warnings`` are global to the process: the first thread to enter sets them, and the last
+    one to leave restores them.
     """
 
     def __init__(self) -> None:
@@ -219,39 +215,37 @@ class _Quiet:
 _quiet = _Quiet()
 
 
-def _open(file: BinaryIO, kind: formats.Kind, name: str) -> ImageFile.ImageFile:
-    """Read the header of a picture.
+def _open(file: BinaryIO, form: formats.Format, name: str) -> ImageFile.ImageFile:
+    """Read the header of an image.
 
-    Not Image.open: its limit on pixels is one number for the whole process, and it tries every format.
+    Not Image.open, whose limit on pixels is global to the process, and which tries every format.
     """
     try:
-        importlib.import_module(f"PIL.{_PLUGINS[kind.name]}ImagePlugin")
-        factory = Image.OPEN[kind.name][0]
+        importlib.import_module(f"PIL.{form.plugin}")
+        factory = Image.OPEN[form.name][0]
     except (ImportError, KeyError):
-        raise InputError(
-            f"{name}: is a {kind.name} picture, which the installed Pillow cannot read"
-        ) from None
+        raise InputError(f"{name}: is a {form.name} image, which the installed Pillow cannot read") from None
     file.seek(0)
-    # No file name: with one, Pillow maps uncompressed files into memory and a change on disk is a crash.
+    # Without a file name: given one, Pillow memory-maps uncompressed files, and a change on disk crashes.
     return factory(file, "")
 
 
-def _with_metadata(source: Image.Image | Callable[[], Image.Exif], frame: Frame, name: str) -> Frame:
-    """Add EXIF, which some formats store behind the pixels, so only after decoding."""
+def _with_metadata(source: Image.Image | Callable[[], Image.Exif], raw: RawImage, name: str) -> RawImage:
+    """Add the EXIF block. Some formats store it after the pixels, so decode first."""
     try:
         block, orientation = exif.take(source() if callable(source) else source)
     except DECODER_ERRORS as error:
-        log.warning("%s: its EXIF is damaged and was left out (%s)", name, error)
-        return frame
-    return replace(frame, exif=block, orientation=orientation)
+        log.warning("%s: dropped its EXIF, which is damaged (%s)", name, error)
+        return raw
+    return replace(raw, exif=block, orientation=orientation)
 
 
-def _take_apart(image: Image.Image, name: str) -> Frame:
-    """Say what each of Pillow's modes means."""
-    icc = image.info.get("icc_profile") or None
+def _split_modes(image: Image.Image, name: str) -> RawImage:
+    """Interpret the modes of Pillow."""
+    profile = image.info.get("icc_profile") or None
     mode = image.mode
     if mode in ("CMYK", "LAB"):
-        return _from_print(image, icc, name)
+        return _from_print(image, profile, name)
     key = image.info.get("transparency")
     if mode == "1":
         image = image.convert("L")
@@ -266,10 +260,10 @@ def _take_apart(image: Image.Image, name: str) -> Frame:
         alpha = None
         if isinstance(key, int) and array.dtype.kind == "u":
             alpha = np.where(array == key, 0, np.iinfo(array.dtype).max).astype(array.dtype)
-        return Frame(array[..., None], alpha, icc)
+        return RawImage(array[..., None], alpha, profile)
     if array.shape[-1] in (2, 4):
-        return Frame(array[..., :-1], array[..., -1], icc)
-    return Frame(array, None, icc)
+        return RawImage(array[..., :-1], array[..., -1], profile)
+    return RawImage(array, None, profile)
 
 
 def _plain_mode(image: Image.Image) -> str:
@@ -287,14 +281,14 @@ def _from_integers(array: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
     return array.astype(np.uint16)
 
 
-def _from_print(image: Image.Image, icc: bytes | None, name: str) -> Frame:
+def _from_print(image: Image.Image, profile: bytes | None, name: str) -> RawImage:
     if image.mode == "LAB":
-        return Frame(np.asarray(profiles.lab_to_srgb(image)), None, converted=True)
-    if icc is not None:
+        return RawImage(np.asarray(icc.lab_to_srgb(image)), None, converted=True)
+    if profile is not None:
         try:
-            if colour_space(icc) != "CMYK":
-                raise ProfileError(f"a {colour_space(icc)} profile on a CMYK picture")
-            return Frame(np.asarray(profiles.image_to_srgb(image, icc)), None, converted=True)
+            if icc.color_space(profile) != "CMYK":
+                raise ProfileError(f"a {icc.color_space(profile)} profile in a CMYK image")
+            return RawImage(np.asarray(icc.image_to_srgb(image, profile)), None, converted=True)
         except ProfileError as error:
-            log.warning("%s: its colour profile cannot be used and was ignored (%s)", name, error)
-    return Frame(np.asarray(image.convert("RGB")), None, converted=icc is not None)
+            log.warning("%s: ignored its color profile, which cannot be used (%s)", name, error)
+    return RawImage(np.asarray(image.convert("RGB")), None, converted=profile is not None)

@@ -1,7 +1,7 @@
-"""EXIF that stays true after a picture was turned upright, resized and redrawn.
+"""Keep EXIF correct after an image was turned upright, resized and repainted.
 
-The block is patched in place rather than written anew: makers' notes refer to their own offsets, and every
-tag and type that nobody here knows survives.
+Blocks are patched in place rather than rewritten, because maker notes refer to their own offsets. Unknown
+tags and types survive.
 
 Reference: CIPA DC-008 (Exif 2.32).
 """
@@ -22,67 +22,25 @@ _PIXEL_SIZE = {0xA002: 0, 0xA003: 1}
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _SHORT, _LONG = 3, 4
 
-# Tags of a TIFF's first directory that say how its pixels are stored, and blocks that are kept elsewhere or
-# dropped.
+# Tags of a TIFF's first directory that describe how pixels are stored, and blocks that are copied elsewhere
+# or dropped.
 STRUCTURAL_TAGS = frozenset(
-    {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 284, 288, 289}
-    | {
-        290,
-        291,
-        292,
-        293,
-        297,
-        301,
-        317,
-        318,
-        319,
-        320,
-        321,
-        322,
-        323,
-        324,
-        325,
-        330,
-        332,
-        333,
-        334,
-        336,
-        338,
-    }
-    | {
-        339,
-        340,
-        341,
-        342,
-        343,
-        344,
-        345,
-        346,
-        347,
-        512,
-        513,
-        514,
-        515,
-        517,
-        518,
-        519,
-        520,
-        521,
-        529,
-        530,
-        531,
-    }
-    | {532, 700, 33550, 33723, 33922, 34264, 34377, 34675, 34735, 34736, 34737, 37724, 42112, 42113}
-)
+    [
+        *range(254, 260), *range(262, 267), 273, 274, *range(277, 282), 284, *range(288, 294), 297, 301,
+        *range(317, 326), 330, *range(332, 335), 336, *range(338, 348), *range(512, 516), *range(517, 522),
+        *range(529, 533), 700, 33550, 33723, 33922, 34264, 34377, 34675, *range(34735, 34738), 37724,
+        42112, 42113,
+    ]
+)  # fmt: skip
 
 
 def upright(block: bytes) -> bytes | None:
-    """Reset the orientation and drop the thumbnail, which shows the picture as it was.
+    """Reset the orientation and drop the thumbnail, which shows the original.
 
     Parameters
     ----------
     block : bytes
-        EXIF as files hold it, with or without the ``Exif\\0\\0`` in front.
+        EXIF, with or without ``Exif\\0\\0`` in front.
 
     Returns
     -------
@@ -106,7 +64,7 @@ def upright(block: bytes) -> bytes | None:
 
 
 def with_size(block: bytes, width: int, height: int) -> bytes:
-    """Set the pixel dimensions that a block from :func:`upright` tells, where it tells any."""
+    """Set the pixel dimensions in a block from :func:`upright`, where it has any."""
     data, order = _open(block)
     first = _first(data, order)
     size = (width, height)
@@ -120,12 +78,12 @@ def with_size(block: bytes, width: int, height: int) -> bytes:
                     if inner in _PIXEL_SIZE:
                         struct.pack_into(order + "HII", data, where + 2, _LONG, 1, size[_PIXEL_SIZE[inner]])
     except (struct.error, ValueError):
-        pass  # a damaged inner directory is left as it is
+        pass  # leave a damaged inner directory as it is
     return PREFIX + bytes(data)
 
 
 def take(source: Image.Image | Image.Exif) -> tuple[bytes | None, int]:
-    """Return the EXIF block of a Pillow image or tag table, upright, and the orientation 1..8 it asks for."""
+    """Return the upright EXIF block of a Pillow image or tag table, and its orientation 1..8."""
     exif = source if isinstance(source, Image.Exif) else source.getexif()
     orientation = exif.get(ExifTags.Base.Orientation, 1)
     if orientation not in range(1, 9):
@@ -137,7 +95,7 @@ def take(source: Image.Image | Image.Exif) -> tuple[bytes | None, int]:
 
 
 def from_tags(exif: Image.Exif) -> bytes | None:
-    """Write an EXIF block from tags, as those of a TIFF; None if nothing is left to say."""
+    """Build an EXIF block from tags, such as those of a TIFF; None if none remains."""
     kept = Image.Exif()
     for tag, value in exif.items():
         if tag not in STRUCTURAL_TAGS and tag not in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):

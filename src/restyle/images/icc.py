@@ -1,14 +1,29 @@
-"""Read the parts of an ICC profile that restyle computes with: tags, primaries, tone curves.
+"""ICC color profiles: read them, convert to sRGB and back.
 
-Reference: ICC.1:2022.
+Profiles of cameras and displays are three tone curves and a matrix. Those are computed here in floating
+point, which preserves 16 bits. Profiles made of tables (printers, CMYK, scanners) go through LittleCMS in
+Pillow, which has only 8-bit pixels; a 16-bit picture is interpolated between its levels.
+
+The intent is relative colorimetric. Colors outside sRGB are clipped.
+
+References: ICC.1:2022 (profile format), IEC 61966-2-1 (sRGB).
 """
 
 from __future__ import annotations
 
+import functools
+import io
+import itertools
 import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageCms
+
+from restyle.types import FloatArray
 
 Curve = npt.NDArray[np.float64]  # encoded value -> linear light, at STEPS even steps over 0..1
 
@@ -17,11 +32,11 @@ EVEN = np.linspace(0, 1, STEPS)
 
 
 class ProfileError(ValueError):
-    """A profile that is damaged or of a sort that cannot be used here."""
+    """A profile that is damaged, or of an unsupported kind."""
 
 
-def colour_space(icc: bytes) -> str:
-    """Name the space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ``"Lab"``, ...
+def color_space(icc: bytes) -> str:
+    """Return the color space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ``"Lab"``, ...
 
     Raises
     ------
@@ -34,7 +49,7 @@ def colour_space(icc: bytes) -> str:
 
 
 def read_tags(icc: bytes) -> dict[bytes, bytes]:
-    colour_space(icc)
+    color_space(icc)
     (count,) = struct.unpack_from(">I", icc, 128)
     if count > 100 or 132 + 12 * count > len(icc):
         raise ProfileError("its table of tags is damaged")
@@ -79,7 +94,7 @@ def _sampled_curve(data: bytes) -> Curve:
 
 
 def _parametric_curve(data: bytes) -> Curve:
-    """ICC.1:2022, table 68: from a plain gamma to a gamma with a linear foot and offsets."""
+    """ICC.1:2022, table 68: from a plain gamma to one with a linear part and offsets."""
     (kind,) = struct.unpack_from(">H", data, 8)
     counts = (1, 3, 4, 5, 7)
     if kind >= len(counts):
@@ -87,8 +102,253 @@ def _parametric_curve(data: bytes) -> Curve:
     given = [value / 65536 for value in struct.unpack_from(f">{counts[kind]}i", data, 12)]
     g, a, b, c, d, e, f = given + [(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)[i] for i in range(len(given), 7)]
     x = EVEN
-    if kind in (1, 2):  # here the third parameter is what is added, and the foot ends where a x + b = 0
+    if kind in (1, 2):  # here the third parameter is an offset, and the linear part ends where a x + b = 0
         e, f, c, d = c, c, 0.0, (-b / a if a else 0.0)
     with np.errstate(all="ignore"):
         high = np.power(np.maximum(a * x + b, 0), g) + e
     return np.asarray(np.where(x >= d, high, c * x + f))
+
+
+_ROOT_STEPS = 1 << 17  # steps of the inverse curve, even in the square root: dark tones need finer ones
+_CHUNK = 1 << 16  # pixels converted at a time, to stay in the cache
+# Deviations below these are rounding in the profile, not another color space.
+_CURVE_TOLERANCE = 1e-3
+_MATRIX_TOLERANCE = 2e-3
+
+# sRGB primaries adapted to D50 by Bradford, as sRGB profiles hold them; a column is the XYZ of one primary.
+SRGB_TO_XYZ = np.array(
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
+
+
+@dataclass(frozen=True)
+class Shaper:
+    """A profile of three tone curves and a matrix."""
+
+    curves: tuple[Curve, ...]
+    to_xyz: npt.NDArray[np.float64]
+
+    @functools.cached_property
+    def light(self) -> list[FloatArray]:
+        """Tables of encoded value -> linear light, one a channel."""
+        return [curve.astype(np.float32) for curve in self.curves]
+
+    @functools.cached_property
+    def values(self) -> list[FloatArray]:
+        """Tables of the square root of linear light -> encoded value, one a channel."""
+        return [_inverse_curve(curve) for curve in self.curves]
+
+    @functools.cached_property
+    def is_srgb(self) -> bool:
+        """Whether this is sRGB, up to rounding."""
+        reference = srgb_curve(EVEN)
+        close = all(np.abs(curve - reference).max() < _CURVE_TOLERANCE for curve in self.curves)
+        return close and bool(np.abs(self.to_xyz - SRGB_TO_XYZ).max() < _MATRIX_TOLERANCE)
+
+
+def srgb_curve(value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Decode sRGB values to linear light."""
+    high: npt.NDArray[np.float64] = np.power((np.maximum(value, 0.04045) + 0.055) / 1.055, 2.4)
+    return np.where(value <= 0.04045, value / 12.92, high)
+
+
+@functools.lru_cache(maxsize=1)
+def srgb_profile() -> bytes:
+    """Return a small sRGB profile, always the same bytes."""
+    icc = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    icc[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # its creation date
+    return bytes(icc)
+
+
+def can_write(icc: bytes) -> bool:
+    """Tell whether pixels can be converted to a profile; some describe only the direction from a device."""
+    try:
+        if color_space(icc) != "RGB":
+            return False
+        if _shaper(icc) is None:
+            _lcms_transform(srgb_profile(), icc)
+    except ProfileError:
+        return False
+    return True
+
+
+def to_srgb(values: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArray:
+    """Convert RGB values of a profile to sRGB.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB of the profile]
+    icc : bytes
+        An RGB profile.
+    deep : bool
+        Whether the values have more than 8 bits.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1, sRGB]
+        ``values`` themselves if the profile is sRGB.
+
+    Raises
+    ------
+    ProfileError
+        The profile is damaged.
+    """
+    shaper = _shaper(icc)
+    if shaper is None:
+        return _through_lcms(values, _lcms_transform(icc, srgb_profile()), deep)
+    if shaper.is_srgb:
+        return values
+    return _convert(values, shaper, _srgb())
+
+
+def from_srgb(pixels: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArray:
+    """Convert sRGB to the RGB of a profile: the inverse of :func:`to_srgb`."""
+    shaper = _shaper(icc)
+    if shaper is None:
+        return _through_lcms(pixels, _lcms_transform(srgb_profile(), icc), deep)
+    if shaper.is_srgb:
+        return pixels
+    return _convert(pixels, _srgb(), shaper)
+
+
+def gray_to_srgb(values: FloatArray, icc: bytes) -> FloatArray:
+    """Convert gray values of a gray profile to sRGB gray.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(H, W, 1), float32, range 0..1]
+    """
+    curve = read_curve(icc, read_tags(icc), b"kTRC")
+    if icc[20:24] == b"Lab ":  # then the curve gives lightness
+        curve = _luminance(curve)
+    light = _look_up([curve.astype(np.float32)], values.reshape(1, -1))
+    return _look_up(_srgb().values[:1], np.sqrt(light)).reshape(values.shape)
+
+
+def image_to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """Convert a Pillow image in CMYK to sRGB with its profile.
+
+    With black point compensation, as in other programs: without it the black of paper stays gray.
+    """
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            io.BytesIO(icc),
+            io.BytesIO(srgb_profile()),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, ValueError, TypeError, OSError) as error:
+        raise ProfileError(str(error)) from error
+    assert converted is not None
+    return converted
+
+
+def lab_to_srgb(image: Image.Image) -> Image.Image:
+    """Convert a Pillow image in CIELAB (a TIFF can be) to sRGB."""
+    transform = ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+    )
+    converted = ImageCms.applyTransform(image, transform)
+    assert converted is not None
+    return converted
+
+
+@functools.lru_cache(maxsize=4)
+def _shaper(icc: bytes) -> Shaper | None:
+    """Read curves and matrix; None if the profile is made of tables."""
+    if color_space(icc) != "RGB":
+        raise ProfileError(f"a {color_space(icc)} profile in an RGB image")
+    tags = read_tags(icc)
+    if b"A2B0" in tags or b"A2B1" in tags or icc[20:24] != b"XYZ ":
+        return None
+    curves = tuple(read_curve(icc, tags, name) for name in (b"rTRC", b"gTRC", b"bTRC"))
+    columns = [read_xyz(icc, tags, name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    to_xyz = np.stack(columns, axis=1)
+    if abs(np.linalg.det(to_xyz)) < 1e-6:
+        raise ProfileError("its primaries lie on a line")
+    return Shaper(curves, to_xyz)
+
+
+@functools.lru_cache(maxsize=1)
+def _srgb() -> Shaper:
+    curve = srgb_curve(EVEN)
+    return Shaper((curve, curve, curve), SRGB_TO_XYZ)
+
+
+def _convert(values: FloatArray, source: Shaper, target: Shaper) -> FloatArray:
+    matrix = np.linalg.inv(target.to_xyz) @ source.to_xyz
+    if np.abs(matrix.sum(axis=1) - 1).max() < 5e-3:
+        matrix /= matrix.sum(axis=1, keepdims=True)  # so that rounded primaries do not tint white
+    mix = matrix.astype(np.float32)
+    flat = values.reshape(-1, 3)
+    out = np.empty_like(flat)
+    for start in range(0, len(flat), _CHUNK):
+        linear = _look_up(source.light, np.ascontiguousarray(flat[start : start + _CHUNK].T))
+        root = np.sqrt(np.clip(mix @ linear, 0, 1))
+        out[start : start + _CHUNK] = _look_up(target.values, root).T
+    return out.reshape(values.shape)
+
+
+def _look_up(tables: Sequence[FloatArray], positions: FloatArray) -> FloatArray:
+    """Read each channel's table at ``positions`` [shape=(C, N), range 0..1], at the nearest step."""
+    out = np.empty_like(positions)
+    for table, row, position in zip(tables, out, positions, strict=True):
+        index = position * np.float32(len(table) - 1) + np.float32(0.5)
+        np.take(table, index.astype(np.intp), out=row, mode="clip")
+    return out
+
+
+def _inverse_curve(curve: Curve) -> FloatArray:
+    """Tabulate the inverse of a tone curve, at even steps of the square root of the light."""
+    rising = np.maximum.accumulate(curve)
+    light = np.linspace(0, 1, _ROOT_STEPS) ** 2
+    return np.interp(light, rising, EVEN).astype(np.float32)
+
+
+def _luminance(lightness: Curve) -> Curve:
+    """CIE lightness / 100 -> relative luminance."""
+    f = (lightness * 100 + 16) / 116
+    return np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+
+
+@functools.lru_cache(maxsize=4)
+def _lcms_transform(source: bytes, target: bytes) -> Any:
+    try:
+        return ImageCms.buildTransform(
+            io.BytesIO(source),
+            io.BytesIO(target),
+            "RGB",
+            "RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, ValueError, TypeError, OSError) as error:
+        raise ProfileError(str(error)) from error
+
+
+def _through_lcms(values: FloatArray, transform: Any, deep: bool) -> FloatArray:
+    def convert(levels: npt.NDArray[np.uint8]) -> FloatArray:
+        image = ImageCms.applyTransform(Image.fromarray(levels), transform)
+        return np.asarray(image, np.float32) / np.float32(255)
+
+    scaled = np.clip(values, 0, 1) * np.float32(255)
+    if not deep:
+        return convert(np.rint(scaled).astype(np.uint8))
+    low = np.minimum(np.floor(scaled), 254).astype(np.uint8)
+    return _between_levels(scaled - low, low, convert)
+
+
+def _between_levels(
+    rest: FloatArray,
+    low: npt.NDArray[np.uint8],
+    convert: Callable[[npt.NDArray[np.uint8]], FloatArray],
+) -> FloatArray:
+    """Interpolate an 8-bit conversion between the eight levels around each value."""
+    out = np.zeros(low.shape, np.float32)
+    for corner in itertools.product((0, 1), repeat=3):
+        step = np.array(corner, np.uint8)
+        weight = np.prod(np.where(step == 1, rest, 1 - rest), axis=-1, keepdims=True)
+        out += weight * convert(low + step)
+    return out

@@ -1,7 +1,6 @@
-"""Masks: grey pictures that say where something holds, white for yes and black for no.
+"""Masks: grayscale images, white inside a region and black outside.
 
-A mask is in the coordinates of the whole, upright photo, at any size; only its proportions must be the
-photo's.
+A mask covers the complete, upright photo. It may have any size of the same proportions.
 """
 
 from __future__ import annotations
@@ -18,22 +17,21 @@ from restyle.images.picture import Picture
 from restyle.types import FloatArray
 
 ASPECT_TOLERANCE = 0.03
-_LEAST = 0.02  # a mask that is nowhere lighter is black
-_COLOUR = 0.02  # mean distance of the channels above which a picture is in colour
+_LEAST = 0.02  # a mask that is nowhere lighter counts as black
+_COLOUR = 0.02  # mean distance of the channels above which a picture is in color
 
 
 def load_mask(source: Any, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> FloatArray:
     """Load a mask.
 
-    Of a picture with transparency its alpha is the mask, whatever its colours: a cut-out serves as it is.
-    Otherwise its lightness is.
+    The alpha channel of an image with transparency is the mask, whatever its colors; otherwise its lightness.
 
     Parameters
     ----------
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W), bool, uint8, uint16 or float in 0..1]
-        Anything that `images.load` takes, if it is grey or has alpha.
+        Any source for `load_image` that is gray or has alpha.
     max_pixels : int
-        Larger pictures are refused before they are decoded.
+        Larger images raise before they are decoded.
 
     Returns
     -------
@@ -42,7 +40,7 @@ def load_mask(source: Any, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> Fl
     Raises
     ------
     InputError
-        It cannot be read, is in colour, or is black all over.
+        It cannot be read, is in color, or is entirely black.
     """
     name = mask_name(source)
     if isinstance(source, np.ndarray) and source.dtype == np.bool_:
@@ -52,21 +50,21 @@ def load_mask(source: Any, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> Fl
     elif isinstance(source, np.ndarray):
         picture = images.from_array(source, name)
     elif isinstance(source, (str, os.PathLike)):
-        picture = images.load(source, max_pixels=max_pixels)
+        picture = images.load_image(source, max_pixels=max_pixels)
     else:
         raise InputError(
-            f"cannot make a mask of a {type(source).__name__}; pass a path, a PIL image or an array"
+            f"cannot read a mask from a {type(source).__name__}; pass a path, a PIL image or an array"
         )
     mask = mask_values(picture, name)
     highest = float(mask.max())
     if highest < _LEAST:
-        hint = "; its values must run from 0 to 255, or be bool" if _is_label_map(source, highest) else ""
-        raise InputError(f"{name}: the mask is black all over; paint white what it shall cover{hint}")
+        hint = "; its values must be in 0..255, or bool" if _is_label_map(source, highest) else ""
+        raise InputError(f"{name}: the mask is entirely black; paint the region white{hint}")
     return mask
 
 
 def mask_name(source: Any) -> str:
-    """How messages call a mask."""
+    """Return the name of a mask for messages."""
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return "mask (PIL image)" if isinstance(source, Image.Image) else "mask (array)"
@@ -76,40 +74,40 @@ def check_aspect(mask: FloatArray, size: tuple[int, int], name: str) -> None:
     """Raise InputError if a mask has other proportions than a picture of (height, width)."""
     height, width = mask.shape
     ratio = (width / height) / (size[1] / size[0])
-    # Rounding alone may change the proportions of a small mask by more.
+    # Rounding alone changes the proportions of a small mask more.
     tolerance = max(ASPECT_TOLERANCE, 1 / min(height, width))
     if not 1 / (1 + tolerance) <= ratio <= 1 + tolerance:
         raise InputError(
             f"{name}: the mask is {width} x {height}, the photo {size[1]} x {size[0]}; "
-            "a mask covers the whole photo, before any crop, and has its proportions"
+            "a mask must have the proportions of the photo before any crop"
         )
 
 
 def fit_mask(
-    mask: FloatArray, whole: tuple[int, int], box: tuple[int, int, int, int], size: tuple[int, int]
+    mask: FloatArray, full: tuple[int, int], box: tuple[int, int, int, int], size: tuple[int, int]
 ) -> FloatArray:
-    """Cut and resize a mask as a photo is cut and resized.
+    """Crop and resize a mask in the same way as its photo.
 
     Parameters
     ----------
     mask : np.ndarray [shape=(h, w), float32, range 0..1]
-    whole : (height, width)
-        Of the photo before the cut.
+    full : (height, width)
+        Of the photo before the crop.
     box : (top, left, height, width)
-        What is cut out of the photo.
+        Crop of the photo.
     size : (height, width)
-        What that is resized to.
+        Size that the crop is resized to.
 
     Returns
     -------
     np.ndarray [shape=size, float32, range 0..1]
     """
-    down, across = mask.shape[0] / whole[0], mask.shape[1] / whole[1]
+    down, across = mask.shape[0] / full[0], mask.shape[1] / full[1]
     top, left, height, width = box
     edges = (left * across, top * down, (left + width) * across, (top + height) * down)
     if edges == (0, 0, size[1], size[0]) and mask.shape == size:
         return mask
-    # Between whole pixels as well: a mask may be coarser than the photo.
+    # Fractions of pixels, because a mask may be coarser than the photo.
     edges = (edges[0], edges[1], min(edges[2], mask.shape[1]), min(edges[3], mask.shape[0]))
     picture = Image.fromarray(np.ascontiguousarray(mask, np.float32))
     fitted = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=edges)
@@ -117,19 +115,19 @@ def fit_mask(
 
 
 def mask_values(picture: Picture, name: str) -> FloatArray:
-    """Take the mask out of a picture: its alpha if it has any transparency, else its lightness.
+    """Extract the mask of a picture: its alpha if it has any transparency, else its lightness.
 
     Raises
     ------
     InputError
-        It is in colour.
+        It is in color.
     """
     if picture.alpha is not None and float(picture.alpha.min()) < 1:
         return picture.alpha
     pixels = picture.pixels
-    spread = float((pixels.max(axis=-1) - pixels.min(axis=-1)).mean())
-    if spread > _COLOUR:
-        raise InputError(f"{name}: is a picture in colour, not a mask; give a grey one, or one with alpha")
+    distance = float((pixels.max(axis=-1) - pixels.min(axis=-1)).mean())
+    if distance > _COLOUR:
+        raise InputError(f"{name}: is a color image, not a mask; use a grayscale image, or one with alpha")
     return np.ascontiguousarray(pixels.mean(axis=-1, dtype=np.float32))
 
 

@@ -1,7 +1,7 @@
-"""Pictures: load anything that people have, save what they ask for.
+"""Load and save pictures.
 
-A :class:`Picture` is upright, in sRGB, in floating point. What else came with the file (alpha, bit depth,
-EXIF, ICC profile) travels beside the pixels and is written again by :func:`save`.
+A :class:`Picture` is upright, in sRGB, in floating point. Alpha, bit depth, EXIF and ICC profile of its file
+travel with the pixels, and :func:`save_image` writes them again.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import InputError, OptionError
-from restyle.files import PathLike, check_output, writing
-from restyle.images import decode, encode, exif, formats, profiles
-from restyle.images.icc import ProfileError, colour_space
-from restyle.types import FloatArray, from_unit, split_channels, to_unit
+from restyle.files import check_output, writing
+from restyle.images import decode, encode, exif, formats, icc
+from restyle.images.icc import ProfileError
+from restyle.types import FloatArray, PathLike, from_unit, split_channels, to_unit
 
 log = logging.getLogger("restyle.images")
 
-# The largest cameras in phones give 200 million pixels; 40,000 x 40,000 would take 19 GB as floats.
+# The largest phone cameras take 200 million pixels; 40,000 x 40,000 would take 19 GB as floats.
 DEFAULT_MAX_PIXELS = 200_000_000
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as restyle computes with it.
+    """A picture in the form that restyle computes with.
 
     Attributes
     ----------
     pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1, sRGB, RGB]
-        Upright: an EXIF orientation has been applied. Colours that sRGB cannot hold are clipped.
+        Upright: EXIF orientation is applied. Colors outside sRGB are clipped.
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        Straight (not multiplied into the pixels).
+        Straight, that is, not premultiplied.
     depth : int
-        Bits a channel of the source: 8, or 16 for anything finer.
+        Bits per channel of the source: 8, or 16 for anything above.
     exif : bytes or None
-        EXIF of the source, its orientation reset and its thumbnail dropped.
+        EXIF of the source, with orientation reset and thumbnail removed.
     icc : bytes or None
-        RGB profile that :func:`save` converts the pixels to: the source's, or sRGB if that was grey or CMYK.
-    grey : bool
-        Whether the source had no colour.
+        RGB profile that :func:`save_image` converts to: the source's, or sRGB if that was gray or CMYK.
+    gray : bool
+        Whether the source was grayscale.
     """
 
     pixels: FloatArray
@@ -54,7 +54,7 @@ class Picture:
     depth: int = 8
     exif: bytes | None = None
     icc: bytes | None = None
-    grey: bool = False
+    gray: bool = False
 
     @property
     def height(self) -> int:
@@ -67,21 +67,21 @@ class Picture:
         return int(self.pixels.shape[1])
 
 
-def load(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def load_image(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Load a picture from a path, a Pillow image or an array.
 
-    The content of a file decides what it is, not its suffix. Of an animation or a document the first frame is
-    taken. EXIF and colour profile are kept; XMP, IPTC, comments and PNG's gamma are not.
+    The content of a file decides its format, not the suffix. Only the first frame of an animation is read.
+    EXIF and color profile are preserved; XMP, IPTC, comments and PNG's gamma are dropped.
 
-    16 bits survive in PNG and TIFF, also through a profile of curves and a matrix. They do not in CMYK and
-    Lab, in PNG opened as a Pillow image in colour (Pillow has cut them by then), or in AVIF of 10 or 12 bits.
+    16 bits are preserved in PNG and TIFF, also through a profile of curves and a matrix. They are reduced to
+    8 in CMYK and Lab, in color PNG passed as a Pillow image, and in AVIF of 10 or 12 bits.
 
     Parameters
     ----------
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W)]
-        Arrays are uint8, uint16, or float in 0..1. A ``Picture`` is given back as it is.
+        Arrays are uint8, uint16, or float in 0..1. A ``Picture`` is returned unchanged.
     max_pixels : int
-        Larger pictures are refused before they are decoded.
+        Larger images raise before they are decoded.
 
     Returns
     -------
@@ -90,13 +90,13 @@ def load(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     Raises
     ------
     InputError
-        There is no usable picture; the message names the source and says why.
+        The source cannot be used; the message names it and says why.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from restyle.images.picture import load
-    >>> load(np.zeros((3, 4, 3), np.uint8)).pixels.shape
+    >>> from restyle.images.picture import load_image
+    >>> load_image(np.zeros((3, 4, 3), np.uint8)).pixels.shape
     (3, 4, 3)
     """
     if isinstance(source, Picture):
@@ -108,35 +108,35 @@ def load(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
         return from_array(source)
     raise InputError(
-        f"cannot make a picture of a {type(source).__name__}; pass a path, a PIL image or an array"
+        f"cannot read a picture from a {type(source).__name__}; pass a path, a PIL image or an array"
     )
 
 
 def from_array(array: npt.NDArray[Any], name: str = "array") -> Picture:
-    """Make a picture of an array.
+    """Convert an array to a picture.
 
     Parameters
     ----------
     array : np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W), uint8, uint16 or float in 0..1, sRGB, RGB]
     name : str
-        How messages call it.
+        Name for messages.
 
     Raises
     ------
     InputError
         Wrong shape, type or range, or NaN.
     """
-    colour, alpha, grey = split_channels(array, name)
+    colors, alpha, gray = split_channels(array, name)
     return Picture(
-        pixels=to_unit(colour, name),
+        pixels=to_unit(colors, name),
         alpha=None if alpha is None else to_unit(alpha, name),
-        depth=8 if colour.dtype == np.uint8 else 16,
-        grey=grey,
+        depth=8 if colors.dtype == np.uint8 else 16,
+        gray=gray,
     )
 
 
 def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: str = "image") -> Picture:
-    """Make a picture of a Pillow image, in any mode; its EXIF orientation is applied.
+    """Convert a Pillow image of any mode to a picture; EXIF orientation is applied.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: 
 
 
 def to_array(picture: Picture, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Give a picture as an array of the type of ``like``, with alpha if ``like`` has it.
+    """Convert a picture to an array of the type of ``like``, with alpha if ``like`` has alpha.
 
     Returns
     -------
@@ -161,9 +161,9 @@ def to_array(picture: Picture, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def to_pil(picture: Picture) -> Image.Image:
-    """Give a picture as an 8-bit Pillow image: RGB, or RGBA if it has alpha.
+    """Convert a picture to an 8-bit Pillow image: RGB, or RGBA if it has alpha.
 
-    Profile and EXIF are in its ``info``, where Pillow's own files have them.
+    Profile and EXIF are in ``info``, where Pillow puts those of a file.
     """
     samples = encode.to_samples(picture, picture.icc, np.uint8, alpha=True)
     if samples.shape[-1] < 3:
@@ -176,7 +176,7 @@ def to_pil(picture: Picture) -> Image.Image:
     return image
 
 
-def save(
+def save_image(
     picture: Picture,
     path: PathLike,
     *,
@@ -184,77 +184,77 @@ def save(
     overwrite: bool = False,
     inputs: Iterable[PathLike] = (),
 ) -> Path:
-    """Save a picture, whole or not at all; the suffix picks the format.
+    """Save a picture atomically; the suffix picks the format.
 
-    A picture with alpha is put on white where the format (JPEG, BMP) has none, with a warning. A picture of
-    16 bits stays one in PNG and TIFF and gets 8 bits elsewhere.
+    Formats without alpha (JPEG, BMP) place the picture on white, with a warning. 16 bits are preserved in PNG
+    and TIFF and reduced to 8 elsewhere.
 
     Parameters
     ----------
     picture : Picture
     path : path
     quality : int, 1..100
-        Of JPEG, WebP and AVIF; ``encoding.DEFAULT_QUALITY`` has the defaults. PNG, TIFF and BMP are lossless.
+        Of JPEG, WebP and AVIF, with defaults in `images.formats`. PNG, TIFF and BMP are lossless.
     overwrite : bool
         Whether an existing file may be replaced.
     inputs : iterable of path
-        Files that are never replaced, whatever ``overwrite`` says.
+        Files that are never replaced, even with ``overwrite``.
 
     Returns
     -------
     Path
-        Where it was saved.
+        The path written.
 
     Raises
     ------
     OutputError
-        The suffix names no format, the file exists or is an input, or it cannot be written.
+        Unknown suffix, the file exists or is an input, or it cannot be written.
     OptionError
         The quality is outside its range.
     """
-    kind = formats.writable_kind(path)
+    form = formats.output_format(path)
     if quality is not None and not 1 <= quality <= 100:
         raise OptionError(f"quality {quality} is outside 1..100")
     inputs = list(inputs)
     check_output(path, overwrite=overwrite, inputs=inputs)
-    data = encode.encode(picture, kind, quality, os.fspath(path))
+    data = encode.encode(picture, form, quality, os.fspath(path))
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
         temporary.write_bytes(data)
     return Path(path)
 
 
-def _picture(frame: decode.Frame, name: str) -> Picture:
-    """Turn a frame upright, bring it to floats, and its colours to sRGB."""
-    depth = 8 if frame.colour.dtype == np.uint8 else 16
-    pixels = to_unit(_turn(frame.colour, frame.orientation), name)
-    alpha = None if frame.alpha is None else to_unit(_turn(frame.alpha, frame.orientation), name)
-    grey = pixels.shape[-1] == 1
-    icc = profiles.srgb_profile() if frame.converted else frame.icc
-    if icc is not None and not frame.converted:
+def _picture(raw: decode.RawImage, name: str) -> Picture:
+    """Apply the orientation, convert to float and to sRGB."""
+    depth = 8 if raw.colors.dtype == np.uint8 else 16
+    pixels = to_unit(_orient(raw.colors, raw.orientation), name)
+    alpha = None if raw.alpha is None else to_unit(_orient(raw.alpha, raw.orientation), name)
+    gray = pixels.shape[-1] == 1
+    profile = icc.srgb_profile() if raw.converted else raw.icc
+    if profile is not None and not raw.converted:
         try:
-            pixels, icc = _to_srgb(pixels, icc, depth)
+            pixels, profile = _to_srgb(pixels, profile, depth)
         except ProfileError as error:
-            log.warning("%s: its colour profile cannot be used and was ignored (%s)", name, error)
-            icc = None
+            log.warning("%s: ignored its color profile, which cannot be used (%s)", name, error)
+            profile = None
     if pixels.shape[-1] == 1:
         pixels = np.repeat(pixels, 3, axis=-1)
-    return Picture(pixels, alpha, depth, frame.exif, icc, grey)
+    return Picture(pixels, alpha, depth, raw.exif, profile, gray)
 
 
-def _to_srgb(pixels: FloatArray, icc: bytes, depth: int) -> tuple[FloatArray, bytes]:
+def _to_srgb(pixels: FloatArray, profile: bytes, depth: int) -> tuple[FloatArray, bytes]:
     """Return sRGB pixels and the profile to write them with."""
-    space = colour_space(icc)
+    space = icc.color_space(profile)
     if pixels.shape[-1] == 1:
         if space == "GRAY":
-            return profiles.grey_to_srgb(pixels, icc), profiles.srgb_profile()
-        pixels = np.repeat(pixels, 3, axis=-1)  # some programs put the profile of the screen on grey pictures
+            return icc.gray_to_srgb(pixels, profile), icc.srgb_profile()
+        pixels = np.repeat(pixels, 3, axis=-1)  # some programs tag gray images with the screen's RGB profile
     if space != "RGB":
-        raise ProfileError(f"a {space} profile on an RGB picture")
-    converted = profiles.to_srgb(pixels, icc, deep=depth == 16)
-    return converted, icc if profiles.can_write(icc) else profiles.srgb_profile()
+        raise ProfileError(f"a {space} profile in an RGB image")
+    converted = icc.to_srgb(pixels, profile, deep=depth == 16)
+    return converted, profile if icc.can_write(profile) else icc.srgb_profile()
 
 
-def _turn(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+def _orient(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     """Apply an EXIF orientation 1..8 to [shape=(H, W, ...)]."""
     if orientation >= 5:
         array = array.swapaxes(0, 1)

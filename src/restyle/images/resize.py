@@ -1,10 +1,16 @@
-"""Resize a picture to an exact size, in floating point.
+"""Resize a picture to an exact size, and split it into half-size phases.
 
-Pillow's resampler does the work, one float32 channel at a time: Lanczos with a support that grows when a
-picture shrinks, so that every source pixel counts and nothing aliases.
+Pillow resamples, one float32 channel at a time. Its Lanczos filter widens when a picture shrinks, so that
+every source pixel counts and nothing aliases.
+
+A picture processed at half its size in four phases, each offset by half a pixel of the small picture, and
+then averaged, has smooth lines instead of stepped ones (cycle spinning; Coifman and Donoho 1995,
+"Translation-Invariant De-Noising").
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
@@ -28,15 +34,15 @@ def fit_size(
     width: int | None = None,
     height: int | None = None,
 ) -> tuple[int, int]:
-    """Compute the size that a picture gets when one of its sides is given; the aspect is kept.
+    """Compute the size of a picture when one of its sides is given, at the same aspect.
 
     Parameters
     ----------
     size : (height, width)
         In pixels.
     short, long, width, height : int
-        The wanted short side, long side, width or height, in pixels. Width and height together fix both, and
-        the aspect is no longer kept.
+        New short side, long side, width or height, in pixels. Width and height together set both, and may
+        change the aspect.
 
     Returns
     -------
@@ -81,15 +87,15 @@ def resize(
         In pixels.
     method : str
         ``"lanczos"`` (sharp), ``"area"`` (mean of the covered pixels), ``"bilinear"``, ``"bicubic"``
-        (smooth, for what is to be added and subtracted).
+        (smooth, for differences).
     alpha : np.ndarray [shape=(H, W), float32, range 0..1]
-        Straight alpha of a picture, before resizing: each pixel then counts as much as it is visible, and
-        what hides under transparency does not bleed into the edges.
+        Straight alpha of the picture, before resizing. Pixels are weighted by it, so that colors under
+        transparency do not bleed into edges.
 
     Returns
     -------
     np.ndarray [shape=(height, width) or (height, width, C), float32, range 0..1]
-        Overshoot at edges is clipped where the method is ``"lanczos"``; ``"bicubic"`` keeps it.
+        ``"lanczos"`` clips overshoot at edges, ``"bicubic"`` does not.
     """
     height, width = size
     if height < 1 or width < 1:
@@ -102,9 +108,9 @@ def resize(
         return _resize_channel(array, size, method)
     if alpha is not None:
         plain = resize(array, size, method)
-        seen = resize(array * alpha[..., None], size, method)
-        share = resize(alpha, size, method)[..., None]
-        straight = np.divide(seen, share, out=plain, where=share > 1e-3)
+        visible = resize(array * alpha[..., None], size, method)
+        weight = resize(alpha, size, method)[..., None]
+        straight = np.divide(visible, weight, out=plain, where=weight > 1e-3)
         return np.clip(straight, 0, 1, out=straight)
     out = np.empty((height, width, array.shape[2]), np.float32)
     for channel in range(array.shape[2]):
@@ -116,3 +122,55 @@ def _resize_channel(channel: FloatArray, size: tuple[int, int], method: str) -> 
     image = Image.fromarray(np.ascontiguousarray(channel, dtype=np.float32))
     resized = np.asarray(image.resize((size[1], size[0]), _FILTERS[method]))
     return np.clip(resized, 0, 1) if method == "lanczos" else resized.copy()
+
+
+PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+def split_phases(picture: FloatArray) -> list[FloatArray]:
+    """Downscale a picture to half its size, at four offsets of one pixel.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(2 h, 2 w, C), float32]
+        The border is extended by its last pixel.
+
+    Returns
+    -------
+    list of np.ndarray [shape=(h, w, C) or one row or column more, float32]
+        In the order of `PHASES`.
+    """
+    padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    parts = []
+    for top, left in PHASES:
+        inner = padded[top : len(padded) - top, left : padded.shape[1] - left]
+        pairs = (inner[::2] + inner[1::2]) / 2
+        parts.append(np.ascontiguousarray((pairs[:, ::2] + pairs[:, 1::2]) / 2, dtype=np.float32))
+    return parts
+
+
+def join_phases(parts: Iterable[FloatArray]) -> FloatArray:
+    """Upscale the pictures of `split_phases` by two, and average them at their offsets.
+
+    Parameters
+    ----------
+    parts : iterable of np.ndarray [shape as from `split_phases`, float32]
+
+    Returns
+    -------
+    np.ndarray [shape=(2 h, 2 w, C), float32]
+
+    Examples
+    --------
+    >>> flat = np.full((4, 6, 3), 0.5, np.float32)
+    >>> bool((join_phases(split_phases(flat)) == flat).all())
+    True
+    """
+    out: FloatArray | None = None
+    for (top, left), part in zip(PHASES, parts, strict=True):
+        double = part.repeat(2, axis=0).repeat(2, axis=1)
+        inner = double[1 - top : len(double) - 1 + top, 1 - left : double.shape[1] - 1 + left]
+        out = np.zeros(inner.shape, np.float32) if out is None else out
+        out += inner / 4
+    assert out is not None
+    return out

@@ -132,7 +132,7 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
 
     def _target(self, picture: Any) -> list[list[Any]]:
         """What `spread` finds in a style picture, at each layer and, last, in its pixels; arrays [1, ...]."""
-        pixels = images.load(picture).pixels
+        pixels = images.load_image(picture).pixels
         pixels = resize(pixels, fit_size(pixels.shape[:2], short=self.recipe.style_size))
         x = ops.convert_to_tensor(pixels[None])
         features = self.encoder(x)

@@ -140,7 +140,7 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         """
         from restyle.images import picture as images
 
-        x: Any = images.load(photo).pixels[None]
+        x: Any = images.load_image(photo).pixels[None]
         if self.styles > 1:
             weights = np.full(self.styles, 1 / self.styles) if code is None else np.asarray(code)
             if weights.shape != (self.styles,):

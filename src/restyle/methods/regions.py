@@ -14,10 +14,10 @@ from typing import Any
 
 from restyle.errors import InputError, OptionError
 from restyle.images import formats
-from restyle.images.crop import Box
+from restyle.images.blend import mask_weights
+from restyle.images.geometry import Box
 from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name
 from restyle.images.picture import Picture
-from restyle.images.shares import shares
 from restyle.models.arbitrary import Arbitrary
 from restyle.style import Style, resolve_all
 from restyle.types import FloatArray
@@ -234,7 +234,7 @@ def divide_by(
     for mask, region in zip(masks, regions, strict=True):
         check_aspect(mask, whole, region.name)
         fitted.append(fit_mask(mask, whole, (box.top, box.left, box.height, box.width), size))
-    return shares(fitted, [region.kept for region in regions], percent / 100 * max(size))
+    return mask_weights(fitted, [region.kept for region in regions], percent / 100 * max(size))
 
 
 def region_paths(given: Any) -> Iterator[Any]:
@@ -290,7 +290,7 @@ def _moves(mask: Any) -> bool:
     """Whether a mask is a file or folder with a picture for each frame."""
     if not isinstance(mask, (str, os.PathLike)) or not os.path.exists(mask):
         return False
-    return os.path.isdir(mask) or not formats.is_picture(mask) or Path(mask).suffix.lower() == ".gif"
+    return os.path.isdir(mask) or not formats.is_image(mask) or Path(mask).suffix.lower() == ".gif"
 
 
 def _is_alpha(mask: Any) -> bool:

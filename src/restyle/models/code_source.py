@@ -12,8 +12,7 @@ import numpy as np
 from restyle.errors import OptionError, StyleError
 from restyle.images.resize import fit_size, resize
 from restyle.models import blending
-from restyle.models.arbitrary import Arbitrary
-from restyle.models.graphs import STYLE_SCALES
+from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
 from restyle.types import FloatArray
 
 

@@ -8,7 +8,7 @@ from threading import Lock
 
 import numpy as np
 
-from restyle.images.padding import pad
+from restyle.images.geometry import pad
 from restyle.images.resize import resize
 from restyle.models import catalog
 from restyle.models.catalog import ModelFile

@@ -60,7 +60,7 @@ def slug(text: str) -> str:
 
 def is_path(text: str) -> bool:
     """Tell whether a text can only be meant as a path: it has a separator or a known suffix."""
-    known = formats.by_suffix(text) is not formats.UNKNOWN or text.lower().endswith(SUFFIX)
+    known = formats.from_suffix(text) is not formats.UNKNOWN or text.lower().endswith(SUFFIX)
     return known or "/" in text or os.sep in text
 
 

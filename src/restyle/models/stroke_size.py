@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from restyle.images.detail import enlarge_with_detail
-from restyle.images.phases import PHASES, join_phases, split_phases
-from restyle.images.resize import fit_size, resize
+from restyle.images.resize import PHASES, fit_size, join_phases, resize, split_phases
 from restyle.models.arbitrary import Arbitrary, Report, quiet
 from restyle.types import FloatArray
 

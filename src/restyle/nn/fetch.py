@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from restyle.errors import InputError, MissingExtraError, ModelError, OutputError
-from restyle.files import PathLike, make_folder, reason, writing
+from restyle.files import make_folder, reason, writing
 from restyle.models import catalog
 from restyle.models.catalog import Download, ModelFile
 from restyle.models.connections import published_name
 from restyle.models.download import digest, fetch, is_recorded, with_mirrors
+from restyle.types import PathLike
 
 Report = Callable[[int, int | None, str], None]
 

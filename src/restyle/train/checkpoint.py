@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from restyle.errors import InputError, OutputError
-from restyle.files import writing
+from restyle.files import DISK_ERRORS, writing
 from restyle.train.held_out import HeldOutWatch
 
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+_DISK = DISK_ERRORS | {errno.EACCES, errno.EPERM}
 
 
 class State:

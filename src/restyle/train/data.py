@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from restyle.errors import InputError, OptionError
-from restyle.images.formats import files_in
+from restyle.images.formats import find_files
 from restyle.train.augmentation import (
     Brightness,
     Contrast,
@@ -192,7 +192,7 @@ class Pictures:
 
 
 def picture_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    """Files that `source` names, those of a folder sorted by name; see `restyle.images.formats.files_in`.
+    """Files that `source` names, those of a folder sorted by name; see `restyle.images.formats.find_files`.
 
     Raises InputError when it is neither a folder nor files that are there.
     """
@@ -200,7 +200,7 @@ def picture_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
         root = Path(source)
         if not root.is_dir():
             raise InputError(f"{str(source)!r} is not a folder of pictures")
-        return sorted(files_in(root, lambda name: Path(name).suffix.lower() in SUFFIXES))
+        return sorted(find_files(root, lambda name: Path(name).suffix.lower() in SUFFIXES))
     for each in source:
         if not Path(each).is_file():
             raise InputError(f"there is no picture {str(each)!r}")

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import MissingExtraError
+from restyle.images.color import LUMA
 from restyle.types import FloatArray
 
 KEEP = 0.985  # a: part of the frame before that stays where the flow is trusted
@@ -44,7 +45,7 @@ _NEAR = 1.5  # px, sigma of the mean
 _CELLS = 80  # on the longer side: what is smaller is no large form
 _OTHER = 0.12  # mean difference of large forms, 0..1, at which nothing of the frame before stays
 _AROUND = 4.0  # px, sigma of the neighbourhood whose sharpness is compared
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32) * 255
+_LUMA = LUMA * 255
 
 
 @dataclass(frozen=True)

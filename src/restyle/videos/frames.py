@@ -135,10 +135,10 @@ class FolderReader:
     def __init__(self, folder: PathLike, fps: float) -> None:
         self.path = folder
         inside = (each for each in sorted(Path(folder).iterdir()) if not each.name.startswith("."))
-        self._files = [each for each in inside if each.is_file() and formats.is_picture(each)]
+        self._files = [each for each in inside if each.is_file() and formats.is_image(each)]
         if not self._files:
             raise InputError(f"{os.fspath(folder)}: holds no pictures")
-        self._first = images.load(self._files[0])
+        self._first = images.load_image(self._files[0])
         rate = Fraction(fps).limit_denominator(1001)
         self.info = VideoInfo(
             size=(self._first.pixels.shape[0], self._first.pixels.shape[1]),
@@ -164,7 +164,7 @@ class FolderReader:
             if index < skip:
                 yield VideoFrame(None, index, 1, skipped=True)
                 continue
-            picture = self._first if index == 0 else images.load(path)
+            picture = self._first if index == 0 else images.load_image(path)
             height, width = picture.pixels.shape[:2]
             if (height, width) != self.info.size:
                 wanted = f"{self.info.size[1]}x{self.info.size[0]}"
@@ -211,7 +211,7 @@ class FolderWriter:
         assert frame.pixels is not None
         self.frames += 1
         path = self.temporary / f"{self.frames:05d}.png"
-        images.save(images.from_array(frame.pixels), path, overwrite=not self._own)
+        images.save_image(images.from_array(frame.pixels), path, overwrite=not self._own)
 
     def copy(self, packet: Any) -> None:
         """Drop a packet of sound: a folder has none."""

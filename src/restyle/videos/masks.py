@@ -45,7 +45,7 @@ class MaskFilm:
         self._reader: VideoReader | None = None
         if path.is_dir():
             inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
-            files = [each for each in inside if each.is_file() and formats.is_picture(each)]
+            files = [each for each in inside if each.is_file() and formats.is_image(each)]
             if not files:
                 raise InputError(f"{name}: holds no pictures, one mask for each frame")
             self._masks = _in_order(files)
@@ -90,7 +90,7 @@ class MaskFilm:
 
 def _in_order(files: list[Path]) -> Iterator[tuple[float, FloatArray]]:
     for index, file in enumerate(files):
-        yield float(index), mask_values(picture.load(file), os.fspath(file))
+        yield float(index), mask_values(picture.load_image(file), os.fspath(file))
 
 
 class FilmRegions:

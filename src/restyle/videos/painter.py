@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.images import picture
-from restyle.images.color import palette_cube
-from restyle.images.color_lut import ColorCube
+from restyle.images.blend import blend
+from restyle.images.color import fit_palette
+from restyle.images.color_lut import ColorLut
 from restyle.images.picture import Picture
-from restyle.images.shares import blend
 from restyle.methods import table
 from restyle.methods.fast import painted_side
 from restyle.models.arbitrary import Arbitrary
@@ -60,7 +60,7 @@ class _Work:
     new_scene: bool
     motion: Motion | None
     painted: list[FloatArray | None] = field(default_factory=list)
-    cubes: list[ColorCube | None] = field(default_factory=list)
+    cubes: list[ColorLut | None] = field(default_factory=list)
 
     def wanted(self, layer: int) -> bool:
         """Whether a layer shows anywhere in the frame."""
@@ -72,7 +72,7 @@ class _Layer:
 
     def __init__(self, painter: SteadyPainter | OptimizedPainter, steadier: FlowSteadier | None) -> None:
         self.painter, self.steadier = painter, steadier
-        self.cube: ColorCube | None = None
+        self.cube: ColorLut | None = None
 
     def cut(self) -> None:
         """Forget what was."""
@@ -94,7 +94,7 @@ class _Layer:
             if self.cube is None:
                 # Fitted once, so that a colour becomes the same colour in every frame of a scene.
                 seen = pipeline.pixels_to_stylize(content, pictures)
-                self.cube = palette_cube(content, self.painter(seen, code, item.elapsed))
+                self.cube = fit_palette(content, self.painter(seen, code, item.elapsed))
             item.painted.append(None)
         item.cubes.append(self.cube)
 
@@ -107,7 +107,7 @@ class _Layer:
         """Go on where another one was."""
         self.painter.restore(_part(state, "painter."))
         if "cube" in state:
-            self.cube = ColorCube(state["cube"])
+            self.cube = ColorLut(state["cube"])
         if self.steadier:
             self.steadier.last = state.get("steadied")
 

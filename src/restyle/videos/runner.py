@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import OutputError
+from restyle.files import DISK_ERRORS
 from restyle.videos.info import VideoFrame
 from restyle.videos.io import PathLike, Reader, Writer
 from restyle.videos.painter import SEGMENT, FilmPainter, SegmentEnd
@@ -20,7 +20,6 @@ from restyle.videos.write import VideoWriter
 
 AHEAD = 4  # frames that reading and writing may be ahead or behind
 BETWEEN = 2  # frames that wait between the stages of painting, which hold them as floats
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def run(
@@ -57,7 +56,7 @@ def run(
         writer.close()
     except BaseException as error:
         writer.abort()
-        if isinstance(error, OSError) and error.errno in _DISK:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise  # `writing` has the words for it
         if isinstance(error, (OSError, av.FFmpegError)):
             reason = (getattr(error, "strerror", None) or str(error)).lower()

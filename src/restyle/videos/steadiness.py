@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.images.padding import pad
+from restyle.images.geometry import pad
 from restyle.models import blending
-from restyle.models.arbitrary import Arbitrary
-from restyle.models.graphs import SMALLEST_INPUT
+from restyle.models.arbitrary import SMALLEST_INPUT, Arbitrary
 from restyle.types import FloatArray
 
 

@@ -96,7 +96,7 @@ def test_where_it_starts(stylizer: Stylizer, photo: Photo, style_file: Path, ini
     expected: dict[str, Callable[[], Any]] = {
         "fast": lambda: stylizer(photo, style_file) / 255,
         "content": lambda: photo / 255,
-        "FILE": lambda: images.to_array(images.load(style_file), np.zeros((1, 1, 3), np.float32)),
+        "FILE": lambda: images.to_array(images.load_image(style_file), np.zeros((1, 1, 3), np.float32)),
     }
     for name, picture in expected.items():
         near = abs(float(picture().mean()) - float(seen[0].mean())) < 0.03
@@ -153,7 +153,7 @@ def test_preview_and_numbered_pictures(run: Run, photo_file: Path, style_file: P
     assert (code, said, errors) == (0, ["a.png"], [])
     names = sorted(path.name for path in in_folder.iterdir())
     assert names == ["a-00002.png", "a-00004.png", "a.png", "so-far.jpg"]
-    assert {images.load(path).pixels.shape for path in in_folder.iterdir()} == {(60, 84, 3)}
+    assert {images.load_image(path).pixels.shape for path in in_folder.iterdir()} == {(60, 84, 3)}
 
 
 def test_the_last_preview_is_the_result(
@@ -161,7 +161,7 @@ def test_the_last_preview_is_the_result(
 ) -> None:
     preview = tmp_path / "so-far.png"
     out = stylizer(photo, style_file, preview=preview, **SLOW)
-    assert np.abs(images.to_array(images.load(preview), out).astype(int) - out).max() <= 1
+    assert np.abs(images.to_array(images.load_image(preview), out).astype(int) - out).max() <= 1
 
 
 def test_ctrl_c_writes_the_best_so_far_and_resume_goes_on(
@@ -175,7 +175,7 @@ def test_ctrl_c_writes_the_best_so_far_and_resume_goes_on(
 
     with pytest.raises(KeyboardInterrupt, match="--resume"):
         stylizer(photo_file, style_file, output="a.png", callback=interrupt, **SLOW)
-    assert images.load("a.png").pixels.shape == (60, 84, 3)
+    assert images.load_image("a.png").pixels.shape == (60, 84, 3)
     assert state_path("a.png").exists()
     before = Path("a.png").read_bytes()
     code, _, errors = run(photo_file, "-s", style_file, "--steps", 4, "-o", "a.png")

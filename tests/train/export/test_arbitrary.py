@@ -72,7 +72,7 @@ def test_what_is_in_the_folder_stays_unless_it_may_go(tmp_path: Path) -> None:
 
 def test_a_file_in_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(OutputError, match="cannot make the folder"):
+    with pytest.raises(OutputError, match="cannot create the folder"):
         export_arbitrary(network(), tmp_path / "taken", "tiny")
 
 

@@ -12,9 +12,9 @@ from restyle.errors import OptionError
 from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
+from restyle.images.blend import blend
 from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
-from restyle.images.shares import blend
 from restyle.methods.optimize.parts import Before, Part
 from restyle.methods.optimize.run import optimize
 from restyle.methods.protocol import Files, Previous, Settings, Step, state_path
@@ -94,7 +94,7 @@ def initial_picture(
     """The picture that `--init` names, at the content's size [shape=(H, W, 3), float32]."""
     init, strength, network = settings.method.init, settings.image.strength, settings.network
     if init not in STARTS:
-        pixels = images.load(init, max_pixels=settings.image.max_pixels).pixels
+        pixels = images.load_image(init, max_pixels=settings.image.max_pixels).pixels
         return resize(pixels, (content.shape[0], content.shape[1]))
     if init != "fast":
         return content
@@ -117,7 +117,7 @@ class Observer:
         elif self.every is not None:
             raise OptionError("save-every numbers files beside the result; give an output as well")
         if self.preview is not None:
-            formats.writable_kind(self.preview)
+            formats.output_format(self.preview)
             check_output(self.preview, overwrite=True, inputs=() if self.files is None else self.files.inputs)
 
     def __call__(self, step: Step) -> object:
@@ -139,7 +139,7 @@ class Observer:
             alpha = None if picture.alpha is None else resize(picture.alpha, size, "area")
             picture = replace(picture, pixels=resize(picture.pixels, size, "area"), alpha=alpha)
         inputs = () if self.files is None else self.files.inputs
-        images.save(picture, path, overwrite=True, inputs=inputs)
+        images.save_image(picture, path, overwrite=True, inputs=inputs)
         self.preview_time = time.monotonic()
         self.preview_cost = self.preview_time - start
 
@@ -148,7 +148,7 @@ class Observer:
 
     @staticmethod
     def _save(picture: Picture, path: Path, files: Files) -> None:
-        images.save(
+        images.save_image(
             picture,
             path,
             quality=files.saving.quality,

@@ -35,7 +35,7 @@ WIDENED = 2
 # Measured on a CPU, with autograd's own copies.
 FLOATS_A_CHANNEL, FLOATS_A_HEAD, FLOATS_A_FILTER = 6.5, 2.0, 3.0
 _GRAIN_FILTERS = 48
-_GRAIN_SPREAD = 0.15  # deviation of the biases; pixels are within 0.5 of mid-grey
+_GRAIN_SPREAD = 0.15  # deviation of the biases; pixels are within 0.5 of mid-gray
 
 
 class Encoder(Protocol):

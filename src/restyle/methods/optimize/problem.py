@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import MissingExtraError, OptionError
-from restyle.images.padding import pad, unpad
+from restyle.images.geometry import pad, rotate, unpad
 from restyle.images.resize import fit_size, resize
-from restyle.images.rotation import rotate
 from restyle.methods.optimize.parts import Before, Part, masks_of
 from restyle.methods.optimize.scales import Level, style_short_side
 from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 from restyle.errors import OptionError
-from restyle.images.padding import pad
+from restyle.images.geometry import pad
 from restyle.methods.optimize import checkpoint
 from restyle.methods.optimize.features import SMALLEST
 from restyle.methods.optimize.objective import Objective

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restyle.images.color import LUMA_WEIGHTS
+
 ROWS = 1024  # vectors of a layer that are compared where all of them would be too many
 BANK = 4096  # vectors of a layer that stand for a style
 DIRECTIONS = 64
@@ -39,7 +41,7 @@ def calmness(content: Tensor) -> Tensor:
     1 in an even sky, a half where the light differs from its surroundings by CALM_STEP on average.
     Surroundings reach a 32nd of the short side to each side.
     """
-    light = (content * content.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    light = (content * content.new_tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)).sum(1, keepdim=True)
     reach = max(1, round(min(content.shape[-2:]) / 64))
 
     def blurred(x: Tensor) -> Tensor:

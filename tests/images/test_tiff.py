@@ -1,4 +1,4 @@
-"""Deep TIFF: against files of tifffile, which shares no code with Pillow, and files of libtiff's strips."""
+"""TIFF writing: read back by tifffile, which shares no code with Pillow, and by Pillow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,56 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image, TiffImagePlugin
 
 from restyle.errors import InputError
-from restyle.images import tiff16
-from restyle.images.tiff_tags import Tag, add_strips
+from restyle.images import tiff
+from restyle.images.tiff import Tag, add_strips, number, numbers
+
+NAMES = {
+    Tag.WIDTH: "ImageWidth",
+    Tag.BITS: "BitsPerSample",
+    Tag.COMPRESSION: "Compression",
+    Tag.PHOTOMETRIC: "PhotometricInterpretation",
+    Tag.STRIP_OFFSETS: "StripOffsets",
+    Tag.PLANAR: "PlanarConfiguration",
+    Tag.PREDICTOR: "Predictor",
+    Tag.TILE_BYTES: "TileByteCounts",
+    Tag.EXTRA: "ExtraSamples",
+    Tag.FORMAT: "SampleFormat",
+    Tag.ICC: "InterColorProfile",
+}
+
+
+def test_numbers_of_tags() -> None:
+    for tag, name in NAMES.items():
+        assert tifffile.TIFF.TAGS[int(tag)] == name
+
+
+def test_numbers_and_defaults() -> None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[Tag.BITS] = (16, 16)
+    assert numbers(tags, Tag.BITS, (1,)) == (16, 16)
+    assert number(tags, Tag.WIDTH, 7) == 7
+
+
+def test_text_for_a_number_is_refused() -> None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[Tag.WIDTH] = "wide"
+    with pytest.raises(InputError, match="tag 256 is damaged"):
+        number(tags, Tag.WIDTH, 0)
+
+
+def test_strips_follow_each_other() -> None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    add_strips(tags, 4, [10, 20, 5])
+    assert tags[Tag.STRIP_OFFSETS] == (0, 10, 30)
+    assert tags[Tag.STRIP_BYTES] == (10, 20, 5)
+    assert tags[Tag.ROWS] == 4
+
 
 Deep = npt.NDArray[np.uint16]
 LIMIT = 1_000_000
@@ -23,13 +68,13 @@ LIMIT = 1_000_000
 
 def read(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     with open(path, "rb") as file:
-        tiff = tiff16.probe(file)
-        assert tiff is not None
-        return tiff16.read(file, tiff, LIMIT)
+        deep = tiff.probe(file)
+        assert deep is not None
+        return tiff.read(file, deep, LIMIT)
 
 
-def joined(colour: npt.NDArray[Any], alpha: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
-    return colour if alpha is None else np.concatenate([colour, alpha[..., None]], axis=-1)
+def joined(color: npt.NDArray[Any], alpha: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    return color if alpha is None else np.concatenate([color, alpha[..., None]], axis=-1)
 
 
 def write(path: Path, samples: npt.NDArray[Any], **options: Any) -> None:
@@ -180,18 +225,18 @@ def test_associated_alpha_is_divided_out(tmp_path: Path) -> None:
     stored = np.rint(stored).astype(np.uint16)
     path = tmp_path / "associated.tif"
     describe(path, [stored.tobytes()], 1, stored, 1, extra=(1,))
-    colour, alpha = read(path)
+    color, alpha = read(path)
     assert alpha is not None
     np.testing.assert_array_equal(alpha, straight[..., 3])
-    np.testing.assert_allclose(colour.astype(int), straight[..., :3], atol=1)
+    np.testing.assert_allclose(color.astype(int), straight[..., :3], atol=1)
 
 
 def test_unspecified_channel_is_left_out(tmp_path: Path, deep_scene: Deep) -> None:
     path = tmp_path / "extra.tif"
     describe(path, [deep_scene.tobytes()], 1, deep_scene, 37, extra=(0,))
-    colour, alpha = read(path)
+    color, alpha = read(path)
     assert alpha is None
-    np.testing.assert_array_equal(colour, deep_scene[..., :3])
+    np.testing.assert_array_equal(color, deep_scene[..., :3])
 
 
 def test_white_is_zero(tmp_path: Path, deep_scene: Deep) -> None:
@@ -206,7 +251,7 @@ def test_leaves_8_bits_to_pillow(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "plain.tif"
     Image.new(mode, (8, 8)).save(path)
     with open(path, "rb") as file:
-        assert tiff16.probe(file) is None
+        assert tiff.probe(file) is None
 
 
 def test_truncated(tmp_path: Path, deep_scene: Deep) -> None:
@@ -238,9 +283,9 @@ def test_giant_tiles_are_refused_before_memory_is_taken(tmp_path: Path, deep_sce
     write(path, deep_scene[..., :3], tile=(16, 16))
     data = bytearray(path.read_bytes())
     with open(path, "rb") as file:
-        tiff = tiff16.probe(file)
-    assert tiff is not None
-    assert tiff.block == (16, 16)
+        deep = tiff.probe(file)
+    assert deep is not None
+    assert deep.block == (16, 16)
     with tifffile.TiffFile(path) as tags:
         page = tags.pages[0]
         assert isinstance(page, tifffile.TiffPage)
@@ -250,3 +295,58 @@ def test_giant_tiles_are_refused_before_memory_is_taken(tmp_path: Path, deep_sce
     path.write_bytes(data)
     with pytest.raises(InputError, match="over the limit"):
         read(path)
+
+
+Deep_tiff_write = npt.NDArray[np.uint16]
+
+
+def squeezed(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return samples[..., 0] if samples.shape[-1] == 1 else samples
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("block", [1 << 20, 2000])
+def test_read_back(
+    monkeypatch: pytest.MonkeyPatch, deep_scene: Deep_tiff_write, channels: int, dtype: type, block: int
+) -> None:
+    monkeypatch.setattr(tiff, "_BLOCK_BYTES", block)
+    samples: npt.NDArray[Any] = (deep_scene[..., :channels] >> (8 if dtype == np.uint8 else 0)).astype(dtype)
+    data = tiff.encode(samples)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        np.testing.assert_array_equal(file.asarray(), squeezed(samples))
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        assert bool(page.extrasamples) == (channels in (2, 4))
+    if dtype == np.uint8 or channels == 1:
+        with Image.open(io.BytesIO(data)) as image:
+            np.testing.assert_array_equal(np.asarray(image), squeezed(samples))
+
+
+def test_profile_and_exif_are_where_pillow_finds_them(deep_scene: Deep_tiff_write) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif.get_ifd(0x8769)[0x829A] = (1, 50)
+    exif.get_ifd(0x8825)[1] = "N"
+    data = tiff.encode(deep_scene[..., :3], icc=b"a profile", exif=exif.tobytes())
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        tags = page.tags
+        assert tags["InterColorProfile"].value == b"a profile"
+        assert tags["Make"].value == "Maker"
+        assert tags["ExifTag"].value["ExposureTime"] == (1, 50)
+        assert tags["GPSTag"].value["GPSLatitudeRef"] == "N"
+        np.testing.assert_array_equal(file.asarray(), deep_scene[..., :3])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    arrays(
+        st.sampled_from([np.uint8, np.uint16]),
+        st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 4])),
+    )
+)
+def test_round_trip(samples: npt.NDArray[Any]) -> None:
+    with tifffile.TiffFile(io.BytesIO(tiff.encode(samples))) as file:
+        np.testing.assert_array_equal(file.asarray().reshape(samples.shape), samples)

@@ -1,8 +1,9 @@
-"""TIFF beyond 8 bits: Pillow cuts 16-bit colour to 8 bits and opens no colour in floating point.
+"""TIFF with more than 8 bits, which Pillow reads with 8 and writes not at all; and TIFF writing with EXIF.
 
-Pillow's tag reader still does its part, and so does its libtiff where zlib is not enough: strips and tiles
-are handed to it as an 8-bit grey picture that is as wide as a row has bytes; what comes back is viewed as
-samples and the predictor is undone.
+Pillow's tag reader is used, and its libtiff for codecs other than deflate: strips and tiles are passed to it
+as an 8-bit gray image as wide as a row has bytes; the result is viewed as samples and the predictor undone.
+
+FFmpeg is no alternative: it misreads tiled TIFF, writes no predictor, and its files take no EXIF or profile.
 
 References: Adobe, TIFF Revision 6.0; TIFF Technical Note 3 (predictor for floating point).
 """
@@ -14,30 +15,69 @@ import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, TiffTags
 
 from restyle.errors import InputError
-from restyle.images.tiff_tags import (
-    ASSOCIATED,
-    BLACK_IS_ZERO,
-    DEFLATE,
-    DIFFERENCES,
-    FLOAT,
-    FLOAT_DIFFERENCES,
-    NONE,
-    RGB,
-    STRAIGHT,
-    UNSIGNED,
-    WHITE_IS_ZERO,
-    Tag,
-    add_strips,
-    number,
-    numbers,
-)
+from restyle.images.exif import STRUCTURAL_TAGS
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretation
+NONE, DEFLATE = 1, 8  # compression
+UNSIGNED, FLOAT = 1, 3  # sample format
+DIFFERENCES, FLOAT_DIFFERENCES = 2, 3  # predictor
+ASSOCIATED, STRAIGHT = 1, 2  # extra samples: alpha
+
+
+class Tag(IntEnum):
+    """Tags that describe how pixels are stored."""
+
+    WIDTH = 256
+    HEIGHT = 257
+    BITS = 258
+    COMPRESSION = 259
+    PHOTOMETRIC = 262
+    FILL_ORDER = 266
+    STRIP_OFFSETS = 273
+    SAMPLES = 277
+    ROWS = 278
+    STRIP_BYTES = 279
+    PLANAR = 284
+    PREDICTOR = 317
+    TILE_WIDTH = 322
+    TILE_HEIGHT = 323
+    TILE_OFFSETS = 324
+    TILE_BYTES = 325
+    EXTRA = 338
+    FORMAT = 339
+    ICC = 34675
+
+
+def add_strips(tags: TiffImagePlugin.ImageFileDirectory_v2, rows: int, lengths: list[int]) -> None:
+    """Add tags for consecutive strips of ``rows`` rows; saving the tags shifts the offsets behind them."""
+    tags[Tag.ROWS] = rows
+    starts = np.cumsum([0, *lengths[:-1]])
+    for tag, values in ((Tag.STRIP_OFFSETS, starts), (Tag.STRIP_BYTES, lengths)):
+        tags[tag] = tuple(int(value) for value in values)
+        tags.tagtype[tag] = TiffTags.LONG
+
+
+def numbers(
+    tags: TiffImagePlugin.ImageFileDirectory_v2, tag: int, default: tuple[int, ...]
+) -> tuple[int, ...]:
+    value = tags.get(tag, default)
+    values = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(each, int) for each in values) or (default and not values):
+        raise InputError(f"its TIFF tag {tag} is damaged")
+    return values
+
+
+def number(tags: TiffImagePlugin.ImageFileDirectory_v2, tag: int, default: int) -> int:
+    return numbers(tags, tag, (default,))[0]
+
 
 # Lossless codecs of bytes: none, LZW, PackBits, LZMA, Zstandard, and deflate by its two numbers.
 _DEFLATES = {DEFLATE, 32946}
@@ -49,28 +89,22 @@ Samples = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class DeepTiff:
-    """The first picture of a TIFF with more than 8 bits a sample, not decoded yet.
+    """The first image of a TIFF with more than 8 bits per sample, not decoded yet.
 
     Attributes
     ----------
-    width, height : int
-        In pixels.
-    channels : int
-        Samples a pixel.
     dtype : np.dtype
         Of a sample, in the byte order of the file.
     photometric, compression, predictor, fill_order : int
-        As the tags of these names.
+        Values of the tags of these names.
     planar : bool
-        Whether each channel is stored apart.
+        Whether channels are stored in separate planes.
     extra : int
-        Meaning of the channel after the colours: 0 unspecified, 1 associated alpha, 2 straight alpha.
+        Meaning of the channel after the colors: 0 unspecified, 1 associated alpha, 2 straight alpha.
     block : (height, width)
-        Of a tile, or of a strip, in pixels.
-    tiled : bool
+        Of a tile or strip, in pixels.
     offsets, counts : tuple of int
-        Where tiles or strips start, and their lengths, in bytes.
-    icc : bytes or None
+        Position and length of each tile or strip, in bytes.
     """
 
     width: int
@@ -101,7 +135,7 @@ class DeepTiff:
 
 
 def probe(file: BinaryIO) -> DeepTiff | None:
-    """Read the tags of a TIFF; None if it is one that Pillow reads without loss."""
+    """Read the tags of a TIFF; None if Pillow reads it without loss."""
     file.seek(0)
     header = file.read(8)
     if header[:4] == b"MM\0+":
@@ -140,7 +174,7 @@ def probe(file: BinaryIO) -> DeepTiff | None:
         predictor=number(tags, Tag.PREDICTOR, 1),
         fill_order=number(tags, Tag.FILL_ORDER, 1),
         planar=number(tags, Tag.PLANAR, 1) == 2,
-        # As Pillow has it: a fourth channel of which nothing is said is alpha, one "unspecified" is not.
+        # As in Pillow: a fourth channel without this tag is alpha, an "unspecified" one is not.
         extra=number(tags, Tag.EXTRA, STRAIGHT),
         block=block,
         tiled=tiled,
@@ -151,7 +185,7 @@ def probe(file: BinaryIO) -> DeepTiff | None:
 
 
 def metadata(file: BinaryIO) -> Image.Exif:
-    """Return the tags of a TIFF as Pillow's EXIF object, which finds the inner directories."""
+    """Return the tags of a TIFF as Pillow's EXIF object, which reads the inner directories."""
     exif = Image.Exif()
     file.seek(0)
     exif.load_from_fp(file)
@@ -163,14 +197,14 @@ def read(file: BinaryIO, tiff: DeepTiff, max_pixels: int) -> tuple[Samples, Samp
 
     Returns
     -------
-    colour : np.ndarray [shape=(H, W, 1) or (H, W, 3), uint16 or float]
+    colors : np.ndarray [shape=(H, W, 1) or (H, W, 3), uint16 or float]
     alpha : np.ndarray [shape=(H, W), same type] or None
         Straight.
 
     Raises
     ------
     InputError
-        The file is damaged, or its tiles are absurdly large.
+        The file is damaged, or its tiles exceed the limit on pixels.
     """
     _check(tiff, max_pixels)
     size = file.seek(0, os.SEEK_END)
@@ -186,9 +220,9 @@ def read(file: BinaryIO, tiff: DeepTiff, max_pixels: int) -> tuple[Samples, Samp
 
 
 def _check(tiff: DeepTiff, max_pixels: int) -> None:
-    colours = 3 if tiff.photometric == RGB else 1
-    if not colours <= tiff.channels <= 16:
-        raise InputError(f"has {tiff.channels} channels where {colours} or {colours + 1} are expected")
+    colors = 3 if tiff.photometric == RGB else 1
+    if not colors <= tiff.channels <= 16:
+        raise InputError(f"has {tiff.channels} channels where {colors} or {colors + 1} are expected")
     height, width = tiff.block
     if height < 1 or width < 1:
         raise InputError(f"has tiles or strips of {width} x {height} pixels")
@@ -201,7 +235,7 @@ def _check(tiff: DeepTiff, max_pixels: int) -> None:
 
 
 def _decode(tiff: DeepTiff, parts: list[bytes]) -> Samples:
-    """Turn the tiles or strips of one plane into samples [shape=(H, W, C)]."""
+    """Decode the tiles or strips of one plane to samples [H, W, C]."""
     down, across = tiff.grid
     height, width = tiff.block
     rows = down * across * height if tiff.tiled else tiff.height
@@ -222,7 +256,7 @@ def _decode(tiff: DeepTiff, parts: list[bytes]) -> Samples:
 
 
 def _decompress(tiff: DeepTiff, parts: list[bytes], row_bytes: int, rows: int) -> npt.NDArray[np.uint8]:
-    """Return the bytes of each row [shape=(rows, row_bytes), uint8]."""
+    """Return the bytes of each row, [rows, row_bytes] uint8."""
     data = b"".join(parts)
     if tiff.compression == NONE:
         if len(data) < rows * row_bytes:
@@ -240,7 +274,7 @@ def _decompress(tiff: DeepTiff, parts: list[bytes], row_bytes: int, rows: int) -
     )
     add_strips(tags, tiff.block[0], lengths)
     stream = io.BytesIO()
-    tags.save(stream)  # it moves the offsets behind the tags
+    tags.save(stream)
     stream.write(data)
     stream.seek(0)
     image = TiffImagePlugin.TiffImageFile(stream)
@@ -265,7 +299,7 @@ def _inflate(parts: list[bytes], part_bytes: int, total_bytes: int) -> npt.NDArr
 def _undo_float_differences(
     stored: npt.NDArray[np.uint8], shape: tuple[int, int, int], dtype: np.dtype[Any]
 ) -> Samples:
-    """Undo predictor 3: bytes of equal weight stand together, highest first, as differences along the row."""
+    """Undo predictor 3: bytes of equal significance are grouped, highest first, as differences in a row."""
     rows, _, channels = shape
     planes = stored.reshape(rows, -1, channels)
     planes = np.cumsum(planes, axis=1, dtype=np.uint8).reshape(rows, dtype.itemsize, -1)
@@ -274,19 +308,74 @@ def _undo_float_differences(
 
 
 def _interpret(tiff: DeepTiff, samples: Samples) -> tuple[Samples, Samples | None]:
-    """Split samples into colour and straight alpha; 0 becomes black."""
+    """Split samples into colors and straight alpha, with 0 as black."""
     if samples.dtype == np.uint32:
         samples = samples / np.float64(0xFFFFFFFF)
-    colours = 3 if tiff.photometric == RGB else 1
-    colour, alpha = samples[..., :colours], None
+    count = 3 if tiff.photometric == RGB else 1
+    colors, alpha = samples[..., :count], None
     top = 1.0 if samples.dtype.kind == "f" else 65535.0
     if tiff.photometric == WHITE_IS_ZERO:
-        colour = (top - colour).astype(samples.dtype)
-    if tiff.channels > colours and tiff.extra in (ASSOCIATED, STRAIGHT):
-        alpha = samples[..., colours]
+        colors = (top - colors).astype(samples.dtype)
+    if tiff.channels > count and tiff.extra in (ASSOCIATED, STRAIGHT):
+        alpha = samples[..., count]
         if tiff.extra == ASSOCIATED:
-            share = alpha[..., None].astype(np.float64) / top
-            straight = np.divide(colour, share, out=np.zeros(colour.shape), where=share > 0)
+            opacity = alpha[..., None].astype(np.float64) / top
+            straight = np.divide(colors, opacity, out=np.zeros(colors.shape), where=opacity > 0)
             rounding = 0.5 if samples.dtype.kind == "u" else 0.0
-            colour = np.minimum(straight + rounding, top).astype(samples.dtype)
-    return colour, alpha
+            colors = np.minimum(straight + rounding, top).astype(samples.dtype)
+    return colors, alpha
+
+
+_BLOCK_BYTES = 1 << 20  # of samples that one thread compresses at a time
+
+
+def encode(
+    samples: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
+    *,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+) -> bytes:
+    """Write a TIFF with deflate and horizontal differences.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(H, W, C), uint8 or uint16]
+        C is 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
+    icc, exif : bytes
+        Color profile; EXIF block.
+    """
+    height, width, channels = samples.shape
+    little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
+    rows = max(1, _BLOCK_BYTES // samples[0].nbytes)
+
+    def work(start: int) -> bytes:
+        strip = little[start : start + rows]
+        differences = np.diff(strip, axis=1, prepend=np.zeros_like(strip[:, :1]))
+        return zlib.compress(differences.tobytes(), 4)
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        strips = list(pool.map(work, range(0, height, rows)))
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    _add_exif(tags, exif)
+    tags[Tag.WIDTH], tags[Tag.HEIGHT], tags[Tag.SAMPLES], tags[Tag.PLANAR] = width, height, channels, 1
+    tags[Tag.BITS] = (8 * samples.itemsize,) * channels
+    tags[Tag.COMPRESSION], tags[Tag.PREDICTOR] = DEFLATE, DIFFERENCES
+    tags[Tag.PHOTOMETRIC] = RGB if channels > 2 else BLACK_IS_ZERO
+    if channels in (2, 4):
+        tags[Tag.EXTRA] = (STRAIGHT,)
+    if icc is not None:
+        tags[Tag.ICC] = icc
+    add_strips(tags, rows, [len(strip) for strip in strips])
+    stream = io.BytesIO()
+    tags.save(stream)
+    return b"".join([stream.getvalue(), *strips])
+
+
+def _add_exif(tags: TiffImagePlugin.ImageFileDirectory_v2, block: bytes | None) -> None:
+    """Copy the tags of an EXIF block, except those that describe how pixels were stored."""
+    if block is None:
+        return
+    exif = Image.Exif()
+    exif.load(block)
+    for tag in set(exif) - STRUCTURAL_TAGS:
+        tags[tag] = dict(exif.get_ifd(tag)) if tag in TiffTags.TAGS_V2_GROUPS else exif[tag]

@@ -1,0 +1,265 @@
+"""Crop, pad, rotate, and divide a picture into tiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from restyle.errors import OptionError
+from restyle.types import FloatArray
+
+ArrayT = TypeVar("ArrayT", bound=npt.NDArray[Any])
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels, from its top left corner."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def size_box(size: tuple[int, int], wanted: tuple[int, int]) -> Box:
+    """Return the centered box of a given size.
+
+    Parameters
+    ----------
+    size, wanted : (height, width)
+        In pixels.
+
+    Raises
+    ------
+    OptionError
+        The picture is smaller than the box.
+    """
+    if wanted[0] < 1 or wanted[1] < 1:
+        raise OptionError(f"crop {wanted[1]} x {wanted[0]} is less than 1 pixel")
+    if wanted[0] > size[0] or wanted[1] > size[1]:
+        raise OptionError(f"crop {wanted[1]} x {wanted[0]} is larger than the picture, {size[1]} x {size[0]}")
+    return Box((size[0] - wanted[0]) // 2, (size[1] - wanted[1]) // 2, wanted[0], wanted[1])
+
+
+def aspect_box(size: tuple[int, int], aspect: float) -> Box:
+    """Return the largest centered box with the given aspect (width / height)."""
+    if not 0 < aspect < float("inf"):
+        raise OptionError(f"aspect {aspect} is not a positive number")
+    height, width = size
+    if width > height * aspect:
+        return size_box(size, (height, max(1, round(height * aspect))))
+    return size_box(size, (min(height, max(1, round(width / aspect))), width))
+
+
+def fraction_box(size: tuple[int, int], fraction: float) -> Box:
+    """Return the centered box that keeps ``fraction`` (0 < fraction <= 1) of each side."""
+    if not 0 < fraction <= 1:
+        raise OptionError(f"crop fraction {fraction} is outside 0..1")
+    return size_box(size, (max(1, round(size[0] * fraction)), max(1, round(size[1] * fraction))))
+
+
+def crop(array: ArrayT, box: Box) -> ArrayT:
+    """Crop an array [H, W, ...] to a box; gives a view, or the array itself if the box covers it."""
+    if box == Box(0, 0, *array.shape[:2]):
+        return array
+    return array[box.top : box.top + box.height, box.left : box.left + box.width]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Amount that :func:`pad` added, in pixels."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def scaled(self, factor: int) -> Padding:
+        """Return the padding of a picture that is ``factor`` times larger."""
+        return Padding(self.top * factor, self.bottom * factor, self.left * factor, self.right * factor)
+
+
+def pad(
+    array: FloatArray, multiple: int = 8, *, margin: int = 0, minimum: int = 1
+) -> tuple[FloatArray, Padding]:
+    """Pad by reflection until both sides are multiples of ``multiple``.
+
+    Parameters
+    ----------
+    array : np.ndarray [shape=(H, W) or (H, W, C)]
+    multiple : int
+    margin : int
+        Smallest padding on every side, in pixels. Beyond the size of the picture, the reflection repeats.
+    minimum : int
+        Smallest height and width of the result, in pixels.
+
+    Returns
+    -------
+    padded : np.ndarray [shape=(H', W') or (H', W', C)]
+    padding : Padding
+        For :func:`unpad`.
+    """
+    if multiple < 1 or margin < 0 or minimum < 1:
+        raise OptionError(
+            f"cannot pad to a multiple of {multiple} with margin {margin} and minimum {minimum}"
+        )
+    rows, columns = (_sides(side, multiple, margin, minimum) for side in array.shape[:2])
+    padding = Padding(*rows, *columns)
+    padded = np.take(array, _reflection(array.shape[0], *rows), axis=0)
+    padded = np.take(padded, _reflection(array.shape[1], *columns), axis=1)
+    return padded, padding
+
+
+def unpad(array: FloatArray, padding: Padding) -> FloatArray:
+    """Remove what :func:`pad` added; gives a view."""
+    height, width = array.shape[:2]
+    return array[padding.top : height - padding.bottom, padding.left : width - padding.right]
+
+
+def _sides(side: int, multiple: int, margin: int, minimum: int) -> tuple[int, int]:
+    wanted = max(side + 2 * margin, minimum)
+    extra = -(-wanted // multiple) * multiple - side
+    return extra // 2, extra - extra // 2
+
+
+def _reflection(side: int, before: int, after: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Return the source index of each padded row: 2 1 | 0 1 2 | 1 0."""
+    period = max(1, 2 * (side - 1))
+    index = np.arange(-before, side + after) % period
+    return np.minimum(index, period - index) if side > 1 else np.zeros_like(index)
+
+
+def rotate(picture: FloatArray, degrees: float) -> FloatArray:
+    """Rotate a picture counterclockwise and crop to the largest upright rectangle inside.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, C), float32, range 0..1]
+    degrees : float
+        Multiples of 90 do not resample.
+
+    Returns
+    -------
+    np.ndarray [shape=(H', W', C), float32, range 0..1]
+    """
+    quarters = degrees / 90
+    if quarters == round(quarters):
+        return np.ascontiguousarray(np.rot90(picture, round(quarters) % 4))
+    channels = [
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(picture[..., index])).rotate(
+                degrees, Image.Resampling.BICUBIC, expand=True
+            )
+        )
+        for index in range(picture.shape[2])
+    ]
+    turned = np.clip(np.stack(channels, axis=-1), 0, 1)
+    height, width = inner_size((picture.shape[0], picture.shape[1]), degrees)
+    top, left = (turned.shape[0] - height) // 2, (turned.shape[1] - width) // 2
+    return np.ascontiguousarray(turned[top : top + height, left : left + width])
+
+
+def inner_size(size: tuple[int, int], degrees: float) -> tuple[int, int]:
+    """Return height and width of the largest upright rectangle inside a rotated one, less a pixel.
+
+    Examples
+    --------
+    >>> inner_size((100, 100), 45)
+    (69, 69)
+    """
+    height, width = size
+    sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
+    long, short = max(size), min(size)
+    if short <= 2 * sine * cosine * long or abs(sine - cosine) < 1e-10:
+        # Two corners touch a long side; the other two lie on the line that joins the short sides' midpoints.
+        half = short / 2
+        across, down = (half / sine, half / cosine) if width >= height else (half / cosine, half / sine)
+    else:
+        double = cosine * cosine - sine * sine
+        across = (width * cosine - height * sine) / double
+        down = (height * cosine - width * sine) / double
+    return max(1, math.floor(down) - 1), max(1, math.floor(across) - 1)
+
+
+def plan_tiles(size: tuple[int, int], tile: int, overlap: int) -> list[Box]:
+    """Cover a picture with tiles of one size.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Of the picture, in pixels.
+    tile : int
+        Side of a tile; a tile spans a shorter side of the picture completely.
+    overlap : int
+        Least overlap of neighbours, in pixels.
+
+    Returns
+    -------
+    list of Box
+        Row by row, all of one size, evenly spaced.
+    """
+    if not 0 <= overlap < tile:
+        raise OptionError(f"tile overlap {overlap} is not between 0 and the tile side {tile}")
+    tops, height = _starts(size[0], tile, overlap)
+    lefts, width = _starts(size[1], tile, overlap)
+    return [Box(top, left, height, width) for top in tops for left in lefts]
+
+
+def join_tiles(
+    size: tuple[int, int], tiles: Iterable[Box], parts: Iterable[FloatArray], overlap: int
+) -> FloatArray:
+    """Blend tiles into one picture.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Of the picture, in pixels.
+    tiles, parts
+        Tiles and their pixels [shape=(tile.height, tile.width, C), float32].
+    overlap : int
+        Width of the cross-fade, in pixels; at most the overlap given to `plan_tiles`.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, C), float32]
+    """
+    height, width = size
+    out: FloatArray | None = None
+    total = np.zeros((height, width, 1), np.float32)
+    for tile, part in zip(tiles, parts, strict=True):
+        if out is None:
+            out = np.zeros((height, width, part.shape[2]), np.float32)
+        rows = _ramp(tile.height, overlap, tile.top > 0, tile.top + tile.height < height)
+        columns = _ramp(tile.width, overlap, tile.left > 0, tile.left + tile.width < width)
+        weight = (rows[:, None] * columns[None, :])[..., None]
+        here = np.s_[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        out[here] += part * weight
+        total[here] += weight
+    if out is None or not total.all():
+        raise OptionError("the tiles do not cover the picture")
+    out /= total
+    return out
+
+
+def _starts(side: int, tile: int, overlap: int) -> tuple[list[int], int]:
+    if side <= tile:
+        return [0], side
+    count = -(-(side - overlap) // (tile - overlap))
+    return [round(i * (side - tile) / (count - 1)) for i in range(count)], tile
+
+
+def _ramp(length: int, overlap: int, before: bool, after: bool) -> FloatArray:
+    weight = np.ones(length, np.float32)
+    overlap = min(overlap, length)
+    rise = (np.arange(overlap, dtype=np.float32) + 0.5) / max(overlap, 1)
+    if before:
+        weight[:overlap] = rise
+    if after:
+        weight[length - overlap :] = np.minimum(weight[length - overlap :], rise[::-1])
+    return weight

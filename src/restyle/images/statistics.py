@@ -1,0 +1,181 @@
+"""Statistics of features and colors: moments, Gram matrix, covariance, quantiles.
+
+Features are ``[..., C, H, W]``. Functions of an ``Array`` use operators only, so that NumPy arrays and torch
+tensors share one definition; those of ``Values`` are for NumPy.
+
+References: Gatys et al. 2016, "Image Style Transfer Using Convolutional Neural Networks" (Gram matrix); Huang
+and Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization"; Pitie and
+Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer"; Zhang
+et al. 2022, "Exact Feature Distribution Matching for Arbitrary Style Transfer and Domain Generalization".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from restyle.types import Array
+
+Values = npt.NDArray[np.floating]
+
+_FLOOR = 1e-10  # smallest variance, far below that of rounding to 16 bits
+
+
+def mean_std(features: Array, eps: float = 1e-5) -> tuple[Array, Array]:
+    """Compute the mean and standard deviation of each channel.
+
+    Parameters
+    ----------
+    features : np.ndarray or torch.Tensor [shape=(..., C, H, W)]
+    eps : float
+        Added to the variance, so that the deviation of a flat channel has a gradient.
+
+    Returns
+    -------
+    mean, std : [shape=(..., C)]
+    """
+    mean = features.mean(axis=(-2, -1))
+    centered = features - mean[..., None, None]
+    return mean, ((centered * centered).mean(axis=(-2, -1)) + eps) ** 0.5
+
+
+def match_mean_std(features: Array, mean: Array, std: Array, eps: float = 1e-5) -> Array:
+    """Give features [..., C, H, W] another mean and standard deviation [..., C] (AdaIN)."""
+    own_mean, own_std = mean_std(features, eps)
+    scale = std / own_std
+    return features * scale[..., None, None] + (mean - own_mean * scale)[..., None, None]
+
+
+def gram(features: Array) -> Array:
+    """Compute the Gram matrix ``F F^T / (H W)`` of features [..., C, H, W].
+
+    Differs from Gatys et al. 2016: divides by the number of positions here rather than in the loss, so that
+    images of different sizes compare.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gram(np.ones((2, 4, 4)))
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    flat = _flat(features)
+    return flat @ flat.swapaxes(-2, -1) / flat.shape[-1]
+
+
+def mean_covariance(features: Array) -> tuple[Array, Array]:
+    """Compute the mean of each channel and the population covariance of channels over positions.
+
+    Parameters
+    ----------
+    features : np.ndarray or torch.Tensor [shape=(..., C, H, W)]
+
+    Returns
+    -------
+    mean : [shape=(..., C)]
+    covariance : [shape=(..., C, C)]
+    """
+    flat = _flat(features)
+    mean = flat.mean(axis=-1)
+    flat = flat - mean[..., None]
+    return mean, flat @ flat.swapaxes(-2, -1) / flat.shape[-1]
+
+
+def relative_gap(a: Array, b: Array, axis: tuple[int, ...] | None = None, eps: float = 1e-12) -> Array:
+    """Compare two statistics independently of their magnitude, over all axes or the given ones.
+
+    ``|a - b|^2 / (|a|^2 + |b|^2)``: 0 if equal, 1 if orthogonal, at most 2.
+    """
+    difference = a - b
+    return (difference * difference).sum(axis) / ((a * a).sum(axis) + (b * b).sum(axis) + eps)
+
+
+def matrix_root(matrix: Values, *, inverse: bool = False) -> Values:
+    """Compute the square root of symmetric positive semidefinite matrices [..., C, C], or its inverse.
+
+    For the inverse, eigenvalues below 1e-10 are raised to that.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    values = values.clip(_FLOOR if inverse else 0.0)
+    powers = values ** (-0.5 if inverse else 0.5)
+    root: Values = (vectors * powers[..., None, :]) @ vectors.swapaxes(-2, -1)
+    return root
+
+
+def transport_map(source: Values, target: Values, *, max_gain: float = float("inf")) -> Values:
+    """Compute the matrix ``A`` with ``A source A^T = target`` that moves points least (Monge-Kantorovich).
+
+    Parameters
+    ----------
+    source, target : np.ndarray [shape=(..., C, C)]
+        Covariances.
+    max_gain : float
+        Upper bound on the gain in any direction. Where the source has almost no variance, the exact map would
+        amplify its noise.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., C, C)]
+    """
+    root, inverse = matrix_root(source), matrix_root(source, inverse=True)
+    matrix: Values = inverse @ matrix_root(root @ target @ root) @ inverse
+    if max_gain == float("inf"):
+        return matrix
+    left, gains, right = np.linalg.svd(matrix)
+    return np.asarray((left * gains.clip(0, max_gain)[..., None, :]) @ right)
+
+
+def gaussian_distance(mean_a: Values, cov_a: Values, mean_b: Values, cov_b: Values) -> Values:
+    """Compute the squared 2-Wasserstein distance of two Gaussians, with means [..., C]."""
+    root = matrix_root(cov_a)
+    cross = matrix_root(root @ cov_b @ root)
+    eye = np.eye(cov_a.shape[-1], dtype=cov_a.dtype)
+    trace = ((cov_a + cov_b - 2 * cross) * eye).sum(axis=(-2, -1))
+    difference = mean_a - mean_b
+    return np.asarray((difference * difference).sum(axis=-1) + trace)
+
+
+def quantiles(values: Values, count: int) -> Values:
+    """Compute ``count`` evenly spaced quantiles of values [..., N], at the centers of equal shares.
+
+    With as many quantiles as values, these are the sorted values.
+    """
+    ordered: Values = np.sort(values, axis=-1)
+    n = ordered.shape[-1]
+    if n == count:
+        return ordered
+    steps = np.arange(max(count, n), dtype=ordered.dtype)
+    position = ((steps[:count] + 0.5) * (n / count) - 0.5).clip(0, n - 1)
+    low = np.floor((np.arange(count) + 0.5) * (n / count) - 0.5).clip(0, max(n - 2, 0)).astype(np.intp)
+    high = np.minimum(low + 1, n - 1)
+    weight = position - steps[low]
+    return np.asarray(ordered[..., low] * (1 - weight) + ordered[..., high] * weight)
+
+
+def match_quantiles(values: Values, reference: Values) -> Values:
+    """Give values [..., N] the exact distribution of a reference [..., M], preserving their order.
+
+    Differs from Zhang et al. 2022: interpolates the reference's quantiles when the counts differ.
+
+    Examples
+    --------
+    >>> match_quantiles(np.array([3.0, 1.0, 2.0]), np.array([10.0, 30.0, 20.0]))
+    array([30., 10., 20.])
+    """
+    ranks = values.argsort(-1).argsort(-1)
+    return np.take_along_axis(quantiles(reference, values.shape[-1]), ranks, -1)
+
+
+def random_directions(channels: int, count: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    """Sample unit vectors [count, channels], evenly on the sphere, in orthogonal groups."""
+    generator = np.random.default_rng(seed)
+    groups = -(-count // channels)
+    q, r = np.linalg.qr(generator.standard_normal((groups, channels, channels)))
+    q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]
+    axes: npt.NDArray[np.float64] = q.swapaxes(-2, -1).reshape(-1, channels)
+    return axes[:count]
+
+
+def _flat(features: Array) -> Array:
+    height, width = features.shape[-2:]
+    return features.reshape(*features.shape[:-2], height * width)
