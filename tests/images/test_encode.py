@@ -21,7 +21,7 @@ from tests.images.made_profiles import gamma_curve, rgb_profile
 from tests.images.test_exif import camera_block
 
 Levels = npt.NDArray[np.uint8]
-PHOTOS = Path(__file__).parents[2] / "docs" / "pictures"
+PHOTOS = Path(__file__).parents[2] / "docs" / "photos"
 WRITABLE = [kind for kind in formats.FORMATS if kind.writable]
 
 
