@@ -125,7 +125,7 @@ def test_warnings_are_told_as_errors_are(
         assert exit_code([*given, "--threads", "1"]) == 0
     finally:
         root.handlers = handlers
-    expected = "restyle: art.jpg: JPEG has no transparency\n"
+    expected = "restyle: art.jpg: JPEG has no transparency; the image is placed on white\n"
     assert capsys.readouterr().err == expected
 
 

@@ -154,7 +154,7 @@ BAD = {
         (["none.jpg", "-s", "great-wave"], 1, "none.jpg: there is no such file"),
         (["", "-s", "great-wave"], 1, "no file is called ''"),
         (["empty.jpg", "-s", "great-wave"], 1, "empty.jpg: is empty (0 bytes)"),
-        (["text.jpg", "-s", "great-wave"], 1, "text.jpg: is not an image (text content)"),
+        (["text.jpg", "-s", "great-wave"], 1, "text.jpg: is not an image (it contains text data)"),
         (["cut.png", "-s", "great-wave"], 1, "cut.png: damaged"),
         (["photo.png", "-s", "empty.jpg"], 1, "empty.jpg: is empty"),
         (["photo.png", "-s", "dot.png"], 1, "dot.png: style picture of 3 x 3 px is too small"),

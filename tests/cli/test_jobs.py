@@ -33,7 +33,7 @@ class TestNames:
     def test_one_picture_needs_a_known_format(self) -> None:
         with pytest.raises(OutputError, match="'art' shall be: give it a suffix"):
             targets("photo.jpg", output="art")
-        with pytest.raises(OutputError, match=r"cannot write '\.xyz' pictures"):
+        with pytest.raises(OutputError, match=r"cannot write '\.xyz'"):
             targets("photo.jpg", output="art.xyz")
 
     def test_several_pictures(self) -> None:

@@ -62,7 +62,7 @@ class _Strided(keras.layers.Layer):  # type: ignore[misc]
 class PadToStride(_Strided):
     """Mirror the border outwards until both sides are multiples of the stride: a network for any size.
 
-    As `images.padding.pad`, inside the network. `CutBack` takes it off again.
+    As `images.geometry.pad`, inside the network. `CutBack` takes it off again.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Paint a photo as if it were smaller or larger: strokes of another size, at the photo's own size.
 
 The network paints strokes some pixels wide, whatever the size. For broad ones the photo is painted small,
-four times, each half a pixel further, so that lines do not come out stepped (`images.phases`), and the
+four times, each half a pixel further, so that lines do not come out stepped (`images.resize`), and the
 painting is enlarged with the photo's detail (`images.detail`). Differs from the pyramid of Gatys et al.
 2017 ("Controlling Perceptual Factors in Neural Style Transfer", section 6), which optimises the enlarged
 result again: there what is fine comes from the style, here from the photo. For fine ones the photo is
