@@ -26,6 +26,8 @@ from restyle import RestyleError, Style
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "scripts" / "presets.toml"
 STYLES = ROOT / "src" / "restyle" / "models" / "styles"
+ARTWORKS = STYLES.parent / "artworks"
+SHORT = 640  # px, short side of the largest artwork that ships
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,19 @@ def views(preset: Preset, picture: Image.Image) -> Iterator[tuple[Image.Image, f
     average measure better.
     """
     yield picture, preset.scale, 1.0
+
+
+def write_artwork(preset: Preset, data: Path) -> Path:
+    """Write the picture of a preset as it ships: a JPEG of at most 640 px on the short side."""
+    image = preset.picture(data)
+    factor = min(1.0, SHORT / min(image.size))
+    image = image.resize(
+        (round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS
+    )
+    ARTWORKS.mkdir(exist_ok=True)
+    path = ARTWORKS / f"{preset.name}.jpg"
+    image.save(path, quality=85, optimize=True)
+    return path
 
 
 def encode(preset: Preset, data: Path) -> Style:
@@ -127,9 +142,10 @@ def main() -> None:
         else:
             path = target / f"{preset.name}.style"
             encode(preset, data).save(path, overwrite=True)
+            write_artwork(preset, data)
         print(f"{path.name}  {preset.title}, {preset.artist}, {preset.year}")
     if not arguments.names and not arguments.pictures:
-        for path in sorted(STYLES.glob("*.style")):
+        for path in sorted([*STYLES.glob("*.style"), *ARTWORKS.glob("*.jpg")]):
             if path.stem not in presets:
                 path.unlink()
                 print(f"{path.name}  removed: not in {LIST.name}")

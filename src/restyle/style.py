@@ -24,7 +24,15 @@ from restyle.models.code_source import (
     check_scale,
     snapshot,
 )
-from restyle.models.presets import is_path, near_names, preset_files, presets_about, slug, split_weight
+from restyle.models.presets import (
+    is_path,
+    near_names,
+    preset_artwork,
+    preset_files,
+    presets_about,
+    slug,
+    split_weight,
+)
 from restyle.types import FloatArray
 
 # A saved style holds its code at these stroke sizes too, because its picture is not there to be asked again.
@@ -132,7 +140,12 @@ class Style:
         files = preset_files(method.record)
         if slug(name) not in files:
             raise StyleError(f"no preset is called '{name}'{_near_presets(name, method)}")
-        return cls.load(files[slug(name)])
+        style = cls.load(files[slug(name)])
+        artwork = preset_artwork(files[slug(name)])
+        source = style._strokes
+        if artwork is None or not isinstance(source, SavedStrokes):
+            return style
+        return replace(style, _strokes=SavedStrokes(source.codes, source.name, artwork))
 
     @classmethod
     def load(cls, path: PathLike) -> Style:

@@ -84,6 +84,13 @@ METHODS: dict[str, MethodInfo] = {
             video=True,
         ),
         MethodInfo(
+            name="paint",
+            summary="paints with strokes copied from the artwork, about half a minute",
+            module="restyle.methods.paint",
+            needs="picture",
+            paint_size=True,
+        ),
+        MethodInfo(
             name="optimize",
             summary="optimizes the pixels, minutes, best quality",
             module="restyle.methods.optimize.api",

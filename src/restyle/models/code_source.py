@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from restyle.errors import OptionError, StyleError
+from restyle.images import picture
 from restyle.images.resize import fit_size, resize
 from restyle.models import blending
 from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
@@ -89,11 +91,14 @@ class SavedStrokes:
         By scale; scale 1 is there.
     name : str
         Of the style, for messages.
+    artwork : Path or None
+        The picture that the style was read from, where it is at hand: presets have theirs.
     """
 
-    def __init__(self, codes: Mapping[float, FloatArray], name: str) -> None:
+    def __init__(self, codes: Mapping[float, FloatArray], name: str, artwork: Path | None = None) -> None:
         self.codes = dict(sorted(codes.items()))
         self.name = name
+        self.artwork = artwork
 
     def at(self, scale: float) -> FloatArray:
         """Code [K] with strokes `scale` times as large as usual."""
@@ -119,8 +124,10 @@ class SavedStrokes:
         return len(self.codes) > 1
 
     def exemplars(self) -> list[Exemplar]:
-        """Raises StyleError: a code holds no picture."""
-        raise no_picture(self.name)
+        """The artwork; raises StyleError if there is none, since a code holds no picture."""
+        if self.artwork is None:
+            raise no_picture(self.name)
+        return [Exemplar(picture.load(self.artwork).pixels)]
 
 
 class OwnStrokes:

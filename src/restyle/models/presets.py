@@ -24,6 +24,12 @@ def preset_files(record: Record) -> dict[str, Path]:
     return {path.stem: path for path in sorted(record.styles.glob(f"*{SUFFIX}"))}
 
 
+def preset_artwork(style_file: Path) -> Path | None:
+    """Return the picture of a preset, `artworks/NAME.jpg` beside the folder of style files, if it ships."""
+    path = style_file.parent.parent / "artworks" / f"{style_file.stem}.jpg"
+    return path if path.is_file() else None
+
+
 def split_weight(text: str) -> tuple[str, float | None]:
     """Split `name:0.4` into name and weight; the colon of a path that exists is part of the path.
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from restyle.methods.protocol import Step
 
 Optimizer = Literal["adam", "lbfgs"]
+Effort = Literal["draft", "fine", "finest"]
 
 STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "strokes", "grain")
 CONTENT_LOSSES = ("features", "relu4_1", "structure")
 DRAWING = {"sliced", "patches", "strokes", "structure"}  # losses of vectors that are drawn anew at every step
 STARTS = ("fast", "content", "noise")
 _OWN = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
+_PAINT = {"panel": "Painting (--method paint)", "method": "paint"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,8 @@ class OptimizeOptions(OptionSet):
 
     Parameters
     ----------
-    method, encoder, style_loss, content_loss, content_weight, large_forms, smoothness, style_rotation, \
-init, optimizer, steps, seed, memory, preview, save_every, resume
+    method, likeness, effort, encoder, style_loss, content_loss, content_weight, large_forms, smoothness, \
+style_rotation, init, optimizer, steps, seed, memory, preview, save_every, resume
         As their help below says.
 
     Raises
@@ -43,6 +45,19 @@ init, optimizer, steps, seed, memory, preview, save_every, resume
     method: str = field(
         default=table.DEFAULT,
         metadata=about(f"How to stylize. {table.describe()}", choices=table.names),
+    )
+    likeness: float = field(
+        default=0.5,
+        metadata=about(
+            "How closely the painting follows the photo: 0 is free, 1 keeps faces and lettering.",
+            low=0.0,
+            high=1.0,
+            **_PAINT,
+        ),
+    )
+    effort: Effort = field(
+        default="fine",
+        metadata=about("How many steps: draft takes half the time of fine, finest twice as much.", **_PAINT),
     )
     encoder: str = field(
         default="encoder-4",
@@ -177,6 +192,8 @@ class OptimizeKeywords(TypedDict, total=False):
     """The fields of `OptimizeOptions` as keywords, for type checkers, and `callback`."""
 
     method: str
+    likeness: float
+    effort: Effort
     encoder: str
     style_loss: str
     content_loss: str

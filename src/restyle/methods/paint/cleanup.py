@@ -1,0 +1,79 @@
+"""Keep the painting clean: color follows the photo's edges, and calm areas of the photo stay calm."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from restyle.images.covariance import linear_map, mean_covariance
+from restyle.images.feather import box_mean
+from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
+from restyle.types import FloatArray
+
+EDGE = 1e-3  # variance of the photo's luma from which an edge stops the smoothing of color
+CALM = 0.02  # deviation of the photo's luma at which half of the fine luma is kept
+MAX_GAIN = 4.0  # of a color direction when colors are moved
+FLAT_DETAIL = 0.4  # share of the fine luma that stays where the photo is flat
+
+
+def smooth_color(picture: FloatArray, photo: FloatArray, radius: int) -> FloatArray:
+    """Smooth the chroma of a painting along the edges of the photo.
+
+    A guided filter (He et al. 2010), the guide being the photo's luma.
+
+    Parameters
+    ----------
+    picture, photo : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
+    radius : int
+        Of the windows, in px.
+    """
+    colors = convert(picture, YCC_FROM_RGB)
+    guide = luma(photo)
+    colors[1:] = [guided(guide, plane, radius, EDGE) for plane in colors[1:]]
+    return np.clip(convert(colors, RGB_FROM_YCC), 0, 1)
+
+
+def calm(picture: FloatArray, photo: FloatArray) -> FloatArray:
+    """Reduce the fine luma of a painting where the photo has no detail; shapes as for `smooth_color`."""
+    colors = convert(picture, YCC_FROM_RGB)
+    detail = activity(luma(photo), 4)
+    keep = FLAT_DETAIL + (1 - FLAT_DETAIL) * detail / (detail + np.float32(CALM))
+    base = guided(colors[0], colors[0], 3, 2e-3)
+    colors[0] = base + (colors[0] - base) * keep
+    return np.clip(convert(colors, RGB_FROM_YCC), 0, 1)
+
+
+def recolor(picture: FloatArray, style: FloatArray, share: float) -> FloatArray:
+    """Move the colors toward the style's mean and covariance (Monge-Kantorovich map), by a share of 0..1."""
+    mean, covariance = mean_covariance(picture.astype(np.float64))
+    wanted_mean, wanted_covariance = mean_covariance(style.astype(np.float64))
+    floor = 1e-5 * np.eye(3)  # a picture of one color has no covariance
+    matrix = linear_map(covariance + floor, wanted_covariance + floor, max_gain=MAX_GAIN)
+    pixels = picture.reshape(3, -1)
+    moved = matrix @ (pixels - mean[:, None]) + wanted_mean[:, None]
+    mixed = (1 - share) * pixels + share * moved
+    return np.clip(mixed, 0, 1).astype(np.float32).reshape(picture.shape)
+
+
+def luma(picture: FloatArray) -> FloatArray:
+    """Luma of [3, H, W], [H, W]."""
+    return np.asarray(np.einsum("i,ihw->hw", YCC_FROM_RGB[0], picture), np.float32)
+
+
+def activity(plane: FloatArray, radius: int) -> FloatArray:
+    """Deviation of a plane [H, W] around its local mean: how much detail there is."""
+    apart = plane - _mean(plane, radius)
+    return np.sqrt(np.maximum(_mean(apart * apart, radius), 0))
+
+
+def guided(guide: FloatArray, plane: FloatArray, radius: int, edge: float) -> FloatArray:
+    """Guided filter of one plane [H, W] (He et al. 2010)."""
+    mean_guide, mean = _mean(guide, radius), _mean(plane, radius)
+    together = _mean(guide * plane, radius) - mean_guide * mean
+    variance = _mean(guide * guide, radius) - mean_guide * mean_guide
+    slope = together / (variance + np.float32(edge))
+    offset = mean - slope * mean_guide
+    return _mean(slope, radius) * guide + _mean(offset, radius)
+
+
+def _mean(plane: FloatArray, radius: int) -> FloatArray:
+    return box_mean(box_mean(np.asarray(plane, np.float32), radius, 0), radius, 1)

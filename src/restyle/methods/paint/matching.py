@@ -1,0 +1,93 @@
+"""Nearest neighbors: for every place of the content, the place of the style whose features are most alike.
+
+After Kolkin et al. 2022 ("Neural Neighbor Style Transfer"): centered cosine similarity of single feature
+vectors. Differs from it in that a match is then traded for the continuation of a neighbor's match where that
+is nearly as good (the propagation of PatchMatch, Barnes et al. 2009), so that whole strokes are copied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from restyle.types import FloatArray
+
+Indices = npt.NDArray[np.int64]
+
+COHERENCE = 0.05  # similarity that one agreeing neighbor is worth
+ROUNDS = 3  # of propagation
+CENTER = 0.5  # share of the content's own mean in the mean that is subtracted from it
+_BLOCK = 2048  # content vectors compared at a time
+_NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+
+
+def nearest(content: FloatArray, style: FloatArray) -> Indices:
+    """Match every place of the content with one of the style.
+
+    Parameters
+    ----------
+    content : np.ndarray [shape=(h, w, D), float32]
+    style : np.ndarray [shape=(H, W, D), float32]
+
+    Returns
+    -------
+    np.ndarray [shape=(h, w), int64]
+        Row-major indices into the H x W places of the style.
+    """
+    height, width, depth = content.shape
+    flat, known = content.reshape(-1, depth), style.reshape(-1, depth)
+    mean = known.mean(0)
+    wanted = _unit(flat - CENTER * flat.mean(0) - (1 - CENTER) * mean)
+    known = _unit(known - mean)
+    index = np.empty(len(wanted), np.int64)
+    similarity = np.empty(len(wanted), np.float32)
+    for start in range(0, len(wanted), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        scores = wanted[block] @ known.T
+        index[block] = scores.argmax(1)
+        similarity[block] = scores.max(1)
+    return _propagate(
+        index.reshape(height, width),
+        similarity.reshape(height, width),
+        wanted.reshape(height, width, depth),
+        known,
+        (style.shape[0], style.shape[1]),
+    )
+
+
+def _propagate(
+    index: Indices, similarity: FloatArray, wanted: FloatArray, known: FloatArray, size: tuple[int, int]
+) -> Indices:
+    """Trade matches for those that continue the match of a neighbor, where that is nearly as similar."""
+    for _ in range(ROUNDS):
+        proposals = [_continued(index, size, step) for step in _NEIGHBORS]
+        best = similarity + COHERENCE * _votes(index, proposals)
+        new_index, new_similarity = index.copy(), similarity.copy()
+        for proposal in proposals:
+            its = np.einsum("hwd,hwd->hw", wanted, known[proposal])
+            score = its + COHERENCE * _votes(proposal, proposals)
+            better = score > best
+            new_index[better], new_similarity[better] = proposal[better], its[better]
+            best = np.maximum(best, score)
+        index, similarity = new_index, new_similarity
+    return index
+
+
+def _continued(index: Indices, size: tuple[int, int], step: tuple[int, int]) -> Indices:
+    """What the match of the neighbor at `step` proposes here: the place beside its own."""
+    rows, columns = np.divmod(index, size[1])
+    back = (-step[0], -step[1])
+    rows = np.clip(np.roll(rows, back, (0, 1)) - step[0], 0, size[0] - 1)
+    columns = np.clip(np.roll(columns, back, (0, 1)) - step[1], 0, size[1] - 1)
+    proposal = rows * size[1] + columns
+    edge = {(0, 1): np.s_[:, -1], (0, -1): np.s_[:, 0], (1, 0): np.s_[-1], (-1, 0): np.s_[0]}[step]
+    proposal[edge] = index[edge]  # no neighbor beyond the border
+    return np.asarray(proposal, np.int64)
+
+
+def _votes(index: Indices, proposals: list[Indices]) -> FloatArray:
+    return np.asarray(sum((index == each).astype(np.float32) for each in proposals), np.float32)
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + np.float32(1e-6))

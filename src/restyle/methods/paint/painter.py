@@ -1,0 +1,271 @@
+"""Paint a picture by nearest neighbors, coarse to fine, on NumPy and ONNX Runtime alone.
+
+At every scale each place of the photo is matched with a place of the artwork; the features found there become
+the target, and some steps of Adam bring the picture to them (Kolkin et al. 2022, "Neural Neighbor Style
+Transfer"). Differs from it in the encoder (ours, to relu4_1, instead of VGG-16), in the coherence of the
+matches (`matching`), in a small loss on Gram matrices beside the matches, and in what keeps the result clean
+(`cleanup`): fine layers count less and color is smoothed where the photo is calm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from restyle.images.resize import resize
+from restyle.methods.paint import cleanup
+from restyle.methods.paint.matching import Indices, nearest
+from restyle.methods.paint.network import PaintingNetwork, Targets, gram_matrix, prepare
+from restyle.methods.paint.pyramid import Pyramid
+from restyle.types import FloatArray
+
+Progress = Callable[[float, Callable[[], FloatArray]], object]
+
+SMALLEST = 128  # px, longest side at the first scale
+RATIO = 1.75  # between the sides of neighboring scales, at most
+LEAST = 32  # px, shortest side of the network's pictures
+WEIGHTS = (0.15, 0.5, 1.0, 1.0)  # of the cosine loss of relu1_1 .. relu4_1
+GRAM_WEIGHTS = (0.02, 0.05, 0.1, 0.1)
+FLAT_WEIGHT = 0.35  # share of the weight of relu1_1 and relu2_1 that stays where the photo is flat
+BUSY = 0.03  # deviation of the photo's luma at which half of the rest is added
+MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
+FINAL_COLORS = 0.5  # how far the painting's colors are moved at the end
+MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
+MAX_ASPECT = 4.0  # longer styles are cut to this aspect
+
+
+@dataclass(frozen=True)
+class Artwork:
+    """A style picture and its share of the style.
+
+    Parameters
+    ----------
+    pixels : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+    weight : float
+    scale : float
+        Size of the strokes: 2 shows the artwork twice as large.
+    """
+
+    pixels: FloatArray
+    weight: float = 1.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size that is painted: longest side in px, and the steps of each round of matching."""
+
+    side: int
+    rounds: tuple[int, ...]
+
+
+def scales(side: int, effort: float = 1.0) -> list[Scale]:
+    """Plan the scales from coarse to fine; `effort` multiplies the steps."""
+    sides = [side]
+    while sides[0] > SMALLEST * 1.15:
+        sides.insert(0, max(SMALLEST, round(sides[0] / RATIO)))
+    plan = []
+    for each in sides:
+        rounds: tuple[float, ...] = (12.0,) if each > 640 else (14.0,) if each > 400 else (14.0, 14.0)
+        if each <= 260:
+            rounds = (18.0, 18.0)
+        if each <= 160:
+            rounds = (24.0, 24.0)
+        plan.append(Scale(each, tuple(max(4, round(effort * steps)) for steps in rounds)))
+    return plan
+
+
+def paint(
+    photo: FloatArray,
+    artworks: Sequence[Artwork],
+    network: PaintingNetwork,
+    *,
+    side: int,
+    likeness: float = 0.5,
+    effort: float = 1.0,
+    progress: Progress | None = None,
+) -> FloatArray:
+    """Paint a photo in the style of artworks.
+
+    Parameters
+    ----------
+    photo : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+    artworks : sequence of Artwork
+        The targets of several are averaged by their weights.
+    network : PaintingNetwork
+    side : int
+        Longest side that is painted, in px.
+    likeness : float, 0..1
+        How closely the painting follows the photo's forms.
+    effort : float
+        Multiplies the number of steps.
+    progress : function of the fraction done and of a function that gives the picture so far, or None
+        Called after every step; a true answer stops the painting.
+
+    Returns
+    -------
+    np.ndarray [shape=(h, w, 3), float32, RGB, range 0..1]
+        Of the photo's aspect, about `side` px on its longer side, with sides that are multiples of 8.
+    """
+    plan = scales(side, effort)
+    costs = [sum(scale.rounds) * scale.side**2 for scale in plan]
+    picture: FloatArray | None = None
+    done, stopped = 0.0, False
+    for scale, cost in zip(plan, costs, strict=True):
+        content = fitted(photo, scale.side)
+        works = [Work(each, scale.side, network) for each in artworks]
+        if picture is None:
+            picture = cleanup.recolor(content, works[0].pixels, 1.0)
+        else:
+            picture = resized(picture, (content.shape[1], content.shape[2]))
+        for number, steps in enumerate(scale.rounds):
+            first = number == 0 and scale is plan[0]
+            feed = targets(content, picture, works, network, likeness, first=first)
+            pyramid = Pyramid(picture, steps)
+            for _ in range(steps):
+                _, gradient = network.gradient(pyramid.picture(), feed)
+                pyramid.step(gradient)
+                done += cost / sum(scale.rounds)
+                if progress is not None and progress(done / sum(costs), lambda: pyramid.picture()):  # noqa: B023
+                    stopped = True
+                    break
+            picture = cleanup.smooth_color(pyramid.picture(), content, max(2, round(scale.side / 85)))
+            if stopped:
+                return finish(picture, content, works[0].pixels)
+    assert picture is not None
+    return finish(picture, content, works[0].pixels)
+
+
+def finish(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
+    """Settle the colors and clean up; [3, H, W] in, [H, W, 3] out."""
+    picture = cleanup.recolor(picture, style, FINAL_COLORS)
+    picture = cleanup.calm(picture, content)
+    picture = cleanup.smooth_color(picture, content, 6)
+    return np.ascontiguousarray(picture.transpose(1, 2, 0))
+
+
+class Work:
+    """An artwork at one scale, with its features."""
+
+    def __init__(self, artwork: Artwork, side: int, network: PaintingNetwork) -> None:
+        self.weight = artwork.weight
+        self.pixels = fitted(
+            shown(artwork.pixels, artwork.scale), round(side * min(artwork.scale, MAX_STYLE))
+        )
+        self.features = network.features(self.pixels)
+        self.grams = [gram_matrix(each) for each in self.features]
+
+
+def targets(
+    content: FloatArray,
+    picture: FloatArray,
+    works: Sequence[Work],
+    network: PaintingNetwork,
+    likeness: float,
+    *,
+    first: bool,
+) -> dict[str, FloatArray]:
+    """Match the content with the artworks; what was found, as inputs of the gradient graph."""
+    total = sum(work.weight for work in works)
+    own = network.features(content)
+    vectors: list[FloatArray] | None = None
+    for work in works:
+        asked = cleanup.recolor(content, work.pixels, MATCH_COLORS)
+        if not first:
+            share = np.float32(
+                0.5 + 0.5 * likeness
+            )  # differs from Kolkin et al. 2022: .75 by default as there
+            asked = share * asked + (1 - share) * picture
+        found = copied(network.features(asked), work.features)
+        part = [np.float32(work.weight / total) * _unit(each) for each in found]
+        vectors = part if vectors is None else [a + b for a, b in zip(vectors, part, strict=True)]
+    assert vectors is not None
+    keep = np.float32(max(0.0, 2 * likeness - 1) * 0.6)  # of the photo's own deep features
+    for layer in (2, 3):
+        vectors[layer] = (1 - keep) * vectors[layer] + keep * _unit(own[layer])
+    detail = cleanup.activity(cleanup.luma(content), 4 if content.shape[1] > 150 else 2)
+    busy = detail / (detail + np.float32(BUSY))
+    weights = []
+    for layer, weight in enumerate(WEIGHTS):
+        size = (vectors[layer].shape[1], vectors[layer].shape[2])
+        if layer < 2:
+            here = FLAT_WEIGHT + (1 - FLAT_WEIGHT) * resize(busy, size, "area")
+        else:
+            here = np.ones(size, np.float32)
+        weights.append(np.asarray(weight * here, np.float32))
+    grams = [
+        np.asarray(sum(work.weight / total * work.grams[layer] for work in works), np.float32)
+        for layer in range(len(WEIGHTS))
+    ]
+    return prepare(Targets([_unit(each) for each in vectors], weights, grams, GRAM_WEIGHTS))
+
+
+def copied(content: list[FloatArray], style: list[FloatArray]) -> list[FloatArray]:
+    """Features of the style at the places that match the content's.
+
+    relu4_1 is matched by itself, the finer layers at relu3_1 with relu4_1 beside it.
+    """
+    fine = nearest(hypercolumns(content), hypercolumns(style))
+    deep = nearest(_places(content[3]), _places(style[3]))
+    height, width = style[2].shape[1:]
+    return [
+        blocks(style[0], fine, (height, width), 4),
+        blocks(style[1], fine, (height, width), 2),
+        style[2].reshape(len(style[2]), -1)[:, fine],
+        style[3].reshape(len(style[3]), -1)[:, deep],
+    ]
+
+
+def hypercolumns(features: list[FloatArray]) -> FloatArray:
+    """relu3_1 with relu4_1 enlarged beside it, each scaled to mean square length 1: [h, w, D]."""
+    parts = [_places(features[2]), np.repeat(np.repeat(_places(features[3]), 2, 0), 2, 1)]
+    return np.concatenate([part / np.sqrt(np.square(part).sum(-1).mean() + 1e-8) for part in parts], -1)
+
+
+def blocks(features: FloatArray, index: Indices, size: tuple[int, int], factor: int) -> FloatArray:
+    """Copy, for every matched place of a coarse layer, the factor x factor block of a finer layer below it."""
+    rows, columns = np.divmod(index, size[1])
+    height, width = index.shape
+    out = np.empty((len(features), height * factor, width * factor), np.float32)
+    for row in range(factor):
+        for column in range(factor):
+            out[:, row::factor, column::factor] = features[:, rows * factor + row, columns * factor + column]
+    return out
+
+
+def shown(pixels: FloatArray, scale: float) -> FloatArray:
+    """Cut an artwork to what is shown: the middle of a very long one, or of one shown much larger."""
+    height, width = pixels.shape[:2]
+    short = min(height, width)
+    most = short * MAX_ASPECT
+    part = min(1.0, MAX_STYLE / scale)
+    tall, wide = min(height * part, most), min(width * part, most)
+    top, left = round((height - tall) / 2), round((width - wide) / 2)
+    return pixels[top : top + max(1, round(tall)), left : left + max(1, round(wide))]
+
+
+def fitted(pixels: FloatArray, side: int) -> FloatArray:
+    """Resize [H, W, 3] to about `side` px on the longer side: [3, h, w], sides multiples of 8, at least 32."""
+    height, width = pixels.shape[:2]
+    factor = side / max(height, width)
+    size = (max(LEAST, round(height * factor / 8) * 8), max(LEAST, round(width * factor / 8) * 8))
+    method = "area" if factor < 0.25 else "lanczos"
+    return np.ascontiguousarray(np.clip(resize(pixels, size, method), 0, 1).transpose(2, 0, 1))
+
+
+def resized(picture: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Resize [3, H, W] to a size (height, width)."""
+    return np.clip(np.stack([resize(channel, size, "bicubic") for channel in picture]), 0, 1)
+
+
+def _places(features: FloatArray) -> FloatArray:
+    return np.ascontiguousarray(features.transpose(1, 2, 0))
+
+
+def _unit(features: FloatArray) -> FloatArray:
+    """Vectors of [C, h, w] at unit length."""
+    return np.asarray(
+        features / (np.sqrt(np.square(features).sum(0, keepdims=True)) + np.float32(1e-6)), np.float32
+    )

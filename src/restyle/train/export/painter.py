@@ -1,0 +1,191 @@
+"""The perceptual encoder as the two graphs that `paint` works with: features, and the gradient of its loss.
+
+    python -m restyle.train.export.painter              # of encoder-4, in place, and the catalog refreshed
+
+The gradient is written out as a graph, since ONNX Runtime for inference has no automatic differentiation: the
+gradient of a 3x3 convolution is one with the kernel turned and the channels exchanged, that of ReLU and of
+max-pooling a mask.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from restyle.methods.paint.network import LAYERS, MODEL
+from restyle.models import catalog
+from restyle.nn.encoders import PerceptualEncoder, load_encoder
+from restyle.train.export.graphs import OPSET, halve
+
+DEPTH = len(LAYERS)
+FILES = {"features": "painter_features.onnx", "gradient": "painter_gradient.onnx"}
+Tape = list[tuple[str, nn.Conv2d | None, Tensor, Tensor]]
+
+
+class Features(nn.Module):
+    """The encoder to relu4_1 with zero padding: image [1, 3, H, W] in 0..1 -> four layers."""
+
+    def __init__(self, encoder: PerceptualEncoder) -> None:
+        super().__init__()
+        self.blocks, self.sides = nn.ModuleList(), nn.ModuleList()
+        for index in range(DEPTH):
+            block = list(encoder.blocks[index])  # type: ignore[arg-type]
+            self.blocks.append(nn.ModuleList(block[:1] if index == DEPTH - 1 else block))
+            self.sides.append(encoder.sides[index])
+
+    def run(self, image: Tensor) -> tuple[list[Tensor], Tape]:
+        """Features, and every operation with its module, input and output, in order."""
+        h = image * 2 - 1
+        found: list[Tensor] = []
+        tape: Tape = []
+        for index, (block, side) in enumerate(zip(self.blocks, self.sides, strict=True)):
+            if index:
+                pooled = F.max_pool2d(h, 2)
+                tape.append(("pool", None, h, pooled))
+                h = pooled
+            if isinstance(side, nn.Conv2d):
+                out = _conv(side, h)
+                tape.append(("side", side, h, out))
+                found.append(out)
+            for convolution in block:  # type: ignore[attr-defined]
+                out = _conv(convolution, h)
+                tape.append(("conv", convolution, h, out))
+                h = out
+                if len(found) == index:
+                    found.append(h)
+                    tape.append(("tap", None, h, h))
+        return found, tape
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.run(image)[0])
+
+
+class Gradient(Features):
+    """Loss and gradient of an image: see `methods.paint.network.PaintingNetwork.gradient`."""
+
+    def forward(self, image: Tensor, gram_weights: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
+        vectors, weights, grams = targets[:DEPTH], targets[DEPTH : 2 * DEPTH], targets[2 * DEPTH :]
+        found, tape = self.run(image)
+        loss, seeds = image.new_zeros(()), []
+        for index, features in enumerate(found):
+            part, seed = _loss(features, vectors[index], weights[index], grams[index], gram_weights[index])
+            loss = loss + part
+            seeds.append(seed)
+        g: Tensor | None = None
+        for kind, convolution, given, out in reversed(tape):
+            if kind == "tap":
+                seed = seeds.pop()
+                g = seed if g is None else g + seed
+            elif kind == "side":
+                assert convolution is not None
+                g = g + _backward(convolution, seeds.pop() * (out > 0).to(out.dtype))
+            elif kind == "conv":
+                assert convolution is not None
+                g = _backward(convolution, g * (out > 0).to(out.dtype))
+            else:  # a tie passes to all of its pixels; PyTorch picks one
+                spread = F.interpolate(g, scale_factor=2.0, mode="nearest")
+                g = spread * (given == F.interpolate(out, scale_factor=2.0, mode="nearest")).to(out.dtype)
+        assert g is not None
+        return loss, g * 2
+
+
+def _loss(
+    features: Tensor, vectors: Tensor, weights: Tensor, gram: Tensor, gram_weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Loss of one layer and its gradient with respect to the features."""
+    places = features.shape[2] * features.shape[3]
+    length = (features.square().sum(1, keepdim=True) + 1e-6).sqrt()
+    direction = features / length
+    cosine = (direction * vectors).sum(1, keepdim=True)
+    loss = (weights * (1 - cosine)).mean()
+    seed = -weights * (vectors - cosine * direction) / length / places
+    flat = features.flatten(2)[0]
+    apart = flat @ flat.t() / places - gram
+    size = (gram * gram).sum() + 1e-8
+    loss = loss + gram_weight * (apart * apart).sum() / size
+    return loss, seed + (gram_weight * 4 / places / size * (apart @ flat)).reshape(features.shape)
+
+
+def _conv(convolution: nn.Conv2d, h: Tensor) -> Tensor:
+    return F.relu(F.conv2d(h, convolution.weight, convolution.bias, padding=1))
+
+
+def _backward(convolution: nn.Conv2d, g: Tensor) -> Tensor:
+    return F.conv2d(g, convolution.weight.flip(2, 3).transpose(0, 1), padding=1)
+
+
+def example(encoder: PerceptualEncoder, height: int = 64, width: int = 96) -> tuple[Tensor, ...]:
+    """Random inputs of the gradient graph."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(1, 3, height, width, generator=generator)
+    with torch.no_grad():
+        found = Features(encoder)(image)
+    vectors = [F.normalize(torch.rand(f.shape, generator=generator), dim=1) for f in found]
+    weights = [torch.rand(1, 1, *f.shape[2:], generator=generator) for f in found]
+    grams = [torch.rand(f.shape[1], f.shape[1], generator=generator) * f.square().mean() for f in found]
+    return image, torch.tensor([0.3, 0.5, 1.0, 2.0]), *vectors, *weights, *grams
+
+
+def export_painter(encoder: PerceptualEncoder, folder: Path) -> list[Path]:
+    """Write both graphs, weights in float16; existing files are replaced."""
+    encoder = encoder.eval().requires_grad_(False)
+    inputs = example(encoder)
+    names = [
+        "image",
+        "gram_weights",
+        *(f"{kind}_{layer}" for kind in ("target", "weight", "gram") for layer in LAYERS),
+    ]
+    free = {
+        f"{kind}_{layer}": {2: f"height {layer}", 3: f"width {layer}"}
+        for kind in ("target", "weight")
+        for layer in LAYERS
+    }
+    image = {"image": {2: "height", 3: "width"}}
+    layers = {layer: {2: f"height {layer}", 3: f"width {layer}"} for layer in LAYERS}
+    paths = []
+    for role, module, given, taken, returned, axes in (
+        ("features", Features(encoder), inputs[:1], names[:1], list(LAYERS), image | layers),
+        ("gradient", Gradient(encoder), inputs, names, ["loss", "grad"], image | free),
+    ):
+        path = folder / FILES[role]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module,
+                given,
+                str(path),
+                input_names=taken,
+                output_names=returned,
+                dynamic_axes=axes,
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        model = halve(onnx.load(str(path)))
+        model.doc_string = ""
+        model.metadata_props.add(key="restyle_model", value=MODEL)
+        onnx.save(model, str(path))
+        paths.append(path)
+    return paths
+
+
+def main() -> None:
+    """Export the graphs of the shipped encoder, and bring the catalog up to date."""
+    parser = argparse.ArgumentParser(description="Write the graphs of the method paint.")
+    parser.add_argument(
+        "encoder", nargs="?", type=Path, default=catalog.find("encoder-4").file("encoder").path
+    )
+    chosen = parser.parse_args()
+    folder = catalog.find("encoder-4").file("encoder").path.parent
+    for path in export_painter(load_encoder(chosen.encoder), folder):
+        print(path.name, f"{path.stat().st_size / 1e6:.2f} MB")
+    catalog.refresh()
+
+
+if __name__ == "__main__":
+    main()
