@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from restyle.errors import OptionError, StyleError
-from restyle.images import picture
+from restyle.images.picture import load_image
 from restyle.images.resize import fit_size, resize
 from restyle.models import blending
 from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
@@ -127,7 +127,7 @@ class SavedStrokes:
         """The artwork; raises StyleError if there is none, since a code holds no picture."""
         if self.artwork is None:
             raise no_picture(self.name)
-        return [Exemplar(picture.load(self.artwork).pixels)]
+        return [Exemplar(load_image(self.artwork).pixels)]
 
 
 class OwnStrokes:

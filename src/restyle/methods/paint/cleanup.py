@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from restyle.images.covariance import linear_map, mean_covariance
-from restyle.images.feather import box_mean
+import numpy as np
+import numpy.typing as npt
+
+from restyle.images.blend import box_blur
+from restyle.images.statistics import mean_covariance, transport_map
 from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray
 
@@ -29,7 +32,7 @@ def smooth_color(picture: FloatArray, photo: FloatArray, radius: int) -> FloatAr
     colors = convert(picture, YCC_FROM_RGB)
     guide = luma(photo)
     colors[1:] = [guided(guide, plane, radius, EDGE) for plane in colors[1:]]
-    return np.clip(convert(colors, RGB_FROM_YCC), 0, 1)
+    return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
 
 
 def calm(picture: FloatArray, photo: FloatArray) -> FloatArray:
@@ -39,7 +42,7 @@ def calm(picture: FloatArray, photo: FloatArray) -> FloatArray:
     keep = FLAT_DETAIL + (1 - FLAT_DETAIL) * detail / (detail + np.float32(CALM))
     base = guided(colors[0], colors[0], 3, 2e-3)
     colors[0] = base + (colors[0] - base) * keep
-    return np.clip(convert(colors, RGB_FROM_YCC), 0, 1)
+    return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
 
 
 def recolor(picture: FloatArray, style: FloatArray, share: float) -> FloatArray:
@@ -47,11 +50,12 @@ def recolor(picture: FloatArray, style: FloatArray, share: float) -> FloatArray:
     mean, covariance = mean_covariance(picture.astype(np.float64))
     wanted_mean, wanted_covariance = mean_covariance(style.astype(np.float64))
     floor = 1e-5 * np.eye(3)  # a picture of one color has no covariance
-    matrix = linear_map(covariance + floor, wanted_covariance + floor, max_gain=MAX_GAIN)
+    matrix = transport_map(covariance + floor, wanted_covariance + floor, max_gain=MAX_GAIN)
     pixels = picture.reshape(3, -1)
     moved = matrix @ (pixels - mean[:, None]) + wanted_mean[:, None]
     mixed = (1 - share) * pixels + share * moved
-    return np.clip(mixed, 0, 1).astype(np.float32).reshape(picture.shape)
+    clipped = np.clip(mixed, 0, 1).astype(np.float32)
+    return np.asarray(clipped.reshape(picture.shape), np.float32)
 
 
 def luma(picture: FloatArray) -> FloatArray:
@@ -75,5 +79,5 @@ def guided(guide: FloatArray, plane: FloatArray, radius: int, edge: float) -> Fl
     return _mean(slope, radius) * guide + _mean(offset, radius)
 
 
-def _mean(plane: FloatArray, radius: int) -> FloatArray:
-    return box_mean(box_mean(np.asarray(plane, np.float32), radius, 0), radius, 1)
+def _mean(plane: npt.NDArray[np.floating[Any]], radius: int) -> FloatArray:
+    return box_blur(box_blur(np.asarray(plane, np.float32), radius, 0), radius, 1)

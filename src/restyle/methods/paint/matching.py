@@ -80,9 +80,10 @@ def _continued(index: Indices, size: tuple[int, int], step: tuple[int, int]) -> 
     rows = np.clip(np.roll(rows, back, (0, 1)) - step[0], 0, size[0] - 1)
     columns = np.clip(np.roll(columns, back, (0, 1)) - step[1], 0, size[1] - 1)
     proposal = rows * size[1] + columns
-    edge = {(0, 1): np.s_[:, -1], (0, -1): np.s_[:, 0], (1, 0): np.s_[-1], (-1, 0): np.s_[0]}[step]
-    proposal[edge] = index[edge]  # no neighbor beyond the border
-    return np.asarray(proposal, np.int64)
+    inside = np.zeros(index.shape, bool)  # where there is such a neighbor
+    height, width = index.shape
+    inside[max(0, -step[0]) : height - max(0, step[0]), max(0, -step[1]) : width - max(0, step[1])] = True
+    return np.where(inside, proposal, index)
 
 
 def _votes(index: Indices, proposals: list[Indices]) -> FloatArray:
@@ -90,4 +91,5 @@ def _votes(index: Indices, proposals: list[Indices]) -> FloatArray:
 
 
 def _unit(vectors: FloatArray) -> FloatArray:
-    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + np.float32(1e-6))
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / (lengths + np.float32(1e-6)), np.float32)

@@ -101,12 +101,6 @@ def prepare(targets: Targets) -> dict[str, FloatArray]:
     return feed
 
 
-def gram_matrix(features: FloatArray) -> FloatArray:
-    """Gram matrix of [C, h, w] features, divided by the number of places."""
-    flat = features.reshape(len(features), -1)
-    return np.asarray(flat @ flat.T / flat.shape[1], np.float32)
-
-
 @lru_cache(maxsize=2)
 def load(device: Device = "cpu", threads: int | None = None) -> PaintingNetwork:
     """Return the embedded network, the same object for the same arguments."""

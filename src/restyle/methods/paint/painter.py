@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from restyle.images.resize import resize
+from restyle.images.statistics import gram
 from restyle.methods.paint import cleanup
 from restyle.methods.paint.matching import Indices, nearest
-from restyle.methods.paint.network import PaintingNetwork, Targets, gram_matrix, prepare
+from restyle.methods.paint.network import PaintingNetwork, Targets, prepare
 from restyle.methods.paint.pyramid import Pyramid
 from restyle.types import FloatArray
 
@@ -155,7 +156,7 @@ class Work:
             shown(artwork.pixels, artwork.scale), round(side * min(artwork.scale, MAX_STYLE))
         )
         self.features = network.features(self.pixels)
-        self.grams = [gram_matrix(each) for each in self.features]
+        self.grams = [np.asarray(gram(each), np.float32) for each in self.features]
 
 
 def targets(
@@ -225,7 +226,7 @@ def hypercolumns(features: list[FloatArray]) -> FloatArray:
 
 
 def blocks(features: FloatArray, index: Indices, size: tuple[int, int], factor: int) -> FloatArray:
-    """Copy, for every matched place of a coarse layer, the factor x factor block of a finer layer below it."""
+    """For every matched place of a coarse layer, copy the factor x factor block of a finer layer."""
     rows, columns = np.divmod(index, size[1])
     height, width = index.shape
     out = np.empty((len(features), height * factor, width * factor), np.float32)
@@ -247,7 +248,7 @@ def shown(pixels: FloatArray, scale: float) -> FloatArray:
 
 
 def fitted(pixels: FloatArray, side: int) -> FloatArray:
-    """Resize [H, W, 3] to about `side` px on the longer side: [3, h, w], sides multiples of 8, at least 32."""
+    """Resize [H, W, 3] to about `side` px on the longer side: [3, h, w], sides multiples of 8 from 32 up."""
     height, width = pixels.shape[:2]
     factor = side / max(height, width)
     size = (max(LEAST, round(height * factor / 8) * 8), max(LEAST, round(width * factor / 8) * 8))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from pathlib import Path
+from typing import cast
 
 import onnx
 import torch
@@ -28,14 +29,14 @@ FILES = {"features": "painter_features.onnx", "gradient": "painter_gradient.onnx
 Tape = list[tuple[str, nn.Conv2d | None, Tensor, Tensor]]
 
 
-class Features(nn.Module):
-    """The encoder to relu4_1 with zero padding: image [1, 3, H, W] in 0..1 -> four layers."""
+class Encoder(nn.Module):
+    """The encoder to relu4_1 with zero padding, and a record of what it did."""
 
     def __init__(self, encoder: PerceptualEncoder) -> None:
         super().__init__()
         self.blocks, self.sides = nn.ModuleList(), nn.ModuleList()
         for index in range(DEPTH):
-            block = list(encoder.blocks[index])  # type: ignore[arg-type]
+            block = list(cast(nn.ModuleList, encoder.blocks[index]))
             self.blocks.append(nn.ModuleList(block[:1] if index == DEPTH - 1 else block))
             self.sides.append(encoder.sides[index])
 
@@ -62,11 +63,15 @@ class Features(nn.Module):
                     tape.append(("tap", None, h, h))
         return found, tape
 
+
+class Features(Encoder):
+    """image [1, 3, H, W], RGB, range 0..1 -> the four layers."""
+
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.run(image)[0])
 
 
-class Gradient(Features):
+class Gradient(Encoder):
     """Loss and gradient of an image: see `methods.paint.network.PaintingNetwork.gradient`."""
 
     def forward(self, image: Tensor, gram_weights: Tensor, *targets: Tensor) -> tuple[Tensor, ...]:
@@ -77,11 +82,11 @@ class Gradient(Features):
             part, seed = _loss(features, vectors[index], weights[index], grams[index], gram_weights[index])
             loss = loss + part
             seeds.append(seed)
-        g: Tensor | None = None
+        g = torch.zeros(())
         for kind, convolution, given, out in reversed(tape):
             if kind == "tap":
                 seed = seeds.pop()
-                g = seed if g is None else g + seed
+                g = g + seed
             elif kind == "side":
                 assert convolution is not None
                 g = g + _backward(convolution, seeds.pop() * (out > 0).to(out.dtype))
@@ -91,7 +96,6 @@ class Gradient(Features):
             else:  # a tie passes to all of its pixels; PyTorch picks one
                 spread = F.interpolate(g, scale_factor=2.0, mode="nearest")
                 g = spread * (given == F.interpolate(out, scale_factor=2.0, mode="nearest")).to(out.dtype)
-        assert g is not None
         return loss, g * 2
 
 
@@ -177,14 +181,12 @@ def export_painter(encoder: PerceptualEncoder, folder: Path) -> list[Path]:
 def main() -> None:
     """Export the graphs of the shipped encoder, and bring the catalog up to date."""
     parser = argparse.ArgumentParser(description="Write the graphs of the method paint.")
-    parser.add_argument(
-        "encoder", nargs="?", type=Path, default=catalog.find("encoder-4").file("encoder").path
-    )
+    shipped = catalog.find("encoder-4").file("encoder").path
+    parser.add_argument("encoder", nargs="?", type=Path, default=shipped)
     chosen = parser.parse_args()
-    folder = catalog.find("encoder-4").file("encoder").path.parent
-    for path in export_painter(load_encoder(chosen.encoder), folder):
-        print(path.name, f"{path.stat().st_size / 1e6:.2f} MB")
+    paths = export_painter(load_encoder(chosen.encoder), shipped.parent)
     catalog.refresh()
+    parser.exit(0, "".join(f"{path.name} {path.stat().st_size / 1e6:.2f} MB\n" for path in paths))
 
 
 if __name__ == "__main__":

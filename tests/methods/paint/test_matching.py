@@ -1,0 +1,30 @@
+"""Nearest neighbors on features whose answer is known."""
+
+import numpy as np
+
+from restyle.methods.paint.matching import nearest
+
+
+def vectors(height: int, width: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(height, width, 24)).astype(np.float32)
+
+
+def test_every_place_finds_itself() -> None:
+    style = vectors(9, 13, 0)
+    np.testing.assert_array_equal(nearest(style, style), np.arange(9 * 13).reshape(9, 13))
+
+
+def test_a_part_is_found_where_it_was_cut() -> None:
+    style = vectors(20, 24, 1)
+    rows, columns = np.divmod(nearest(style[4:14, 7:19], style), 24)
+    np.testing.assert_array_equal(rows, np.arange(4, 14)[:, None].repeat(12, 1))
+    np.testing.assert_array_equal(columns, np.arange(7, 19)[None].repeat(10, 0))
+
+
+def test_neighbors_mend_a_match_that_is_hardly_better() -> None:
+    """A copy of one vector elsewhere, slightly nearer to what is asked, loses to the continued piece."""
+    style = vectors(12, 12, 2)
+    asked = style.copy()
+    style[0, 0] = asked[6, 6]  # exact, but far from the matches around
+    style[6, 6] += 0.02 * vectors(1, 1, 3)[0, 0]
+    assert nearest(asked, style)[6, 6] == 6 * 12 + 6

@@ -1,0 +1,110 @@
+"""Painting: gradients, sizes, ugly inputs, and that the artwork's strokes arrive."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import restyle
+from restyle.methods.paint import network, painter
+from restyle.methods.paint.painter import Artwork, blocks, fitted, paint, scales, shown
+from restyle.types import FloatArray
+
+
+@pytest.fixture(scope="module")
+def net() -> network.PaintingNetwork:
+    return network.load()
+
+
+def textured(height: int, width: int, seed: int = 0) -> FloatArray:
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    waves = np.stack([np.sin(rows / 9), np.cos(columns / 7), np.sin((rows + columns) / 11)], -1)
+    return np.clip(0.5 + 0.3 * waves + rng.normal(0, 0.03, (height, width, 3)), 0, 1).astype(np.float32)
+
+
+def test_the_gradient_is_that_of_the_loss(net: network.PaintingNetwork) -> None:
+    """Against central differences along its own signs, in the interior, where nothing is mirrored."""
+    picture = fitted(textured(96, 96), 96)
+    works = [painter.Work(Artwork(textured(96, 96, 1)), 96, net)]
+    feed = painter.targets(picture, picture, works, net, 0.5, first=True)
+    _, gradient = net.gradient(picture, feed)
+    direction = np.zeros_like(picture)
+    direction[:, 32:64, 32:64] = np.sign(gradient[:, 32:64, 32:64])
+    step = 5e-4
+    ahead, _ = net.gradient(picture + step * direction, feed)
+    behind, _ = net.gradient(picture - step * direction, feed)
+    measured = (ahead - behind) / (2 * step)
+    assert measured == pytest.approx(float((gradient * direction).sum()), rel=0.03)
+
+
+def test_painting_lowers_the_loss_and_moves_toward_the_artwork(net: network.PaintingNetwork) -> None:
+    photo, artwork = textured(120, 160), textured(128, 128, 5)[..., ::-1] * [1.0, 0.4, 0.2]
+    art = np.asarray(artwork, np.float32)
+    result = paint(photo, [Artwork(art)], net, side=160, effort=0.5)
+    assert result.shape == (120, 160, 3)
+    colors = [image.reshape(-1, 3).mean(0) for image in (photo, art, result)]
+    assert np.abs(colors[2] - colors[1]).sum() < 0.4 * np.abs(colors[0] - colors[1]).sum()
+
+
+def test_the_same_twice(net: network.PaintingNetwork) -> None:
+    photo, artworks = textured(64, 80), [Artwork(textured(64, 64, 3))]
+    first, second = (paint(photo, artworks, net, side=80, effort=0.3) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (300, 20), (16, 16)])
+def test_small_and_long_artworks_and_photos(net: network.PaintingNetwork, size: tuple[int, int]) -> None:
+    for photo, art in ((textured(48, 64), textured(*size)), (textured(*size), textured(48, 64))):
+        result = paint(photo, [Artwork(art)], net, side=64, effort=0.2)
+        assert np.isfinite(result).all()
+
+
+def test_an_artwork_of_one_color(net: network.PaintingNetwork) -> None:
+    art = np.full((64, 64, 3), (0.8, 0.2, 0.1), np.float32)
+    result = paint(textured(64, 64), [Artwork(art)], net, side=64, effort=0.2)
+    assert np.isfinite(result).all()
+
+
+def test_progress_rises_and_can_stop(net: network.PaintingNetwork) -> None:
+    seen: list[float] = []
+
+    def progress(done: float, picture: object) -> bool:
+        seen.append(done)
+        return len(seen) == 3
+
+    result = paint(textured(64, 64), [Artwork(textured(64, 64, 1))], net, side=64, progress=progress)
+    assert result.shape == (64, 64, 3)
+    assert seen == sorted(seen)
+    assert len(seen) == 3
+
+
+def test_scales_rise_to_the_side() -> None:
+    for side in (64, 128, 512, 1024):
+        sides = [scale.side for scale in scales(side)]
+        assert sides == sorted(sides)
+        assert sides[-1] == side
+        assert all(b / a <= 2 for a, b in pairwise(sides))
+
+
+def test_blocks_copy_what_lies_below() -> None:
+    fine = np.arange(2 * 6 * 8, dtype=np.float32).reshape(2, 6, 8)
+    index = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(blocks(fine, index, (3, 4), 2), fine)
+
+
+def test_a_scroll_is_cut() -> None:
+    assert shown(np.zeros((60_000, 10, 3), np.float32), 1.0).shape[:2] == (40, 10)
+
+
+@pytest.mark.slow
+def test_by_the_public_call_with_a_preset() -> None:
+    photo = Image.fromarray((textured(90, 120) * 255).astype(np.uint8))
+    art = restyle.image(photo, "great-wave", method="paint", paint_size=64, effort="draft")
+    assert art.size == photo.size
+    large = restyle.image(
+        photo.resize((240, 180)), "great-wave", method="paint", paint_size=64, effort="draft"
+    )
+    near = np.asarray(large.resize(photo.size, Image.Resampling.BOX), float) - np.asarray(art, float)
+    assert np.abs(near).mean() < 12  # levels of 255: both are painted at 64 px
