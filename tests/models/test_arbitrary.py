@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from restyle.errors import InputError, ModelError, OptionError
-from restyle.models import arbitrary, catalog, graphs
+from restyle.models import arbitrary, catalog
 from restyle.models.arbitrary import Arbitrary
 from restyle.types import FloatArray
 from tests.models.made_textures import textured
@@ -49,7 +49,7 @@ def test_small_and_long_style_pictures_serve(tiny: Arbitrary, size: tuple[int, i
 def test_a_long_scroll_is_encoded_in_windows(tiny: Arbitrary, monkeypatch: pytest.MonkeyPatch) -> None:
     scroll = textured(64, 1280)
     whole = tiny.encode(scroll)
-    monkeypatch.setattr(graphs, "STYLE_PIXELS", 64 * 320)
+    monkeypatch.setattr(arbitrary, "STYLE_PIXELS", 64 * 320)
     assert tiny.encode(scroll) == pytest.approx(whole, abs=0.02)
 
 
