@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restyle.methods.paint.network import LAYERS, MODEL
+from restyle.methods.paint.network import LAYERS, MODEL, STRIDES
 from restyle.models import catalog
 from restyle.nn.encoders import PerceptualEncoder, load_encoder
 from restyle.train.export.graphs import OPSET, halve
@@ -172,7 +172,8 @@ def export_painter(encoder: PerceptualEncoder, folder: Path) -> list[Path]:
             )
         model = halve(onnx.load(str(path)))
         model.doc_string = ""
-        model.metadata_props.add(key="restyle_model", value=MODEL)
+        for key, value in (("restyle_model", MODEL), ("stride", str(STRIDES[-1]))):
+            model.metadata_props.add(key=key, value=value)
         onnx.save(model, str(path))
         paths.append(path)
     return paths
