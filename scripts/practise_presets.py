@@ -127,7 +127,7 @@ def learnt_before(names: list[str], size: int) -> np.ndarray:
     """What the shipped codes have learnt so far, [S, size]."""
     found = np.zeros((len(names), size), np.float32)
     for place, name in enumerate(names):
-        practised = style_files.read(presets.STYLES / f"{name}.style").practised
+        practised = style_files.read(presets.STYLES / f"{name}.style").refinement
         if practised is not None:
             found[place] = practised[:size]
     return found
@@ -139,7 +139,7 @@ def write(name: str, learnt: np.ndarray) -> None:
     record = style_files.read(path)
     practised = np.zeros_like(record.code)
     practised[: len(learnt)] = learnt
-    style_files.write(replace(record, practised=practised if learnt.any() else None), path, overwrite=True)
+    style_files.write(replace(record, refinement=practised if learnt.any() else None), path, overwrite=True)
 
 
 if __name__ == "__main__":

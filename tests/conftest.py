@@ -157,7 +157,7 @@ def photo_file(tmp_path: Path, photo: np.ndarray[tuple[int, ...], np.dtype[np.ui
 
 @pytest.fixture
 def style_file(tmp_path: Path) -> Path:
-    """A style picture of 90 x 70 px, orange and blue."""
+    """A style image of 90 x 70 px, orange and blue."""
     noise = np.random.default_rng(5).random((70, 90, 1))
     pixels = noise * [230, 120, 20] + (1 - noise) * [20, 50, 160]
     path = tmp_path / "my painting.png"

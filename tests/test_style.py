@@ -38,7 +38,7 @@ def test_a_style_is_the_same_from_path_image_and_array(tiny: Arbitrary, style_fi
 
 def test_the_wrong_picture_is_named(tiny: Arbitrary, tmp_path: Path) -> None:
     Image.new("RGB", (3, 3)).save(tmp_path / "dot.png")
-    with pytest.raises(InputError, match=r"dot.png: style picture of 3 x 3 px is too small"):
+    with pytest.raises(InputError, match=r"dot.png: style image of 3 x 3 px is too small"):
         Style.from_image(tmp_path / "dot.png", model=tiny)
     with pytest.raises(InputError, match="NaN"):
         Style.from_image(flat(np.nan, 0, 0), model=tiny)
@@ -117,7 +117,7 @@ def test_a_mixture_is_scaled_if_its_parts_can_be(tiny: Arbitrary, style_file: Pa
     picture = Style.from_image(style_file, model=tiny)
     both = Style.mix([(picture, 1), (picture.scaled(2), 1)], model=tiny)
     assert both.scaled(2).code == pytest.approx((picture.scaled(2).code + picture.scaled(4).code) / 2)
-    with pytest.raises(StyleError, match="'great-wave' was saved with one size"):
+    with pytest.raises(StyleError, match="'great-wave' was saved with one stroke size"):
         Style.mix([(picture, 1), ("great-wave", 1)], model=tiny).scaled(2)
     saved = Style.load(both.save(tmp_path / "both.style"))
     assert saved.code == pytest.approx(both.code)
@@ -142,7 +142,7 @@ def test_practice_changes_what_paints_and_not_what_is_compared(
     plain = Style.from_image(style_file, model=tiny)
     record = style_files.read(plain.save(tmp_path / "plain.style"))
     more = np.linspace(-1, 1, plain.code.size, dtype=np.float32)
-    style_files.write(replace(record, practised=more), tmp_path / "practised.style")
+    style_files.write(replace(record, refinement=more), tmp_path / "practised.style")
     style = Style.load(tmp_path / "practised.style")
     assert style.code == pytest.approx(plain.code + more)
     assert style.read == pytest.approx(plain.code)

@@ -148,8 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metric = fitting.fit(measured, labels.artists, everything)
         digest = hashlib.sha256(encoder.file.read()).hexdigest()
         path.write_bytes(replace(metric, encoder=digest).to_bytes())
-        changed = catalog.refresh()
-        parser.exit(0, f"{path.name}: {path.stat().st_size / 1e6:.2f} MB; catalog: {changed}\n")
+        parser.exit(
+            0, f"{path.name}: {path.stat().st_size / 1e6:.2f} MB; now run scripts/refresh_catalog.py\n"
+        )
     model = arbitrary.load(threads=1)
     codes = works.encode(labels, model, chosen.cache, workers) if chosen.codes else None
     few = few_works(labels)

@@ -15,21 +15,21 @@ from restyle.images import picture
 from restyle.models import arbitrary, blending, catalog, style_files
 from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
 from restyle.models.code_source import (
+    CodeSource,
     Exemplar,
-    MixedStrokes,
-    OwnStrokes,
-    PictureStrokes,
-    SavedStrokes,
-    Strokes,
+    ImageCodes,
+    MixedCodes,
+    NetworkCode,
+    SavedCodes,
     check_scale,
-    snapshot,
+    codes_at,
 )
 from restyle.models.presets import (
+    find_presets,
     is_path,
     near_names,
     preset_artwork,
     preset_files,
-    presets_about,
     slug,
     split_weight,
 )
@@ -76,14 +76,14 @@ class Style:
     title: str = ""
     artist: str = ""
     year: str = ""
-    _strokes: Strokes | None = field(default=None, repr=False)
+    _codes: CodeSource | None = field(default=None, repr=False)
     _scale: float = field(default=1.0, repr=False)
-    _practised: FloatArray | None = field(default=None, repr=False)
+    _refinement: FloatArray | None = field(default=None, repr=False)
 
     @property
     def read(self) -> FloatArray:
         """The code before it practised; see `Style`."""
-        return self.code if self._practised is None else self.code - self._practised
+        return self.code if self._refinement is None else self.code - self._refinement
 
     @classmethod
     def from_image(
@@ -116,12 +116,12 @@ class Style:
         is_path = isinstance(source, (str, os.PathLike))
         pixels = picture.load_image(source).pixels
         try:
-            strokes = PictureStrokes(pixels, method)
-            code = strokes.at(scale)
+            strokes = ImageCodes(pixels, method)
+            code = strokes.code(scale)
         except InputError as error:
             raise InputError(f"{os.fspath(source)}: {error}" if is_path else str(error)) from None
         name = name or (slug(Path(source).stem) if is_path else "") or "style"
-        return cls(code, method.name, name, _strokes=strokes, _scale=scale)
+        return cls(code, method.name, name, _codes=strokes, _scale=scale)
 
     @classmethod
     def from_preset(cls, name: str, *, model: Arbitrary | PathLike = catalog.DEFAULT) -> Style:
@@ -136,16 +136,16 @@ class Style:
         own = method.record.own_styles
         if slug(name) in own:
             code = np.asarray([float(each == slug(name)) for each in own], np.float32)
-            return cls(code, method.name, slug(name), _strokes=OwnStrokes(code, slug(name)))
+            return cls(code, method.name, slug(name), _codes=NetworkCode(code, slug(name)))
         files = preset_files(method.record)
         if slug(name) not in files:
             raise StyleError(f"no preset is called '{name}'{_near_presets(name, method)}")
         style = cls.load(files[slug(name)])
         artwork = preset_artwork(files[slug(name)])
-        source = style._strokes
-        if artwork is None or not isinstance(source, SavedStrokes):
+        source = style._codes
+        if artwork is None or not isinstance(source, SavedCodes):
             return style
-        return replace(style, _strokes=SavedStrokes(source.codes, source.name, artwork))
+        return replace(style, _codes=SavedCodes(source.codes, source.name, artwork))
 
     @classmethod
     def load(cls, path: PathLike) -> Style:
@@ -157,7 +157,7 @@ class Style:
             The file is missing, or is no style file.
         """
         record = style_files.read(path)
-        more = record.practised
+        more = record.refinement
         codes = {1.0: record.code, **record.scales}
         if more is not None:
             codes = {scale: code + more for scale, code in codes.items()}
@@ -168,8 +168,8 @@ class Style:
             record.title,
             record.artist,
             record.year,
-            _strokes=SavedStrokes(codes, record.name),
-            _practised=more,
+            _codes=SavedCodes(codes, record.name),
+            _refinement=more,
         )
 
     @classmethod
@@ -197,20 +197,20 @@ class Style:
         """
         if not styles:
             raise StyleError("a mixture needs at least one style")
-        weights = blending.convex([weight for _, weight in styles]).tolist()
+        weights = blending.normalize_weights([weight for _, weight in styles]).tolist()
         parts = [resolve(style, model=model) for style, _ in styles]
         models = sorted({part.model for part in parts})
         if len(models) > 1:
             raise StyleError(f"styles of different models cannot be mixed: {', '.join(models)}")
-        strokes = MixedStrokes(
+        strokes = MixedCodes(
             [(part._source(), part._scale, weight) for part, weight in zip(parts, weights, strict=True)]
         )
-        code = blending.mix([part.code for part in parts], weights)
+        code = blending.mix_codes([part.code for part in parts], weights)
         joined = "+".join(dict.fromkeys(part.name for part in parts))
         more = None
-        if any(part._practised is not None for part in parts):
-            more = code - blending.mix([part.read for part in parts], weights)
-        return cls(code, models[0], name or joined, _strokes=strokes, _practised=more)
+        if any(part._refinement is not None for part in parts):
+            more = code - blending.mix_codes([part.read for part in parts], weights)
+        return cls(code, models[0], name or joined, _codes=strokes, _refinement=more)
 
     def scaled(self, factor: float) -> Style:
         """Return this style with strokes `factor` times as large.
@@ -233,7 +233,7 @@ class Style:
         scale = check_scale(self._scale * factor)
         if factor == 1:
             return self
-        return replace(self, code=self._source().at(scale), _scale=scale)
+        return replace(self, code=self._source().code(scale), _scale=scale)
 
     def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
         """Save the style as a text file of a few kB.
@@ -253,8 +253,8 @@ class Style:
         low, high = STYLE_SCALES
         near = [scale for scale in SAVED_SCALES if low <= scale * self._scale <= high]
         wanted = {scale: scale * self._scale for scale in near}
-        codes = snapshot(self._source(), list(wanted.values()))
-        more = 0.0 if self._practised is None else self._practised
+        codes = codes_at(self._source(), list(wanted.values()))
+        more = 0.0 if self._refinement is None else self._refinement
         record = style_files.StyleRecord(
             self.model,
             self.name,
@@ -263,7 +263,7 @@ class Style:
             self.artist,
             self.year,
             {scale: codes[real] - more for scale, real in wanted.items() if real in codes},
-            self._practised,
+            self._refinement,
         )
         return style_files.write(record, path, overwrite=overwrite)
 
@@ -288,8 +288,8 @@ class Style:
         found = self._source().exemplars()
         return [replace(each, scale=each.scale * self._scale) for each in found]
 
-    def _source(self) -> Strokes:
-        return self._strokes or SavedStrokes({self._scale: self.code}, self.name)
+    def _source(self) -> CodeSource:
+        return self._codes or SavedCodes({self._scale: self.code}, self.name)
 
 
 def styles(model: Arbitrary | PathLike = catalog.DEFAULT) -> list[Style]:
@@ -381,7 +381,7 @@ def method_of(model: Arbitrary | PathLike) -> Arbitrary:
 
 
 def _near_presets(name: str, model: Arbitrary) -> str:
-    return near_names(name, preset_names(model), about=presets_about(name, preset_files(model.record)))
+    return near_names(name, preset_names(model), about=find_presets(name, preset_files(model.record)))
 
 
 def _only_style(model: Arbitrary) -> str:

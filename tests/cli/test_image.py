@@ -157,10 +157,10 @@ BAD = {
         (["text.jpg", "-s", "great-wave"], 1, "text.jpg: is not an image (it contains text data)"),
         (["cut.png", "-s", "great-wave"], 1, "cut.png: damaged"),
         (["photo.png", "-s", "empty.jpg"], 1, "empty.jpg: is empty"),
-        (["photo.png", "-s", "dot.png"], 1, "dot.png: style picture of 3 x 3 px is too small"),
-        (["photo.png", "-s", "wrong.style"], 1, "wrong.style: is no style file"),
+        (["photo.png", "-s", "dot.png"], 1, "dot.png: style image of 3 x 3 px is too small"),
+        (["photo.png", "-s", "wrong.style"], 1, "wrong.style: is not a style file"),
         (["photo.png", "-s", "grate-wave"], 1, "did you mean 'great-wave'?"),
-        (["photo.png", "-s", "great-wave:x"], 1, "'x' is no weight"),
+        (["photo.png", "-s", "great-wave:x"], 1, "'x' is not a weight"),
         (["photo.png", "-s", "great-wave", "-o", "photo.png", "--overwrite"], 1, "it is the input photo.png"),
         (["photo.png", "-s", "link.png", "-o", "photo.png", "--overwrite"], 1, "it is the input"),
         (

@@ -164,7 +164,7 @@ def test_a_style_is_added(place: Path) -> None:
         (("--content", "none"), 1, "'none' is not a folder"),
         (("--style", "none.jpg"), 1, "no style picture or folder 'none.jpg'"),
         (("--style", "empty"), 1, "'empty' holds no pictures"),
-        (("-o", "x.safetensors"), 1, "ends in .restyle"),
+        (("-o", "x.safetensors"), 1, "suffix of a network file is .restyle"),
         (("--kernel-size", "4"), 2, "kernel-size 4 is even"),
         (("--style-layers", "relu9_9"), 2, "'relu9_9' is none of relu1_1"),
         (("--content-augment", "blur=1"), 2, "'blur' is none of"),

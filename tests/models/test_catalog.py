@@ -10,14 +10,15 @@ import pytest
 
 from restyle.errors import ModelError
 from restyle.models import catalog
-from restyle.models.catalog import ModelFile
+from restyle.models.catalog import ModelFile, home, models_folder
 from restyle.models.session import Session
+from scripts.refresh_catalog import refresh
 
 
 def test_every_record_is_complete() -> None:
     for name, record in catalog.records().items():
         assert record.name == name
-        assert all([record.title, record.method, record.licence, record.origin, record.paper, record.files])
+        assert all([record.title, record.method, record.license, record.origin, record.paper, record.files])
         assert record.contract is not None
         assert record.contract["channels"] == "RGB"
 
@@ -81,18 +82,15 @@ def test_what_is_no_model(tmp_path: Path) -> None:
         catalog.find(tmp_path)
 
 
-def test_refresh_writes_hashes_and_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_writes_hashes_and_sizes(tmp_path: Path) -> None:
     text = catalog.CATALOG.read_text(encoding="utf-8")
     path = tmp_path / "catalog.toml"
     path.write_text(text, encoding="utf-8")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "transformer.onnx").write_bytes(b"new")
-    monkeypatch.setattr(catalog, "HERE", tmp_path)
-    monkeypatch.setattr(catalog, "CATALOG", path)
-    assert catalog.refresh() == ["weights/transformer.onnx"]
-    assert catalog.refresh() == []
-    file = catalog.records()[catalog.DEFAULT].file("transformer")
-    assert (file.sha256, file.size) == (hashlib.sha256(b"new").hexdigest(), 3)
+    assert refresh(path) == ["weights/transformer.onnx"]
+    assert refresh(path) == []
+    assert f'sha256 = "{hashlib.sha256(b"new").hexdigest()}", bytes = 3' in path.read_text()
     changed = sum(a != b for a, b in zip(text.splitlines(), path.read_text().splitlines(), strict=True))
     assert changed == 1
 
@@ -117,12 +115,25 @@ def test_downloads_are_recorded_by_their_publishers_file(
         assert file.download is not None
         assert file.path.parent == tmp_path / "models" / name
         assert file.state() == "missing"
-        assert 8 <= len(file.download.sha256) <= 64
-        for url in file.download.urls:
-            assert url.startswith("https://")
+        assert len(file.download.sha256) == 64
+        assert file.download.url.startswith("https://")
         # torchvision and others put the beginning of the hash into the name
-        found = re.search(r"-([0-9a-f]{8})\.pth", file.download.urls[0])
+        found = re.search(r"-([0-9a-f]{8})\.pth", file.download.url)
         assert found is None or file.download.sha256.startswith(found[1])
     assert catalog.find("vgg19").downloaded
     assert catalog.find("vgg19").size == 574_673_361
     assert not catalog.find("encoder-1").downloaded
+
+
+def test_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESTYLE_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert models_folder() == tmp_path / ".cache" / "restyle" / "models"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert home() == tmp_path / "cache" / "restyle"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert home() == tmp_path / ".cache" / "restyle"
+    monkeypatch.setenv("RESTYLE_HOME", "~/mine")
+    assert models_folder() == tmp_path / "mine" / "models"
+    assert not list(tmp_path.iterdir())

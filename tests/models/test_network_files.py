@@ -78,7 +78,7 @@ def test_numbers_that_are_none_are_damage(tmp_path: Path) -> None:
 
 
 def test_writes_only_where_it_may(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"ends in \.restyle"):
+    with pytest.raises(OutputError, match=r"suffix of a network file is .restyle"):
         write(RECORD, tmp_path / "two.safetensors")
     write(RECORD, tmp_path / "two.restyle")
     with pytest.raises(OutputError, match="exists"):

@@ -8,7 +8,7 @@ import pytest
 
 from restyle.errors import StyleError
 from restyle.models import catalog
-from restyle.models.presets import is_path, near_names, preset_files, presets_about, slug, split_weight
+from restyle.models.presets import find_presets, is_path, near_names, preset_files, slug, split_weight
 
 
 def test_preset_files_are_sorted_by_name(tiny_model: Path) -> None:
@@ -97,4 +97,4 @@ def test_near_names(name: str, said: str) -> None:
     ],
 )
 def test_presets_by_artist_and_title(name: str, found: list[str]) -> None:
-    assert presets_about(name, preset_files(catalog.find(catalog.DEFAULT))) == found
+    assert find_presets(name, preset_files(catalog.find(catalog.DEFAULT))) == found

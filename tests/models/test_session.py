@@ -32,7 +32,7 @@ def test_takes_views_and_other_floats(encoder: Session) -> None:
 def test_knows_its_widths_and_metadata(encoder: Session) -> None:
     assert encoder.width("code") == 6
     assert encoder.setting("restyle_model") == "tiny-1"
-    with pytest.raises(ModelError, match="does not fix the width of 'style'"):
+    with pytest.raises(ModelError, match="has no constant width of 'style'"):
         encoder.width("style")
     with pytest.raises(ModelError, match="lacks the metadata 'colour'"):
         encoder.setting("colour")

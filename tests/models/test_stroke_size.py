@@ -8,7 +8,7 @@ import pytest
 from restyle.images.resize import fit_size, resize
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.stroke_size import painted_at, stylize_broadly
+from restyle.models.stroke_size import apply_at_size, stylize_at_size
 from restyle.style import resolve_all
 from restyle.types import FloatArray
 
@@ -41,7 +41,7 @@ def photo() -> FloatArray:
 
 @pytest.fixture(scope="module")
 def broad(method: Arbitrary, code: FloatArray, photo: FloatArray) -> FloatArray:
-    return stylize_broadly(method, photo, code, 176)
+    return stylize_at_size(method, photo, code, 176)
 
 
 def test_exact_size_and_range(broad: FloatArray, photo: FloatArray) -> None:
@@ -78,8 +78,8 @@ def test_detail_of_the_photo_is_there(broad: FloatArray, photo: FloatArray) -> N
 def test_strength_goes_steadily_from_the_photo(
     method: Arbitrary, code: FloatArray, photo: FloatArray, broad: FloatArray
 ) -> None:
-    assert (stylize_broadly(method, photo, code, 176, 0.0) == photo).all()
-    steps = [stylize_broadly(method, photo, code, 176, each) for each in (0.02, 0.3, 0.65)]
+    assert (stylize_at_size(method, photo, code, 176, 0.0) == photo).all()
+    steps = [stylize_at_size(method, photo, code, 176, each) for each in (0.02, 0.3, 0.65)]
     changes = [float(np.sqrt(np.square(each - photo).mean())) for each in (*steps, broad)]
     assert changes == sorted(changes)
     assert changes[0] < 0.01  # PSNR over 40 dB
@@ -89,14 +89,14 @@ def test_a_photo_that_is_small_enough_is_painted_as_it_is(
     method: Arbitrary, code: FloatArray, photo: FloatArray
 ) -> None:
     small = np.ascontiguousarray(photo[:90, :120])
-    assert (stylize_broadly(method, small, code, 120) == method.stylize(small, code)).all()
+    assert (stylize_at_size(method, small, code, 120) == method.stylize(small, code)).all()
 
 
 @pytest.mark.parametrize("size", [(150, 100), (16, 600), (301, 65)])
 def test_odd_sizes(method: Arbitrary, code: FloatArray, photo: FloatArray, size: tuple[int, int]) -> None:
     part = np.ascontiguousarray(photo[: size[0], : size[1]])
     told: list[float] = []
-    out = stylize_broadly(method, part, code, 64, 0.8, told.append)
+    out = stylize_at_size(method, part, code, 64, 0.8, told.append)
     assert out.shape == part.shape
     assert np.isfinite(out).all()
     assert told == sorted(told)
@@ -112,7 +112,7 @@ def test_tiles_leave_no_seam(
 ) -> None:
     monkeypatch.setattr(arbitrary, "ONE_PASS_PIXELS", 5000)
     monkeypatch.setattr(arbitrary, "TILE", 64)
-    assert np.abs(stylize_broadly(method, photo, code, 176) - broad).max() < 0.03
+    assert np.abs(stylize_at_size(method, photo, code, 176) - broad).max() < 0.03
 
 
 def test_hidden_colours_do_not_bleed(
@@ -131,7 +131,7 @@ def test_hidden_colours_do_not_bleed(
         for hidden in (0.0, 1.0):
             content = photo.copy()
             content[:, :348] = hidden
-            pair.append(stylize_broadly(method, content, code, 176, alpha=given)[:, 348:353])
+            pair.append(stylize_at_size(method, content, code, 176, alpha=given)[:, 348:353])
         results.append(float(np.abs(pair[0] - pair[1]).mean()))
     assert results[0] < 0.7 * results[1]
 
@@ -150,8 +150,8 @@ def test_strokes_have_the_size_that_is_wanted(method: Arbitrary, code: FloatArra
     def paint(seen: FloatArray) -> FloatArray:
         return method.stylize(seen, code)
 
-    fine, usual = painted_at(512, photo, paint), painted_at(256, photo, paint)
-    broad = stylize_broadly(method, photo, code, 128)
+    fine, usual = apply_at_size(512, photo, paint), apply_at_size(256, photo, paint)
+    broad = stylize_at_size(method, photo, code, 128)
     assert fine.shape == usual.shape == broad.shape
     assert pitch(fine) > 1.1 * pitch(usual) > 1.1 * 1.1 * pitch(broad)
 
@@ -164,8 +164,8 @@ def test_what_is_shown_smaller_comes_back_with_its_detail(photo: FloatArray) -> 
         shown.append(seen.shape)
         return seen
 
-    back = painted_at(176, grey, same)
+    back = apply_at_size(176, grey, same)
     soft = resize(resize(grey, (126, 176), "area"), (500, 701))
     assert shown == [(126, 176, 3)]
     assert np.abs(back - grey).mean() < 0.25 * np.abs(soft - grey).mean()
-    assert (painted_at(701, photo, same) == photo).all()
+    assert (apply_at_size(701, photo, same) == photo).all()

@@ -72,19 +72,19 @@ GOOD: dict[str, Any] = {
         ("", "is not JSON"),
         ("{", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ("[1, 2]", "does not name the format"),
-        ("{}", "does not name the format"),
+        ("[1, 2]", "lacks the format"),
+        ("{}", "lacks the format"),
         (json.dumps({**GOOD, "format": "restyle-style/2"}), "has format 'restyle-style/2'"),
-        (json.dumps({**GOOD, "name": 3}), "'name' is no text"),
-        (json.dumps({**GOOD, "model": ""}), "'model or name' is no text"),
+        (json.dumps({**GOOD, "name": 3}), "'name' is not text"),
+        (json.dumps({**GOOD, "model": ""}), "'model or name' is not text"),
         (json.dumps({**GOOD, "code": "???"}), "its code is not base64"),
         (json.dumps({**GOOD, "code": None}), "its code is not base64"),
         (json.dumps({**GOOD, "code": "AAA="}), "its code is not base64"),
         (json.dumps({**GOOD, "code": ""}), "empty or not finite"),
         (json.dumps({**GOOD, "code": "AADAfw=="}), "empty or not finite"),
-        (json.dumps({**GOOD, "scales": [1]}), "'scales' is no table"),
-        (json.dumps({**GOOD, "scales": {"big": GOOD["code"]}}), "'big' is no scale"),
-        (json.dumps({**GOOD, "scales": {"-1": GOOD["code"]}}), "'-1' is no scale"),
+        (json.dumps({**GOOD, "scales": [1]}), "'scales' is not a table"),
+        (json.dumps({**GOOD, "scales": {"big": GOOD["code"]}}), "'big' is not a scale"),
+        (json.dumps({**GOOD, "scales": {"-1": GOOD["code"]}}), "'-1' is not a scale"),
         (json.dumps({**GOOD, "scales": {"2": "AACAPg=="}}), "differ in length"),
         ("x" * (1 << 20) + "x", "larger than 1 MB"),
     ],
@@ -115,10 +115,10 @@ def test_style_files_are_known_by_suffix_or_first_byte(tmp_path: Path) -> None:
 
 def test_what_was_practised_comes_back(tmp_path: Path) -> None:
     more = np.linspace(-1, 1, RECORD.code.size, dtype=np.float32)
-    path = style_files.write(replace(RECORD, practised=more), tmp_path / "wave.style")
+    path = style_files.write(replace(RECORD, refinement=more), tmp_path / "wave.style")
     found = style_files.read(path)
-    assert found.practised is not None
-    assert found.practised.tolist() == more.tolist()
+    assert found.refinement is not None
+    assert found.refinement.tolist() == more.tolist()
     assert found.code.tolist() == RECORD.code.tolist()
     entry = json.loads(path.read_text(encoding="utf-8"))
     entry["practised"] = base64.b64encode(bytes(4)).decode()

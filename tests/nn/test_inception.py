@@ -10,7 +10,7 @@ from safetensors.torch import save
 
 from restyle.errors import ModelError
 from restyle.models import catalog
-from restyle.models.download import digest
+from restyle.models.catalog import file_sha256
 from restyle.nn.inception import EPSILON, WIDTH, Inception, load_inception
 
 # Name, channels in and out, height and width of the kernel: Szegedy et al. 2016, named as by pytorch-fid.
@@ -179,6 +179,6 @@ def test_is_read_from_the_users_folder(
     file = catalog.find("inception-fid").file("network")
     file.path.parent.mkdir(parents=True)
     file.path.write_bytes(save(weights))
-    file.receipt.write_text(f"{digest(file.path)}  {file.path.name}\n")
+    file.receipt.write_text(f"{file_sha256(file.path)}  {file.path.name}\n")
     picture = np.random.default_rng(2).random((64, 64, 3), np.float32)
     assert np.allclose(load_inception()(picture), network(picture))

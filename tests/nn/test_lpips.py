@@ -13,7 +13,7 @@ from torchmetrics.functional.image import lpips as of_torchmetrics
 from restyle.errors import InputError, ModelError
 from restyle.evaluate.perceptual import perceptual_distance
 from restyle.models import catalog
-from restyle.models.download import digest
+from restyle.models.catalog import file_sha256
 from restyle.nn.fetch import convert, pull
 from restyle.nn.lpips import CONVOLUTIONS, LAYERS, SCALE, SHIFT, LpipsAlex, load_lpips
 
@@ -52,7 +52,7 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
 def test_the_catalog_records_these_learnt_weights() -> None:
     download = catalog.find("lpips-alex").file("linear").download
     assert download is not None
-    assert digest(LINEAR) == download.sha256
+    assert file_sha256(LINEAR) == download.sha256
     assert LINEAR.stat().st_size == download.size
 
 
@@ -115,7 +115,7 @@ def test_is_read_from_the_users_folder(
         file = record.file(role)
         file.path.parent.mkdir(parents=True, exist_ok=True)
         file.path.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}))
-        file.receipt.write_text(f"{digest(file.path)}  {file.path.name}\n")
+        file.receipt.write_text(f"{file_sha256(file.path)}  {file.path.name}\n")
     assert load_lpips().weights.keys() == set(LAYERS)
     record.file("linear").path.write_bytes(b"not what was pulled")
     with pytest.raises(ModelError, match="damaged"):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from restyle.errors import ModelError
 from restyle.models import catalog
-from restyle.models.download import digest
+from restyle.models.catalog import file_sha256
 from restyle.nn.encoders import LAYERS, VGGTeacher
 from restyle.nn.fetch import pull
 from restyle.nn.vgg import DEVIATION, MEAN, VGG19, layer_names, load_vgg19
@@ -113,7 +113,7 @@ def test_the_fitting_file_goes_all_the_way(
     record = catalog.find("vgg19")
     file = record.files[0]
     assert file.download is not None
-    mine = replace(file, download=replace(file.download, sha256=digest(path)))
+    mine = replace(file, download=replace(file.download, sha256=file_sha256(path)))
     monkeypatch.setattr(catalog, "records", lambda: {"vgg19": replace(record, files=(mine,))})
     pull("vgg19", source=path)
     network = load_vgg19()
@@ -138,9 +138,3 @@ def test_what_is_not_vgg19(weights: dict[str, Tensor], tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match="not the weights of VGG-19"):
         load_vgg19(tmp_path / "other.safetensors")
-
-
-def _digest(path: Path) -> str:
-    from restyle.models.download import digest
-
-    return digest(path)

@@ -145,7 +145,7 @@ def test_styles_are_named_or_the_message_names_them(place: Path, tmp_path: Path)
         restyle.image(photo(), "rad", model=model)
     with pytest.raises(StyleError, match="no style of network 'two' is called 'gold'; it has blue-wave, red"):
         restyle.image(photo(), "gold", model=model)
-    with pytest.raises(StyleError, match="paints only styles of its own"):
+    with pytest.raises(StyleError, match="has only its own styles"):
         restyle.image(photo(), photo(), model=model)
     with pytest.raises(StyleError, match="one size of strokes"):
         restyle.Stylizer(model).style("red", scale=2.0)
@@ -214,7 +214,7 @@ def test_what_cannot_be_is_one_clear_line(place: Path, tmp_path: Path) -> None:
     for act in (lambda: network.save(tmp_path / "n.restyle"), lambda: network.predict(photo())):
         with pytest.raises(StyleError, match="no style yet"):
             act()
-    with pytest.raises(OutputError, match=r"ends in \.restyle"):
+    with pytest.raises(OutputError, match=r"suffix of a network file is .restyle"):
         network.save(tmp_path / "n.safetensors")
     with pytest.raises(ModelError, match="no network file"):
         StyleNetwork.load(tmp_path / "none.restyle")

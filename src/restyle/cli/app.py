@@ -55,7 +55,7 @@ COMMANDS: dict[str, Entry] = {
     "train": Entry("restyle.cli.train:app", "Train networks of your own: a style, several, any."),
     "study": Entry("restyle.cli.study:app", "Compare networks: same data, same budget, several seeds."),
     "export": Entry("restyle.cli.export:export", "Write a trained network as ONNX, verified."),
-    "models": Entry("restyle.cli.models:app", "List the models with size, licence and state; pull others."),
+    "models": Entry("restyle.cli.models:app", "List the models with size, license and state; pull others."),
 }
 
 

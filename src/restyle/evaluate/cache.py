@@ -18,7 +18,7 @@ import numpy as np
 from restyle.errors import OutputError
 from restyle.evaluate.record import Measurement
 from restyle.files import writing
-from restyle.models.folder import home
+from restyle.models.catalog import home
 from restyle.types import FloatArray
 
 # Modules whose change makes figures new.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from restyle.errors import OptionError
 from restyle.images.resize import fit_size
 from restyle.methods.protocol import Settings
-from restyle.models.stroke_size import painted_at, stylize_broadly
+from restyle.models.stroke_size import apply_at_size, stylize_at_size
 from restyle.options import ImageOptions, PhotoOptions
 from restyle.style import Style
 from restyle.types import FloatArray
@@ -19,14 +19,14 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     network, options = settings.network, settings.image
     side = painted_side((content.shape[0], content.shape[1]), options)
     if side < max(content.shape[:2]):
-        return stylize_broadly(
+        return stylize_at_size(
             network, content, style.code, side, options.strength, settings.report, settings.alpha
         )
 
     def paint(pixels: FloatArray) -> FloatArray:
         return network.stylize(pixels, style.code, options.strength, settings.report)
 
-    return painted_at(side, content, paint, options.strength, settings.alpha)
+    return apply_at_size(side, content, paint, options.strength, settings.alpha)
 
 
 def painted_side(size: tuple[int, int], options: ImageOptions) -> int:

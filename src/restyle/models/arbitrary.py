@@ -1,13 +1,9 @@
-"""The two graphs of a model of any style: loaded when first used, and run once a call.
+"""The arbitrary-style network: style image -> code, content and code -> stylized picture of any size.
 
-The style encoder presses a picture into a code. The transformer paints the content by a code, in one pass;
-the statistics that its normalisation needs are an output, and can be an input.
-
-Any style in one pass: style picture -> code -> every pixel of the content.
-
-The statistics that the transformer's normalisation needs are an output of its graph, and can be an input.
-That makes pictures of any size possible: those too large for one pass take their statistics from a thumbnail,
-and are then painted in tiles that all normalise alike, so no seam shows (URST, Chen et al. 2022).
+The style encoder maps a style image to a code. The transformer stylizes the content in one pass; the
+statistics that its normalization needs are an output of its graph, and can be an input. Pictures too large
+for one pass take them from a thumbnail and are stylized in tiles, which all normalize alike, so that no seams
+show (URST, Chen et al. 2022).
 """
 
 from __future__ import annotations
@@ -23,37 +19,49 @@ import numpy as np
 from restyle.errors import InputError, ModelError, OptionError, StyleError
 from restyle.images.geometry import Box, Padding, join_tiles, pad, plan_tiles, unpad
 from restyle.images.resize import fit_size, resize
-from restyle.models import blending, catalog
+from restyle.models import catalog
+from restyle.models.blending import interpolate_code, mix_codes, restore_content
 from restyle.models.session import PROVIDERS, Device, Session
-from restyle.types import FloatArray
+from restyle.types import FloatArray, PathLike
 
-SMALLEST_STYLE = 8  # px, short side: below it a picture holds no brushwork to learn, only a colour
+Report = Callable[[float], None]
+
+SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork
 SMALLEST_INPUT = 16  # px, of both graphs
 
-# A style is encoded in windows of at most this many pixels, and the codes are averaged by area.
+# A style is encoded in windows of at most this many pixels, whose codes are averaged by area.
 STYLE_PIXELS = 4_000_000
 STYLE_SCALES = (0.25, 4.0)
 
+# One pass takes about 320 bytes per pixel, so this is the largest picture within about 1 GB.
+ONE_PASS_PIXELS = 2_500_000
+THUMBNAIL_PIXELS = 1_000_000
+TILE = 1024  # px, without its halo
+# The receptive field reaches 112 px, 80 of them through ten 3x3 convolutions at an eighth of the size. Beyond
+# 64 px the influence on a pixel is below a tenth of an 8-bit level (measured; a test bounds it by a half).
+HALO = 64
+FEATHER = 32
 
-class Graphs:
-    """The two graphs of one model; both are loaded when first used, and shared between threads.
+
+def quiet(fraction: float) -> None:
+    """Report no progress."""
+
+
+class Arbitrary:
+    """A model for arbitrary styles. Its graphs load on first use and are shared between threads.
 
     Parameters
     ----------
     model : str or path
-        Name in the catalog, a folder that `restyle export` wrote, or a `.restyle` file. A network that has
-        only styles of its own has no style encoder: its codes are the weights of those styles.
+        Name in the catalog, a folder written by `restyle export`, or a `.restyle` file. A network that has
+        only its own styles has no style encoder: its codes are weights of those styles.
     device : "cpu" or "cuda"
     threads : int or None
-        Threads of one call; None takes all cores that the process may use.
+        Threads per call; None uses all cores available to the process.
     """
 
     def __init__(
-        self,
-        model: str | os.PathLike[str] = catalog.DEFAULT,
-        *,
-        device: Device = "cpu",
-        threads: int | None = None,
+        self, model: PathLike = catalog.DEFAULT, *, device: Device = "cpu", threads: int | None = None
     ) -> None:
         if device not in PROVIDERS:
             raise OptionError(f"unknown device '{device}'; choose one of {', '.join(PROVIDERS)}")
@@ -66,20 +74,20 @@ class Graphs:
 
     @cached_property
     def style_encoder(self) -> Session:
-        """Graph of style picture -> code; StyleError where there is none."""
+        """Graph from style image to code; StyleError if the network has none."""
         if not self.encodes:
-            raise StyleError(f"network '{self.name}' paints only styles of its own, not those of pictures")
+            raise StyleError(f"network '{self.name}' has only its own styles and cannot use style images")
         return self._load("style_encoder", {"style"}, {"code"})
 
     @cached_property
     def transformer(self) -> Session:
-        """Graph of content and code -> picture and statistics."""
+        """Graph from content and code to picture and statistics."""
         inputs = {"content", "code", "stats_in", "stats_weight"}
         return self._load("transformer", inputs, {"picture", "stats"})
 
     @property
     def encodes(self) -> bool:
-        """Whether it takes the style of any picture, or only has styles of its own."""
+        """Whether it can encode style images, or has only its own styles."""
         return self.record.has("style_encoder")
 
     @property
@@ -96,18 +104,23 @@ class Graphs:
 
     @property
     def style_size(self) -> int:
-        """Short side, in px, that styles are looked at with."""
+        """Short side, in px, at which styles are encoded."""
         return int(self.style_encoder.setting("style_size"))
 
+    @property
+    def halo(self) -> int:
+        """Context around a tile, in px: a multiple of the stride."""
+        return int(self.transformer.metadata.get("halo", HALO))
+
     def encode(self, picture: FloatArray, scale: float = 1.0) -> FloatArray:
-        """Press a style picture into its code.
+        """Encode a style image.
 
         Parameters
         ----------
         picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            Any size from 8 px; it is brought to the size that the model learnt styles at.
+            At least 8 px a side; it is resized to the size at which the model learned styles.
         scale : float, 0.25..4
-            Size of the strokes: at 2 the style is looked at from half the distance.
+            Stroke size; at 2 the style is encoded at twice its size.
 
         Returns
         -------
@@ -119,7 +132,7 @@ class Graphs:
         height, width = picture.shape[:2]
         if min(height, width) < SMALLEST_STYLE:
             raise InputError(
-                f"style picture of {width} x {height} px is too small; it needs {SMALLEST_STYLE} px a side"
+                f"style image of {width} x {height} px is too small; it needs {SMALLEST_STYLE} px a side"
             )
         short = max(SMALLEST_INPUT, round(self.style_size * scale))
         codes, areas = [], []
@@ -128,22 +141,22 @@ class Graphs:
             shrunk = resize(window, size, "area" if size[0] < window.shape[0] else "lanczos")
             codes.append(self.style_encoder.run(style=_batch(shrunk))["code"][0])
             areas.append(float(shrunk.shape[0] * shrunk.shape[1]))
-        return blending.mix(codes, areas)
+        return mix_codes(codes, areas)
 
     def transfer(
         self, content: FloatArray, code: FloatArray, stats: FloatArray | None = None, weight: float = 1.0
     ) -> tuple[FloatArray, FloatArray]:
-        """Paint a picture in one pass.
+        """Stylize a picture in one pass.
 
         Parameters
         ----------
         content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            Any size; it is padded by reflection to the stride, and the padding is cut off again.
+            Of any size; padding to the stride is by reflection.
         code : np.ndarray [shape=(K,), float32]
         stats : np.ndarray [shape=(P,), float32] or None
-            Statistics to normalise with; None takes the picture's own.
+            Statistics to normalize with; None uses the picture's own.
         weight : float, 0..1
-            How much `stats` count; the rest is the picture's own.
+            Weight of `stats` against the picture's own.
 
         Returns
         -------
@@ -160,66 +173,10 @@ class Graphs:
         picture = unpad(out["picture"][0].transpose(1, 2, 0), padding)
         return np.ascontiguousarray(picture), out["stats"][0]
 
-    def _load(self, role: str, inputs: set[str], outputs: set[str]) -> Session:
-        # The lock makes cached_property load once when two threads ask first at the same time.
-        with self._lock:
-            if role in self.__dict__:
-                loaded: Session = self.__dict__[role]
-                return loaded
-            file = self.record.file(role)
-            session = Session(
-                file.read(), name=f"{self.record.name}/{role}", device=self.device, threads=self.threads
-            )
-            if set(session.inputs) != inputs or set(session.outputs) != outputs:
-                raise ModelError(
-                    f"'{file.path}' takes {sorted(session.inputs)} and gives {sorted(session.outputs)}; "
-                    f"a {role} takes {sorted(inputs)} and gives {sorted(outputs)}"
-                )
-            self.__dict__[role] = session
-            return session
-
-
-def _batch(picture: FloatArray) -> FloatArray:
-    """[H, W, 3] -> [1, 3, H, W]."""
-    return np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
-
-
-def _windows(picture: FloatArray, short: int) -> Iterator[FloatArray]:
-    """Cut a long scroll along its long side, so that each part fits once its short side is `short`."""
-    height, width = picture.shape[:2]
-    scale = short / min(height, width)
-    count = math.ceil(height * width * scale * scale / STYLE_PIXELS)
-    yield from np.array_split(picture, min(count, max(height, width)), axis=int(width > height))
-
-
-Report = Callable[[float], None]
-
-# One pass takes some 320 bytes a pixel. Up to this size it is done in one, within about 1 GB.
-ONE_PASS_PIXELS = 2_500_000
-THUMBNAIL_PIXELS = 1_000_000
-TILE = 1024  # px, without its halo
-# The receptive field reaches 112 px, 80 of them through ten 3x3 convolutions at an eighth of the size, but
-# what is beyond 64 px moves no pixel by a tenth of an 8-bit level (measured; a test holds it to half of one).
-HALO = 64
-FEATHER = 32
-
-
-def quiet(fraction: float) -> None:
-    """Report no progress."""
-
-
-class Arbitrary(Graphs):
-    """A model of any style, on pictures of any size, at any strength; made as `Graphs` is."""
-
-    @property
-    def halo(self) -> int:
-        """How far, in px, the network looks beyond a tile: a multiple of its stride."""
-        return int(self.transformer.metadata.get("halo", HALO))
-
     def thumbnail_stats(
         self, content: FloatArray, code: FloatArray, stats: FloatArray | None = None, weight: float = 1.0
     ) -> FloatArray:
-        """Statistics of a large picture, [P], from a smaller copy of it; `stats` as for `transfer`."""
+        """Compute the statistics [P] of a large picture from a thumbnail; `stats` as in `transfer`."""
         height, width = content.shape[:2]
         scale = min(1.0, math.sqrt(THUMBNAIL_PIXELS / (height * width)))
         size = (max(SMALLEST_INPUT, round(height * scale)), max(SMALLEST_INPUT, round(width * scale)))
@@ -232,31 +189,20 @@ class Arbitrary(Graphs):
         report: Report = quiet,
         stats: FloatArray | None = None,
     ) -> FloatArray:
-        """Paint a picture too large for one pass: statistics from a thumbnail, then tile by tile.
-
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        code : np.ndarray [shape=(K,), float32]
-        report : function of the fraction done, 0..1
-        stats : np.ndarray [shape=(P,), float32] or None
-            Statistics to normalise with; None takes those of the thumbnail.
-
-        Returns
-        -------
-        np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        """
+        """Stylize a picture in tiles, all with the same statistics: `stats`, or those of a thumbnail."""
         stride = int(self.transformer.setting("stride"))
         stats = self.thumbnail_stats(content, code) if stats is None else stats
-        padded, padding = pad(content, stride) if _ragged(content, stride) else (content, Padding(0, 0, 0, 0))
+        padded, padding = content, Padding(0, 0, 0, 0)
+        if any(side % stride for side in content.shape[:2]):
+            padded, padding = pad(content, stride)
         height, width = padded.shape[:2]
-        # Tiles begin on the stride: elsewhere the network would see another grid and paint other strokes.
+        # Tiles start at multiples of the stride: elsewhere the network would paint different strokes.
         grid = plan_tiles((height // stride, width // stride), TILE // stride, FEATHER // stride)
         tiles = [Box(*(stride * each for each in (t.top, t.left, t.height, t.width))) for t in grid]
         report(1 / (len(tiles) + 1))
         halo = self.halo
 
-        def painted() -> Iterator[FloatArray]:
+        def parts() -> Iterator[FloatArray]:
             for done, tile in enumerate(tiles, 2):
                 top, left = max(0, tile.top - halo), max(0, tile.left - halo)
                 bottom, right = tile.top + tile.height + halo, tile.left + tile.width + halo
@@ -265,20 +211,10 @@ class Arbitrary(Graphs):
                 report(done / (len(tiles) + 1))
                 yield part[row : row + tile.height, column : column + tile.width]
 
-        return unpad(join_tiles((height, width), tiles, painted(), FEATHER), padding)
+        return unpad(join_tiles((height, width), tiles, parts(), FEATHER), padding)
 
     def paint(self, content: FloatArray, code: FloatArray, report: Report = quiet) -> FloatArray:
-        """Paint a picture of any size: in one pass if it fits, otherwise in tiles.
-
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        code : np.ndarray [shape=(K,), float32]
-
-        Returns
-        -------
-        np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        """
+        """Stylize a picture [H, W, 3] of any size: in one pass if it fits, otherwise in tiles."""
         if content.shape[0] * content.shape[1] > ONE_PASS_PIXELS:
             return self.transfer_tiles(content, code, report)
         picture, _ = self.transfer(content, code)
@@ -288,16 +224,16 @@ class Arbitrary(Graphs):
     def paint_steady(
         self, content: FloatArray, code: FloatArray, stats: FloatArray | None, weight: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Paint a frame of any size with statistics that come partly from the frames before.
+        """Stylize a video frame of any size with statistics averaged over frames.
 
         Parameters
         ----------
         content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
         code : np.ndarray [shape=(K,), float32]
         stats : np.ndarray [shape=(P,), float32] or None
-            What this gave for the frame before; None for the first.
+            Result for the previous frame; None for the first.
         weight : float, 0..1
-            How much they count.
+            Weight of `stats`.
 
         Returns
         -------
@@ -312,14 +248,14 @@ class Arbitrary(Graphs):
     def stylize(
         self, content: FloatArray, code: FloatArray, strength: float = 1.0, report: Report = quiet
     ) -> FloatArray:
-        """Paint a picture with a style of a given strength; see `models.blending`.
+        """Stylize a picture at a given strength; see `models.blending`.
 
         Parameters
         ----------
         content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
         code : np.ndarray [shape=(K,), float32]
         strength : float, 0..1
-            0 gives the content, 1 the style in full.
+            0 gives the content, 1 the full style.
         report : function of the fraction done, 0..1
 
         Returns
@@ -339,19 +275,35 @@ class Arbitrary(Graphs):
             return content.copy()
         if strength == 1:
             return self.paint(content, code, report)
-        if not self.encodes:  # no code stands for the content itself: pixels are mixed instead
+        if not self.encodes:  # no code represents the content itself, so pixels are mixed instead
             painted = self.paint(content, code, report)
-            return blending.give_back(painted, content, painted, strength)
-        own = self.encode(_large_enough(content))
-        styled = self.paint(content, blending.toward(own, code, strength), lambda f: report(f / 2))
+            return restore_content(painted, content, painted, strength)
+        own = self.encode(pad(content, 1, minimum=SMALLEST_INPUT)[0])
+        styled = self.paint(content, interpolate_code(own, code, strength), lambda f: report(f / 2))
         rebuilt = self.paint(content, own, lambda f: report(0.5 + f / 2))
-        return blending.give_back(styled, content, rebuilt, strength)
+        return restore_content(styled, content, rebuilt, strength)
+
+    def _load(self, role: str, inputs: set[str], outputs: set[str]) -> Session:
+        # The lock makes cached_property load only once when two threads ask first at the same time.
+        with self._lock:
+            if role in self.__dict__:
+                loaded: Session = self.__dict__[role]
+                return loaded
+            file = self.record.file(role)
+            session = Session(
+                file.read(), name=f"{self.record.name}/{role}", device=self.device, threads=self.threads
+            )
+            if set(session.inputs) != inputs or set(session.outputs) != outputs:
+                raise ModelError(
+                    f"'{file.path}' takes {sorted(session.inputs)} and gives {sorted(session.outputs)}; "
+                    f"a {role} takes {sorted(inputs)} and gives {sorted(outputs)}"
+                )
+            self.__dict__[role] = session
+            return session
 
 
-def load(
-    model: str | os.PathLike[str] = catalog.DEFAULT, device: Device = "cpu", threads: int | None = None
-) -> Arbitrary:
-    """Return the model, the same object for the same arguments, so that its graphs are loaded once."""
+def load(model: PathLike = catalog.DEFAULT, device: Device = "cpu", threads: int | None = None) -> Arbitrary:
+    """Return a model, cached by its arguments, so that its graphs load only once."""
     try:
         stamp = os.stat(model).st_mtime_ns  # a network that was trained further is another one
     except OSError:
@@ -364,10 +316,14 @@ def _load(model: str, device: Device, threads: int | None, stamp: int) -> Arbitr
     return Arbitrary(model, device=device, threads=threads)
 
 
-def _ragged(picture: FloatArray, stride: int) -> bool:
-    return any(side % stride for side in picture.shape[:2])
+def _batch(picture: FloatArray) -> FloatArray:
+    """[H, W, 3] -> [1, 3, H, W]."""
+    return np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
 
 
-def _large_enough(content: FloatArray) -> FloatArray:
-    """Reflect a tiny content picture so that it can be encoded."""
-    return pad(content, 1, minimum=SMALLEST_INPUT)[0]
+def _windows(picture: FloatArray, short: int) -> Iterator[FloatArray]:
+    """Divide a long scroll along its long side, so that each window fits at the short side `short`."""
+    height, width = picture.shape[:2]
+    scale = short / min(height, width)
+    count = math.ceil(height * width * scale * scale / STYLE_PIXELS)
+    yield from np.array_split(picture, min(count, max(height, width)), axis=int(width > height))

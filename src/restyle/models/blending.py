@@ -1,12 +1,12 @@
-"""Arithmetic on style codes and results: mixtures of styles, and strength.
+"""Mixing style codes, and style strength.
 
-With T(C, code) the transformer, own the code of the content C itself, and s the strength,
+With T(C, code) the transformer, own the code of the content C, and s the strength,
 
     out = T(C, own + s (code - own)) + (1 - s) (C - T(C, own))
 
-so that s = 0 gives C exactly, s = 1 gives T(C, code), and what the transformer cannot reproduce of a photo
-is given back in the measure that the style is taken away. Differs from AdaIN (Huang and Belongie 2017),
-which interpolates features and keeps its decoder's losses at strength 0.
+so that s = 0 gives exactly C and s = 1 gives T(C, code). The second term restores what the transformer cannot
+reproduce of a photo. Differs from AdaIN (Huang and Belongie 2017), which interpolates features, so that the
+losses of its decoder remain at strength 0.
 """
 
 from __future__ import annotations
@@ -18,25 +18,16 @@ import numpy as np
 from restyle.errors import StyleError
 from restyle.types import FloatArray
 
-_BAND = 256  # rows handled at a time, so that temporaries stay small beside a large picture
+_BAND = 256  # rows processed at a time, to keep temporaries small
 
 
-def convex(weights: Sequence[float]) -> FloatArray:
-    """Scale weights so that they sum to 1.
-
-    Parameters
-    ----------
-    weights : sequence of float
-        At least one above 0, none below, all finite.
-
-    Returns
-    -------
-    np.ndarray [shape=(N,), float32]
+def normalize_weights(weights: Sequence[float]) -> FloatArray:
+    """Scale weights to a sum of 1, as float32 [N].
 
     Raises
     ------
     StyleError
-        The weights make no mixture.
+        A weight is negative or not finite, or none is positive.
     """
     for weight in weights:
         if not 0 <= weight < float("inf"):
@@ -47,39 +38,18 @@ def convex(weights: Sequence[float]) -> FloatArray:
     return np.asarray([weight / total for weight in weights], np.float32)
 
 
-def mix(codes: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
-    """Mix style codes in proportion to their weights.
-
-    Parameters
-    ----------
-    codes : sequence of np.ndarray [shape=(K,), float32]
-    weights : sequence of float
-        One a code; only their proportions count.
-
-    Returns
-    -------
-    np.ndarray [shape=(K,), float32]
-    """
-    return np.asarray(convex(weights) @ np.stack(codes), np.float32)
+def mix_codes(codes: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
+    """Average style codes [K] in proportion to their weights."""
+    return np.asarray(normalize_weights(weights) @ np.stack(codes), np.float32)
 
 
-def toward(own: FloatArray, code: FloatArray, strength: float) -> FloatArray:
-    """Go from the content's own code (strength 0) to the style's (strength 1).
-
-    Parameters
-    ----------
-    own, code : np.ndarray [shape=(K,), float32]
-    strength : float, 0..1
-
-    Returns
-    -------
-    np.ndarray [shape=(K,), float32]
-    """
+def interpolate_code(own: FloatArray, code: FloatArray, strength: float) -> FloatArray:
+    """Interpolate from the content's own code [K] (strength 0) to the style's (strength 1)."""
     return np.asarray(own + np.float32(strength) * (code - own), np.float32)
 
 
-def give_back(styled: FloatArray, content: FloatArray, own: FloatArray, strength: float) -> FloatArray:
-    """Add to a result what the transformer loses of the content, as far as the style is taken away.
+def restore_content(styled: FloatArray, content: FloatArray, own: FloatArray, strength: float) -> FloatArray:
+    """Add what the transformer loses of the content, in proportion to 1 - strength.
 
     Parameters
     ----------
@@ -87,7 +57,7 @@ def give_back(styled: FloatArray, content: FloatArray, own: FloatArray, strength
         T(C, own + s (code - own)); overwritten.
     content : np.ndarray [shape=(H, W, 3), float32]
     own : np.ndarray [shape=(H, W, 3), float32]
-        T(C, own), the content through the transformer in its own style.
+        T(C, own), the content in its own style.
     strength : float, 0..1
 
     Returns

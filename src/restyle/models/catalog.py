@@ -1,16 +1,16 @@
-"""What models there are: one record each in `catalog.toml`, checked against the files on every load.
+"""The catalog of models: one record each in `catalog.toml`, verified on every load.
 
-Most files ship with the package. Those with `urls` are fetched into the user's own folder by `restyle models
-pull`, which may keep only some tensors of them; what it wrote is then checked against the hash that it wrote
-beside it.
+Most files ship with the package. Those with a `url` are downloaded to the user's cache folder by `restyle
+models pull`, which may keep only some of their tensors; the hash of the result is stored next to it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
+import posixpath
 import tomllib
+import urllib.parse
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from restyle.errors import ModelError
 from restyle.models import network_files
-from restyle.models.folder import models_folder
 from restyle.options import EngineOptions
+from restyle.types import PathLike
 
 HERE = Path(__file__).parent
 CATALOG = HERE / "catalog.toml"
@@ -30,39 +30,41 @@ State = Literal["ok", "missing", "damaged"]
 
 @dataclass(frozen=True)
 class Download:
-    """Where a file can be fetched, and what it is there.
+    """A published file that `restyle models pull` downloads.
 
     Parameters
     ----------
-    urls : tuple of str
-        The publisher's address first, then others of the same file.
-    sha256 : str [8 to 64 hexadecimal digits]
-        Of the published file, or the beginning of it.
+    url : str
+    sha256 : str [64 hexadecimal digits]
     size : int or None [bytes]
     keep : tuple of str or None
-        Not None: the file is a torch state dict, of which the tensors whose names begin with one of these are
-        written as safetensors. None: the file stays as it is.
+        If not None, the file is a torch state dict, and the tensors whose names begin with one of these are
+        written as safetensors. If None, the file is used as it is.
     """
 
-    urls: tuple[str, ...]
+    url: str
     sha256: str
     size: int | None
     keep: tuple[str, ...] | None = None
 
+    @property
+    def name(self) -> str:
+        """Name of the published file."""
+        return urllib.parse.unquote(posixpath.basename(urllib.parse.urlsplit(self.url).path))
+
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One file of a model, and how to know it.
+    """One file of a model.
 
     Parameters
     ----------
     role : str
-        What the file is to the model: `style_encoder`, `transformer`, `encoder`.
+        Its function in the model: `style_encoder`, `transformer`, `encoder`, ...
     path : Path
         Absolute.
     sha256 : str or None [64 hexadecimal digits]
-        None in a folder of the user's own, which nobody has recorded, and for a download, whose hash is in
-        the file `receipt`.
+        None in a folder of the user's own, and for a download, whose hash is in the file `receipt`.
     size : int or None [bytes]
     download : Download or None
         None for a file that ships with the package.
@@ -75,12 +77,12 @@ class ModelFile:
     download: Download | None = None
 
     def read(self) -> bytes:
-        """Return the content, after checking that it is the recorded one.
+        """Read the file and verify its hash.
 
         Raises
         ------
         ModelError
-            The file is missing, or is not the one that the record describes.
+            The file is missing or damaged.
         """
         try:
             content = self.path.read_bytes()
@@ -90,21 +92,21 @@ class ModelFile:
             raise ModelError(f"weights cannot be read: '{self.path}' ({error.strerror})") from error
         expected = self.expected()
         if expected is not None:
-            found = hashlib.sha256(content).hexdigest()
-            if found != expected:
+            actual = hashlib.sha256(content).hexdigest()
+            if actual != expected:
                 raise ModelError(
-                    f"weights are damaged: '{self.path}' has SHA-256 {found[:12]}..., "
+                    f"weights are damaged: '{self.path}' has SHA-256 {actual[:12]}..., "
                     f"its record says {expected[:12] or 'nothing'}...; {_cure(self)}"
                 )
         return content
 
     @property
     def receipt(self) -> Path:
-        """File beside a download that holds its SHA-256, as `sha256sum` writes it."""
+        """File next to a download with its SHA-256, in the format of `sha256sum`."""
         return self.path.with_name(f"{self.path.name}.sha256")
 
     def expected(self) -> str | None:
-        """Full SHA-256 that the file must have; empty if a download has no receipt, None if any will do."""
+        """Return the SHA-256 that the file must have; empty for a download without receipt, None for any."""
         if self.download is None:
             return self.sha256
         try:
@@ -113,7 +115,7 @@ class ModelFile:
             return ""
 
     def state(self) -> State:
-        """Tell whether the file is there and is the recorded one."""
+        """Check whether the file exists and has the recorded hash."""
         try:
             self.read()
         except ModelError:
@@ -123,26 +125,26 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Record:
-    """One model: its files, where it comes from, and what pictures it takes.
+    """One model: its files, origin, and input contract.
 
     Parameters
     ----------
     name : str
-        As given to `--model`, and as its style files name it.
-    title, method, licence, origin, paper : str
+        As in `--model` and in its style files.
+    title, method, license, origin, paper : str
     files : tuple of ModelFile
     styles : Path or None
         Folder of its preset style files.
     contract : dict
-        What goes in: value range, colour order, stride, smallest side.
+        Input: value range, channel order, stride, smallest side.
     own_styles : tuple of str
-        Names of the styles inside a network that has styles of its own.
+        Names of the styles inside a network with its own styles.
     """
 
     name: str
     title: str
     method: str
-    licence: str
+    license: str
     origin: str
     paper: str
     files: tuple[ModelFile, ...]
@@ -163,17 +165,17 @@ class Record:
 
     @property
     def size(self) -> int:
-        """Bytes on disk, as recorded; of downloads, the bytes to fetch."""
+        """Bytes on disk, as recorded; for downloads, bytes to download."""
         return sum((each.download.size if each.download else each.size) or 0 for each in self.files)
 
     @property
     def downloaded(self) -> bool:
-        """Whether any of its files has to be fetched."""
+        """Whether any of its files is a download."""
         return any(each.download for each in self.files)
 
 
 def records() -> dict[str, Record]:
-    """Return the catalog: name -> record, in the order of the file."""
+    """Return the catalog, name -> record, in the order of the file."""
     return _records(CATALOG, models_folder())
 
 
@@ -186,20 +188,20 @@ def _records(path: Path, downloads: Path) -> dict[str, Record]:
     return {name: _record(name, entry, downloads) for name, entry in parsed.items()}
 
 
-def find(model: str | os.PathLike[str]) -> Record:
-    """Return the record of a model by its name, or make one up for a folder of the user's own.
+def find(model: PathLike) -> Record:
+    """Return the record of a model in the catalog, or create one for the user's own folder or file.
 
     Parameters
     ----------
     model : str or path
-        A name of the catalog; or a folder with `style_encoder.onnx` and `transformer.onnx`, as
-        `restyle export` writes it, whose presets, if any, are in its folder `styles`; or a `.restyle` file
-        of `restyle train style`. A network with styles of its own has no style encoder.
+        A name in the catalog; or a folder with `style_encoder.onnx` and `transformer.onnx` from
+        `restyle export`, with presets in its subfolder `styles`; or a `.restyle` file from
+        `restyle train style`. A network with its own styles has no style encoder.
 
     Raises
     ------
     ModelError
-        Neither a name, nor such a folder, nor such a file.
+        It is none of these.
     """
     known = records()
     if isinstance(model, str) and model in known:
@@ -222,7 +224,7 @@ def find(model: str | os.PathLike[str]) -> Record:
         name=str(folder),
         title="a folder",
         method="arbitrary",
-        licence="yours",
+        license="yours",
         origin=str(folder),
         paper="",
         files=tuple(ModelFile(role, folder.resolve() / f"{role}.onnx") for role in roles),
@@ -234,16 +236,16 @@ class NetworkFile(ModelFile):
     """The graph inside a `.restyle` file."""
 
     def read(self) -> bytes:
-        """Return the graph, after checking that it is the one that was written."""
+        """Read the graph and verify its hash."""
         return network_files.read(self.path).graph
 
 
 def _network(path: Path) -> Record:
     return Record(
         name=str(path),
-        title="a network with styles of its own",
+        title="a network with its own styles",
         method="arbitrary",
-        licence="yours",
+        license="yours",
         origin=str(path),
         paper="after Johnson et al. 2016, Dumoulin et al. 2017",
         files=(NetworkFile("transformer", path.resolve()),),
@@ -251,30 +253,30 @@ def _network(path: Path) -> Record:
     )
 
 
-def refresh() -> list[str]:
-    """Write the hash and size of every file that is there into `catalog.toml`; for those who train.
+def models_folder() -> Path:
+    """Return the folder of downloaded models, which need not exist: `models` in `home`."""
+    return home() / "models"
 
-    Returns
-    -------
-    list of str
-        Paths whose entry changed.
+
+def home() -> Path:
+    """Return the folder of all files that restyle stores for a user.
+
+    `RESTYLE_HOME`, or else `restyle` in the user's cache folder (`XDG_CACHE_HOME`, by default `~/.cache`;
+    `LOCALAPPDATA` on Windows).
     """
-    changed = []
-    text = CATALOG.read_text(encoding="utf-8")
-    lines = []
-    for line in text.splitlines(keepends=True):
-        new = line
-        found = re.search(r'path = "([^"]+)"', line)
-        if found and (HERE / found[1]).is_file():
-            content = (HERE / found[1]).read_bytes()
-            new = re.sub(r'sha256 = "[0-9a-f]*"', f'sha256 = "{hashlib.sha256(content).hexdigest()}"', new)
-            new = re.sub(r"bytes = \d+", f"bytes = {len(content)}", new)
-            if new != line:
-                changed.append(found[1])
-        lines.append(new)
-    CATALOG.write_text("".join(lines), encoding="utf-8")
-    _records.cache_clear()
-    return changed
+    own = os.environ.get("RESTYLE_HOME")
+    if own:
+        return Path(own).expanduser().absolute()
+    cache = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", "")
+    # Relative paths are ignored (XDG Base Directory Specification).
+    base = Path(cache) if os.path.isabs(cache) else Path(os.path.expanduser("~"), ".cache")
+    return base / "restyle"
+
+
+def file_sha256(path: Path) -> str:
+    """Compute the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cure(file: ModelFile) -> str:
@@ -288,7 +290,7 @@ def _record(name: str, entry: dict[str, Any], downloads: Path) -> Record:
         name=name,
         title=entry["title"],
         method=entry["method"],
-        licence=entry["licence"],
+        license=entry["license"],
         origin=entry["origin"],
         paper=entry["paper"],
         files=tuple(_file(each, downloads / name) for each in entry["files"]),
@@ -298,9 +300,9 @@ def _record(name: str, entry: dict[str, Any], downloads: Path) -> Record:
 
 
 def _file(entry: dict[str, Any], folder: Path) -> ModelFile:
-    """A file of the package has a `path`, one that is fetched a name in the model's own folder and `urls`."""
-    if "urls" not in entry:
+    """Parse a file of the package, which has a `path`, or a download, which has a `url`."""
+    if "url" not in entry:
         return ModelFile(entry["role"], HERE / entry["path"], entry["sha256"], entry["bytes"])
     keep = tuple(entry["keep"]) if "keep" in entry else None
-    download = Download(tuple(entry["urls"]), entry["sha256"], entry.get("bytes"), keep)
+    download = Download(entry["url"], entry["sha256"], entry.get("bytes"), keep)
     return ModelFile(entry["role"], folder / entry["file"], download=download)

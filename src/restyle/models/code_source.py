@@ -1,4 +1,4 @@
-"""The code of one style at any stroke size, from a picture, from a file, or from a mixture."""
+"""Style codes at any stroke size, from an image, a style file, a network's own style, or a mixture."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import numpy as np
 from restyle.errors import OptionError, StyleError
 from restyle.images.picture import load_image
 from restyle.images.resize import fit_size, resize
-from restyle.models import blending
 from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
+from restyle.models.blending import mix_codes
 from restyle.types import FloatArray
 
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A style picture itself, for methods that look at its pixels.
+    """A style image, for methods that use its pixels.
 
     Parameters
     ----------
     pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     weight : float
-        Its share of the style, beside those of others.
+        Share in a mixture of styles.
     scale : float
-        Size of its strokes.
+        Stroke size.
     """
 
     pixels: FloatArray
@@ -36,24 +36,24 @@ class Exemplar:
     scale: float = 1.0
 
 
-class Strokes(Protocol):
-    """Where the codes of a style come from."""
+class CodeSource(Protocol):
+    """Source of the codes of one style."""
 
-    def at(self, scale: float) -> FloatArray:
-        """Code [K] with strokes `scale` times as large as usual."""
+    def code(self, scale: float) -> FloatArray:
+        """Return the code [K] for strokes `scale` times the usual size."""
         ...
 
-    def rescalable(self) -> bool:
-        """Tell whether `at` serves any other scale than 1."""
+    def is_scalable(self) -> bool:
+        """Tell whether `code` supports scales other than 1."""
         ...
 
     def exemplars(self) -> list[Exemplar]:
-        """The pictures behind it, with their shares; raises StyleError if they are not at hand."""
+        """Return the style images and their weights; StyleError if there are none."""
         ...
 
 
-class PictureStrokes:
-    """Looks at the style picture again, from another distance.
+class ImageCodes:
+    """Encodes a style image at each scale.
 
     Parameters
     ----------
@@ -62,37 +62,37 @@ class PictureStrokes:
     """
 
     def __init__(self, picture: FloatArray, encoder: Arbitrary) -> None:
-        # More pixels than the largest scale can use would only be kept.
-        most = round(encoder.style_size * STYLE_SCALES[1])
-        if min(picture.shape[:2]) > most:
-            picture = resize(picture, fit_size(picture.shape[:2], short=most), "area")
+        # The largest scale uses no more pixels than this.
+        short = round(encoder.style_size * STYLE_SCALES[1])
+        if min(picture.shape[:2]) > short:
+            picture = resize(picture, fit_size(picture.shape[:2], short=short), "area")
         self.picture = picture
         self.encoder = encoder
 
-    def at(self, scale: float) -> FloatArray:
-        """Code [K] with strokes `scale` times as large as usual."""
+    def code(self, scale: float) -> FloatArray:
+        """Return the code [K] for strokes `scale` times the usual size."""
         return self.encoder.encode(self.picture, scale)
 
-    def rescalable(self) -> bool:
-        """Always true."""
+    def is_scalable(self) -> bool:
+        """Return True."""
         return True
 
     def exemplars(self) -> list[Exemplar]:
-        """The picture."""
+        """Return the image."""
         return [Exemplar(self.picture)]
 
 
-class SavedStrokes:
+class SavedCodes:
     """Interpolates between the codes of a style file, linearly in the octaves of the scale.
 
     Parameters
     ----------
     codes : mapping of float to np.ndarray [shape=(K,), float32]
-        By scale; scale 1 is there.
+        By scale, including scale 1.
     name : str
         Of the style, for messages.
     artwork : Path or None
-        The picture that the style was read from, where it is at hand: presets have theirs.
+        The image that the style was encoded from; presets have one.
     """
 
     def __init__(self, codes: Mapping[float, FloatArray], name: str, artwork: Path | None = None) -> None:
@@ -100,14 +100,14 @@ class SavedStrokes:
         self.name = name
         self.artwork = artwork
 
-    def at(self, scale: float) -> FloatArray:
-        """Code [K] with strokes `scale` times as large as usual."""
+    def code(self, scale: float) -> FloatArray:
+        """Return the code [K] for strokes `scale` times the usual size."""
         if scale in self.codes:
             return self.codes[scale]
-        if not self.rescalable():
+        if not self.is_scalable():
             raise StyleError(
-                f"style '{self.name}' was saved with one size of strokes; for another give its picture, "
-                "or save it again with `restyle styles save`"
+                f"style '{self.name}' was saved with one stroke size; to change it pass the style's image, "
+                "or save the style again with `restyle styles save`"
             )
         known = list(self.codes)
         if not known[0] <= scale <= known[-1]:
@@ -116,89 +116,89 @@ class SavedStrokes:
             )
         above = next(index for index, each in enumerate(known) if each > scale)
         low, high = known[above - 1], known[above]
-        share = math.log(scale / low) / math.log(high / low)
-        return blending.mix([self.codes[low], self.codes[high]], [1 - share, share])
+        weight = math.log(scale / low) / math.log(high / low)
+        return mix_codes([self.codes[low], self.codes[high]], [1 - weight, weight])
 
-    def rescalable(self) -> bool:
-        """Tell whether the file held other scales."""
+    def is_scalable(self) -> bool:
+        """Tell whether the file holds other scales."""
         return len(self.codes) > 1
 
     def exemplars(self) -> list[Exemplar]:
-        """The artwork; raises StyleError if there is none, since a code holds no picture."""
+        """Return the artwork; StyleError if there is none, since a code contains no image."""
         if self.artwork is None:
-            raise no_picture(self.name)
+            raise no_image_error(self.name)
         return [Exemplar(load_image(self.artwork).pixels)]
 
 
-class OwnStrokes:
-    """A style that is part of a network: it has the strokes that it was trained with.
+class NetworkCode:
+    """A style of a network's own, with the stroke size that it was trained with.
 
     Parameters
     ----------
     code : np.ndarray [shape=(N,), float32]
-        1 in the style's place, 0 elsewhere.
+        1 at the index of the style, 0 elsewhere.
     name : str
         Of the style, for messages.
     """
 
     def __init__(self, code: FloatArray, name: str) -> None:
-        self.code = code
+        self._code = code
         self.name = name
 
-    def at(self, scale: float) -> FloatArray:
-        """Code [N]; there is but one size of strokes."""
+    def code(self, scale: float) -> FloatArray:
+        """Return the code [N]; StyleError for a scale other than 1."""
         if scale != 1:
             raise StyleError(
-                f"style '{self.name}' is part of its network and has one size of strokes; "
+                f"style '{self.name}' is part of its network and has one stroke size; "
                 "leave the style scale at 1, or train with another --style-size"
             )
-        return self.code
+        return self._code
 
-    def rescalable(self) -> bool:
-        """It is not."""
+    def is_scalable(self) -> bool:
+        """Return False."""
         return False
 
     def exemplars(self) -> list[Exemplar]:
-        """Raises StyleError: a network holds no picture."""
-        raise no_picture(self.name)
+        """Raise StyleError: a network contains no image."""
+        raise no_image_error(self.name)
 
 
-class MixedStrokes:
-    """Mixes what the parts give.
+class MixedCodes:
+    """Mixes the codes of several sources.
 
     Parameters
     ----------
-    parts : sequence of (Strokes, scale, weight)
-        Each part with the scale that it had when it was mixed.
+    parts : sequence of (CodeSource, scale, weight)
+        Each source with its scale at the time of mixing.
     """
 
-    def __init__(self, parts: Sequence[tuple[Strokes, float, float]]) -> None:
+    def __init__(self, parts: Sequence[tuple[CodeSource, float, float]]) -> None:
         self.parts = tuple(parts)
 
-    def at(self, scale: float) -> FloatArray:
-        """Code [K] with strokes `scale` times as large as usual."""
-        codes = [strokes.at(own * scale) for strokes, own, _ in self.parts]
-        return blending.mix(codes, [weight for _, _, weight in self.parts])
+    def code(self, scale: float) -> FloatArray:
+        """Return the code [K] for strokes `scale` times the usual size."""
+        codes = [source.code(own * scale) for source, own, _ in self.parts]
+        return mix_codes(codes, [weight for _, _, weight in self.parts])
 
-    def rescalable(self) -> bool:
-        """Tell whether all parts are."""
-        return all(strokes.rescalable() for strokes, _, _ in self.parts)
+    def is_scalable(self) -> bool:
+        """Tell whether all parts are scalable."""
+        return all(source.is_scalable() for source, _, _ in self.parts)
 
     def exemplars(self) -> list[Exemplar]:
-        """Those of all parts."""
+        """Return the images of all parts."""
         return [
             replace(each, weight=each.weight * weight, scale=each.scale * own)
-            for strokes, own, weight in self.parts
+            for source, own, weight in self.parts
             if weight
-            for each in strokes.exemplars()
+            for each in source.exemplars()
         ]
 
 
-def no_picture(name: str) -> StyleError:
-    """The error where a picture is needed and there is only a code."""
+def no_image_error(name: str) -> StyleError:
+    """Return the error for a style without an image where a method needs one."""
     return StyleError(
-        f"style '{name}' is a code without its picture, and --method optimize looks at pictures: give the "
-        "picture (--style painting.jpg), or use --method fast"
+        f"style '{name}' is a code without an image, which --method optimize needs: pass the image "
+        "(--style painting.jpg), or use --method fast"
     )
 
 
@@ -210,12 +210,12 @@ def check_scale(scale: float) -> float:
     return scale
 
 
-def snapshot(strokes: Strokes, scales: Sequence[float]) -> dict[float, FloatArray]:
-    """Codes at those of the given scales that can be had, to be saved; none if there is only one size."""
-    found: dict[float, FloatArray] = {}
-    for scale in scales if strokes.rescalable() else ():
+def codes_at(source: CodeSource, scales: Sequence[float]) -> dict[float, FloatArray]:
+    """Return the codes for the scales that a source supports; none if it has only one."""
+    codes: dict[float, FloatArray] = {}
+    for scale in scales if source.is_scalable() else ():
         try:
-            found[scale] = np.asarray(strokes.at(scale), np.float32)
-        except OptionError:  # a part of a mixture was scaled before, and reaches less far
+            codes[scale] = np.asarray(source.code(scale), np.float32)
+        except OptionError:  # a scaled part of a mixture has a smaller range
             continue
-    return found
+    return codes

@@ -1,4 +1,4 @@
-"""Features of the embedded perceptual encoder, from its ONNX graph: style is measured without torch."""
+"""Features of the embedded perceptual encoder from its ONNX graph, without torch."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from restyle.types import FloatArray
 
 MODEL = "encoder-1"
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-SHORT = 224  # px, short side that pictures are compared at: that of the study (docs/compare.md)
+SHORT = 224  # px, short side at which pictures are compared; from the study in docs/compare.md
 SMALLEST = 32  # px, of the graph
-MOST_PIXELS = 1_000_000  # a long scroll is looked at from further away
+MOST_PIXELS = 1_000_000  # larger pictures, such as long scrolls, are reduced
 
 
 class FeatureEncoder:
-    """The perceptual encoder; its graph is loaded when first used, and shared between threads.
+    """The perceptual encoder; its graph loads on first use and is shared between threads.
 
     Parameters
     ----------
     file : ModelFile or None
-        Another encoder's graph; None takes the embedded one.
+        Graph of another encoder; None uses the embedded one.
     device : "cpu" or "cuda"
     threads : int or None
-        Threads of one call; None takes all cores that the process may use.
+        Threads per call; None uses all cores available to the process.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class FeatureEncoder:
         return Session(self.file.read(), name=name, device=self.device, threads=self.threads)
 
     def features(self, picture: FloatArray) -> dict[str, FloatArray]:
-        """Compute all layers of a picture as it is.
+        """Compute all layers of a picture at its own size.
 
         Parameters
         ----------
@@ -63,18 +63,18 @@ class FeatureEncoder:
         padded, _ = pad(picture, 1, minimum=SMALLEST)
         with self._lock:
             session = self._session
-        found = session.run(picture=np.ascontiguousarray(padded.transpose(2, 0, 1))[None])
-        return {layer: found[layer][0] for layer in LAYERS}
+        layers = session.run(picture=np.ascontiguousarray(padded.transpose(2, 0, 1))[None])
+        return {layer: layers[layer][0] for layer in LAYERS}
 
 
 def comparable(picture: FloatArray, short: int = SHORT) -> FloatArray:
-    """Bring a picture to the size that styles are compared at.
+    """Resize a picture to the size at which styles are compared.
 
     Parameters
     ----------
     picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     short : int
-        Wanted short side in px; less if the whole would be larger than a million pixels.
+        Short side in px; smaller if the result would exceed a million pixels.
     """
     height, width = picture.shape[:2]
     scale = min(short / min(height, width), math.sqrt(MOST_PIXELS / (height * width)))
@@ -84,5 +84,5 @@ def comparable(picture: FloatArray, short: int = SHORT) -> FloatArray:
 
 @lru_cache(maxsize=2)
 def load(device: Device = "cpu", threads: int | None = None) -> FeatureEncoder:
-    """Return the embedded encoder, the same object for the same arguments."""
+    """Return the embedded encoder, cached by its arguments."""
     return FeatureEncoder(device=device, threads=threads)

@@ -1,8 +1,8 @@
-"""The `.restyle` file: a network with styles of its own, to run and to train further; needs no PyTorch.
+"""The `.restyle` file: a network with its own styles, for use and for further training, without PyTorch.
 
-It is a safetensors file: eight bytes that say how long the header is, the header as JSON, then the arrays one
-after the other. Beside the weights it holds an array `graph`, which is the same network as ONNX. The layout
-is in docs/train.md. Read here with NumPy alone, because the base install has no safetensors.
+It is a safetensors file: the length of the header in eight bytes, the header as JSON, then the arrays.
+Besides the weights it contains an array `graph`, the same network as ONNX. The layout is in docs/train.md.
+NumPy reads it here, because the base install has no safetensors.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _MOST_HEADER = 1 << 20
 
 @dataclass(frozen=True)
 class NetworkRecord:
-    """What a network file says.
+    """Content of a network file.
 
     Parameters
     ----------
     name : str
-        Name of the network, which styles made for it carry.
+        Name of the network, which its style files carry.
     shape : dict
         `kernel_size`, `width`, `blocks`, `normalisation`.
     styles : tuple of str
-        Names of its own styles, one for each row of `scale` and `shift`.
+        Names of its styles, one per row of `scale` and `shift`.
     weights : dict of np.ndarray [float32]
     graph : bytes
         The network as ONNX; float16 weights.
     training : dict
-        What is known of the run that made it.
+        Metadata of the training run.
     """
 
     name: str
@@ -56,7 +56,7 @@ class NetworkRecord:
 
 
 def is_network_file(path: str | os.PathLike[str]) -> bool:
-    """Tell a network file by its suffix."""
+    """Recognize a network file by its suffix."""
     return Path(path).suffix.lower() == SUFFIX
 
 
@@ -66,13 +66,13 @@ def read(path: str | os.PathLike[str]) -> NetworkRecord:
     Raises
     ------
     ModelError
-        It is missing, cut short, damaged, or something else.
+        It is missing, damaged, or not a network file.
     """
     shown = os.fspath(path)
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"there is no network file '{shown}'; `restyle train style` makes one") from None
+        raise ModelError(f"there is no network file '{shown}'; `restyle train style` creates one") from None
     except OSError as error:
         raise ModelError(
             f"'{shown}' cannot be read: {(error.strerror or 'unknown error').lower()}"
@@ -80,7 +80,7 @@ def read(path: str | os.PathLike[str]) -> NetworkRecord:
     try:
         arrays, about = _parse(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise ModelError(f"'{shown}' is no network file of restyle, or a damaged one") from None
+        raise ModelError(f"'{shown}' is not a network file of restyle, or damaged") from None
     if about.get("format") != FORMAT:
         raise ModelError(f"'{shown}' has format '{about.get('format')}'; this restyle reads '{FORMAT}'")
     try:
@@ -89,12 +89,12 @@ def read(path: str | os.PathLike[str]) -> NetworkRecord:
         record = NetworkRecord(
             about["name"], json.loads(about["shape"]), styles, arrays, graph, json.loads(about["training"])
         )
-        whole = hashlib.sha256(graph).hexdigest() == about["graph_sha256"]
+        intact = hashlib.sha256(graph).hexdigest() == about["graph_sha256"]
         rows = {len(arrays["scale"]), len(arrays["shift"]), len(styles)}
     except (ValueError, KeyError, TypeError):
-        raise ModelError(f"'{shown}' is damaged: a part that every network file has is missing") from None
-    if not whole or len(rows) > 1:
-        raise ModelError(f"'{shown}' is damaged: its graph is not the one that was written; train it again")
+        raise ModelError(f"'{shown}' is damaged: a required part is missing") from None
+    if not intact or len(rows) > 1:
+        raise ModelError(f"'{shown}' is damaged: its graph does not match its hash; train it again")
     return record
 
 
@@ -105,7 +105,7 @@ def write(
     overwrite: bool = False,
     inputs: Iterable[str | os.PathLike[str]] = (),
 ) -> Path:
-    """Write a network file, whole or not at all.
+    """Write a network file atomically.
 
     Raises
     ------
@@ -133,11 +133,11 @@ def write(
 def check_suffix(path: str | os.PathLike[str]) -> None:
     """Raise OutputError if a path does not end in `.restyle`."""
     if not is_network_file(path):
-        raise OutputError(f"cannot write '{os.fspath(path)}': the name of a network ends in {SUFFIX}")
+        raise OutputError(f"cannot write '{os.fspath(path)}': the suffix of a network file is {SUFFIX}")
 
 
 def _parse(content: bytes) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
-    """Arrays and metadata of a safetensors file."""
+    """Parse a safetensors file to arrays and metadata."""
     length = int.from_bytes(content[:8], "little")
     if not 2 <= length <= min(_MOST_HEADER, len(content) - 8):
         raise ValueError("header")
@@ -157,13 +157,13 @@ def _parse(content: bytes) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, A
 
 
 def _join(arrays: Mapping[str, np.ndarray[Any, Any]], about: Mapping[str, str]) -> bytes:
-    """Arrays and metadata -> a safetensors file."""
+    """Serialize arrays and metadata as a safetensors file."""
     header: dict[str, Any] = {"__metadata__": dict(about)}
     position = 0
     names = {dtype: name for name, dtype in _DTYPES.items()}
     ordered = sorted(
         arrays.items(), key=lambda pair: (-pair[1].itemsize, pair[0])
-    )  # aligned: wide ones first
+    )  # wide types first, for alignment
     for name, array in ordered:
         header[name] = {
             "dtype": names[array.dtype],

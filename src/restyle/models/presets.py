@@ -1,4 +1,4 @@
-"""What a style is called: names of presets, weights behind a colon, and names that are nearly right."""
+"""Names of styles: presets, weights after a colon, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from restyle.models.style_files import SUFFIX
 
 
 def preset_files(record: Record) -> dict[str, Path]:
-    """Return the style files that come with a model, name -> path, sorted by name."""
+    """Return the style files of a model's presets, name -> path, sorted by name."""
     if record.styles is None:
         return {}
     return {path.stem: path for path in sorted(record.styles.glob(f"*{SUFFIX}"))}
@@ -31,12 +31,12 @@ def preset_artwork(style_file: Path) -> Path | None:
 
 
 def split_weight(text: str) -> tuple[str, float | None]:
-    """Split `name:0.4` into name and weight; the colon of a path that exists is part of the path.
+    """Split `name:0.4` into name and weight; a colon in an existing path is part of the path.
 
     Raises
     ------
     StyleError
-        What follows the colon is no weight.
+        The text after the colon is not a weight.
     """
     name, colon, tail = text.rpartition(":")
     if not colon or not name or os.path.lexists(text):
@@ -46,14 +46,14 @@ def split_weight(text: str) -> tuple[str, float | None]:
     except ValueError:
         if "/" in tail or "\\" in tail:  # C:\picture.jpg, http://...
             return text, None
-        raise StyleError(f"style '{text}': '{tail}' is no weight; write {name}:0.4") from None
+        raise StyleError(f"style '{text}': '{tail}' is not a weight; write {name}:0.4") from None
     if not (weight >= 0 and math.isfinite(weight)):
         raise StyleError(f"style '{text}': weight {tail} is not a number from 0 up")
     return name, weight
 
 
 def slug(text: str) -> str:
-    """Turn a text into lower-case words joined by hyphens, fit for a file name.
+    """Convert a text to lower-case words joined by hyphens, for a file name.
 
     Examples
     --------
@@ -65,13 +65,13 @@ def slug(text: str) -> str:
 
 
 def is_path(text: str) -> bool:
-    """Tell whether a text can only be meant as a path: it has a separator or a known suffix."""
+    """Tell whether a text is a path: it has a separator or a known suffix."""
     known = formats.from_suffix(text) is not formats.UNKNOWN or text.lower().endswith(SUFFIX)
     return known or "/" in text or os.sep in text
 
 
-def presets_about(name: str, files: dict[str, Path]) -> list[str]:
-    """Return the presets whose artist or title has the words of a name, such as "monet"."""
+def find_presets(name: str, files: dict[str, Path]) -> list[str]:
+    """Return the presets whose artist or title contains a name, such as "monet"."""
     wanted = slug(name)
     about = {each: style_files.read(path) for each, path in files.items()}
     found = [each for each, it in about.items() if f"-{wanted}-" in f"-{slug(f'{it.artist} {it.title}')}-"]
@@ -84,10 +84,7 @@ def near_names(
     listed: str = "`restyle styles` lists the presets",
     about: Sequence[str] = (),
 ) -> str:
-    """Return the end of a message: which known names may have been meant, or what lists them.
-
-    Those of `about` may have been meant where no name is near.
-    """
+    """Return the end of a message that suggests similar names, or else those in `about`, or a command."""
     wanted = slug(name)
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
     near += [each for each in known if wanted and wanted in each and each not in near]

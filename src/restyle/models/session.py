@@ -1,4 +1,4 @@
-"""Run one ONNX graph on the device that was asked for, and on no other."""
+"""Run an ONNX graph on the requested device."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _log = logging.getLogger("restyle")
 
 
 class Session:
-    """An ONNX graph, ready to run; safe to use from several threads at once.
+    """An ONNX graph, ready to run; thread-safe.
 
     Parameters
     ----------
     content : bytes
-        The model, whole.
+        The complete model.
     name : str
-        How messages call it.
+        Name in messages.
     device : "cpu" or "cuda"
-        Where every node runs. A device that is not there is an error, never a slower answer.
+        Where every node runs. There is no fallback to another device.
     threads : int or None
-        Threads for one call; None takes one for each core that this process may use.
+        Threads per call; None uses one per core available to the process.
 
     Raises
     ------
     ModelError
-        The bytes are no model that this ONNX Runtime can run.
+        This ONNX Runtime cannot run the model.
     OptionError
-        The device is not there.
+        The device is not available.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Session:
 
         provider = PROVIDERS[device]
         if provider not in ort.get_available_providers():
-            raise OptionError(_absent(device, f"this onnxruntime has only {', '.join(_devices())}"))
+            raise OptionError(_device_error(device, f"this onnxruntime has only {', '.join(_devices())}"))
         options = ort.SessionOptions()
-        options.log_severity_level = 4  # messages reach the user as exceptions, not as log lines
+        options.log_severity_level = 4  # errors reach the user as exceptions
         options.intra_op_num_threads = threads or _cores()
         self.name = name
         self.device = device
@@ -60,18 +60,18 @@ class Session:
         except self._failures as error:
             raise ModelError(f"model '{name}' cannot be loaded: {_first_line(error)}") from error
         if self._session.get_providers()[0] != provider:
-            raise OptionError(_absent(device, "its driver or libraries cannot be loaded"))
+            raise OptionError(_device_error(device, "its driver or libraries cannot be loaded"))
         self.inputs = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
         self.outputs = {each.name: tuple(each.shape) for each in self._session.get_outputs()}
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         _log.info("%s runs on %s with %d threads", name, device, self.threads)
 
     def width(self, name: str) -> int:
-        """Return the last dimension of an input or output, which the graph must fix."""
+        """Return the last dimension of an input or output, which must be constant."""
         shape = self.inputs.get(name) or self.outputs.get(name)
         if shape is None or not isinstance(shape[-1], int):
             raise ModelError(
-                f"model '{self.name}' does not fix the width of '{name}': {shape}; export it again"
+                f"model '{self.name}' has no constant width of '{name}': {shape}; export it again"
             )
         return shape[-1]
 
@@ -88,7 +88,7 @@ class Session:
         Parameters
         ----------
         **inputs : np.ndarray [float32]
-            One for each input of the graph, by name.
+            One per input of the graph, by name.
 
         Returns
         -------
@@ -97,7 +97,9 @@ class Session:
         """
         contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         try:
-            values: list[Any] = self._session.run(list(self.outputs), contiguous, self._how(contiguous))
+            values: list[Any] = self._session.run(
+                list(self.outputs), contiguous, self._run_options(contiguous)
+            )
         except self._failures as error:
             sizes = ", ".join(f"{name} {' x '.join(map(str, a.shape))}" for name, a in contiguous.items())
             if "alloc" in str(error).lower() or "memory" in str(error).lower():
@@ -107,8 +109,8 @@ class Session:
             raise ModelError(f"model '{self.name}' failed on {sizes}: {_first_line(error)}") from error
         return dict(zip(self.outputs, values, strict=True))
 
-    def _how(self, inputs: dict[str, FloatArray]) -> Any:
-        """Options of one run: what a large picture took is given back, or sizes add up."""
+    def _run_options(self, inputs: dict[str, FloatArray]) -> Any:
+        """Return the options of one run; those for a large picture free its memory afterwards."""
         if self.device != "cpu" or max(array.size for array in inputs.values()) < LARGE:
             return None
         import onnxruntime as ort
@@ -129,7 +131,7 @@ def _devices() -> list[str]:
     return [device for device, provider in PROVIDERS.items() if provider in there]
 
 
-def _absent(device: str, why: str) -> str:
+def _device_error(device: str, why: str) -> str:
     cure = " (pip install onnxruntime-gpu brings cuda)" if device == "cuda" else ""
     return f"device '{device}' is not available: {why}{cure}; choose one of {', '.join(_devices())}"
 

@@ -1,11 +1,10 @@
-"""Paint a photo as if it were smaller or larger: strokes of another size, at the photo's own size.
+"""Stroke size: stylize a photo at another size, and give the result the photo's size.
 
-The network paints strokes some pixels wide, whatever the size. For broad ones the photo is painted small,
-four times, each half a pixel further, so that lines do not come out stepped (`images.resize`), and the
-painting is enlarged with the photo's detail (`images.detail`). Differs from the pyramid of Gatys et al.
-2017 ("Controlling Perceptual Factors in Neural Style Transfer", section 6), which optimises the enlarged
-result again: there what is fine comes from the style, here from the photo. For fine ones the photo is
-enlarged, painted, and made small again.
+The network paints strokes of a fixed width in pixels. For broad strokes the photo is stylized small, in four
+phases so that lines are not stepped (`images.resize`), and upscaled with its detail (`images.detail`).
+Differs from the pyramid of Gatys et al. 2017 ("Controlling Perceptual Factors in Neural Style Transfer",
+section 6), which optimizes the upscaled result again: there fine detail comes from the style, here from the
+photo. For fine strokes the photo is upscaled, stylized, and downscaled.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from restyle.images.resize import PHASES, fit_size, join_phases, resize, split_p
 from restyle.models.arbitrary import Arbitrary, Report, quiet
 from restyle.types import FloatArray
 
-_PAINTED = 0.9  # share of the time that goes into painting
+_STYLIZING = 0.9  # of the time
 
 
-def stylize_broadly(
+def stylize_at_size(
     method: Arbitrary,
     content: FloatArray,
     code: FloatArray,
@@ -29,21 +28,21 @@ def stylize_broadly(
     report: Report = quiet,
     alpha: FloatArray | None = None,
 ) -> FloatArray:
-    """Paint with strokes as large, in the picture, as those of a picture with this longest side.
+    """Stylize with the stroke width of a picture with this longest side, at the size of the content.
 
     Parameters
     ----------
     method : Arbitrary
     content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        One that is no longer than `side` is painted as it is.
+        Stylized as it is if no longer than `side`.
     code : np.ndarray [shape=(K,), float32]
     side : int
         In pixels.
     strength : float, 0..1
-        0 gives the content, 1 the style in full.
+        0 gives the content, 1 the full style.
     report : function of the fraction done, 0..1
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        What hides under transparency does not bleed into edges.
+        Keeps colors under transparency from bleeding into edges.
 
     Returns
     -------
@@ -56,37 +55,37 @@ def stylize_broadly(
     shrinks = grid[0] <= content.shape[0] and grid[1] <= content.shape[1]
     phases = split_phases(resize(content, grid, "area" if shrinks else "lanczos", alpha=alpha))
 
-    def painted() -> Iterator[FloatArray]:
+    def parts() -> Iterator[FloatArray]:
         for index, phase in enumerate(phases):
             yield method.stylize(
                 phase,
                 code,
                 strength,
-                lambda part, before=index: report(_PAINTED * (before + part) / len(PHASES)),  # type: ignore[misc]
+                lambda part, before=index: report(_STYLIZING * (before + part) / len(PHASES)),  # type: ignore[misc]
             )
 
-    picture = enlarge_with_detail(join_phases(painted()), join_phases(phases), content, strength)
+    picture = enlarge_with_detail(join_phases(parts()), join_phases(phases), content, strength)
     report(1.0)
     return picture
 
 
-def painted_at(
+def apply_at_size(
     side: int,
     content: FloatArray,
     paint: Callable[[FloatArray], FloatArray],
     strength: float = 1.0,
     alpha: FloatArray | None = None,
 ) -> FloatArray:
-    """Let something paint a picture at another size, once: for strokes finer than its own, and for frames.
+    """Apply a stylizing function once at another size, for fine strokes and for video frames.
 
     Parameters
     ----------
     side : int
-        The longest side that is painted, in pixels.
+        Longest side to stylize at, in pixels.
     content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    paint : function of np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB], which gives the same
+    paint : function of np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB] to the same
     strength, alpha
-        As for `stylize_broadly`.
+        As for `stylize_at_size`.
 
     Returns
     -------
@@ -96,6 +95,8 @@ def painted_at(
     if side == max(size):
         return paint(content)
     smaller = side < max(size)
-    seen = resize(content, fit_size(size, long=side), "area" if smaller else "lanczos", alpha=alpha)
-    painted = paint(seen)
-    return enlarge_with_detail(painted, seen, content, strength) if smaller else resize(painted, size, "area")
+    resized = resize(content, fit_size(size, long=side), "area" if smaller else "lanczos", alpha=alpha)
+    painted = paint(resized)
+    return (
+        enlarge_with_detail(painted, resized, content, strength) if smaller else resize(painted, size, "area")
+    )

@@ -1,11 +1,11 @@
-"""The `.style` file: a style code as JSON text of a few kB, for presets and for styles that users save.
+"""The `.style` file: a style code as JSON of a few kB, for presets and saved styles.
 
     {"format": "restyle-style/1", "model": "arbitrary-5", "name": "starry-night", "title": "The Starry Night",
      "artist": "Vincent van Gogh", "year": "1889", "code": "<base64 of little-endian float32>",
-     "scales": {"0.5": "<the same, strokes half as large>", "2": "..."},
-     "practised": "<what is added to each of them to paint>"}
+     "scales": {"0.5": "<code for strokes half as large>", "2": "..."},
+     "practised": "<added to each code for stylization: the result of fine-tuning>"}
 
-`title`, `artist`, `year`, `scales` and `practised` may be missing.
+`title`, `artist`, `year`, `scales` and `practised` are optional.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class StyleRecord:
-    """What a style file says.
+    """Content of a style file.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class StyleRecord:
         Empty if unknown.
     scales : mapping of float to np.ndarray [shape=(K,), float32]
         Codes for other stroke sizes.
-    practised : np.ndarray [shape=(K,), float32] or None
-        What training on this one style adds to each of the codes when it paints; None if it had none.
+    refinement : np.ndarray [shape=(K,), float32] or None
+        Added to each code for stylization: the result of fine-tuning on this style. Stored as "practised".
     """
 
     model: str
@@ -53,7 +53,7 @@ class StyleRecord:
     artist: str = ""
     year: str = ""
     scales: Mapping[float, FloatArray] = field(default_factory=dict)
-    practised: FloatArray | None = None
+    refinement: FloatArray | None = None
 
 
 def read(path: str | os.PathLike[str]) -> StyleRecord:
@@ -64,7 +64,7 @@ def read(path: str | os.PathLike[str]) -> StyleRecord:
     InputError
         It is missing or cannot be read.
     StyleError
-        It is not a style file of this format.
+        It is not a style file of this version.
     """
     name = os.fspath(path)
     try:
@@ -75,25 +75,25 @@ def read(path: str | os.PathLike[str]) -> StyleRecord:
     except OSError as error:
         raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
     if len(content) > _MOST_BYTES:
-        raise StyleError(f"{name}: is no style file: it is larger than {_MOST_BYTES >> 20} MB")
+        raise StyleError(f"{name}: is not a style file: it is larger than {_MOST_BYTES >> 20} MB")
     try:
         entry = json.loads(content)
     except (ValueError, RecursionError):
-        raise StyleError(f"{name}: is no style file, or a damaged one: it is not JSON") from None
+        raise StyleError(f"{name}: is not a style file, or damaged: it is not JSON") from None
     if not isinstance(entry, dict) or "format" not in entry:
-        raise StyleError(f"{name}: is no style file: it does not name the format '{FORMAT}'")
+        raise StyleError(f"{name}: is not a style file: it lacks the format '{FORMAT}'")
     if entry["format"] != FORMAT:
         raise StyleError(f"{name}: has format '{entry['format']}'; this restyle reads '{FORMAT}'")
     words = {key: entry.get(key, "") for key in ("model", "name", "title", "artist", "year")}
     wrong = [key for key, word in words.items() if not isinstance(word, str)]
     if wrong or not words["model"] or not words["name"]:
-        raise StyleError(f"{name}: damaged style file: '{(wrong or ['model or name'])[0]}' is no text")
+        raise StyleError(f"{name}: damaged style file: '{(wrong or ['model or name'])[0]}' is not text")
     code = _decode(entry.get("code"), name)
     scales = entry.get("scales", {})
     if not isinstance(scales, dict):
-        raise StyleError(f"{name}: damaged style file: 'scales' is no table")
-    practised = _decode_like(entry["practised"], code, name) if "practised" in entry else None
-    return StyleRecord(code=code, scales=_decode_scales(scales, code, name), practised=practised, **words)
+        raise StyleError(f"{name}: damaged style file: 'scales' is not a table")
+    refinement = _decode_like(entry["practised"], code, name) if "practised" in entry else None
+    return StyleRecord(code=code, scales=_decode_scales(scales, code, name), refinement=refinement, **words)
 
 
 def write(
@@ -103,21 +103,21 @@ def write(
     overwrite: bool = False,
     inputs: Iterable[str | os.PathLike[str]] = (),
 ) -> Path:
-    """Write a style file, whole or not at all; `inputs` are never replaced."""
+    """Write a style file atomically; `inputs` are never replaced."""
     words = {key: getattr(record, key) for key in ("model", "name", "title", "artist", "year")}
     entry: dict[str, Any] = {"format": FORMAT, **{key: word for key, word in words.items() if word}}
     entry["code"] = _encode(record.code)
     if record.scales:
         entry["scales"] = {f"{scale:g}": _encode(record.scales[scale]) for scale in sorted(record.scales)}
-    if record.practised is not None:
-        entry["practised"] = _encode(record.practised)
+    if record.refinement is not None:
+        entry["practised"] = _encode(record.refinement)
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
         temporary.write_text(json.dumps(entry, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return Path(path)
 
 
 def is_style_file(path: str | os.PathLike[str]) -> bool:
-    """Tell a style file by its suffix, or by its first byte when the suffix is another."""
+    """Recognize a style file by its suffix, or else by its first byte."""
     if Path(path).suffix.lower() == SUFFIX:
         return True
     try:
@@ -149,7 +149,7 @@ def _decode_scales(scales: dict[str, Any], code: FloatArray, name: str) -> dict[
         except ValueError:
             scale = 0.0
         if not 0 < scale < float("inf"):
-            raise StyleError(f"{name}: damaged style file: '{key}' is no scale")
+            raise StyleError(f"{name}: damaged style file: '{key}' is not a scale")
         decoded[scale] = _decode_like(text, code, name)
     return decoded
 

@@ -1,40 +1,27 @@
-"""Bring a published model into the user's folder: fetched or given, hashed, and rid of pickle.
+"""Download the published models of the catalog, verify their hashes, and convert them to safetensors.
 
-What restyle loads later is a safetensors file and the hash that was written beside it. A published torch file
-is opened once, here, with the loader that builds nothing but tensors, and is not kept.
+A torch file is opened once, by the loader that creates only tensors, and is deleted after conversion.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import pickle
 import shutil
-from collections.abc import Callable
+import urllib.parse
 from pathlib import Path
 
 from restyle.errors import InputError, MissingExtraError, ModelError, OutputError
-from restyle.files import make_folder, reason, writing
+from restyle.files import DISK_ERRORS, make_folder, reason, writing
 from restyle.models import catalog
-from restyle.models.catalog import Download, ModelFile
-from restyle.models.connections import published_name
-from restyle.models.download import digest, fetch, is_recorded, with_mirrors
+from restyle.models.catalog import Download, ModelFile, file_sha256
 from restyle.types import PathLike
-
-Report = Callable[[int, int | None, str], None]
-
-
-def quiet(done: int, total: int | None, name: str) -> None:
-    """Report no progress."""
 
 
 def pull(
-    model: str,
-    *,
-    source: PathLike | None = None,
-    mirror: str | None = None,
-    offline: bool = False,
-    report: Report = quiet,
+    model: str, *, source: PathLike | None = None, offline: bool = False, progress: bool = False
 ) -> list[Path]:
     """Make a model of the catalog ready for use on this machine.
 
@@ -43,51 +30,54 @@ def pull(
     model : str
         Its name in the catalog.
     source : path or None
-        The published file, or a folder that holds it under its published name, where it is here already; what
-        is not in it is fetched. It is read only.
-    mirror : str or None
-        A folder on a server to ask first; see `download.with_mirrors`.
+        A copy of the published file, or a folder with copies under their published names; other files are
+        downloaded. It is only read.
     offline : bool
-        Do not connect; nor is anything fetched if `RESTYLE_OFFLINE` is set.
-    report : function of (bytes that are here, bytes in all or None, name of the file)
+        Do not download; neither if the environment variable `RESTYLE_OFFLINE` is set.
+    progress : bool
+        Show a progress bar on standard error.
 
     Returns
     -------
     list of Path
-        The model's files; those that were there and sound are left alone.
+        The files of the model. Intact ones are not downloaded again.
 
     Raises
     ------
     ModelError
-        No such model; it cannot be fetched; a file is not the published one.
+        Unknown model, failed download, or a file that is not the published one.
     OutputError
         The user's folder cannot be written.
     MissingExtraError
-        The file has to be converted, and torch is not installed.
+        torch is not installed.
     """
     known = catalog.records()
     if model not in known:
         names = ", ".join(name for name, each in known.items() if each.downloaded)
-        raise ModelError(f"no model is called '{model}'; those to pull are {names}")
+        raise ModelError(f"unknown model '{model}'; models to pull are {names}")
     record = known[model]
     if not record.downloaded:
         raise ModelError(f"model '{model}' ships with restyle; there is nothing to pull")
-    wanted = [file for file in record.files if file.state() != "ok"]
-    if any(file.download and file.download.keep is not None for file in wanted) and not _has_torch():
-        raise MissingExtraError(f"converting '{model}'", "torch")
-    given = _Given(source, [file.download for file in record.files if file.download])
+    files = [(file, file.download) for file in record.files if file.download]
+    wanted = [(file, download) for file, download in files if file.state() != "ok"]
+    if wanted and not _has_torch():
+        raise MissingExtraError(f"pulling '{model}'", "torch")
+    copies = {} if source is None else _find_copies(Path(source), [download for _, download in files])
     try:
-        for file in wanted:
-            assert file.download is not None
-            _bring(file, file.download, given.find(file.download), mirror, offline, report)
+        for file, download in wanted:
+            make_folder(file.path.parent)
+            copy = copies.get(download.url) or _fetch(download, file.path.parent, offline, progress)
+            _install(copy, file, download)
+            if copy.parent == file.path.parent and copy != file.path and download.url not in copies:
+                copy.unlink()
     finally:
-        with contextlib.suppress(OSError):  # something is in it
+        with contextlib.suppress(OSError):  # it is not empty
             record.files[0].path.parent.rmdir()
     return [file.path for file in record.files]
 
 
 def convert(source: PathLike, target: PathLike, keep: tuple[str, ...]) -> None:
-    """Write the tensors of a torch state dict as safetensors, in the precision that they have.
+    """Write the tensors of a torch state dict as safetensors, at their precision.
 
     Parameters
     ----------
@@ -95,12 +85,12 @@ def convert(source: PathLike, target: PathLike, keep: tuple[str, ...]) -> None:
         Written by `torch.save`, in the old format or the new.
     target : path
     keep : tuple of str
-        Names begin with one of these; "" keeps all.
+        Prefixes of the names to keep; "" keeps all.
 
     Raises
     ------
     ModelError
-        It is no state dict, or holds more than tensors, or none that is to be kept.
+        It is not a state dict, contains other objects than tensors, or none to keep.
     """
     import torch
     from safetensors import SafetensorError
@@ -126,72 +116,52 @@ def convert(source: PathLike, target: PathLike, keep: tuple[str, ...]) -> None:
         raise OutputError(f"cannot write {target}: {error}") from error
 
 
-class _Given:
-    """Finds published files among those that the user has brought."""
-
-    def __init__(self, source: PathLike | None, downloads: list[Download]) -> None:
-        self.folder: Path | None = None
-        self.file: Path | None = None
-        self.hash = ""
-        if source is None:
-            return
-        path = Path(source)
-        if path.is_dir():
-            self.folder = path
-            names = [published_name(each.urls[0]) for each in downloads]
-            if not any((path / name).is_file() for name in names):
-                raise InputError(f"the folder '{path}' holds no {' and no '.join(names)}")
-            return
+def _find_copies(source: Path, downloads: list[Download]) -> dict[str, Path]:
+    """Return the user's copies of published files, by URL, with verified hashes."""
+    names = [download.name for download in downloads]
+    paths = [source]
+    if source.is_dir():
+        paths = [source / name for name in names if (source / name).is_file()]
+        if not paths:
+            raise InputError(f"the folder '{source}' holds no {' and no '.join(names)}")
+    copies = {}
+    for path in paths:
         try:
-            self.hash = digest(path)
+            sha256 = file_sha256(path)
         except OSError as error:
             raise InputError(f"'{path}' cannot be read: {reason(error)}") from error
-        self.file = path
-        if not any(is_recorded(self.hash, each.sha256) for each in downloads):
-            names = [published_name(each.urls[0]) for each in downloads]
+        match = next((each for each in downloads if each.sha256 == sha256), None)
+        if match is None:
+            expected = " or ".join(f"{each.sha256[:12]}..." for each in downloads)
             raise ModelError(
-                f"'{path}' is not {' or '.join(names)} as published: its SHA-256 is {self.hash[:12]}..., "
-                f"recorded is {' or '.join(f'{each.sha256[:12]}...' for each in downloads)}"
+                f"'{path}' is not {' or '.join(names)} as published: its SHA-256 is {sha256[:12]}..., "
+                f"expected is {expected}"
             )
-
-    def find(self, download: Download) -> Path | None:
-        """Path of a published file, or None if it has to be fetched."""
-        if self.file is not None and is_recorded(self.hash, download.sha256):
-            return self.file
-        if self.folder is None:
-            return None
-        path = self.folder / published_name(download.urls[0])
-        if not path.is_file():
-            return None
-        found = digest(path)
-        if not is_recorded(found, download.sha256):
-            raise ModelError(
-                f"'{path}' is not as published: its SHA-256 is {found[:12]}..., "
-                f"recorded is {download.sha256[:12]}..."
-            )
-        return path
+        copies[match.url] = path
+    return copies
 
 
-def _bring(
-    file: ModelFile,
-    download: Download,
-    given: Path | None,
-    mirror: str | None,
-    offline: bool,
-    report: Report,
-) -> None:
-    """Put one file of a model in its place, and its hash beside it."""
-    name = published_name(download.urls[0])
-    folder = file.path.parent
-    published = given or fetch(
-        with_mirrors(download.urls, mirror),
-        folder / name,
-        sha256=download.sha256,
-        size=download.size,
-        offline=offline,
-        report=lambda done, total: report(done, total, name),
-    )
-    make_folder(folder)
+def _fetch(download: Download, folder: Path, offline: bool, progress: bool) -> Path:
+    """Download a file to a folder."""
+    by_hand = f"or download {download.url} yourself and pass it with --from FILE"
+    if offline or os.environ.get("RESTYLE_OFFLINE", "") not in ("", "0"):
+        why = "--offline was given" if offline else "RESTYLE_OFFLINE is set"
+        raise ModelError(f"cannot download {download.name}: {why}; {by_hand}")
+    import torch
+
+    target = folder / download.name
+    try:
+        torch.hub.download_url_to_file(download.url, str(target), download.sha256, progress)
+    except (OSError, RuntimeError) as error:  # a RuntimeError is another hash
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise OutputError(f"cannot write {target}: {reason(error)}") from error
+        host = urllib.parse.urlsplit(download.url).netloc
+        raise ModelError(f"cannot download {download.name} from {host}: {error}; {by_hand}") from error
+    return target
+
+
+def _install(published: Path, file: ModelFile, download: Download) -> None:
+    """Put a file of a model in place, and its hash next to it."""
     if published != file.path:
         with writing(file.path, overwrite=True, inputs=[published]) as temporary:
             if download.keep is not None:
@@ -199,9 +169,7 @@ def _bring(
             else:
                 shutil.copyfile(published, temporary)
     with writing(file.receipt, overwrite=True) as temporary:
-        temporary.write_text(f"{digest(file.path)}  {file.path.name}\n", encoding="utf-8")
-    if given is None and published != file.path:
-        published.unlink()
+        temporary.write_text(f"{file_sha256(file.path)}  {file.path.name}\n", encoding="utf-8")
 
 
 def _has_torch() -> bool:

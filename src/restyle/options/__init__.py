@@ -2,7 +2,6 @@
 
 from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions, DubOptions
 from restyle.options.base import OptionSet, about
-from restyle.options.downloads import DownloadOptions
 from restyle.options.engine import DeviceName, EngineOptions, SaveOptions
 from restyle.options.image import (
     CallKeywords,
@@ -24,7 +23,6 @@ __all__ = [
     "AudioOptions",
     "CallKeywords",
     "DeviceName",
-    "DownloadOptions",
     "DubOptions",
     "EngineKeywords",
     "EngineOptions",

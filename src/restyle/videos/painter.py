@@ -23,7 +23,7 @@ from restyle.images.picture import Picture
 from restyle.methods import table
 from restyle.methods.fast import painted_side
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.stroke_size import painted_at
+from restyle.models.stroke_size import apply_at_size
 from restyle.options import ImageOptions, VideoOptions
 from restyle.types import FloatArray, from_unit
 from restyle.videos.code_timeline import Timeline
@@ -88,7 +88,7 @@ class _Layer:
             side = painted_side((item.content.height, item.content.width), pictures)
             painter, elapsed = self.painter, item.elapsed
             item.painted.append(
-                painted_at(side, content, lambda seen: painter(seen, code, elapsed), pictures.strength)
+                apply_at_size(side, content, lambda seen: painter(seen, code, elapsed), pictures.strength)
             )
         else:
             if self.cube is None:

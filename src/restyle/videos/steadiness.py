@@ -69,15 +69,15 @@ class SteadyPainter:
             return picture
         if not self.method.encodes:
             picture, self._styled = self.method.paint_steady(content, code, self._styled, weight)
-            return blending.give_back(picture, content, picture, self.strength)
+            return blending.restore_content(picture, content, picture, self.strength)
         own = self.method.encode(pad(content, 1, minimum=SMALLEST_INPUT)[0])
         if self._own is not None:
             own = np.asarray(own + np.float32(weight) * (self._own - own), np.float32)
         self._own = own
-        toward = blending.toward(own, code, self.strength)
+        toward = blending.interpolate_code(own, code, self.strength)
         styled, self._styled = self.method.paint_steady(content, toward, self._styled, weight)
         rebuilt, self._rebuilt = self.method.paint_steady(content, own, self._rebuilt, weight)
-        return blending.give_back(styled, content, rebuilt, self.strength)
+        return blending.restore_content(styled, content, rebuilt, self.strength)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What is remembered of the frames so far, for `restore`."""

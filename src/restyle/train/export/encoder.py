@@ -80,7 +80,7 @@ def _compare(encoder: PerceptualEncoder, path: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Export, print the differences, and bring the catalog up to date when the shipped file changed."""
+    """Export and print the differences."""
     record = catalog.find(MODEL)
     parser = argparse.ArgumentParser(description="Write a perceptual encoder as ONNX.")
     parser.add_argument("encoder", nargs="?", type=Path, default=record.file("encoder").path)
@@ -91,7 +91,7 @@ def main() -> None:
     lines = [f"{what}: differs from PyTorch by at most {each:.1g}" for what, each in differences.items()]
     lines.append(f"{chosen.output.name} {chosen.output.stat().st_size / 1e6:.2f} MB")
     if chosen.output.resolve() == shipped.resolve():
-        lines += [f"catalog: {path}" for path in catalog.refresh()]
+        lines.append("now run scripts/refresh_catalog.py")
     parser.exit(0, "\n".join(lines) + "\n")
 
 

@@ -15,7 +15,7 @@ from restyle.images import picture
 from restyle.images.resize import fit_size
 from restyle.methods.fast import painted_side
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.stroke_size import painted_at
+from restyle.models.stroke_size import apply_at_size
 from restyle.options import ImageOptions, VideoOptions, parse_size
 from restyle.options.live import LiveOptions
 from restyle.style import Style
@@ -197,7 +197,7 @@ class _Painter:
         content = pipeline.preprocess(picture.from_array(pixels), options)
         side = painted_side((content.height, content.width), options)
         elapsed = max(0.0, shot.taken - self._last)
-        painted = painted_at(
+        painted = apply_at_size(
             side, content.pixels, lambda seen: self._steady(seen, self._code, elapsed), options.strength
         )
         self._last = shot.taken
