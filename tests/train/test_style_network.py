@@ -147,7 +147,7 @@ def test_styles_are_named_or_the_message_names_them(place: Path, tmp_path: Path)
         restyle.image(photo(), "gold", model=model)
     with pytest.raises(StyleError, match="has only its own styles"):
         restyle.image(photo(), photo(), model=model)
-    with pytest.raises(StyleError, match="one size of strokes"):
+    with pytest.raises(StyleError, match="one stroke size"):
         restyle.Stylizer(model).style("red", scale=2.0)
     assert (
         restyle.image(photo(), "red", model=model, style_scale=2.0)

@@ -1,6 +1,6 @@
 """The perceptual encoder as the two graphs that `paint` works with: features, and the gradient of its loss.
 
-    python -m restyle.train.export.painter              # of encoder-4, in place; then scripts/refresh_catalog.py
+    python -m restyle.train.export.painter   # of encoder-4, in place; then scripts/refresh_catalog.py
 
 The gradient is written out as a graph, since ONNX Runtime for inference has no automatic differentiation: the
 gradient of a 3x3 convolution is one with the kernel turned and the channels exchanged, that of ReLU and of
@@ -180,7 +180,7 @@ def export_painter(encoder: PerceptualEncoder, folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Export the graphs of the shipped encoder, and print their sizes; then run scripts/refresh_catalog.py."""
+    """Export the graphs of the shipped encoder and print their sizes."""
     parser = argparse.ArgumentParser(description="Write the graphs of the method paint.")
     shipped = catalog.find("encoder-4").file("encoder").path
     parser.add_argument("encoder", nargs="?", type=Path, default=shipped)
