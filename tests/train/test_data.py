@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError
+from restyle.images.picture import load_image
 from restyle.train.data import CONTENT, STYLE, Augmentation, Pictures, augment
+from tests.images.made_profiles import rgb_profile
 
 PLAIN = Augmentation(scale=(1.0, 1.0), flip=0.0)
 
@@ -72,3 +74,13 @@ def test_folders_without_pictures_are_errors(tmp_path: Path) -> None:
         Pictures(tmp_path / "none", PLAIN)
     with pytest.raises(InputError, match="no readable picture"):
         Pictures(tmp_path, PLAIN)
+
+
+def test_profiles_are_applied_as_when_stylizing(tmp_path: Path) -> None:
+    """A wide-gamut photo looks the same in training and at inference."""
+    noise(40, 40).save(tmp_path / "wide.png", icc_profile=rgb_profile())
+    noise(40, 40).save(tmp_path / "wide.avif", quality=100)
+    pictures = Pictures(tmp_path, PLAIN)
+    assert [path.name for path in pictures.paths] == ["wide.avif", "wide.png"]
+    expected = load_image(tmp_path / "wide.png").pixels * 255
+    np.testing.assert_allclose(np.asarray(pictures.pictures[1]), expected, atol=0.5001)

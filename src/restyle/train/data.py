@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from restyle.errors import InputError, OptionError
-from restyle.images.formats import find_files
+from restyle.images.formats import find_images
+from restyle.images.picture import load_image
 from restyle.train.augmentation import (
     Brightness,
     Contrast,
@@ -27,12 +28,12 @@ from restyle.train.augmentation import (
     Sometimes,
     Step,
 )
+from restyle.types import from_unit
 
 if TYPE_CHECKING:
     import torch
 
 MEMORY = 4 << 30  # bytes of decoded pictures that one folder may take
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,10 @@ class Pictures:
 
         def read(path: Path) -> Image.Image | str:
             try:
-                with Image.open(path) as file:
-                    picture = ImageOps.exif_transpose(file).convert("RGB")
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                loaded = load_image(path)
+            except InputError as error:
                 return str(error)
+            picture = Image.fromarray(from_unit(loaded.pixels, np.uint8))
             if max(picture.size) > longest:
                 picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
             return picture
@@ -200,7 +201,7 @@ def picture_paths(source: str | Path | Sequence[str | Path]) -> list[Path]:
         root = Path(source)
         if not root.is_dir():
             raise InputError(f"{str(source)!r} is not a folder of pictures")
-        return sorted(find_files(root, lambda name: Path(name).suffix.lower() in SUFFIXES))
+        return sorted(find_images(root))
     for each in source:
         if not Path(each).is_file():
             raise InputError(f"there is no picture {str(each)!r}")
