@@ -28,6 +28,7 @@ from PIL import Image, ImageFile
 from restyle.errors import InputError
 from restyle.images import exif, formats, icc, png16, tiff
 from restyle.images.icc import ProfileError
+from restyle.types import PathLike
 
 log = logging.getLogger("restyle.images")
 
@@ -83,7 +84,7 @@ def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
         )
 
 
-def read_file(path: str | os.PathLike[str], max_pixels: int) -> RawImage:
+def read_file(path: PathLike, max_pixels: int) -> RawImage:
     """Decode the first frame of an image file. Its content, not its suffix, decides its format.
 
     Raises
@@ -123,7 +124,7 @@ def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> RawI
         return _with_metadata(image, _split_modes(image, name), name)
 
 
-def _check_file(path: str | os.PathLike[str], name: str) -> formats.Format:
+def _check_file(path: PathLike, name: str) -> formats.Format:
     if name.startswith(("http://", "https://", "ftp://")):
         raise InputError(f"{name}: is a web address; download the file first")
     try:
@@ -158,7 +159,7 @@ def _check_file(path: str | os.PathLike[str], name: str) -> formats.Format:
     return form
 
 
-def _near_name(path: str | os.PathLike[str]) -> str:
+def _near_name(path: PathLike) -> str:
     try:
         names = os.listdir(Path(path).parent)
     except OSError:

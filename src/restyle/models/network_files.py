@@ -19,7 +19,7 @@ import numpy as np
 
 from restyle.errors import ModelError, OutputError
 from restyle.files import writing
-from restyle.types import FloatArray
+from restyle.types import FloatArray, PathLike
 
 FORMAT = "restyle-network/1"
 SUFFIX = ".restyle"
@@ -55,12 +55,12 @@ class NetworkRecord:
     training: dict[str, Any] = field(default_factory=dict)
 
 
-def is_network_file(path: str | os.PathLike[str]) -> bool:
+def is_network_file(path: PathLike) -> bool:
     """Recognize a network file by its suffix."""
     return Path(path).suffix.lower() == SUFFIX
 
 
-def read(path: str | os.PathLike[str]) -> NetworkRecord:
+def read(path: PathLike) -> NetworkRecord:
     """Read a network file.
 
     Raises
@@ -100,10 +100,10 @@ def read(path: str | os.PathLike[str]) -> NetworkRecord:
 
 def write(
     record: NetworkRecord,
-    path: str | os.PathLike[str],
+    path: PathLike,
     *,
     overwrite: bool = False,
-    inputs: Iterable[str | os.PathLike[str]] = (),
+    inputs: Iterable[PathLike] = (),
 ) -> Path:
     """Write a network file atomically.
 
@@ -130,7 +130,7 @@ def write(
     return Path(path)
 
 
-def check_suffix(path: str | os.PathLike[str]) -> None:
+def check_suffix(path: PathLike) -> None:
     """Raise OutputError if a path does not end in `.restyle`."""
     if not is_network_file(path):
         raise OutputError(f"cannot write '{os.fspath(path)}': the suffix of a network file is {SUFFIX}")

@@ -23,7 +23,7 @@ import numpy as np
 
 from restyle.errors import InputError, StyleError
 from restyle.files import writing
-from restyle.types import FloatArray
+from restyle.types import FloatArray, PathLike
 
 FORMAT = "restyle-style/1"
 SUFFIX = ".style"
@@ -56,7 +56,7 @@ class StyleRecord:
     refinement: FloatArray | None = None
 
 
-def read(path: str | os.PathLike[str]) -> StyleRecord:
+def read(path: PathLike) -> StyleRecord:
     """Read a style file.
 
     Raises
@@ -98,10 +98,10 @@ def read(path: str | os.PathLike[str]) -> StyleRecord:
 
 def write(
     record: StyleRecord,
-    path: str | os.PathLike[str],
+    path: PathLike,
     *,
     overwrite: bool = False,
-    inputs: Iterable[str | os.PathLike[str]] = (),
+    inputs: Iterable[PathLike] = (),
 ) -> Path:
     """Write a style file atomically; `inputs` are never replaced."""
     words = {key: getattr(record, key) for key in ("model", "name", "title", "artist", "year")}
@@ -116,7 +116,7 @@ def write(
     return Path(path)
 
 
-def is_style_file(path: str | os.PathLike[str]) -> bool:
+def is_style_file(path: PathLike) -> bool:
     """Recognize a style file by its suffix, or else by its first byte."""
     if Path(path).suffix.lower() == SUFFIX:
         return True
