@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PHOTO = ROOT / "docs" / "photos" / "astronaut.jpg"
-LARGEST_ENVIRONMENT = 350e6  # bytes
+LARGEST_ENVIRONMENT = 380e6  # bytes
 LARGEST_WEIGHTS = 8e6  # bytes, both graphs of the arbitrary-style model
 UNWANTED = ("torch", "scipy", "cv2", "safetensors", "onnx", "skimage", "tensorboard", "keras", "tensorflow")
 

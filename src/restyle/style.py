@@ -140,12 +140,8 @@ class Style:
         files = preset_files(method.record)
         if slug(name) not in files:
             raise StyleError(f"no preset is called '{name}'{_near_presets(name, method)}")
-        style = cls.load(files[slug(name)])
-        artwork = preset_artwork(files[slug(name)])
-        source = style._codes
-        if artwork is None or not isinstance(source, SavedCodes):
-            return style
-        return replace(style, _codes=SavedCodes(source.codes, source.name, artwork))
+        file = files[slug(name)]
+        return cls._from_record(style_files.read(file), preset_artwork(file))
 
     @classmethod
     def load(cls, path: PathLike) -> Style:
@@ -156,11 +152,12 @@ class Style:
         InputError, StyleError
             The file is missing, or is no style file.
         """
-        record = style_files.read(path)
-        more = record.refinement
-        codes = {1.0: record.code, **record.scales}
-        if more is not None:
-            codes = {scale: code + more for scale, code in codes.items()}
+        return cls._from_record(style_files.read(path))
+
+    @classmethod
+    def _from_record(cls, record: style_files.StyleRecord, artwork: Path | None = None) -> Style:
+        more = 0.0 if record.refinement is None else record.refinement
+        codes = {scale: code + more for scale, code in {1.0: record.code, **record.scales}.items()}
         return cls(
             codes[1.0],
             record.model,
@@ -168,8 +165,8 @@ class Style:
             record.title,
             record.artist,
             record.year,
-            _codes=SavedCodes(codes, record.name),
-            _refinement=more,
+            _codes=SavedCodes(codes, record.name, artwork),
+            _refinement=record.refinement,
         )
 
     @classmethod
@@ -283,7 +280,7 @@ class Style:
         Raises
         ------
         StyleError
-            It is a preset, or was loaded from a file: a code, without its picture.
+            It was loaded from a file: a code, without its picture.
         """
         found = self._source().exemplars()
         return [replace(each, scale=each.scale * self._scale) for each in found]

@@ -32,7 +32,7 @@ class MethodInfo:
     extra : str or None
         Optional dependencies it needs: `pip install 'restyle[EXTRA]'`.
     needs : "code" or "picture"
-        What it needs of a style. Presets and saved styles are codes without a picture.
+        What it needs of a style. Saved styles are codes without a picture.
     style_scale : "content" or "style"
         Which picture it resizes for `--style-scale`. "style" means that the style is encoded at that scale.
     paint_size : bool
