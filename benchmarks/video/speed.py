@@ -19,9 +19,9 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
 from restyle.videos import stages as stages_of
 from restyle.videos.info import VideoFrame
-from restyle.videos.painter import FilmPainter
+from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
-from restyle.videos.timeline import Moments
+from restyle.videos.timeline import TimedStyles
 from restyle.videos.write import VideoWriter
 
 
@@ -47,7 +47,9 @@ def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
     return path
 
 
-def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments, rounds: int = 3) -> dict[str, float]:
+def rates(
+    clip: Path, folder: Path, method: Arbitrary, styles: TimedStyles, rounds: int = 3
+) -> dict[str, float]:
     """Frames a second of each stage alone, of the loop that takes turns, and of the overlapping stages."""
     with VideoReader(clip) as reader:
         info = reader.info
@@ -55,7 +57,7 @@ def rates(clip: Path, folder: Path, method: Arbitrary, styles: Moments, rounds: 
     method.transfer(_unit(frames[0]), styles[0][1].code)  # loads the graph
 
     def stages(items: Iterator[Any]) -> Iterator[Any]:
-        painter = FilmPainter(styles, method, ImageOptions(), VideoOptions(), info)
+        painter = VideoPainter(styles, method, ImageOptions(), VideoOptions(), info)
         done = painter.finish(painter.paint(painter.prepare(items)))
         return (item for item in done if isinstance(item, VideoFrame))
 

@@ -24,7 +24,7 @@ from restyle.options import EngineOptions, ImageOptions, VideoKeywords, VideoOpt
 from restyle.style import Style
 from restyle.videos import runner
 from restyle.videos.info import VideoFrame, VideoInfo
-from restyle.videos.painter import FilmPainter
+from restyle.videos.painter import VideoPainter
 from restyle.videos.timeline import timed_styles
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
 
@@ -218,7 +218,7 @@ def test_memory_does_not_grow_with_length(tiny_model: Path) -> None:
 
     info = VideoInfo((48, 64), Fraction(1, 25), None, None)
     styles = timed_styles("starry-night", method)
-    painter = FilmPainter(styles, method, ImageOptions(), VideoOptions(), info)
+    painter = VideoPainter(styles, method, ImageOptions(), VideoOptions(), info)
     assert not runner.run(Source(), painter, Sink(), lambda done: None)  # type: ignore[arg-type]
     assert len(ahead) == 60
     assert max(ahead) <= 2 * runner.AHEAD + 2 * runner.BETWEEN + 5

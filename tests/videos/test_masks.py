@@ -21,7 +21,7 @@ from restyle.models import arbitrary
 from restyle.options import ImageOptions
 from restyle.videos import painter
 from restyle.videos.info import VideoInfo
-from restyle.videos.masks import FilmRegions, MaskFilm, regions_digest
+from restyle.videos.masks import MaskVideo, VideoRegions, regions_digest
 from tests.made_clips import frames_of, make_clip, moving, uneven_stamps
 
 Make = Callable[..., Path]
@@ -205,7 +205,7 @@ def test_digests_tell_regions_apart(tiny_model: Path, clip: Path) -> None:
 def test_styles_are_painted_once_each(tiny_model: Path) -> None:
     model = arbitrary.load(tiny_model, threads=1)
     given = [(LEFT, "great-wave"), (LEFT[:, ::-1].copy(), "great-wave"), (LEFT.copy(), "starry-night")]
-    regions = FilmRegions(make_regions(given, None, model=model), INFO, ImageOptions(feather=0), print)
+    regions = VideoRegions(make_regions(given, None, model=model), INFO, ImageOptions(feather=0), print)
     assert [style.name for style in regions.styles] == ["great-wave", "starry-night"]
     shares = regions.at(0, 0.0, (48, 64))
     assert len(shares) == 3
@@ -217,7 +217,7 @@ def test_styles_are_painted_once_each(tiny_model: Path) -> None:
 def test_bad_masks(make: Make, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no pictures, one mask for each frame"):
-        MaskFilm(tmp_path / "empty", "empty", print)
+        MaskVideo(tmp_path / "empty", "empty", print)
     (tmp_path / "text.mp4").write_text("no video")
     coloured = make_clip(tmp_path / "coloured.mkv", moving(3), codec="ffv1", pix_fmt="bgr0")
     tall = make_clip(

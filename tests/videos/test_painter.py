@@ -14,7 +14,7 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
 from restyle.types import FloatArray
 from restyle.videos.info import VideoFrame, VideoInfo
-from restyle.videos.painter import SEGMENT, FilmPainter, SegmentEnd
+from restyle.videos.painter import SEGMENT, SegmentEnd, VideoPainter
 from restyle.videos.steadiness import SteadyPainter
 from restyle.videos.timeline import timed_styles
 from tests.made_clips import moving
@@ -22,12 +22,15 @@ from tests.made_clips import moving
 INFO = VideoInfo((48, 64), Fraction(1, 25), Fraction(25), None)
 
 
-def make(model: Path, pictures: ImageOptions, film: VideoOptions, state: Any = None) -> FilmPainter:
+def make(model: Path, pictures: ImageOptions, film: VideoOptions, state: Any = None) -> VideoPainter:
     method = Arbitrary(model, threads=1)
-    return FilmPainter(timed_styles("great-wave", method), method, pictures, film, INFO, state)
+    painter = VideoPainter(timed_styles("great-wave", method), method, pictures, film, INFO)
+    if state is not None:
+        painter.restore(state)
+    return painter
 
 
-def through(painter: FilmPainter, items: Iterator[Any]) -> list[Any]:
+def through(painter: VideoPainter, items: Iterator[Any]) -> list[Any]:
     return list(painter.finish(painter.paint(painter.prepare(items))))
 
 

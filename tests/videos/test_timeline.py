@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from restyle.errors import StyleError
 from restyle.models.arbitrary import Arbitrary
-from restyle.videos.timeline import split_time, style_paths, timed_styles
+from restyle.videos.timeline import Timeline, split_time, style_paths, timed_styles
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_styles_of_one_moment_are_mixed(tiny_model: Path) -> None:
     ("style", "said"),
     [
         (["starry-night", "2:great-wave"], "'starry-night' has no time and others have"),
-        (["0:starry-night", "-2.5:great-wave"], "'-2.5:great-wave' has a time before the film begins"),
+        (["0:starry-night", "-2.5:great-wave"], "'-2.5:great-wave'"),
         ({}, "at least one"),
         ({-1: "great-wave"}, "from 0 up"),
         ("0:great-wav", "great-wave"),
@@ -55,3 +56,20 @@ def test_wrong_times_are_named(tiny_model: Path, style: Any, said: str) -> None:
 def test_files_among_styles_are_found() -> None:
     given = [["0:a.jpg:2", Path("b.jpg")], {3: ("c.jpg", 0.5)}, "1:02:d.jpg"]
     assert [str(path) for path in style_paths(given)] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+
+
+ONE, TWO = np.array([1, 0], np.float32), np.array([0, 4], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("second", "code"),
+    [(-1, [1, 0]), (0, [1, 0]), (2, [1, 0]), (3, [0.75, 1]), (5, [0.25, 3]), (6, [0, 4]), (99, [0, 4])],
+)
+def test_codes_hold_outside_and_blend_between(second: float, code: list[float]) -> None:
+    np.testing.assert_allclose(Timeline([(6, TWO), (2, ONE)]).at(second), code)
+
+
+def test_one_code_holds_for_ever() -> None:
+    line = Timeline([(0, ONE)])
+    assert line.at(0) is ONE
+    assert line.at(1e6) is ONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 
 from restyle.errors import OptionError, OutputError
-from restyle.videos.codecs import ENCODERS, check_format
-from restyle.videos.info import VideoFrame
+from restyle.videos.encoding import ENCODERS, check_format
+from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.read import VideoReader
 from restyle.videos.write import VideoWriter
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
@@ -192,3 +193,12 @@ def test_usual_codecs() -> None:
         "vp9",
     ]
     assert all(check_format(f"a{each.suffixes[0]}", name, None) == name for name, each in ENCODERS.items())
+
+
+def test_encoders_leave_the_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SVT_LOG", raising=False)
+    info = VideoInfo((64, 64), Fraction(1, 25), Fraction(25), None)
+    writer = VideoWriter(tmp_path / "out.mkv", info, (64, 64), "av1")
+    writer.write(VideoFrame(np.zeros((64, 64, 3), np.uint8), 0, 1))
+    writer.close()
+    assert "SVT_LOG" not in os.environ

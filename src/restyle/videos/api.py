@@ -33,11 +33,11 @@ from restyle.options import (
 from restyle.pipeline import encoding_scale
 from restyle.sounds.styles import parse_styles
 from restyle.sounds.styles import style_paths as sound_paths
+from restyle.types import PathLike
 from restyle.videos.audio_track import NewSound
 from restyle.videos.dub import check_container, dub, is_only_sound, new_sound
 from restyle.videos.frames import FolderWriter
 from restyle.videos.io import (
-    PathLike,
     Writer,
     checked,
     default_output,
@@ -46,13 +46,13 @@ from restyle.videos.io import (
     open_writer,
     with_even_size,
 )
-from restyle.videos.masks import FilmRegions
-from restyle.videos.painter import FilmPainter
+from restyle.videos.masks import VideoRegions
+from restyle.videos.painter import VideoPainter
 from restyle.videos.read import Tell
 from restyle.videos.resume import Segments, plan_of
 from restyle.videos.runner import keep_part, run
 from restyle.videos.stages import done_aside
-from restyle.videos.timeline import Moments, style_paths, timed_styles
+from restyle.videos.timeline import TimedStyles, style_paths, timed_styles
 
 Report = Callable[[float], None]
 Watch = Callable[[int, int | None], None]
@@ -170,7 +170,7 @@ def video(
 
 def styles_of(
     style: Any, regions: Any, method: Arbitrary, pictures: ImageOptions, film: VideoOptions
-) -> tuple[Moments, Regions | None]:
+) -> tuple[TimedStyles, Regions | None]:
     """Encode the styles of a film: those of the whole or the rest over time, and those of regions."""
     scale = encoding_scale(pictures, film.method)
     if regions is None:
@@ -190,7 +190,7 @@ def styles_of(
 
 def make(
     content: PathLike,
-    styles: Moments,
+    styles: TimedStyles,
     output: PathLike,
     method: Arbitrary,
     pictures: ImageOptions,
@@ -227,16 +227,17 @@ def make(
             pictures = with_even_size(pictures, reader.info, codec)
         where = None
         if regions is not None:
-            where = FilmRegions(regions, reader.info, pictures, tell)
+            where = VideoRegions(regions, reader.info, pictures, tell)
             stack.callback(where.close)
-        # Refuses what it cannot do.
-        painter = FilmPainter(styles, method, pictures, film, reader.info, regions=where)
+        # Before the segments: options that it refuses must not cost an earlier run its frames.
+        painter = VideoPainter(styles, method, pictures, film, reader.info, regions=where)
         segments: Segments | None = None
         if codec != "gif":
             plan = plan_of(content, styles, method, pictures, film, regions)
             segments = Segments(output, plan, film.resume, tell)
             stack.callback(segments.leave)
-            painter = FilmPainter(styles, method, pictures, film, reader.info, segments.state(), where)
+            if (state := segments.state()) is not None:
+                painter.restore(state)
         writer: Writer
         if to_folder:
             writer = folder = FolderWriter(output, segments.folder / "frames" if segments else None)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import OutputError
-from restyle.videos.codecs import CONTAINERS
+from restyle.types import PathLike
+from restyle.videos.encoding import CONTAINERS
 from restyle.videos.transcode import Transcoder, holds, kept, set_back
 
 Float = NDArray[np.float32]
-PathLike = str | os.PathLike[str]
 Tell = Callable[[str], None]
 
 CHUNK = 4096  # samples that are encoded at once

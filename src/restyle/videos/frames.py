@@ -15,10 +15,8 @@ import numpy as np
 from restyle.errors import InputError, OutputError
 from restyle.images import formats
 from restyle.images import picture as images
-from restyle.types import from_unit
+from restyle.types import PathLike, from_unit
 from restyle.videos.info import Pixels, VideoFrame, VideoInfo
-
-PathLike = str | os.PathLike[str]
 
 GIF_TICK = Fraction(1, 100)  # seconds: the only clock that a GIF has
 

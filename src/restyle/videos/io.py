@@ -15,15 +15,15 @@ from restyle.files import check_output
 from restyle.images import picture
 from restyle.methods.regions import Regions
 from restyle.options import ImageOptions, VideoOptions, parse_size
+from restyle.types import PathLike
 from restyle.videos.audio_track import NewSound
-from restyle.videos.codecs import ENCODERS, SUFFIXES, check_format
+from restyle.videos.encoding import ENCODERS, SUFFIXES, check_format
 from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, check_folder
 from restyle.videos.info import VideoInfo
 from restyle.videos.read import Tell, VideoReader
-from restyle.videos.timeline import Moments
+from restyle.videos.timeline import TimedStyles
 from restyle.videos.write import VideoWriter
 
-PathLike = str | os.PathLike[str]
 Reader = VideoReader | FolderReader
 Writer = VideoWriter | GifWriter | FolderWriter
 
@@ -73,7 +73,7 @@ def with_even_size(pictures: ImageOptions, info: VideoInfo, codec: str) -> Image
     return replace(pictures, size=f"{width}x{height}")
 
 
-def default_output(content: PathLike, styles: Moments, regions: Regions | None = None) -> Path:
+def default_output(content: PathLike, styles: TimedStyles, regions: Regions | None = None) -> Path:
     """`clip.avi` and `great-wave` -> `clip-great-wave.mp4` in the current folder."""
     path = Path(os.path.abspath(content)) if os.path.isdir(content) else Path(content)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"

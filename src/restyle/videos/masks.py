@@ -23,7 +23,7 @@ from restyle.videos.read import Tell, VideoReader
 _TOLERANCE = 1e-3  # seconds: stamps of another clock are rounded
 
 
-class MaskFilm:
+class MaskVideo:
     """A mask for each frame, read once from the start: a video or GIF by its time, a folder by its order.
 
     Parameters
@@ -93,7 +93,7 @@ def _in_order(files: list[Path]) -> Iterator[tuple[float, FloatArray]]:
         yield float(index), mask_values(picture.load_image(file), os.fspath(file))
 
 
-class FilmRegions:
+class VideoRegions:
     """The shares of every frame of one film.
 
     Parameters
@@ -115,7 +115,7 @@ class FilmRegions:
     def __init__(self, regions: Regions, info: VideoInfo, pictures: ImageOptions, tell: Tell) -> None:
         self._regions, self._whole, self._feather = regions.regions, info.size, pictures.feather
         self._box = pipeline.framing(info.size, pictures)
-        self._films: dict[int, MaskFilm] = {}
+        self._films: dict[int, MaskVideo] = {}
         self._still: list[FloatArray] | None = None
         by_code = {style.code.tobytes(): style for style in regions.styles if style is not None}
         self.styles: list[Style] = list(by_code.values())
@@ -126,7 +126,7 @@ class FilmRegions:
                 if region.mask is None:
                     raise InputError("films have no alpha that restyle reads; give a mask, still or moving")
                 if isinstance(region.mask, Path):
-                    self._films[place] = MaskFilm(region.mask, region.name, tell)
+                    self._films[place] = MaskVideo(region.mask, region.name, tell)
             # Proportions are checked here, before any work.
             self._divide(0, 0.0, (8, 8))
         except BaseException:

@@ -26,14 +26,13 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.models.stroke_size import apply_at_size
 from restyle.options import ImageOptions, VideoOptions
 from restyle.types import FloatArray, from_unit
-from restyle.videos.code_timeline import Timeline
 from restyle.videos.flow import FlowSteadier, Motion, MotionFinder
 from restyle.videos.info import VideoFrame, VideoInfo
-from restyle.videos.masks import FilmRegions
+from restyle.videos.masks import VideoRegions
 from restyle.videos.optimized import OptimizedPainter
 from restyle.videos.scenes import SceneCuts
 from restyle.videos.steadiness import SteadyPainter
-from restyle.videos.timeline import Moments
+from restyle.videos.timeline import TimedStyles, Timeline
 
 State = dict[str, NDArray[Any]]
 
@@ -112,7 +111,7 @@ class _Layer:
             self.steadier.last = state.get("steadied")
 
 
-class FilmPainter:
+class VideoPainter:
     """Paints the frames of a film, in stages that pass everything else through.
 
     Parameters
@@ -122,9 +121,7 @@ class FilmPainter:
     pictures : ImageOptions
     film : VideoOptions
     info : VideoInfo
-    state : dict of arrays or None
-        Of a `SegmentEnd`: go on after that segment.
-    regions : FilmRegions or None
+    regions : VideoRegions or None
         Where other styles are painted; `styles` are then those of the rest, and none leave it as it is.
 
     Raises
@@ -137,13 +134,12 @@ class FilmPainter:
 
     def __init__(
         self,
-        styles: Moments,
+        styles: TimedStyles,
         method: Arbitrary,
         pictures: ImageOptions,
         film: VideoOptions,
         info: VideoInfo,
-        state: State | None = None,
-        regions: FilmRegions | None = None,
+        regions: VideoRegions | None = None,
     ) -> None:
         if pictures.colors_only and len(styles) > 1:
             raise OptionError("colors-only takes one style for the whole of a video; give one, without times")
@@ -171,8 +167,6 @@ class FilmPainter:
             self._layers.append(_Layer(painter, FlowSteadier() if by_flow and not finest else None))
         self._before = 0  # stamp of the frame before
         self._last: Any = None  # pixels of the last result
-        if state is not None:
-            self._restore(state)
 
     def prepare(self, items: Iterator[Any]) -> Iterator[Any]:
         """Crop, resize and adjust; find cuts, and motion if it is wanted."""
@@ -273,7 +267,8 @@ class FilmPainter:
         steady = steadier(painted, item.motion) if steadier else painted
         return pipeline.postprocess(steady, item.content, self._pictures).pixels
 
-    def _restore(self, state: State) -> None:
+    def restore(self, state: State) -> None:
+        """Continue after the segment whose `SegmentEnd` had this state."""
         self._before = int(state["before"])
         self._last = state.get("last")
         self._cuts.restore(_part(state, "cuts."))

@@ -14,10 +14,10 @@ from typing import Any
 
 from restyle.errors import InputError
 from restyle.sounds.container import Reader, check_readable
+from restyle.types import PathLike
 from restyle.videos.info import FULL, LIMITED, ColorTags, Pixels, VideoFrame, VideoInfo, scaling, turn_of
 from restyle.videos.transcode import set_back
 
-PathLike = str | os.PathLike[str]
 Tell = Callable[[str], None]
 
 # Their clocks start anywhere, so their first stamp says nothing.

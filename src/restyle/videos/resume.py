@@ -31,12 +31,12 @@ from restyle.files import flush
 from restyle.methods.regions import Regions
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
+from restyle.types import PathLike
 from restyle.videos.masks import regions_digest
 from restyle.videos.painter import SEGMENT, State
 from restyle.videos.read import Tell
-from restyle.videos.timeline import Moments
+from restyle.videos.timeline import TimedStyles
 
-PathLike = str | os.PathLike[str]
 Plan = dict[str, Any]
 
 _FIELDS = ("pts", "dts", "duration", "size", "key")
@@ -190,7 +190,7 @@ class Segments:
 
 def plan_of(
     content: PathLike,
-    styles: Moments,
+    styles: TimedStyles,
     method: Arbitrary,
     pictures: ImageOptions,
     film: VideoOptions,

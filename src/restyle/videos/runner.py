@@ -10,9 +10,10 @@ from typing import Any
 
 from restyle.errors import OutputError
 from restyle.files import DISK_ERRORS
+from restyle.types import PathLike
 from restyle.videos.info import VideoFrame
-from restyle.videos.io import PathLike, Reader, Writer
-from restyle.videos.painter import SEGMENT, FilmPainter, SegmentEnd
+from restyle.videos.io import Reader, Writer
+from restyle.videos.painter import SEGMENT, SegmentEnd, VideoPainter
 from restyle.videos.read import Tell
 from restyle.videos.resume import Segments
 from restyle.videos.stages import Stages
@@ -24,7 +25,7 @@ BETWEEN = 2  # frames that wait between the stages of painting, which hold them 
 
 def run(
     reader: Reader,
-    painter: FilmPainter,
+    painter: VideoPainter,
     writer: Writer,
     watch: Callable[[int], None],
     segments: Segments | None = None,

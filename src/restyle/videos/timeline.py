@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from restyle.errors import StyleError
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.presets import split_weight
 from restyle.style import Style, resolve_all
+from restyle.types import FloatArray, PathLike
 
-PathLike = str | os.PathLike[str]
-Moments = list[tuple[float, Style]]
+TimedStyles = list[tuple[float, Style]]
 
 _NEGATIVE = re.compile(r"-[\d.]+:\D")
 _TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
 
-def timed_styles(style: Any, method: Arbitrary, scale: float = 1.0) -> Moments:
+def timed_styles(style: Any, method: Arbitrary, scale: float = 1.0) -> TimedStyles:
     """Read styles, of which each may have a second at which it holds.
 
     Parameters
@@ -63,7 +65,7 @@ def split_time(style: Any) -> tuple[float | None, Any]:
     """
     found = _TIMED.fullmatch(style) if isinstance(style, str) and not os.path.exists(style) else None
     if isinstance(style, str) and found is None and _NEGATIVE.match(style) and not os.path.exists(style):
-        raise StyleError(f"style '{style}' has a time before the film begins; seconds count from 0")
+        raise StyleError(f"style '{style}' has a time before the video begins; seconds count from 0")
     if found is None:
         return None, style
     return 60 * float(found[1] or 0) + float(found[2]), found[3]
@@ -80,3 +82,37 @@ def style_paths(sources: Any) -> Iterator[PathLike]:
     elif isinstance(sources, (list, tuple)):
         for each in sources:
             yield from style_paths(each)
+
+
+class Timeline:
+    """Style codes at given seconds, interpolated in between.
+
+    Parameters
+    ----------
+    codes : sequence of (seconds, code)
+        In any order, no two at the same second; `code` is an np.ndarray [shape=(K,), float32].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> line = Timeline([(0.0, np.zeros(2, np.float32)), (4.0, np.ones(2, np.float32))])
+    >>> line.at(1.0)
+    array([0.25, 0.25], dtype=float32)
+    """
+
+    def __init__(self, codes: Sequence[tuple[float, FloatArray]]) -> None:
+        ordered = sorted(codes, key=lambda each: each[0])
+        self.seconds = [second for second, _ in ordered]
+        self.codes = [code for _, code in ordered]
+
+    def at(self, second: float) -> FloatArray:
+        """Return the code [shape=(K,), float32] of a second; the first and the last hold beyond."""
+        after = int(np.searchsorted(self.seconds, second, side="right"))
+        if after == 0:
+            return self.codes[0]
+        if after == len(self.codes):
+            return self.codes[-1]
+        start, end = self.seconds[after - 1], self.seconds[after]
+        part = np.float32((second - start) / (end - start))
+        mixed = self.codes[after - 1] + part * (self.codes[after] - self.codes[after - 1])
+        return np.asarray(mixed, np.float32)

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import OutputError
+from restyle.types import PathLike
 from restyle.videos.audio_track import Dub, NewSound
-from restyle.videos.codecs import CONTAINERS
-from restyle.videos.encoding import Encoding
+from restyle.videos.encoding import CONTAINERS, Encoding
 from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.read import Tell, VideoReader
 from restyle.videos.transcode import Transcoder, holds, kept
-
-PathLike = str | os.PathLike[str]
 
 _REENCODED = {".webm": "libopus"}
 
@@ -35,7 +33,7 @@ class VideoWriter:
     size : (height, width)
         Of the frames, upright.
     codec : str
-        One of `video_codecs.ENCODERS`.
+        One of `encoding.ENCODERS`.
     quality : int or None
         1 to 100.
     source : VideoReader or None

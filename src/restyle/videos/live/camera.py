@@ -11,10 +11,9 @@ from threading import Condition, Event, Thread
 from typing import Any
 
 from restyle.errors import InputError
+from restyle.types import PathLike
 from restyle.videos.info import Pixels, VideoFrame
 from restyle.videos.read import VideoReader
-
-PathLike = str | os.PathLike[str]
 
 _SYSTEMS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,15 +18,13 @@ from restyle.models.stroke_size import apply_at_size
 from restyle.options import ImageOptions, VideoOptions, parse_size
 from restyle.options.live import LiveOptions
 from restyle.style import Style
-from restyle.types import from_unit
+from restyle.types import PathLike, from_unit
 from restyle.videos.info import Pixels
 from restyle.videos.live.camera import Newest, Shot, open_source
 from restyle.videos.live.pace import SIZES, Pace
 from restyle.videos.live.sinks import Bytes, open_sink
 from restyle.videos.scenes import SceneCuts
 from restyle.videos.steadiness import SteadyPainter
-
-PathLike = str | os.PathLike[str]
 
 _WAIT = 0.25  # seconds without a frame after which the window is looked at again
 _STILL = 1.0  # seconds after which a late frame is better than none

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from restyle.errors import InputError, OutputError
 from restyle.files import writing
-from restyle.videos.codecs import check_format
+from restyle.types import PathLike
+from restyle.videos.encoding import check_format
 from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.write import VideoWriter
 
-PathLike = str | os.PathLike[str]
 Bytes = NDArray[np.uint8]
 
 CLOCK = Fraction(1, 1000)  # seconds: live frames come when they come
