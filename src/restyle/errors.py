@@ -1,14 +1,14 @@
-"""Everything that restyle raises on purpose.
+"""The exceptions of restyle.
 
 RestyleError
  ├── InputError          a file or array that cannot be used (also a ValueError)
  ├── StyleError          an unknown preset, a bad style file, a bad weight
  ├── OptionError         an option outside its range (also a ValueError)
- ├── OutputError         a file that cannot be written, or must not be
+ ├── OutputError         a file that cannot or must not be written
  ├── ModelError          missing or damaged weights
  └── MissingExtraError   needs ``pip install 'restyle[...]'``
 
-Every message is one line that quotes the offending value and says what to do.
+A message is one line that quotes the offending value and says what to do.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ __all__ = [
 
 
 class RestyleError(Exception):
-    """Base of everything that restyle raises on purpose; its text is one line."""
+    """Base class; the message is one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
 
 
 class InputError(RestyleError, ValueError):
-    """A file or array that cannot be used: missing, empty, damaged, too large, of a wrong shape or range."""
+    """A file or array that cannot be used: missing, empty, damaged, too large, wrong shape or range."""
 
 
 class StyleError(RestyleError):
@@ -53,14 +53,14 @@ class ModelError(RestyleError):
 
 
 class MissingExtraError(RestyleError):
-    """An optional dependency that this call needs and that is not installed.
+    """A required extra is not installed.
 
     Parameters
     ----------
     what : str
-        What was asked for, as the subject of the sentence: ``"--method optimize"``.
+        The requested feature, as the subject of the message: ``"--method optimize"``.
     extra : str
-        Name of the extra that brings it: ``"torch"``.
+        Name of the extra that provides it: ``"torch"``.
     """
 
     def __init__(self, what: str, extra: str) -> None:
@@ -69,14 +69,14 @@ class MissingExtraError(RestyleError):
 
 
 def require(what: str, extra: str, *modules: str) -> None:
-    """Raise MissingExtraError unless all modules are installed; none of them is imported.
+    """Raise MissingExtraError unless all modules are installed, without importing them.
 
     Parameters
     ----------
     what, extra : str
         As for `MissingExtraError`.
     *modules : str
-        Import names that the extra brings.
+        Import names that the extra provides.
     """
     from importlib.util import find_spec
 

@@ -96,16 +96,16 @@ def take(source: Image.Image | Image.Exif) -> tuple[bytes | None, int]:
 
 def from_tags(exif: Image.Exif) -> bytes | None:
     """Build an EXIF block from tags, such as those of a TIFF; None if none remains."""
-    kept = Image.Exif()
+    result = Image.Exif()
     for tag, value in exif.items():
         if tag not in STRUCTURAL_TAGS and tag not in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            kept[tag] = value
+            result[tag] = value
     for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         inner = dict(exif.get_ifd(ifd)) if ifd in exif else {}
         inner.pop(ExifTags.IFD.Interop, None)
         if inner:
-            kept[ifd] = inner
-    return kept.tobytes() if len(kept) else None
+            result[ifd] = inner
+    return result.tobytes() if len(result) else None
 
 
 def _open(block: bytes) -> tuple[bytearray, str]:

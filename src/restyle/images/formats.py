@@ -1,4 +1,4 @@
-"""The image formats in one table, and how to tell what a file is.
+"""The table of image formats, and detection of the format of a file.
 
 The suffix of an input is only a hint, since files are often mislabeled: the first bytes decide. The suffix of
 an output picks its format.

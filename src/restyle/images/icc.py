@@ -41,7 +41,7 @@ def color_space(icc: bytes) -> str:
     Raises
     ------
     ProfileError
-        It is no ICC profile.
+        It is not an ICC profile.
     """
     if len(icc) < 132 or icc[36:40] != b"acsp":
         raise ProfileError("no ICC signature")
@@ -53,11 +53,11 @@ def read_tags(icc: bytes) -> dict[bytes, bytes]:
     (count,) = struct.unpack_from(">I", icc, 128)
     if count > 100 or 132 + 12 * count > len(icc):
         raise ProfileError("its table of tags is damaged")
-    found = {}
+    tags = {}
     for i in range(count):
         name, offset, size = struct.unpack_from(">4sII", icc, 132 + 12 * i)
-        found[name] = icc[offset : offset + size]
-    return found
+        tags[name] = icc[offset : offset + size]
+    return tags
 
 
 def read_xyz(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> npt.NDArray[np.float64]:

@@ -25,7 +25,7 @@ def preset_files(record: Record) -> dict[str, Path]:
 
 
 def preset_artwork(style_file: Path) -> Path | None:
-    """Return the picture of a preset, `artworks/NAME.jpg` beside the folder of style files, if it ships."""
+    """Return the artwork of a preset, `artworks/NAME.jpg` next to the folder of style files, if it exists."""
     path = style_file.parent.parent / "artworks" / f"{style_file.stem}.jpg"
     return path if path.is_file() else None
 

@@ -12,11 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restyle.images.statistics import relative_gap
+
 
 def gap(a: Tensor, b: Tensor) -> Tensor:
     """|a - b|^2 / (|a|^2 + |b|^2), per picture: 0 for equal, 1 for nothing in common. [N, ...] -> [N]."""
-    a, b, over = a.float(), b.float(), tuple(range(1, a.ndim))
-    return (a - b).square().sum(over) / (a.square().sum(over) + b.square().sum(over) + 1e-8)
+    gaps: Tensor = relative_gap(a.float(), b.float(), tuple(range(1, a.ndim)), 1e-8)
+    return gaps
 
 
 def _positions(feature: Tensor) -> Tensor:
