@@ -14,7 +14,7 @@ from benchmarks.video import parts
 from benchmarks.video.kept import keep_section, write_report
 from benchmarks.video.scores import STYLES, optimized, steadiness
 from restyle.models.arbitrary import Arbitrary
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.video import VideoMethodOptions
 
 DOCS = Path(__file__).parents[2] / "docs" / "benchmarks" / "video.md"
 Part = Callable[[argparse.Namespace, Arbitrary], Iterator[str]]
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "--weights",
         nargs="+",
         type=float,
-        default=[0.0, FilmMethodOptions.temporal_weight],
+        default=[0.0, VideoMethodOptions.temporal_weight],
         help="temporal weights of optimised films",
     )
     made.add_argument("--threads", type=int, default=machine.cores())

@@ -20,7 +20,7 @@ from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import load_encoder
 from restyle.options import Steady
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 
@@ -114,7 +114,7 @@ def optimized(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]
     def films(frames: list[FloatArray], style: Style) -> Films:
         made = {"none": painted(frames, method, style.code, "none")}
         for weight in arguments.weights:
-            options = FilmMethodOptions(method="optimize", temporal_weight=weight)
+            options = VideoMethodOptions(method="optimize", temporal_weight=weight)
             made[f"optimize, temporal weight {weight:g}"] = optimized_film(frames, method, style, options)
         return made
 

@@ -18,7 +18,7 @@ from restyle.images.statistics import gram
 from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import PerceptualEncoder
 from restyle.options import Steady, VideoOptions
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 from restyle.videos.flow import FlowSteadier, MotionFinder
@@ -82,7 +82,7 @@ def optimized_film(
     frames: Sequence[FloatArray],
     method: Arbitrary,
     style: Style,
-    options: FilmMethodOptions,
+    options: VideoMethodOptions,
     fps: float = 25.0,
 ) -> list[FloatArray]:
     """The film as `restyle video --method optimize ...` paints it."""

@@ -19,7 +19,7 @@ from restyle.models import catalog
 from restyle.nn import encoders, losses
 from restyle.nn.colour_loss import colour_loss
 from restyle.nn.texture_loss import texture_loss
-from restyle.options.train_style import StyleOptions
+from restyle.options.train import StyleOptions
 
 RECIPE = StyleOptions(style_size=64)
 RNG = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from PIL import Image
 import restyle
 from restyle.errors import ModelError, OptionError, StyleError
 from restyle.keras import PerceptualLoss, Photos, StyleNetwork
-from restyle.options.train_style import StyleOptions
+from restyle.options.train import StyleOptions
 
 RECIPE = StyleOptions(style_size=64)
 SHALLOW = StyleOptions(style_size=64, style_layers="relu1_1,relu2_1")

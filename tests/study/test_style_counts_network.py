@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from restyle.nn.transformer import TransformerShape
-from restyle.options.train_style import StyleTrainOptions
+from restyle.options.train import StyleTrainOptions
 from restyle.study.style_counts_network import StyleCountTask
 from restyle.train.data import CONTENT, STYLE, Pictures
 from restyle.train.log import read_log

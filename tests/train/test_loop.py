@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from restyle.errors import InputError, OptionError, OutputError
-from restyle.options.train import TrainOptions
-from restyle.options.train_style import StyleTrainOptions
+from restyle.options.train import StyleTrainOptions, TrainOptions
 from restyle.train import loop
 from restyle.train.loop import NotFiniteError, Step, choose_device, fit, learning_rate
 

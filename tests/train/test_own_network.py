@@ -7,7 +7,7 @@ import torch
 
 from restyle.errors import OptionError, StyleError
 from restyle.nn import conditional
-from restyle.options.train_style import NetworkOptions, StyleOptions
+from restyle.options.train import NetworkOptions, StyleOptions
 from restyle.train import own_pictures
 from restyle.train.history import History
 from restyle.train.own_network import names_of_all, prepare

@@ -12,7 +12,7 @@ import torch
 
 from restyle.errors import InputError
 from restyle.nn.conditional import ConditionalShape, ConditionalTransformer
-from restyle.options.train_style import StyleOptions, StyleTrainOptions
+from restyle.options.train import StyleOptions, StyleTrainOptions
 from restyle.train import loop
 from restyle.train.data import Pictures
 from restyle.train.log import read_log

@@ -11,7 +11,7 @@ from PIL import Image
 
 import restyle
 from restyle.errors import InputError, ModelError, OptionError, OutputError, StyleError
-from restyle.options.train_style import StyleOptions, StyleTrainOptions
+from restyle.options.train import StyleOptions, StyleTrainOptions
 from restyle.train.loop import Step
 from restyle.train.style_network import StyleNetwork
 from tests.train.made_pictures import judge, photos, picture

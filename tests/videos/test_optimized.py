@@ -13,7 +13,7 @@ from restyle.errors import OptionError
 from restyle.methods.optimize.objective import Anchor
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.code_source import Exemplar
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.types import FloatArray
 from restyle.videos.flow import MotionFinder
 from restyle.videos.optimized import OptimizedPainter
@@ -30,7 +30,7 @@ def painter(
     method: Arbitrary, weight: float = 20.0, steps: int = 9, strength: float = 1.0
 ) -> OptimizedPainter:
     style = np.ascontiguousarray(texture(11)[:64, :64] * [1.0, 0.5, 0.2], np.float32)
-    options = FilmMethodOptions(method="optimize", steps=steps, temporal_weight=weight)
+    options = VideoMethodOptions(method="optimize", steps=steps, temporal_weight=weight)
     return OptimizedPainter([Exemplar(style)], SteadyPainter(method, strength, 1.0), options, threads=1)
 
 
@@ -95,6 +95,6 @@ def test_the_temporal_loss_and_its_gradient() -> None:
 
 
 def test_options_of_optimising_need_the_method() -> None:
-    assert FilmMethodOptions().method == "fast"
+    assert VideoMethodOptions().method == "fast"
     with pytest.raises(OptionError, match="steps is for --method optimize"):
-        FilmMethodOptions(steps=10)
+        VideoMethodOptions(steps=10)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from restyle.options.train_style import ENCODER, ENCODERS, StyleOptions
+from restyle.options.train import ENCODER, ENCODERS, StyleOptions
 
 app = typer.Typer(
     help="Compare networks: same data, same budget, several seeds (needs the extra torch).",

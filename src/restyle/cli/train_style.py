@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from restyle.cli.flags import with_flags
-from restyle.options.train_style import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 
 Content = Annotated[Path, typer.Option("--content", metavar="FOLDER", help="Photos.")]
 Styles = Annotated[

@@ -21,7 +21,7 @@ from restyle.errors import InputError
 from restyle.images import picture as images
 from restyle.images.resize import fit_size, resize
 from restyle.keras.encoder import ENCODER, load_encoder
-from restyle.options.train_style import StyleOptions
+from restyle.options.train import StyleOptions
 
 CONTENT_LAYERS = ((3, 1.0), (2, 0.1))  # places of relu4_1 and relu3_1, and their weights
 FLOOR = 1e-6  # of variances: a channel that is silent everywhere, as in `nn.texture_loss`

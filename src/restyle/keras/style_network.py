@@ -16,7 +16,7 @@ from restyle.keras.inputs import check_batch
 from restyle.keras.layers import CutBack, PadToStride, Range, ReflectionPadding, StyleScale, Twice
 from restyle.keras.losses import PerceptualLoss
 from restyle.models import network_files
-from restyle.options.train_style import NetworkOptions, Normalisation
+from restyle.options.train import NetworkOptions, Normalisation
 from restyle.types import FloatArray
 
 if TYPE_CHECKING:

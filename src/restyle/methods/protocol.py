@@ -12,7 +12,7 @@ from restyle.images.picture import Picture
 from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.models.code_source import Exemplar
 from restyle.options import ImageOptions, OptimizeOptions, SaveOptions
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 
@@ -54,7 +54,7 @@ class FrameMethod(Method, Protocol):
         content: FloatArray,
         start: FloatArray,
         styles: Sequence[Exemplar],
-        options: FilmMethodOptions,
+        options: VideoMethodOptions,
         /,
         *,
         strength: float,

@@ -1,8 +1,7 @@
 """Every option once: type, default, range and help. Command-line flags and keywords derive from here."""
 
 from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions, DubOptions
-from restyle.options.base import OptionSet, about
-from restyle.options.engine import DeviceName, EngineOptions, SaveOptions
+from restyle.options.base import DeviceName, EngineOptions, OptionSet, SaveOptions, opt
 from restyle.options.image import (
     CallKeywords,
     EngineKeywords,
@@ -10,11 +9,11 @@ from restyle.options.image import (
     ImageOptions,
     KeepColors,
     PaintKeywords,
+    PhotoOptions,
     parse_crop,
     parse_size,
 )
 from restyle.options.optimize import OptimizeKeywords, OptimizeOptions
-from restyle.options.photo import PhotoOptions
 from restyle.options.video import Steady, VideoCodec, VideoKeywords, VideoOptions
 
 __all__ = [
@@ -39,7 +38,7 @@ __all__ = [
     "VideoCodec",
     "VideoKeywords",
     "VideoOptions",
-    "about",
+    "opt",
     "parse_crop",
     "parse_size",
 ]

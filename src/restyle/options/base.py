@@ -1,31 +1,45 @@
-"""What every option set has: fields with their help and range, checked when one is made."""
+"""How options are declared and checked, and the options that all commands share."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from restyle.errors import OptionError
 
+DeviceName = Literal["cpu", "cuda"]
 
-def about(help: str, **facts: Any) -> dict[str, Any]:
-    """Describe one field of an option set.
+
+def opt(default: Any, help: str, within: tuple[float, float] | None = None, **facts: Any) -> Any:
+    """Declare one field of an option set.
 
     Parameters
     ----------
+    default
+        Its default, the only place where it is written.
     help : str
-        One sentence, for people at a command line.
+        A sentence or two, for `--help` and for the docstrings of the Python calls.
+    within : (low, high) or None
+        Inclusive range.
     **facts
-        `low`, `high`: inclusive range. `metavar`: placeholder in `--help`. `bare`: value of the flag when
-        it is given without one. `panel`: heading in `--help`. `choices`: a function that returns the words
-        it may be. `method`: the method it is for; others refuse it.
+        `metavar`: placeholder in `--help`. `bare`: value of the flag when given without one. `panel`: heading
+        in `--help`. `choices`: a function that returns the accepted words. `method`: the only method that
+        accepts the option.
     """
-    return {"help": help, **facts}
+    if within is not None:
+        facts["low"], facts["high"] = within
+    return field(default=default, metadata={"help": help, **facts})
 
 
 class OptionSet:
-    """Base of the option sets: checks types and ranges when one is made."""
+    """Base of the option sets. Types and ranges are checked on creation.
+
+    Raises
+    ------
+    OptionError
+        A value of the wrong type or outside its range, or two options that contradict each other.
+    """
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -73,3 +87,36 @@ def _check(name: str, value: Any, hint: Any, facts: Any) -> None:
 
 def _choices(hint: Any) -> tuple[str, ...]:
     return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(OptionSet):
+    """What runs, and where."""
+
+    model: str = opt(
+        "arbitrary-5",
+        "A model of `restyle models`, a network of `restyle train style`, or a folder that `restyle"
+        " export` wrote.",
+        metavar="NAME|FILE|FOLDER",
+        panel="Running",
+    )
+    device: DeviceName = opt(
+        "cpu", "Where to compute. A device that is not there is an error.", panel="Running"
+    )
+    threads: int | None = opt(
+        None, "CPU threads; all cores if not given.", (1, 1024), metavar="N", panel="Running"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveOptions(OptionSet):
+    """How a result is written."""
+
+    quality: int | None = opt(
+        None,
+        "Quality of JPEG, WebP and AVIF, 1 to 100; 95, 98 and 92 if not given.",
+        (1, 100),
+        metavar="N",
+        panel="Writing",
+    )
+    overwrite: bool = opt(False, "Replace results that exist. An input is never replaced.", panel="Writing")

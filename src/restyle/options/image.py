@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
 from restyle.errors import OptionError
-from restyle.options.base import OptionSet, about
-from restyle.options.engine import DeviceName
+from restyle.options.base import DeviceName, OptionSet, opt
 from restyle.options.optimize import OptimizeKeywords
 
 KeepColors = Literal["luminance", "statistics"]
@@ -18,85 +17,40 @@ KeepColors = Literal["luminance", "statistics"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions(OptionSet):
-    """What happens to a picture.
+    """What happens to a picture."""
 
-    Parameters
-    ----------
-    strength, style_scale, keep_colors, colors_only, feather, crop, size, brightness, contrast, max_pixels
-        As their help below says.
-
-    Raises
-    ------
-    OptionError
-        A value outside its range, or two options that contradict each other.
-    """
-
-    strength: float = field(
-        default=1.0,
-        metadata=about(
-            "How much of the style: 0 gives the photo back, 1 the style in full.", low=0.0, high=1.0
-        ),
+    strength: float = opt(1.0, "How much of the style: 0 gives the photo back, 1 the style in full.", (0, 1))
+    style_scale: float = opt(1.0, "Size of the strokes: 2 doubles, 0.5 halves them.", (0.25, 4))
+    keep_colors: KeepColors | None = opt(
+        None,
+        "Keep the photo's colors: its chroma under the new luminance (luminance; so if no word follows)"
+        " or its mean and covariance (statistics).",
+        bare="luminance",
     )
-    style_scale: float = field(
-        default=1.0, metadata=about("Size of the strokes: 2 doubles, 0.5 halves them.", low=0.25, high=4.0)
+    colors_only: bool = opt(False, "Move only the palette; structure and texture stay the photo's.")
+    feather: float = opt(
+        1.0,
+        "Width of the passage between regions, in percent of the longer side; 0 takes masks as they are.",
+        (0, 50),
     )
-    keep_colors: KeepColors | None = field(
-        default=None,
-        metadata=about(
-            "Keep the photo's colors: its chroma under the new luminance (luminance; so if no word follows)"
-            " or its mean and covariance (statistics).",
-            bare="luminance",
-        ),
+    crop: str | None = opt(
+        None,
+        "First cut the middle out of the photo: an aspect (16:9), pixels (800x600), or a part (50%).",
+        metavar="W:H|WxH|N%",
+        panel="Preparing the photo",
     )
-    colors_only: bool = field(
-        default=False, metadata=about("Move only the palette; structure and texture stay the photo's.")
+    size: int | str | None = opt(
+        None,
+        "Then resize it: the longest side in pixels (2048), or exactly WxH, cut to that aspect first.",
+        metavar="N|WxH",
+        panel="Preparing the photo",
     )
-    feather: float = field(
-        default=1.0,
-        metadata=about(
-            "Width of the passage between regions, in percent of the longer side; 0 takes masks as they are.",
-            low=0.0,
-            high=50.0,
-        ),
+    brightness: float = opt(1.0, "Then multiply its values by this.", (0, 10), panel="Preparing the photo")
+    contrast: float = opt(
+        1.0, "Then multiply its distance from mid-tone by this.", (0, 10), panel="Preparing the photo"
     )
-    crop: str | None = field(
-        default=None,
-        metadata=about(
-            "First cut the middle out of the photo: an aspect (16:9), pixels (800x600), or a part (50%).",
-            metavar="W:H|WxH|N%",
-            panel="Preparing the photo",
-        ),
-    )
-    size: int | str | None = field(
-        default=None,
-        metadata=about(
-            "Then resize it: the longest side in pixels (2048), or exactly WxH, cut to that aspect first.",
-            metavar="N|WxH",
-            panel="Preparing the photo",
-        ),
-    )
-    brightness: float = field(
-        default=1.0,
-        metadata=about("Then multiply its values by this.", low=0.0, high=10.0, panel="Preparing the photo"),
-    )
-    contrast: float = field(
-        default=1.0,
-        metadata=about(
-            "Then multiply its distance from mid-tone by this.",
-            low=0.0,
-            high=10.0,
-            panel="Preparing the photo",
-        ),
-    )
-    max_pixels: int = field(
-        default=200_000_000,
-        metadata=about(
-            "Refuse to decode larger pictures.",
-            low=1,
-            high=2**40,
-            metavar="N",
-            panel="Preparing the photo",
-        ),
+    max_pixels: int = opt(
+        200_000_000, "Refuse to decode larger pictures.", (1, 2**40), metavar="N", panel="Preparing the photo"
     )
 
     def __post_init__(self) -> None:
@@ -105,6 +59,24 @@ class ImageOptions(OptionSet):
             raise OptionError("keep-colors and colors-only contradict each other; give one of them")
         parse_crop(self.crop)
         parse_size(self.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoOptions(ImageOptions):
+    """What happens to a picture that is no frame of a film."""
+
+    paint_size: int | None = opt(
+        None,
+        "Paint with strokes as large as in a picture of this longest side (1024), at the photo's own size"
+        " and with its detail: for large photos.",
+        (64, 100_000),
+        metavar="PX",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.paint_size is not None and self.colors_only:
+            raise OptionError("paint-size and colors-only contradict each other; give one of them")
 
 
 class ImageKeywords(TypedDict, total=False):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.methods import table
-from restyle.options.base import OptionSet, about, check_method
+from restyle.options.base import OptionSet, check_method, opt
 
 if TYPE_CHECKING:
     from restyle.methods.protocol import Step
@@ -22,153 +22,82 @@ STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "strokes", "grain")
 CONTENT_LOSSES = ("features", "relu4_1", "structure")
 DRAWING = {"sliced", "patches", "strokes", "structure"}  # losses of vectors that are drawn anew at every step
 STARTS = ("fast", "content", "noise")
-_OWN = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
-_PAINT = {"panel": "Painting (--method paint)", "method": "paint"}
+OPTIMIZE: dict[str, Any] = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
+_PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeOptions(OptionSet):
-    """Which method paints, and how the picture is optimised if that is the one.
+    """Which method paints, and how the picture is optimised if that is the one."""
 
-    Parameters
-    ----------
-    method, likeness, effort, encoder, style_loss, content_loss, content_weight, large_forms, smoothness, \
-style_rotation, init, optimizer, steps, seed, memory, preview, save_every, resume
-        As their help below says.
-
-    Raises
-    ------
-    OptionError
-        A value outside its range.
-    """
-
-    method: str = field(
-        default=table.DEFAULT,
-        metadata=about(f"How to stylize. {table.describe()}", choices=table.names),
+    method: str = opt(table.DEFAULT, f"How to stylize. {table.describe()}", choices=table.names)
+    likeness: float = opt(
+        0.5,
+        "How closely the painting follows the photo: 0 is free, 1 keeps faces and lettering.",
+        (0, 1),
+        **_PAINT,
     )
-    likeness: float = field(
-        default=0.5,
-        metadata=about(
-            "How closely the painting follows the photo: 0 is free, 1 keeps faces and lettering.",
-            low=0.0,
-            high=1.0,
-            **_PAINT,
-        ),
+    effort: Effort = opt(
+        "fine", "How many steps: draft takes half the time of fine, finest twice as much.", **_PAINT
     )
-    effort: Effort = field(
-        default="fine",
-        metadata=about("How many steps: draft takes half the time of fine, finest twice as much.", **_PAINT),
+    encoder: str = opt(
+        "encoder-4",
+        "What looks at the pictures: encoder-4, one of those before it (encoder-1, encoder-2), or vgg19"
+        " once it is pulled.",
+        **OPTIMIZE,
     )
-    encoder: str = field(
-        default="encoder-4",
-        metadata=about(
-            "What looks at the pictures: encoder-4, one of those before it (encoder-1, encoder-2), or vgg19"
-            " once it is pulled.",
-            **_OWN,
-        ),
+    style_loss: str = opt(
+        "gram,grain",
+        f"What style is, one or more of {', '.join(STYLE_LOSSES)}, each with a weight if wanted:"
+        " gram,grain,strokes:0.1.",
+        metavar="NAME[:W],...",
+        **OPTIMIZE,
     )
-    style_loss: str = field(
-        default="gram,grain",
-        metadata=about(
-            f"What style is, one or more of {', '.join(STYLE_LOSSES)}, each with a weight if wanted:"
-            " gram,grain,strokes:0.1.",
-            metavar="NAME[:W],...",
-            **_OWN,
-        ),
+    content_loss: str = opt(
+        "features",
+        f"What of the photo stays, one or more of {', '.join(CONTENT_LOSSES)}, as above.",
+        metavar="NAME[:W],...",
+        **OPTIMIZE,
     )
-    content_loss: str = field(
-        default="features",
-        metadata=about(
-            f"What of the photo stays, one or more of {', '.join(CONTENT_LOSSES)}, as above.",
-            metavar="NAME[:W],...",
-            **_OWN,
-        ),
+    content_weight: float = opt(0.4, "How much the photo counts beside the style.", (0, 1000), **OPTIMIZE)
+    large_forms: float = opt(
+        1.0,
+        "How freely large forms move while the picture is small, 0..1; 0 keeps the photo's composition.",
+        (0, 1),
+        **OPTIMIZE,
     )
-    content_weight: float = field(
-        default=0.4,
-        metadata=about("How much the photo counts beside the style.", low=0.0, high=1000.0, **_OWN),
+    smoothness: float = opt(0.0, "Weight of total variation.", (0, 1000), **OPTIMIZE)
+    style_rotation: float = opt(
+        0.0, "Turn the style pictures by so many degrees, anticlockwise.", (-360, 360), **OPTIMIZE
     )
-    large_forms: float = field(
-        default=1.0,
-        metadata=about(
-            "How freely large forms move while the picture is small, 0..1; 0 keeps the photo's composition.",
-            low=0.0,
-            high=1.0,
-            **_OWN,
-        ),
+    init: str = opt(
+        "fast",
+        "Where to start: the fast method's picture, content, noise, or a picture file.",
+        metavar="fast|content|noise|FILE",
+        **OPTIMIZE,
     )
-    smoothness: float = field(
-        default=0.0, metadata=about("Weight of total variation.", low=0.0, high=1000.0, **_OWN)
+    optimizer: Optimizer | None = opt(
+        None,
+        "How to go down; if not given, lbfgs, or adam where a loss draws at random (sliced, patches,"
+        " strokes, structure).",
+        **OPTIMIZE,
     )
-    style_rotation: float = field(
-        default=0.0,
-        metadata=about(
-            "Turn the style pictures by so many degrees, anticlockwise.",
-            low=-360.0,
-            high=360.0,
-            **_OWN,
-        ),
+    steps: int = opt(200, "Steps in all, shared out over the sizes.", (1, 1_000_000), metavar="N", **OPTIMIZE)
+    seed: int = opt(
+        0, "Of all that is random: the same seed, the same picture.", (0, 2**32), metavar="N", **OPTIMIZE
     )
-    init: str = field(
-        default="fast",
-        metadata=about(
-            "Where to start: the fast method's picture, content, noise, or a picture file.",
-            metavar="fast|content|noise|FILE",
-            **_OWN,
-        ),
+    memory: float = opt(
+        4.0,
+        "GB that may be used; a picture that needs more is gone over in tiles.",
+        (0, 100_000),
+        metavar="GB",
+        **OPTIMIZE,
     )
-    optimizer: Optimizer | None = field(
-        default=None,
-        metadata=about(
-            "How to go down; if not given, lbfgs, or adam where a loss draws at random (sliced, patches,"
-            " strokes, structure).",
-            **_OWN,
-        ),
+    preview: str | None = opt(None, "Write the picture here as it goes.", metavar="FILE", **OPTIMIZE)
+    save_every: int | None = opt(
+        None, "Also keep the picture of every Nth step, numbered.", (1, 1_000_000), metavar="N", **OPTIMIZE
     )
-    steps: int = field(
-        default=200,
-        metadata=about(
-            "Steps in all, shared out over the sizes.", low=1, high=1_000_000, metavar="N", **_OWN
-        ),
-    )
-    seed: int = field(
-        default=0,
-        metadata=about(
-            "Of all that is random: the same seed, the same picture.",
-            low=0,
-            high=2**32,
-            metavar="N",
-            **_OWN,
-        ),
-    )
-    memory: float = field(
-        default=4.0,
-        metadata=about(
-            "GB that may be used; a picture that needs more is gone over in tiles.",
-            low=0.0,
-            high=100_000.0,
-            metavar="GB",
-            **_OWN,
-        ),
-    )
-    preview: str | None = field(
-        default=None,
-        metadata=about("Write the picture here as it goes.", metavar="FILE", **_OWN),
-    )
-    save_every: int | None = field(
-        default=None,
-        metadata=about(
-            "Also keep the picture of every Nth step, numbered.",
-            low=1,
-            high=1_000_000,
-            metavar="N",
-            **_OWN,
-        ),
-    )
-    resume: bool = field(
-        default=False,
-        metadata=about("Go on where a run that was cut off stopped.", **_OWN),
-    )
+    resume: bool = opt(False, "Go on where a run that was cut off stopped.", **OPTIMIZE)
 
     def __post_init__(self) -> None:
         super().__post_init__()

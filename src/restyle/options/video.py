@@ -1,84 +1,86 @@
-"""Options of films."""
+"""Options of videos."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from restyle.options.base import about
+from restyle.methods import table
+from restyle.options.base import OptionSet, check_method, opt
 from restyle.options.image import ImageKeywords
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.optimize import OPTIMIZE, OptimizeOptions
 
 Steady = Literal["none", "statistics", "flow"]
 VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoOptions(FilmMethodOptions):
-    """How a film is painted, kept steady, and written.
+class VideoMethodOptions(OptionSet):
+    """How the frames of a video are stylized: the method and its options."""
 
-    Parameters
-    ----------
-    method, steps, encoder, temporal_weight, steady, steady_seconds, codec, quality, fps, resume, overwrite
-        As their help below says.
+    method: str = opt(
+        table.DEFAULT,
+        f"How to stylize the frames. {table.describe(video=True)} Videos by optimize take"
+        " minutes a frame and also need the extra flow.",
+        choices=partial(table.names, video=True),
+    )
+    steps: int = opt(
+        150,
+        "Steps for the first frame of a scene; the others begin with the one before, moved along, and"
+        " take a third.",
+        (1, 100_000),
+        metavar="N",
+        **OPTIMIZE,
+    )
+    encoder: str = opt(
+        OptimizeOptions.encoder, "Network that computes the losses, as for `restyle image`.", **OPTIMIZE
+    )
+    temporal_weight: float = opt(
+        20.0, "How much a frame is held to the one before, moved along.", (0, 10_000), **OPTIMIZE
+    )
 
-    Raises
-    ------
-    OptionError
-        A value outside its range.
-    """
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_method(self, self.method)
 
-    steady: Steady = field(
-        default="statistics",
-        metadata=about(
-            "Against flicker: statistics averages what frames are normalized by over time, anew after each"
-            " cut; flow carries strokes along with what moves (needs the extra flow); none paints every"
-            " frame by itself.",
-            panel="Steadiness",
-        ),
+
+@dataclass(frozen=True, kw_only=True)
+class VideoOptions(VideoMethodOptions):
+    """How a video is stylized, stabilized and written."""
+
+    steady: Steady = opt(
+        "statistics",
+        "Against flicker: statistics averages what frames are normalized by over time, anew after each"
+        " cut; flow carries strokes along with what moves (needs the extra flow); none paints every frame"
+        " by itself.",
+        panel="Steadiness",
     )
-    steady_seconds: float = field(
-        default=1.0,
-        metadata=about(
-            "Time over which `--steady statistics` averages.", low=0.0, high=60.0, panel="Steadiness"
-        ),
+    steady_seconds: float = opt(
+        1.0, "Time over which `--steady statistics` averages.", (0, 60), panel="Steadiness"
     )
-    codec: VideoCodec | None = field(
-        default=None,
-        metadata=about(
-            "Codec of the result: h264 if not given, vp9 in .webm; ffv1 is lossless.", panel="Writing"
-        ),
+    codec: VideoCodec | None = opt(
+        None, "Codec of the result: h264 if not given, vp9 in .webm; ffv1 is lossless.", panel="Writing"
     )
-    quality: int | None = field(
-        default=None,
-        metadata=about(
-            "Quality of the result, 1 to 100; 64 if not given, which is CRF 18 of H.264.",
-            low=1,
-            high=100,
-            metavar="N",
-            panel="Writing",
-        ),
+    quality: int | None = opt(
+        None,
+        "Quality of the result, 1 to 100; 64 if not given, which is CRF 18 of H.264.",
+        (1, 100),
+        metavar="N",
+        panel="Writing",
     )
-    fps: float | None = field(
-        default=None,
-        metadata=about(
-            "Frames a second where CONTENT is a folder of pictures; 25 if not given.",
-            low=0.01,
-            high=1000.0,
-            panel="Preparing the film",
-        ),
+    fps: float | None = opt(
+        None,
+        "Frames a second where CONTENT is a folder of pictures; 25 if not given.",
+        (0.01, 1000),
+        panel="Preparing the film",
     )
-    resume: bool = field(
-        default=False,
-        metadata=about(
-            "Go on where an earlier run of the same film with the same options was stopped or killed.",
-            panel="Writing",
-        ),
+    resume: bool = opt(
+        False,
+        "Go on where an earlier run of the same film with the same options was stopped or killed.",
+        panel="Writing",
     )
-    overwrite: bool = field(
-        default=False,
-        metadata=about("Replace results that exist. An input is never replaced.", panel="Writing"),
-    )
+    overwrite: bool = opt(False, "Replace results that exist. An input is never replaced.", panel="Writing")
 
 
 class VideoKeywords(ImageKeywords, total=False):

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
 from restyle.errors import OptionError
-from restyle.options.train_style import NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.options.train import NetworkOptions, StyleOptions, StyleTrainOptions
 
 Setting = dict[str, Any]
 _SETS = (NetworkOptions, StyleOptions, StyleTrainOptions)

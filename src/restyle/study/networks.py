@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import InputError
-from restyle.options.train_style import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 from restyle.study.grid import label
 from restyle.train.data import picture_paths
 from restyle.train.style_network import StyleNetwork

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from restyle.evaluate.charts import Chart, Series, draw
-from restyle.options.train_style import StyleTrainOptions
+from restyle.options.train import StyleTrainOptions
 from restyle.study.networks import read_result
 
 

@@ -14,7 +14,7 @@ from restyle.nn.encoders import load_encoder
 from restyle.nn.losses import content_loss, out_of_range, total_variation
 from restyle.nn.texture_loss import texture_loss
 from restyle.nn.transformer import TransformerShape
-from restyle.options.train_style import ENCODER, StyleOptions
+from restyle.options.train import ENCODER, StyleOptions
 from restyle.train.data import Pictures, augment, to_tensor
 from restyle.train.style import PLAIN, load_judge, save_grid
 

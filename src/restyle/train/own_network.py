@@ -12,7 +12,7 @@ from typing import Any
 from restyle.errors import OptionError, StyleError
 from restyle.nn import conditional
 from restyle.nn.conditional import ConditionalTransformer
-from restyle.options.train_style import NetworkOptions, StyleTrainOptions
+from restyle.options.train import NetworkOptions, StyleTrainOptions
 from restyle.train import loop
 from restyle.train.history import History
 from restyle.train.log import LOSSES, NO_LOSS, read_log

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from restyle.errors import InputError
 from restyle.models.presets import slug
-from restyle.options.train_style import StyleOptions
+from restyle.options.train import StyleOptions
 from restyle.train.data import Augmentation, Pictures
 from restyle.train.history import History
 from restyle.train.style import CONTENT, OWN_STYLE, small_styles

@@ -24,7 +24,7 @@ from restyle.nn.losses import content_loss, out_of_range, total_variation
 from restyle.nn.named import encoder_names, perceptual_encoder
 from restyle.nn.texture_loss import texture_loss
 from restyle.nn.vgg import VGG19
-from restyle.options.train_style import ENCODERS, StyleOptions
+from restyle.options.train import ENCODERS, StyleOptions
 from restyle.train.data import CONTENT, Augmentation, Pictures, augment, to_tensor
 from restyle.train.distributed import processes
 

@@ -17,7 +17,7 @@ from restyle.errors import OptionError, StyleError, require
 from restyle.models import network_files
 from restyle.models.network_files import NetworkRecord
 from restyle.models.presets import slug
-from restyle.options.train_style import (
+from restyle.options.train import (
     ADDED_RATE,
     ENCODERS,
     NetworkOptions,

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from restyle.nn.conditional import ConditionalTransformer
-from restyle.options.train_style import ENCODERS, StyleOptions
+from restyle.options.train import ENCODERS, StyleOptions
 from restyle.train.data import Pictures
 from restyle.train.style import PLAIN, StyleTask
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from restyle.methods import table
 from restyle.methods.protocol import FrameMethod, Previous
 from restyle.models.code_source import Exemplar
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.types import FloatArray
 from restyle.videos.flow import Motion, warp
 from restyle.videos.steadiness import SteadyPainter
@@ -34,7 +34,7 @@ class OptimizedPainter:
     styles : sequence of Exemplar
     fast : SteadyPainter
         Paints what there is nothing before to begin with.
-    options : FilmMethodOptions
+    options : VideoMethodOptions
     threads : int or None
 
     Raises
@@ -47,7 +47,7 @@ class OptimizedPainter:
         self,
         styles: Sequence[Exemplar],
         fast: SteadyPainter,
-        options: FilmMethodOptions,
+        options: VideoMethodOptions,
         threads: int | None = None,
     ) -> None:
         self._method = cast("FrameMethod", table.load(options.method))

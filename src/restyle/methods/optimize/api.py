@@ -21,7 +21,7 @@ from restyle.methods.protocol import Files, Previous, Settings, Step, state_path
 from restyle.models.code_source import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.options.optimize import STARTS
-from restyle.options.video_method import FilmMethodOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 
@@ -48,7 +48,7 @@ def stylize_frame(
     content: FloatArray,
     start: FloatArray,
     styles: Sequence[Exemplar],
-    options: FilmMethodOptions,
+    options: VideoMethodOptions,
     *,
     strength: float,
     threads: int | None,
