@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from restyle.sounds.loudness import SILENT, LoudnessMeter, channel_weights, loudness
+from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMeter, channel_weights, loudness
 
 
 def tone(level: float, seconds: float, sr: int = 48000, hertz: float = 1000.0) -> NDArray[np.float32]:
@@ -83,3 +83,33 @@ def test_silence_dc_and_very_short_sounds() -> None:
     assert loudness(np.zeros(48000, np.float32), 48000) == SILENT
     assert loudness(np.zeros((0, 2), np.float32), 48000) == SILENT
     assert loudness(tone(-20, 0.1), 48000) == pytest.approx(-23, abs=1.5)
+
+
+NOISE = np.random.default_rng(0).uniform(-0.1, 0.1, (1050, 2)).astype(np.float32)
+NOISE[430] = 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 260, 2000])
+def test_the_loudest_excerpt_whatever_the_blocks(size: int) -> None:
+    loudest = LoudestExcerpt(100, 2)
+    for start in range(0, len(NOISE), size):
+        loudest.add(NOISE[start : start + size])
+    assert np.array_equal(loudest.excerpt(), NOISE[400:500])
+
+
+def test_a_last_excerpt_may_be_short_and_the_first() -> None:
+    y = NOISE.copy()
+    y[1020] = 3
+    loudest = LoudestExcerpt(100, 2)
+    loudest.add(y)
+    assert np.array_equal(loudest.excerpt(), y[1000:])
+    short = LoudestExcerpt(5000, 2)
+    short.add(y)
+    assert np.array_equal(short.excerpt(), y)
+
+
+def test_silence_counts_and_nothing_is_empty() -> None:
+    loudest = LoudestExcerpt(10, 1)
+    assert loudest.excerpt().shape == (0, 1)
+    loudest.add(np.zeros((20, 1), np.float32))
+    assert loudest.excerpt().shape == (10, 1)

@@ -21,8 +21,7 @@ from restyle.files import check_output, writing
 from restyle.options import AudioKeywords, AudioOptions
 from restyle.sounds.content import Content, Tape, like
 from restyle.sounds.level import Leveller
-from restyle.sounds.loudest import Loudest
-from restyle.sounds.loudness import SILENT, LoudnessMeter
+from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMeter
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.read import read
 from restyle.sounds.styles import default_output, load_styles, parse_styles, shown, style_file, style_paths
@@ -202,7 +201,7 @@ def make_method(
 def hear(source: Content, method: Method, size: int) -> tuple[int, LoudnessMeter]:
     """Read the content once: its length, its loudness, and for the method envelopes and a loud stretch."""
     meter = LoudnessMeter(source.sr, source.channels)
-    loudest = Loudest(min(round(TRIED * source.sr), TRIED_VALUES // source.channels), source.channels)
+    loudest = LoudestExcerpt(min(round(TRIED * source.sr), TRIED_VALUES // source.channels), source.channels)
     levels: list[Float] = []
     total = 0
     stride = 1
@@ -218,7 +217,7 @@ def hear(source: Content, method: Method, size: int) -> tuple[int, LoudnessMeter
     if not total:
         raise InputError(f"{source.path or 'content'}: has no samples")
     method.learn(np.concatenate(levels))
-    method.settle(loudest.stretch())
+    method.settle(loudest.excerpt())
     return total, meter
 
 

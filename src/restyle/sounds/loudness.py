@@ -142,3 +142,45 @@ def loudness(y: Float, sr: int) -> float:
 def _loudness(mean_square: Double) -> Double:
     result: Double = -0.691 + 10 * np.log10(np.maximum(mean_square, 1e-30))
     return result
+
+
+class LoudestExcerpt:
+    """Find the excerpt of a given length with the most energy, in a sound that arrives in blocks.
+
+    Excerpts are counted from the start of the sound, so the result does not depend on the block size.
+
+    Parameters
+    ----------
+    samples : int > 0
+        Length of an excerpt; the last one of the sound may be shorter.
+    channels : int
+    """
+
+    def __init__(self, samples: int, channels: int) -> None:
+        self._samples = samples
+        self._loudest = np.zeros((0, channels), np.float32)
+        self._energy = -1.0
+        self._pending: list[Float] = []
+
+    def add(self, y: Float) -> None:
+        """Add a block [shape=(n, channels), float32]."""
+        while len(y):
+            room = self._samples - sum(map(len, self._pending))
+            self._pending.append(y[:room].copy())
+            if len(y) >= room:
+                self._compare()
+            y = y[room:]
+
+    def excerpt(self) -> Float:
+        """Return the loudest excerpt so far [shape=(n, channels), float32], empty before any block."""
+        self._compare()
+        return self._loudest
+
+    def _compare(self) -> None:
+        if not self._pending:
+            return
+        excerpt = np.concatenate(self._pending)
+        self._pending = []
+        energy = float((excerpt.astype(np.float64) ** 2).sum())
+        if energy > self._energy:
+            self._loudest, self._energy = excerpt, energy
