@@ -154,3 +154,8 @@ def test_defaults_agree_with_what_other_modules_call_default() -> None:
     assert ImageOptions().max_pixels == DEFAULT_MAX_PIXELS
     assert EngineOptions().model == catalog.DEFAULT
     assert EngineOptions().model in catalog.records()
+
+
+def test_an_unknown_keyword_suggests_the_near_one() -> None:
+    with pytest.raises(TypeError, match="keep_colors"):
+        restyle.image(np.zeros((8, 8, 3), np.uint8), "great-wave", keep_colours="luminance")  # type: ignore[call-overload]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
@@ -354,6 +355,11 @@ def _chosen(
     for name in ("init", "preview"):
         if isinstance(finest.get(name), os.PathLike):
             finest[name] = os.fspath(finest[name])
+    known = {each.name for each in fields(PhotoOptions)}
+    for name in given.keys() - known:
+        near = get_close_matches(name, [*known, *own, "callback"], 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise TypeError(f"unknown keyword '{name}'{hint}")
     return PhotoOptions(**given), OptimizeOptions(**finest), callback
 
 

@@ -16,7 +16,7 @@ from tests.made_server import Site, serving
 
 def test_it_lists_what_is_in_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
-        main(["models"])
+        main(["models", "--verbose"])
     said = capsys.readouterr().out
     shipped = [each for record in catalog.records().values() for each in record.files if not each.download]
     assert leaving.value.code == (0 if {file.state() for file in shipped} == {"ok"} else 1)
@@ -50,7 +50,7 @@ def test_a_model_that_was_never_pulled_is_not_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
-    assert run() == 0
+    assert run("--verbose") == 0
     said = capsys.readouterr().out
     assert "not pulled" in next(line for line in said.splitlines() if line.startswith("vgg19"))
     assert "vgg19-dcbb9e9d.pth" in said
@@ -75,7 +75,7 @@ def test_pull_fetches_and_lists(
         assert run("pull", "vgg19") == 0
         assert capsys.readouterr().out == f"{file.path}\n"
         assert site.asked == ["/deep/net.bin"]
-        assert run() == 0
+        assert run("--verbose") == 0
         assert "net.bin: ok" in capsys.readouterr().out
         file.path.unlink()
         (tmp_path / "net.bin").write_bytes(content)

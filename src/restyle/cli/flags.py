@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -75,6 +76,7 @@ class BareValues(TyperCommand):
     """A command with flags that may stand without their value, such as `--keep-colors`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        args = [re.sub(r"^--keep-colours(?==|$)", "--keep-colors", word) for word in args]
         return super().parse_args(ctx, fill_bare(args, getattr(self.callback, "bare", {})))
 
 

@@ -34,9 +34,9 @@ def image(
             "--region",
             "-r",
             metavar="MASK=STYLE[:WEIGHT]",
-            help="Another style where a mask is white: a grey picture of the whole photo, at any size, or"
-            " `alpha`, the photo's own. STYLE `keep` leaves the photo as it is. May be given many times;"
-            " --style is then that of the rest, which without it stays the photo.",
+            help="Apply another style where a mask is white: a grayscale image of the whole photo, at"
+            " any size, or `alpha`, the photo's own alpha channel. STYLE `keep` leaves that part unchanged."
+            " May be repeated. --style applies to the rest, which stays unchanged without it.",
         ),
     ] = None,
     options: PhotoOptions,
@@ -49,7 +49,7 @@ def image(
             "--output",
             "-o",
             metavar="FILE|FOLDER/",
-            help="Where to write; by default CONTENT-STYLE beside where you stand.",
+            help="Output path. Default: CONTENT-STYLE in the current folder.",
         ),
     ] = None,
 ) -> None:

@@ -14,10 +14,15 @@ app = typer.Typer(invoke_without_command=True, add_completion=False)
 
 
 @app.callback()
-def models(context: typer.Context) -> None:
-    """List the models: size, license, whether their files are there and sound.
+def models(
+    context: typer.Context,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also list origin, paper, files and their SHA-256.")
+    ] = False,
+) -> None:
+    """List the models with size, license and state.
 
-    Ends with 1 if a file is missing or damaged; one that was never pulled is not missing.
+    The exit code is 1 if a file is missing or damaged. A model that was never pulled does not count.
 
     restyle models
 
@@ -34,13 +39,18 @@ def models(context: typer.Context) -> None:
         state = _state(record, states)
         sound = sound and state not in ("damaged", "missing")
         rows.append([record.name, f"{record.size / 1e6:.1f} MB", record.license, state, record.title])
-        details.append(f"{record.name}\n  origin: {record.origin}\n  paper: {record.paper}")
+        if verbose:
+            details.append(f"{record.name}\n  origin: {record.origin}\n  paper: {record.paper}")
         for file, each in zip(record.files, states, strict=True):
+            if not (verbose or state in ("damaged", "missing")):
+                continue
             details.append(f"  {file.path.name}: {each}, SHA-256 {file.expected() or 'not known yet'}")
             if file.download is not None:
                 details.append(f"    from {file.download.url}, SHA-256 {file.download.sha256}")
     typer.echo(table(["model", "size", "license", "state", "what"], rows))
-    typer.echo("\n" + "\n".join(details) + f"\n\npulled models are in {catalog.models_folder()}")
+    typer.echo(
+        "\n" + "".join(f"{line}\n" for line in details) + f"pulled models are in {catalog.models_folder()}"
+    )
     if not sound:
         raise typer.Exit(1)
 

@@ -12,7 +12,7 @@ AudioMethod = Literal["mosaic", "texture"]
 
 @dataclass(frozen=True, kw_only=True)
 class AudioOptions(OptionSet):
-    """What happens to a sound."""
+    """How a sound is stylized."""
 
     method: AudioMethod = opt(
         "mosaic",

@@ -100,9 +100,7 @@ class EngineOptions(OptionSet):
         metavar="NAME|FILE|FOLDER",
         panel="Running",
     )
-    device: DeviceName = opt(
-        "cpu", "Where to compute. A device that is not there is an error.", panel="Running"
-    )
+    device: DeviceName = opt("cpu", "Where to compute. A missing device is an error.", panel="Running")
     threads: int | None = opt(
         None, "CPU threads; all cores if not given.", (1, 1024), metavar="N", panel="Running"
     )

@@ -29,7 +29,7 @@ class EvaluateOptions(OptionSet):
         metavar="NAME|FILE",
         panel="Measuring",
     )
-    fresh: bool = opt(False, "Measure everything anew, also what was measured before.", panel="Measuring")
+    fresh: bool = opt(False, "Ignore cached measurements.", panel="Measuring")
     leaderboard: str = opt(
         "docs/leaderboard", "Folder of the committed rows, for --suite.", metavar="FOLDER", panel="Writing"
     )

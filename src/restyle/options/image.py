@@ -17,17 +17,17 @@ KeepColors = Literal["luminance", "statistics"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions(OptionSet):
-    """What happens to a picture."""
+    """How an image is stylized."""
 
     strength: float = opt(1.0, "How much of the style: 0 gives the photo back, 1 the style in full.", (0, 1))
     style_scale: float = opt(1.0, "Size of the strokes: 2 doubles, 0.5 halves them.", (0.25, 4))
     keep_colors: KeepColors | None = opt(
         None,
-        "Keep the photo's colors: its chroma under the new luminance (luminance; so if no word follows)"
-        " or its mean and covariance (statistics).",
+        "Keep the photo's colors: luminance (default) keeps its hues and changes brightness only;"
+        " statistics matches its overall color distribution.",
         bare="luminance",
     )
-    colors_only: bool = opt(False, "Move only the palette; structure and texture stay the photo's.")
+    colors_only: bool = opt(False, "Transfer only the palette; keep the photo's structure and texture.")
     feather: float = opt(
         1.0,
         "Width of the passage between regions, in percent of the longer side; 0 takes masks as they are.",

@@ -20,5 +20,5 @@ class LiveOptions(OptionSet):
         panel="Pace",
     )
     seconds: float | None = opt(None, "Stop after so many seconds.", (0.1, 1e6), panel="Pace")
-    mirror: bool = opt(False, "Swap left and right, as a mirror does.", panel="Preparing the film")
+    mirror: bool = opt(False, "Swap left and right, as a mirror does.", panel="Preparing the video")
     overwrite: bool = opt(False, "Replace results that exist. An input is never replaced.", panel="Writing")

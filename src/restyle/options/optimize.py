@@ -59,7 +59,9 @@ class OptimizeOptions(OptionSet):
         metavar="NAME[:W],...",
         **OPTIMIZE,
     )
-    content_weight: float = opt(0.4, "How much the photo counts beside the style.", (0, 1000), **OPTIMIZE)
+    content_weight: float = opt(
+        0.4, "Weight of the photo's content relative to the style.", (0, 1000), **OPTIMIZE
+    )
     large_forms: float = opt(
         1.0,
         "How freely large forms move while the picture is small, 0..1; 0 keeps the photo's composition.",
@@ -78,13 +80,12 @@ class OptimizeOptions(OptionSet):
     )
     optimizer: Optimizer | None = opt(
         None,
-        "How to go down; if not given, lbfgs, or adam where a loss draws at random (sliced, patches,"
-        " strokes, structure).",
+        "Default: lbfgs, or adam when a loss is stochastic (sliced, patches, strokes, structure).",
         **OPTIMIZE,
     )
     steps: int = opt(200, "Steps in all, shared out over the sizes.", (1, 1_000_000), metavar="N", **OPTIMIZE)
     seed: int = opt(
-        0, "Of all that is random: the same seed, the same picture.", (0, 2**32), metavar="N", **OPTIMIZE
+        0, "Random seed; the same seed gives the same picture.", (0, 2**32), metavar="N", **OPTIMIZE
     )
     memory: float = opt(
         4.0,
@@ -93,11 +94,13 @@ class OptimizeOptions(OptionSet):
         metavar="GB",
         **OPTIMIZE,
     )
-    preview: str | None = opt(None, "Write the picture here as it goes.", metavar="FILE", **OPTIMIZE)
+    preview: str | None = opt(
+        None, "Update this file with the current result while running.", metavar="FILE", **OPTIMIZE
+    )
     save_every: int | None = opt(
         None, "Also keep the picture of every Nth step, numbered.", (1, 1_000_000), metavar="N", **OPTIMIZE
     )
-    resume: bool = opt(False, "Go on where a run that was cut off stopped.", **OPTIMIZE)
+    resume: bool = opt(False, "Continue an interrupted run.", **OPTIMIZE)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,11 +25,11 @@ class TrainOptions(OptionSet):
         0.0, "Stop, with a checkpoint, after so many minutes; 0 is no limit.", (0, 1e6), panel=RUN
     )
     rate: float = opt(1e-3, "Peak learning rate of Adam (betas .9, .99).", (1e-7, 1))
-    optimizer: Optimizer = opt("adam", "What descends the loss.")
+    optimizer: Optimizer = opt("adam", "Optimizer.")
     warmup: int = opt(200, "Steps over which the rate rises.", (0, 10**9))
     average: float = opt(0.998, "Decay of the average of the weights, which is the result.", (0, 0.99999))
     clip: float = opt(1.0, "Largest norm of the gradient.", (1e-6, 1e6))
-    seed: int = opt(1, "Decides first weights and every batch.", (0, 2**31))
+    seed: int = opt(1, "Seed of the initial weights and of every batch.", (0, 2**31))
     device: str = opt(
         "cpu", "cpu, cuda or cuda:N; one that is not there is an error.", metavar="DEVICE", panel=RUN
     )
@@ -156,7 +156,7 @@ class ArbitraryOptions(OptionSet):
 
 
 Normalisation = Literal["blocks", "all", "none"]
-ENCODERS = "encoder-1,encoder-2"  # take turns at judging: what deceives one of them, the other sees
+ENCODERS = "encoder-1,encoder-2"  # the loss alternates between them, which prevents overfitting to one
 ENCODER = "encoder-2"  # that judges: encoder-1 is nearly blind from relu3_1 on to what tells textures apart
 ADDED_RATE = 0.03  # of an added style: its scale and shift alone learn, and have further to go than weights
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

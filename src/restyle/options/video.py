@@ -37,7 +37,10 @@ class VideoMethodOptions(OptionSet):
         OptimizeOptions.encoder, "Network that computes the losses, as for `restyle image`.", **OPTIMIZE
     )
     temporal_weight: float = opt(
-        20.0, "How much a frame is held to the one before, moved along.", (0, 10_000), **OPTIMIZE
+        20.0,
+        "Weight of consistency with the previous frame, warped by optical flow.",
+        (0, 10_000),
+        **OPTIMIZE,
     )
 
     def __post_init__(self) -> None:
@@ -57,7 +60,7 @@ class VideoOptions(VideoMethodOptions):
         panel="Steadiness",
     )
     steady_seconds: float = opt(
-        1.0, "Time over which `--steady statistics` averages.", (0, 60), panel="Steadiness"
+        1.0, "Averaging window of `--steady statistics`, in seconds.", (0, 60), panel="Steadiness"
     )
     codec: VideoCodec | None = opt(
         None, "Codec of the result: h264 if not given, vp9 in .webm; ffv1 is lossless.", panel="Writing"
@@ -71,9 +74,9 @@ class VideoOptions(VideoMethodOptions):
     )
     fps: float | None = opt(
         None,
-        "Frames a second where CONTENT is a folder of pictures; 25 if not given.",
+        "Frame rate when CONTENT is a folder of pictures. Default: 25.",
         (0.01, 1000),
-        panel="Preparing the film",
+        panel="Preparing the video",
     )
     resume: bool = opt(
         False,
