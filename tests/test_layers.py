@@ -19,6 +19,7 @@ SOURCE = ROOT / "src" / "restyle"
 RANK = {
     "errors": 0,
     "types": 1,
+    "methods.optimize.table": 1,
     "methods.table": 1,
     "options": 1,
     "files": 2,

@@ -13,9 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restyle.methods.optimize.content_losses import feature_loss, feature_sums
-from restyle.methods.optimize.features import Sight
-from restyle.methods.optimize.style_losses import Moments, gram_loss, moment_sums, moments_of
+from restyle.methods.optimize.features import FeatureExtractor
+from restyle.methods.optimize.losses import (
+    Moments,
+    feature_loss,
+    feature_sums,
+    gram_loss,
+    moment_sums,
+    moments_of,
+)
 from restyle.nn.named import perceptual_encoder
 from restyle.options import OptimizeOptions
 from restyle.types import FloatArray
@@ -39,16 +45,18 @@ class Yardstick:
 
     def __init__(self, content: FloatArray, style: FloatArray) -> None:
         encoder: Any = perceptual_encoder(OptimizeOptions.encoder)
-        self.sight = Sight(encoder.to(memory_format=torch.channels_last), grain=False, twice=True)
+        self.extractor = FeatureExtractor(
+            encoder.to(memory_format=torch.channels_last), grain=False, twice=True
+        )
         self.content = tensor(content)
         with torch.no_grad():
-            self.wanted = [_moments(feature) for feature in self.sight(tensor(style))]
-            self.deep = self.sight(self.content)[3]
+            self.wanted = [_moments(feature) for feature in self.extractor(tensor(style))]
+            self.deep = self.extractor(self.content)[3]
             self.square = self.deep.square().sum()
 
     def loss(self, x: Tensor) -> Tensor:
         """Of a picture [1, 3, H, W]."""
-        features = self.sight(x)
+        features = self.extractor(x)
         apart = [
             gram_loss(_moments(feature), wanted)[0]
             for feature, wanted in zip(features, self.wanted, strict=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.optimize.gatys import STEPS, Yardstick, gatys
-from restyle.methods.optimize.parts import Part
+from restyle.methods.optimize.problem import Part
 from restyle.methods.optimize.run import optimize
 from restyle.methods.protocol import Step
 from restyle.models.code_source import Exemplar

@@ -89,7 +89,7 @@ def test_the_temporal_loss_and_its_gradient() -> None:
     leaf = x.clone().requires_grad_()
     loss = 3.0 * (trust * (leaf - picture) ** 2).mean()
     loss.backward()  # type: ignore[no-untyped-call]
-    value, gradient = Anchor(picture, trust, 3.0).judge(x)
+    value, gradient = Anchor(picture, trust, 3.0).evaluate(x)
     assert value == pytest.approx(float(loss.detach()))
     torch.testing.assert_close(gradient, leaf.grad)
 

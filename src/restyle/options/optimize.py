@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.methods import table
+from restyle.methods.optimize.table import LOSSES, Kind, names
 from restyle.options.base import OptionSet, check_method, opt
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 Optimizer = Literal["adam", "lbfgs"]
 Effort = Literal["draft", "fine", "finest"]
 
-STYLE_LOSSES = ("gram", "gaussian", "sliced", "patches", "strokes", "grain")
-CONTENT_LOSSES = ("features", "relu4_1", "structure")
-DRAWING = {"sliced", "patches", "strokes", "structure"}  # losses of vectors that are drawn anew at every step
 STARTS = ("fast", "content", "noise")
 OPTIMIZE: dict[str, Any] = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
 _PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint"}
@@ -28,7 +26,7 @@ _PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeOptions(OptionSet):
-    """Which method paints, and how the picture is optimised if that is the one."""
+    """Which method stylizes a picture, and the options of `paint` and `optimize`."""
 
     method: str = opt(table.DEFAULT, f"How to stylize. {table.describe()}", choices=table.names)
     likeness: float = opt(
@@ -42,20 +40,20 @@ class OptimizeOptions(OptionSet):
     )
     encoder: str = opt(
         "encoder-4",
-        "What looks at the pictures: encoder-4, one of those before it (encoder-1, encoder-2), or vgg19"
-        " once it is pulled.",
+        "Network used to compute the losses: encoder-4, encoder-1, encoder-2, or vgg19 (after `restyle"
+        " models pull vgg19`).",
         **OPTIMIZE,
     )
     style_loss: str = opt(
         "gram,grain",
-        f"What style is, one or more of {', '.join(STYLE_LOSSES)}, each with a weight if wanted:"
+        f"Style losses, one or more of {', '.join(names('style'))}, with optional weights:"
         " gram,grain,strokes:0.1.",
         metavar="NAME[:W],...",
         **OPTIMIZE,
     )
     content_loss: str = opt(
         "features",
-        f"What of the photo stays, one or more of {', '.join(CONTENT_LOSSES)}, as above.",
+        f"Content losses, one or more of {', '.join(names('content'))}, with optional weights.",
         metavar="NAME[:W],...",
         **OPTIMIZE,
     )
@@ -64,7 +62,7 @@ class OptimizeOptions(OptionSet):
     )
     large_forms: float = opt(
         1.0,
-        "How freely large forms move while the picture is small, 0..1; 0 keeps the photo's composition.",
+        "How freely large forms may change at small sizes, 0..1; 0 keeps the photo's composition.",
         (0, 1),
         **OPTIMIZE,
     )
@@ -89,7 +87,7 @@ class OptimizeOptions(OptionSet):
     )
     memory: float = opt(
         4.0,
-        "GB that may be used; a picture that needs more is gone over in tiles.",
+        "Memory limit in GB; larger pictures are processed in tiles.",
         (0, 100_000),
         metavar="GB",
         **OPTIMIZE,
@@ -104,20 +102,26 @@ class OptimizeOptions(OptionSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        parse_losses("style-loss", self.style_loss, STYLE_LOSSES)
-        parse_losses("content-loss", self.content_loss, CONTENT_LOSSES)
+        _ = self.style_weights, self.content_weights
         check_method(self, self.method)
 
     @property
-    def descent(self) -> Optimizer:
-        """The optimiser that is used."""
+    def style_weights(self) -> dict[str, float]:
+        """Weights of the style losses, by name."""
+        return parse_losses("style-loss", self.style_loss, "style")
+
+    @property
+    def content_weights(self) -> dict[str, float]:
+        """Weights of the content losses, by name."""
+        return parse_losses("content-loss", self.content_loss, "content")
+
+    @property
+    def used_optimizer(self) -> Optimizer:
+        """The optimizer given, or the default for these losses."""
         if self.optimizer is not None:
             return self.optimizer
-        losses = {
-            **parse_losses("style-loss", self.style_loss, STYLE_LOSSES),
-            **parse_losses("content-loss", self.content_loss, CONTENT_LOSSES),
-        }
-        return "adam" if DRAWING & losses.keys() else "lbfgs"
+        losses = (*self.style_weights, *self.content_weights)
+        return "adam" if any(LOSSES[name].random for name in losses) else "lbfgs"
 
 
 class OptimizeKeywords(TypedDict, total=False):
@@ -144,8 +148,8 @@ class OptimizeKeywords(TypedDict, total=False):
     callback: Callable[[Step], object] | None
 
 
-def parse_losses(option: str, text: str, known: tuple[str, ...]) -> dict[str, float]:
-    """Read `--style-loss` or `--content-loss`: the weight of each loss that is named.
+def parse_losses(option: str, text: str, kind: Kind) -> dict[str, float]:
+    """Parse `--style-loss` or `--content-loss` into weights by name.
 
     Raises
     ------
@@ -154,19 +158,19 @@ def parse_losses(option: str, text: str, known: tuple[str, ...]) -> dict[str, fl
 
     Examples
     --------
-    >>> parse_losses("style-loss", "gram,patches:0.5", STYLE_LOSSES)
+    >>> parse_losses("style-loss", "gram,patches:0.5", "style")
     {'gram': 1.0, 'patches': 0.5}
     """
-    found: dict[str, float] = {}
+    known, weights = names(kind), dict[str, float]()
     for part in text.split(","):
         name, colon, weight = (each.strip() for each in part.partition(":"))
         if name not in known:
             raise OptionError(f"{option} '{name}' is none of {', '.join(known)}")
-        if name in found:
+        if name in weights:
             raise OptionError(f"{option} names '{name}' twice")
         if colon and not re.fullmatch(r"\d*\.?\d+|\d+\.", weight):
             raise OptionError(f"{option} '{part.strip()}': '{weight}' is not a weight from 0 up")
-        found[name] = float(weight) if colon else 1.0
-    if not any(found.values()):
-        raise OptionError(f"{option} '{text}' leaves nothing: all weights are 0")
-    return found
+        weights[name] = float(weight) if colon else 1.0
+    if not any(weights.values()):
+        raise OptionError(f"{option} '{text}' has no weight above 0")
+    return weights

@@ -70,7 +70,7 @@ def test_the_callback_sees_steps_and_stops(stylizer: Stylizer, photo: Photo, sty
 
 
 def test_presets_have_no_picture_to_look_at(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
-    with pytest.raises(StyleError, match="'great-wave' is a code without its picture"):
+    with pytest.raises(StyleError, match="great-wave"):
         stylizer(photo, "great-wave", **SLOW)
     with pytest.raises(StyleError, match="great-wave"):
         stylizer(photo, [style_file, ("great-wave", 0.5)], **SLOW)
@@ -191,11 +191,11 @@ def test_ctrl_c_writes_the_best_so_far_and_resume_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--resume"], "nothing to resume"),
-        (["--memory", "0.1"], "too little"),
-        (["--style-loss", "grams"], "style-loss 'grams' is none of gram, gaussian"),
-        (["--style-loss", "gram:x"], "'x' is not a weight"),
-        (["--content-loss", "features:0"], "leaves nothing"),
+        (["--resume"], "a.png.unfinished"),
+        (["--memory", "0.1"], "memory 0.1 GB"),
+        (["--style-loss", "grams"], "'grams'"),
+        (["--style-loss", "gram:x"], "'x'"),
+        (["--content-loss", "features:0"], "'features:0'"),
         (["--encoder", "vgg16"], "vgg16"),
         (["--steps", "0"], "steps 0 is outside"),
         (["--preview", "so-far.txt"], "so-far.txt"),
@@ -213,7 +213,7 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_options_of_optimize_are_refused_by_the_fast_method(stylizer: Stylizer, photo: Photo) -> None:
-    with pytest.raises(OptionError, match="steps is for --method optimize"):
+    with pytest.raises(OptionError, match=r"steps.*optimize"):
         stylizer(photo, "great-wave", steps=7)
 
 

@@ -23,10 +23,10 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_what_cannot_be_resumed(tmp_path: Path) -> None:
     path = tmp_path / "a.unfinished"
-    with pytest.raises(InputError, match="nothing to resume"):
+    with pytest.raises(InputError, match=r"a\.unfinished"):
         read_state(path, "job")
     write_state(path, "job", 0, 1, {"x": torch.zeros(1)})
-    with pytest.raises(InputError, match="of another run"):
+    with pytest.raises(InputError, match=r"a\.unfinished"):
         read_state(path, "another")
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(InputError, match="cannot be resumed"):

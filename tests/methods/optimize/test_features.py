@@ -2,43 +2,42 @@ import pytest
 import torch
 
 from restyle.methods.optimize.features import (
-    ENCODER_LAYERS,
-    GRAIN_LAYERS,
     SMALLEST,
-    Sight,
+    FeatureExtractor,
     shares_of,
     tiles_of,
 )
+from restyle.methods.optimize.table import ENCODER_LAYERS, GRAIN_LAYERS
 from restyle.nn.named import perceptual_encoder
 
 
 @pytest.fixture(scope="module")
-def sight() -> Sight:
-    return Sight(perceptual_encoder())
+def extractor() -> FeatureExtractor:
+    return FeatureExtractor(perceptual_encoder())
 
 
 def picture(height: int, width: int) -> torch.Tensor:
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
-def test_layers_have_their_names_strides_and_sizes(sight: Sight) -> None:
-    assert sight.names == ENCODER_LAYERS + GRAIN_LAYERS
-    found = sight(picture(75, 50))
-    assert [tuple(each.shape[-2:]) for each in found] == sight.sizes(75, 50)
-    assert tuple(each.shape[1] for each in found[:5]) == sight.widths
-    assert Sight(sight.encoder, grain=False).names == ENCODER_LAYERS
-    assert len(Sight(sight.encoder, grain=False)(picture(32, 32))) == 5
+def test_layers_have_their_names_strides_and_sizes(extractor: FeatureExtractor) -> None:
+    assert extractor.names == ENCODER_LAYERS + GRAIN_LAYERS
+    found = extractor(picture(75, 50))
+    assert [tuple(each.shape[-2:]) for each in found] == extractor.sizes(75, 50)
+    assert tuple(each.shape[1] for each in found[:5]) == extractor.widths
+    assert FeatureExtractor(extractor.encoder, grain=False).names == ENCODER_LAYERS
+    assert len(FeatureExtractor(extractor.encoder, grain=False)(picture(32, 32))) == 5
 
 
-def test_grain_filters_are_always_the_same(sight: Sight) -> None:
-    torch.testing.assert_close(Sight(sight.encoder).filters, sight.filters)
+def test_grain_filters_are_always_the_same(extractor: FeatureExtractor) -> None:
+    torch.testing.assert_close(FeatureExtractor(extractor.encoder).filters, extractor.filters)
 
 
-def test_a_second_look_sees_the_transposed_picture(sight: Sight) -> None:
-    twice, x = Sight(sight.encoder, twice=True), picture(75, 50)
-    once, again, both = sight(x), sight(x.transpose(2, 3)), twice(x)
-    assert twice.widths == tuple(2 * width for width in sight.widths)
-    assert twice.floats_a_pixel > 1.5 * sight.floats_a_pixel
+def test_a_second_look_sees_the_transposed_picture(extractor: FeatureExtractor) -> None:
+    twice, x = FeatureExtractor(extractor.encoder, twice=True), picture(75, 50)
+    once, again, both = extractor(x), extractor(x.transpose(2, 3)), twice(x)
+    assert twice.widths == tuple(2 * width for width in extractor.widths)
+    assert twice.floats_a_pixel > 1.5 * extractor.floats_a_pixel
     for a, b, found in zip(once[:5], again, both, strict=False):
         torch.testing.assert_close(found, torch.cat([a, b.transpose(2, 3)], 1))
 
@@ -46,28 +45,28 @@ def test_a_second_look_sees_the_transposed_picture(sight: Sight) -> None:
 @pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("size", [(300, 210), (256, 256), (199, 333)])
 def test_what_the_tiles_own_is_the_whole_and_exactly_it(
-    sight: Sight, size: tuple[int, int], twice: bool
+    extractor: FeatureExtractor, size: tuple[int, int], twice: bool
 ) -> None:
-    sight = Sight(sight.encoder, twice=twice)
+    extractor = FeatureExtractor(extractor.encoder, twice=twice)
     x = picture(*size)
     tiles = tiles_of(size, 128)
     assert len(tiles) > 1
     with torch.no_grad():
-        whole = sight(x)
+        whole = extractor(x)
         joined = [torch.full_like(each, float("nan")) for each in whole]
         for tile in tiles:
-            for layer, feature in enumerate(sight.own(x, tile)):
-                joined[layer][(..., *tile.own(sight.strides[layer], *size))] = feature
+            for layer, feature in enumerate(extractor.own(x, tile)):
+                joined[layer][(..., *tile.own(extractor.strides[layer], *size))] = feature
     for a, b in zip(joined, whole, strict=True):
         torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4)
 
 
-def test_large_pictures_are_looked_at_once(sight: Sight) -> None:
-    twice = Sight(sight.encoder, grain=False, twice=True)
+def test_large_pictures_are_looked_at_once(extractor: FeatureExtractor) -> None:
+    twice = FeatureExtractor(extractor.encoder, grain=False, twice=True)
     assert twice.at(1024, 2048) is twice
     assert not twice.at(1025, 2048).twice
     assert twice.at(1025, 2048).names == twice.names
-    assert sight.at(9000, 9000) is sight
+    assert extractor.at(9000, 9000) is extractor
 
 
 def test_a_sliver_joins_its_neighbour() -> None:
@@ -77,13 +76,13 @@ def test_a_sliver_joins_its_neighbour() -> None:
     assert tiles_of((500, 400), None)[0].bottom == 500
 
 
-def test_shares_of_layers_are_those_of_the_pixels(sight: Sight) -> None:
+def test_shares_of_layers_are_those_of_the_pixels(extractor: FeatureExtractor) -> None:
     mask = torch.zeros(1, 64, 64)
     mask[:, :, :32] = 1
-    for share, stride in zip(shares_of(mask, sight.sizes(64, 64)), sight.strides, strict=True):
+    for share, stride in zip(shares_of(mask, extractor.sizes(64, 64)), extractor.strides, strict=True):
         assert share.shape == (1, 64 // stride, 64 // stride)
         assert float(share.mean()) == pytest.approx(0.5)
 
 
-def test_the_smallest_picture(sight: Sight) -> None:
-    assert all(each.numel() for each in sight(picture(SMALLEST, SMALLEST)))
+def test_the_smallest_picture(extractor: FeatureExtractor) -> None:
+    assert all(each.numel() for each in extractor(picture(SMALLEST, SMALLEST)))

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from restyle.methods.optimize.features import Sight
+from restyle.methods.optimize.features import FeatureExtractor
 from restyle.methods.optimize.objective import Objective
-from restyle.methods.optimize.targets import Ingredient, Weights
+from restyle.methods.optimize.targets import StylePicture, Weights
 from restyle.nn.named import perceptual_encoder
 
 EVERYTHING = {"gram": 1.0, "gaussian": 0.5, "sliced": 0.7, "patches": 0.3, "strokes": 0.2, "grain": 0.4}
@@ -25,7 +25,7 @@ def whole_mask(content: Tensor) -> Tensor:
 
 def objective(
     content: Tensor,
-    styles: Sequence[Sequence[Ingredient]],
+    styles: Sequence[Sequence[StylePicture]],
     style: Mapping[str, float],
     kept: Mapping[str, float] | None = None,
     masks: Tensor | None = None,
@@ -37,7 +37,7 @@ def objective(
 ) -> Objective:
     weights = Weights(style, {} if kept is None else kept, variation)
     return Objective(
-        Sight(perceptual_encoder(), grain="grain" in style),
+        FeatureExtractor(perceptual_encoder(), grain="grain" in style),
         content,
         styles,
         whole_mask(content) if masks is None else masks,
@@ -49,8 +49,8 @@ def objective(
     )
 
 
-def style_of(seed: int = 9, size: int = 64) -> list[Ingredient]:
-    return [Ingredient(picture(size, size, seed), 1.0)]
+def style_of(seed: int = 9, size: int = 64) -> list[StylePicture]:
+    return [StylePicture(picture(size, size, seed), 1.0)]
 
 
 @pytest.mark.parametrize("side", [96, 160])
@@ -73,7 +73,7 @@ def test_the_gradient_over_tiles_is_that_of_the_whole_picture(side: int) -> None
 def test_a_picture_in_its_own_style_is_at_rest() -> None:
     content = picture(96, 96, 5)
     terms, gradient = objective(
-        content, [[Ingredient(content, 1.0)]], {"gram": 1, "gaussian": 1, "grain": 1}, {"features": 1}
+        content, [[StylePicture(content, 1.0)]], {"gram": 1, "gaussian": 1, "grain": 1}, {"features": 1}
     ).evaluate(content, 0)
     assert sum(terms.values()) < 1e-4
     assert float(gradient.abs().max()) < 1e-4
@@ -91,11 +91,11 @@ def test_descending_each_style_loss_descends_it(name: str) -> None:
 
 def test_strength_0_aims_at_the_content_itself() -> None:
     content = picture(96, 96, 5)
-    aims = {
+    targets = {
         strength: objective(content, [style_of()], {"gram": 1, "patches": 1}, strength=strength)
         for strength in (0.0, 0.5, 1.0)
     }
-    losses = {strength: made.evaluate(content, 0)[0] for strength, made in aims.items()}
+    losses = {strength: made.evaluate(content, 0)[0] for strength, made in targets.items()}
     assert losses[0.0]["gram"] < 1e-4
     assert losses[0.0]["gram"] < losses[0.5]["gram"] < losses[1.0]["gram"]
     assert losses[0.0]["patches"] < losses[0.5]["patches"] < losses[1.0]["patches"]
@@ -103,8 +103,8 @@ def test_strength_0_aims_at_the_content_itself() -> None:
 
 def test_several_styles_are_mixed_by_their_shares() -> None:
     content, (a, b) = picture(64, 64, 1), (style_of(3)[0].picture, style_of(4)[0].picture)
-    mixed = objective(content, [[Ingredient(a, 0.25), Ingredient(b, 0.75)]], {"gram": 1}).wanted
-    alone = [objective(content, [[Ingredient(each, 1.0)]], {"gram": 1}).wanted for each in (a, b)]
+    mixed = objective(content, [[StylePicture(a, 0.25), StylePicture(b, 0.75)]], {"gram": 1}).style.moments
+    alone = [objective(content, [[StylePicture(each, 1.0)]], {"gram": 1}).style.moments for each in (a, b)]
     for layer in range(5):
         expected = 0.25 * alone[0][layer].second + 0.75 * alone[1][layer].second
         torch.testing.assert_close(mixed[layer].second, expected)
@@ -115,7 +115,9 @@ def test_each_region_aims_at_its_own_style() -> None:
     left, right = style_of(3)[0].picture, style_of(4)[0].picture
     masks = torch.zeros(2, 128, 128)
     masks[0, :, :64], masks[1, :, 64:] = 1, 1
-    made = objective(content, [[Ingredient(left, 1.0)], [Ingredient(right, 1.0)]], {"gram": 1.0}, None, masks)
+    made = objective(
+        content, [[StylePicture(left, 1.0)], [StylePicture(right, 1.0)]], {"gram": 1.0}, None, masks
+    )
     joined = torch.cat([left.repeat(1, 1, 2, 1), right.repeat(1, 1, 2, 1)], 3)
     swapped = joined.flip(3)
     assert made.evaluate(joined, 0)[0]["gram"] < 0.5 * made.evaluate(swapped, 0)[0]["gram"]
@@ -139,9 +141,9 @@ def test_nothing_painted_leaves_the_content_terms() -> None:
 def test_relu4_1_is_the_deep_part_of_the_features() -> None:
     content, x = picture(64, 80, 1), picture(64, 80, 2)
     terms, _ = objective(content, [[]], {}, {"features": 1.0, "relu4_1": 2.0}).evaluate(x, 0)
-    sight = Sight(perceptual_encoder(), grain=False)
+    extractor = FeatureExtractor(perceptual_encoder(), grain=False)
     with torch.no_grad():
-        pairs = list(zip(sight(x), sight(content), strict=True))
+        pairs = list(zip(extractor(x), extractor(content), strict=True))
     third, fourth = (
         float((a - b).square().sum() / (a.square().sum() + b.square().sum())) for a, b in pairs[2:4]
     )

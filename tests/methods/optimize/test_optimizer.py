@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from restyle.methods.optimize.optimizer import AdamDescent, Descent, LBFGSDescent, scheduled
+from restyle.methods.optimize.optimizer import LBFGS, Adam, Optimizer, scheduled
 
 TARGET = torch.rand(1, 3, 6, 7, generator=torch.Generator().manual_seed(0))
 STEEPNESS = torch.linspace(0.1, 10, TARGET.numel()).reshape(TARGET.shape)
@@ -16,19 +16,19 @@ def bowl(x: Tensor, step: int) -> tuple[dict[str, float], Tensor]:
     return {"bowl": float((STEEPNESS * apart.square()).sum()), "rim": 1.0}, 2 * STEEPNESS * apart
 
 
-def make(kind: str) -> Descent:
+def make(kind: str) -> Optimizer:
     x = torch.full_like(TARGET, 0.5)
-    return AdamDescent(x, average=0.5) if kind == "adam" else LBFGSDescent(x)
+    return Adam(x, average=0.5) if kind == "adam" else LBFGS(x)
 
 
 @pytest.mark.parametrize(("kind", "steps", "near"), [("adam", 300, 0.02), ("lbfgs", 40, 1e-3)])
 def test_it_finds_the_bottom(kind: str, steps: int, near: float) -> None:
-    descent = make(kind)
-    first = descent.step(bowl, 0, steps)
+    optimizer = make(kind)
+    first = optimizer.step(bowl, 0, steps)
     assert first["bowl"] == bowl(torch.full_like(TARGET, 0.5), 0)[0]["bowl"]
     for number in range(1, steps):
-        descent.step(bowl, number, steps)
-    assert float((descent.result() - TARGET).abs().max()) < near
+        optimizer.step(bowl, number, steps)
+    assert float((optimizer.result() - TARGET).abs().max()) < near
 
 
 @pytest.mark.parametrize("kind", ["adam", "lbfgs"])
@@ -46,9 +46,9 @@ def test_a_restored_state_goes_on_to_the_bit(kind: str) -> None:
 
 
 def test_adam_is_that_of_torch() -> None:
-    ours = AdamDescent(torch.full_like(TARGET, 0.5), rate=0.02, average=0.0)
+    ours = Adam(torch.full_like(TARGET, 0.5), rate=0.02, average=0.0)
     leaf = torch.full_like(TARGET, 0.5).requires_grad_()
-    theirs = torch.optim.Adam([leaf], betas=AdamDescent.BETAS, eps=1e-10)
+    theirs = torch.optim.Adam([leaf], betas=Adam.BETAS, eps=1e-10)
     for number in range(12):
         theirs.param_groups[0]["lr"] = 0.02 * scheduled(number, 12)
         leaf.grad = bowl(leaf.detach(), number)[1]
@@ -59,16 +59,16 @@ def test_adam_is_that_of_torch() -> None:
 
 
 def test_the_average_lies_among_the_iterates() -> None:
-    descent = AdamDescent(torch.full_like(TARGET, 0.5), average=0.8)
-    torch.testing.assert_close(descent.result(), descent.x)
+    optimizer = Adam(torch.full_like(TARGET, 0.5), average=0.8)
+    torch.testing.assert_close(optimizer.result(), optimizer.x)
     weights: list[float] = []
     seen: list[Tensor] = []
     for number in range(6):
-        descent.step(bowl, number, 6)
+        optimizer.step(bowl, number, 6)
         weights = [0.8 * each for each in weights] + [0.2]
-        seen.append(descent.x.clone())
+        seen.append(optimizer.x.clone())
     expected = torch.stack([w * x for w, x in zip(weights, seen, strict=True)]).sum(0) / sum(weights)
-    torch.testing.assert_close(descent.result(), expected)
+    torch.testing.assert_close(optimizer.result(), expected)
 
 
 def test_lbfgs_never_climbs_and_survives_noise() -> None:
@@ -78,12 +78,12 @@ def test_lbfgs_never_climbs_and_survives_noise() -> None:
         terms, gradient = bowl(x, step)
         return terms, gradient + 0.5 * torch.randn(x.shape, generator=generator)
 
-    descent, losses = LBFGSDescent(torch.full_like(TARGET, 0.5), memory=3), []
+    optimizer, losses = LBFGS(torch.full_like(TARGET, 0.5), memory=3), []
     for number in range(25):
-        losses.append(sum(descent.step(rough, number, 25).values()))
+        losses.append(sum(optimizer.step(rough, number, 25).values()))
     assert losses == sorted(losses, reverse=True)
     assert all(math.isfinite(each) for each in losses)
-    assert len(descent.moves) <= 3
+    assert len(optimizer.moves) <= 3
 
 
 def test_the_rate_rises_then_falls() -> None:

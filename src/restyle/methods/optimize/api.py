@@ -15,7 +15,7 @@ from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
-from restyle.methods.optimize.parts import Before, Part
+from restyle.methods.optimize.problem import Before, Part
 from restyle.methods.optimize.run import optimize
 from restyle.methods.protocol import Files, Previous, Settings, Step, state_path
 from restyle.models.code_source import Exemplar

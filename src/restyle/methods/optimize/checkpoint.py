@@ -1,4 +1,4 @@
-"""A run that is not finished, as a file: it goes on where it was cut off, and ends with the same picture."""
+"""The state of an unfinished run, as a file; a resumed run gives the same picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORMAT = "restyle-unfinished/1"
 
 
 def fingerprint(*parts: object) -> str:
-    """One word for everything that decides the result; arrays count by their bytes."""
+    """Hash everything that determines the result; arrays by their bytes."""
     digest = hashlib.sha256()
     for part in parts:
         if hasattr(part, "tobytes"):
@@ -31,7 +31,7 @@ def fingerprint(*parts: object) -> str:
 
 
 def write_state(path: Path, job: str, level: int, step: int, tensors: Mapping[str, Tensor]) -> None:
-    """Write a state, whole or not at all."""
+    """Write a state, atomically."""
     metadata = {"format": _FORMAT, "job": job, "level": str(level), "step": str(step)}
     plain = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
     with writing(path, overwrite=True) as temporary:
@@ -47,29 +47,27 @@ def read_state(path: Path, job: str) -> tuple[int, int, dict[str, Tensor]]:
     Raises
     ------
     InputError
-        There is no such file; it is damaged; it is of other pictures or options.
+        No such file; it is damaged; or it is from other pictures or options.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (FileNotFoundError, IsADirectoryError):
-        raise InputError(
-            f"there is nothing to resume: no '{path}'; leave --resume out to begin anew"
-        ) from None
+        raise InputError(f"there is nothing to resume: no '{path}'; start without --resume") from None
     except (OSError, SafetensorError) as error:
-        raise InputError(f"'{path}' cannot be resumed ({error}); remove it and begin anew") from error
+        raise InputError(f"'{path}' cannot be resumed ({error}); remove it and start again") from error
     if metadata.get("format") != _FORMAT:
         raise InputError(f"'{path}' is not the state of an unfinished run")
     if metadata.get("job") != job:
         raise InputError(
-            f"'{path}' is of another run: content, styles or options differ; give the same, or leave "
-            "--resume out to begin anew"
+            f"'{path}' is from another run: content, styles or options differ; use the same, or start "
+            "without --resume"
         )
     return int(metadata["level"]), int(metadata["step"]), tensors
 
 
 def forget_state(path: Path) -> None:
-    """Remove a state that has served."""
+    """Remove the state of a finished run."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()

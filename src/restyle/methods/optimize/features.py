@@ -1,8 +1,8 @@
-"""What the optimisation sees of a picture: the layers of an encoder, and the grain of the pixels themselves.
+"""Features of a picture: the layers of an encoder, and grain layers for the finest texture.
 
-A picture too large for memory is seen in tiles. Each is seen with a halo as wide as the deepest layer looks,
-and only the positions of its own part count, so that sums over the tiles are sums over the picture: exactly,
-because tiles begin at multiples of the deepest layer's stride.
+A picture too large for memory is processed in tiles. Each is read with a halo as wide as the receptive field
+of the deepest layer, and only the positions it owns count. Sums over tiles are then exactly the sums over the
+picture, because tiles start at multiples of the deepest layer's stride.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from restyle.methods.optimize.table import ENCODER_LAYERS, GRAIN_LAYERS
+
 STRIDE = 16  # px, of relu5_1
-# px: larger pictures are looked at once, and held to their content at relu4_1 alone, for the sake of memory;
-# their forms are settled at smaller sizes.
+# px: to save memory, larger pictures are not transposed, and their content is compared at one layer only;
+# their large forms are settled at smaller sizes.
 LARGE = 2**21
 SMALLEST = 32  # px a side: relu5_1 is padded by reflection, which needs two positions
-# px that relu5_1 looks to either side: 73 with restyle's encoder, 85 with VGG-19, as a multiple of STRIDE.
+# px: relu5_1 sees 73 px to each side with restyle's encoder, 85 with VGG-19; a multiple of STRIDE.
 HALO = 96
 
-ENCODER_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-GRAIN_LAYERS = ("grain1", "grain2", "grain4")
 ENCODER_STRIDES = (1, 2, 4, 8, 16)
 GRAIN_STRIDES = (1, 2, 4)
 
-# Number of the first layer that is seen at the width of VGG-19. What is style there is style at that width: a
-# compact encoder's own channels weigh directions otherwise. The layers before it would cost the most.
+# From this layer (relu3_1) on, features are compared at VGG-19's channel width, because a compact encoder
+# weights directions differently. Earlier layers would cost the most.
 WIDENED = 2
 
 # Measured on a CPU, with autograd's own copies.
@@ -39,7 +39,7 @@ _GRAIN_SPREAD = 0.15  # deviation of the biases; pixels are within 0.5 of mid-gr
 
 
 class Encoder(Protocol):
-    """What an encoder must do: `nn.encoders.PerceptualEncoder` and `nn.vgg.VGG19` do."""
+    """Either `nn.encoders.PerceptualEncoder` or `nn.vgg.VGG19`."""
 
     def features(self, x: Tensor) -> list[Tensor]:
         """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB, 0..1."""
@@ -52,7 +52,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture, in px: what it owns, and what is seen for it."""
+    """A part of a picture, in px: what it owns, and that plus its halo (`seen`)."""
 
     top: int
     bottom: int
@@ -73,13 +73,13 @@ class Tile:
         return slice(self.top // stride, ends[0]), slice(self.left // stride, ends[1])
 
     def inside(self, stride: int, height: int, width: int) -> tuple[slice, slice]:
-        """The same rows and columns, counted from where the tile is seen."""
+        """The same rows and columns, counted from the start of the halo."""
         rows, columns = self.own(stride, height, width)
         down, right = self.seen_top // stride, self.seen_left // stride
         return slice(rows.start - down, rows.stop - down), slice(columns.start - right, columns.stop - right)
 
     def cut(self, x: Tensor) -> Tensor:
-        """What is seen for it of a picture [N, 3, H, W]; a view."""
+        """Cut the tile and its halo out of a picture [N, 3, H, W]; a view."""
         return x[:, :, self.seen_top : self.seen_bottom, self.seen_left : self.seen_right]
 
 
@@ -91,7 +91,7 @@ def tiles_of(size: tuple[int, int], side: int | None, halo: int = HALO) -> list[
         step = length if side is None else max(STRIDE, side // STRIDE * STRIDE)
         starts = list(range(0, length, step))
         if len(starts) > 1 and length - starts[-1] < SMALLEST:
-            starts.pop()  # a sliver joins its neighbour
+            starts.pop()  # a sliver joins its neighbor
         spans.append([(a, b) for a, b in zip(starts, [*starts[1:], length], strict=True)])
     return [
         Tile(
@@ -103,23 +103,23 @@ def tiles_of(size: tuple[int, int], side: int | None, halo: int = HALO) -> list[
     ]  # fmt: skip
 
 
-class Sight:
-    """The layers of one encoder, and three of grain.
+class FeatureExtractor:
+    """Extracts the layers of an encoder, and three grain layers.
 
-    Grain is what 48 random 3x3 filters with ReLU see of the picture, at full, half and quarter size: colour
-    and the finest texture, which a compact encoder knows only roughly. The filters are drawn once, from a
-    fixed seed. (That random filters suffice for texture: Ustyuzhaninov et al. 2016.)
+    A grain layer is 48 fixed random 3x3 filters with ReLU, at full, half and quarter size. It captures color
+    and the finest texture, which a compact encoder represents only roughly (random filters suffice for
+    texture: Ustyuzhaninov et al. 2016).
 
     Parameters
     ----------
     encoder : Encoder
     grain : bool
-        Whether the grain layers are looked at.
+        Whether to extract the grain layers.
     twice : bool
-        Whether the picture is also looked at transposed: its features are then twice as many. What deceives
-        an encoder one way round is seen the other way round; at twice the cost.
+        Whether to add the features of the transposed picture, at twice the cost. Artifacts that deceive the
+        encoder in one orientation show in the other.
     device : torch.device or str
-        Where the encoder is.
+        Of the encoder.
     """
 
     def __init__(
@@ -144,14 +144,14 @@ class Sight:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels of the encoder's layers, as they are seen."""
-        return self._widths_of(self._encoded)
+        """Channels of the encoder's layers, as compared."""
+        return self._widths_of(self._encode)
 
     @property
     def floats_a_pixel(self) -> float:
-        """Floats that a forward and backward pass holds for each pixel, measured: see `memory.py`."""
-        looks = 2 if self.twice else 1
-        own = [looks * width for width in self._widths_of(self.encoder.features)]
+        """Floats a pixel that a forward and backward pass takes, measured; see `memory.py`."""
+        times = 2 if self.twice else 1
+        own = [times * width for width in self._widths_of(self.encoder.features)]
         encoder = sum(width / stride**2 for width, stride in zip(own, ENCODER_STRIDES, strict=True))
         heads = sum(
             width / stride**2
@@ -160,10 +160,10 @@ class Sight:
         grain = sum(_GRAIN_FILTERS / stride**2 for stride in GRAIN_STRIDES) if self.grain else 0.0
         return FLOATS_A_CHANNEL * encoder + FLOATS_A_HEAD * heads + FLOATS_A_FILTER * grain
 
-    def _widths_of(self, look: Callable[[Tensor], list[Tensor]]) -> tuple[int, ...]:
+    def _widths_of(self, encode: Callable[[Tensor], list[Tensor]]) -> tuple[int, ...]:
         with torch.no_grad():
             probe = torch.zeros((1, 3, SMALLEST, SMALLEST), device=self.device)
-            return tuple(feature.shape[1] for feature in look(probe))
+            return tuple(feature.shape[1] for feature in encode(probe))
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -173,7 +173,7 @@ class Sight:
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Features [1, C, h, w] of every layer of a picture [1, 3, H, W], RGB, 0..1."""
         x = x.contiguous(memory_format=torch.channels_last)  # four times as fast on a CPU
-        found = self._encoded(x)
+        found = self._encode(x)
         if self.grain:
             filters = self.filters.to(x).contiguous(memory_format=torch.channels_last)
             h = x - 0.5
@@ -184,29 +184,29 @@ class Sight:
                 found.append(F.relu(F.conv2d(padded, filters, self.biases.to(x))))
         return found
 
-    def _encoded(self, x: Tensor) -> list[Tensor]:
-        found = self._looked(x)
+    def _encode(self, x: Tensor) -> list[Tensor]:
+        found = self._encode_once(x)
         if self.twice:
-            # Not mirrored: pooling counts from the left, and a transposed picture still begins there.
-            again = self._looked(x.transpose(2, 3).contiguous(memory_format=torch.channels_last))
+            # Transposed, not mirrored: pooling starts at the top left, which transposition keeps in place.
+            again = self._encode_once(x.transpose(2, 3).contiguous(memory_format=torch.channels_last))
             found = [
                 torch.cat([a.permute(0, 2, 3, 1), b.permute(0, 3, 2, 1)], -1).permute(0, 3, 1, 2)
                 for a, b in zip(found, again, strict=True)  # channels stay last in memory
             ]
         return found
 
-    def _looked(self, x: Tensor) -> list[Tensor]:
+    def _encode_once(self, x: Tensor) -> list[Tensor]:
         features = self.encoder.features(x)
         return [*features[:WIDENED], *self.encoder.widened(features[WIDENED:], WIDENED)]
 
-    def at(self, height: int, width: int) -> Sight:
-        """How a picture of this size is seen."""
+    def at(self, height: int, width: int) -> FeatureExtractor:
+        """Return the extractor for pictures of this size: large ones are not transposed."""
         if not self.twice or height * width <= LARGE:
             return self
-        return Sight(self.encoder, self.grain, device=self.device)
+        return FeatureExtractor(self.encoder, self.grain, device=self.device)
 
     def own(self, x: Tensor, tile: Tile) -> list[Tensor]:
-        """Features of the positions that a tile owns, of a picture [1, 3, H, W]."""
+        """Features of a picture [1, 3, H, W] at the positions that a tile owns."""
         height, width = x.shape[-2:]
         return [
             feature[:, :, rows, columns]
@@ -220,5 +220,5 @@ class Sight:
 
 
 def shares_of(masks: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
-    """How much each position of each layer belongs to each region: masks [R, H, W] -> a list of [R, h, w]."""
+    """Resize masks [R, H, W] to the sizes of the layers: a list of [R, h, w]."""
     return [F.interpolate(masks[None], size, mode="area")[0] for size in sizes]

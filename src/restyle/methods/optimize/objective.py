@@ -1,9 +1,9 @@
-"""The objective of optimisation: how far a picture is from its styles and its content, with its gradient.
+"""The objective: how far a picture is from its styles and its content, with the gradient.
 
-Every term is a function of *measures*: sums over positions (moments, squares) and rows of features at chosen
-positions. Measures of tiles add up to those of the picture. So a picture that does not fit in memory is gone
-over twice: once to add up the measures, without a graph; then, with the gradient of the loss by each measure
-known, tile by tile backwards. The gradient is that of the whole picture, to rounding.
+Every loss is a function of *measures*: sums over positions, or feature vectors at chosen positions (see
+`methods.optimize.table`). Measures of tiles add up to those of the picture. A picture that does not fit in
+memory is processed twice: once to add up the measures, without a graph; then, with the gradient of the loss
+by each measure known, tile by tile backward. The gradient is that of the full picture, to rounding.
 """
 
 from __future__ import annotations
@@ -15,40 +15,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restyle.methods.optimize import content_losses, style_losses
-from restyle.methods.optimize.features import (
-    ENCODER_LAYERS,
-    GRAIN_LAYERS,
-    LARGE,
-    Sight,
-    Tile,
-    shares_of,
-    tiles_of,
-)
+from restyle.methods.optimize import losses
+from restyle.methods.optimize.features import LARGE, FeatureExtractor, Tile, shares_of, tiles_of
 from restyle.methods.optimize.sampling import (
-    BANK,
-    CALM,
-    DIRECTIONS,
-    DRAWN,
-    JUDGEMENT,
+    COMPARISON,
+    POSITIONS,
     ROWS,
-    STEP,
     calmness,
     generator_of,
     positions_in,
     rows_at,
 )
-from restyle.methods.optimize.targets import Aims, Ingredient, Kept, Weights
+from restyle.methods.optimize.table import LOSSES, Loss, Measure
+from restyle.methods.optimize.targets import ContentTargets, StylePicture, StyleTargets, Weights
 
-CONTENT_LAYERS = {"relu4_1": 1.0, "relu3_1": 0.1}  # the first one alone of a large picture
-# Losses of features: the layers of each.
-FEATURE_LOSSES = {"features": CONTENT_LAYERS, "relu4_1": {"relu4_1": 1.0}}
-OUT_OF_RANGE = 20.0
+OUT_OF_RANGE = 20.0  # weight of values outside 0..1
+
+Key = tuple[str, int]  # a measure and its layer
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A picture that the result is held to where it is trusted: the temporal loss of films.
+    """A picture that the result is held to where it is trusted: the temporal loss of videos.
 
     Parameters
     ----------
@@ -62,7 +50,7 @@ class Anchor:
     trust: Tensor
     weight: float
 
-    def judge(self, x: Tensor) -> tuple[float, Tensor]:
+    def evaluate(self, x: Tensor) -> tuple[float, Tensor]:
         """Loss and gradient of a picture [1, 3, H, W]."""
         gap = x.detach() - self.picture
         pull = self.trust * gap * (self.weight / gap.numel())
@@ -74,27 +62,27 @@ class Objective:
 
     Parameters
     ----------
-    sight : Sight
+    extractor : FeatureExtractor
     content : Tensor [1, 3, H, W], RGB, 0..1
-    styles : sequence of sequences of Ingredient
-        The styles of each region; an empty one leaves its region to the content.
+    styles : sequence of sequences of StylePicture
+        The styles of each region; an empty one has content losses only.
     masks : Tensor [R, H, W]
-        How much each pixel belongs to each region; they sum to 1.
+        Share of each region in each pixel; they sum to 1.
     weights : Weights
     strength : float, 0..1
-        What is aimed at lies so far on the way from the content's own statistics to the style's.
+        Below 1, the content's own statistics are mixed into those of the style.
     side, style_side : int or None
-        Of the tiles that the picture and the styles are seen in, in px; None sees them whole.
+        Of the tiles of the picture and of the styles, in px; None processes them in one piece.
     seed : int
-        Of the positions and directions that are drawn anew at every step.
+        Of random positions and directions.
     anchor : Anchor or None
     """
 
     def __init__(
         self,
-        sight: Sight,
+        extractor: FeatureExtractor,
         content: Tensor,
-        styles: Sequence[Sequence[Ingredient]],
+        styles: Sequence[Sequence[StylePicture]],
         masks: Tensor,
         weights: Weights,
         *,
@@ -104,210 +92,175 @@ class Objective:
         seed: int = 0,
         anchor: Anchor | None = None,
     ) -> None:
-        self.sight, self.weights, self.side, self.seed = sight, weights, side, seed
-        self.anchor = anchor
+        self.extractor, self.weights, self.seed, self.anchor = extractor, weights, seed, anchor
         self.height, self.width = content.shape[-2:]
         self.tiles = tiles_of((self.height, self.width), side)
-        self.layers = sight.sizes(self.height, self.width)
-        self.painted = [index for index, each in enumerate(styles) if each]
-        self.shares = [share[self.painted] for share in shares_of(masks, self.layers)]
+        self.sizes = extractor.sizes(self.height, self.width)
+        styled = [index for index, each in enumerate(styles) if each]
+        self.shares = [share[styled] for share in shares_of(masks, self.sizes)]
         self.mass = torch.stack([share.sum((1, 2)) for share in self.shares])  # [layers, R]
-        self.importance = self.mass[0] / self.mass[0].sum().clamp(min=1e-6)
-        self.moments_wanted = self._layers_of("gram", "gaussian") + self._grain_layers()
-        self.rows_wanted, self.calm_wanted = self._layers_of(*DRAWN), self._layers_of(*CALM)
-        self.calm_shares = self._calm(content) if self.calm_wanted else []
-        compared = list(CONTENT_LAYERS)[: 1 if self.height * self.width > LARGE else None]
-        self.content_layers = [
-            sight.names.index(name)
-            for name in compared
-            if any(weights.content.get(loss) and name in layers for loss, layers in FEATURE_LOSSES.items())
-        ]
-        self.structure_layers = [
-            sight.names.index(name) for name in compared if weights.content.get("structure")
-        ]
+        self.areas = self.mass[0] / self.mass[0].sum().clamp(min=1e-6)
+        weight = {**(weights.style if styled else {}), **weights.content}
+        self.losses = [(row, weight[name]) for name, row in LOSSES.items() if weight.get(name)]
+        self.layers = {row.name: self._layers(row) for row, _ in self.losses}
+        self.vectors: dict[Measure, list[Tensor]] = {
+            "vectors": self.shares,
+            "calm vectors": self._calm_shares(content) if self._measured("calm vectors") else [],
+        }
         with torch.no_grad():
-            self.content = Kept(sight, content, {*self.content_layers, *self.structure_layers}, self.tiles)
-            aims = Aims(
-                sight,
+            content_layers = {*self._measured("differences"), *self._measured("paired vectors")}
+            self.content = ContentTargets(extractor, content, content_layers, self.tiles)
+            self.style = StyleTargets(
+                extractor,
                 content,
-                [styles[index] for index in self.painted],
+                [styles[index] for index in styled],
                 self.shares,
                 strength,
-                moments=self.moments_wanted,
-                rows=self.rows_wanted or self.calm_wanted,
+                moments=self._measured("moments"),
+                rows=self._measured("vectors", "calm vectors"),
                 side=style_side,
                 seed=seed,
             )
-        self.wanted, self.banks = aims.wanted, aims.banks
 
     def evaluate(self, x: Tensor, step: int) -> tuple[dict[str, float], Tensor]:
-        """Return the terms of the loss, weighted, and the gradient of their sum by the picture.
+        """Return the weighted terms of the loss, and the gradient of their sum by the picture.
 
         Parameters
         ----------
         x : Tensor [1, 3, H, W]
         step : int
-            What is drawn at random depends on it and on the seed alone.
+            Random positions depend on it and on the seed alone.
         """
-        rows = self._draw(step)
+        positions = self._sample(step)
         if len(self.tiles) == 1:
             leaf = x.detach().requires_grad_()
-            measures = self._measure(leaf, self.tiles[0], rows)
-            terms = self._judge(measures, step)
+            terms = self._terms(self._measure(leaf, self.tiles[0], positions), positions, step)
             gradient = torch.autograd.grad(_total(terms), leaf)[0]
         else:
-            with torch.no_grad():
-                sums = [each.clone() for each in self._measure(x, self.tiles[0], rows)]
-                for tile in self.tiles[1:]:
-                    for total, part in zip(sums, self._measure(x, tile, rows), strict=True):
-                        total += part
-            leaves = [each.requires_grad_() for each in sums]
-            terms = self._judge(leaves, step)
-            slopes = torch.autograd.grad(_total(terms), leaves, allow_unused=True)
-            gradient = torch.zeros_like(x)
-            for tile in self.tiles:
-                seen = tile.cut(x).detach().clone().requires_grad_()
-                parts = self._measure_seen(seen, tile, rows)
-                pairs = [
-                    (p, s) for p, s in zip(parts, slopes, strict=True) if s is not None and p.requires_grad
-                ]
-                pieces = [part for part, _ in pairs]
-                found = torch.autograd.grad(pieces, seen, [slope for _, slope in pairs])[0]
-                tile.cut(gradient).add_(found)
-        told = {name: float(value.detach()) for name, value in terms.items()}
+            terms, gradient = self._evaluate_tiles(x, positions, step)
+        values = {name: float(value.detach()) for name, value in terms.items()}
         if self.anchor is not None:
-            told["temporal"], pull = self.anchor.judge(x)
+            values["temporal"], pull = self.anchor.evaluate(x)
             gradient = gradient + pull
-        return told, gradient
+        return values, gradient
 
-    # What is measured: a flat list of tensors, in an order that `_judge` knows.
+    def _evaluate_tiles(
+        self, x: Tensor, positions: Mapping[Key, Tensor], step: int
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Sum up the measures of the tiles, then go backward tile by tile."""
+        with torch.no_grad():
+            first = self._measure(self.tiles[0].cut(x), self.tiles[0], positions)
+            sums = {key: each.clone() for key, each in first.items()}
+            for tile in self.tiles[1:]:
+                for key, part in self._measure(tile.cut(x), tile, positions).items():
+                    sums[key] += part
+        leaves = {key: each.requires_grad_() for key, each in sums.items()}
+        terms = self._terms(leaves, positions, step)
+        found = torch.autograd.grad(_total(terms), list(leaves.values()), allow_unused=True)
+        slopes = dict(zip(leaves, found, strict=True))
+        gradient = torch.zeros_like(x)
+        for tile in self.tiles:
+            seen = tile.cut(x).detach().clone().requires_grad_()
+            parts = self._measure(seen, tile, positions)
+            keys = [key for key, part in parts.items() if part.requires_grad and slopes[key] is not None]
+            pieces = torch.autograd.grad([parts[key] for key in keys], seen, [slopes[key] for key in keys])
+            tile.cut(gradient).add_(pieces[0])
+        return terms, gradient
 
-    def _measure(self, x: Tensor, tile: Tile, rows: Sequence[Tensor]) -> list[Tensor]:
-        return self._measure_seen(tile.cut(x), tile, rows)
-
-    def _measure_seen(self, seen: Tensor, tile: Tile, rows: Sequence[Tensor]) -> list[Tensor]:
-        size, strides = (self.height, self.width), self.sight.strides
-        features = self.sight(seen)
-        parts = [tile.inside(stride, *size) for stride in strides]
+    def _measure(self, seen: Tensor, tile: Tile, positions: Mapping[Key, Tensor]) -> dict[Key, Tensor]:
+        """Measure what a tile owns, from what is cut out for it."""
+        size, strides = (self.height, self.width), self.extractor.strides
+        features = [
+            feature[(..., *tile.inside(stride, *size))]
+            for feature, stride in zip(self.extractor(seen), strides, strict=True)
+        ]
         own = [tile.own(stride, *size) for stride in strides]
-        found = []
-        for layer in self.moments_wanted:
-            feature = features[layer][(..., *parts[layer])]
-            found.append(style_losses.moment_sums(feature, self.shares[layer][(slice(None), *own[layer])]))
-        for layer in self.content_layers:
-            feature = features[layer][(..., *parts[layer])]
-            content = self.content.features[layer][(..., *own[layer])].to(feature.dtype)
-            ones = torch.ones_like(feature[0, 0])
-            found.append(content_losses.feature_sums(feature, content, ones))
-        wanted = [*self.rows_wanted, *self.calm_wanted, *self.structure_layers]
-        for layer, positions in zip(wanted, rows, strict=True):
-            feature = features[layer][(..., *parts[layer])]
-            found.append(rows_at(feature, own[layer], self.layers[layer][1], positions))
+        found: dict[Key, Tensor] = {}
+        for layer in self._measured("moments"):
+            shares = self.shares[layer][(slice(None), *own[layer])]
+            found["moments", layer] = losses.moment_sums(features[layer], shares)
+        for layer in self._measured("differences"):
+            content = self.content.features[layer][(..., *own[layer])].to(features[layer].dtype)
+            ones = torch.ones_like(features[layer][0, 0])
+            found["differences", layer] = losses.feature_sums(features[layer], content, ones)
+        for (measure, layer), places in positions.items():
+            found[measure, layer] = rows_at(features[layer], own[layer], self.sizes[layer][1], places)
         if self.weights.variation:
-            owned = slice(tile.top - tile.seen_top, tile.bottom - tile.seen_top)
-            across = slice(tile.left - tile.seen_left, tile.right - tile.seen_left)
-            found.append(content_losses.variation_sum(seen, owned, across))
-        owned_pixels = seen[(..., *tile.inside(1, *size))]
-        found.append(content_losses.range_sum(owned_pixels))
+            rows = slice(tile.top - tile.seen_top, tile.bottom - tile.seen_top)
+            columns = slice(tile.left - tile.seen_left, tile.right - tile.seen_left)
+            found["variation", 0] = losses.variation_sum(seen, rows, columns)
+        found["range", 0] = losses.range_sum(seen[(..., *tile.inside(1, *size))])
         return found
 
-    def _judge(self, measures: Sequence[Tensor], step: int) -> dict[str, Tensor]:
-        given = iter(measures)
-        weights, terms = self.weights, {}
-        moments = {
-            layer: style_losses.moments_of(next(given), self.mass[layer]) for layer in self.moments_wanted
-        }
-        for name, loss, layers in (
-            ("gram", style_losses.gram_loss, self._layers_of("gram")),
-            ("gaussian", style_losses.gaussian_loss, self._layers_of("gaussian")),
-            ("grain", style_losses.gram_loss, self._grain_layers()),
-        ):
-            if layers:
-                each = torch.stack([loss(moments[layer], self.wanted[layer]) for layer in layers])
-                terms[name] = weights.style[name] * (each.mean(0) * self.importance).sum()
-        pixels = 3 * self.height * self.width
-        gaps = {
-            self.sight.names[layer]: content_losses.feature_loss(next(given), self.content.squares[layer])
-            for layer in self.content_layers
-        }
-        for name, shares in FEATURE_LOSSES.items():
-            if weights.content.get(name):
-                each = torch.stack([shares[layer] * gap for layer, gap in gaps.items() if layer in shares])
-                terms[name] = weights.content[name] * each.sum()
-        if self.rows_wanted:
-            self._judge_rows([next(given) for _ in self.rows_wanted], step, terms)
-        if self.calm_wanted:
-            nearest = [self._nearest(layer, next(given)) for layer in self.calm_wanted]
-            terms["strokes"] = weights.style["strokes"] * torch.stack(nearest).mean()
-        if self.structure_layers:
-            apart = [
-                CONTENT_LAYERS[self.sight.names[layer]]
-                * content_losses.self_similarity_loss(next(given), self.content.rows(layer, positions))
-                for layer, positions in zip(self.structure_layers, self._structure_positions, strict=True)
+    def _terms(
+        self, measures: Mapping[Key, Tensor], positions: Mapping[Key, Tensor], step: int
+    ) -> dict[str, Tensor]:
+        """Weighted terms of the loss."""
+        terms = {}
+        for row, weight in self.losses:
+            compared = self._compare(row, measures, positions, step)
+            values = [
+                share * value for share, value in zip(self.layers[row.name].values(), compared, strict=True)
             ]
-            terms["structure"] = weights.content["structure"] * torch.stack(apart).sum()
-        if weights.variation:
-            terms["variation"] = weights.variation * next(given) / pixels
-        terms["range"] = OUT_OF_RANGE * next(given) / pixels
+            if row.kind == "style":
+                terms[row.name] = weight * (torch.stack(values).mean(0) * self.areas).sum()
+            else:
+                terms[row.name] = weight * torch.stack(values).sum()
+        pixels = 3 * self.height * self.width
+        if self.weights.variation:
+            terms["variation"] = self.weights.variation * measures["variation", 0] / pixels
+        terms["range"] = OUT_OF_RANGE * measures["range", 0] / pixels
         return terms
 
-    def _judge_rows(self, rows: Sequence[Tensor], step: int, terms: dict[str, Tensor]) -> None:
-        """Add the terms that compare vectors: each region's, layer by layer."""
-        generator = generator_of(self.seed, step, JUDGEMENT)
-        sums: dict[str, list[Tensor]] = {name: [] for name in DRAWN if name in self.weights.style}
-        for layer, found in zip(self.rows_wanted, rows, strict=True):
-            axes = style_losses.unit_directions(found.shape[1], DIRECTIONS, generator).to(found)
-            regions = torch.split(found, ROWS)
-            pick = torch.randint(BANK, (ROWS,), generator=generator).to(found.device)
-            if "sliced" in sums:
-                pairs = zip(regions, self.banks[layer], strict=True)
-                each = [style_losses.sliced_loss(ours, bank[pick], axes) for ours, bank in pairs]
-                sums["sliced"].append((torch.stack(each) * self.importance).sum())
-            if "patches" in sums:
-                sums["patches"].append(self._nearest(layer, found))
-        for name, losses in sums.items():
-            terms[name] = self.weights.style[name] * torch.stack(losses).mean()
+    def _compare(
+        self, row: Loss, measures: Mapping[Key, Tensor], positions: Mapping[Key, Tensor], step: int
+    ) -> list[Tensor]:
+        """Values of a loss, layer by layer: [R] of a style loss, a scalar of a content loss."""
+        function, values = row.load(), []
+        generator = generator_of(self.seed, step, COMPARISON)
+        for layer in self.layers[row.name]:
+            found = measures[row.measure, layer]
+            if row.measure == "moments":
+                values.append(function(losses.moments_of(found, self.mass[layer]), self.style.moments[layer]))
+            elif row.measure == "differences":
+                values.append(function(found, self.content.squares[layer]))
+            elif row.measure == "paired vectors":
+                values.append(function(found, self.content.rows(layer, positions[row.measure, layer])))
+            else:
+                values.append(function(torch.split(found, ROWS), self.style.banks[layer], generator))
+        return values
 
-    def _nearest(self, layer: int, found: Tensor) -> Tensor:
-        """How far the rows of all regions are from their nearest in the styles."""
-        pairs = zip(torch.split(found, ROWS), self.banks[layer], strict=True)
-        each = torch.stack([style_losses.patch_loss(ours, bank) for ours, bank in pairs])
-        return (each * self.importance).sum()
+    def _sample(self, step: int) -> dict[Key, Tensor]:
+        """Random positions at which vectors are taken, from the seed and the step alone."""
+        generator = generator_of(self.seed, step, POSITIONS)
+        found: dict[Key, Tensor] = {}
+        for measure, shares in self.vectors.items():
+            for layer in self._measured(measure):
+                each = [positions_in(share, ROWS, generator) for share in shares[layer]]
+                found[measure, layer] = torch.cat(each)
+        for layer in self._measured("paired vectors"):
+            places = torch.randperm(self.sizes[layer][0] * self.sizes[layer][1], generator=generator)[:ROWS]
+            found["paired vectors", layer] = places.to(self.shares[layer].device)
+        return found
 
-    # What is drawn at random, from the seed and the number of the step alone.
-
-    def _draw(self, step: int) -> list[Tensor]:
-        """Positions at which rows are taken: of each region's share, of its calm part, then evenly for the
-        structure.
-        """
-        generator = generator_of(self.seed, step, STEP)
-        drawn = [
-            torch.cat([positions_in(share, ROWS, generator) for share in self.shares[layer]])
-            for layer in self.rows_wanted
-        ]
-        drawn += [
-            torch.cat([positions_in(share, ROWS, generator) for share in self.calm_shares[layer]])
-            for layer in self.calm_wanted
-        ]
-        for layer in self.structure_layers:
-            count = self.layers[layer][0] * self.layers[layer][1]
-            positions = torch.randperm(count, generator=generator)[:ROWS]
-            drawn.append(positions.to(self.shares[layer].device))
-        self._structure_positions = drawn[len(self.rows_wanted) + len(self.calm_wanted) :]
-        return drawn
-
-    def _calm(self, content: Tensor) -> list[Tensor]:
-        """The shares of the regions, as far as the content is calm there."""
+    def _calm_shares(self, content: Tensor) -> list[Tensor]:
+        """The shares of the regions, reduced where the content has detail."""
         calm = calmness(content)[None, None]
         return [share * F.interpolate(calm, share.shape[-2:], mode="area")[0] for share in self.shares]
 
-    def _layers_of(self, *losses: str) -> list[int]:
-        wanted = any(self.weights.style.get(name) for name in losses)
-        return list(range(len(ENCODER_LAYERS))) if wanted and self.painted else []
+    def _layers(self, row: Loss) -> dict[int, float]:
+        """Layers of a loss with their weights; large pictures have one content layer."""
+        layers = list(row.layers.items())
+        if row.kind == "content" and self.height * self.width > LARGE:
+            layers = layers[:1]
+        return {self.extractor.names.index(name): weight for name, weight in layers}
 
-    def _grain_layers(self) -> list[int]:
-        wanted = self.weights.style.get("grain") and self.painted
-        return [self.sight.names.index(name) for name in GRAIN_LAYERS] if wanted else []
+    def _measured(self, *measures: Measure) -> list[int]:
+        """Layers that any loss compares by one of these measures."""
+        found = [
+            layer for row, _ in self.losses if row.measure in measures for layer in self.layers[row.name]
+        ]
+        return list(dict.fromkeys(found))
 
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:

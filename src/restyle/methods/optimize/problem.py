@@ -1,37 +1,85 @@
-"""All that the optimisation works with: content, masks and styles at any size, encoder and weights."""
+"""The problem that `optimize` solves: content, masks and styles at any size, encoder and weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
-from restyle.errors import MissingExtraError, OptionError
+from restyle.errors import OptionError
 from restyle.images.geometry import pad, rotate, unpad
 from restyle.images.resize import fit_size, resize
-from restyle.methods.optimize.parts import Before, Part, masks_of
+from restyle.methods.optimize import checkpoint, memory
+from restyle.methods.optimize.features import SMALLEST, FeatureExtractor
+from restyle.methods.optimize.objective import Anchor, Objective
+from restyle.methods.optimize.optimizer import LBFGS, Adam, Optimizer
 from restyle.methods.optimize.scales import Level, style_short_side
-from restyle.options.optimize import CONTENT_LOSSES, STYLE_LOSSES, OptimizeOptions, parse_losses
+from restyle.methods.optimize.table import GRAIN_LAYERS, LOSSES
+from restyle.methods.optimize.targets import StylePicture, Weights
+from restyle.models.code_source import Exemplar
+from restyle.nn.encoders import PerceptualEncoder
+from restyle.nn.named import perceptual_encoder
+from restyle.options.optimize import OptimizeOptions
 from restyle.types import FloatArray
 
-try:
-    import torch
-
-    from restyle.methods.optimize import checkpoint, memory
-    from restyle.methods.optimize.features import SMALLEST, Sight
-    from restyle.methods.optimize.objective import Anchor, Objective
-    from restyle.methods.optimize.optimizer import AdamDescent, Descent, LBFGSDescent
-    from restyle.methods.optimize.targets import Ingredient, Weights
-    from restyle.nn.encoders import PerceptualEncoder
-    from restyle.nn.named import perceptual_encoder
-except ModuleNotFoundError as error:
-    raise MissingExtraError("--method optimize", "torch") from error
+_LEAST = 1e-3  # share of a pixel that makes a region
 
 
-class Easel:
-    """What a picture is painted from.
+@dataclass(frozen=True)
+class Part:
+    """A region of the picture and its styles.
+
+    Parameters
+    ----------
+    share : np.ndarray [shape=(H, W), float32, range 0..1] or None
+        Share of the region in each pixel; None is 1 everywhere. Where shares sum to less than 1, the rest has
+        content losses only.
+    styles : sequence of Exemplar
+    """
+
+    share: FloatArray | None
+    styles: Sequence[Exemplar]
+
+
+@dataclass(frozen=True)
+class Before:
+    """The stylized previous frame of a video, warped by optical flow.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+    trust : np.ndarray [shape=(H, W), float32, range 0..1]
+        0 where the flow is occluded.
+    weight : float
+        Of the temporal loss, the mean squared difference.
+    """
+
+    picture: FloatArray
+    trust: FloatArray
+    weight: float
+
+
+def masks_of(size: tuple[int, ...], parts: Sequence[Part]) -> list[FloatArray]:
+    """Return the shares of the parts, and of the rest if there is any: they sum to 1 everywhere.
+
+    Examples
+    --------
+    >>> [float(mask.mean()) for mask in masks_of((2, 2), [Part(np.full((2, 2), 0.25, np.float32), ())])]
+    [0.25, 0.75]
+    >>> [float(mask.mean()) for mask in masks_of((2, 2), [])]
+    [1.0]
+    """
+    ones = np.ones(size, np.float32)
+    masks = [ones if part.share is None else part.share for part in parts]
+    rest = np.asarray(ones - sum(masks), np.float32)
+    return [*masks, rest] if rest.max() > _LEAST else masks
+
+
+class Problem:
+    """Content, styles, encoder and weights of one run.
 
     Parameters
     ----------
@@ -55,7 +103,7 @@ class Easel:
     ) -> None:
         self.options, self.strength, self.before = options, strength, before
         self.device = _device(device)
-        # Pictures too small for the deepest layer are mirrored at their borders.
+        # Pictures too small for the deepest layer are padded by reflection.
         self.content, self.padding = pad(content, 1, minimum=SMALLEST)
         masks = masks_of(content.shape[:2], parts)
         self.masks = np.stack([pad(mask, 1, minimum=SMALLEST)[0] for mask in masks])
@@ -64,27 +112,26 @@ class Easel:
             for part in parts
         ]
         self.styles += [[]] * (len(self.masks) - len(parts))
-        style = parse_losses("style-loss", options.style_loss, STYLE_LOSSES)
-        kept = parse_losses("content-loss", options.content_loss, CONTENT_LOSSES)
-        self.weights = Weights(
-            style, {name: options.content_weight * each for name, each in kept.items()}, options.smoothness
-        )
+        style, content_loss = options.style_weights, options.content_weights
+        content_weights = {name: options.content_weight * each for name, each in content_loss.items()}
+        self.weights = Weights(style, content_weights, options.smoothness)
+        rows = [LOSSES[name] for name in style]
         encoder: Any = perceptual_encoder(options.encoder)
         encoder.to(device=self.device, memory_format=torch.channels_last)  # four times as fast on a CPU
-        self.sight = Sight(
+        self.extractor = FeatureExtractor(
             encoder,
-            grain="grain" in style,
-            twice=isinstance(encoder, PerceptualEncoder) and "gaussian" not in style,
+            grain=any(name in GRAIN_LAYERS for row in rows for name in row.layers),
+            twice=isinstance(encoder, PerceptualEncoder) and all(row.both_ways for row in rows),
             device=self.device,
         )
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width that are worked at in the end, in px."""
+        """Height and width at the last level, in px."""
         return self.content.shape[0], self.content.shape[1]
 
     def job(self) -> str:
-        """What tells this job from another one, for `--resume`."""
+        """Return the fingerprint of this run, for `--resume`."""
         options = self.options
         return checkpoint.fingerprint(
             self.content,
@@ -104,11 +151,11 @@ class Easel:
                 options.smoothness,
                 options.style_rotation,
             ],
-            [options.encoder, str(options.init), options.descent, options.steps, options.seed],
+            [options.encoder, str(options.init), options.used_optimizer, options.steps, options.seed],
         )
 
     def objective(self, level: Level) -> Objective:
-        """The objective at one size."""
+        """Return the objective at one size."""
         size = (level.height, level.width)
         short = min(self.content.shape[:2])
         share = level.content_share(self.options.large_forms)
@@ -121,13 +168,13 @@ class Easel:
                 side = style_short_side(native, short, level, each.scale)
                 shrunk = resize(each.pixels, fit_size(each.pixels.shape[:2], short=side))
                 padded = pad(shrunk, 1, minimum=SMALLEST)[0]
-                row.append(Ingredient(self._tensor(padded), each.weight / total))
+                row.append(StylePicture(self._tensor(padded), each.weight / total))
             ingredients.append(row)
-        sight = self.sight.at(*size)
+        extractor = self.extractor.at(*size)
         sizes = [tuple(each.picture.shape[-2:]) for row in ingredients for each in row]
         masks = np.stack([resize(mask, size, "area") for mask in self.masks])
         return Objective(
-            sight,
+            extractor,
             self._tensor(resize(self.content, size, "area")),
             ingredients,
             torch.from_numpy(masks).to(self.device),
@@ -136,8 +183,8 @@ class Easel:
                 content={name: each * share for name, each in self.weights.content.items()},
             ),
             strength=self.strength,
-            side=memory.tile_side(sight, size, sizes, self.options),
-            style_side=memory.style_side(sight, size, [size, *sizes], self.options),
+            side=memory.tile_side(extractor, size, sizes, self.options),
+            style_side=memory.style_side(extractor, size, [size, *sizes], self.options),
             seed=self.options.seed,
             anchor=self._anchor(size),
         )
@@ -147,38 +194,38 @@ class Easel:
             return None
         picture = pad(self.before.picture, 1, minimum=SMALLEST)[0]
         trust = pad(self.before.trust, 1, minimum=SMALLEST)[0]
-        there = torch.from_numpy(resize(trust, size, "area")[None, None]).to(self.device)
-        return Anchor(self._tensor(resize(picture, size, "area")), there, self.before.weight)
+        trusted = torch.from_numpy(resize(trust, size, "area")[None, None]).to(self.device)
+        return Anchor(self._tensor(resize(picture, size, "area")), trusted, self.before.weight)
 
-    def descent(
+    def optimizer(
         self, level: Level, picture: FloatArray, restored: Mapping[str, torch.Tensor] | None = None
-    ) -> Descent:
-        """The descent at one size, from a picture or from a state.
+    ) -> Optimizer:
+        """Return the optimizer at one size, from a picture or from a saved state.
 
         Parameters
         ----------
         level : Level
         picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1], of any size
         restored : mapping of str to Tensor or None
-            A state of a descent at this size; the picture does not count then.
+            State of an optimizer at this size; replaces the picture.
         """
         size = (level.height, level.width)
         x = self._tensor(resize(picture, size, "area" if min(picture.shape[:2]) >= min(size) else "lanczos"))
-        descent: Descent = AdamDescent(x)
-        if self.options.descent == "lbfgs":
-            descent = LBFGSDescent(x, memory.pairs(size, self.options))
+        optimizer: Optimizer = Adam(x)
+        if self.options.used_optimizer == "lbfgs":
+            optimizer = LBFGS(x, memory.pairs(size, self.options))
         if restored is not None:
-            descent.restore({name: each.to(self.device) for name, each in restored.items()})
-        return descent
+            optimizer.restore({name: each.to(self.device) for name, each in restored.items()})
+        return optimizer
 
     def noise(self, level: Level) -> FloatArray:
-        """Grey noise to start from [shape=(H, W, 3), float32, RGB, range 0..1]."""
+        """Return gray noise to start from [shape=(H, W, 3), float32, RGB, range 0..1]."""
         generator = np.random.default_rng(self.options.seed)
-        drawn = generator.normal(0.5, 0.15, (level.height, level.width, 3))
-        return np.clip(drawn, 0, 1).astype(np.float32)
+        noise = generator.normal(0.5, 0.15, (level.height, level.width, 3))
+        return np.clip(noise, 0, 1).astype(np.float32)
 
-    def whole(self, picture: FloatArray) -> FloatArray:
-        """A picture at full size, without what was mirrored."""
+    def full_size(self, picture: FloatArray) -> FloatArray:
+        """Return a picture at full size, without padding."""
         return unpad(resize(picture, self.size), self.padding)
 
     def _tensor(self, picture: FloatArray) -> torch.Tensor:
@@ -193,5 +240,5 @@ def pixels(x: torch.Tensor) -> FloatArray:
 
 def _device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
-        raise OptionError("device 'cuda' is not there: torch finds no GPU; use --device cpu")
+        raise OptionError("device 'cuda' is not available: torch finds no GPU; use --device cpu")
     return torch.device(name)

@@ -1,21 +1,20 @@
-"""The slow and finest method: the pixels of the picture themselves are optimised.
+"""Optimize the pixels of a picture to match the photo's deep features and the style's feature statistics.
 
-Gatys et al. 2016, "Image Style Transfer Using Convolutional Neural Networks": the picture is sought whose
-features are like the content's where they are deep, and whose statistics of features are like the style's.
-Differs from the paper:
+Gatys et al. 2016, "Image Style Transfer Using Convolutional Neural Networks". Differs from the paper:
 
-- coarse to fine (`methods.optimize.scales`), from the picture of the fast method;
+- coarse to fine (`methods.optimize.scales`), starting from the result of the fast method;
 - every loss is relative to the magnitude of what it compares, so that one weight serves any pair;
-- Adam by default, with a falling rate and an average of the iterates; L-BFGS is at hand;
-- a compact encoder of our own by default (VGG-19 is at hand), with the grain of the pixels beside it;
-- pictures of any size within a given memory (`methods.optimize.objective`).
+- Adam, where a loss is stochastic, with a decaying rate and an average of the iterates;
+- by default a compact encoder of our own instead of VGG-19, plus grain layers (`methods.optimize.features`);
+- pictures of any size within a memory limit (`methods.optimize.objective`).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -25,9 +24,8 @@ from restyle.images.geometry import pad
 from restyle.methods.optimize import checkpoint
 from restyle.methods.optimize.features import SMALLEST
 from restyle.methods.optimize.objective import Objective
-from restyle.methods.optimize.optimizer import Descent
-from restyle.methods.optimize.parts import Before, Part
-from restyle.methods.optimize.problem import Easel, pixels
+from restyle.methods.optimize.optimizer import Optimizer
+from restyle.methods.optimize.problem import Before, Part, Problem, pixels
 from restyle.methods.optimize.scales import Level, plan_levels
 from restyle.methods.protocol import Step, Stopped
 from restyle.options.optimize import OptimizeOptions
@@ -50,7 +48,7 @@ def optimize(
     callback: Callable[[Step], object] | None = None,
     before: Before | None = None,
 ) -> FloatArray:
-    """Optimise a picture.
+    """Optimize a picture.
 
     Parameters
     ----------
@@ -58,20 +56,18 @@ def optimize(
     parts : sequence of Part
     options : OptimizeOptions
     start : function that gives np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-        Where to start, called only if it is needed; None starts from the content. `init` of the options is
-        the caller's to mind, but for noise.
+        The initial picture, called only if needed; None starts from the content. Of the option `init` only
+        noise is handled here.
     strength : float, 0..1
-        How far the aim lies on the way from the content's own statistics to the style's.
+        Below 1, the content's own statistics are mixed into those of the style.
     device : "cpu" or "cuda"
     threads : int or None
     state : Path or None
-        File that the state of the run is kept in until it is finished. `resume` of the options goes on from
-        it.
+        File for the state of the unfinished run, which the option `resume` continues.
     callback : function of a Step
-        Called after each step; returning True stops the run, which then gives the picture so far.
+        Called after each step; returning True stops the run, which then returns the picture so far.
     before : Before or None
-        Of a film: the picture is held to it, and optimised at full size only, because the start has all that
-        coarser sizes could find.
+        Previous frame of a video: the temporal loss compares with it, and only the full size is optimized.
 
     Returns
     -------
@@ -80,106 +76,115 @@ def optimize(
     Raises
     ------
     Stopped
-        By Ctrl-C; has the picture so far.
+        By Ctrl-C; holds the picture so far.
     OptionError, InputError, ModelError
-        Too little memory; nothing to resume; no such encoder or device; the loss is not a number.
+        Too little memory; nothing to resume; no such encoder or device; the loss becomes nan.
     """
-    found = torch.are_deterministic_algorithms_enabled()
-    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch_settings(threads):
+        problem = Problem(content, parts, options, strength, device, before)
+        return _Run(problem, start, state, callback).picture()
+
+
+@contextmanager
+def torch_settings(threads: int | None) -> Iterator[None]:
+    """Set threads and deterministic algorithms of torch, and restore what was set before."""
+    before = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)  # gathered gradients add up in one order
+    if threads is not None:
+        torch.set_num_threads(threads)
     try:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        easel = Easel(content, parts, options, strength, device, before)
-        return _Run(easel, start, state, callback).picture()
+        yield
     finally:
-        torch.use_deterministic_algorithms(found, warn_only=warns)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.set_num_threads(before)
 
 
 class _Run:
-    """One run, from its first step or from where it was cut off, to its picture."""
+    """One run, new or resumed."""
 
     def __init__(
         self,
-        easel: Easel,
+        problem: Problem,
         start: Callable[[], FloatArray] | None,
         state: Path | None,
         callback: Callable[[Step], object] | None,
     ) -> None:
-        self.easel, self.options = easel, easel.options
+        self.problem, self.options = problem, problem.options
         self.start, self.state, self.callback = start, state, callback
-        self.levels = plan_levels(easel.size, self.options.steps)
-        if easel.before is not None:
-            self.levels = [Level(*easel.size, self.options.steps, 1.0)]
+        self.levels = plan_levels(problem.size, self.options.steps)
+        if problem.before is not None:
+            self.levels = [Level(*problem.size, self.options.steps, 1.0)]
         self.total = sum(level.steps for level in self.levels)
-        self.job = easel.job()
+        self.job = problem.job()
         self.began = self.saved = time.monotonic()
         self.save_cost = 0.0
         self.work = 0.0  # pixels times steps, done since `began`
-        self.mending = False
+        self.inside_step = False  # the optimizer is between two states, which cannot be saved
         self.terms: dict[str, float] = {}
 
     def picture(self) -> FloatArray:
-        """Go through the levels."""
+        """Optimize at one level after the other."""
         first, done, restored = 0, 0, None
         if self.options.resume:
             if self.state is None:
-                raise OptionError("--resume goes on with a file; there is none where no output is written")
+                raise OptionError("resume continues an output file; give an output as well")
             first, done, restored = checkpoint.read_state(self.state, self.job)
         picture: FloatArray | None = None
         for index in range(first, len(self.levels)):
             level = self.levels[index]
-            objective = self.easel.objective(level)
+            objective = self.problem.objective(level)
             if picture is None:
-                picture = self.easel.content if restored else self._begin(level)
-            descent = self.easel.descent(level, picture, restored)
+                picture = self.problem.content if restored else self._start(level)
+            optimizer = self.problem.optimizer(level, picture, restored)
             stopped = False
             try:
                 while done < level.steps and not stopped:
-                    self._step(index, done, descent, objective)
+                    self._step(index, done, optimizer, objective)
                     done += 1
-                    stopped = bool(self._tell(index, done - 1, descent))
-                    self._keep(index, done, descent)
+                    stopped = bool(self._call_back(index, done - 1, optimizer))
+                    self._save(index, done, optimizer)
             except KeyboardInterrupt:
-                if not self.mending:
-                    self._keep(index, done, descent, now=True)
-                raise Stopped(self.easel.whole(pixels(descent.result()))) from None
-            picture, done, restored = pixels(descent.result()), 0, None
+                if not self.inside_step:
+                    self._save(index, done, optimizer, now=True)
+                raise Stopped(self.problem.full_size(pixels(optimizer.result()))) from None
+            picture, done, restored = pixels(optimizer.result()), 0, None
             if stopped:
-                return self.easel.whole(picture)
+                return self.problem.full_size(picture)
         assert picture is not None
         if self.state is not None:
             checkpoint.forget_state(self.state)
-        return self.easel.whole(picture)
+        return self.problem.full_size(picture)
 
-    def _begin(self, level: Level) -> FloatArray:
-        """Where to start, at any size."""
+    def _start(self, level: Level) -> FloatArray:
+        """Return the initial picture, at any size."""
         if self.options.init == "noise":
-            return self.easel.noise(level)
-        return self.easel.content if self.start is None else pad(self.start(), 1, minimum=SMALLEST)[0]
+            return self.problem.noise(level)
+        return self.problem.content if self.start is None else pad(self.start(), 1, minimum=SMALLEST)[0]
 
-    def _step(self, index: int, number: int, descent: Descent, objective: Objective) -> None:
-        """Take a step; `mending` tells whether the descent is between two states."""
+    def _step(self, index: int, number: int, optimizer: Optimizer, objective: Objective) -> None:
+        """Take one step of the optimizer."""
 
         def evaluate(x: torch.Tensor, step: int) -> tuple[dict[str, float], torch.Tensor]:
-            self.mending = False
+            self.inside_step = False
             terms, gradient = objective.evaluate(x, step)
-            self.mending = True
+            self.inside_step = True
             return terms, gradient
 
         level = self.levels[index]
-        self.terms = descent.step(evaluate, number, level.steps)
+        self.terms = optimizer.step(evaluate, number, level.steps)
         if not math.isfinite(sum(self.terms.values())):
             bad = ", ".join(name for name, each in self.terms.items() if not math.isfinite(each))
             raise OptionError(
-                f"the loss is no longer a number ({bad}, step {number + 1} at {level.width} x {level.height}"
+                f"the loss became nan or infinite ({bad}, step {number + 1} at {level.width} x {level.height}"
                 " px); try smaller weights or another --style-loss"
             )
-        self.mending = False
+        self.inside_step = False
         self.work += level.steps_work(1)
 
-    def _tell(self, index: int, number: int, descent: Descent) -> object:
-        """Tell the callback of the step just taken."""
+    def _call_back(self, index: int, number: int, optimizer: Optimizer) -> object:
+        """Report the step just taken."""
         if self.callback is None:
             return False
         level = self.levels[index]
@@ -194,16 +199,16 @@ class _Run:
                 level.width,
                 self.terms,
                 spent * left / self.work if spent > 1 else None,
-                lambda: self.easel.whole(pixels(descent.result())),
+                lambda: self.problem.full_size(pixels(optimizer.result())),
             )
         )
 
-    def _keep(self, index: int, step: int, descent: Descent, now: bool = False) -> None:
-        """Write the state to disk, now and then."""
+    def _save(self, index: int, step: int, optimizer: Optimizer, now: bool = False) -> None:
+        """Write the state to disk, at most every STATE_SECONDS."""
         if self.state is None:
             return
         start = time.monotonic()
         if now or start - self.saved > max(STATE_SECONDS, self.save_cost / _STATE_SHARE):
-            checkpoint.write_state(self.state, self.job, index, step, descent.state())
+            checkpoint.write_state(self.state, self.job, index, step, optimizer.state())
             self.saved = time.monotonic()
             self.save_cost = self.saved - start

@@ -1,4 +1,4 @@
-"""What the losses of vectors draw at random: positions of a layer, from the seed and the step alone."""
+"""Random positions of a layer, and where a picture is calm. They depend on the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from torch import Tensor
 
 from restyle.images.color import LUMA_WEIGHTS
 
-ROWS = 1024  # vectors of a layer that are compared where all of them would be too many
-BANK = 4096  # vectors of a layer that stand for a style
-DIRECTIONS = 64
-DRAWN = ("sliced", "patches")  # losses of vectors of a style
-CALM = ("strokes",)  # the same, with positions where the photo is calm
-CALM_STEP = 0.02  # in light, 0..1: see `calmness`
+ROWS = 1024  # vectors of a layer that are compared at a step
+BANK = 4096  # vectors of a layer that represent a style
+DIRECTIONS = 64  # of the sliced loss
+CALM_STEP = 0.02  # in luma, 0..1: see `calmness`
 
-STEP, JUDGEMENT, STYLE = range(3)  # what is drawn: positions of a step, what compares them, banks of styles
+POSITIONS, COMPARISON, STYLE = range(3)  # purposes of a generator
 
 
 def generator_of(seed: int, number: int, purpose: int) -> torch.Generator:
-    """The generator of one step, or of one style, and one purpose."""
+    """Return the generator of one step, or one style picture, and one purpose."""
     return torch.Generator().manual_seed((seed * 1_000_003 + number) * 3 + purpose)
 
 
 def positions_in(share: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Draw positions of a map [H, W], each as likely as its share is large; evenly spread. -> [count]."""
+    """Sample positions of a map [H, W] in proportion to `share`, stratified. -> [count]."""
     strata = (torch.arange(count) + torch.rand(count, generator=generator)).double() / count
     if float(share.min()) == float(share.max()):
         found = (strata * share.numel()).long()
@@ -36,10 +34,10 @@ def positions_in(share: Tensor, count: int, generator: torch.Generator) -> Tenso
 
 
 def calmness(content: Tensor) -> Tensor:
-    """How little happens around each pixel of a picture [1, 3, H, W], RGB, 0..1. -> [H, W], 0..1.
+    """How little detail there is around each pixel of a picture [1, 3, H, W], RGB, 0..1. -> [H, W], 0..1.
 
-    1 in an even sky, a half where the light differs from its surroundings by CALM_STEP on average.
-    Surroundings reach a 32nd of the short side to each side.
+    1 in a plain sky, 0.5 where luma differs from its surroundings by CALM_STEP on average. The surroundings
+    extend a 32nd of the short side to each side.
     """
     light = (content * content.new_tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)).sum(1, keepdim=True)
     reach = max(1, round(min(content.shape[-2:]) / 64))
@@ -54,14 +52,14 @@ def calmness(content: Tensor) -> Tensor:
 
 
 def rows_at(feature: Tensor, own: tuple[slice, slice], width: int, positions: Tensor) -> Tensor:
-    """Vectors of a layer at the positions that a tile owns, zeros at the others. -> [n, C].
+    """Vectors of a layer at those positions that a tile owns, zeros at the others. -> [n, C].
 
     Parameters
     ----------
     feature : Tensor [1, C, h, w]
         Of the positions that the tile owns.
     own : (slice, slice)
-        Where they are in the layer.
+        Its rows and columns in the layer.
     width : int
         Of the layer.
     positions : Tensor [n]

@@ -1,8 +1,8 @@
-"""Coarse to fine: the sizes that a picture is optimised at, one after the other, and the steps at each.
+"""Coarse to fine: the sizes at which a picture is optimized, and the steps at each.
 
-Large forms are settled while the picture is small, where a step costs little and reaches far; each size
-begins with the result of the one before, and has only finer things left to find (Gatys et al. 2017,
-"Controlling Perceptual Factors in Neural Style Transfer", section 6).
+Large forms are settled at small sizes, where steps are cheap and receptive fields are large. Each size starts
+from the result of the previous one and adds finer detail (Gatys et al. 2017, "Controlling Perceptual Factors
+in Neural Style Transfer", section 6).
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from restyle.images.resize import fit_size
 
 COARSEST = 64  # px, short side: below it relu5_1 has few positions left
 FACTOR = 2.0
-# Steps of a size beside those of the next finer one: small sizes are cheap and settle the composition.
+# Steps of a size relative to the next finer one: small sizes are cheap and settle the composition.
 EMPHASIS = 1.4
-# The content counts less where large forms are settled, or a flat sky stays flat: by this power of the size's
-# part of the whole picture, and at least so much.
+# At small sizes the content has less weight, or a flat sky stays flat: the size relative to the full one to
+# this power, and at least LEAST_CONTENT.
 CONTENT_POWER, LEAST_CONTENT = 1.5, 0.05
 
 
 @dataclass(frozen=True)
 class Level:
-    """One size: height and width in px, how many steps, and its part of the whole picture's short side."""
+    """One size: height and width in px, number of steps, and its short side relative to the full size."""
 
     height: int
     width: int
@@ -31,16 +31,16 @@ class Level:
     part: float
 
     def steps_work(self, steps: int) -> float:
-        """Cost of so many steps at this size, in pixels."""
+        """Cost of this many steps, in pixels."""
         return float(steps * self.height * self.width)
 
     def content_share(self, large_forms: float = 1.0) -> float:
-        """How much the content counts, beside what it counts at full size.
+        """Content weight relative to the full size.
 
         Parameters
         ----------
         large_forms : float, 0..1
-            How freely large forms move: 0 lets the content count fully at every size.
+            How freely large forms may change: 0 gives the content its full weight at every size.
 
         Examples
         --------
@@ -59,7 +59,7 @@ def plan_levels(size: tuple[int, int], steps: int) -> list[Level]:
     ----------
     size : (height, width)
     steps : int
-        In all; with fewer steps than sizes, the coarsest sizes are left out.
+        In total; with fewer steps than sizes, the coarsest sizes are left out.
     """
     short = min(size)
     parts = [1.0]
@@ -75,16 +75,15 @@ def plan_levels(size: tuple[int, int], steps: int) -> list[Level]:
 
 
 def style_short_side(native: int, content: int, level: Level, scale: float) -> int:
-    """Short side, in px, at which a style picture is looked at.
+    """Short side of a style picture at a level, in px.
 
-    As large as the content is at this level, times the style scale; but no larger than the picture itself
-    is, or its strokes would be learnt as blurs. In a large result the finest strokes are therefore those of
-    the style picture, pixel by pixel, while coarser sizes have carried over its large forms.
+    That of the content at this level times the style scale, but at most the picture's own: enlarged strokes
+    would be blurred.
 
     Parameters
     ----------
     native, content : int
-        Short sides of the style picture and of the whole content, in px.
+        Short sides of the style picture and of the full content, in px.
     level : Level
     scale : float
         Size of the strokes.
@@ -94,7 +93,7 @@ def style_short_side(native: int, content: int, level: Level, scale: float) -> i
 
 
 def _shares(count: int, steps: int) -> Sequence[int]:
-    """Steps of each size: one, and of the others as many more as it weighs."""
+    """Steps of each size: one, plus its share of the rest."""
     weights = [EMPHASIS ** (count - 1 - index) for index in range(count)]
     more = steps - count
     ends = [round(more * sum(weights[: index + 1]) / sum(weights)) for index in range(count)]

@@ -1,24 +1,27 @@
-"""Four ways to say how far two pictures are apart in style, on the features of one layer.
+"""Style losses, content losses and what keeps a picture clean. `methods.optimize.table` has a row for each.
 
-Style is what the features of a layer are like, wherever in the picture they are: a cloud of vectors. The
-losses differ in what they compare of two clouds:
+Style is the distribution of the feature vectors of a layer, wherever in the picture they are. Style losses
+compare two such distributions:
 
 - `gram_loss`: which channels are active together (Gatys et al. 2016);
-- `gaussian_loss`: mean and covariance, as the Wasserstein distance of two normal distributions does;
-- `sliced_loss`: the whole distribution, seen from random directions (Heitz et al. 2021);
-- `patch_loss`: each vector and its nearest neighbour among those of the style (NNST, Kolkin et al. 2022).
+- `gaussian_loss`: mean and covariance, by the Wasserstein distance of two normal distributions;
+- `sliced_loss`: the full distribution, along random directions (Heitz et al. 2021);
+- `patch_loss`: each vector with its nearest neighbor in the style (NNST, Kolkin et al. 2022).
 
-All are relative to the magnitude of what is compared: 0 for equal, about 1 for nothing in common, so that
-one weight serves every layer and every pair of pictures. Differs from the papers, which weigh by layer.
+All losses are relative to the magnitude of what they compare: 0 for equal, about 1 for nothing in common, so
+that one weight serves every layer and every pair of pictures. Differs from the papers, which weight by layer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from restyle.methods.optimize.sampling import BANK, DIRECTIONS, ROWS
 
 _FLOOR = 1e-6  # of eigenvalues, relative to the largest: below it directions are noise
 
@@ -43,16 +46,15 @@ class Moments(NamedTuple):
 
 
 def moment_sums(feature: Tensor, shares: Tensor) -> Tensor:
-    """Weighted sums of the vectors of a layer and of their outer products, for each region.
+    """Sum the vectors of a layer and their outer products over each region.
 
-    Sums, and not means, because those of the tiles of a picture add up to those of the whole. `moments_of`
-    turns them into means.
+    Sums of tiles add up to those of the picture; `moments_of` turns them into means.
 
     Parameters
     ----------
     feature : Tensor [1, C, H, W]
     shares : Tensor [R, H, W]
-        How much each position belongs to each region.
+        Weight of each position in each region.
 
     Returns
     -------
@@ -64,15 +66,15 @@ def moment_sums(feature: Tensor, shares: Tensor) -> Tensor:
 
 
 class _MomentSums(torch.autograd.Function):
-    """The sums, with the gradient written out: half the work, and nothing kept but the features."""
+    """The sums with a hand-written gradient: half the work, and only the features are stored."""
 
     @staticmethod
     def forward(ctx: Any, feature: Tensor, shares: Tensor) -> Tensor:
         ctx.save_for_backward(feature, shares)
         flat, found = _rows(feature), []
         for share in shares.flatten(1):
-            weighed = flat if bool((share == 1).all()) else flat * share[:, None]
-            found.append(torch.cat([weighed.T @ flat, weighed.sum(0, keepdim=True)]))
+            weighted = flat if bool((share == 1).all()) else flat * share[:, None]
+            found.append(torch.cat([weighted.T @ flat, weighted.sum(0, keepdim=True)]))
         return torch.stack(found)
 
     @staticmethod
@@ -81,7 +83,7 @@ class _MomentSums(torch.autograd.Function):
         flat, total = _rows(feature), None
         for share, slope in zip(shares.flatten(1), gradients[0], strict=True):
             pull = flat @ (slope[:-1] + slope[:-1].T)
-            if bool(slope[-1].any()):  # not of Gram matrices, which know no mean
+            if bool(slope[-1].any()):  # 0 for Gram matrices, which ignore the mean
                 pull += slope[-1]
             if not bool((share == 1).all()):
                 pull *= share[:, None]
@@ -96,7 +98,7 @@ def _rows(feature: Tensor) -> Tensor:
 
 
 def moments_of(sums: Tensor, mass: Tensor) -> Moments:
-    """Means out of the sums [R, C + 1, C] of `moment_sums` and the sum of each region's shares [R]."""
+    """Return means from the sums [R, C + 1, C] of `moment_sums` and the sum of each region's shares [R]."""
     means = sums / mass.clamp(min=1e-6)[:, None, None]
     return Moments(means[:, -1], means[:, :-1])
 
@@ -111,7 +113,7 @@ def gram_loss(ours: Moments, style: Moments) -> Tensor:
 
 
 def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors, found in float64: in float32 the search can fail among equal ones."""
+    """Eigenvalues and eigenvectors, computed in float64: float32 can fail for equal eigenvalues."""
     values, vectors = torch.linalg.eigh(matrix.double())
     return values.to(matrix.dtype), vectors.to(matrix.dtype)
 
@@ -138,7 +140,7 @@ class _TraceOfRoot(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, matrix: Tensor) -> Tensor:
-        # A step that was much too long: the loss is not a number, which whoever took it must mend.
+        # After a step that was much too long the loss is nan; the optimizer then takes a shorter one.
         values, vectors = matrix[..., 0] * float("nan"), matrix
         if bool(torch.isfinite(matrix).all()):
             values, vectors = _eigen(matrix)
@@ -161,15 +163,15 @@ def trace_of_root(matrix: Tensor) -> Tensor:
 
 
 def sliced_loss(ours: Tensor, style: Tensor, directions: Tensor) -> Tensor:
-    """Squared sliced 2-Wasserstein distance of two clouds, relative to their spread. -> scalar.
+    """Squared sliced 2-Wasserstein distance of two sets of vectors, relative to their spread. -> scalar.
 
-    Along each direction both clouds are sorted and compared value by value (Heitz et al. 2021, "A Sliced
+    Along each direction both sets are sorted and compared value by value (Heitz et al. 2021, "A Sliced
     Wasserstein Loss for Neural Texture Synthesis"; the spread is that of the style about 0).
 
     Parameters
     ----------
     ours, style : Tensor [n, C]
-        As many vectors of each.
+        Equally many vectors.
     directions : Tensor [C, d]
         Unit vectors.
     """
@@ -177,19 +179,30 @@ def sliced_loss(ours: Tensor, style: Tensor, directions: Tensor) -> Tensor:
     return (a - b).square().mean() / (b.square().mean() + 1e-12)
 
 
-def patch_loss(ours: Tensor, style: Tensor, chunk: int = 4096) -> Tensor:
-    """Mean of 1 - cosine of each vector and the one of the style nearest to it. -> scalar.
+def sliced_losses(ours: Sequence[Tensor], styles: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """`sliced_loss` of each region [ROWS, C] and random vectors of its style [BANK, C]. -> [R]."""
+    directions = unit_directions(ours[0].shape[1], DIRECTIONS, generator).to(ours[0])
+    pick = torch.randint(BANK, (ROWS,), generator=generator).to(ours[0].device)
+    return torch.stack([sliced_loss(a, b[pick], directions) for a, b in zip(ours, styles, strict=True)])
 
-    Vectors are centred first, each cloud by its own mean, so that what differs decides who is near.
-    (NNST, Kolkin et al. 2022, with cosines as in its equation 3; differs: on each layer by itself, the
-    receptive field of whose vectors is the patch, rather than on all layers joined.)
+
+def patch_losses(ours: Sequence[Tensor], styles: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """`patch_loss` of each region [ROWS, C] and its style [BANK, C]. -> [R]."""
+    return torch.stack([patch_loss(a, b) for a, b in zip(ours, styles, strict=True)])
+
+
+def patch_loss(ours: Tensor, style: Tensor, chunk: int = 4096) -> Tensor:
+    """Mean of 1 - cosine of each vector and its nearest neighbor in the style. -> scalar.
+
+    Vectors are centered first, each set by its own mean. (NNST, Kolkin et al. 2022, equation 3; differs: on
+    each layer separately, whose receptive field is the patch, instead of on all layers concatenated.)
 
     Parameters
     ----------
     ours : Tensor [n, C]
     style : Tensor [m, C]
     chunk : int
-        Vectors that are compared at a time, which bounds memory.
+        Vectors compared at a time, which bounds memory.
     """
     a = F.normalize(ours - ours.mean(0), dim=1, eps=1e-6)
     b = F.normalize(style - style.mean(0), dim=1, eps=1e-6)
@@ -201,3 +214,82 @@ def patch_loss(ours: Tensor, style: Tensor, chunk: int = 4096) -> Tensor:
 def unit_directions(channels: int, count: int, generator: torch.Generator) -> Tensor:
     """Random unit vectors [channels, count], evenly distributed over the sphere."""
     return F.normalize(torch.randn(channels, count, generator=generator), dim=0)
+
+
+def feature_sums(feature: Tensor, content: Tensor, share: Tensor) -> Tensor:
+    """``[sum of share * |F - F_c|^2, sum of share * |F|^2]`` over positions. -> Tensor [2].
+
+    Parameters
+    ----------
+    feature, content : Tensor [1, C, H, W]
+    share : Tensor [H, W]
+        Weight of each position.
+    """
+    found: Tensor = _FeatureSums.apply(feature, content, share)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _FeatureSums(torch.autograd.Function):
+    """The sums with a hand-written gradient: fewer passes over the features."""
+
+    @staticmethod
+    def forward(ctx: Any, feature: Tensor, content: Tensor, share: Tensor) -> Tensor:
+        ctx.save_for_backward(feature, content, share)
+        apart = feature - content
+        return torch.stack([(each * each * share).sum() for each in (apart, feature)])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        feature, content, share = ctx.saved_tensors
+        of_apart, of_own = 2 * gradients[0]
+        pull = (feature * (of_apart + of_own)).sub_(content * of_apart)
+        return pull.mul_(share), None, None
+
+
+def feature_loss(sums: Tensor, content_square: Tensor) -> Tensor:
+    """``|F - F_c|^2 / (|F|^2 + |F_c|^2)`` from the sums of `feature_sums` and |F_c|^2. -> scalar.
+
+    Gatys et al. 2016, equation 1; differs in the divisor.
+    """
+    return sums[0] / (sums[1] + content_square + 1e-12)
+
+
+def self_similarity_loss(ours: Tensor, content: Tensor) -> Tensor:
+    """Compare the self-similarity of two pictures. Tensors [n, C] -> scalar.
+
+    The cosine distances of all pairs of positions, each column relative to its sum, are compared between
+    output and content (STROTSS, Kolkin et al. 2019, equation 8). This keeps the layout but lets color and
+    contrast change. 0 for equal, at most 2.
+
+    Parameters
+    ----------
+    ours, content : Tensor [n, C]
+        Features at the same positions.
+    """
+    relative = []
+    for rows in (ours, content):
+        unit = F.normalize(rows, dim=1, eps=1e-6)
+        distances = (1 - unit @ unit.T).clamp(min=0)
+        relative.append(distances / (distances.sum(0, keepdim=True) + 1e-6))
+    return (relative[0] - relative[1]).abs().sum(0).mean()
+
+
+def variation_sum(x: Tensor, rows: slice, columns: slice) -> Tensor:
+    """Total variation of a part of the picture: sum of squared steps down and to the right. -> scalar.
+
+    Differs from Rudin et al. 1992 in the square, as usual in style transfer.
+
+    Parameters
+    ----------
+    x : Tensor [1, 3, H, W]
+    rows, columns : slice
+        The pixels that count; the last row and column of `x` have no step.
+    """
+    down = (x[:, :, 1:] - x[:, :, :-1])[:, :, rows, columns].square().sum()
+    right = (x[..., 1:] - x[..., :-1])[..., rows, columns].square().sum()
+    return down + right
+
+
+def range_sum(x: Tensor) -> Tensor:
+    """Sum of squared excess outside 0..1; clipping instead would leave flat areas. [...] -> scalar."""
+    return torch.square((x - 1).clamp(min=0)).sum() + torch.square((-x).clamp(min=0)).sum()
