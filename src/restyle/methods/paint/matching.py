@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from restyle.images.blend import box_blur
 from restyle.types import FloatArray
 
 Indices = npt.NDArray[np.int64]
@@ -17,6 +18,10 @@ Indices = npt.NDArray[np.int64]
 COHERENCE = 0.05  # similarity that one agreeing neighbor is worth
 ROUNDS = 3  # of propagation
 CENTER = 0.5  # share of the content's own mean in the mean that is subtracted from it
+BALANCE = 0.06  # most similarity that an often used part of the style loses, and a rarely used one gains
+BALANCE_ROUNDS = 8
+BALANCE_RATE = 0.03  # similarity per round, for a part used twice as often as the average
+SAMPLES = 1024  # content vectors that the use of the style is estimated from
 _BLOCK = 2048  # content vectors compared at a time
 _NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -39,11 +44,13 @@ def nearest(content: FloatArray, style: FloatArray) -> Indices:
     mean = known.mean(0)
     wanted = _unit(flat - CENTER * flat.mean(0) - (1 - CENTER) * mean)
     known = _unit(known - mean)
+    bias = _balance(wanted.reshape(content.shape), known, (style.shape[0], style.shape[1]))
     index = np.empty(len(wanted), np.int64)
     similarity = np.empty(len(wanted), np.float32)
     for start in range(0, len(wanted), _BLOCK):
         block = slice(start, start + _BLOCK)
         scores = wanted[block] @ known.T
+        scores += bias
         index[block] = scores.argmax(1)
         similarity[block] = scores.max(1)
     return _propagate(
@@ -51,12 +58,36 @@ def nearest(content: FloatArray, style: FloatArray) -> Indices:
         similarity.reshape(height, width),
         wanted.reshape(height, width, depth),
         known,
+        bias,
         (style.shape[0], style.shape[1]),
     )
 
 
+def _balance(wanted: FloatArray, known: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Bias of the similarity, per style vector, with which all parts of the style are used about equally.
+
+    Without it, a flat sky copies one place of the style over and over. Differs from Kolkin et al. 2022: it makes
+    matching approximate optimal transport, where they take the plain nearest neighbor.
+    """
+    step = max(1, round((wanted.shape[0] * wanted.shape[1] / SAMPLES) ** 0.5))
+    scores = wanted[step // 2 :: step, step // 2 :: step].reshape(-1, wanted.shape[2]) @ known.T
+    bias = np.zeros(len(known), np.float32)
+    radius = max(1, max(size) // 16)
+    for _ in range(BALANCE_ROUNDS):
+        used = np.bincount((scores + bias).argmax(1), minlength=len(known)).astype(np.float32).reshape(size)
+        used = box_blur(box_blur(used, min(radius, size[0] - 1), 0), min(radius, size[1] - 1), 1).ravel()
+        bias -= np.float32(BALANCE_RATE) * np.clip(used / used.mean() - 1, -1, 1)
+        bias = np.clip(bias, -BALANCE, BALANCE)
+    return bias
+
+
 def _propagate(
-    index: Indices, similarity: FloatArray, wanted: FloatArray, known: FloatArray, size: tuple[int, int]
+    index: Indices,
+    similarity: FloatArray,
+    wanted: FloatArray,
+    known: FloatArray,
+    bias: FloatArray,
+    size: tuple[int, int],
 ) -> Indices:
     """Trade matches for those that continue the match of a neighbor, where that is nearly as similar."""
     for _ in range(ROUNDS):
@@ -64,7 +95,7 @@ def _propagate(
         best = similarity + COHERENCE * _votes(index, proposals)
         new_index, new_similarity = index.copy(), similarity.copy()
         for proposal in proposals:
-            its = np.einsum("hwd,hwd->hw", wanted, known[proposal])
+            its = np.einsum("hwd,hwd->hw", wanted, known[proposal]) + bias[proposal]
             score = its + COHERENCE * _votes(proposal, proposals)
             better = score > best
             new_index[better], new_similarity[better] = proposal[better], its[better]

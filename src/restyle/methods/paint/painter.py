@@ -28,11 +28,13 @@ SMALLEST = 128  # px, longest side at the first scale
 RATIO = 1.75  # between the sides of neighboring scales, at most
 LEAST = 32  # px, shortest side of the network's pictures
 WEIGHTS = (0.15, 0.5, 1.0, 1.0)  # of the cosine loss of relu1_1 .. relu4_1
-GRAM_WEIGHTS = (0.02, 0.05, 0.1, 0.1)
+GRAM_WEIGHTS = (0.06, 0.15, 0.3, 0.3)
 FLAT_WEIGHT = 0.35  # share of the weight of relu1_1 and relu2_1 that stays where the photo is flat
 BUSY = 0.03  # deviation of the photo's luma at which half of the rest is added
+FREEDOM = 0.3  # how much less the photo itself is matched where it is flat: there the painting continues itself
+KEEP = 0.35  # share of the photo's own deep features where it has detail, at a likeness of .5
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
-FINAL_COLORS = 0.5  # how far the painting's colors are moved at the end
+FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
 MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
 MAX_ASPECT = 4.0  # longer styles are cut to this aspect
 
@@ -141,9 +143,9 @@ def paint(
 
 def finish(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
     """Settle the colors and clean up; [3, H, W] in, [H, W, 3] out."""
-    picture = cleanup.recolor(picture, style, FINAL_COLORS)
     picture = cleanup.calm(picture, content)
-    picture = cleanup.smooth_color(picture, content, 6)
+    picture = cleanup.smooth_color(picture, content, max(4, round(max(content.shape[1:]) / 50)))
+    picture = cleanup.recolor(picture, style, FINAL_COLORS)
     return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
 
@@ -171,23 +173,24 @@ def targets(
     """Match the content with the artworks; what was found, as inputs of the gradient graph."""
     total = sum(work.weight for work in works)
     own = network.features(content)
+    detail = cleanup.activity(cleanup.luma(content), 4 if content.shape[1] > 150 else 2)
+    busy = detail / (detail + np.float32(BUSY))
+    wide = cleanup.activity(cleanup.luma(content), max(content.shape[1:]) // 20)
+    held = wide / (wide + np.float32(BUSY))
     vectors: list[FloatArray] | None = None
     for work in works:
         asked = cleanup.recolor(content, work.pixels, MATCH_COLORS)
         if not first:
-            share = np.float32(
-                0.5 + 0.5 * likeness
-            )  # differs from Kolkin et al. 2022: .75 by default as there
+            share = np.float32(0.5 + 0.5 * likeness) - np.float32(FREEDOM) * (1 - held)
             asked = share * asked + (1 - share) * picture
         found = copied(network.features(asked), work.features)
         part = [np.float32(work.weight / total) * _unit(each) for each in found]
         vectors = part if vectors is None else [a + b for a, b in zip(vectors, part, strict=True)]
     assert vectors is not None
-    keep = np.float32(max(0.0, 2 * likeness - 1) * 0.6)  # of the photo's own deep features
     for layer in (2, 3):
+        size = (vectors[layer].shape[1], vectors[layer].shape[2])
+        keep = np.float32(KEEP * 2 * likeness) * resize(held, size, "area")
         vectors[layer] = (1 - keep) * vectors[layer] + keep * _unit(own[layer])
-    detail = cleanup.activity(cleanup.luma(content), 4 if content.shape[1] > 150 else 2)
-    busy = detail / (detail + np.float32(BUSY))
     weights = []
     for layer, weight in enumerate(WEIGHTS):
         size = (vectors[layer].shape[1], vectors[layer].shape[2])
