@@ -3,8 +3,10 @@
 At every scale each place of the photo is matched with a place of the artwork; the features found there become
 the target, and some steps of Adam bring the picture to them (Kolkin et al. 2022, "Neural Neighbor Style
 Transfer"). Differs from it in the encoder (ours, to relu4_1, instead of VGG-16), in the coherence of the
-matches (`matching`), in a small loss on Gram matrices beside the matches, and in what keeps the result clean
-(`cleanup`): fine layers count less and color is smoothed where the photo is calm.
+matches (`matching`), in a loss on Gram matrices beside the matches, and in a share that depends on the photo: where it has
+detail, its own features are mixed into the targets; where it is flat, the painting so far is matched rather than
+the photo, so that strokes and whirls of coarse scales go on. `cleanup` keeps the result clean: fine layers count
+less and color is smoothed where the photo is calm.
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ SMALLEST = 128  # px, longest side at the first scale
 RATIO = 1.75  # between the sides of neighboring scales, at most
 LEAST = 32  # px, shortest side of the network's pictures
 WEIGHTS = (0.15, 0.5, 1.0, 1.0)  # of the cosine loss of relu1_1 .. relu4_1
-GRAM_WEIGHTS = (0.06, 0.15, 0.3, 0.3)
+GRAM_WEIGHTS = (0.08, 0.2, 0.4, 0.4)
 FLAT_WEIGHT = 0.35  # share of the weight of relu1_1 and relu2_1 that stays where the photo is flat
 BUSY = 0.03  # deviation of the photo's luma at which half of the rest is added
-FREEDOM = 0.3  # how much less the photo itself is matched where it is flat: there the painting continues itself
-KEEP = 0.35  # share of the photo's own deep features where it has detail, at a likeness of .5
+FREEDOM = 0.3  # how much less the photo counts in matching where it is flat: the painting itself is matched there
+# Share of the photo's own features, by layer, where the photo has detail, at a likeness of .5
+KEEP = {1: 0.15, 2: 0.35, 3: 0.35}
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
 FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
 MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
@@ -187,9 +190,9 @@ def targets(
         part = [np.float32(work.weight / total) * _unit(each) for each in found]
         vectors = part if vectors is None else [a + b for a, b in zip(vectors, part, strict=True)]
     assert vectors is not None
-    for layer in (2, 3):
+    for layer, kept in KEEP.items():
         size = (vectors[layer].shape[1], vectors[layer].shape[2])
-        keep = np.float32(KEEP * 2 * likeness) * resize(held, size, "area")
+        keep = np.float32(2 * likeness * kept) * resize(held, size, "area")
         vectors[layer] = (1 - keep) * vectors[layer] + keep * _unit(own[layer])
     weights = []
     for layer, weight in enumerate(WEIGHTS):

@@ -18,7 +18,7 @@ RGB_FROM_YCC = np.linalg.inv(YCC_FROM_RGB).astype(np.float32)
 
 LEVELS = 4
 RATE = 0.03
-FINEST_RATE = 0.5  # of the full-size level, relative to the others
+FINEST_RATE = 0.35  # of the full-size level, relative to the others
 CHROMA_RATE = 0.4  # relative to luma
 DECAY = 0.7  # how much lower the rate of the last step is
 BETAS = (0.9, 0.99)
