@@ -28,3 +28,11 @@ def test_neighbors_mend_a_match_that_is_hardly_better() -> None:
     style[0, 0] = asked[6, 6]  # exact, but far from the matches around
     style[6, 6] += 0.02 * vectors(1, 1, 3)[0, 0]
     assert nearest(asked, style)[6, 6] == 6 * 12 + 6
+
+
+def test_all_parts_of_the_style_are_used() -> None:
+    """The left half of the style is the content itself, the right half is slightly less similar."""
+    content = vectors(16, 16, 4)
+    style = np.concatenate([content, content + np.float32(0.3) * vectors(16, 16, 5)], 1)
+    right = nearest(content, style) % 32 >= 16
+    assert 0.2 < right.mean() < 0.6

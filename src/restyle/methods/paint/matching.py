@@ -22,6 +22,7 @@ BALANCE = 0.06  # most similarity that an often used part of the style loses, an
 BALANCE_ROUNDS = 8
 BALANCE_RATE = 0.03  # similarity per round, for a part used twice as often as the average
 SAMPLES = 1024  # content vectors that the use of the style is estimated from
+_MOST_SCORES = 1 << 25  # computed at a time for that: 128 MB
 _BLOCK = 2048  # content vectors compared at a time
 _NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -66,18 +67,28 @@ def nearest(content: FloatArray, style: FloatArray) -> Indices:
 def _balance(wanted: FloatArray, known: FloatArray, size: tuple[int, int]) -> FloatArray:
     """Bias of the similarity, per style vector, with which all parts of the style are used about equally.
 
-    Without it, a flat sky copies one place of the style over and over. Differs from Kolkin et al. 2022: it makes
-    matching approximate optimal transport, where they take the plain nearest neighbor.
+    Without it, a flat sky copies one place of the style over and over. Differs from Kolkin et al. 2022, who
+    take the plain nearest neighbor: this approximates optimal transport.
+
+    Parameters
+    ----------
+    wanted : np.ndarray [shape=(h, w, D), float32]
+        Unit vectors of the content.
+    known : np.ndarray [shape=(H x W, D), float32]
+        Unit vectors of the style.
+    size : (H, W)
     """
-    step = max(1, round((wanted.shape[0] * wanted.shape[1] / SAMPLES) ** 0.5))
+    samples = min(SAMPLES, _MOST_SCORES // len(known))
+    step = max(1, round((wanted.shape[0] * wanted.shape[1] / max(1, samples)) ** 0.5))
     scores = wanted[step // 2 :: step, step // 2 :: step].reshape(-1, wanted.shape[2]) @ known.T
     bias = np.zeros(len(known), np.float32)
     radius = max(1, max(size) // 16)
     for _ in range(BALANCE_ROUNDS):
-        used = np.bincount((scores + bias).argmax(1), minlength=len(known)).astype(np.float32).reshape(size)
-        used = box_blur(box_blur(used, min(radius, size[0] - 1), 0), min(radius, size[1] - 1), 1).ravel()
-        bias -= np.float32(BALANCE_RATE) * np.clip(used / used.mean() - 1, -1, 1)
-        bias = np.clip(bias, -BALANCE, BALANCE)
+        count = np.bincount((scores + bias).argmax(1), minlength=len(known))
+        used = count.astype(np.float32).reshape(size[0], size[1])
+        used = box_blur(box_blur(used, min(radius, size[0] - 1), 0), min(radius, size[1] - 1), 1)
+        bias -= np.float32(BALANCE_RATE) * np.clip(used.ravel() / used.mean() - 1, -1, 1)
+        np.clip(bias, -BALANCE, BALANCE, out=bias)
     return bias
 
 

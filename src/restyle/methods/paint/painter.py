@@ -1,12 +1,13 @@
 """Paint a picture by nearest neighbors, coarse to fine, on NumPy and ONNX Runtime alone.
 
-At every scale each place of the photo is matched with a place of the artwork; the features found there become
-the target, and some steps of Adam bring the picture to them (Kolkin et al. 2022, "Neural Neighbor Style
-Transfer"). Differs from it in the encoder (ours, to relu4_1, instead of VGG-16), in the coherence of the
-matches (`matching`), in a loss on Gram matrices beside the matches, and in a share that depends on the photo: where it has
-detail, its own features are mixed into the targets; where it is flat, the painting so far is matched rather than
-the photo, so that strokes and whirls of coarse scales go on. `cleanup` keeps the result clean: fine layers count
-less and color is smoothed where the photo is calm.
+At every scale each place of the photo is matched with a place of the artwork; the features found there
+become the target, and some steps of Adam bring the picture to them (Kolkin et al. 2022, "Neural Neighbor
+Style Transfer"). Differs from it in the encoder (ours, to relu4_1, instead of VGG-16), in the matching
+(`matching`: neighbors stay together, parts of the style are used about equally), in a loss on Gram matrices
+beside the matches, and in how the photo counts: where it has detail, its own features are mixed into the
+targets; where it is flat, the painting so far is matched more than the photo, so strokes of coarse scales
+continue at fine ones. `cleanup` keeps the result clean: fine layers count less and color is smoothed where
+the photo is calm.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ WEIGHTS = (0.15, 0.5, 1.0, 1.0)  # of the cosine loss of relu1_1 .. relu4_1
 GRAM_WEIGHTS = (0.08, 0.2, 0.4, 0.4)
 FLAT_WEIGHT = 0.35  # share of the weight of relu1_1 and relu2_1 that stays where the photo is flat
 BUSY = 0.03  # deviation of the photo's luma at which half of the rest is added
-FREEDOM = 0.3  # how much less the photo counts in matching where it is flat: the painting itself is matched there
+FREEDOM = 0.3  # how much less the photo counts in matching where it is flat; the painting counts instead
 # Share of the photo's own features, by layer, where the photo has detail, at a likeness of .5
 KEEP = {1: 0.15, 2: 0.35, 3: 0.35}
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
@@ -178,7 +179,9 @@ def targets(
     own = network.features(content)
     detail = cleanup.activity(cleanup.luma(content), 4 if content.shape[1] > 150 else 2)
     busy = detail / (detail + np.float32(BUSY))
-    wide = cleanup.activity(cleanup.luma(content), max(content.shape[1:]) // 20)
+    wide = cleanup.activity(
+        cleanup.luma(content), min(max(content.shape[1:]) // 20, min(content.shape[1:]) // 4)
+    )
     held = wide / (wide + np.float32(BUSY))
     vectors: list[FloatArray] | None = None
     for work in works:
