@@ -333,9 +333,9 @@ def test_films_are_optimised_frame_by_frame(
 @pytest.mark.parametrize(
     ("style", "options", "error", "said"),
     [
-        ("starry-night", {}, StyleError, "looks at pictures"),
+        ("starry-night", {}, StyleError, "starry-night"),
         ("picture", {"colors_only": True}, OptionError, "no --colors-only"),
-        ({0: "starry-night", 1: "great-wave"}, {}, OptionError, "one style for the whole of a video"),
+        ({0: "starry-night", 1: "great-wave"}, {}, OptionError, "one style for a whole video"),
         ("picture", {"method": "fast", "steps": 3}, OptionError, "steps is for --method optimize"),
     ],
 )

@@ -79,7 +79,8 @@ def test_what_is_remembered_comes_back(method: Arbitrary) -> None:
     finder = MotionFinder()
     finder(content[1])
     last = again(content[2], method.encode(content[0]), 0.04, finder(content[2]))
-    np.testing.assert_allclose(last, whole[2], atol=1e-5)
+    # Twice the rounding that was seen on processors with AVX-512, which the optimizer amplifies: 1.1e-5.
+    np.testing.assert_allclose(last, whole[2], atol=2e-5)
 
 
 def test_the_temporal_loss_and_its_gradient() -> None:
