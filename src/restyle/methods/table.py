@@ -85,7 +85,7 @@ METHODS: dict[str, MethodInfo] = {
         ),
         MethodInfo(
             name="paint",
-            summary="paints with strokes copied from the artwork, about half a minute",
+            summary="paints with strokes copied from the artwork, much slower than fast",
             module="restyle.methods.paint",
             needs="picture",
             paint_size=True,

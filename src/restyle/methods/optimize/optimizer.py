@@ -1,9 +1,8 @@
 """Adam and L-BFGS on the pixels of one size, resumable at every step with bit-equal results.
 
 Both are our own. torch.optim.LBFGS (strong Wolfe) ends at a higher loss after 60 evaluations on three pairs
-(0.0587, 0.0595, 0.0554; ours 0.0580, 0.0591, 0.0553), and needs twice the arrays. torch.optim.Adam with the
-average of swa_utils, which is biased toward the start, is no better (0.0754, 0.0769, 0.0636; ours 0.0753,
-0.0769, 0.0635).
+(0.0587, 0.0595, 0.0554; ours 0.0580, 0.0591, 0.0553). torch.optim.Adam with the average of swa_utils is no
+better (0.0754, 0.0769, 0.0636; ours 0.0753, 0.0769, 0.0635).
 """
 
 from __future__ import annotations
