@@ -87,7 +87,7 @@ def optimize(
 
 @contextmanager
 def torch_settings(threads: int | None) -> Iterator[None]:
-    """Set threads and deterministic algorithms of torch, and restore what was set before."""
+    """Set threads and deterministic algorithms of torch; restore both, and the random state, at the end."""
     before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -95,7 +95,8 @@ def torch_settings(threads: int | None) -> Iterator[None]:
     if threads is not None:
         torch.set_num_threads(threads)
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):  # new layers draw initial weights from the global generator
+            yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.set_num_threads(before)
