@@ -1,180 +1,163 @@
-"""Dependencies point one way, and what is heavy stays where it belongs."""
+"""Imports point one way, and heavy libraries stay in the modules that need them."""
 
 import ast
 import graphlib
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-import pytest
-from _pytest.mark import ParameterSet
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "restyle"
 
-# A module may import those of a lower rank or of its own, as long as no cycle comes of it. A longer name
-# (`sounds.api`) overrides that of its package.
-RANK = {
-    "errors": 0,
-    "types": 1,
-    "methods.optimize.table": 1,
-    "methods.table": 1,
-    "options": 1,
-    "files": 2,
-    "images": 3,
-    "sounds": 4,
-    "models": 5,
-    "nn": 6,
-    "style": 7,
-    "methods": 8,
-    "pipeline": 9,
-    "videos": 10,
-    "stylizer": 11,
-    "compare": 12,
-    "evaluate": 13,
-    "train": 14,
-    "keras": 15,
-    "study": 16,
-    "__init__": 17,
-    "cli": 18,
-    "__main__": 19,
-}
+# From low to high: a part imports from its own line and from the lines above it. A longer name, such as
+# `methods.table`, overrides that of its package.
+LAYERS = (
+    ("errors",),
+    ("types", "options", "methods.table", "methods.optimize.table"),
+    ("files",),
+    ("images",),
+    ("sounds",),
+    ("models",),
+    ("nn",),
+    ("style",),
+    ("methods",),
+    ("pipeline",),
+    ("videos",),
+    ("stylizer",),
+    ("compare",),
+    ("evaluate",),
+    ("train",),
+    ("keras",),
+    ("study",),
+    ("__init__",),
+    ("cli",),
+    ("__main__",),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
-# Distributions of the base install, by import name; the rest comes with an extra.
-BASE = {"numpy", "PIL", "onnxruntime", "typer", "click", "rich", "av", "soundfile"}
-TORCH = {"torch", "safetensors", "onnx", "tensorboard"}
-TORCH_PARTS = {"nn", "train", "keras", "study"}
-OPENCV_FILES = {"videos/flow.py"}
-OPTUNA_FILES = {"study/search.py"}
-TORCH_PLACES = ("methods/optimize/", "sounds/texture")
-STANDARD = set(sys.stdlib_module_names)
+# Libraries of the extras, and the only places (beginnings of paths) that may import them.
+TORCH_PLACES = ("nn/", "train/", "keras/", "study/", "methods/optimize/", "sounds/texture")
+PLACES = {
+    "torch": TORCH_PLACES,
+    "safetensors": TORCH_PLACES,
+    "onnx": TORCH_PLACES,
+    "tensorboard": TORCH_PLACES,
+    "keras": ("keras/",),
+    "cv2": ("videos/flow.py",),
+    "optuna": ("study/search.py",),
+}
+# Distributions whose modules have another name.
+MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "torch-fidelity": "torch_fidelity"}
+
+
+class Import(NamedTuple):
+    """One imported name, where it stands."""
+
+    path: str  # relative to src/restyle
+    module: str
+    line: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line} imports {self.name}"
 
 
 @cache
-def sources() -> tuple[Path, ...]:
-    return tuple(sorted(SOURCE.rglob("*.py")))
+def modules() -> dict[str, Path]:
+    """Every module of the package by its full name."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        names = path.relative_to(SOURCE.parent).with_suffix("").parts
+        found[".".join(names[:-1] if names[-1] == "__init__" else names)] = path
+    return found
 
 
 def part(module: str) -> str:
-    """`restyle.images.picture` -> `media`; `restyle` -> `__init__`."""
-    if module.removeprefix("restyle.") in RANK:
-        return module.removeprefix("restyle.")
-    names = module.split(".")
-    return names[1] if len(names) > 1 else "__init__"
+    """`restyle.images.picture` -> `images`; `restyle` and its public names -> `__init__`."""
+    name = module.removeprefix("restyle.")
+    if name in RANK:
+        return name
+    first = name.split(".")[0]
+    return first if f"restyle.{first}" in modules() else "__init__"
 
 
-def module_of(path: Path) -> str:
-    names = path.relative_to(SOURCE.parent).with_suffix("").parts
-    return ".".join(names[:-1] if names[-1] == "__init__" else names)
-
-
-def is_module(name: str) -> bool:
-    place = SOURCE.parent / name.replace(".", "/")
-    return place.is_dir() or place.with_suffix(".py").is_file()
-
-
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything imported, anywhere in the file, but for type checking only."""
-    tree = ast.parse(path.read_text())
+def read_imports(module: str, path: Path) -> Iterator[Import]:
+    """Everything that a module imports, inside functions as well, except for type checking only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree))
     only_types = {
         inner
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for statement in node.body
         for inner in ast.walk(statement)
     }
-    package = module_of(path).split(".")
-    if path.name != "__init__.py":
-        package = package[:-1]
-    for node in ast.walk(tree):
-        if node in only_types:
-            continue
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            name = ".".join([*base, node.module] if node.module else base)
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    place = path.relative_to(SOURCE).as_posix()
+    for node in nodes:
+        if isinstance(node, ast.Import) and node not in only_types:
+            yield from (Import(place, module, node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node not in only_types:
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, node.module] if node.module else above)
             for alias in node.names:
-                submodule = f"{name}.{alias.name}"
-                yield node.lineno, submodule if name == "restyle" or is_module(submodule) else name
+                full = f"{base}.{alias.name}"
+                whole = base == "restyle" or full in modules()
+                yield Import(place, module, node.lineno, full if whole else base)
 
 
-def may_use_torch(path: Path) -> bool:
-    relative = path.relative_to(SOURCE)
-    return relative.parts[0] in TORCH_PARTS or relative.as_posix().startswith(TORCH_PLACES)
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(found for module, path in modules().items() for found in read_imports(module, path))
 
 
-def cases(*, without_torch: bool = False) -> list[ParameterSet]:
-    paths = [path for path in sources() if not (without_torch and may_use_torch(path))]
-    return [pytest.param(path, id=str(path.relative_to(SOURCE))) for path in paths]
+def test_imports_point_down_without_cycles() -> None:
+    unknown = sorted({part(module) for module in modules()} - RANK.keys())
+    assert not unknown, f"give {unknown} a line in LAYERS and in docs/architecture.md"
+
+    own = [found for found in imports() if found.name.split(".")[0] == "restyle"]
+    own = [found for found in own if found.name != "restyle.__version__"]
+    assert not [str(found) for found in own if RANK[part(found.name)] > RANK[part(found.module)]]
+
+    graph: dict[str, set[str]] = {module: set() for module in modules()}
+    for found in own:
+        if found.name in modules() and found.name != found.module:
+            graph[found.module].add(found.name)
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
 
 
-def test_every_part_has_its_rank() -> None:
-    parts = {part(module_of(path)) for path in sources()}
-    assert parts <= RANK.keys(), "give the new part a place in RANK and in docs/architecture.md"
-
-
-@pytest.mark.parametrize("path", cases())
-def test_imports_point_downwards(path: Path) -> None:
-    own = part(module_of(path))
-    wrong = []
-    for line, name in imports(path):
-        if name.split(".")[0] != "restyle" or name == "restyle.__version__":
-            continue
-        other = part(name)
-        if not is_module(f"restyle.{other}"):
-            other = "__init__"  # a public name of the package, such as restyle.image
-        if RANK[other] > RANK[own]:
-            wrong.append(f"{path.name}:{line} imports {name}")
+def test_heavy_libraries_stay_in_their_places() -> None:
+    wrong = [
+        str(found)
+        for found in imports()
+        if not found.path.startswith(PLACES.get(found.name.split(".")[0], ("",)))
+    ]
     assert not wrong
 
 
-def test_no_module_imports_itself_by_a_detour() -> None:
-    modules = {module_of(path): path for path in sources()}
-    graph: dict[str, set[str]] = {}
-    for module, path in modules.items():
-        named = {name for _, name in imports(path)}
-        graph[module] = {name for name in named if name in modules and name != module}
-    order = graphlib.TopologicalSorter(graph)
-    order.prepare()  # raises CycleError, which names the circle
+def test_third_parties_are_declared_and_the_base_is_light() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
+    def distributions(requirements: list[str]) -> set[str]:
+        return {re.split(r"[\[>;<=\s]", requirement)[0] for requirement in requirements}
 
-@pytest.mark.parametrize("path", cases(without_torch=True))
-def test_torch_stays_in_its_parts(path: Path) -> None:
-    assert not [f"{line}: {name}" for line, name in imports(path) if name.split(".")[0] in TORCH]
+    base = distributions(project["dependencies"])
+    assert base <= {"numpy", "pillow", "onnxruntime", "typer", "rich", "av", "soundfile"}
 
-
-@pytest.mark.parametrize("path", cases())
-def test_third_parties_are_declared(path: Path) -> None:
-    known = BASE | TORCH | STANDARD | {"restyle"}
-    if part(module_of(path)) == "keras":
-        known = known | {"keras"}
-    if path.relative_to(SOURCE).as_posix() in OPENCV_FILES:
-        known = known | {"cv2"}
-    if path.relative_to(SOURCE).as_posix() in OPTUNA_FILES:
-        known = known | {"optuna"}
-    assert not [f"{line}: {name}" for line, name in imports(path) if name.split(".")[0] not in known]
-
-
-def test_base_dependencies_are_light() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = {requirement.split(">")[0].split("[")[0] for requirement in project["dependencies"]}
-    assert names <= {"numpy", "pillow", "onnxruntime", "typer", "rich", "av", "soundfile"}
+    extras = set().union(*(distributions(needs) for needs in project["optional-dependencies"].values()))
+    declared = {MODULES.get(name, name) for name in base | extras} | {"click"}  # click comes with typer
+    allowed = declared | sys.stdlib_module_names
+    assert not [str(found) for found in imports() if found.name.split(".")[0] not in allowed]
 
 
 def test_tests_mirror_the_tree() -> None:
     """A test file in a folder that mirrors a package tests the module of that name."""
-    orphans = []
-    for root, tree in ((ROOT / "tests", SOURCE), (ROOT / "tests" / "benchmarks", ROOT / "benchmarks")):
-        for test in root.rglob("test_*.py"):
-            place = test.parent.relative_to(root)
-            if test.parent == root and tree == SOURCE:
-                continue
-            if place.parts and place.parts[0] == "benchmarks":
-                continue
-            subject = tree / place / f"{test.stem.removeprefix('test_')}.py"
-            if not subject.exists():
-                orphans.append(f"{test.relative_to(ROOT)} has no {subject.relative_to(ROOT)}")
-    assert not orphans
+    tests = ROOT / "tests"
+    paths = [path.relative_to(tests) for path in sorted(tests.rglob("test_*.py"))]
+    inside = [path for path in paths if len(path.parts) > 1 and path.parts[0] != "benchmarks"]
+    subjects = {path: SOURCE / path.with_name(path.name.removeprefix("test_")) for path in inside}
+    assert not [f"{path} has no {subject}" for path, subject in subjects.items() if not subject.exists()]
