@@ -1,9 +1,9 @@
-"""Makes the pictures of docs/optimize.md, every one by `method="optimize"` with one option changed.
+"""Make the pictures of docs/optimize.md: each tile is `method="optimize"` with one option changed.
 
     python -m scripts.optimize_pictures docs/pictures [NAME ...]
 
-NAMEs are `optimize-way`, `optimize-stops` and those of `SHEETS`; all if none is given. The rest of the
-settings: `COMMON`.
+NAME is `optimize-steps`, `optimize-resume` or a key of `SHEETS`; default: all. `COMMON` holds the settings
+that all tiles share.
 """
 
 import re
@@ -24,16 +24,16 @@ PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 PHOTOS = PICTURES.parent / "photos"
 CONTENT, STYLE, OTHER = PHOTOS / "coffee.jpg", PICTURES / "strokes.jpg", PHOTOS / "chelsea.jpg"
 MASK = PICTURES.parent / "masks" / "coffee.png"
-SIDE = 256  # pixels, of a tile
+SIDE = 256  # px of a tile
 COMMON: Mapping[str, Any] = {"method": "optimize", "steps": 60, "crop": "1:1", "size": SIDE}
-LONGER = 90  # steps, of what goes down more slowly
-SAVE_EVERY = 15  # steps, of the sheet of a run on its way
+LONGER = 90  # steps for losses that converge more slowly
+SAVE_EVERY = 15  # steps
 
-CUT = 40  # the step after which Ctrl-C comes
+INTERRUPTED = 40  # the step after which Ctrl-C is sent
 TILED: Mapping[str, Any] = {"size": 768, "steps": 12}  # large enough for tiles
 
-WAY, STOPS = "optimize-way", "optimize-stops"
-# File name -> label of a tile -> options beside the common ones; None leaves the fast method.
+STEPS, RESUME = "optimize-steps", "optimize-resume"
+# File name -> label of a tile -> options added to the common ones.
 SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "optimize-styles": {
         "--style-loss gram,grain (default)": {},
@@ -84,84 +84,84 @@ SHEETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 
 
 def tile(options: Mapping[str, Any]) -> Image.Image:
-    """One picture."""
+    """Return one stylized picture."""
     with Image.open(CONTENT) as opened:
         content = opened.convert("RGB")
     given = {**COMMON, "style": str(STYLE), **options}
-    made: Image.Image = restyle.image(content, given.pop("style"), **given)
-    return made
+    result: Image.Image = restyle.image(content, given.pop("style"), **given)
+    return result
 
 
-def way() -> list[Image.Image]:
-    """The photo, the style, and what `--save-every` keeps of one run."""
+def steps() -> list[Image.Image]:
+    """Return the photo, the style, and the pictures that `--save-every` writes in one run."""
     with Image.open(CONTENT) as photo, Image.open(STYLE) as style:
         cells = [
             labelled(ImageOps.fit(each.convert("RGB"), (SIDE, SIDE)), label, SIDE)
-            for each, label in ((photo, "the photo"), (style, "the style"))
+            for each, label in ((photo, "photo"), (style, "style"))
         ]
     with TemporaryDirectory() as folder:
         output = Path(folder) / "art.png"
         restyle.image(str(CONTENT), str(STYLE), output=output, save_every=SAVE_EVERY, **COMMON)
-        for kept in sorted(Path(folder).glob("art-*.png")):
-            with Image.open(kept) as opened:
-                cells.append(labelled(opened.convert("RGB"), f"step {int(kept.stem[4:])}", SIDE))
+        for saved in sorted(Path(folder).glob("art-*.png")):
+            with Image.open(saved) as opened:
+                cells.append(labelled(opened.convert("RGB"), f"step {int(saved.stem[4:])}", SIDE))
     return cells
 
 
-def stops() -> list[Image.Image]:
-    """A run in one go; cut off, with its preview; gone on with; a larger one whole, and in tiles."""
-    whole = tile({})
+def resume() -> list[Image.Image]:
+    """Return one run as it is, interrupted and resumed, and a larger one without and with tiles."""
+    uninterrupted = tile({})
     with TemporaryDirectory() as folder:
         output, preview = Path(folder) / "art.png", Path(folder) / "preview.png"
 
-        def cut(step: Step) -> bool:
-            if step.number == CUT:
+        def interrupt(step: Step) -> bool:
+            if step.number == INTERRUPTED:
                 raise KeyboardInterrupt
             return False
 
         given: dict[str, Any] = {"output": output, "preview": preview, "overwrite": True, **COMMON}
         try:
-            restyle.image(str(CONTENT), str(STYLE), callback=cut, **given)
+            restyle.image(str(CONTENT), str(STYLE), callback=interrupt, **given)
         except KeyboardInterrupt:
-            with Image.open(output) as so_far, Image.open(preview) as shown:
-                halves = [so_far.convert("RGB"), shown.convert("RGB")]
+            with Image.open(output) as written, Image.open(preview) as shown:
+                partial, previewed = written.convert("RGB"), shown.convert("RGB")
         restyle.image(str(CONTENT), str(STYLE), resume=True, **given)
         with Image.open(output) as opened:
             resumed = opened.convert("RGB")
     large = tile({**TILED, "memory": 16.0})
     least = least_memory()
     cells = {
-        "in one go": whole,
-        f"Ctrl-C at step {CUT}": halves[0],
-        "--preview by then": halves[1],
-        f"--resume: {apart(whole, resumed):.2f} levels off": resumed,
-        "768 px, looked at whole": large,
+        "uninterrupted": uninterrupted,
+        f"Ctrl-C at step {INTERRUPTED}": partial,
+        "--preview at that step": previewed,
+        f"--resume: {difference(uninterrupted, resumed):.2f} levels apart": resumed,
+        "768 px, no tiles": large,
     }
     tiles = tile({**TILED, "memory": least})
-    cells[f"--memory {least:g}: {apart(large, tiles):.2f} off"] = tiles
+    cells[f"--memory {least:g}: {difference(large, tiles):.2f} levels apart"] = tiles
     return [labelled(picture, label, SIDE) for label, picture in cells.items()]
 
 
 def least_memory() -> float:
-    """The gigabytes that suffice for `TILED`, as restyle says, and some by which the process may grow."""
+    """Return the least memory for `TILED` in GB, taken from the message of restyle, plus a margin."""
     try:
         tile({**TILED, "memory": 0.1})
     except restyle.RestyleError as error:
         return float(re.findall(r"[\d.]+", str(error))[-1]) + 0.4
-    raise RuntimeError("a tenth of a gigabyte sufficed")
+    raise RuntimeError("0.1 GB was enough")
 
 
-def apart(a: Image.Image, b: Image.Image) -> float:
-    """Mean difference of two pictures, in levels of 255."""
+def difference(a: Image.Image, b: Image.Image) -> float:
+    """Return the mean difference of two pictures, in levels of 255."""
     return float(np.abs(np.asarray(a, np.float32) - np.asarray(b, np.float32)).mean())
 
 
 def main() -> None:
-    """Draw the sheets."""
+    """Write the sheets that are named on the command line."""
     folder = Path(sys.argv[1])
-    for name in sys.argv[2:] or [WAY, STOPS, *SHEETS]:
-        if name in (WAY, STOPS):
-            cells = way() if name == WAY else stops()
+    for name in sys.argv[2:] or [STEPS, RESUME, *SHEETS]:
+        if name in (STEPS, RESUME):
+            cells = steps() if name == STEPS else resume()
         else:
             cells = [labelled(tile(options), label, SIDE) for label, options in SHEETS[name].items()]
         row(cells).save(folder / f"{name}.jpg", quality=88)

@@ -1,7 +1,7 @@
 """Which distance tells artists apart?
 
     python -m benchmarks.retrieval             # the study: out/retrieval.md, .json, .png
-    python -m benchmarks.retrieval --docs      # the same into docs/benchmarks
+    python -m benchmarks.retrieval --docs      # the same into docs/lab/benchmarks
     python -m benchmarks.retrieval --codes     # style codes of all works, not only of some
     python -m benchmarks.retrieval --hold-out  # is the encoder tried on what it was trained on? (needs torch)
     python -m benchmarks.retrieval --details   # does a detail find the work that it was cut from, by code?
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cache", type=Path, default=works.ROOT / "out" / "retrieval", metavar="FOLDER")
-    parser.add_argument("--docs", action="store_true", help="write to docs/benchmarks instead of out")
+    parser.add_argument("--docs", action="store_true", help="write to docs/lab/benchmarks instead of out")
     parser.add_argument("--limit", type=int, metavar="N", help="about N works only: a trial, not the study")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the networks")
     parser.add_argument("--codes", action="store_true", help="style codes of all works, not only of the few")
@@ -178,11 +178,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             slow += code_pairs(works.encode(labels.only(few), model, chosen.cache, workers))
         some += [row_of(name, distances, labels.artists[few]) for name, distances in slow]
 
-    folder = works.ROOT / ("docs/benchmarks" if chosen.docs else "out")
+    folder = works.ROOT / ("docs/lab/benchmarks" if chosen.docs else "out")
     folder.mkdir(parents=True, exist_ok=True)
     title = f"Works by the same artist among {len(names):,} of WikiArt, {len(np.unique(names))} artists"
     report.plot(parts, title).save(folder / "retrieval.png", optimize=True)
     text = (Path(__file__).parent / "INTRODUCTION.md").read_text(encoding="utf-8")
+    # Links from here to docs/ become links between the pages of docs/.
+    text = text.replace("](../../docs/lab/benchmarks/", "](").replace("](../../docs/", "](../../")
     sections = {
         f"{title}": report.table(parts),
         "The same, only works of artists that the map was not fitted on": report.table(strict),

@@ -16,7 +16,7 @@ from benchmarks.video.scores import STYLES, optimized, steadiness
 from restyle.models.arbitrary import Arbitrary
 from restyle.options.video import VideoMethodOptions
 
-DOCS = Path(__file__).parents[2] / "docs" / "benchmarks" / "video.md"
+DOCS = Path(__file__).parents[2] / "docs" / "lab" / "benchmarks" / "video.md"
 Part = Callable[[argparse.Namespace, Arbitrary], Iterator[str]]
 
 PARTS: dict[str, Part] = {
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--threads", type=int, default=machine.cores())
     made.add_argument("--out", type=Path, default=Path("out"), help="folder for video.md and contact sheets")
-    made.add_argument("--docs", action="store_true", help="write docs/benchmarks/video.md as well")
+    made.add_argument("--docs", action="store_true", help="write docs/lab/benchmarks/video.md as well")
     return made
 
 

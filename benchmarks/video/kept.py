@@ -15,7 +15,7 @@ TIMED = ("speed", "live")  # parts that other work on the machine spoils
 
 HEADER = """# Video: what was measured
 
-Written by `python -m benchmarks.video --docs`; [video](../video.md#measured) says what is measured, and how.
+Written by `python -m benchmarks.video --docs`. What is measured and how: [video](../../video.md#measured).
 
 ## In short
 """
