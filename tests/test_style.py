@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,6 +238,6 @@ def test_one_weight_alone_says_nothing(tiny: Arbitrary) -> None:
 
 
 @pytest.mark.parametrize("pair", [("great-wave", "much"), ("great-wave",), ("great-wave", 1, 2), ("a", True)])
-def test_what_is_no_pair(tiny: Arbitrary, pair: tuple[object, ...]) -> None:
+def test_what_is_no_pair(tiny: Arbitrary, pair: Any) -> None:
     with pytest.raises(OptionError, match="a weighted style is"):
         resolve_all([pair, "starry-night"], model=tiny)

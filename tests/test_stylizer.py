@@ -14,6 +14,7 @@ import restyle
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.images import picture
 from restyle.stylizer import Stylizer
+from restyle.types import ImageLike, StylesLike
 
 Photo = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -62,8 +63,8 @@ def test_path_in_path_out(stylizer: Stylizer, photo: Photo, photo_file: Path, in
 def test_output_is_written_whatever_comes_in(
     stylizer: Stylizer, photo: Photo, photo_file: Path, tmp_path: Path, as_kind: str
 ) -> None:
-    content = {"path": photo_file, "pil": Image.fromarray(photo), "array": photo}[as_kind]
-    out = stylizer(content, "great-wave", output=tmp_path / "out.webp", quality=40)
+    contents: dict[str, ImageLike] = {"path": photo_file, "pil": Image.fromarray(photo), "array": photo}
+    out = stylizer(contents[as_kind], "great-wave", output=tmp_path / "out.webp", quality=40)
     assert out == tmp_path / "out.webp"
     assert picture.load_image(out).pixels.shape == (60, 84, 3)
 
@@ -71,12 +72,13 @@ def test_output_is_written_whatever_comes_in(
 def test_an_input_is_never_replaced(stylizer: Stylizer, photo_file: Path, style_file: Path) -> None:
     for source in (photo_file, style_file):
         before = source.read_bytes()
-        for style in (
+        spellings: list[StylesLike] = [
             style_file,
             str(style_file),
             [style_file, "great-wave"],
             [f"{style_file}:2", "great-wave"],
-        ):
+        ]
+        for style in spellings:
             with pytest.raises(OutputError, match="is the input"):
                 stylizer(photo_file, style, output=source, overwrite=True)
         assert source.read_bytes() == before

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -24,16 +23,13 @@ from restyle.methods.regions import Regions
 from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.style import Style
-from restyle.types import FloatArray
-
-Report = Callable[[float], None]
-PathLike = str | os.PathLike[str]
+from restyle.types import FloatArray, ImageLike, PathLike, Report
 
 PALETTE_SIDE = 1024  # px, longest side of the picture that a palette is taken from
 
 
 def image(
-    source: Any,
+    source: ImageLike | Picture,
     style: Style | Regions,
     network: Arbitrary,
     options: ImageOptions,
@@ -127,7 +123,7 @@ def check_method(
         raise OptionError(f"method '{row.name}' does not take paint-size; leave it out")
 
 
-def load(source: Any, options: ImageOptions) -> Picture:
+def load(source: ImageLike | Picture, options: ImageOptions) -> Picture:
     """Load a picture from a path, a Pillow image or an array: upright, sRGB, float."""
     return images.load_image(source, max_pixels=options.max_pixels)
 

@@ -33,12 +33,10 @@ from restyle.models.presets import (
     slug,
     split_weight,
 )
-from restyle.types import FloatArray
+from restyle.types import FloatArray, ImageLike, PathLike, StyleLike, StylesLike
 
 # A saved style holds its code at these stroke sizes too, because its picture is not there to be asked again.
 SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,7 @@ class Style:
     @classmethod
     def from_image(
         cls,
-        source: Any,
+        source: ImageLike,
         *,
         scale: float = 1.0,
         name: str | None = None,
@@ -113,14 +111,14 @@ class Style:
         """
         method = method_of(model)
         check_scale(scale)
-        is_path = isinstance(source, (str, os.PathLike))
+        path = source if isinstance(source, (str, os.PathLike)) else None
         pixels = picture.load_image(source).pixels
         try:
             strokes = ImageCodes(pixels, method)
             code = strokes.code(scale)
         except InputError as error:
-            raise InputError(f"{os.fspath(source)}: {error}" if is_path else str(error)) from None
-        name = name or (slug(Path(source).stem) if is_path else "") or "style"
+            raise InputError(str(error) if path is None else f"{os.fspath(path)}: {error}") from None
+        name = name or ("" if path is None else slug(Path(path).stem)) or "style"
         return cls(code, method.name, name, _codes=strokes, _scale=scale)
 
     @classmethod
@@ -172,7 +170,7 @@ class Style:
     @classmethod
     def mix(
         cls,
-        styles: Sequence[tuple[Any, float]],
+        styles: Sequence[tuple[StyleLike, float]],
         *,
         name: str | None = None,
         model: Arbitrary | PathLike = catalog.DEFAULT,
@@ -307,7 +305,7 @@ def preset_names(model: Arbitrary) -> list[str]:
     return [*preset_files(model.record), *model.record.own_styles]
 
 
-def resolve(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0) -> Style:
+def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0) -> Style:
     """Make a Style of whatever names one.
 
     Parameters
@@ -348,7 +346,9 @@ def resolve(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale
     return found
 
 
-def resolve_all(source: Any, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0) -> Style:
+def resolve_all(
+    source: StylesLike | None, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0
+) -> Style:
     """Make one Style of one source or of a list of them.
 
     Parameters

@@ -34,11 +34,11 @@ from restyle.options import (
     SaveOptions,
 )
 from restyle.style import Style, resolve_all
+from restyle.types import ImageLike, PathLike, RegionsLike, Report, StylesLike
 
 if TYPE_CHECKING:
     from PIL import Image
 
-PathLike = str | os.PathLike[str]
 ArrayT = TypeVar("ArrayT", bound=npt.NDArray[Any])
 
 
@@ -79,7 +79,7 @@ class Stylizer:
         self.engine = EngineOptions(model=os.fspath(model), device=device, threads=threads)
         self.method = arbitrary.load(self.engine.model, self.engine.device, self.engine.threads)
 
-    def style(self, source: Any, *, scale: float = ImageOptions.style_scale) -> Style:
+    def style(self, source: StylesLike | None, *, scale: float = ImageOptions.style_scale) -> Style:
         """Make a Style for this model.
 
         Parameters
@@ -93,8 +93,8 @@ class Stylizer:
 
     def regions(
         self,
-        given: Any,
-        style: Any = None,
+        given: RegionsLike,
+        style: StylesLike | None = None,
         *,
         scale: float = ImageOptions.style_scale,
         max_pixels: int = ImageOptions.max_pixels,
@@ -116,34 +116,49 @@ class Stylizer:
     def __call__(
         self,
         content: PathLike,
-        style: Any = None,
+        style: StylesLike | Regions | None = None,
         *,
         output: PathLike | None = ...,
         **options: Unpack[CallKeywords],
     ) -> Path: ...
     @overload
     def __call__(
-        self, content: Any, style: Any = None, *, output: PathLike, **options: Unpack[CallKeywords]
+        self,
+        content: ImageLike,
+        style: StylesLike | Regions | None = None,
+        *,
+        output: PathLike,
+        **options: Unpack[CallKeywords],
     ) -> Path: ...
     @overload
     def __call__(
-        self, content: ArrayT, style: Any = None, *, output: None = ..., **options: Unpack[CallKeywords]
+        self,
+        content: ArrayT,
+        style: StylesLike | Regions | None = None,
+        *,
+        output: None = ...,
+        **options: Unpack[CallKeywords],
     ) -> ArrayT: ...
     @overload
     def __call__(
-        self, content: Image.Image, style: Any = None, *, output: None = ..., **options: Unpack[CallKeywords]
+        self,
+        content: Image.Image,
+        style: StylesLike | Regions | None = None,
+        *,
+        output: None = ...,
+        **options: Unpack[CallKeywords],
     ) -> Image.Image: ...
 
     def __call__(
         self,
-        content: Any,
-        style: Any = None,
+        content: ImageLike,
+        style: StylesLike | Regions | None = None,
         *,
-        regions: Any = None,
+        regions: RegionsLike | None = None,
         output: PathLike | None = None,
         quality: int | None = SaveOptions.quality,
         overwrite: bool = SaveOptions.overwrite,
-        report: Callable[[float], None] = quiet,
+        report: Report = quiet,
         **options: Unpack[PaintKeywords],
     ) -> Any:
         """Give a picture a style; see `restyle.image`, whose parameters these are.
@@ -189,7 +204,7 @@ class Stylizer:
 
     def write(
         self,
-        content: Any,
+        content: ImageLike,
         style: Style | Regions,
         output: PathLike,
         options: ImageOptions,
@@ -197,7 +212,7 @@ class Stylizer:
         finest: OptimizeOptions | None = None,
         *,
         inputs: Sequence[Any] = (),
-        report: Callable[[float], None] = quiet,
+        report: Report = quiet,
         callback: Callable[[Step], object] | None = None,
     ) -> Path:
         """Give a picture a style and write it, with option sets in place of keywords.
@@ -249,31 +264,47 @@ class Stylizer:
 
 @overload
 def image(
-    content: PathLike, style: Any = None, *, output: PathLike | None = ..., **options: Unpack[EngineKeywords]
+    content: PathLike,
+    style: StylesLike | None = None,
+    *,
+    output: PathLike | None = ...,
+    **options: Unpack[EngineKeywords],
 ) -> Path: ...
 @overload
 def image(
-    content: Any, style: Any = None, *, output: PathLike, **options: Unpack[EngineKeywords]
+    content: ImageLike,
+    style: StylesLike | None = None,
+    *,
+    output: PathLike,
+    **options: Unpack[EngineKeywords],
 ) -> Path: ...
 @overload
 def image(
-    content: ArrayT, style: Any = None, *, output: None = ..., **options: Unpack[EngineKeywords]
+    content: ArrayT,
+    style: StylesLike | None = None,
+    *,
+    output: None = ...,
+    **options: Unpack[EngineKeywords],
 ) -> ArrayT: ...
 @overload
 def image(
-    content: Image.Image, style: Any = None, *, output: None = ..., **options: Unpack[EngineKeywords]
+    content: Image.Image,
+    style: StylesLike | None = None,
+    *,
+    output: None = ...,
+    **options: Unpack[EngineKeywords],
 ) -> Image.Image: ...
 
 
 def image(
-    content: Any,
-    style: Any = None,
+    content: ImageLike,
+    style: StylesLike | None = None,
     *,
-    regions: Any = None,
+    regions: RegionsLike | None = None,
     output: PathLike | None = None,
     quality: int | None = SaveOptions.quality,
     overwrite: bool = SaveOptions.overwrite,
-    report: Callable[[float], None] = quiet,
+    report: Report = quiet,
     model: PathLike = EngineOptions.model,
     device: DeviceName = EngineOptions.device,
     threads: int | None = EngineOptions.threads,
@@ -332,8 +363,9 @@ def image(
     ((48, 64, 3), dtype('uint8'))
     """
     stylizer = Stylizer(model, device=device, threads=threads)
+    source: Any = content  # one call for all overloads
     return stylizer(
-        content,
+        source,
         style,
         regions=regions,
         output=output,

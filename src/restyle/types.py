@@ -6,16 +6,52 @@ Inside restyle a picture is ``[H, W, 3]`` float32 RGB in 0..1. Callers may pass 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from restyle.errors import InputError
 
-PathLike = str | os.PathLike[str]
-FloatArray = npt.NDArray[np.float32]
-Array = Any  # np.ndarray or torch.Tensor, where a function takes both
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from PIL import Image
+
+    from restyle.style import Style
+
+PathLike: TypeAlias = str | os.PathLike[str]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+Array: TypeAlias = Any  # np.ndarray or torch.Tensor, where a function takes both
+
+Report: TypeAlias = Callable[[float], None]
+"""Receives the fraction done, 0..1."""
+
+ImageLike: TypeAlias = "PathLike | Image.Image | npt.NDArray[Any]"
+"""A picture: a path, a Pillow image, or an array [shape=(H, W, 3), (H, W, 4) or (H, W)]."""
+
+StyleLike: TypeAlias = "Style | ImageLike"
+"""A style: a preset's name, a picture, a saved style, or a `Style`. `name:0.4` gives a weight in a list."""
+
+StylesLike: TypeAlias = "StyleLike | Sequence[StyleLike | tuple[StyleLike, float]]"
+"""One style, or a list of styles or (style, weight) to mix."""
+
+RegionsLike: TypeAlias = (
+    "str | tuple[ImageLike, StylesLike | None] | Sequence[str | tuple[ImageLike, StylesLike | None]]"
+    " | Mapping[str, StylesLike | None] | Mapping[Path, StylesLike | None]"
+)
+"""Masks with their styles: `{mask: style}`, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`."""
+
+TimedStylesLike: TypeAlias = "StylesLike | Mapping[float, StylesLike] | Mapping[int, StylesLike]"
+"""Styles, or `{seconds: styles}`, or texts `SECONDS:STYLE`."""
+
+SoundLike: TypeAlias = "PathLike | npt.NDArray[Any]"
+"""A sound: a preset's name, a path, or an array [shape=(n,) or (n, channels), float in -1..1 or int16]."""
+
+SoundStylesLike: TypeAlias = "SoundLike | Sequence[SoundLike | tuple[SoundLike, float]]"
+"""One sound, or a list of sounds or (sound, weight) to mix."""
 
 # Overshoot of a resampling filter or of a color conversion; it is clipped silently.
 _TOLERANCE = 2e-3

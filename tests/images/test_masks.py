@@ -91,7 +91,7 @@ def test_arrays_that_are_no_masks(array: Any, said: str) -> None:
 
 def test_what_is_no_picture_at_all() -> None:
     with pytest.raises(InputError, match="cannot read a mask from a set"):
-        load_mask({1})
+        load_mask({1})  # type: ignore[arg-type]
 
 
 def test_files_that_are_no_masks(tmp_path: Path) -> None:

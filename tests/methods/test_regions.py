@@ -15,6 +15,7 @@ from restyle.images.geometry import Box
 from restyle.methods.regions import make_regions, read_regions, region_paths, split_region
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
+from restyle.types import RegionsLike
 
 LEFT = np.zeros((30, 42), np.float32)
 LEFT[:, :21] = 1
@@ -105,14 +106,14 @@ def test_styles_of_one_mask_are_mixed(mask_file: Path, model: Arbitrary) -> None
 
 
 def test_results_are_named_after_the_styles(model: Arbitrary, style_file: Path) -> None:
-    given = [(LEFT, "great-wave"), (1 - LEFT, style_file), ("alpha", "keep")]
+    given: RegionsLike = [(LEFT, "great-wave"), (1 - LEFT, style_file), ("alpha", "keep")]
     assert make_regions(given, "starry-night", model=model).name == "starry-night+great-wave+my-painting"
     assert make_regions(given, [], model=model).name == "great-wave+my-painting"
     assert make_regions([("alpha", "keep")], ["great-wave"], model=model).name == "great-wave"
 
 
 def test_the_files_among_regions_are_known(mask_file: Path) -> None:
-    given = [f"{mask_file}=a.jpg:0.3", "alpha=keep", (LEFT, ["b.jpg", ("c.jpg", 2)])]
+    given: RegionsLike = [f"{mask_file}=a.jpg:0.3", "alpha=keep", (LEFT, ["b.jpg", ("c.jpg", 2)])]
     assert list(region_paths(given)) == [str(mask_file), "a.jpg:0.3", ["b.jpg", ("c.jpg", 2)]]
 
 

@@ -54,7 +54,7 @@ def test_wrong_times_are_named(tiny_model: Path, style: Any, said: str) -> None:
 
 
 def test_files_among_styles_are_found() -> None:
-    given = [["0:a.jpg:2", Path("b.jpg")], {3: ("c.jpg", 0.5)}, "1:02:d.jpg"]
+    given: Any = [["0:a.jpg:2", Path("b.jpg")], {3: ("c.jpg", 0.5)}, "1:02:d.jpg"]
     assert [str(path) for path in style_paths(given)] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from restyle.images.resize import fit_size, resize
 from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.style import Style
-from restyle.types import FloatArray, from_unit, to_unit
+from restyle.types import FloatArray, Report, from_unit, to_unit
 
 CELL = 384  # px, longest side of each picture
 GAP = 16
@@ -21,7 +21,7 @@ INK, SOFT, PAPER = (32, 32, 32), (110, 110, 110), (250, 249, 246)
 
 
 def contact_sheet(
-    content: FloatArray, styles: Sequence[Style], method: Arbitrary, report: Callable[[float], None] = quiet
+    content: FloatArray, styles: Sequence[Style], method: Arbitrary, report: Report = quiet
 ) -> Image.Image:
     """Paint one picture in every style and lay the results out with their names.
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
 from restyle.compare import metrics
 from restyle.compare.subjects import kind_of, measure
 from restyle.errors import StyleError
 from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary
 from restyle.style import method_of
+from restyle.types import PathLike, StyleLike
 
 
 def similarity(
-    a: Any,
-    b: Any,
+    a: StyleLike,
+    b: StyleLike,
     *,
     metric: str | None = None,
-    model: Arbitrary | str | os.PathLike[str] = catalog.DEFAULT,
+    model: Arbitrary | PathLike = catalog.DEFAULT,
 ) -> float:
     """Tell how far two styles, or two sounds, are apart: 0 for the same, larger the less alike.
 

@@ -26,7 +26,7 @@ from restyle.models.style_files import SUFFIX, is_style_file
 from restyle.sounds.features import Texture, at_rate, mfcc, texture
 from restyle.sounds.presets import SOUNDS, sound_path
 from restyle.style import Style, resolve
-from restyle.types import FloatArray, from_unit
+from restyle.types import FloatArray, PathLike, from_unit
 
 Need = Literal["code", "features", "colours", "vector", "sound"]
 Kind = Literal["preset", "style", "picture", "sound"]
@@ -222,7 +222,7 @@ def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
     )
 
 
-def members(folder: str | os.PathLike[str]) -> list[Path]:
+def members(folder: PathLike) -> list[Path]:
     """List what can be compared below a folder, by suffix: pictures, saved styles, sounds.
 
     Hidden files, links to folders and folders that cannot be listed: as in `images.formats.find_files`.

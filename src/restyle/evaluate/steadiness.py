@@ -15,7 +15,7 @@ import numpy as np
 from restyle.errors import InputError
 from restyle.evaluate.flow import Flow, tvl1, visible, warped
 from restyle.evaluate.ssim import luma
-from restyle.types import FloatArray
+from restyle.types import FloatArray, Report
 from restyle.videos.scenes import SceneCuts
 
 THOUSAND = 1e3
@@ -41,7 +41,7 @@ class Motion:
         self,
         frames: Sequence[FloatArray],
         flow: Callable[[FloatArray, FloatArray], Flow] = tvl1,
-        report: Callable[[float], None] = lambda part: None,
+        report: Report = lambda part: None,
     ) -> None:
         if len(frames) < 2:
             raise InputError("temporal error needs at least two frames")

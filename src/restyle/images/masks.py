@@ -14,14 +14,14 @@ from PIL import Image
 from restyle.errors import InputError
 from restyle.images import picture as images
 from restyle.images.picture import Picture
-from restyle.types import FloatArray
+from restyle.types import FloatArray, ImageLike
 
 ASPECT_TOLERANCE = 0.03
 _LEAST = 0.02  # a mask that is nowhere lighter counts as black
 _COLOUR = 0.02  # mean distance of the channels above which a picture is in color
 
 
-def load_mask(source: Any, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> FloatArray:
+def load_mask(source: ImageLike, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> FloatArray:
     """Load a mask.
 
     The alpha channel of an image with transparency is the mask, whatever its colors; otherwise its lightness.
@@ -63,7 +63,7 @@ def load_mask(source: Any, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> Fl
     return mask
 
 
-def mask_name(source: Any) -> str:
+def mask_name(source: ImageLike) -> str:
     """Return the name of a mask for messages."""
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)

@@ -21,7 +21,7 @@ from restyle.errors import InputError, OptionError
 from restyle.files import check_output, writing
 from restyle.images import decode, encode, exif, formats, icc
 from restyle.images.icc import ProfileError
-from restyle.types import FloatArray, PathLike, from_unit, split_channels, to_unit
+from restyle.types import FloatArray, ImageLike, PathLike, from_unit, split_channels, to_unit
 
 log = logging.getLogger("restyle.images")
 
@@ -67,7 +67,7 @@ class Picture:
         return int(self.pixels.shape[1])
 
 
-def load_image(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Load a picture from a path, a Pillow image or an array.
 
     The content of a file decides its format, not the suffix. Only the first frame of an animation is read.

@@ -12,12 +12,13 @@ from safetensors import SafetensorError, safe_open
 from restyle.errors import ModelError
 from restyle.keras.layers import ReflectionPadding
 from restyle.models import catalog
+from restyle.types import PathLike
 
 # encoder-1 is nearly blind, from relu3_1 on, to what tells textures apart.
 ENCODER = "encoder-2"
 
 
-def load_encoder(encoder: str | os.PathLike[str] = ENCODER) -> keras.Model:
+def load_encoder(encoder: PathLike = ENCODER) -> keras.Model:
     """Read an encoder of `restyle train encoder`; no PyTorch is needed.
 
     Parameters
@@ -60,7 +61,7 @@ def load_encoder(encoder: str | os.PathLike[str] = ENCODER) -> keras.Model:
     return model
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[int], list[int]]:
+def _read(path: PathLike) -> tuple[dict[str, Any], list[int], list[int]]:
     """Arrays, widths and depths of an encoder file."""
     shown = os.fspath(path)
     if not os.path.isfile(path):

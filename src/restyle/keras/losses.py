@@ -22,6 +22,7 @@ from restyle.images import picture as images
 from restyle.images.resize import fit_size, resize
 from restyle.keras.encoder import ENCODER, load_encoder
 from restyle.options.train import StyleOptions
+from restyle.types import PathLike
 
 CONTENT_LAYERS = ((3, 1.0), (2, 0.1))  # places of relu4_1 and relu3_1, and their weights
 FLOOR = 1e-6  # of variances: a channel that is silent everywhere, as in `nn.texture_loss`
@@ -49,7 +50,7 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
         self,
         style: Any,
         recipe: StyleOptions | None = None,
-        encoder: str | os.PathLike[str] = ENCODER,
+        encoder: PathLike = ENCODER,
         name: str = "perceptual",
     ) -> None:
         self._begin(recipe or StyleOptions(), os.fspath(encoder), name)

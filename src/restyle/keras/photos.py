@@ -11,8 +11,7 @@ import numpy as np
 
 from restyle.errors import OptionError
 from restyle.train.data import CONTENT, Augmentation, Pictures, augment
-
-PathLike = str | os.PathLike[str]
+from restyle.types import PathLike
 
 
 class Photos(keras.utils.PyDataset):  # type: ignore[misc]

@@ -17,7 +17,7 @@ from restyle.keras.layers import CutBack, PadToStride, Range, ReflectionPadding,
 from restyle.keras.losses import PerceptualLoss
 from restyle.models import network_files
 from restyle.options.train import NetworkOptions, Normalisation
-from restyle.types import FloatArray
+from restyle.types import FloatArray, PathLike
 
 if TYPE_CHECKING:
     from restyle.train.style_network import StyleNetwork as TorchNetwork
@@ -159,7 +159,7 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         return cls(**config)
 
     @classmethod
-    def from_network(cls, network: TorchNetwork | str | os.PathLike[str]) -> StyleNetwork:
+    def from_network(cls, network: TorchNetwork | PathLike) -> StyleNetwork:
         """The same network, with its weights, from `restyle.StyleNetwork` or a `.restyle` file.
 
         A file needs no PyTorch.

@@ -14,9 +14,7 @@ from restyle.models.code_source import Exemplar
 from restyle.options import ImageOptions, OptimizeOptions, SaveOptions
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
-from restyle.types import FloatArray
-
-PathLike = str | os.PathLike[str]
+from restyle.types import FloatArray, PathLike, Report
 
 
 class Method(Protocol):
@@ -127,7 +125,7 @@ class Settings:
     device: str = "cpu"
     alpha: FloatArray | None = None
     files: Files | None = None
-    report: Callable[[float], None] = quiet
+    report: Report = quiet
     callback: Callable[[Step], object] | None = None
 
 

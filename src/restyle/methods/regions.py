@@ -20,12 +20,10 @@ from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name
 from restyle.images.picture import Picture
 from restyle.models.arbitrary import Arbitrary
 from restyle.style import Style, resolve_all
-from restyle.types import FloatArray
+from restyle.types import FloatArray, RegionsLike, StylesLike
 
 ALPHA = "alpha"
 KEEP = "keep"
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +109,9 @@ class Regions:
         return list(merged.values())
 
 
-def read_regions(given: Any, max_pixels: int | None = None, *, moving: bool = False) -> tuple[Region, ...]:
+def read_regions(
+    given: RegionsLike, max_pixels: int | None = None, *, moving: bool = False
+) -> tuple[Region, ...]:
     """Read regions and load their masks.
 
     Parameters
@@ -154,8 +154,8 @@ def read_regions(given: Any, max_pixels: int | None = None, *, moving: bool = Fa
 
 
 def make_regions(
-    given: Any,
-    style: Any,
+    given: RegionsLike,
+    style: StylesLike | None,
     *,
     model: Arbitrary,
     scale: float = 1.0,
@@ -237,7 +237,7 @@ def divide_by(
     return mask_weights(fitted, [region.kept for region in regions], percent / 100 * max(size))
 
 
-def region_paths(given: Any) -> Iterator[Any]:
+def region_paths(given: RegionsLike) -> Iterator[Any]:
     """Yield the masks and the sources of styles among regions, which no result may replace."""
     for mask, style in _pairs(given):
         if isinstance(mask, (str, os.PathLike)) and not _is_alpha(mask):

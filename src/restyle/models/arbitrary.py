@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from threading import Lock
 
@@ -22,9 +22,7 @@ from restyle.images.resize import fit_size, resize
 from restyle.models import catalog
 from restyle.models.blending import interpolate_code, mix_codes, restore_content
 from restyle.models.session import PROVIDERS, Device, Session
-from restyle.types import FloatArray, PathLike
-
-Report = Callable[[float], None]
+from restyle.types import FloatArray, PathLike, Report
 
 SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork
 SMALLEST_INPUT = 16  # px, of both graphs

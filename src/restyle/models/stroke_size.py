@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 from restyle.images.detail import enlarge_with_detail
 from restyle.images.resize import PHASES, fit_size, join_phases, resize, split_phases
-from restyle.models.arbitrary import Arbitrary, Report, quiet
-from restyle.types import FloatArray
+from restyle.models.arbitrary import Arbitrary, quiet
+from restyle.types import FloatArray, Report
 
 _STYLIZING = 0.9  # of the time
 

@@ -8,7 +8,6 @@ loudness is known.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Unpack
@@ -27,10 +26,9 @@ from restyle.sounds.read import read
 from restyle.sounds.styles import default_output, load_styles, parse_styles, shown, style_file, style_paths
 from restyle.sounds.windows import windowed, with_margins
 from restyle.sounds.write import SoundWriter, check_format
+from restyle.types import PathLike, Report, SoundLike, SoundStylesLike
 
 Float = NDArray[np.float32]
-PathLike = str | os.PathLike[str]
-Report = Callable[[float], None]
 Preview = Callable[[Float, int], None]
 
 OVERLAP = 1.0  # seconds that neighbouring windows share
@@ -58,8 +56,8 @@ class Method(Protocol):
 
 
 def audio(
-    content: Any,
-    style: Any,
+    content: SoundLike,
+    style: SoundStylesLike,
     *,
     sr: int | None = None,
     output: PathLike | None = None,

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from restyle.errors import InputError
+from restyle.types import PathLike
 
 
 class Reader:
@@ -25,7 +26,7 @@ class Reader:
         raise NotImplementedError
 
 
-def check_readable(path: str | os.PathLike[str]) -> None:
+def check_readable(path: PathLike) -> None:
     """Raise `InputError` when there is no such file, or it is empty, a folder, or not to be read."""
     shown = os.fspath(path)
     if not os.path.exists(path):

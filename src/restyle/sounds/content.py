@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from restyle.errors import InputError
 from restyle.sounds.read import MAX_CHANNELS, SoundReader
+from restyle.types import PathLike, SoundLike
 
 Float = NDArray[np.float32]
-PathLike = str | os.PathLike[str]
 
 IN_MEMORY = 1 << 28  # bytes of a tape before it goes to a temporary file
 
@@ -30,7 +30,7 @@ class Content:
         Sample rate of an array.
     """
 
-    def __init__(self, source: Any, sr: int | None = None) -> None:
+    def __init__(self, source: SoundLike, sr: int | None = None) -> None:
         self.path: PathLike | None = None
         self.start = 0.0  # second of the first sample on a container's clock; known once blocks were read
         self._samples: Float | None = None

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from restyle.errors import InputError
 from restyle.sounds.container import Reader, check_readable
+from restyle.types import PathLike
 
 Float = NDArray[np.float32]
-PathLike = str | os.PathLike[str]
 
 MAX_CHANNELS = 32
 RATES = (2000, 768000)

@@ -17,9 +17,9 @@ from restyle.sounds.presets import SOUNDS, sound_path
 from restyle.sounds.read import SoundReader
 from restyle.sounds.stft import resample
 from restyle.sounds.write import SUFFIXES
+from restyle.types import PathLike, SoundStylesLike
 
 Float = NDArray[np.float32]
-PathLike = str | os.PathLike[str]
 
 STYLE_SAMPLES = 3_000_000  # of all styles together; longer ones are sampled in excerpts
 EXCERPT = 5.0  # seconds
@@ -27,7 +27,7 @@ FADE = 0.02  # seconds at the ends of an excerpt
 SILENT = 1e-5  # peak
 
 
-def parse_styles(style: Any) -> list[tuple[Any, float]]:
+def parse_styles(style: SoundStylesLike) -> list[tuple[Any, float]]:
     """A style or a list of them, with weights that add up to one.
 
     Examples
@@ -35,7 +35,7 @@ def parse_styles(style: Any) -> list[tuple[Any, float]]:
     >>> parse_styles(["rain:3", "choir"])
     [('rain', 0.75), ('choir', 0.25)]
     """
-    items = list(style) if isinstance(style, list | tuple) and not _is_pair(style) else [style]
+    items: list[Any] = list(style) if isinstance(style, list | tuple) and not _is_pair(style) else [style]
     pairs: list[tuple[Any, float]] = []
     for item in items:
         name, weight = item if _is_pair(item) else (item, 1.0)

@@ -24,6 +24,7 @@ import numpy as np
 from restyle.errors import MissingExtraError
 from restyle.sounds.mosaic import WHOLE, Mosaic
 from restyle.sounds.stft import Float
+from restyle.types import Report
 
 try:
     import torch
@@ -76,7 +77,7 @@ class TextureTransfer:
         keep_pitch: float | None = None,
         keep_rhythm: float | None = None,
         keep_loudness: float = 0.0,
-        report: Callable[[float], None] = lambda part: None,
+        report: Report = lambda part: None,
         preview: Callable[[int, Float], None] | None = None,
     ) -> None:
         self.mosaic = Mosaic(

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from restyle.errors import OutputError
 from restyle.sounds.read import MAX_CHANNELS
+from restyle.types import PathLike
 
 Float = NDArray[np.float32]
-PathLike = str | os.PathLike[str]
 
 # libsndfile's Vorbis encoder keeps a block on the stack, so large ones crash it.
 _CHUNK = 1 << 15

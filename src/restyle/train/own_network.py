@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -18,8 +17,7 @@ from restyle.train.history import History
 from restyle.train.log import LOSSES, NO_LOSS, read_log
 from restyle.train.own_pictures import OwnPictures
 from restyle.train.style import StyleTask
-
-PathLike = str | os.PathLike[str]
+from restyle.types import PathLike
 
 
 def names_of_all(own: tuple[str, ...], new: tuple[str, ...], add: bool) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from restyle.options.train import StyleOptions
 from restyle.train.data import Augmentation, Pictures
 from restyle.train.history import History
 from restyle.train.style import CONTENT, OWN_STYLE, small_styles
+from restyle.types import PathLike
 
-PathLike = str | os.PathLike[str]
 FEW = 20  # photos: fewer than that are learnt by heart
 
 

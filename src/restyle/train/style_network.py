@@ -27,13 +27,13 @@ from restyle.options.train import (
 )
 from restyle.stylizer import Stylizer
 from restyle.train.history import History
+from restyle.types import PathLike
 
 if TYPE_CHECKING:
     from restyle.nn.conditional import ConditionalTransformer
     from restyle.train.data import Augmentation
     from restyle.train.loop import Callback, OptimizerMaker
 
-PathLike = str | os.PathLike[str]
 _EXTRA = ("torch", "safetensors", "onnx")
 
 

@@ -33,7 +33,7 @@ from restyle.options import (
 from restyle.pipeline import encoding_scale
 from restyle.sounds.styles import parse_styles
 from restyle.sounds.styles import style_paths as sound_paths
-from restyle.types import PathLike
+from restyle.types import PathLike, RegionsLike, Report, SoundStylesLike, TimedStylesLike
 from restyle.videos.audio_track import NewSound
 from restyle.videos.dub import check_container, dub, is_only_sound, new_sound
 from restyle.videos.frames import FolderWriter
@@ -54,7 +54,6 @@ from restyle.videos.runner import keep_part, run
 from restyle.videos.stages import done_aside
 from restyle.videos.timeline import TimedStyles, style_paths, timed_styles
 
-Report = Callable[[float], None]
 Watch = Callable[[int, int | None], None]
 
 _log = logging.getLogger("restyle")
@@ -62,10 +61,10 @@ _log = logging.getLogger("restyle")
 
 def video(
     content: PathLike,
-    style: Any = None,
+    style: TimedStylesLike | None = None,
     *,
-    regions: Any = None,
-    audio_style: Any = None,
+    regions: RegionsLike | None = None,
+    audio_style: SoundStylesLike | None = None,
     audio_options: AudioKeywords | None = None,
     output: PathLike | None = None,
     report: Report = lambda part: None,

@@ -16,11 +16,10 @@ from restyle.options import AudioOptions, EngineOptions, ImageOptions, VideoOpti
 from restyle.sounds.api import restyled
 from restyle.sounds.content import Content
 from restyle.sounds.styles import joined_names, load_styles, parse_styles, style_paths
-from restyle.types import PathLike
+from restyle.types import PathLike, Report
 from restyle.videos.audio_track import NewSound, copy_with_sound
 from restyle.videos.encoding import CONTAINERS
 
-Report = Callable[[float], None]
 Tell = Callable[[str], None]
 
 _log = logging.getLogger("restyle")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from restyle.errors import StyleError
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.presets import split_weight
 from restyle.style import Style, resolve_all
-from restyle.types import FloatArray, PathLike
+from restyle.types import FloatArray, PathLike, TimedStylesLike
 
 TimedStyles = list[tuple[float, Style]]
 
@@ -21,7 +21,7 @@ _NEGATIVE = re.compile(r"-[\d.]+:\D")
 _TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
 
-def timed_styles(style: Any, method: Arbitrary, scale: float = 1.0) -> TimedStyles:
+def timed_styles(style: TimedStylesLike | None, method: Arbitrary, scale: float = 1.0) -> TimedStyles:
     """Read styles, of which each may have a second at which it holds.
 
     Parameters
@@ -38,7 +38,7 @@ def timed_styles(style: Any, method: Arbitrary, scale: float = 1.0) -> TimedStyl
     StyleError
         Some have a second and others none.
     """
-    if isinstance(style, dict):
+    if isinstance(style, Mapping):
         pairs = [(float(second), each) for second, each in style.items()]
         if not pairs or min(second for second, _ in pairs) < 0:
             raise StyleError("styles over time need at least one {seconds: style}, with seconds from 0 up")
@@ -71,10 +71,11 @@ def split_time(style: Any) -> tuple[float | None, Any]:
     return 60 * float(found[1] or 0) + float(found[2]), found[3]
 
 
-def style_paths(sources: Any) -> Iterator[PathLike]:
+def style_paths(sources: TimedStylesLike | None) -> Iterator[PathLike]:
     """Yield the files among the sources of styles."""
-    if isinstance(sources, dict):
-        yield from style_paths(list(sources.values()))
+    if isinstance(sources, Mapping):
+        for each in sources.values():
+            yield from style_paths(each)
     elif isinstance(sources, str):
         yield split_weight(split_time(sources)[1])[0]
     elif isinstance(sources, os.PathLike):

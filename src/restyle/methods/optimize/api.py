@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,9 +22,7 @@ from restyle.options import OptimizeOptions
 from restyle.options.optimize import STARTS
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
-from restyle.types import FloatArray
-
-PathLike = str | os.PathLike[str]
+from restyle.types import FloatArray, PathLike
 
 PREVIEW_SIDE = 1024  # px, longest side of the preview
 _PREVIEW_SHARE = 0.1  # of the time, at most, goes into it
