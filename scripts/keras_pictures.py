@@ -1,8 +1,8 @@
-"""Pictures of docs/keras-tutorial.md: runs its code with more epochs, and puts side by side what it made.
+"""Make the pictures of docs/keras-tutorial.md: run its code with more epochs, and show the results.
 
     python -m scripts.keras_pictures docs/pictures [--epochs 700]
 
-Needs the extra keras; five minutes or so of one idle core.
+Needs the extra keras and about five minutes of one idle core.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from scripts.sheet import row
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "keras-tutorial.md"
-STEPS = (0, 50, 200)  # shown beside the last one
-HEIGHT, GAP = 240, 8
+STEPS = (0, 50, 200)  # shown before the last one
+HEIGHT = 240  # px
 
 
 def tutorial(epochs: int) -> str:
-    """Its Python blocks up to the end of prediction, with that many epochs."""
+    """Return the Python of the page up to the prediction, with this number of epochs."""
     page = PAGE.read_text(encoding="utf-8").partition("## The network that restyle uses")[0]
     code = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     code = code.replace("EPOCHS = 3\n", f"EPOCHS = {epochs}\n")
-    return code.replace("epochs=EPOCHS,", "epochs=EPOCHS, callbacks=[watching(network, batch)],")
+    return code.replace("epochs=EPOCHS,", "epochs=EPOCHS, callbacks=[preview(network, batch)],")
 
 
-def watching(network: Any, batch: Any) -> Any:
-    """A callback that paints the photo at `STEPS`, and every 100 steps to look at while it runs."""
+def preview(network: Any, batch: Any) -> Any:
+    """Return a callback that writes the stylized photo at `STEPS`, and every 100 steps as a preview."""
     import keras
 
     def paint(step: int) -> None:
@@ -46,19 +48,13 @@ def watching(network: Any, batch: Any) -> Any:
 
 
 def side_by_side(pictures: list[Image.Image], path: Path) -> None:
-    """All at one height, on white."""
+    """Write the pictures in a row, at one height."""
     fitted = [each.resize((round(each.width * HEIGHT / each.height), HEIGHT)) for each in pictures]
-    width = sum(each.width for each in fitted) + GAP * (len(fitted) - 1)
-    sheet = Image.new("RGB", (width, HEIGHT), "white")
-    left = 0
-    for each in fitted:
-        sheet.paste(each, (left, 0))
-        left += each.width + GAP
-    sheet.save(path, quality=90)
+    row(fitted, gap=8).save(path, quality=90)
 
 
 def main() -> None:
-    """Run the page and write its pictures."""
+    """Run the code of the page and write its pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--epochs", type=int, default=700)
@@ -67,7 +63,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         os.symlink(ROOT / "docs", Path(work, "docs"))
         os.chdir(work)
-        found: dict[str, Any] = {"watching": watching}
+        found: dict[str, Any] = {"preview": preview}
         exec(compile(tutorial(given.epochs), str(PAGE), "exec"), found)
         photo = Image.fromarray(np.round(found["photo"] * 255).astype(np.uint8))
         art = Image.open("art.png")

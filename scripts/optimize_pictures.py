@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 import restyle
 from restyle.methods.protocol import Step
-from scripts.readme_picture import labelled, row
+from scripts.sheet import row, square
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 PHOTOS = PICTURES.parent / "photos"
@@ -96,7 +96,7 @@ def steps() -> list[Image.Image]:
     """Return the photo, the style, and the pictures that `--save-every` writes in one run."""
     with Image.open(CONTENT) as photo, Image.open(STYLE) as style:
         cells = [
-            labelled(ImageOps.fit(each.convert("RGB"), (SIDE, SIDE)), label, SIDE)
+            square(ImageOps.fit(each, (SIDE, SIDE)), SIDE, label)
             for each, label in ((photo, "photo"), (style, "style"))
         ]
     with TemporaryDirectory() as folder:
@@ -104,7 +104,7 @@ def steps() -> list[Image.Image]:
         restyle.image(str(CONTENT), str(STYLE), output=output, save_every=SAVE_EVERY, **COMMON)
         for saved in sorted(Path(folder).glob("art-*.png")):
             with Image.open(saved) as opened:
-                cells.append(labelled(opened.convert("RGB"), f"step {int(saved.stem[4:])}", SIDE))
+                cells.append(square(opened, SIDE, f"step {int(saved.stem[4:])}"))
     return cells
 
 
@@ -139,7 +139,7 @@ def resume() -> list[Image.Image]:
     }
     tiles = tile({**TILED, "memory": least})
     cells[f"--memory {least:g}: {difference(large, tiles):.2f} levels apart"] = tiles
-    return [labelled(picture, label, SIDE) for label, picture in cells.items()]
+    return [square(picture, SIDE, label) for label, picture in cells.items()]
 
 
 def least_memory() -> float:
@@ -163,7 +163,7 @@ def main() -> None:
         if name in (STEPS, RESUME):
             cells = steps() if name == STEPS else resume()
         else:
-            cells = [labelled(tile(options), label, SIDE) for label, options in SHEETS[name].items()]
+            cells = [square(tile(options), SIDE, label) for label, options in SHEETS[name].items()]
         row(cells).save(folder / f"{name}.jpg", quality=88)
         print(folder / f"{name}.jpg", flush=True)
 

@@ -1,10 +1,10 @@
-"""Draws the masks that the docs use, and the picture of what regions do.
+"""Draw the masks of the docs, and the picture of docs/regions.md.
 
     python -m scripts.region_pictures docs
 
-Masks are outlines drawn by hand over the photos, white inside: `masks/astronaut.png` (she and her helmet) and
-`masks/coffee.png` (cup and saucer). The picture is `pictures/regions.jpg`; docs/regions.md explains its rows.
-Run it again when the model has changed.
+Masks are outlines traced by hand, white inside: `masks/astronaut.png` (the astronaut and her helmet) and
+`masks/coffee.png` (cup and saucer). docs/regions.md explains the rows of `pictures/regions.jpg`. Run it again
+when the model has changed.
 """
 
 import sys
@@ -14,11 +14,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import restyle
+from scripts.sheet import column, row, scaled_to_width
 
 SIDE = 320  # height of the picture's cells, px
 GAP = 6
-EDGE = (330, 60, 570, 220)  # part of coffee.jpg that shows the passage between regions
-OVERSAMPLING = 4  # masks are drawn larger and reduced, against jagged edges
+EDGE = (330, 60, 570, 220)  # part of coffee.jpg that shows the border between regions
+OVERSAMPLING = 4  # masks are drawn larger and reduced, for smooth edges
 
 # Outline in pixels of astronaut.jpg, 512 x 512, from the lower left, clockwise.
 ASTRONAUT = (
@@ -50,44 +51,43 @@ def draw_masks(folder: Path) -> tuple[Path, Path]:
 
 
 def canvas(size: tuple[int, int]) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """Make a black picture, larger than asked for, and what draws on it."""
+    """Return a black image, enlarged by `OVERSAMPLING`, and its pen."""
     image = Image.new("L", (OVERSAMPLING * size[0], OVERSAMPLING * size[1]))
     return image, ImageDraw.Draw(image)
 
 
-def rows(docs: Path) -> list[list[Image.Image]]:
-    """Cells of the picture, row by row."""
+def cells(docs: Path) -> list[list[Image.Image]]:
+    """Return the cells of the picture, row by row."""
     person, cup = draw_masks(docs / "masks")
     photos = docs / "photos"
     astronaut = Image.open(photos / "astronaut.jpg").convert("RGB")
     coffee = Image.open(photos / "coffee.jpg").convert("RGB")
     cut_out = astronaut.copy()
     cut_out.putalpha(Image.open(person))
-    styled = restyle.Stylizer()
-    kept = [(person, "keep")]
+    stylizer = restyle.Stylizer()
     return [
         [
             astronaut,
             Image.open(person).convert("RGB"),
-            styled(astronaut, "starry-night", regions=kept),
-            styled(astronaut, "starry-night", regions=[(person, "great-wave")]),
+            stylizer(astronaut, "starry-night", regions=[(person, "keep")]),
+            stylizer(astronaut, "starry-night", regions=[(person, "great-wave")]),
         ],
         [
             coffee,
-            styled(coffee, regions=[(cup, "great-wave")]),
-            styled(coffee, "starry-night", regions=[(cup, "great-wave")], strength=0.7),
+            stylizer(coffee, regions=[(cup, "great-wave")]),
+            stylizer(coffee, "starry-night", regions=[(cup, "great-wave")], strength=0.7),
         ],
         [
             *(
-                styled(coffee, "starry-night", regions=[(cup, "great-wave")], feather=width).crop(EDGE)
+                stylizer(coffee, "starry-night", regions=[(cup, "great-wave")], feather=width).crop(EDGE)
                 for width in (0, 1, 12)
             ),
         ],
         [
             on_checks(cut_out),
-            on_checks(styled(cut_out, regions=[("alpha", "great-wave")])),
-            styled(astronaut, "starry-night", regions=[(person, ["great-wave:0.5", "starry-night:0.5"])]),
-            styled(
+            on_checks(stylizer(cut_out, regions=[("alpha", "great-wave")])),
+            stylizer(astronaut, "starry-night", regions=[(person, ["great-wave:0.5", "starry-night:0.5"])]),
+            stylizer(
                 astronaut, "starry-night", regions=[(person, "keep")], crop="60%", keep_colors="luminance"
             ),
         ],
@@ -95,34 +95,18 @@ def rows(docs: Path) -> list[list[Image.Image]]:
 
 
 def on_checks(picture: Image.Image) -> Image.Image:
-    """Show transparency as checks of grey."""
-    row, column = np.mgrid[0 : picture.height, 0 : picture.width] // 16
-    checks = Image.fromarray(np.where((row + column) % 2, 200, 240).astype(np.uint8)).convert("RGBA")
+    """Show transparency as a gray checkerboard."""
+    y, x = np.mgrid[0 : picture.height, 0 : picture.width] // 16
+    checks = Image.fromarray(np.where((y + x) % 2, 200, 240).astype(np.uint8)).convert("RGBA")
     return Image.alpha_composite(checks, picture.convert("RGBA")).convert("RGB")
 
 
-def sheet(cells: list[list[Image.Image]]) -> Image.Image:
-    """Set cells into rows of one width."""
+def sheet(rows: list[list[Image.Image]]) -> Image.Image:
+    """Lay out the cells in rows of one width."""
     width = 4 * SIDE + 3 * GAP
-    lines = []
-    for row in cells:
-        aspects = [cell.width / cell.height for cell in row]
-        height = round((width - GAP * (len(row) - 1)) / sum(aspects))
-        line = Image.new("RGB", (width, height), "white")
-        left = 0
-        for index, (cell, aspect) in enumerate(zip(row, aspects, strict=True)):
-            across = width - left if index == len(row) - 1 else round(aspect * height)
-            line.paste(cell.resize((across, height), Image.Resampling.LANCZOS), (left, 0))
-            left += across + GAP
-        lines.append(line)
-    out = Image.new("RGB", (width, sum(line.height + GAP for line in lines) - GAP), "white")
-    top = 0
-    for line in lines:
-        out.paste(line, (0, top))
-        top += line.height + GAP
-    return out
+    return column([row(scaled_to_width(line, width, GAP), GAP) for line in rows], GAP)
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    sheet(rows(place)).save(place / "pictures" / "regions.jpg", quality=88, optimize=True)
+    docs = Path(sys.argv[1])
+    sheet(cells(docs)).save(docs / "pictures" / "regions.jpg", quality=88, optimize=True)
