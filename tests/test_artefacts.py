@@ -67,6 +67,7 @@ def smooth_noise(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8
     return texture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_flat_grey_has_no_grid(stylizer: Stylizer, preset: str) -> None:
     """Grey with the noise of a camera: without any noise a constant would come back, which proves nothing."""
@@ -84,6 +85,7 @@ def test_the_measure_sees_a_grid() -> None:
     assert grid_share([*noise]) > GRID
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_border_looks_like_the_interior(stylizer: Stylizer, preset: str) -> None:
     out = luminance(stylizer(smooth_noise(320, 320), preset))
@@ -94,6 +96,7 @@ def test_border_looks_like_the_interior(stylizer: Stylizer, preset: str) -> None
     assert 0.7 < out[ring].std() / interior.std() < 1.4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_texture_moves_with_the_picture(stylizer: Stylizer, preset: str) -> None:
     """Content one pixel further: the result is one pixel further, with the same texture."""

@@ -55,6 +55,7 @@ def gradients(task: Any, half: bool) -> tuple[dict[str, float], torch.Tensor]:
     return {name: float(value.detach()) for name, value in losses.items()}, torch.cat(flat)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [encoder_task, arbitrary_task, style_task])
 def test_losses_and_gradients_are_nearly_those_of_float32(make: Any, tmp_path: Path) -> None:
     task = make(tmp_path)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 # Looked for, not imported: this process needs neither, and TensorFlow takes ten seconds and a gigabyte.
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("keras") is None, reason="needs the extra keras")
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])
 def test_all_of_it(backend: str) -> None:

@@ -22,6 +22,7 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("keras") is None, reason="needs the extra keras")
 def test_all_of_it_runs_in_order(tmp_path: Path) -> None:
     for folder in ("pictures", "photos"):

@@ -62,6 +62,7 @@ def without_privilege() -> None:
             raise PermissionError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["shut", "shut/deep"])
 def test_a_folder_without_the_right_to_write(command: list[str], tmp_path: Path, place: str) -> None:
     shut = tmp_path / "shut"
@@ -77,6 +78,7 @@ def test_a_folder_without_the_right_to_write(command: list[str], tmp_path: Path,
     assert list(shut.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_without_the_right_to_look_is_told_and_the_rest_is_done(
     tiny_model: Path, photo_file: Path, tmp_path: Path
 ) -> None:

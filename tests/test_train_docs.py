@@ -47,6 +47,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_commands_work_one_after_the_other(reader: Path) -> None:
     shown = commands()
     assert len(shown) >= 9
@@ -63,6 +64,7 @@ def test_the_commands_work_one_after_the_other(reader: Path) -> None:
     assert {"photo-starry.jpg", "photo-scream.jpg", "clip-starry.mp4"} <= made
 
 
+@pytest.mark.slow
 def test_the_python_works(reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind, code in BLOCK.findall(PAGE):
         if kind == "python":

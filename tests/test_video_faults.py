@@ -104,6 +104,7 @@ def test_cut_before_its_index(run: Run, in_folder: Path) -> None:
     refused(run, in_folder, clip, "cut short")
 
 
+@pytest.mark.slow
 def test_truncated_gives_what_is_there_and_says_so(run: Run, in_folder: Path) -> None:
     clip = make_clip(Path("a.mkv"), moving(60), codec="ffv1", pix_fmt="bgr0")
     content = clip.read_bytes()
@@ -127,6 +128,7 @@ def test_truncated_gives_what_is_there_and_says_so(run: Run, in_folder: Path) ->
     assert "of 60 frames; so does the result" in err[0]
 
 
+@pytest.mark.slow
 def test_a_broken_frame_in_the_middle(run: Run, in_folder: Path) -> None:
     """It is said, its neighbours are what they would be, and the length stays."""
     clip = make_clip(Path("a.mp4"), moving(30), options={"g": "5"}, sound="aac")
@@ -156,6 +158,7 @@ def test_a_broken_frame_in_the_middle(run: Run, in_folder: Path) -> None:
     assert max(off) < 1
 
 
+@pytest.mark.slow
 def test_odd_sides(run: Run, in_folder: Path) -> None:
     clip = make_clip(Path("a.mkv"), moving(4, (45, 63)), codec="ffv1", pix_fmt="bgr0")
     code, out, err = run(clip, "-o", "out.mp4")
@@ -176,6 +179,7 @@ def test_portrait(run: Run, in_folder: Path) -> None:
         assert abs(frame.rotation) == 90  # type: ignore[attr-defined, unused-ignore]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs resource limits of POSIX")
 @pytest.mark.parametrize("output", ["out.mp4", "out.webm", "frames/", "out.gif"])
 def test_full_disk(run: Run, in_folder: Path, output: str) -> None:

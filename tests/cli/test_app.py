@@ -45,6 +45,7 @@ def test_every_row_leads_to_a_command(name: str) -> None:
     assert load_command(name).name == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_help_of_a_command_imports_nothing_heavy(name: str) -> None:
     probe = (

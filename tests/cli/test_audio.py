@@ -78,6 +78,7 @@ def test_mistakes_are_one_line(
     assert not list(place.glob("*.part*"))
 
 
+@pytest.mark.slow
 def test_preview_is_refreshed_while_the_texture_method_works(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

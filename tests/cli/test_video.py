@@ -86,6 +86,7 @@ def test_one_line_says_what_is_wrong(
     assert said in err[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stop_names_the_part_that_is_done(
     tmp_path: Path, tiny_model: Path, stop: signal.Signals, code: int
@@ -127,6 +128,7 @@ def test_a_style_of_the_sound_beside_one_of_the_picture(run: Run, clip: Path, in
     assert "has no sound for --audio-style" in err[0]
 
 
+@pytest.mark.slow
 def test_a_style_of_the_sound_alone_copies_the_picture(
     clip: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

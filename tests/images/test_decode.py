@@ -417,6 +417,7 @@ FUZZED: dict[str, Callable[[Image.Image, io.BytesIO], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUZZED)
 def test_damaged_files_raise_only_input_errors(tmp_path: Path, scene: Levels, name: str) -> None:
     stream = io.BytesIO()

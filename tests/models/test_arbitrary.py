@@ -165,6 +165,7 @@ def test_tiles_are_the_one_pass_when_the_statistics_are(
     assert told[-1] == 1
 
 
+@pytest.mark.slow
 def test_no_seam_with_the_real_weights(real: Arbitrary, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one set of statistics, tiles are the single pass, pixel by pixel: the halo covers what is seen."""
     monkeypatch.setattr(arbitrary, "TILE", 256)
@@ -206,6 +207,7 @@ def test_strength_0_is_the_content_itself_and_not_its_memory(tiny_arbitrary: Arb
     assert not np.shares_memory(result, content)
 
 
+@pytest.mark.slow
 def test_change_grows_steadily_with_strength(real: Arbitrary) -> None:
     content, code = textured(96, 128), real.encode(1 - textured(200, 200, seed=4))
     changes = [

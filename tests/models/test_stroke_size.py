@@ -75,6 +75,7 @@ def test_detail_of_the_photo_is_there(broad: FloatArray, photo: FloatArray) -> N
     assert abs(contrast(broad, elsewhere)) < 0.05 * contrast(broad, there)
 
 
+@pytest.mark.slow
 def test_strength_goes_steadily_from_the_photo(
     method: Arbitrary, code: FloatArray, photo: FloatArray, broad: FloatArray
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_photo_that_is_small_enough_is_painted_as_it_is(
     assert (stylize_at_size(method, small, code, 120) == method.stylize(small, code)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(150, 100), (16, 600), (301, 65)])
 def test_odd_sizes(method: Arbitrary, code: FloatArray, photo: FloatArray, size: tuple[int, int]) -> None:
     part = np.ascontiguousarray(photo[: size[0], : size[1]])
@@ -103,6 +105,7 @@ def test_odd_sizes(method: Arbitrary, code: FloatArray, photo: FloatArray, size:
     assert told[-1] == 1
 
 
+@pytest.mark.slow
 def test_tiles_leave_no_seam(
     method: Arbitrary,
     code: FloatArray,

@@ -68,12 +68,14 @@ def test_array_in_array_out(dtype: type, channels: int) -> None:
     assert not np.array_equal(made, given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["rain", ["bells:2", "wind"], [("choir", 0.3), ("organ", 0.7)]])
 def test_styles_as_names_and_mixes(style: Any) -> None:
     made = audio(melody()[:SR], style, sr=SR)
     assert loudness(made, SR) == pytest.approx(loudness(melody()[:SR], SR), abs=1.0)
 
 
+@pytest.mark.slow
 def test_strength_nothing_is_the_sound_itself_and_remix_brings_it_back() -> None:
     y = melody()
     assert np.array_equal(audio(y, "rain", sr=SR, strength=0), y)
@@ -92,6 +94,7 @@ def contour(sound: Sound) -> Sound:
     return level
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["strings", "rain"])
 def test_blocks_join_without_a_click_or_a_jump(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
     y = np.tile(melody(), 5)
@@ -103,6 +106,7 @@ def test_blocks_join_without_a_click_or_a_jump(style: str, monkeypatch: pytest.M
     assert np.corrcoef(contour(whole), contour(blocks))[0, 1] > 0.95
 
 
+@pytest.mark.slow
 def test_slow_swells_are_kept_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rise that is slower than a block: a mean of its own would level every window."""
     y = np.tile(melody(), 5) * 10 ** np.linspace(-1.5, 0, 15 * SR, dtype=np.float32)
@@ -138,6 +142,7 @@ def test_what_is_heard_does_not_depend_on_the_blocks(size: int) -> None:
     assert len(heard[1]) == 8 * SR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sound",
     [
@@ -160,6 +165,7 @@ def test_hard_content_gives_a_sound_result(sound: Sound, style: str) -> None:
     assert np.abs(made).max() <= 1 or np.array_equal(made, sound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.0, 0.4, -0.9])
 @pytest.mark.parametrize("samples", [1, 9000, 3 * SR])
 def test_where_nothing_can_be_heard_the_content_comes_back(level: float, samples: int) -> None:
@@ -167,6 +173,7 @@ def test_where_nothing_can_be_heard_the_content_comes_back(level: float, samples
     assert np.array_equal(audio(y, "bells", sr=SR), y)
 
 
+@pytest.mark.slow
 def test_8_khz_mono_style_on_192_khz_7_1_content(tmp_path: Path) -> None:
     soundfile.write(str(tmp_path / "low.wav"), noise()[:8000], 8000)
     t = np.arange(96000) / 192000
@@ -207,6 +214,7 @@ def test_bad_input_is_one_clear_line(call: Any, error: type[Exception], said: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_what_is_not_given_is_chosen_for_the_pair() -> None:
     y = melody()[: 2 * SR]
     whistle = (0.1 * np.sin(2 * np.pi * 5000 * np.arange(SR) / SR)).astype(np.float32)
@@ -246,6 +254,7 @@ def test_an_input_is_never_overwritten(folder: Path) -> None:
             audio(folder / "tune.wav", folder / "hiss.flac", output=folder / name, overwrite=True)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     """Ten minutes take no more than two: blocks, a tape on disk, a sample of the envelopes."""
     import tracemalloc

@@ -36,6 +36,7 @@ def run(content: Sound, style: Sound, **options: float) -> Sound:
     return made if content.ndim == 2 else made[:, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swap", [False, True])
 def test_timbre_of_the_style_and_tune_of_the_content(swap: bool) -> None:
     """The issue's bar at the size of a test; the real pairs are in benchmarks/audio."""
@@ -48,6 +49,7 @@ def test_timbre_of_the_style_and_tune_of_the_content(swap: bool) -> None:
     assert score.mixture < 0.8 * mix.mixture
 
 
+@pytest.mark.slow
 def test_strength_grows_steadily_from_nothing() -> None:
     content, style = melody(), noise()
     card = Scorecard(content, style)
@@ -82,6 +84,7 @@ def test_keep_rhythm_and_loudness_keep_the_dynamics() -> None:
     assert slope[1] > slope[0]
 
 
+@pytest.mark.slow
 def test_two_styles_lie_between_their_results() -> None:
     content, other = melody(), noise()[::-1].copy()
     tone = (0.1 * np.sin(2 * np.pi * 3000 * T)).astype(np.float32)

@@ -17,6 +17,7 @@ def run(content: Sound, style: Sound, **options: float) -> Sound:
     return method(content[:, None])[:, 0]
 
 
+@pytest.mark.slow
 def test_steps_bring_it_nearer_than_the_mosaic() -> None:
     content, style = melody(), noise()
     card = Scorecard(content, style)

@@ -318,6 +318,7 @@ def test_keywords_and_defaults_come_from_the_option_sets() -> None:
         assert ("low" in each.metadata) == ("high" in each.metadata)
 
 
+@pytest.mark.slow
 def test_films_are_optimised_frame_by_frame(
     make: Make, lossless: Path, tmp_path: Path, style_file: Path
 ) -> None:

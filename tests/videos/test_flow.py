@@ -80,6 +80,7 @@ def test_what_uncovers_is_not_trusted() -> None:
     assert motion.trust[5:20].mean() > 0.9
 
 
+@pytest.mark.slow
 def test_half_the_warping_error_at_the_same_sharpness() -> None:
     content = panned(10)
     film = shimmering(content)

@@ -40,6 +40,7 @@ def film(made: OptimizedPainter, method: Arbitrary, content: list[FloatArray]) -
     return [made(frame, code, 0.04, finder(frame)) for frame in content]
 
 
+@pytest.mark.slow
 def test_frames_are_held_to_the_one_before(method: Arbitrary) -> None:
     content = panned(3)
 
@@ -59,6 +60,7 @@ def test_a_scene_that_does_not_change_stays_to_the_bit(method: Arbitrary) -> Non
     assert all(np.array_equal(frame, done[0]) for frame in done)
 
 
+@pytest.mark.slow
 def test_a_cut_begins_anew_and_strength_0_gives_the_film(method: Arbitrary) -> None:
     one, two = panned(1)[0], panned(1, seed=5)[0]
     made = painter(method)
@@ -70,6 +72,7 @@ def test_a_cut_begins_anew_and_strength_0_gives_the_film(method: Arbitrary) -> N
     assert painter(method, strength=0.0)(one, code, 0.04, None) is one
 
 
+@pytest.mark.slow
 def test_what_is_remembered_comes_back(method: Arbitrary) -> None:
     content = panned(3)
     whole = film(painter(method), method, content)

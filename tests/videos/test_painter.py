@@ -34,6 +34,7 @@ def through(painter: VideoPainter, items: Iterator[Any]) -> list[Any]:
     return list(painter.finish(painter.paint(painter.prepare(items))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 @pytest.mark.parametrize("steady", ["none", "statistics", "flow"])
 def test_a_static_scene_stays_still_for_500_frames(tiny_model: Path, steady: Steady, strength: float) -> None:
@@ -100,6 +101,7 @@ def test_what_is_no_frame_keeps_its_place_and_segments_end_after_their_frames(ti
     assert kinds == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pictures", "film"),
     [

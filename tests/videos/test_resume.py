@@ -59,6 +59,7 @@ def streams_of(path: Path) -> list[tuple[str, Any, list[tuple[Any, ...]]]]:
     return list(found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output", "options"),
     [
@@ -104,6 +105,7 @@ def test_segments_keep_stamps_and_the_rhythm_of_decoding(tmp_path: Path, tiny_mo
     assert all(shown[start].is_keyframe for start in range(0, FRAMES, SEGMENT))
 
 
+@pytest.mark.slow
 def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", scenes())
     command = killed(source, "frames/", tiny_model)
@@ -173,6 +175,7 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_static_scene_stays_still_over_segments(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", moving(1) * 250, codec="ffv1", pix_fmt="bgr0")
     written = restyle.video(

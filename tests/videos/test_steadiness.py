@@ -36,6 +36,7 @@ def test_a_static_scene_is_still_to_the_bit(method: Arbitrary, strength: float) 
         assert np.array_equal(painter(scene(), CODE, STEP), first)
 
 
+@pytest.mark.slow
 def test_the_embedded_model_keeps_a_static_scene_still() -> None:
     method = Arbitrary(threads=1)
     code = method.encode(scene(seed=4))

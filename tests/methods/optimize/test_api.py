@@ -108,6 +108,7 @@ def test_a_start_that_is_missing(stylizer: Stylizer, photo: Photo, style_file: P
         stylizer(photo, style_file, init="absent.png", **SLOW)
 
 
+@pytest.mark.slow
 def test_colors_are_kept_as_by_the_fast_method(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
     kept = stylizer(photo, style_file, keep_colors="statistics", **SLOW).astype(float)
     free = stylizer(photo, style_file, **SLOW).astype(float)

@@ -42,6 +42,7 @@ def test_a_second_look_sees_the_transposed_picture(extractor: FeatureExtractor) 
         torch.testing.assert_close(found, torch.cat([a, b.transpose(2, 3)], 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("size", [(300, 210), (256, 256), (199, 333)])
 def test_what_the_tiles_own_is_the_whole_and_exactly_it(

@@ -53,6 +53,7 @@ def style_of(seed: int = 9, size: int = 64) -> list[StylePicture]:
     return [StylePicture(picture(size, size, seed), 1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [96, 160])
 def test_the_gradient_over_tiles_is_that_of_the_whole_picture(side: int) -> None:
     content, x = picture(300, 214, 1), picture(300, 214, 2) * 1.2 - 0.1
@@ -79,6 +80,7 @@ def test_a_picture_in_its_own_style_is_at_rest() -> None:
     assert float(gradient.abs().max()) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_descending_each_style_loss_descends_it(name: str) -> None:
     made = objective(picture(64, 64, 1), [style_of()], {name: 1.0})

@@ -42,6 +42,7 @@ def losses(**given: object) -> list[float]:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 @pytest.mark.parametrize(
     "style_loss", ["gram", "gaussian", "sliced", "patches", "strokes", "grain", "gram,grain:0.5"]
@@ -51,6 +52,7 @@ def test_every_style_loss_goes_down(style_loss: str, optimizer: str) -> None:
     assert min(told[-2:]) < told[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content_loss", ["features", "relu4_1", "structure", "features,relu4_1,structure:2"])
 def test_content_losses_hold_the_content(content_loss: str) -> None:
     free = optimize(CONTENT, STYLE, options(content_loss=content_loss, content_weight=0.0, seed=1, steps=12))
@@ -58,6 +60,7 @@ def test_content_losses_hold_the_content(content_loss: str) -> None:
     assert np.abs(held - CONTENT).mean() < np.abs(free - CONTENT).mean()
 
 
+@pytest.mark.slow
 def test_the_content_counts_less_at_coarse_sizes() -> None:
     problem = Problem(picture(0, 64, 96), STYLE, options(content_weight=2.0), 1.0, "cpu", None)
     weights = [problem.objective(level).weights for level in scales.plan_levels((64, 96), 6)]
@@ -70,6 +73,7 @@ def test_the_content_counts_less_at_coarse_sizes() -> None:
     assert [each.content["features"] for each in weights] == [2.0, 2.0]
 
 
+@pytest.mark.slow
 def test_smoothness_smooths() -> None:
     def roughness(weight: float) -> float:
         made = optimize(CONTENT, STYLE, options(smoothness=weight, steps=10))
@@ -78,6 +82,7 @@ def test_smoothness_smooths() -> None:
     assert roughness(30.0) < roughness(0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style_loss", ["gram,grain", "sliced,patches"])
 def test_the_same_seed_gives_the_same_picture(style_loss: str) -> None:
     first, again = (optimize(CONTENT, STYLE, options(style_loss=style_loss, init="noise")) for _ in range(2))
@@ -128,6 +133,7 @@ def test_the_callback_is_told_each_step_and_can_stop() -> None:
     assert count == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given",
     [{"optimizer": "adam"}, {"optimizer": "lbfgs"}, {"style_loss": "sliced,gram", "optimizer": "adam"}],
@@ -152,6 +158,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_picture(
     assert not state.exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_left_its_state_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "STATE_SECONDS", 0.0)
     monkeypatch.setattr(run, "_STATE_SHARE", 1e9)
@@ -201,6 +208,7 @@ def test_where_nothing_is_painted_the_content_is_what_is_sought() -> None:
     assert np.abs(made - CONTENT).mean() < 0.02
 
 
+@pytest.mark.slow
 def test_rotation_and_scale_and_weights_change_what_is_aimed_at() -> None:
     stripes = np.zeros((64, 64, 3), np.float32)
     stripes[::8] = stripes[1::8] = stripes[2::8] = stripes[3::8] = 1
@@ -225,6 +233,7 @@ def test_rotation_and_scale_and_weights_change_what_is_aimed_at() -> None:
     assert much[..., 2].mean() < little[..., 2].mean() - 0.02
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss_functions, "range_sum", lambda x: torch.tensor(float("nan")) * x.sum())
     with pytest.raises(OptionError, match=r"\(range, step 1 at 56 x 40 px\)"):
@@ -239,6 +248,7 @@ def test_impossible_memory_and_devices() -> None:
             optimize(CONTENT, STYLE, options(), device="cuda")
 
 
+@pytest.mark.slow
 def test_a_large_picture_in_tiles_is_the_same_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     content = picture(0, 300, 200)
     given = options(steps=3, optimizer="adam")
@@ -283,6 +293,7 @@ def test_a_loss_is_one_function_and_one_row(monkeypatch: pytest.MonkeyPatch) -> 
     assert steps[-1].terms["brightness"] < steps[0].terms["brightness"]
 
 
+@pytest.mark.slow
 def test_the_settings_of_torch_are_restored() -> None:
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.get_rng_state()
     optimize(CONTENT, STYLE, options(steps=1, seed=7), threads=before[0] + 1)

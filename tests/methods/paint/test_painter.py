@@ -39,6 +39,7 @@ def test_the_gradient_is_that_of_the_loss(net: network.PaintingNetwork) -> None:
     assert measured == pytest.approx(float((gradient * direction).sum()), rel=0.03)
 
 
+@pytest.mark.slow
 def test_painting_lowers_the_loss_and_moves_toward_the_artwork(net: network.PaintingNetwork) -> None:
     photo, artwork = textured(120, 160), textured(128, 128, 5)[..., ::-1] * [1.0, 0.4, 0.2]
     art = np.asarray(artwork, np.float32)
@@ -48,12 +49,14 @@ def test_painting_lowers_the_loss_and_moves_toward_the_artwork(net: network.Pain
     assert np.abs(colors[2] - colors[1]).sum() < 0.4 * np.abs(colors[0] - colors[1]).sum()
 
 
+@pytest.mark.slow
 def test_the_same_twice(net: network.PaintingNetwork) -> None:
     photo, artworks = textured(64, 80), [Artwork(textured(64, 64, 3))]
     first, second = (paint(photo, artworks, net, side=80, effort=0.3) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(3, 3), (300, 20), (16, 16)])
 def test_small_and_long_artworks_and_photos(net: network.PaintingNetwork, size: tuple[int, int]) -> None:
     for photo, art in ((textured(48, 64), textured(*size)), (textured(*size), textured(48, 64))):
