@@ -1,7 +1,7 @@
-"""Draws docs/pictures/strokes.jpg: an artwork of our own, so that the docs have a style picture to ship.
+"""Draw docs/pictures/strokes.jpg, the style image of the docs, so that they need no foreign artwork.
 
-An evening at the sea in short strokes: each stroke is a bristly curve that follows a field of directions and
-takes its colour from the scene under it.
+An evening at the sea in short strokes. Each stroke is a curve with bristles that follows a field of
+directions and takes its color from the scene below it.
 
     python -m scripts.example_artwork docs/pictures/strokes.jpg
 """
@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-SIDE = 512  # of the picture, in pixels
-OVERSAMPLING = 2  # drawn larger and reduced, against jagged edges
-SUN = (0.66, 0.34)  # x, y as shares of the side
+SIDE = 512  # px
+OVERSAMPLING = 2  # drawn larger and reduced, for smooth edges
+SUN = (0.66, 0.34)  # x, y relative to the side
 
 Floats = NDArray[np.float64]
 
 
 def scene(x: float, y: float) -> tuple[float, float, float]:
-    """Colour under a point, RGB 0..1; x and y as shares of the side, y downwards."""
+    """Return the color at a point, RGB 0..1; x and y are relative to the side, y points down."""
     to_sun = float(np.hypot(x - SUN[0], y - SUN[1]))
     hills = 0.56 + 0.05 * np.sin(7 * x + 1) + 0.03 * np.sin(17 * x)
     if to_sun < 0.085:
@@ -45,7 +45,7 @@ def scene(x: float, y: float) -> tuple[float, float, float]:
 
 
 def direction(x: float, y: float) -> float:
-    """Angle of a stroke at a point, radians: rings round the sun, waves on the water."""
+    """Return the angle of a stroke at a point in radians: rings around the sun, waves on the water."""
     dx, dy = x - SUN[0], y - SUN[1]
     if y < 0.56:
         return float(np.arctan2(dx, -dy) + 0.4 * np.sin(9 * x + 5 * y))
@@ -53,7 +53,7 @@ def direction(x: float, y: float) -> float:
 
 
 def stroke_path(x: float, y: float, length: float, steps: int = 9) -> list[tuple[float, float]]:
-    """Points along the field from (x, y) over `length`, all as shares of the side."""
+    """Return points along the field, from (x, y) over `length`, all relative to the side."""
     points = [(x, y)]
     for _ in range(steps):
         angle = direction(x, y)
@@ -63,7 +63,7 @@ def stroke_path(x: float, y: float, length: float, steps: int = 9) -> list[tuple
 
 
 def draw(seed: int = 0) -> Image.Image:
-    """The artwork, from large strokes to small ones."""
+    """Draw the artwork, from large strokes to small ones."""
     random = np.random.default_rng(seed)
     size = SIDE * OVERSAMPLING
     canvas = Image.new("RGB", (size, size), (58, 40, 60))
@@ -86,7 +86,7 @@ def _bristles(
     tone: tuple[float, float, float],
     random: np.random.Generator,
 ) -> None:
-    """One stroke: parallel lines of slightly different lightness, ragged at both ends."""
+    """Draw one stroke: parallel lines of slightly different lightness, ragged at both ends."""
     along = np.gradient(path, axis=0)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
     across /= np.linalg.norm(across, axis=1, keepdims=True) + 1e-9
@@ -94,9 +94,9 @@ def _bristles(
     for offset in np.linspace(-0.5, 0.5, max(3, int(width / 2.5))):
         start, end = random.integers(0, 3), len(path) - random.integers(0, 3)
         shade = float(np.clip(light + random.normal(0, 0.035), 0, 1))
-        colour = tuple(round(255 * value) for value in colorsys.hls_to_rgb(hue, shade, strength))
+        color = tuple(round(255 * value) for value in colorsys.hls_to_rgb(hue, shade, strength))
         line = [tuple(point) for point in (path + across * offset * width)[start:end]]
-        pen.line(line, fill=colour, width=max(2, round(width / 4)), joint="curve")
+        pen.line(line, fill=color, width=max(2, round(width / 4)), joint="curve")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Synthesises the preset sound styles of restyle from nothing: `python -m scripts.sounds [FOLDER]`.
+"""Synthesize the preset sound styles of restyle: `python -m scripts.sounds [FOLDER]`.
 
-Every preset is computed here, from a fixed seed, and is as free as the project. Pitched ones wander over all
+Every preset is computed from a fixed seed and has the license of the project. Pitched presets cover all
 twelve semitones and several octaves, so that a mosaic finds a grain for every pitch of the content.
 """
 
@@ -22,21 +22,21 @@ N = round(SR * SECONDS)
 ROOT = Path(__file__).parent.parent
 
 
-def coloured(rng: np.random.Generator, shape: Callable[[Double], Double], n: int = N) -> Double:
-    """Noise with a magnitude spectrum of `shape(Hz)`, of unit RMS."""
+def noise(rng: np.random.Generator, shape: Callable[[Double], Double], n: int = N) -> Double:
+    """Return noise with the magnitude spectrum `shape(Hz)` and unit RMS."""
     spectrum = np.fft.rfft(rng.standard_normal(n)) * shape(np.maximum(np.fft.rfftfreq(n, 1 / SR), 1.0))
     y = np.fft.irfft(spectrum, n)
     unit: Double = y / np.sqrt(np.mean(y**2))
     return unit
 
 
-def bump(centre: float, octaves: float) -> Callable[[Double], Double]:
-    """Bell over log frequency."""
-    return lambda f: np.exp(-0.5 * (np.log2(f / centre) / octaves) ** 2)
+def bump(center: float, octaves: float) -> Callable[[Double], Double]:
+    """Return a bell curve over log frequency."""
+    return lambda f: np.exp(-0.5 * (np.log2(f / center) / octaves) ** 2)
 
 
 def slow(rng: np.random.Generator, rate: float, n: int = N) -> Double:
-    """A random curve of mean 0 and deviation 1 that moves about `rate` times a second."""
+    """Return a random curve of mean 0 and deviation 1 that changes about `rate` times a second."""
     points = rng.standard_normal(max(4, round(n / SR * rate) + 3))
     position = np.linspace(0, len(points) - 2, n)
     whole = position.astype(int)
@@ -46,19 +46,19 @@ def slow(rng: np.random.Generator, rate: float, n: int = N) -> Double:
 
 
 def place(y: Double, sound: Double, start: int) -> None:
-    """Add a sound at a sample, round the end."""
+    """Add a sound at a sample, wrapping around the end."""
     y[(start + np.arange(len(sound))) % len(y)] += sound
 
 
 def hertz(midi: float) -> float:
-    """Frequency of a MIDI note number."""
+    """Return the frequency of a MIDI note number."""
     return float(440 * 2 ** ((midi - 69) / 12))
 
 
 def partials(
     f0: Double, amounts: Callable[[int, Double], Double], most: int, rng: np.random.Generator
 ) -> Double:
-    """A harmonic tone whose pitch (Hz by time) and partials change; none above 18 kHz."""
+    """Return a harmonic tone with varying pitch (Hz over time) and partials, none above 18 kHz."""
     phase = 2 * np.pi * np.cumsum(f0) / SR
     y = np.zeros(len(f0))
     for number in range(1, min(most, int(18000 / float(f0.max()))) + 1):
@@ -67,7 +67,7 @@ def partials(
 
 
 def walk(rng: np.random.Generator, low: int, high: int, count: int) -> list[int]:
-    """Notes that visit every semitone before they come again."""
+    """Return notes in random order that use every semitone before repeating one."""
     notes: list[int] = []
     while len(notes) < count:
         notes += [int(note) for note in rng.permutation(np.arange(low, high))]
@@ -76,7 +76,7 @@ def walk(rng: np.random.Generator, low: int, high: int, count: int) -> list[int]
 
 def rain(rng: np.random.Generator) -> Double:
     """A steady hiss and drops, each a short falling ring."""
-    y = 0.25 * coloured(rng, lambda f: (f / 1000) ** -0.25 * (f > 150) * np.exp(-((f / 14000) ** 2)))
+    y = 0.25 * noise(rng, lambda f: (f / 1000) ** -0.25 * (f > 150) * np.exp(-((f / 14000) ** 2)))
     for _ in range(2600):
         length = int(rng.uniform(0.004, 0.03) * SR)
         t = np.arange(length) / SR
@@ -87,13 +87,13 @@ def rain(rng: np.random.Generator) -> Double:
 
 
 def bees(rng: np.random.Generator) -> Double:
-    """A swarm: buzzes about 230 Hz that come near and go."""
+    """A swarm: buzzes around 230 Hz that come closer and go away."""
     y = np.zeros(N)
     for _ in range(14):
         f0 = rng.uniform(150, 320) * 2 ** (0.12 * slow(rng, 3) + 0.01 * slow(rng, 40))
         near = np.exp(0.9 * slow(rng, 1.2) - 0.5)
         y += near * partials(f0, lambda k, f: np.full(len(f), k**-0.9 * (1 if k % 2 else 0.7)), 28, rng)
-    return y * (1 + 0.3 * slow(rng, 25)) + 0.15 * coloured(rng, bump(4000, 1.0))
+    return y * (1 + 0.3 * slow(rng, 25)) + 0.15 * noise(rng, bump(4000, 1.0))
 
 
 def brass(rng: np.random.Generator) -> Double:
@@ -134,8 +134,8 @@ def choir(rng: np.random.Generator) -> Double:
 
         def vowel(k: int, f: Double, swell: Double = swell, formants: object = formants) -> Double:
             level = np.full(len(f), 0.004)
-            for centre, height in formants:  # type: ignore[attr-defined]
-                level = level + height / (1 + ((k * f - centre) / (60 + centre * 0.06)) ** 2)
+            for center, height in formants:  # type: ignore[attr-defined]
+                level = level + height / (1 + ((k * f - center) / (60 + center * 0.06)) ** 2)
             result: Double = swell * level * k**-0.25
             return result
 
@@ -143,7 +143,7 @@ def choir(rng: np.random.Generator) -> Double:
             f0 = hertz(note + rng.normal(0, 0.12)) * (1 + 0.006 * np.sin(2 * np.pi * rng.uniform(4.5, 6) * t))
             place(y, partials(f0, vowel, 45, rng), int(number * N / 29 + rng.uniform(0, 0.05) * SR))
     breath = 0.01 * float(np.sqrt(np.mean(y**2)))
-    return y + breath * coloured(rng, bump(6000, 0.7))
+    return y + breath * noise(rng, bump(6000, 0.7))
 
 
 def eight_bit(rng: np.random.Generator) -> Double:
@@ -171,20 +171,20 @@ def eight_bit(rng: np.random.Generator) -> Double:
 
 
 def vinyl(rng: np.random.Generator) -> Double:
-    """Crackle, pops and the rumble of an old record, with its turn of 1.8 s."""
-    y = 0.05 * coloured(rng, lambda f: (f / 500) ** -0.4 * (f > 60)) + 0.12 * coloured(rng, bump(45, 0.5))
+    """Crackle, pops and the rumble of an old record that turns once in 1.8 s."""
+    y = 0.05 * noise(rng, lambda f: (f / 500) ** -0.4 * (f > 60)) + 0.12 * noise(rng, bump(45, 0.5))
     turn = 1 + 0.5 * np.sin(2 * np.pi * np.arange(N) / SR / 1.8)
     for _ in range(1500):
         at = int(rng.integers(N))
         length = int(rng.uniform(0.0006, 0.004) * SR)
         t = np.arange(length) / length
-        click = coloured(rng, bump(rng.uniform(1200, 7000), 0.8), max(length, 32))[:length] * (1 - t) ** 2
+        click = noise(rng, bump(rng.uniform(1200, 7000), 0.8), max(length, 32))[:length] * (1 - t) ** 2
         place(y, click * rng.exponential(0.18) * turn[at], at)
     return y
 
 
 def bells(rng: np.random.Generator) -> Double:
-    """Struck bells: inharmonic partials that die away, high ones first."""
+    """Struck bells: inharmonic partials that decay, high ones first."""
     y = np.zeros(N)
     ratios = (0.5, 1.0, 1.183, 1.506, 2.0, 2.514, 2.662, 3.011, 4.166, 5.433, 6.8, 8.2)
     for number, note in enumerate(walk(rng, 62, 94, 40)):
@@ -217,27 +217,25 @@ def strings(rng: np.random.Generator) -> Double:
 
             place(y, partials(f0, body, 40, rng), int(number * N / 41 + rng.uniform(0, 0.03) * SR))
     rosin = 0.02 * float(np.sqrt(np.mean(y**2)))
-    return y + rosin * coloured(rng, bump(5000, 1.0))
+    return y + rosin * noise(rng, bump(5000, 1.0))
 
 
 def wind(rng: np.random.Generator) -> Double:
-    """Gusts: noise through bands that wander and swell."""
+    """Gusts: noise in bands that move and swell."""
     y = np.zeros(N)
-    for centre in (180, 320, 560, 900, 1500, 2600):
+    for center in (180, 320, 560, 900, 1500, 2600):
         gust = np.exp(0.8 * slow(rng, 0.8)) * (1 + 0.15 * slow(rng, 6))
-        y += coloured(rng, bump(centre, 0.18)) * gust * (centre / 300) ** -0.6
-    return y + 0.1 * coloured(rng, lambda f: (f / 400) ** -0.8)
+        y += noise(rng, bump(center, 0.18)) * gust * (center / 300) ** -0.6
+    return y + 0.1 * noise(rng, lambda f: (f / 400) ** -0.8)
 
 
 def fire(rng: np.random.Generator) -> Double:
     """A low roar, hiss, and wood that snaps."""
-    y = 0.5 * coloured(rng, bump(90, 1.0)) * np.exp(0.3 * slow(rng, 5)) + 0.08 * coloured(
-        rng, bump(5000, 1.2)
-    )
+    y = 0.5 * noise(rng, bump(90, 1.0)) * np.exp(0.3 * slow(rng, 5)) + 0.08 * noise(rng, bump(5000, 1.2))
     for _ in range(420):
         length = int(rng.uniform(0.002, 0.02) * SR)
         t = np.arange(length) / SR
-        snap = coloured(rng, bump(rng.uniform(800, 5000), 0.7), max(length, 64))[:length] * np.exp(-t * 350)
+        snap = noise(rng, bump(rng.uniform(800, 5000), 0.7), max(length, 64))[:length] * np.exp(-t * 350)
         place(y, snap * rng.pareto(2.2) * 0.35, int(rng.integers(N)))
     soft: Double = np.tanh(y)
     return soft
@@ -256,13 +254,13 @@ def organ(rng: np.random.Generator) -> Double:
                 return np.full(len(f), k**-1.6)
 
             place(y, amount * wind_on * partials(f0 * stop, pipe, 10, rng), int(number * N / 42))
-        chiff = coloured(rng, bump(hertz(note) * 3, 0.5), len(t)) * np.exp(-t * 60)
+        chiff = noise(rng, bump(hertz(note) * 3, 0.5), len(t)) * np.exp(-t * 60)
         place(y, 0.3 * chiff, int(number * N / 42))
     return y
 
 
 def harp(rng: np.random.Generator) -> Double:
-    """Plucked strings: partials with the comb of the plucking place, each dying at its own rate."""
+    """Plucked strings: partials with the comb of the plucking position, each decaying at its own rate."""
     y = np.zeros(N)
     for number, note in enumerate(walk(rng, 45, 90, 64)):
         t = np.arange(int(1.2 * SR)) / SR
@@ -292,8 +290,8 @@ SOUNDS: dict[str, Callable[[np.random.Generator], Double]] = {
 }
 
 
-def synthesise(name: str) -> NDArray[np.float32]:
-    """One preset at `SR`, mono, its peak at -3 dB of full scale."""
+def synthesize(name: str) -> NDArray[np.float32]:
+    """Return one preset at `SR`, mono, with a peak at -3 dB of full scale."""
     y = SOUNDS[name](np.random.default_rng(list(SOUNDS).index(name) + 1))
     scaled: NDArray[np.float32] = (y / np.abs(y).max() * 0.708).astype(np.float32)
     return scaled
@@ -304,7 +302,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "src/restyle/sounds/recordings"
     folder.mkdir(parents=True, exist_ok=True)
     for name in SOUNDS:
-        y = synthesise(name)
+        y = synthesize(name)
         with soundfile.SoundFile(folder / f"{name}.ogg", "w", SR, 1, format="OGG", subtype="VORBIS") as file:
             for start in range(0, len(y), 1 << 15):
                 file.write(y[start : start + (1 << 15)])

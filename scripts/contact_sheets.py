@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
-"""Contact sheets of what the embedded model makes, and the 30 dev pairs for ../shared/tools/score.py.
+"""Contact sheets of photos in many styles, and the 30 dev pairs for the project's score.
 
-    .venv/bin/python scripts/look OUT                                       # three photos x every preset
-    .venv/bin/python scripts/look OUT -c photo.jpg -s scream -s my.jpg      # these photos x these styles
-    .venv/bin/python scripts/look OUT --size 512 --strengths 0.3 0.6 1      # several strengths
-    .venv/bin/python scripts/look OUT --pairs                               # the dev pairs, also as files
+    python -m scripts.contact_sheets OUT                                     # three photos in every preset
+    python -m scripts.contact_sheets OUT -c photo.jpg -s scream -s my.jpg    # these photos in these styles
+    python -m scripts.contact_sheets OUT --size 512 --strengths 0.3 0.6 1    # several strengths
+    python -m scripts.contact_sheets OUT --pairs                             # the dev pairs, also as files
 
 With --pairs, contents and styles come from ../shared/data (or RESTYLE_SHARED), 512 px on the short side,
 sizes rounded to a multiple of 8, and OUT/pairs can be scored:
@@ -12,7 +11,7 @@ sizes rounded to a multiple of 8, and OUT/pairs can be scored:
     python ../shared/tools/score.py --content ../shared/data/dev/content --style ../shared/data/presets \\
         --outputs OUT/pairs
 
-OUT must lie outside the repository: nothing of ../shared may end up in it.
+OUT must be outside the repository, which must not contain anything of ../shared.
 """
 
 from __future__ import annotations
@@ -21,33 +20,29 @@ import argparse
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageOps
 
 from restyle import RestyleError, Style, Stylizer, styles
+from scripts import presets, sheet
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ("astronaut", "chelsea", "coffee")
 PAIR_SIZE = 512
 MULTIPLE = 8
-CAPTION = 22
-GAP = 6
-MINIMUM = 120  # px, of a column without a picture
 
-
-Cell = tuple[Image.Image | None, str]
+Cell = tuple[Image.Image, str]
 
 
 def fail(message: str) -> NoReturn:
-    sys.exit(f"scripts/look: {message}")
+    sys.exit(f"scripts.contact_sheets: {message}")
 
 
 def shared_data() -> Path:
-    """Return the folder of the shared data, which need not be there."""
+    """Return the folder of the shared data; it may not exist."""
     return Path(os.environ.get("RESTYLE_SHARED", ROOT.parent / "shared")) / "data"
 
 
@@ -61,62 +56,36 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def shrink(image: Image.Image, short: int, multiple: int = 1) -> Image.Image:
-    """Bring the short side to `short` px, then both sides to a multiple."""
+    """Scale the short side to `short` px and round both sides to a multiple."""
     scale = short / min(image.size)
     width, height = (max(1, round(side * scale / multiple)) * multiple for side in image.size)
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def sheet(rows: Sequence[Sequence[Cell]], cell: int) -> Image.Image:
-    """Lay out rows of captioned pictures, each fitted into a square of `cell` px; rows are of one length."""
-    table = [[(picture and fit(picture, cell), caption) for picture, caption in row] for row in rows]
-    widths = [
-        max(picture.width if picture else MINIMUM for picture, _ in column)
-        for column in zip(*table, strict=True)
-    ]
-    heights = [max(picture.height if picture else 1 for picture, _ in row) for row in table]
-    size = (sum(widths) + GAP * len(widths), sum(heights) + CAPTION * len(heights))
-    page = Image.new("RGB", size, "white")
-    draw, font, top = ImageDraw.Draw(page), ImageFont.load_default(13), 0
-    for row, height in zip(table, heights, strict=True):
-        left = 0
-        for (picture, caption), width in zip(row, widths, strict=True):
-            if picture is not None:
-                page.paste(picture, (left, top))
-            draw.text((left + 2, top + height + 2), caption, fill="black", font=font)
-            left += width + GAP
-        top += height + CAPTION
-    return page
-
-
-def fit(picture: Image.Image, cell: int) -> Image.Image:
-    """Shrink a picture into the cell; a smaller one stays as it is, so that pixels are seen as they are."""
-    fitted = picture.copy()
-    fitted.thumbnail((cell, cell), Image.Resampling.LANCZOS)
-    return fitted
-
-
 def save_pages(rows: Sequence[Sequence[Cell]], out: Path, cell: int, count: int) -> None:
-    """Write the rows on sheets of `count`, named sheet-1.png and so on."""
+    """Write sheets of `count` rows each, named sheet-1.png and so on."""
     out.mkdir(parents=True, exist_ok=True)
     for stale in out.glob("sheet-*.png"):
         stale.unlink()
     for number, start in enumerate(range(0, len(rows), count), 1):
         path = out / f"sheet-{number}.png"
-        sheet(rows[start : start + count], cell).save(path)
+        page = rows[start : start + count]
+        strips = [sheet.row([sheet.square(image, cell, caption) for image, caption in row]) for row in page]
+        sheet.column(strips, gap=0).save(path)
         print(path)
 
 
-def artwork(style: str) -> Image.Image | None:
-    """Return the picture behind a style, where it is at hand."""
-    if Path(style).is_file():
-        return None if Path(style).suffix == ".style" else open_picture(Path(style))
-    entries = tomllib.loads((ROOT / "scripts" / "presets.toml").read_text(encoding="utf-8"))["preset"]
-    paths = [shared_data() / entry["source"] for entry in entries if entry["name"] == style]
-    return open_picture(paths[0]) if paths and paths[0].is_file() else None
+def artwork(style: str) -> Image.Image:
+    """Return the picture of a style, or a white one for a style file."""
+    path = Path(style) if Path(style).is_file() else presets.ARTWORKS / f"{style}.jpg"
+    return (
+        open_picture(path)
+        if path.is_file() and path.suffix != ".style"
+        else Image.new("RGB", (64, 64), "white")
+    )
 
 
-def look(
+def style_sheets(
     out: Path,
     contents: Sequence[Path],
     names: Sequence[str],
@@ -124,7 +93,7 @@ def look(
     strengths: Sequence[float],
     rows: int,
 ) -> None:
-    """Make sheets: a row a style, its artwork first, then every photo at every strength."""
+    """Write sheets with one row per style: its artwork, then every photo at every strength."""
     photos = {path.stem: shrink(open_picture(path), size) for path in contents}
     stylizer = Stylizer()
     table: list[list[Cell]] = []
@@ -140,7 +109,7 @@ def look(
 
 
 def pairs(out: Path, strength: float, rows: int) -> None:
-    """Stylise the 30 dev pairs: OUT/pairs/CONTENT__STYLE.png for the score, and sheets."""
+    """Stylize the 30 dev pairs: OUT/pairs/CONTENT__STYLE.png for the score, and sheets."""
     data = shared_data()
     if not (data / "dev" / "pairs.json").is_file():
         fail(f"{data / 'dev' / 'pairs.json'} is missing: set RESTYLE_SHARED to the folder that holds data/")
@@ -171,20 +140,20 @@ def main() -> None:
     )
     parser.add_argument("--strengths", type=float, nargs="+", default=[1.0], help="default: 1")
     parser.add_argument("--rows", type=int, default=6, help="rows of a sheet (default %(default)s)")
-    parser.add_argument("--pairs", action="store_true", help="the 30 dev pairs instead")
+    parser.add_argument("--pairs", action="store_true", help="stylize the 30 dev pairs instead")
     arguments = parser.parse_args()
 
     out = arguments.out.resolve()
     if out == ROOT or ROOT in out.parents:
-        fail(f"{arguments.out} lies in the repository: choose a folder outside it")
+        fail(f"{arguments.out} is inside the repository: choose another folder")
     if arguments.pairs:
         pairs(out, arguments.strengths[-1], arguments.rows)
         return
     contents = arguments.content or [ROOT / "docs" / "photos" / f"{name}.jpg" for name in PHOTOS]
     names = arguments.style or [each.name for each in styles()]
     if not names:
-        fail("no presets yet: run scripts.presets, or name a --style")
-    look(out, contents, names, arguments.size, arguments.strengths, arguments.rows)
+        fail("there are no presets: run scripts.presets, or give a --style")
+    style_sheets(out, contents, names, arguments.size, arguments.strengths, arguments.rows)
 
 
 if __name__ == "__main__":
