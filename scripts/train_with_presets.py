@@ -1,16 +1,16 @@
-"""Train the network and the codes of the presets together: how the network that ships went on.
+"""Train the network together with the codes of the presets.
 
     python -m scripts.train_with_presets FOLDER --minutes 60
     python -m scripts.train_with_presets FOLDER --minutes 120 --resume
     torchrun --nproc-per-node 4 -m scripts.train_with_presets FOLDER --threads 1      # four processes
 
 Every second picture is painted in the style of a preset, with its own code; the others in styles of the
-training folder. FOLDER takes the checkpoint, losses and previews, and at the end network.safetensors and
+training folder. FOLDER receives the checkpoint, losses and previews, and at the end network.safetensors and
 codes.npz. To ship them:
 
     restyle export FOLDER/network.safetensors -o src/restyle/models/weights --overwrite
     python -m scripts.presets
-    python -m scripts.practise_presets FOLDER/kept --codes FOLDER/codes.npz --looks 0
+    python -m scripts.refine_presets FOLDER/kept --codes FOLDER/codes.npz --photos 0
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from torch import nn
 from restyle import RestyleError
 from restyle.nn.arbitrary import save_arbitrary
 from restyle.options.train import TrainOptions
-from restyle.train.distributed import processes
-from restyle.train.loop import fit, leave
-from restyle.train.preset_codes import CODES, CodesTask, PractisedCodes
+from restyle.train.distributed import leave, processes
+from restyle.train.loop import fit
 from scripts import presets
-from scripts.practise_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, learnt_before, shown, tell
+from scripts.preset_codes import CODES, CodesTask, RefinedCodes
+from scripts.refine_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, refinements, shown, tell
 
-CODE_RATE = 20.0  # rate of the codes beside that of the network: they have few figures and far to go
-HEAD_RATE = 2.0  # likewise of the layers of the style encoder that learn
+CODE_RATE = 20.0  # rate of the codes relative to that of the network
+HEAD_RATE = 2.0  # the same for the trained layers of the style encoder
 RECIPE = replace(CODES, weave_weight=0.05, texture_weight=0.2, bank=32)
 
 
@@ -47,8 +47,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--network", type=Path, default=NETWORK, help="the network to begin with")
-    parser.add_argument("--name", default="arbitrary-5", help="what the new one is called")
+    parser.add_argument("--network", type=Path, default=NETWORK, help="initial network")
+    parser.add_argument("--name", default="arbitrary-5", help="name of the new network")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--resume", action="store_true")
@@ -65,10 +65,10 @@ def main() -> None:
         RECIPE,
         style=SHARED / "data" / "train" / "style",
     )
-    task.codes.learnt.data.copy_(torch.from_numpy(learnt_before(names, task.codes.learnt.shape[1])))
+    task.codes.learnt.data.copy_(torch.from_numpy(refinements(names, task.codes.learnt.shape[1])))
 
     def optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """Adam; codes and style encoder descend faster than the transformer."""
+        """Adam, with higher rates for codes and style encoder."""
         head, rate = set(task.network.style.parameters()), arguments.rate
         rates = {id(task.codes.learnt): CODE_RATE * rate} | {id(each): HEAD_RATE * rate for each in head}
         groups = [{"params": [each], "lr": rates.get(id(each), rate)} for each in parameters]
@@ -94,7 +94,7 @@ def main() -> None:
         callback=tell if first else None,
         optimizer=optimizer,
     )
-    assert isinstance(model, PractisedCodes)
+    assert isinstance(model, RefinedCodes)
     leave()
     if not first:
         return

@@ -6,7 +6,8 @@ import torch
 from restyle.nn.transformer import TransformerShape
 from restyle.options.train import StyleTrainOptions
 from restyle.study.style_counts_network import StyleCountTask
-from restyle.train.data import CONTENT, STYLE, Pictures
+from restyle.train.augmentation import CONTENT, STYLE
+from restyle.train.data import Pictures
 from restyle.train.log import read_log
 from restyle.train.loop import fit
 from tests.train.made_pictures import judge, photos

@@ -97,7 +97,7 @@ def test_exact_teacher_judges_style_as_deep_as_it_goes(files: dict[str, Any]) ->
     assert task.exact is not None
     task.exact.names = [name for name in task.exact.names if name < "conv3"]
     x = torch.rand(1, 3, 32, 32)
-    judged = task.judge(x)
+    judged = task.style_features(x)
     assert [f.shape[1] for f in judged] == [f.shape[1] for f in task.teacher(x)]
     for layer in range(5):
         source = task.exact if layer < 2 else task.teacher
@@ -113,11 +113,11 @@ def test_styles_serve_several_steps_and_come_from_the_seed(files: dict[str, Any]
     assert not torch.equal(second, first.observed)
     resumed = ArbitraryTask(**files, options=recipe, shape=NETWORK)
     assert torch.equal(resumed.bank(resumed.model, 17).observed, second)
-    observed, targets = first.take(torch.tensor([4, 1]))
+    observed, targets, texture = first.take(torch.tensor([4, 1]))
     assert torch.equal(observed, first.observed[[4, 1]])
     assert torch.equal(targets[2][0], first.targets[2][0][[4, 1]])
-    assert [len(layer) for layer in first.lively] == [6, 6, 6]
-    assert torch.equal(first.texture(torch.tensor([4, 1]))[1], first.lively[1][[4, 1]])
+    assert [len(layer) for layer in first.texture] == [6, 6, 6]
+    assert torch.equal(texture[1], first.texture[1][[4, 1]])
 
 
 def test_texture_counts_by_its_weight(files: dict[str, Any]) -> None:

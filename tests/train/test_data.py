@@ -6,10 +6,10 @@ from PIL import Image
 
 from restyle.errors import InputError
 from restyle.images.picture import load_image
-from restyle.train.data import CONTENT, STYLE, Augmentation, Pictures, augment
+from restyle.train.augmentation import CONTENT, PLAIN, STYLE, Augmentation, augment
+from restyle.train.data import COLUMNS, GAP, TILE, Pictures, preview_sheet
 from tests.images.made_profiles import rgb_profile
-
-PLAIN = Augmentation(scale=(1.0, 1.0), flip=0.0)
+from tests.train.made_pictures import photos, picture
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -45,7 +45,7 @@ def test_colour_changes_only_when_asked() -> None:
     rng = np.random.default_rng(0)
     plain = np.asarray(augment(grey, PLAIN, 32, rng))
     assert (plain == (120, 60, 30)).all()
-    turned = np.asarray(augment(grey, Augmentation(flip=0.0, hue=0.5, colour=1.0), 32, rng))
+    turned = np.asarray(augment(grey, Augmentation(flip=0.0, hue=0.5, color=1.0), 32, rng))
     assert abs(int(turned[0, 0, 0]) - 120) + abs(int(turned[0, 0, 2]) - 30) > 10
 
 
@@ -84,3 +84,14 @@ def test_profiles_are_applied_as_when_stylizing(tmp_path: Path) -> None:
     assert [path.name for path in pictures.paths] == ["wide.avif", "wide.png"]
     expected = load_image(tmp_path / "wide.png").pixels * 255
     np.testing.assert_allclose(np.asarray(pictures.pictures[1]), expected, atol=0.5001)
+
+
+def test_every_row_is_there_and_the_seed_decides(tmp_path: Path) -> None:
+    content = Pictures(photos(tmp_path / "photos", 4), CONTENT)
+    picture(90, 80, 5, (40, 90, 200)).save(tmp_path / "style.png")
+    styles = Pictures([tmp_path / "style.png"], Augmentation())
+    sheet = preview_sheet(content, styles, 64, 64, 1)
+    assert sheet.width == COLUMNS * (TILE + GAP) + GAP
+    assert sheet.height > 4 * TILE
+    assert sheet.tobytes() == preview_sheet(content, styles, 64, 64, 1).tobytes()
+    assert sheet.tobytes() != preview_sheet(content, styles, 64, 64, 2).tobytes()

@@ -5,11 +5,13 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 
 from restyle.errors import InputError, OptionError
 from restyle.nn.encoders import EncoderShape, PerceptualEncoder
+from restyle.nn.losses import gap, gram
 from restyle.options.train import EncoderOptions, TrainOptions
-from restyle.train.encoder import EncoderTask, noisy
+from restyle.train.encoder import STEPS, AdversarialPictures, EncoderTask, add_noise
 from restyle.train.loop import Step, fit
 
 SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 1, 1, 1, 1), heads=(6, 7, 8, 9, 10))
@@ -17,12 +19,12 @@ SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 1, 1, 1, 1), heads=(6, 7
 NARROW = EncoderShape(widths=(4, 4, 4, 4, 4), depths=(1, 1, 1, 1, 1), heads=(6, 7, 8, 9, 10))
 
 
-def teacher(path: Path, blocks: int = 5) -> Path:
-    """A random VGG-shaped teacher of the same heads."""
+def teacher(path: Path, blocks: int = 5, widths: tuple[int, ...] = SMALL.heads) -> Path:
+    """A random VGG-shaped teacher; by default as wide as the heads of SMALL."""
     torch.manual_seed(1)
     weights = {"conv0.weight": torch.eye(3)[:, :, None, None].clone(), "conv0.bias": torch.zeros(3)}
     channels = 3
-    for block, width in enumerate((6, 7, 8, 9, 10)[:blocks], 1):
+    for block, width in enumerate(widths[:blocks], 1):
         weights[f"conv{block}_1.weight"] = torch.randn(width, channels, 3, 3) * (2 / (9 * channels)) ** 0.5
         weights[f"conv{block}_1.bias"] = torch.zeros(width)
         channels = width
@@ -74,6 +76,14 @@ def test_a_teacher_is_needed(tmp_path: Path) -> None:
         EncoderTask([folder(tmp_path / "art", 1)], [])
 
 
+def test_teachers_have_the_widths_of_the_heads(tmp_path: Path) -> None:
+    art, narrow = folder(tmp_path / "art", 1), teacher(tmp_path / "narrow.safetensors")
+    with pytest.raises(InputError, match=r"narrow.safetensors' has 6 channels at relu1_1, not 64"):
+        EncoderTask([art], [narrow])
+    with pytest.raises(InputError, match=r"shallow.safetensors' has relu3_1"):
+        EncoderTask([art], [teacher(tmp_path / "shallow.safetensors", 2)], shape=SMALL)
+
+
 def test_hints_are_the_narrow_features_in_any_scale(tmp_path: Path) -> None:
     same = EncoderShape(widths=(6, 7, 8, 9, 10), depths=(1, 1, 1, 1, 1), heads=(6, 7, 8, 9, 10))
     art, path = folder(tmp_path / "art", 1), teacher(tmp_path / "t.safetensors")
@@ -93,13 +103,13 @@ def test_hints_are_the_narrow_features_in_any_scale(tmp_path: Path) -> None:
 
 def test_noise_is_on_every_third_picture_and_within_range() -> None:
     pictures = torch.full((7, 3, 32, 32), 0.5)
-    made = noisy(pictures, 0.2, np.random.default_rng(0))
+    made = add_noise(pictures, 0.2, np.random.default_rng(0))
     changed = (made != pictures).flatten(1).any(1).tolist()
     assert changed == [True, False, False, True, False, False, True]
     assert made.min() >= 0
     assert made.max() <= 1
     assert float(made.std((1, 2, 3)).max()) < 0.25
-    assert torch.equal(made, noisy(pictures, 0.2, np.random.default_rng(0)))
+    assert torch.equal(made, add_noise(pictures, 0.2, np.random.default_rng(0)))
 
 
 def test_half_optimised_pictures_are_among_the_crops(tmp_path: Path) -> None:
@@ -115,11 +125,12 @@ def test_half_optimised_pictures_are_among_the_crops(tmp_path: Path) -> None:
     task.losses(task.model, {"pictures": pictures}, 3)
     assert torch.equal(seen[0][:2], pictures[2:])
     assert not torch.equal(seen[0][2:], pictures[:2])
-    assert sum(game is not None for game in task.played.games) == 2
+    assert sum(game is not None for game in task.adversarial.pool) == 2
 
 
 def test_widths_depths_and_sides_are_five_numbers(tmp_path: Path) -> None:
-    art, path = folder(tmp_path / "art", 1), teacher(tmp_path / "t.safetensors")
+    art = folder(tmp_path / "art", 1)
+    path = teacher(tmp_path / "t.safetensors", widths=EncoderShape().heads)
     options = EncoderOptions(widths="4, 6,8,8,10", depths="1,2,1,3,1", sides="0,0,256,0,0")
     model = EncoderTask([art], [path], options).model
     assert isinstance(model, PerceptualEncoder)
@@ -132,3 +143,46 @@ def test_widths_depths_and_sides_are_five_numbers(tmp_path: Path) -> None:
     for wrong in ("1,2,3", "16,32,64,128,wide", "0,1,1,1,1"):
         with pytest.raises(OptionError, match=f"widths '{wrong}'"):
             EncoderOptions(widths=wrong)
+
+
+def encoder() -> PerceptualEncoder:
+    torch.manual_seed(0)
+    made = PerceptualEncoder(EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1,) * 5, heads=(6, 7, 8, 9, 10)))
+    return made.requires_grad_(False)
+
+
+def draw(count: int, rng: np.random.Generator) -> Tensor:
+    return torch.from_numpy(rng.random((count, 3, 32, 32), np.float32))
+
+
+def test_pictures_go_down_the_losses_of_the_student_and_stay_in_range() -> None:
+    student, pool, rng = encoder(), AdversarialPictures(draw, 1), np.random.default_rng(1)
+
+    def loss(picture: Tensor) -> float:
+        game = pool.pool[0]
+        assert game is not None
+        features = student.features(picture)
+        features = student.widened(features) if game.wide else features
+        style = [float(gap(gram(a), b)) for a, b in zip(features, game.style, strict=True)]
+        return sum(style) / 5 + game.weight * float(gap(features[3], game.content))
+
+    first = pool.batch(student, 1, rng)
+    for _ in range(15):
+        last = pool.batch(student, 1, rng)
+    assert loss(last) < 0.9 * loss(first)
+    assert 0 <= float(last.min()) <= float(last.max()) <= 1
+
+
+def test_a_picture_is_replaced_after_its_steps() -> None:
+    student, pool, rng = encoder(), AdversarialPictures(draw, 1), np.random.default_rng(1)
+    pool.batch(student, 1, rng)
+    first = pool.pool[0]
+    assert first is not None
+    assert STEPS[0] - 1 <= first.left < STEPS[1]
+    first.left = 0
+    pool.batch(student, 1, rng)
+    assert pool.pool[0] is not first
+
+
+def test_more_pictures_than_the_pool_holds() -> None:
+    assert AdversarialPictures(draw, 2).batch(encoder(), 3, np.random.default_rng(0)).shape == (3, 3, 32, 32)

@@ -177,7 +177,7 @@ def test_minutes_before_resume_count_where_they_are_the_budget(tmp_path: Path) -
 @pytest.mark.parametrize("kept", [b"nothing", b""])
 def test_a_checkpoint_that_is_damaged_is_one_line(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(kept)
-    with pytest.raises(InputError, match="or damaged: begin anew"):
+    with pytest.raises(InputError, match="is damaged"):
         fit(Line(), tmp_path, OPTIONS, resume=True)
 
 
@@ -196,10 +196,10 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 
 def test_absent_and_unknown_devices_are_errors() -> None:
-    with pytest.raises(OptionError, match="none"):
+    with pytest.raises(OptionError, match="'abacus'"):
         choose_device("abacus")
     if not torch.cuda.is_available():
-        with pytest.raises(OptionError, match="no CUDA"):
+        with pytest.raises(OptionError, match="'cuda'"):
             choose_device("cuda")
 
 
@@ -215,7 +215,8 @@ def test_two_processes_stay_in_step(tmp_path: Path) -> None:
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from test_loop import Line\n"
-        "from restyle.train.loop import fit, leave; from restyle.options.train import TrainOptions\n"
+        "from restyle.options.train import TrainOptions\n"
+        "from restyle.train.distributed import leave; from restyle.train.loop import fit\n"
         "import os\n"
         "model = fit(Line(), sys.argv[1], TrainOptions(steps=30, rate=.05, warmup=5))\n"
         "Path(sys.argv[1], 'rank' + os.environ['RANK']).write_text(repr(float(model.weight.detach())))\n"

@@ -8,9 +8,8 @@ import torch
 from restyle.errors import OptionError, StyleError
 from restyle.nn import conditional
 from restyle.options.train import NetworkOptions, StyleOptions
-from restyle.train import own_pictures
-from restyle.train.history import History
-from restyle.train.own_network import names_of_all, prepare
+from restyle.train.log import History
+from restyle.train.own_network import prepare, read_pictures, style_names
 from tests.train.made_pictures import judge, photos, picture
 
 SHAPE = NetworkOptions(width=4, blocks=1)
@@ -18,12 +17,12 @@ OWN = ("blue", "red")
 
 
 def test_names_follow_the_rows() -> None:
-    assert names_of_all(OWN, ("gold",), add=True) == ("blue", "red", "gold")
-    assert names_of_all(OWN, ("gold",), add=False) == ("gold",)
+    assert style_names(OWN, ("gold",), add=True) == ("blue", "red", "gold")
+    assert style_names(OWN, ("gold",), add=False) == ("gold",)
     with pytest.raises(OptionError, match="nothing to add to"):
-        names_of_all((), ("gold",), add=True)
+        style_names((), ("gold",), add=True)
     with pytest.raises(StyleError, match="two styles are called 'red'"):
-        names_of_all(OWN, ("red",), add=True)
+        style_names(OWN, ("red",), add=True)
 
 
 @pytest.mark.parametrize(
@@ -38,13 +37,13 @@ def test_what_is_trained(tmp_path: Path, names: tuple[str, ...], add: bool, rows
     for path in paths:
         picture(90, 80, 7, (40, 90, 200)).save(path)
     recipe = StyleOptions(crop=64, style_size=64, held_out=2)
-    pictures = own_pictures.read(tmp_path / "photos", paths, recipe, None, None, History(), lambda line: None)
+    pictures = read_pictures(tmp_path / "photos", paths, recipe, None, None, History(), lambda line: None)
     present = conditional.build({"width": 4, "blocks": 1}, 2, None, 5)
-    told, task, module = prepare(
-        lambda: present, SHAPE, OWN, pictures, add=add, batch=2, seed=1, first_weights=6,
+    found, task, module = prepare(
+        lambda: present, SHAPE, OWN, pictures, add=add, batch=2, seed=1, initial_seed=6,
         encoder=str(tmp_path / "judge.safetensors"),
     )  # fmt: skip
-    assert told == ((*OWN, *names) if add else names)
+    assert found == ((*OWN, *names) if add else names)
     assert task.model is module
     assert len(module.scale) == rows
     assert (module is present) == same

@@ -14,9 +14,17 @@ from restyle.errors import InputError
 from restyle.nn.conditional import ConditionalShape, ConditionalTransformer
 from restyle.options.train import StyleOptions, StyleTrainOptions
 from restyle.train import loop
+from restyle.train.augmentation import CONTENT, OWN_STYLE
 from restyle.train.data import Pictures
 from restyle.train.log import read_log
-from restyle.train.style import CONTENT, OWN_STYLE, Judge, StyleTask, load_judge, load_judges, small_styles
+from restyle.train.style import (
+    LossNetwork,
+    StyleTask,
+    held_out_losses,
+    load_loss_network,
+    load_loss_networks,
+    small_styles,
+)
 from tests.train.made_pictures import judge, photos, picture
 
 OPTIONS = StyleOptions(crop=64, style_size=64, held_out=2)
@@ -49,7 +57,7 @@ def task(folder: Path, styles: int = 2, batch: int = 3, seed: int = 1, **options
 def test_an_epoch_shows_every_photo_once_but_those_held_out(tmp_path: Path) -> None:
     made = task(tmp_path, batch=5)
     assert len(made.held_out) == 2
-    assert made.steps_an_epoch == 2
+    assert made.steps_per_epoch == 2
     seen = [photo for step in range(2) for _, photo, _ in made._samples(step)]
     assert sorted(seen) == sorted(made.trained)
     assert set(seen).isdisjoint(made.held_out)
@@ -160,16 +168,16 @@ def test_small_styles_are_told(tmp_path: Path) -> None:
     made = task(tmp_path)
     assert small_styles(made.styles, 64) == []
     (first, _) = small_styles(made.styles, 256)
-    assert "s0.png is 90 x 80 px, enlarged 3.2 times to 256 px" in first
+    assert "s0.png has 90 x 80 px and is enlarged 3.2 times to 256 px" in first
 
 
 def test_judges_come_by_name_and_by_file(tmp_path: Path) -> None:
-    assert len(load_judge("encoder-1").features(torch.rand(1, 3, 32, 32))) == 5
+    assert len(load_loss_network("encoder-1").features(torch.rand(1, 3, 32, 32))) == 5
     with pytest.raises(InputError, match="no encoder"):
-        load_judge(tmp_path / "none")
+        load_loss_network(tmp_path / "none")
     (tmp_path / "bad").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="no readable"):
-        load_judge(tmp_path / "bad")
+    with pytest.raises(InputError, match="not a readable"):
+        load_loss_network(tmp_path / "bad")
 
 
 def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: Path) -> None:
@@ -180,11 +188,11 @@ def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: 
     script.write_text(
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
         "from pathlib import Path\n"
-        "from restyle.train import loop\n"
+        "from restyle.train import distributed, loop\n"
         "from tests.train.test_style import RUN, task\n"
         "from dataclasses import replace\n"
         "folder, run, batch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])\n"
-        "loop.fit(task(folder, batch=batch), run, replace(RUN, steps=8)); loop.leave()\n"
+        "loop.fit(task(folder, batch=batch), run, replace(RUN, steps=8)); distributed.leave()\n"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -200,19 +208,19 @@ def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: 
 
 def test_judges_take_turns_and_are_both_measured_by(tmp_path: Path) -> None:
     made = task(tmp_path)
-    one, other = load_judges(f"{tmp_path / 'judge.safetensors'},encoder-1")
+    one, other = load_loss_networks(f"{tmp_path / 'judge.safetensors'},encoder-1")
     batch = made.batch(0, np.random.default_rng(0))
 
-    def found(judges: list[Judge], step: int) -> float:
-        made.judges = judges
+    def found(networks: list[LossNetwork], step: int) -> float:
+        made.loss_networks = networks
         return float(made.losses(made.model, batch, step)["total"].detach())
 
     first, second = found([one], 0), found([other], 0)
     assert first != second
     assert [found([one, other], step) for step in range(4)] == [first, second, first, second]
 
-    def measured(judges: list[Judge]) -> float:
-        made.judges = judges
+    def measured(networks: list[LossNetwork]) -> float:
+        made.loss_networks = networks
         with torch.no_grad():
             return made.evaluate(made.model)["held out"]
 
@@ -222,6 +230,26 @@ def test_judges_take_turns_and_are_both_measured_by(tmp_path: Path) -> None:
 
 def test_judges_are_named_with_commas(tmp_path: Path) -> None:
     judge(tmp_path / "judge.safetensors")
-    assert len(load_judges(f"encoder-1, encoder-2,{tmp_path / 'judge.safetensors'}")) == 3
+    assert len(load_loss_networks(f"encoder-1, encoder-2,{tmp_path / 'judge.safetensors'}")) == 3
     with pytest.raises(InputError, match="there is no encoder 'encoder-0'"):
-        load_judges("encoder-1,encoder-0")
+        load_loss_networks("encoder-1,encoder-0")
+
+
+def test_same_network_same_figures_and_a_worse_one_worse_ones(tmp_path: Path) -> None:
+    paths = sorted(photos(tmp_path / "photos", 3).iterdir())
+    judge(tmp_path / "judge.safetensors")
+    picture(90, 80, 5, (40, 90, 200)).save(tmp_path / "style.png")
+    torch.manual_seed(2)
+    network = ConditionalTransformer(ConditionalShape(width=4, blocks=1))
+
+    def found() -> dict[str, float]:
+        return held_out_losses(
+            network, paths, [tmp_path / "style.png"], 64, 64, tmp_path / "judge.safetensors"
+        )
+
+    first = found()
+    assert set(first) == {"total", "style", "content"}
+    assert found() == pytest.approx(first)
+    with torch.no_grad():
+        network.out.weight += 5  # far out of range
+    assert found()["total"] > first["total"] + 1

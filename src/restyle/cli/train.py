@@ -1,4 +1,4 @@
-"""`restyle train`: make the networks that restyle ships, or better ones."""
+"""`restyle train`: train the networks that restyle ships, and networks with their own styles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from restyle.cli.flags import with_flags
-from restyle.cli.train_style import preview_data, style
+from restyle.cli.train_style import Overwrite, Resume, preview_data, style
 from restyle.cli.training_progress import TrainingBar
 from restyle.errors import require
 from restyle.options.train import ArbitraryOptions, EncoderOptions, TrainOptions
@@ -23,14 +23,10 @@ app.command()(preview_data)
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="The network, as .safetensors; the run is in FILE.run/."
+        "--output", "-o", metavar="FILE", help="Network file, .safetensors; the run is in FILE.run/."
     ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in FILE.run/.")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace FILE and the run in FILE.run/, if there are any.")
-]
-Teacher = typer.Option("--teacher", metavar="FILE", help="VGG-shaped .safetensors file.")
+Teacher = typer.Option("--teacher", metavar="FILE", help="VGG-shaped network, .safetensors.")
 
 
 @app.command()
@@ -46,7 +42,7 @@ def encoder(
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Distil a compact perceptual encoder from teachers.
+    """Distill a compact perceptual encoder from wider teachers.
 
     restyle train encoder photos/ artworks/ --teacher vgg19.safetensors -o encoder.safetensors
     """
@@ -72,7 +68,7 @@ def arbitrary(
     style: Annotated[Path, typer.Option("--style", metavar="FOLDER", help="Artworks.")],
     teacher: Annotated[Path, Teacher],
     encoder: Annotated[
-        Path, typer.Option("--encoder", metavar="FILE", help="From `restyle train encoder`; reads the style.")
+        Path, typer.Option("--encoder", metavar="FILE", help="Style encoder, from `restyle train encoder`.")
     ],
     output: Output,
     recipe: ArbitraryOptions,
@@ -80,15 +76,15 @@ def arbitrary(
     exact: Annotated[
         Path | None,
         typer.Option(
-            "--exact", metavar="FILE", help="A wider teacher; as deep as it goes, its layers judge style."
+            "--exact", metavar="FILE", help="A wider teacher for the style loss, as deep as it goes."
         ),
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--start", metavar="FILE", help="Begin with the weights of this network."),
+        typer.Option("--start", metavar="FILE", help="Start from the weights of this network."),
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Name of the network, kept in its files.")
+        str, typer.Option("--name", help="Name of the network, stored in its files.")
     ] = "arbitrary",
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -115,7 +111,7 @@ def arbitrary(
 
 
 def _check(output: Path, overwrite: bool, inputs: list[Path]) -> None:
-    """Before hours of work: that the result may be written where it shall go."""
+    """Check that the result can be written, before hours of training."""
     from restyle.errors import OptionError
     from restyle.files import check_output
 
@@ -125,18 +121,17 @@ def _check(output: Path, overwrite: bool, inputs: list[Path]) -> None:
 
 
 def _fit(task: Task, output: Path, options: TrainOptions, resume: bool, overwrite: bool) -> Any:
-    """Train with a live line; None on all ranks but the first, which have nothing to write."""
-    from restyle.train.distributed import processes
-    from restyle.train.loop import fit, leave
+    """Train with a progress bar; return None on all ranks but the first, which write nothing."""
+    from restyle.train.distributed import leave, processes
+    from restyle.train.loop import fit
 
     for folder in getattr(task, "folders", ()):
         for path, reason in folder.skipped:
             typer.echo(f"restyle: skipped {path}: {reason}", err=True)
-    learnt = sum(p.numel() for p in task.model.parameters() if p.requires_grad)
+    trained = sum(p.numel() for p in task.model.parameters() if p.requires_grad)
     first = processes()[1] == 0
-    about = f"{task.name}: {learnt / 1e3:.0f} k parameters learn; run in {output}.run"
     with TrainingBar(task.name, options.steps, quiet=not first) as bar:
-        bar.say(about)
+        bar.say(f"{task.name}: trains {trained / 1e3:.0f} k parameters; run in {output}.run")
         model = fit(task, f"{output}.run", options, resume=resume, callback=bar.at, overwrite=overwrite)
     leave()
     return model if first else None

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from restyle.cli.flags import with_flags
 from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 
+if TYPE_CHECKING:
+    from restyle.train.style_network import StyleNetwork
+
+PREPROCESSING = "Preprocessing"
+
 Content = Annotated[Path, typer.Option("--content", metavar="FOLDER", help="Photos.")]
 Styles = Annotated[
     list[Path],
     typer.Option(
-        "--style", metavar="PICTURE|FOLDER", help="A picture a style; a folder gives all of its own."
+        "--style", metavar="PICTURE|FOLDER", help="A style picture, or a folder of them; may be repeated."
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", help="Network file, .restyle; the run is in FILE.run/."),
+]
+Batch = Annotated[int, typer.Option("--batch", min=1, max=4096, help="Photos per step.")]
+Epochs = Annotated[
+    float, typer.Option("--epochs", min=0.0, help="How often each photo is used; 0 uses --steps instead.")
+]
+AddTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--add-to",
+        metavar="FILE",
+        help="Add styles to this .restyle file: train only scale and shift of the new styles. The default"
+        " --rate is then 0.03.",
+    ),
+]
+Encoder = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        metavar="NAME|FILE",
+        help="Perceptual encoder for the losses; several, separated by commas, alternate.",
     ),
 ]
 ContentAugment = Annotated[
@@ -22,9 +53,9 @@ ContentAugment = Annotated[
     typer.Option(
         "--content-augment",
         metavar="CHANGES",
-        help="How photos are varied, over the usual: scale=1-2,flip=0.5,brightness=0.2,contrast=0.2,"
-        "saturation=0.3,hue=0.05,colour=0.3,degrees=5,rotate=0.1; or none.",
-        rich_help_panel="Preprocessing",
+        help="Change the augmentation of photos: scale=1-2,flip=0.5,brightness=0.2,contrast=0.2,"
+        "saturation=0.3,hue=0.05,color=0.3,degrees=5,rotate=0.1; or none.",
+        rich_help_panel=PREPROCESSING,
     ),
 ]
 StyleAugment = Annotated[
@@ -33,52 +64,31 @@ StyleAugment = Annotated[
         "--style-augment",
         metavar="CHANGES",
         help="The same for style pictures.",
-        rich_help_panel="Preprocessing",
+        rich_help_panel=PREPROCESSING,
     ),
 ]
-Batch = Annotated[int, typer.Option("--batch", min=1, max=4096, help="Photos a step.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint in FILE.run/.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace FILE and the run in FILE.run/, if they exist.")
+]
 
 
 @with_flags
 def style(
     style: Styles,
     content: Content,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The network, as .restyle; the run is in FILE.run/."
-        ),
-    ],
+    output: Output,
     network: NetworkOptions,
     recipe: StyleOptions,
     options: StyleTrainOptions,
     batch: Batch = 4,
-    epochs: Annotated[
-        float, typer.Option("--epochs", min=0.0, help="How often each photo is seen; 0 goes by --steps.")
-    ] = 0.0,
-    add_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--add-to",
-            metavar="FILE",
-            help="A .restyle file: keep its styles, train but scale and shift of new ones, at a rate of 0.03"
-            " unless --rate says another.",
-        ),
-    ] = None,
-    encoder: Annotated[
-        str,
-        typer.Option(
-            "--encoder",
-            metavar="NAME|FILE",
-            help="The perceptual encoder that judges; several, divided by commas, take turns.",
-        ),
-    ] = ENCODERS,
+    epochs: Epochs = 0.0,
+    add_to: AddTo = None,
+    encoder: Encoder = ENCODERS,
     content_augment: ContentAugment = "",
     style_augment: StyleAugment = "",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in FILE.run/.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace FILE and the run in FILE.run/, if there are any.")
-    ] = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train a network that paints photos in one style, or in a few.
 
@@ -94,30 +104,21 @@ def style(
     from restyle.errors import require
     from restyle.files import check_output
     from restyle.models.network_files import check_suffix
-    from restyle.train.style_network import StyleNetwork
 
     require("`restyle train`", "torch", "torch", "safetensors", "onnx")
-    from restyle.train import style as training
-    from restyle.train.distributed import processes
-    from restyle.train.loop import leave
+    from restyle.train.augmentation import CONTENT, OWN_STYLE
+    from restyle.train.data import style_paths
+    from restyle.train.distributed import leave, processes
 
     check_suffix(output)
     check_output(output, overwrite=overwrite, inputs=[*style, *([add_to] if add_to else [])])
-    if add_to:
-        model = StyleNetwork.load(add_to)
-    else:
-        model = StyleNetwork(**{name: getattr(network, name) for name in network.__dict__}, seed=options.seed)
+    model = _network(add_to, network, options.seed)
     world, rank = processes()
-    own = {"steps", "optimizer"} | ({"rate"} if add_to and options.rate == StyleTrainOptions.rate else set())
-    rest = {name: getattr(options, name) for name in options.__dict__ if name not in own}
-    images = batch * world
-    with TrainingBar("style", options.steps, images, quiet=rank > 0) as bar:
+    with TrainingBar("style", options.steps, batch * world, quiet=rank > 0) as bar:
         model.fit(
             content,
-            _pictures(style),
-            **({"epochs": epochs} if epochs else {"steps": options.steps}),
+            style_paths(style),
             batch_size=batch,
-            optimizer=options.optimizer,
             callbacks=[bar.at],
             add=add_to is not None,
             folder=f"{output}.run",
@@ -125,10 +126,10 @@ def style(
             overwrite=overwrite,
             recipe=recipe,
             encoder=encoder,
-            content_augmentation=training.CONTENT.changed(content_augment),
-            style_augmentation=training.OWN_STYLE.changed(style_augment),
+            content_augmentation=CONTENT.override(content_augment),
+            style_augmentation=OWN_STYLE.override(style_augment),
             tell=lambda line: bar.say(f"restyle: {line}"),
-            **rest,
+            **_fit_options(options, epochs, add_to is not None),
         )
     leave()
     if rank == 0:
@@ -136,53 +137,53 @@ def style(
         typer.echo(str(output))
 
 
+def _network(add_to: Path | None, options: NetworkOptions, seed: int) -> StyleNetwork:
+    from restyle.train.style_network import StyleNetwork
+
+    return StyleNetwork.load(add_to) if add_to else StyleNetwork(**asdict(options), seed=seed)
+
+
+def _fit_options(options: StyleTrainOptions, epochs: float, add: bool) -> dict[str, Any]:
+    """Return keywords for `StyleNetwork.fit`, without those that have another default there."""
+    given = asdict(options)
+    if epochs:
+        del given["steps"]
+        given["epochs"] = epochs
+    if add and options.rate == StyleTrainOptions.rate:
+        del given["rate"]
+    return given
+
+
 def preview_data(
     content: Content,
     style: Styles,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PICTURE", help="The picture to draw.")
-    ] = Path("training-data.jpg"),
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PICTURE", help="Output picture.")] = Path(
+        "training-data.jpg"
+    ),
     crop: Annotated[int, typer.Option(min=64, max=4096, help="As for train style.")] = StyleOptions.crop,
     style_size: Annotated[
         int, typer.Option(min=64, max=4096, help="As for train style.")
     ] = StyleOptions.style_size,
     content_augment: ContentAugment = "",
     style_augment: StyleAugment = "",
-    seed: Annotated[int, typer.Option(min=0, help="Decides which crops.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the crops.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PICTURE if it exists.")] = False,
 ) -> None:
-    """Draw what the network will see: crops of photos above, of style pictures below, varied as in training.
+    """Draw training data: augmented crops of photos at the top, of style pictures below.
 
-    restyle train preview-data --content photos/ --style styles/ --style-augment hue=0.1,colour=1 -o seen.jpg
+    restyle train preview-data --content photos/ --style styles/ --style-augment hue=0.1,color=1 -o seen.jpg
     """
     from restyle.errors import require
     from restyle.files import writing
 
     require("`restyle train`", "torch", "torch", "safetensors")
-    from restyle.train import style as training
-    from restyle.train.data import Pictures
-    from restyle.train.preview import data_picture
+    from restyle.train.augmentation import CONTENT, OWN_STYLE
+    from restyle.train.data import Pictures, preview_sheet, style_paths
 
-    photos = Pictures(str(content), training.CONTENT.changed(content_augment))
-    pictures = Pictures(_pictures(style), training.OWN_STYLE.changed(style_augment), longest=2048)
+    photos = Pictures(content, CONTENT.override(content_augment))
+    pictures = Pictures(style_paths(style), OWN_STYLE.override(style_augment), longest=2048)
     with writing(output, overwrite=overwrite, inputs=style) as temporary:
-        data_picture(photos, pictures, crop, style_size, seed).save(temporary, quality=92)
+        preview_sheet(photos, pictures, crop, style_size, seed).save(temporary, quality=92)
     for path, reason in [*photos.skipped, *pictures.skipped]:
         typer.echo(f"restyle: skipped {path}: {reason}", err=True)
     typer.echo(str(output))
-
-
-def _pictures(sources: list[Path]) -> list[str]:
-    """Files that are given, and those in folders that are."""
-    from restyle.errors import InputError
-    from restyle.train.data import picture_paths
-
-    found = []
-    for source in sources:
-        if not source.exists():
-            raise InputError(f"there is no style picture or folder '{source}'")
-        inside = picture_paths(str(source)) if source.is_dir() else [source]
-        if not inside:
-            raise InputError(f"the folder '{source}' holds no pictures")
-        found += [str(path) for path in inside]
-    return found

@@ -1,4 +1,4 @@
-"""What is seen of a training run: a bar on a terminal, lines elsewhere."""
+"""Progress of a training run: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class TrainingBar:
     Parameters
     ----------
     name : str
-        Of what is trained.
+        Name of the task.
     steps : int
     images : int
-        Pictures in a step; 0 leaves pictures a second out.
+        Pictures per step; 0 hides pictures per second.
     quiet : bool
-        For all processes of torchrun but the first.
+        Print nothing; for all ranks of torchrun but the first.
     """
 
     def __init__(self, name: str, steps: int, images: int = 0, quiet: bool = False) -> None:
@@ -51,28 +51,26 @@ class TrainingBar:
             self.progress.stop()
 
     def say(self, line: str) -> None:
-        """Print a line, above the bar."""
+        """Print a line above the bar."""
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def at(self, step: Step) -> None:
         """Show a step; a callback of `train.loop.fit`."""
         losses = "  ".join(f"{name} {value:.3f}" for name, value in step.losses.items())
-        speed = (
-            f"{self.images / step.seconds:.1f} images/s" if self.images else f"{step.seconds:.2f} s a step"
-        )
+        speed = f"{self.images / step.seconds:.1f} images/s" if self.images else f"{step.seconds:.2f} s/step"
         note = f"{losses}  {speed}, {time_left(step.seconds_left)} left"
         self.progress.update(self.bar, completed=step.step, total=step.steps, note=note)
         if not self.console.is_terminal:
             self.say(f"step {step.step} of {step.steps}: {note}")
         if step.held_out:
-            told = ", ".join(f"{name} {value:.3f}" for name, value in step.held_out.items())
-            self.say(f"step {step.step}: measured: {told}")
+            held_out = ", ".join(f"{name} {value:.3f}" for name, value in step.held_out.items())
+            self.say(f"step {step.step}: evaluation: {held_out}")
         if step.warning:
             self.say(f"restyle: warning: {step.warning}")
 
 
 def time_left(seconds: float) -> str:
-    """`50 s`, `12 min`, `3.5 h`."""
+    """Format a duration: `50 s`, `12 min`, `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from restyle.errors import OptionError
-from restyle.train.data import CONTENT, Augmentation, Pictures, augment
+from restyle.train.augmentation import CONTENT, Augmentation
+from restyle.train.data import Pictures
 from restyle.types import PathLike
 
 
@@ -62,10 +63,7 @@ class Photos(keras.utils.PyDataset):  # type: ignore[misc]
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.pictures))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        crops = [
-            np.asarray(augment(self.pictures.pictures[each], self.pictures.how, self.crop, rng))
-            for each in chosen
-        ]
+        crops = [np.asarray(self.pictures.crop(each, self.crop, rng)) for each in chosen]
         content = np.stack(crops).astype(np.float32) / 255
         if self.styles == 1:
             return (content,)

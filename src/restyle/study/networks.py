@@ -88,7 +88,7 @@ def run(plan: RunPlan) -> dict[str, Any]:
         resume=(training / "checkpoint.pt").exists(),
     )
     spent = time.process_time() - begun
-    from restyle.train.validation import held_out_losses
+    from restyle.train.style import held_out_losses
 
     losses = held_out_losses(
         network.module, plan.held_out, plan.styles, plan.crop, plan.style_size, plan.encoder

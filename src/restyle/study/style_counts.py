@@ -43,7 +43,8 @@ class CountPlan:
 def run(plan: CountPlan) -> dict[str, Any]:
     """Train and measure one network; a run that was stopped goes on from its checkpoint."""
     from restyle.study.style_counts_network import StyleCountTask
-    from restyle.train.data import CONTENT, STYLE, Pictures
+    from restyle.train.augmentation import CONTENT, STYLE
+    from restyle.train.data import Pictures
     from restyle.train.log import HELD_OUT, read_log
     from restyle.train.loop import fit
 

@@ -15,8 +15,9 @@ from restyle.nn.losses import content_loss, out_of_range, total_variation
 from restyle.nn.texture_loss import texture_loss
 from restyle.nn.transformer import TransformerShape
 from restyle.options.train import ENCODER, StyleOptions
-from restyle.train.data import Pictures, augment, to_tensor
-from restyle.train.style import PLAIN, load_judge, save_grid
+from restyle.train.augmentation import PLAIN
+from restyle.train.data import Pictures, save_grid, to_tensor
+from restyle.train.style import load_loss_network
 
 SMALL = TransformerShape(half=16, quarter=32, eighth=48, full=12, blocks=3, code=64)
 MEASURED = 16  # styles of each kind that are measured, each on one photo
@@ -48,7 +49,7 @@ class StyleCountTask:
     ) -> None:
         self.content, self.styles, self.held_out = content, styles, held_out
         self.crop, self.batch_size, self.content_weight = crop, batch, content_weight
-        self.judge = load_judge(encoder).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.judge = load_loss_network(encoder)
         record = catalog.records().get(str(encoder))
         file = record.file("encoder").path if record else encoder
         torch.manual_seed(seed)
@@ -113,11 +114,11 @@ class StyleCountTask:
         for place, pictures in enumerate([self.styles] * 3 + [self.held_out] * 3):
             content = _middle(self.content, place, 160).to(device)
             style = _middle(pictures, place, 160).to(device)
-            columns.append(torch.cat([content[0], style[0], model(content, style)[0]], 1))
-        save_grid([torch.cat(columns, 2)], path)
+            columns.append([content[0], style[0], model(content, style)[0]])
+        save_grid(list(zip(*columns, strict=True)), path)
 
 
 def _middle(pictures: Pictures, place: int, side: int) -> Tensor:
     """The whole of a picture as far as a square holds it, [1, 3, side, side]."""
-    chosen = pictures.pictures[place % len(pictures)]
-    return to_tensor([augment(chosen, PLAIN, side, np.random.default_rng(place))])
+    crop = pictures.crop(place % len(pictures), side, np.random.default_rng(place), PLAIN)
+    return to_tensor([crop])

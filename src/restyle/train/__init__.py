@@ -1,1 +1,1 @@
-"""Training: the recipes that make restyle's weights, on one CPU, one GPU, or many through torchrun."""
+"""Training of networks, on a CPU, a GPU, or several under torchrun."""

@@ -1,41 +1,43 @@
-"""What happens to a training picture before the network sees it, as steps that compose.
+"""Random changes of training pictures, as steps that compose.
 
     Pipeline([ScaledCrop(192, (1.0, 1.7)), Flip(0.5), Sometimes(0.3, [Brightness(0.2), Hue(0.05)])])
 
-A step takes a Pillow picture (RGB) and a random generator and gives a picture. All chance comes from that
-generator, so equal generators give equal pictures.
+A step takes a Pillow image (RGB) and a random generator and returns an image; equal generators give equal
+images. `Augmentation` holds the settings of the usual pipeline.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from restyle.errors import OptionError
+
+SOFT = 1.2  # a picture enlarged by more than this looks soft
+LIMITS = {"scale": (1.0, 16.0), "enlarge": (1.0, 16.0), "degrees": (0.0, 45.0)}  # others: 0..1
+
 
 class Step(Protocol):
-    """One thing done to a picture."""
+    """A change of a picture."""
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
         """Return the changed picture."""
         ...
 
 
-SOFT = 1.2  # a picture that is enlarged more than this looks soft
-
-
 @dataclass(frozen=True)
 class ScaledCrop:
-    """Scale, then cut a square out of a random place; in one resampling, which costs and blurs less.
+    """Scale the picture and crop a square at a random position, in a single resampling.
 
     side : of the square, in px
     scale : short side of the scaled picture as a multiple of `side`, (low, high), log-uniform
-    enlarge : most that a picture is enlarged, so that strokes stay sharp; a square larger than it still fits
-    sharpen : how much of its crispness what is enlarged by more than 1.2 gets back (unsharp mask), 0..1
+    enlarge : largest enlargement, so that strokes stay sharp; ignored where the square would not fit
+    sharpen : unsharp mask, 0..1, for pictures enlarged by more than 1.2
     """
 
     side: int
@@ -49,95 +51,96 @@ class ScaledCrop:
         target = self.side * float(np.exp(rng.uniform(low, high)))
         short = min(picture.size)
         factor = min(target / short, max(self.enlarge, self.side / short))
-        need = self.side / factor  # of the source
+        source_side = self.side / factor
         width, height = picture.size
-        left, top = rng.uniform(0, max(width - need, 0)), rng.uniform(0, max(height - need, 0))
-        box = (left, top, min(left + need, width), min(top + need, height))
-        made = picture.resize((self.side, self.side), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+        left = rng.uniform(0, max(width - source_side, 0))
+        top = rng.uniform(0, max(height - source_side, 0))
+        box = (left, top, min(left + source_side, width), min(top + source_side, height))
+        crop = picture.resize((self.side, self.side), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
         if not self.sharpen or factor <= SOFT:
-            return made
-        crisp = ImageFilter.UnsharpMask(radius=0.6 * factor, percent=round(120 * self.sharpen), threshold=0)
-        return made.filter(crisp)
+            return crop
+        return crop.filter(
+            ImageFilter.UnsharpMask(radius=0.6 * factor, percent=round(120 * self.sharpen), threshold=0)
+        )
 
 
 @dataclass(frozen=True)
 class Flip:
-    """A mirror image, left for right, with a chance of `chance`."""
+    """Mirror the picture horizontally with a probability."""
 
     chance: float = 0.5
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture or its mirror image."""
+        """Return the picture, mirrored or not."""
         return ImageOps.mirror(picture) if rng.random() < self.chance else picture
 
 
 @dataclass(frozen=True)
 class QuarterTurn:
-    """A turn by 90, 180 or 270 degrees with a chance of `chance`."""
+    """Rotate by 90, 180 or 270 degrees with a probability."""
 
     chance: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture, turned or not."""
+        """Return the picture, rotated or not."""
         return picture.rotate(90 * int(rng.integers(1, 4))) if rng.random() < self.chance else picture
 
 
 @dataclass(frozen=True)
 class Rotate:
-    """A turn by up to `degrees` either way; the largest upright rectangle inside is kept, without corners."""
+    """Rotate by up to `degrees` in either direction; crop to the largest upright rectangle inside."""
 
     degrees: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the turned picture, a little smaller."""
+        """Return the rotated picture, a little smaller."""
         angle = float(rng.uniform(-self.degrees, self.degrees))
         width, height = inner_rectangle(*picture.size, math.radians(abs(angle)))
-        turned = picture.rotate(angle, Image.Resampling.BICUBIC)
+        rotated = picture.rotate(angle, Image.Resampling.BICUBIC)
         left, top = (picture.width - width) // 2, (picture.height - height) // 2
-        return turned.crop((left, top, left + width, top + height))
+        return rotated.crop((left, top, left + width, top + height))
 
 
 @dataclass(frozen=True)
-class Brightness:
-    """Values times 1 - amount .. 1 + amount."""
+class _Enhance:
+    """Multiply a property by a random factor in 1 - amount .. 1 + amount."""
 
+    enhancer: ClassVar[Any]  # of PIL.ImageEnhance
     amount: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the brighter or darker picture."""
-        return ImageEnhance.Brightness(picture).enhance(_factor(self.amount, rng))
+        """Return the changed picture."""
+        factor = 1 + float(rng.uniform(-self.amount, self.amount))
+        changed: Image.Image = type(self).enhancer(picture).enhance(factor)
+        return changed
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """Distance from the mean grey times 1 - amount .. 1 + amount."""
+class Brightness(_Enhance):
+    """Multiply all values by 1 - amount .. 1 + amount."""
 
-    amount: float
-
-    def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture with more or less contrast."""
-        return ImageEnhance.Contrast(picture).enhance(_factor(self.amount, rng))
+    enhancer = ImageEnhance.Brightness
 
 
-@dataclass(frozen=True)
-class Saturation:
-    """Distance from grey times 1 - amount .. 1 + amount."""
+class Contrast(_Enhance):
+    """Multiply the distance from the mean gray by 1 - amount .. 1 + amount."""
 
-    amount: float
+    enhancer = ImageEnhance.Contrast
 
-    def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the more or less colourful picture."""
-        return ImageEnhance.Color(picture).enhance(_factor(self.amount, rng))
+
+class Saturation(_Enhance):
+    """Multiply the distance from gray by 1 - amount .. 1 + amount."""
+
+    enhancer = ImageEnhance.Color
 
 
 @dataclass(frozen=True)
 class Hue:
-    """Colours turned by up to `amount` of the colour circle, either way."""
+    """Rotate all hues by up to `amount` of the color circle in either direction."""
 
     amount: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture in turned colours."""
+        """Return the picture with other hues."""
         turn = float(rng.uniform(-self.amount, self.amount))
         hue, saturation, value = picture.convert("HSV").split()
         turned = hue.point([round(h + turn * 256) % 256 for h in range(256)])
@@ -146,19 +149,19 @@ class Hue:
 
 @dataclass(frozen=True)
 class Sometimes:
-    """Some steps, all or none of them, with a chance of `chance`."""
+    """Apply all of some steps with a probability."""
 
     chance: float
     steps: Sequence[Step]
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture after the steps, or as it was."""
+        """Return the picture, changed or not."""
         return Pipeline(self.steps)(picture, rng) if rng.random() < self.chance else picture
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Steps one after the other.
+    """Apply steps one after the other.
 
     Examples
     --------
@@ -176,12 +179,94 @@ class Pipeline:
         return picture
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """Settings of the usual pipeline; every range is sampled uniformly.
+
+    scale : short side in px as a multiple of the crop, (low, high), log-uniform
+    flip : probability of a mirror image
+    rotate : probability of a quarter turn
+    degrees : largest rotation besides quarter turns, in either direction
+    brightness, contrast, saturation : largest relative change
+    hue : largest rotation of the color circle, in turns
+    color : probability that the four color changes are applied at all
+    enlarge, sharpen : as for `ScaledCrop`
+    """
+
+    scale: tuple[float, float] = (1.0, 2.0)
+    flip: float = 0.5
+    rotate: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    color: float = 0.0
+    enlarge: float = 1.5
+    degrees: float = 0.0
+    sharpen: float = 0.0
+
+    def pipeline(self, crop: int) -> Pipeline:
+        """Return the steps: rotate, scale and crop, flip, quarter turn, colors."""
+        steps: list[Step] = [Rotate(self.degrees)] if self.degrees else []
+        steps += [ScaledCrop(crop, self.scale, self.enlarge, self.sharpen)]
+        steps += [Flip(self.flip), QuarterTurn(self.rotate)]
+        amounts: list[tuple[type[_Enhance | Hue], float]] = [
+            (Brightness, self.brightness),
+            (Contrast, self.contrast),
+            (Saturation, self.saturation),
+            (Hue, self.hue),
+        ]
+        return Pipeline([*steps, Sometimes(self.color, [kind(amount) for kind, amount in amounts if amount])])
+
+    def override(self, text: str) -> Augmentation:
+        """Return a copy with the settings of a text such as ``scale=1-2,flip=0,hue=0.1,color=1``.
+
+        ``none`` disables everything but the crop. Raises OptionError if a name or a value is invalid.
+        """
+        if text.strip() == "none":
+            return PLAIN
+        values: dict[str, float | tuple[float, float]] = {}
+        known = sorted(each.name for each in fields(self))
+        for part in filter(None, (each.strip() for each in text.split(","))):
+            name, _, value = part.replace("colour", "color").partition("=")
+            if name not in known:
+                raise OptionError(f"augmentation '{part}': '{name}' is not one of {', '.join(known)}")
+            try:
+                numbers = [float(each) for each in value.split("-")]
+            except ValueError:
+                numbers = []
+            low, high = LIMITS.get(name, (0.0, 1.0))
+            counts = (1, 2) if name == "scale" else (1,)
+            if len(numbers) not in counts or not all(low <= each <= high for each in numbers):
+                raise OptionError(f"augmentation '{part}': write {name}=NUMBER, {low:g} to {high:g}")
+            values[name] = (numbers[0], max(numbers)) if name == "scale" else numbers[0]
+        return replace(self, **values)  # type: ignore[arg-type]
+
+
+CONTENT = Augmentation(scale=(1.0, 1.7), brightness=0.25, contrast=0.25, saturation=0.3, color=0.3)
+LARGE = replace(CONTENT, scale=(1.0, 2.6), enlarge=2.2, sharpen=0.5)  # close-up photos
+STYLE = Augmentation(
+    scale=(1.0, 1.9),
+    rotate=0.1,
+    brightness=0.2,
+    contrast=0.2,
+    saturation=0.5,
+    hue=0.5,
+    color=0.25,
+    enlarge=2.3,  # at inference, artworks have 512 px and more, and broad strokes
+    sharpen=0.8,
+)
+OWN_STYLE = Augmentation(scale=(1.0, 1.15), flip=0.5, enlarge=16.0)  # the few styles of `train style`
+PLAIN = Augmentation(scale=(1.0, 1.0), flip=0.0)
+
+
+def augment(picture: Image.Image, how: Augmentation, crop: int, rng: np.random.Generator) -> Image.Image:
+    """Return a random crop of `crop` x `crop` px."""
+    return how.pipeline(crop)(picture, rng)
+
+
 def inner_rectangle(width: int, height: int, angle: float) -> tuple[int, int]:
-    """Width and height of the largest upright rectangle of the same aspect inside a turned one; radians."""
+    """Return the size of the largest upright rectangle of the same aspect in a picture rotated by radians."""
     sine, cosine = math.sin(angle), math.cos(angle)
     factor = min(width / (width * cosine + height * sine), height / (width * sine + height * cosine))
     return max(1, math.floor(width * factor)), max(1, math.floor(height * factor))
-
-
-def _factor(amount: float, rng: np.random.Generator) -> float:
-    return 1 + float(rng.uniform(-amount, amount))

@@ -1,4 +1,4 @@
-"""The processes of torchrun: who they are, and what they tell each other beside the gradients."""
+"""Distributed training under torchrun."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import distributed, nn
 
 
 def processes() -> tuple[int, int]:
-    """How many processes there are, and which one this is."""
+    """Return the number of processes and the rank of this one."""
     return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
 
 
 def join(device: torch.device) -> tuple[int, int, torch.device]:
-    """How many processes there are, which one this is, and the device that is its own."""
+    """Join the process group; return the number of processes, the rank, and the device of this process."""
     world, rank = processes()
     if world > 1:
         if device.type == "cuda":
@@ -25,8 +25,14 @@ def join(device: torch.device) -> tuple[int, int, torch.device]:
     return world, rank, device
 
 
-def parallel(model: nn.Module, world: int, device: torch.device) -> nn.Module:
-    """The model with its gradients averaged over all processes; itself where there is but one."""
+def leave() -> None:
+    """Leave the process group, if there is one."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def data_parallel(model: nn.Module, world: int, device: torch.device) -> nn.Module:
+    """Wrap the model so that gradients are averaged over all processes; a single process needs no wrapper."""
     if world == 1:
         return model
     return nn.parallel.DistributedDataParallel(
@@ -34,14 +40,13 @@ def parallel(model: nn.Module, world: int, device: torch.device) -> nn.Module:
     )
 
 
-def leave() -> None:
-    """Say goodbye to the other processes of torchrun, if there are any."""
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the model inside the wrapper of `data_parallel`."""
+    return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
 
 
-def mean_of_ranks(values: dict[str, float], device: torch.device) -> dict[str, float]:
-    """Each value averaged over the processes of torchrun; as it is if there is but one."""
+def mean_over_ranks(values: dict[str, float], device: torch.device) -> dict[str, float]:
+    """Average each value over all processes."""
     if not distributed.is_initialized() or not values:
         return values
     means = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
@@ -49,10 +54,10 @@ def mean_of_ranks(values: dict[str, float], device: torch.device) -> dict[str, f
     return dict(zip(values, (means / distributed.get_world_size()).tolist(), strict=True))
 
 
-def any_rank(mine: bool, device: torch.device) -> bool:
-    """Whether any of the processes of torchrun wants it; all of them must ask."""
+def any_rank(own: bool, device: torch.device) -> bool:
+    """Return whether the value is true in any process; all processes must call it."""
     if not distributed.is_initialized():
-        return mine
-    flag = torch.tensor(float(mine), device=device)
+        return own
+    flag = torch.tensor(float(own), device=device)
     distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
     return bool(flag)

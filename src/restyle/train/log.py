@@ -1,20 +1,23 @@
-"""What a run writes down: a CSV table, TensorBoard events, and learning curves as a picture."""
+"""Records of a run: CSV logs, TensorBoard events, learning curves, and the `History` of a fit. No PyTorch."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from restyle.evaluate.charts import Chart, Series, draw
 
+if TYPE_CHECKING:
+    from restyle.train.loop import Step
+
 LOSSES, HELD_OUT = "losses.csv", "held-out.csv"
-NO_LOSS = {"step", "rate", "seconds"}
+NOT_LOSSES = {"step", "rate", "seconds"}  # other columns of losses.csv
 
 
 class Log:
-    """A CSV file of steps, and TensorBoard events when asked for.
+    """A CSV file with a row per logged step, and TensorBoard events if requested.
 
     folder : of the run
     tensorboard : whether to write events too
@@ -25,10 +28,10 @@ class Log:
         self.path = folder / name
         self.prefix = "" if name == LOSSES else f"{Path(name).stem}/"
         self.events = folder / "tensorboard" if tensorboard else None
-        self.board: Any = None
+        self.writer: Any = None
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        """Append a row; the first one decides the columns."""
+        """Append a row; the first row determines the columns."""
         if self.path.exists():
             with self.path.open(newline="") as file:
                 names = next(csv.reader(file))
@@ -39,17 +42,17 @@ class Log:
         row = {"step": str(step)} | {k: f"{v:.6g}" for k, v in values.items()}
         with self.path.open("a", newline="") as file:
             csv.writer(file).writerow([row.get(name, "") for name in names])
-        if self.events is not None and self.board is None:
+        if self.events is not None and self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(self.events))
-        if self.board is not None:
+            self.writer = SummaryWriter(str(self.events))
+        if self.writer is not None:
             for name, value in values.items():
-                self.board.add_scalar(self.prefix + name, value, step)
-            self.board.flush()
+                self.writer.add_scalar(self.prefix + name, value, step)
+            self.writer.flush()
 
     def rewind(self, step: int) -> None:
-        """Drop the rows of steps that a resumed run will do again."""
+        """Drop the rows of steps that a resumed run will repeat."""
         if not self.path.exists():
             return
         with self.path.open(newline="") as file:
@@ -59,7 +62,7 @@ class Log:
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
-    """Columns of a log by name; empty fields are NaN. Empty if there is no such file."""
+    """Read the columns of a log by name; empty fields are NaN. Empty if there is no such file."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:
@@ -69,20 +72,60 @@ def read_log(path: Path) -> dict[str, list[float]]:
 
 
 def draw_curves(folder: Path) -> Path | None:
-    """Draw `curves.png` from the logs of a run; None if it has logged nothing yet."""
+    """Draw `curves.png` from the logs of a run; None if nothing is logged yet."""
     losses, held_out = read_log(folder / LOSSES), read_log(folder / HELD_OUT)
     if not losses:
         return None
-    charts = [_curves("Losses, training", losses)]
+    charts = [_curves("Training loss", losses)]
     if held_out:
-        charts.append(_curves("Held out, and the same of what is trained on", held_out))
+        charts.append(_curves("Loss on held-out and on training pictures", held_out))
     path = folder / "curves.png"
     draw(charts).save(path)
     return path
 
 
 def _curves(title: str, log: dict[str, list[float]]) -> Chart:
-    names: Sequence[str] = [name for name in log if name not in NO_LOSS]
+    names = [name for name in log if name not in NOT_LOSSES]
     series = [Series(name, log["step"], log[name]) for name in names]
     positive = all(v > 0 for name in names for v in log[name] if v == v)
     return Chart(title, "step", "loss", series, log_y=positive)
+
+
+@dataclass
+class History:
+    """The course of a fit; `StyleNetwork.fit` returns it.
+
+    Parameters
+    ----------
+    step : list of int
+        Logged steps.
+    losses : dict of name to list of float
+        `total`, `style`, `content`, `colour`, `variation`, `range`: means since the previous logged step.
+    held_out : dict of name to list of float
+        Losses on held-out photos and on as many photos in training, with the `step` of each measurement.
+    seconds : float
+        Duration of the steps in this call.
+    skipped : list of str
+        Pictures that could not be read, with the reason.
+    warnings : list of str
+    """
+
+    step: list[int] = field(default_factory=list)
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    held_out: dict[str, list[float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    skipped: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, step: Step, log_every: int) -> None:
+        """Record a logged step."""
+        self.step.append(step.step)
+        self.seconds += step.seconds * log_every
+        for key, value in step.losses.items():
+            self.losses.setdefault(key, []).append(value)
+        self.add_held_out(step.step, step.held_out)
+
+    def add_held_out(self, step: int, losses: dict[str, float]) -> None:
+        """Record the losses measured after a step; does nothing if there are none."""
+        for key, value in ({"step": float(step)} | losses).items() if losses else ():
+            self.held_out.setdefault(key, []).append(value)

@@ -1,12 +1,11 @@
-"""`StyleNetwork`: a network of one's own, to build, fit, predict with, save and load.
+"""`StyleNetwork`: build, fit, predict, save and load a network with its own styles.
 
-Fitting needs PyTorch. Predicting does not: a saved network holds itself as an ONNX graph, and what runs is
-that graph, with all that `restyle.image` does.
+Fitting needs PyTorch. Predicting does not: a saved network contains itself as an ONNX graph, and `predict`
+runs that graph with all the features of `restyle.image`.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
@@ -26,32 +25,32 @@ from restyle.options.train import (
     StyleTrainOptions,
 )
 from restyle.stylizer import Stylizer
-from restyle.train.history import History
+from restyle.train.log import History
 from restyle.types import PathLike
 
 if TYPE_CHECKING:
     from restyle.nn.conditional import ConditionalTransformer
-    from restyle.train.data import Augmentation
+    from restyle.train.augmentation import Augmentation
     from restyle.train.loop import Callback, OptimizerMaker
 
 _EXTRA = ("torch", "safetensors", "onnx")
 
 
 class StyleNetwork:
-    """A network that paints in styles of its own, in one pass.
+    """A network that paints photos in its own styles, in one pass.
 
     Parameters
     ----------
     kernel_size : int
-        Side of every convolution's kernel, odd.
+        Side of every convolution kernel, odd.
     width : int
         Channels at half the size; twice as many at a quarter, half as many at full size.
     blocks : int
         Residual blocks.
     normalisation : "blocks", "all" or "none"
-        Where features are normalised over the picture.
+        Where features are normalized over the picture.
     seed : int
-        Of the first weights.
+        Seed of the initial weights.
 
     Examples
     --------
@@ -88,7 +87,7 @@ class StyleNetwork:
 
     @property
     def module(self) -> ConditionalTransformer:
-        """The network in PyTorch, with its present weights; what is changed there is used."""
+        """The PyTorch module with the current weights; changes to it take effect."""
         require("StyleNetwork.module", "torch", *_EXTRA)
         from restyle.nn import conditional
 
@@ -96,7 +95,7 @@ class StyleNetwork:
             count = max(1, len(self.styles))
             weights = None if self._record is None else self._record.weights
             self._module = conditional.build(asdict(self.options), count, weights, self.seed)
-        self._record = None  # it may be changed from now on
+        self._record = None  # the caller may change the weights
         return self._module
 
     def fit(
@@ -119,7 +118,7 @@ class StyleNetwork:
         tell: Callable[[str], None] = lambda line: None,
         **options: Any,
     ) -> History:
-        """Train, from the start or on.
+        """Train the network from the start, or further if its styles stay the same.
 
         Parameters
         ----------
@@ -128,30 +127,30 @@ class StyleNetwork:
         style : path or sequence of paths
             A picture, a folder of pictures, or pictures; each becomes a style, named after its file.
         epochs : float
-            How often each photo is seen; `steps` among the options says it in steps instead.
+            How often each photo is used; ignored if `steps` is among the options.
         batch_size : int
-            Photos a step.
+            Photos per step.
         optimizer : "adam", "adamw", "sgd", or function of the parameters
         callbacks : sequence of functions of a `train.loop.Step`
-            Called whenever losses are logged; one that returns True ends the fit.
+            Called whenever losses are logged; training ends when one returns True.
         add : bool
-            Keep the styles that the network has, and train only scale and shift of the new ones, at a higher
-            rate unless `rate` is given.
+            Keep the styles of the network, and train only scale and shift of the new ones, at a higher rate
+            unless `rate` is given.
         folder : path or None
-            Where checkpoints, logs and previews go; None keeps none.
+            For checkpoints, logs and previews; None discards them.
         resume : bool
-            Go on from the checkpoint in `folder`.
+            Continue from the checkpoint in `folder`.
         overwrite : bool
-            Begin anew where `folder` holds a run already.
+            Replace the run in `folder`, if there is one.
         recipe : StyleOptions or None
         encoder : name or path
-            The perceptual encoder that judges; several, divided by commas, take turns.
+            Perceptual encoder for the losses; several, separated by commas, alternate.
         content_augmentation, style_augmentation : Augmentation or None
-            How pictures are varied; None takes the usual.
+            None takes the default.
         tell : function of one line
-            Called with what should be known before it begins, such as skipped pictures.
+            Called with each warning, such as skipped pictures.
         **options
-            Of `options.train_style.StyleTrainOptions`: `steps`, `minutes`, `rate`, `seed`, `threads`, ...
+            Fields of `options.train.StyleTrainOptions`: `steps`, `minutes`, `rate`, `seed`, `threads`, ...
 
         Returns
         -------
@@ -160,11 +159,9 @@ class StyleNetwork:
         Raises
         ------
         MissingExtraError, InputError, OptionError, NotFiniteError, OutputError
-            Each with one line that says what is wrong and what to do.
         """
         require("StyleNetwork.fit", "torch", *_EXTRA)
         from restyle.train import own_network
-        from restyle.train import own_pictures as pictures
 
         if batch_size < 1 or epochs <= 0:
             raise OptionError(f"batch-size {batch_size} and epochs {epochs:g} must be above 0")
@@ -172,68 +169,74 @@ class StyleNetwork:
             options = {"optimizer": optimizer, **options}
         if add:
             options = {"rate": ADDED_RATE, **options}
-        given = StyleTrainOptions(**options)
+        train_options = StyleTrainOptions(**options)
         history = History()
 
-        def warn(line: str) -> None:
+        def record_warning(line: str) -> None:
             history.warnings.append(line)
             tell(line)
 
+        pictures = own_network.read_pictures(
+            content, style, recipe, content_augmentation, style_augmentation, history, record_warning
+        )
         names, task, module = own_network.prepare(
             lambda: self.module,
             self.options,
             self.styles,
-            pictures.read(content, style, recipe, content_augmentation, style_augmentation, history, warn),
+            pictures,
             add=add,
             batch=batch_size,
-            seed=given.seed,
-            first_weights=self.seed,
-            encoder=os.fspath(encoder),
+            seed=train_options.seed,
+            initial_seed=self.seed,
+            encoder=encoder,
         )
         if "steps" not in options:
-            given = replace(given, steps=max(1, round(epochs * task.steps_an_epoch)))
-        told = own_network.run(
+            train_options = replace(train_options, steps=max(1, round(epochs * task.steps_per_epoch)))
+        self.training = own_network.run(
             task,
             module,
-            given,
+            train_options,
             history,
-            warn,
+            record_warning,
             folder=folder,
             resume=resume,
             overwrite=overwrite,
             callbacks=callbacks,
             optimizer=None if isinstance(optimizer, str) else optimizer,
         )
-        self._module, self._record, self.styles, self.training = module, None, names, told
+        self._module, self._record, self.styles = module, None, names
         return history
 
     def predict(self, photo: Any, style: Any = None, **options: Any) -> Any:
-        """Paint a photo: `restyle.image` with this network as the model.
+        """Stylize a photo: `restyle.image` with this network as the model.
 
         Parameters
         ----------
         photo : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), RGB]
         style : str, list of str or None
-            Names of its own styles, as `name` or `name:weight`; None where it has but one.
+            Names of its styles, as `name` or `name:weight`; None if it has only one.
         **options
             As for `restyle.image`: `output`, `strength`, `size`, `keep_colors`, ...
 
         Returns
         -------
-        The kind that was given; a path for a path.
+        The type of `photo`; a path for a path.
         """
-        if not self.styles:
-            raise StyleError("this network has learnt no style yet: fit it, or load one")
         record = self.record()
         if self._stylizer is None or self._stylizer[0] is not record:
             with tempfile.TemporaryDirectory() as folder:
                 path = network_files.write(record, Path(folder) / f"{self.name}{network_files.SUFFIX}")
                 self._stylizer = record, Stylizer(path)
-                _ = self._stylizer[1].method.transformer  # it is read now, and needs the file no more
+                _ = self._stylizer[1].method.transformer  # loads the graph; the file is not needed afterwards
         return self._stylizer[1](photo, style, **options)
 
     def record(self) -> NetworkRecord:
-        """Everything that a file of this network holds, with its ONNX graph, which is made if need be."""
+        """Return the content of the network's file; exports the ONNX graph if necessary.
+
+        Raises StyleError if the network has no styles.
+        """
+        if not self.styles:
+            raise StyleError("this network has no style yet: fit it, or load one")
         if self._record is None:
             require("a network that was trained", "torch", *_EXTRA)
             from restyle.train.export.conditional import export_graph
@@ -247,32 +250,32 @@ class StyleNetwork:
         return self._record
 
     def save(self, path: PathLike, *, overwrite: bool = False, inputs: Sequence[PathLike] = ()) -> Path:
-        """Write the network as one file, for `restyle image --model`, and to `load` and fit further.
+        """Write the network as one file, for `restyle image --model`, `load` and further training.
 
         Parameters
         ----------
         path : path
-            Ends in `.restyle`; its name becomes the name of the network.
+            Ends in `.restyle`; its stem becomes the name of the network.
         overwrite : bool
             Whether an existing file may be replaced.
+        inputs : sequence of paths
+            Files that are never replaced.
         """
         network_files.check_suffix(path)
-        if not self.styles:
-            raise StyleError("this network has learnt no style yet: fit it before it is saved")
         name = slug(Path(path).stem) or "network"
-        if name != self.name:
+        if name != self.name and self.styles:
             self.name = name
-            _ = self.module  # its graph carries the name, and is made again
+            _ = self.module  # the graph contains the name and must be exported again
         return network_files.write(self.record(), path, overwrite=overwrite, inputs=inputs)
 
     @classmethod
     def load(cls, path: PathLike) -> StyleNetwork:
-        """Read a network that was saved; needs no PyTorch.
+        """Read a saved network; needs no PyTorch.
 
         Raises
         ------
         ModelError
-            It is missing, damaged, or something else.
+            The file is missing, damaged, or not a network.
         """
         record = network_files.read(path)
         known = {each.name for each in fields(NetworkOptions)}

@@ -1,13 +1,13 @@
-"""Let the codes of the shipped presets practise on photos, and write what each has learnt into its file.
+"""Refine the codes of the shipped presets on photos, and write the result into their files.
 
-    python -m scripts.practise_presets FOLDER                       # every preset
-    python -m scripts.practise_presets FOLDER great-wave scream     # these only, to share the work out
-    python -m scripts.practise_presets FOLDER --looks 60 --threads 1
-    python -m scripts.practise_presets FOLDER --codes codes.npz --looks 0     # write what others have learnt
+    python -m scripts.refine_presets FOLDER                       # all presets
+    python -m scripts.refine_presets FOLDER great-wave scream     # only these, to divide the work
+    python -m scripts.refine_presets FOLDER --photos 60 --threads 1
+    python -m scripts.refine_presets FOLDER --codes codes.npz --photos 0     # write trained codes
 
-After `scripts.presets`, which reads the artworks. FOLDER takes the checkpoint, the losses and a preview; a
-run that was cut off goes on. Of what it has learnt a preset keeps all, a half, or nothing: what lowers the
-loss most on photos drawn anew without making its style any less like the artwork's.
+Run `scripts.presets` first, which reads the artworks. FOLDER receives the checkpoint, the losses and a
+preview; an interrupted run continues. A preset keeps all, half, or none of its refinement: whatever gives the
+lowest loss on new photos without a higher style loss.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from restyle import RestyleError
 from restyle.models import style_files
 from restyle.options.train import TrainOptions
 from restyle.train.loop import Step, fit
-from restyle.train.preset_codes import CodesTask, LightTask
 from scripts import presets
+from scripts.preset_codes import CodesTask, LuminanceTask
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORK = ROOT / "checkpoints" / "arbitrary-5.safetensors"
@@ -52,9 +52,9 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--looks", type=int, default=120, help="photos that each code practises on")
+    parser.add_argument("--photos", type=int, default=120, help="photos that each code is refined on")
     parser.add_argument(
-        "--codes", type=Path, help="begin with what these have learnt (scripts.train_with_presets)"
+        "--codes", type=Path, help="start from these refinements (of scripts.train_with_presets)"
     )
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--threads", type=int, default=0)
@@ -63,35 +63,35 @@ def main() -> None:
     listed = presets.read()
     unknown = sorted(set(arguments.names) - set(listed))
     if unknown:
-        sys.exit(f"scripts.practise_presets: not in presets.toml: {', '.join(unknown)}")
-    for kind in (CodesTask, LightTask):
+        sys.exit(f"scripts.refine_presets: not in presets.toml: {', '.join(unknown)}")
+    for kind in (CodesTask, LuminanceTask):
         names = [
             name
             for name in arguments.names or listed
-            if listed[name].practises == ("light" if kind is LightTask else True)
+            if listed[name].practises == ("light" if kind is LuminanceTask else True)
         ]
         if names:
             task = kind(PHOTOS, [shown(listed[name]) for name in names], NETWORK, COMPACT, VGG)
             if arguments.codes:
-                begin_with(arguments.codes, task, names)
-            if arguments.looks:
+                start_from(arguments.codes, task, names)
+            if arguments.photos:
                 folder = arguments.folder / kind.name
-                practise(task, folder, arguments.looks, arguments.rate, arguments.threads)
-            keep(task, names)
+                refine(task, folder, arguments.photos, arguments.rate, arguments.threads)
+            write_best(task, names)
 
 
-def begin_with(path: Path, task: CodesTask, names: list[str]) -> None:
-    """Let the codes know already what others have learnt; those that are not in the file know nothing."""
+def start_from(path: Path, task: CodesTask, names: list[str]) -> None:
+    """Start from the refinements in a file; codes that are not in it start from zero."""
     with np.load(path) as codes:
         for place, name in enumerate(names):
             if name in codes:
                 task.codes.learnt.data[place] = torch.from_numpy(codes[name])
 
 
-def practise(task: CodesTask, folder: Path, looks: int, rate: float, threads: int) -> None:
-    """Descend the codes; a run that was cut off goes on."""
+def refine(task: CodesTask, folder: Path, photos: int, rate: float, threads: int) -> None:
+    """Optimize the codes; an interrupted run continues."""
     options = TrainOptions(
-        steps=-(-looks * len(task.known) // task.options.batch),
+        steps=-(-photos * len(task.known) // task.options.batch),
         rate=rate,
         threads=threads,
         warmup=10,
@@ -103,18 +103,18 @@ def practise(task: CodesTask, folder: Path, looks: int, rate: float, threads: in
     fit(task, folder, options, resume=(folder / "checkpoint.pt").exists(), callback=tell)
 
 
-def keep(task: CodesTask, names: list[str]) -> None:
-    """Write what is worth keeping of what each code has learnt."""
+def write_best(task: CodesTask, names: list[str]) -> None:
+    """Write the best share of each refinement."""
     for place, name in enumerate(names):
         found = task.trial(task.codes, place, SHARES)
-        # What a code must not learn is to leave style out for the content's sake.
-        fit_to_keep = [each for each in range(len(SHARES)) if found[each]["style"] <= found[0]["style"]]
-        best = min(fit_to_keep, key=lambda each: found[each]["total"])
-        told = ", ".join(
+        # A refinement must not give up style for the sake of content.
+        allowed = [each for each in range(len(SHARES)) if found[each]["style"] <= found[0]["style"]]
+        best = min(allowed, key=lambda each: found[each]["total"])
+        figures = ", ".join(
             f"{share:g}: {each['total']:.4f} (style {each['style']:.4f}, content {each['content']:.4f})"
             for share, each in zip(SHARES, found, strict=True)
         )
-        print(f"{name} keeps {SHARES[best]:g} of {told}")
+        print(f"{name} keeps {SHARES[best]:g} of {figures}")
         write(name, SHARES[best] * task.codes.learnt[place].numpy(force=True))
 
 
@@ -123,27 +123,27 @@ def tell(step: Step) -> None:
     print(f"{step.step} of {step.steps}: {losses}; {step.seconds_left / 60:.0f} min left", flush=True)
 
 
-def learnt_before(names: list[str], size: int) -> np.ndarray:
-    """What the shipped codes have learnt so far, [S, size]."""
+def refinements(names: list[str], size: int) -> np.ndarray:
+    """Return the refinements of the shipped codes, [S, size]."""
     found = np.zeros((len(names), size), np.float32)
     for place, name in enumerate(names):
-        practised = style_files.read(presets.STYLES / f"{name}.style").refinement
-        if practised is not None:
-            found[place] = practised[:size]
+        refinement = style_files.read(presets.STYLES / f"{name}.style").refinement
+        if refinement is not None:
+            found[place] = refinement[:size]
     return found
 
 
-def write(name: str, learnt: np.ndarray) -> None:
-    """Put what was learnt into a preset's file, in place of what it had."""
+def write(name: str, refinement: np.ndarray) -> None:
+    """Replace the refinement in a preset's file."""
     path = presets.STYLES / f"{name}.style"
     record = style_files.read(path)
-    practised = np.zeros_like(record.code)
-    practised[: len(learnt)] = learnt
-    style_files.write(replace(record, refinement=practised if learnt.any() else None), path, overwrite=True)
+    padded = np.zeros_like(record.code)
+    padded[: len(refinement)] = refinement
+    style_files.write(replace(record, refinement=padded if refinement.any() else None), path, overwrite=True)
 
 
 if __name__ == "__main__":
     try:
         main()
     except RestyleError as error:
-        sys.exit(f"scripts.practise_presets: {error}")
+        sys.exit(f"scripts.refine_presets: {error}")

@@ -1,4 +1,4 @@
-"""Codes that practise: what they learn, and what stays as it is."""
+"""Refined codes: what is trained, and what stays fixed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +13,9 @@ from restyle.nn.encoders import PerceptualEncoder
 from restyle.nn.recoloring import chroma
 from restyle.options.train import TrainOptions
 from restyle.train.loop import fit
-from restyle.train.preset_codes import CODES, CodesTask, LightTask, PractisedCodes
-
-from .test_arbitrary import NETWORK
-from .test_encoder import SMALL, folder, teacher
+from scripts.preset_codes import CODES, CodesTask, LuminanceTask, RefinedCodes
+from tests.train.test_arbitrary import NETWORK
+from tests.train.test_encoder import SMALL, folder, teacher
 
 
 @pytest.fixture
@@ -41,15 +40,15 @@ def make(tmp_path: Path, kind: type[CodesTask], others: bool = False) -> CodesTa
     )
 
 
-def practise(task: CodesTask, folder: Path, steps: int = 24) -> PractisedCodes:
+def refine(task: CodesTask, folder: Path, steps: int = 24) -> RefinedCodes:
     options = TrainOptions(steps=steps, rate=0.05, warmup=2, average=0.5, log_every=8, preview_every=steps)
     model = fit(task, folder, options)
-    assert isinstance(model, PractisedCodes)
+    assert isinstance(model, RefinedCodes)
     return model
 
 
 def test_practice_lowers_the_loss_of_each_style_on_other_photos(task: CodesTask, tmp_path: Path) -> None:
-    model = practise(task, tmp_path / "run")
+    model = refine(task, tmp_path / "run")
     for place in range(3):
         before, after = task.trial(model, place, (0.0, 1.0))
         assert after["total"] < before["total"]
@@ -59,7 +58,7 @@ def test_practice_lowers_the_loss_of_each_style_on_other_photos(task: CodesTask,
 
 def test_only_the_manner_of_the_codes_learns(task: CodesTask, tmp_path: Path) -> None:
     before, _ = load_arbitrary(tmp_path / "n.safetensors")
-    model = practise(task, tmp_path / "run", 3)
+    model = refine(task, tmp_path / "run", 3)
     for name, weight in before.state_dict().items():
         assert torch.equal(weight, model.network.state_dict()[name]), name
     assert model.learnt.shape == (3, NETWORK.code)
@@ -84,7 +83,7 @@ def test_without_practice_it_paints_as_the_network_does(task: CodesTask, tmp_pat
 
 
 def test_a_trial_leaves_what_was_learnt(task: CodesTask, tmp_path: Path) -> None:
-    model = practise(task, tmp_path / "run", 3)
+    model = refine(task, tmp_path / "run", 3)
     learnt = model.learnt.detach().clone()
     none, half, whole = task.trial(model, 0, (0.0, 0.5, 1.0))
     assert len({each["total"] for each in (none, half, whole)}) == 3
@@ -106,7 +105,7 @@ def test_the_network_learns_with_the_codes_where_other_styles_keep_it_company(tm
     ]
     assert sorted(number for number, _ in seen) == [1, 2, 3]
     assert [number for _, number in seen] == [0, 0, 0]  # those of the folder have no code of their own
-    model = practise(task, tmp_path / "run", 4)
+    model = refine(task, tmp_path / "run", 4)
     assert (model.learnt != 0).any(1).all()
     for part in ("transformer.stem.weight", "style.out.weight"):
         assert not torch.equal(before.state_dict()[part], model.network.state_dict()[part]), part
@@ -129,7 +128,7 @@ def test_two_processes_practise_other_styles(task: CodesTask, monkeypatch: pytes
 def test_where_light_alone_is_practised_hues_stay(tmp_path: Path) -> None:
     def moved(kind: type[CodesTask]) -> float:
         task = make(tmp_path / kind.name, kind)
-        model = practise(task, tmp_path / kind.name / "run", 24)
+        model = refine(task, tmp_path / kind.name / "run", 24)
         photo = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
         seen = task.bank(model, 0).observed[:1]
         with torch.no_grad():
@@ -137,4 +136,4 @@ def test_where_light_alone_is_practised_hues_stay(tmp_path: Path) -> None:
         assert model.learnt.abs().max() > 0.01
         return float(change.mean((2, 3)).abs().mean())
 
-    assert moved(LightTask) < 0.8 * moved(CodesTask)
+    assert moved(LuminanceTask) < 0.8 * moved(CodesTask)
