@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from restyle import files
-from restyle.errors import OutputError
-from restyle.files import check_output, writing
+from restyle.errors import InputError, OutputError
+from restyle.files import Closing, check_output, check_readable, writing
 
 
 @contextlib.contextmanager
@@ -293,3 +293,29 @@ def test_file_and_folder_are_flushed_before_and_after_the_move(
     with writing(tmp_path / "art.png") as temporary:
         temporary.write_bytes(b"x")
     assert seen == ["file", "move", "folder"]
+
+
+def test_with_closes_a_reader() -> None:
+    class Once(Closing):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    with Once() as reader:
+        assert reader.closed == 0
+    assert reader.closed == 1
+
+
+def test_unreadable_files_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "locked").write_text("x")
+    (tmp_path / "locked").chmod(0)
+    cases = {"none": "there is no such file", "empty": "is empty", "": "is not a file"}
+    if os.geteuid():  # root reads everything
+        cases["locked"] = "permission denied"
+    for name, said in cases.items():
+        with pytest.raises(InputError, match=said):
+            check_readable(tmp_path / name)
+    (tmp_path / "some").write_text("x")
+    check_readable(tmp_path / "some")

@@ -1,1 +1,1 @@
-"""The audio benchmark: methods and trivial rows on real pairs, scored by `restyle.evaluate.sound`."""
+"""The audio benchmark: methods and trivial rows on real pairs, scored by `benchmarks.audio.scorecard`."""

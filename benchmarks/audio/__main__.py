@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.audio.pairs import ALL_PAIRS, HELD_OUT, PAIRS, clip
+from benchmarks.audio.scorecard import Scorecard
 from benchmarks.audio.versions import version
-from restyle.evaluate.sound import Scorecard
 from restyle.sounds.api import audio
 from restyle.sounds.features import RATE
 from restyle.sounds.loudness import loudness
@@ -75,7 +75,7 @@ def score(pairs: tuple[tuple[str, str], ...], names: list[str], rows: Rows, keep
         content, style = clip(content_name), clip(style_name)
         card = Scorecard(content, style)
         pair = rows.setdefault(f"{content_name} -> {style_name}", {})
-        for row, y in card.trivial().items():
+        for row, y in card.baselines().items():
             if row not in pair:
                 pair[row] = asdict(card.score(y))
         for name in names:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.sounds.features import RATE, at_rate
-from restyle.sounds.read import read
+from restyle.sounds.files import load_sound
 
 Float = NDArray[np.float32]
 
@@ -58,6 +58,6 @@ def folder() -> Path:
 def clip(name: str) -> Float:
     """An excerpt, mono at `RATE` [shape=(n,), float32]."""
     file, start = {**CLIPS, **LATER}[name]
-    y, sr = read(folder() / file)
+    y, sr = load_sound(folder() / file)
     part = y[round(start * sr) : round((start + SECONDS) * sr)]
     return at_rate(part, sr) if sr != RATE else part.mean(axis=1)

@@ -9,15 +9,10 @@ from pathlib import Path
 
 import restyle
 
-_MOSAIC = (
-    "sounds/closeness.py",
-    "sounds/mosaic.py",
-    "sounds/nmf.py",
-    "sounds/transport.py",
-    "sounds/bands.py",
-    "sounds/percussion.py",
+_MOSAIC = tuple(
+    f"sounds/{name}.py" for name in ("auto_keep", "mosaic", "nmf", "transport", "bands", "effects")
 )
-SOURCES = {"mosaic": _MOSAIC, "texture": (*_MOSAIC, "sounds/texture.py", "sounds/texture_losses.py")}
+SOURCES = {"mosaic": _MOSAIC, "texture": (*_MOSAIC, "sounds/texture.py")}
 
 
 @cache

@@ -13,8 +13,9 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Self
 
-from restyle.errors import OutputError
+from restyle.errors import InputError, OutputError
 from restyle.types import PathLike
 
 _REASONS = {
@@ -29,6 +30,19 @@ _REASONS = {
 }
 # Errors of a disk. Reading an input cannot raise them, so wherever they occur they concern the output.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+
+
+def check_readable(path: PathLike) -> None:
+    """Raise InputError where the file is missing, empty, a folder, or not readable."""
+    shown = os.fspath(path)
+    if not os.path.exists(path):
+        raise InputError(f"{shown}: there is no such file")
+    if not os.path.isfile(path):
+        raise InputError(f"{shown}: is not a file")
+    if os.path.getsize(path) == 0:
+        raise InputError(f"{shown}: is empty")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{shown}: permission denied")
 
 
 def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Path:
@@ -180,3 +194,17 @@ def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:
         if target.exists():
             raise FileExistsError from None
         os.replace(temporary, target)
+
+
+class Closing:
+    """Base class of readers that a `with` block closes."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        raise NotImplementedError

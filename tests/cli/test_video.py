@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from restyle.cli import main
+from restyle.sounds.files import load_sound
 from restyle.sounds.loudness import loudness
-from restyle.sounds.read import read
 from tests.made_clips import make_clip, moving, packets_of, stamps_of
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
@@ -120,7 +120,7 @@ def test_a_style_of_the_sound_beside_one_of_the_picture(run: Run, clip: Path, in
     assert both == (0, ["new.mov"], [])
     assert packets_of(Path("new.mov"), "video") == packets_of(Path("old.mov"), "video")
     assert packets_of(Path("new.mov"), "audio") != packets_of(clip, "audio")
-    (y, sr), (was, _) = read("new.mov"), read(clip)
+    (y, sr), (was, _) = load_sound("new.mov"), load_sound(clip)
     assert len(y) == len(was)
     assert loudness(y, sr) == pytest.approx(loudness(was, sr), abs=1.0)
     code, _, err = run(clip, "-s", "great-wave", "--audio-style", "rain", "-o", "frames/")

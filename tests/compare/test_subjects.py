@@ -17,7 +17,7 @@ from restyle.compare.subjects import (
 from restyle.errors import InputError, StyleError
 from restyle.images import picture as images
 from restyle.models import arbitrary, features
-from restyle.sounds import presets
+from restyle.sounds import styles as sound_styles
 from restyle.style import Style
 
 ALL: frozenset[Need] = frozenset({"code", "features", "colours", "vector"})
@@ -27,7 +27,7 @@ def test_kinds_are_told_from_names_and_content(photo_file: Path, tmp_path: Path)
     model = arbitrary.load(threads=1)
     saved = Style.from_preset("great-wave").save(tmp_path / "mine.style")
     disguised = tmp_path / "really-a-sound.jpg"
-    disguised.write_bytes((presets.FOLDER / "rain.ogg").read_bytes())
+    disguised.write_bytes((sound_styles.FOLDER / "rain.ogg").read_bytes())
     expected = {
         "great-wave": "preset",
         "Great Wave": "preset",

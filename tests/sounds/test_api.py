@@ -11,12 +11,11 @@ import restyle
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.sounds import api
 from restyle.sounds.api import audio
-from restyle.sounds.closeness import CHOICES
+from restyle.sounds.auto_keep import SETTINGS
 from restyle.sounds.content import Content
+from restyle.sounds.files import SoundWriter, load_sound
 from restyle.sounds.loudness import loudness
 from restyle.sounds.mosaic import Mosaic
-from restyle.sounds.read import read
-from restyle.sounds.write import SoundWriter
 from tests.sounds.test_mosaic import Sound, melody, noise
 
 SR = 22050
@@ -49,7 +48,7 @@ def test_path_in_path_out_with_the_contents_form(
         was.frames,
         was.subtype,
     )
-    y = read(made)[0]
+    y = load_sound(made)[0]
     assert loudness(y, SR) == pytest.approx(loudness(melody(), SR), abs=1.0)
     assert np.abs(y).max() < 1
     with pytest.raises(OutputError, match="it exists"):
@@ -80,10 +79,10 @@ def test_strength_nothing_is_the_sound_itself_and_remix_brings_it_back() -> None
     y = melody()
     assert np.array_equal(audio(y, "rain", sr=SR, strength=0), y)
 
-    def alike(made: Sound) -> float:
+    def afrom_samples(made: Sound) -> float:
         return float(np.corrcoef(made, y)[0, 1])
 
-    parts = [alike(audio(y, "rain", sr=SR, remix=remix)) for remix in (0.0, 0.4, 1.0)]
+    parts = [afrom_samples(audio(y, "rain", sr=SR, remix=remix)) for remix in (0.0, 0.4, 1.0)]
     assert parts == sorted(parts)
     assert parts[2] > 0.999
     assert loudness(audio(y, "rain", sr=SR, remix=0.4), SR) == pytest.approx(loudness(y, SR), abs=1.0)
@@ -124,17 +123,17 @@ def test_what_is_heard_does_not_depend_on_the_blocks(size: int) -> None:
     """Levels, and the stretch that the default setting is chosen by, are those of the whole."""
 
     class Listener(Mosaic):
-        def learn(self, levels: Sound) -> None:
+        def fit(self, levels: Sound) -> None:
             heard.append(levels)
 
-        def settle(self, y: Sound) -> None:
+        def choose_settings(self, y: Sound) -> None:
             heard.append(y)
 
     heard: list[Sound] = []
     y = np.tile(melody(), 5)
     for each in (size, 20 * SR):
         method = Listener([(noise(), 1.0)], SR)
-        total, _ = api.hear(Content(y, SR), method, api.on_grid(each, method))
+        total, _ = api.analyze(Content(y, SR), method, api.round_to_hop(each, method))
         assert total == len(y)
     assert heard[0].shape == heard[2].shape
     assert np.abs(heard[0] - heard[2]).max() < 1e-3
@@ -183,7 +182,7 @@ def test_8_khz_mono_style_on_192_khz_7_1_content(tmp_path: Path) -> None:
     made = audio(tmp_path / "wide.wav", tmp_path / "low.wav", output=tmp_path / "out.wav")
     info = soundfile.info(str(made))
     assert (info.samplerate, info.channels, info.frames, info.subtype) == (192000, 8, 96000, "PCM_24")
-    assert np.isfinite(read(made)[0]).all()
+    assert np.isfinite(load_sound(made)[0]).all()
 
 
 def test_style_shorter_than_a_frame() -> None:
@@ -219,22 +218,22 @@ def test_what_is_not_given_is_chosen_for_the_pair() -> None:
     y = melody()[: 2 * SR]
     whistle = (0.1 * np.sin(2 * np.pi * 5000 * np.arange(SR) / SR)).astype(np.float32)
     chosen = audio(y, whistle, sr=SR)
-    most = CHOICES[-1]
+    most = SETTINGS[-1]
     assert np.array_equal(chosen, audio(y, whistle, sr=SR, keep_pitch=most.pitch, keep_rhythm=most.rhythm))
     assert not np.array_equal(chosen, audio(y, whistle, sr=SR, keep_pitch=0.6, keep_rhythm=0.0))
 
 
 def test_it_is_chosen_on_the_loudest_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
     class Listener(Mosaic):
-        def settle(self, y: Sound) -> None:
+        def choose_settings(self, y: Sound) -> None:
             settled.append(y)
 
     settled: list[Sound] = []
-    monkeypatch.setattr(api, "TRIED", 0.5)
+    monkeypatch.setattr(api, "TRIAL_SECONDS", 0.5)
     y = np.repeat([0.1, 0.5, 0.2], SR).astype(np.float32) * melody()
     y[SR : SR * 3 // 2] *= 0.5
     method = Listener([(noise(), 1.0)], SR)
-    api.hear(Content(y, SR), method, api.on_grid(SR // 3, method))
+    api.analyze(Content(y, SR), method, api.round_to_hop(SR // 3, method))
     assert len(settled) == 1
     assert np.array_equal(settled[0][:, 0], y[SR * 3 // 2 : SR * 2])
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restyle.sounds.bands import Bands, decibels, power_of
+from restyle.sounds.bands import Bands, amplitude, power_of
 
 
 def test_window_is_the_nearest_power_of_two() -> None:
-    assert Bands.lasting(22050, 0.046).n_fft == 1024
-    assert Bands.lasting(44100, 0.093).n_fft == 4096
-    assert Bands.lasting(192000, 0.046).n_fft == 8192
+    assert Bands.for_duration(22050, 0.046).n_fft == 1024
+    assert Bands.for_duration(44100, 0.093).n_fft == 4096
+    assert Bands.for_duration(192000, 0.046).n_fft == 8192
 
 
 def test_levels_of_a_flat_spectrum_are_flat() -> None:
@@ -20,7 +20,7 @@ def test_levels_of_a_flat_spectrum_are_flat() -> None:
 
 def test_fine_structure_of_a_smooth_spectrum_is_nothing() -> None:
     bands = Bands(22050, 1024)
-    assert np.abs(bands.fine(np.full((2, 513), 0.5, np.float32))).max() < 1e-3
+    assert np.abs(bands.fine_structure(np.full((2, 513), 0.5, np.float32))).max() < 1e-3
 
 
 def test_shaping_reaches_other_levels() -> None:
@@ -29,7 +29,7 @@ def test_shaping_reaches_other_levels() -> None:
     y = rng.standard_normal(22050).astype(np.float32) * 0.1
     tilt = np.linspace(10, -10, bands.bank.shape[0], dtype=np.float32)
     target = bands.levels(power_of(bands.stft(y))) + tilt
-    z = bands.shaped(y, target, rounds=3)
+    z = bands.match_levels(y, target, rounds=3)
     error = (bands.levels(power_of(bands.stft(z))) - target)[4:-4]
     assert np.abs(error.mean(axis=0)).max() < 1.5
 
@@ -37,8 +37,8 @@ def test_shaping_reaches_other_levels() -> None:
 def test_shaping_to_its_own_levels_changes_nothing() -> None:
     bands = Bands(22050, 1024)
     y = np.random.default_rng(1).standard_normal(9000).astype(np.float32)
-    assert np.abs(bands.shaped(y, bands.levels(power_of(bands.stft(y)))) - y).max() < 1e-3
+    assert np.abs(bands.match_levels(y, bands.levels(power_of(bands.stft(y)))) - y).max() < 1e-3
 
 
-def test_decibels() -> None:
-    assert decibels(np.array([0, 20, -6.0206], np.float32)) == pytest.approx([1, 10, 0.5], rel=1e-4)
+def test_amplitude() -> None:
+    assert amplitude(np.array([0, 20, -6.0206], np.float32)) == pytest.approx([1, 10, 0.5], rel=1e-4)

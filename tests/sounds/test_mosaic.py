@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restyle.evaluate.sound import Scorecard
+from benchmarks.audio.scorecard import Scorecard
 from restyle.sounds.features import RATE, chroma_correlation
 from restyle.sounds.mosaic import Mosaic
 
@@ -30,9 +30,9 @@ def noise() -> Sound:
 def run(content: Sound, style: Sound, **options: float) -> Sound:
     method = Mosaic([(style, 1.0)], RATE, **options)
     y = content if content.ndim == 2 else content[:, None]
-    method.learn(method.analyse(y))
-    method.settle(y)
-    made = method(y)
+    method.fit(method.measure(y))
+    method.choose_settings(y)
+    made = method.stylize(y)
     return made if content.ndim == 2 else made[:, 0]
 
 
@@ -43,7 +43,7 @@ def test_timbre_of_the_style_and_tune_of_the_content(swap: bool) -> None:
     content, style = (noise(), melody()) if swap else (melody(), noise())
     card = Scorecard(content, style)
     score = card.score(run(content, style))
-    mix = card.score(card.trivial()["50/50 mix"])
+    mix = card.score(card.baselines()["50/50 mix"])
     assert score.timbre <= (0.45 if swap else 0.35)
     assert score.pitch_rhythm <= 0.45
     assert score.mixture < 0.8 * mix.mixture
@@ -89,8 +89,8 @@ def test_two_styles_lie_between_their_results() -> None:
     content, other = melody(), noise()[::-1].copy()
     tone = (0.1 * np.sin(2 * np.pi * 3000 * T)).astype(np.float32)
     method = Mosaic([(other, 0.5), (tone, 0.5)], RATE)
-    method.learn(method.analyse(content[:, None]))
-    made = method(content[:, None])[:, 0]
+    method.fit(method.measure(content[:, None]))
+    made = method.stylize(content[:, None])[:, 0]
     alone = run(content, tone)
     assert Scorecard(content, tone).score(made).mfcc > Scorecard(content, tone).score(alone).mfcc
 

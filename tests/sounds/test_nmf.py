@@ -7,7 +7,7 @@ from restyle.sounds.bands import Bands, power_of
 from restyle.sounds.nmf import SHIFTS, Grains, _few_at_once, _no_repetition
 
 SR = 22050
-BANDS = Bands.lasting(SR, 0.093)
+BANDS = Bands.for_duration(SR, 0.093)
 T = np.arange(SR) / SR
 
 

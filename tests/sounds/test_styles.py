@@ -9,7 +9,17 @@ import soundfile
 
 from restyle.errors import InputError, StyleError
 from restyle.sounds import styles
-from restyle.sounds.styles import default_output, load_styles, parse_styles, style_paths
+from restyle.sounds.files import load_sound
+from restyle.sounds.styles import (
+    FOLDER,
+    PRESETS,
+    default_output,
+    load_styles,
+    parse_styles,
+    preset_path,
+    style_paths,
+)
+from scripts import sounds as script
 
 SR = 22050
 
@@ -73,3 +83,32 @@ def test_names_of_results_and_files(tmp_path: Path) -> None:
     assert style_paths([(tmp_path / "a.wav", 0.5), ("rain", 0.25), (np.zeros(3), 0.25)]) == [
         tmp_path / "a.wav"
     ]
+
+
+def test_there_are_at_least_eight_and_each_has_its_file() -> None:
+    assert len(PRESETS) >= 8
+    assert {path.stem for path in FOLDER.glob("*.ogg")} == set(PRESETS) == set(script.SOUNDS)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_each_can_be_heard_and_does_not_clip(name: str) -> None:
+    y, sr = load_sound(preset_path(name))
+    assert sr == 44100
+    assert len(y) == 8 * sr
+    assert float(np.sqrt(np.mean(y**2))) > 0.01
+    assert 0.5 < np.abs(y).max() < 0.95
+
+
+def test_they_are_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1_200_000
+
+
+def test_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(StyleError, match="did you mean 'rain'"):
+        preset_path("rian")
+
+
+def test_the_script_makes_what_is_shipped() -> None:
+    shipped, _ = load_sound(preset_path("wind"))
+    made = script.synthesise("wind")
+    assert np.corrcoef(shipped[:, 0], made)[0, 1] > 0.95  # Vorbis is lossy

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from restyle.errors import OutputError
-from restyle.sounds.read import SoundReader
+from restyle.sounds.files import SoundReader
 from restyle.videos.audio_track import NewSound, codec_for, copy_with_sound
 from tests.made_clips import RATE, make_clip, moving, packets_of, stamps_of, uneven_stamps
 

@@ -8,8 +8,8 @@ import soundfile
 
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.options import AudioOptions
+from restyle.sounds.files import load_sound
 from restyle.sounds.loudness import loudness
-from restyle.sounds.read import read
 from restyle.videos.dub import check_container, default_output, dub, new_sound
 from tests.made_clips import make_clip, moving, packets_of, stamps_of
 
@@ -28,7 +28,7 @@ def test_the_sound_changes_and_the_picture_does_not(
     assert made == Path("clip-rain.mp4")
     assert packets_of(made, "video") == packets_of(clip, "video")
     assert stamps_of(made) == stamps_of(clip)
-    (y, sr), (was, was_sr) = read(made), read(clip)
+    (y, sr), (was, was_sr) = load_sound(made), load_sound(clip)
     assert (len(y), sr) == (len(was), was_sr)
     assert loudness(y, sr) == pytest.approx(loudness(was, sr), abs=1.0)
     assert abs(np.corrcoef(y[:, 0], was[:, 0])[0, 1]) < 0.9
@@ -42,7 +42,7 @@ def test_the_sound_changes_and_the_picture_does_not(
 
 def test_options_reach_the_method(clip: Path) -> None:
     sound = new_sound(clip, [("rain", 1.0)], AudioOptions(strength=0.0))
-    assert np.array_equal(np.concatenate(list(sound.blocks)), read(clip)[0])
+    assert np.array_equal(np.concatenate(list(sound.blocks)), load_sound(clip)[0])
 
 
 def test_what_has_no_sound_or_no_picture_is_one_line(clip: Path, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +17,7 @@ from restyle.options import AudioOptions
 @with_flags
 def audio(
     content: Annotated[
-        list[str], typer.Argument(help="Sounds, or videos whose sound is taken.", metavar="CONTENT...")
+        list[str], typer.Argument(help="Sound files, or videos whose sound is used.", metavar="CONTENT...")
     ],
     style: Annotated[
         list[str],
@@ -33,16 +36,18 @@ def audio(
             "--output",
             "-o",
             metavar="FILE|FOLDER/",
-            help="Where to write; by default CONTENT-STYLE beside where you stand.",
+            help="Output path. Default: CONTENT-STYLE in the current folder.",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results that exist. An input is never replaced.")
+        bool, typer.Option("--overwrite", help="Replace existing results. An input is never replaced.")
     ] = False,
     plot: Annotated[
         str | None,
         typer.Option(
-            "--plot", metavar="PNG", help="Also draw spectrograms of content, style and result side by side."
+            "--plot",
+            metavar="PNG",
+            help="Also write the spectrograms of content, style and result (needs the extra plots).",
         ),
     ] = None,
     preview: Annotated[
@@ -50,7 +55,7 @@ def audio(
         typer.Option(
             "--preview",
             metavar="FILE",
-            help="Sound file that shows the texture method at work: the best so far of the seconds in hand,"
+            help="Sound file with the texture method's best result so far of the current window, updated"
             " every two seconds.",
         ),
     ] = None,
@@ -63,49 +68,29 @@ def audio(
 
     restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png --preview now.wav
     """
-    import dataclasses
-    import os
     from contextlib import ExitStack
-    from pathlib import Path
+    from dataclasses import asdict
 
     from restyle.cli.previews import SoundPreview
     from restyle.cli.progress import Bar
-    from restyle.errors import OptionError, OutputError
-    from restyle.files import check_output, make_folder
+    from restyle.files import make_folder
     from restyle.sounds import api
-    from restyle.sounds import styles as sound_styles
+    from restyle.sounds.plot import plot_spectrograms
+    from restyle.sounds.styles import parse_styles, style_paths
 
-    several = len(content) > 1
-    folder = output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
-    if several and output is not None and not folder:
-        raise OptionError(f"{len(content)} sounds cannot all be written to '{output}'; give a folder/")
-    for flag, value in (("--plot", plot), ("--preview", preview)):
-        if several and value is not None:
-            raise OptionError(f"{flag} shows one sound; give one CONTENT")
-    if plot is not None and Path(plot).suffix.lower() != ".png":
-        raise OptionError(f"plot '{plot}' is not a .png")
-    if plot is not None:
-        check_output(plot, overwrite=overwrite, inputs=content)
-    if preview is not None and preview in (plot, output):
-        raise OptionError(f"'{preview}' cannot be the preview and a result; give another name")
-    keywords = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
-    styles = sound_styles.parse_styles(style)
-    targets: dict[Path, str] = {}
+    _check_paths(content, output, overwrite, plot, preview)
+    styles = parse_styles(style)
     with Batch(len(content), "sounds") as batch, Bar(len(content)) as bar, ExitStack() as stack:
         watch: SoundPreview | None = None
         if preview is not None:
-            inputs = [*content, *map(str, sound_styles.style_paths(styles))]
+            inputs = [*content, *map(str, style_paths(styles))]
             watch = stack.enter_context(SoundPreview(preview, overwrite=overwrite, inputs=inputs))
+        targets: dict[Path, str] = {}
         for number, name in enumerate(content):
             bar.at(number, Path(name).name)
             with batch.each(name):
-                target = Path(output) if output is not None else None
-                if folder or target is None:
-                    target = (target or Path()) / sound_styles.default_output(name, styles).name
-                if target in targets:
-                    raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
-                targets[target] = name
-                if folder:
+                target = _target(name, styles, output, targets)
+                if _is_folder(output):
                     make_folder(target.parent)
                 written = api.audio(
                     name,
@@ -114,8 +99,50 @@ def audio(
                     overwrite=overwrite,
                     report=lambda part, number=number: bar.at(number + part),  # type: ignore[misc]
                     preview=watch,
-                    **keywords,
+                    **asdict(options),
                 )
                 if plot is not None:
-                    api.draw(name, styles, written, plot, overwrite=overwrite)
+                    plot_spectrograms(name, styles, written, plot, overwrite=overwrite)
                 typer.echo(str(written))
+
+
+def _check_paths(
+    content: list[str], output: str | None, overwrite: bool, plot: str | None, preview: str | None
+) -> None:
+    """Refuse paths that cannot be used before any work is done."""
+    from restyle.errors import OptionError, require
+    from restyle.files import check_output
+
+    if len(content) > 1 and output is not None and not _is_folder(output):
+        raise OptionError(f"cannot write {len(content)} sounds to '{output}'; give a folder/")
+    for flag, value in (("--plot", plot), ("--preview", preview)):
+        if len(content) > 1 and value is not None:
+            raise OptionError(f"{flag} '{value}' works with one sound; give one CONTENT")
+    if plot is not None:
+        require("--plot", "plots", "matplotlib")
+        if Path(plot).suffix.lower() != ".png":
+            raise OptionError(f"plot '{plot}' is not a .png")
+        check_output(plot, overwrite=overwrite, inputs=content)
+    if preview is not None and preview in (plot, output):
+        raise OptionError(f"'{preview}' cannot be both the preview and a result; choose another name")
+
+
+def _target(
+    name: str, styles: Sequence[tuple[Any, float]], output: str | None, targets: dict[Path, str]
+) -> Path:
+    """Return the path of a result; two results never share one."""
+    from restyle.errors import OutputError
+    from restyle.sounds.styles import default_output
+
+    if output is None or _is_folder(output):
+        target = Path(output or "") / default_output(name, styles)
+    else:
+        target = Path(output)
+    if target in targets:
+        raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
+    targets[target] = name
+    return target
+
+
+def _is_folder(output: str | None) -> bool:
+    return output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())

@@ -28,7 +28,7 @@ class SoundPreview:
 
     def __init__(self, path: str, *, overwrite: bool, inputs: list[str]) -> None:
         from restyle.files import check_output
-        from restyle.sounds.write import check_suffix
+        from restyle.sounds.files import check_suffix
 
         check_suffix(path)
         check_output(path, overwrite=overwrite, inputs=inputs)
@@ -51,7 +51,7 @@ class SoundPreview:
 
     def _write(self) -> None:
         from restyle.files import writing
-        from restyle.sounds.write import SoundWriter
+        from restyle.sounds.files import SoundWriter
 
         assert self._waiting is not None
         y, sr = self._waiting

@@ -129,8 +129,7 @@ def mfcc(a: Subject, b: Subject) -> float:
 def mcdermott(a: Subject, b: Subject) -> float:
     """Difference of the McDermott statistics over their mean magnitude, averaged over six classes, 0..2.
 
-    Differs from `sounds.features.texture_distance`, which divides by the second sound's alone: this one is
-    symmetric.
+    Unlike the error in the paper, which divides by one sound's magnitude, this is symmetric.
     """
     assert a.texture is not None
     assert b.texture is not None

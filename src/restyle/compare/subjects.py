@@ -24,7 +24,9 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.models.presets import preset_files, slug
 from restyle.models.style_files import SUFFIX, is_style_file
 from restyle.sounds.features import Texture, at_rate, mfcc, texture
-from restyle.sounds.presets import SOUNDS, sound_path
+from restyle.sounds.files import load_sound
+from restyle.sounds.styles import PRESETS as SOUND_PRESETS
+from restyle.sounds.styles import preset_path
 from restyle.style import Style, resolve
 from restyle.types import FloatArray, PathLike, from_unit
 
@@ -93,7 +95,7 @@ def kind_of(source: Any, model: Arbitrary) -> Kind:
         presets = preset_files(model.record)
         if slug(text) in presets:
             return "preset"
-        return "sound" if text in SOUNDS or formats.from_suffix(text).medium == "audio" else "picture"
+        return "sound" if text in SOUND_PRESETS or formats.from_suffix(text).medium == "audio" else "picture"
     if is_style_file(text):
         return "style"
     return "sound" if "audio" in (formats.from_suffix(text).medium, _medium(text)) else "picture"
@@ -202,12 +204,10 @@ def palette_of(picture: FloatArray) -> Vector:
 
 
 def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
-    from restyle.sounds import read
-
     text = os.fspath(source)
-    path = sound_path(text) if text in SOUNDS and not os.path.lexists(text) else Path(text)
+    path = preset_path(text) if text in SOUND_PRESETS and not os.path.lexists(text) else Path(text)
     shown = name or (text if path != Path(text) else path.name)
-    y, sr = read.read(path, LONGEST_SOUND)
+    y, sr = load_sound(path, LONGEST_SOUND)
     if "sound" not in needs:
         return Subject(shown, "sound")
     wave = at_rate(y, sr)

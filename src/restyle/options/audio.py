@@ -19,26 +19,27 @@ class AudioOptions(OptionSet):
         "mosaic rebuilds the content from grains of the style; texture optimizes the waveform (slower;"
         " needs the extra torch).",
     )
-    strength: float = opt(1.0, "How much of the style: 0 gives the sound back, 1 the style in full.", (0, 1))
+    strength: float = opt(
+        1.0, "How much of the style: 0 returns the content, 1 gives the full style.", (0, 1)
+    )
     keep_pitch: float | None = opt(
         None,
-        "How closely the result follows the content's pitches; by default as much as the pair needs, 0.6"
-        " to 1.",
+        "How closely the result follows the content's pitches. Default: 0.6 to 1, chosen for the pair.",
         (0, 1),
     )
     keep_rhythm: float | None = opt(
         None,
-        "How much of the content's own dynamics stays; 0 gives it the style's. By default as much as the"
-        " pair needs, 0 to 0.15.",
+        "How much of the content's dynamics to keep; 0 uses the style's. Default: 0 to 0.15, chosen for the"
+        " pair.",
         (0, 1),
     )
     keep_loudness: float = opt(
         0.0,
-        "How much of the content's slow swells stays, on top of keep-rhythm. The loudness of the whole is"
+        "How much of the content's slow swells to keep, in addition to keep-rhythm. The overall loudness is"
         " always the content's.",
         (0, 1),
     )
-    remix: float = opt(0.0, "How much of the original sound to add back at the end.", (0, 1))
+    remix: float = opt(0.0, "How much of the original sound to mix in at the end.", (0, 1))
     steps: int = opt(100, "Steps of the texture method.", (1, 100_000), metavar="N", panel="Running")
     seed: int = opt(0, "Seed of the texture method.", (0, 2**32), metavar="N", panel="Running")
 
@@ -58,24 +59,22 @@ class AudioKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class DubOptions(OptionSet):
-    """What happens to the sound of a video; see `AudioOptions`."""
+    """How the sound of a video is stylized; see `AudioOptions`."""
 
     audio_method: AudioMethod = opt(
-        AudioOptions.method, "How the sound is restyled, as --method of restyle audio.", panel="Sound"
+        AudioOptions.method, "Transfer method of the sound, as --method of restyle audio.", panel="Sound"
     )
-    audio_strength: float = opt(
-        AudioOptions.strength, "How much of the style of the sound.", (0, 1), panel="Sound"
-    )
+    audio_strength: float = opt(AudioOptions.strength, "How much of the sound style.", (0, 1), panel="Sound")
     audio_keep_pitch: float | None = opt(
         AudioOptions.keep_pitch,
-        "How closely the sound follows its own pitches; by default as much as it needs.",
+        "How closely the result follows the sound's pitches. Default: 0.6 to 1, chosen for the pair.",
         (0, 1),
         panel="Sound",
     )
 
     @property
     def of_sound(self) -> AudioOptions:
-        """The same, as options of a sound."""
+        """These options for a sound alone."""
         return AudioOptions(
             method=self.audio_method, strength=self.audio_strength, keep_pitch=self.audio_keep_pitch
         )

@@ -1,7 +1,8 @@
-"""Levels of a sound in critical bands over time, and a sound filtered until it has other levels."""
+"""Levels in critical bands over time, and filters that give a sound other levels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,21 +10,20 @@ from numpy.typing import NDArray
 
 from restyle.sounds.stft import Complex, Float, erb_bank, istft, stft
 
-FLOOR = 1e-12  # power, -120 dB: under the rounding of 16 bits
+FLOOR = 1e-12  # power, -120 dB: below the rounding of 16 bits
 
 
 @dataclass(frozen=True)
 class Bands:
-    """A time and band grid at one sample rate.
+    """A time-frequency grid of critical bands at one sample rate.
 
     Parameters
     ----------
     sr : int
-        Samples a second.
     n_fft : int
-        Window in samples.
+        Window length in samples; the hop is a quarter of it.
     per_erb : float
-        Bands to the equivalent rectangular bandwidth of the ear.
+        Bands per equivalent rectangular bandwidth.
     """
 
     sr: int
@@ -31,18 +31,18 @@ class Bands:
     per_erb: float = 1.0
 
     @classmethod
-    def lasting(cls, sr: int, seconds: float, per_erb: float = 1.0) -> Bands:
-        """Grid whose window is the power of two nearest to `seconds`."""
+    def for_duration(cls, sr: int, seconds: float, per_erb: float = 1.0) -> Bands:
+        """Use the power of two nearest to `seconds` as the window."""
         return cls(sr, 2 ** max(4, round(np.log2(seconds * sr))), per_erb)
 
     @property
     def hop(self) -> int:
-        """Samples between frames: a quarter of the window."""
+        """Samples between frames."""
         return self.n_fft // 4
 
     @property
     def bank(self) -> Float:
-        """Bands that add up to one over the bins [shape=(bands, bins), float32, 0..1]."""
+        """Filters that sum to 1 over the bins [shape=(bands, bins), float32, 0..1]."""
         return erb_bank(self.sr, self.n_fft, self.per_erb)
 
     def stft(self, y: Float) -> Complex:
@@ -54,16 +54,7 @@ class Bands:
         return istft(D.astype(np.complex64, copy=False), self.n_fft, self.hop, length)
 
     def levels(self, power: Float) -> Float:
-        """Mean power in each band.
-
-        Parameters
-        ----------
-        power : np.ndarray [shape=(frames, bins), float32]
-
-        Returns
-        -------
-        levels : np.ndarray [shape=(frames, bands), float32, dB]
-        """
+        """Mean power by band [shape=(frames, bands), float32, dB] of a power spectrogram [frames, bins]."""
         bank = self.bank
         mean = (
             power.astype(np.float32, copy=False)
@@ -72,30 +63,25 @@ class Bands:
         result: Float = (10 * np.log10(np.maximum(mean, FLOOR))).astype(np.float32)
         return result
 
-    def spread(self, values: NDArray[np.floating]) -> Float:
-        """Values by band to values by bin, smoothly [shape=(frames, bins), float32]."""
+    def to_bins(self, values: NDArray[np.floating]) -> Float:
+        """Interpolate values by band to values by bin [shape=(frames, bins), float32]."""
         return values.astype(np.float32, copy=False) @ self.bank
 
-    def fine(self, power: Float) -> Float:
-        """What is left of a spectrogram without its band levels: partials and noise between them.
+    def fine_structure(self, power: Float) -> Float:
+        """Spectrogram minus band levels: the partials [shape=(frames, bins), float32, dB]."""
+        return (10 * np.log10(np.maximum(power, FLOOR)) - self.to_bins(self.levels(power))).astype(np.float32)
 
-        Returns
-        -------
-        fine : np.ndarray [shape=(frames, bins), float32, dB]
-        """
-        return (10 * np.log10(np.maximum(power, FLOOR)) - self.spread(self.levels(power))).astype(np.float32)
-
-    def shaped(self, y: Float, target: Float, rounds: int = 2, limit: float = 40.0) -> Float:
-        """Filter a sound, by time, until its band levels are `target`.
+    def match_levels(self, y: Float, target: Float, rounds: int = 2, limit: float = 40.0) -> Float:
+        """Filter a sound until its band levels are `target`.
 
         Parameters
         ----------
         y : np.ndarray [shape=(n,), float32]
         target : np.ndarray [shape=(frames, bands), float32, dB]
         rounds : int
-            Neighbouring frames and bands overlap, so one filtering does not reach the target.
+            One round does not reach the target, because frames and bands overlap.
         limit : float
-            Most that a round may raise or lower a band, in dB.
+            Largest gain of a round, in dB.
 
         Returns
         -------
@@ -104,24 +90,30 @@ class Bands:
         for _ in range(rounds):
             D = self.stft(y)
             gain = np.clip(target - self.levels(power_of(D)), -limit, limit)
-            y = self.istft(D * decibels(self.spread(gain)), len(y))
+            y = self.istft(D * amplitude(self.to_bins(gain)), len(y))
         return y
 
 
 def power_of(D: Complex) -> Float:
-    """Squared magnitude, in float32."""
+    """Squared magnitude, float32."""
     result: Float = (D.real**2 + D.imag**2).astype(np.float32, copy=False)
     return result
 
 
-def decibels(values: Float) -> Float:
-    """Amplitude factor of a gain in dB."""
-    factor: Float = np.exp(values * np.float32(np.log(10) / 20), dtype=np.float32)
+def mean_power(channels: Sequence[Complex]) -> Float:
+    """Squared magnitude, averaged over channels [shape=(frames, bins), float32]."""
+    result: Float = np.mean([power_of(D) for D in channels], axis=0, dtype=np.float32)
+    return result
+
+
+def amplitude(gain: Float) -> Float:
+    """Convert a gain in dB to an amplitude factor."""
+    factor: Float = np.exp(gain * np.float32(np.log(10) / 20), dtype=np.float32)
     return factor
 
 
-def smoothed(x: Float, frames: int) -> Float:
-    """Moving average over time, the ends repeated."""
+def smooth(x: Float, frames: int) -> Float:
+    """Moving average over time; the ends are repeated."""
     half = frames // 2
     if half == 0:
         return x

@@ -1,67 +1,32 @@
-"""Loudness of programmes by ITU-R BS.1770-5 and EBU R 128, measured while the sound streams by."""
+"""Loudness (ITU-R BS.1770, EBU R 128): measure it in a stream, and match a result to the content's."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from restyle.sounds.content import Content, TemporarySound
+from restyle.sounds.effects import limit_blocks
 from restyle.sounds.stft import Float
 
-Double = NDArray[np.float64]
-
 SILENT = float("-inf")
-_ABSOLUTE_GATE = -70.0  # LUFS
-_RELATIVE_GATE = -10.0  # LU under the mean of what passes the absolute gate
-_MEMORY = 0.25  # seconds after which the weighting filter has forgotten (by over 200 dB)
+ABSOLUTE_GATE = -70.0  # LUFS: what FFmpeg reports where nothing passes the gate
+GATING_BLOCK = 0.4  # seconds
+FRAME = 1 << 15  # samples of a frame that FFmpeg gets
+# Surround channels count 1.5 dB more and the low-frequency channel not at all; FFmpeg knows them by layout.
+LAYOUTS = {1: "mono", 2: "stereo", 5: "5.0", 6: "5.1", 8: "7.1"}
 
-
-@lru_cache(maxsize=8)
-def k_weighting(sr: int, size: int) -> NDArray[np.complex128]:
-    """Frequency response of the K-weighting at one sample rate.
-
-    The standard tabulates the two biquads for 48 kHz; here they are made for any rate from the analogue
-    prototypes that give that table (a shelf at 1682 Hz of 4 dB, a high pass at 38 Hz).
-
-    Returns
-    -------
-    response : np.ndarray [shape=(size // 2 + 1,), complex128]
-    """
-    z = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
-
-    def biquad(b: tuple[float, float, float], a: tuple[float, float, float]) -> NDArray[np.complex128]:
-        result: NDArray[np.complex128] = (b[0] + b[1] * z + b[2] * z**2) / (a[0] + a[1] * z + a[2] * z**2)
-        return result
-
-    k, q = np.tan(np.pi * 1681.974450955533 / sr), 0.7071752369554196
-    high = 10 ** (3.999843853973347 / 20)
-    middle = high**0.4996667741545416
-    denominator = (1 + k / q + k * k, 2 * (k * k - 1), 1 - k / q + k * k)
-    shelf = biquad(
-        (high + middle * k / q + k * k, 2 * (k * k - high), high - middle * k / q + k * k), denominator
-    )
-    k, q = np.tan(np.pi * 38.13547087602444 / sr), 0.5003270373238773
-    scale = 1 + k / q + k * k
-    return shelf * biquad((1, -2, 1), (1, 2 * (k * k - 1) / scale, (1 - k / q + k * k) / scale))
-
-
-def channel_weights(channels: int) -> Double:
-    """Weights of the standard: surround channels count 1.5 dB more, the low-frequency channel not at all.
-
-    Six and eight channels are taken in the order of WAV files: L R C LFE and surrounds.
-    """
-    weights = np.ones(channels)
-    if channels in (6, 8):
-        weights[3] = 0
-        weights[4:] = 1.41
-    elif channels == 5:
-        weights[3:] = 1.41
-    return weights
+CEILING = 0.891  # -1 dBFS, unless the content's own peaks are higher
+HIGHEST_CEILING = 0.989
+TOLERANCE = 0.1  # LU
 
 
 class LoudnessMeter:
-    """Integrated loudness of a stream of blocks.
+    """Integrated loudness and peak of a stream of blocks, by FFmpeg's `ebur128` filter.
 
     Examples
     --------
@@ -73,79 +38,70 @@ class LoudnessMeter:
     """
 
     def __init__(self, sr: int, channels: int) -> None:
+        import av.filter
+
         self.sr, self.peak = sr, 0.0
-        self._weights = channel_weights(channels)
-        self._tail = np.zeros((0, channels), np.float32)
-        self._step = max(1, round(0.1 * sr))
-        self._energies: list[Double] = []  # one sum for each 100 ms
-        self._rest = np.zeros(0)
+        self._samples, self._loudness = 0, ABSOLUTE_GATE
+        self._first: Float | None = None
+        self._layout = LAYOUTS.get(channels, f"{channels} channels")
+        self._graph: Any = av.filter.Graph()
+        source = self._graph.add_abuffer(
+            sample_rate=sr, format="flt", layout=self._layout, time_base=Fraction(1, sr)
+        )
+        self._graph.link_nodes(
+            source, self._graph.add("ebur128", "metadata=1:framelog=quiet"), self._graph.add("abuffersink")
+        ).configure()
 
     def add(self, y: Float) -> None:
-        """Hear a block.
-
-        Parameters
-        ----------
-        y : np.ndarray [shape=(n, channels), float32, -1..1]
-        """
+        """Measure a block [shape=(n, channels), float32, -1..1]."""
         if not len(y):
             return
         self.peak = max(self.peak, float(np.abs(y).max()))
-        if not len(
-            self._tail
-        ):  # filters at rest on the first sample: an offset is no sound, nor its beginning
-            self._tail = np.repeat(y[:1], round(_MEMORY * self.sr), axis=0)
-        context = np.concatenate([self._tail, y])
-        size = 1 << (len(context) - 1).bit_length()
-        response = k_weighting(self.sr, size)[:, None]
-        weighted = np.fft.irfft(np.fft.rfft(context, size, axis=0) * response, size, axis=0)
-        # The circular transform spoils only the start of the tail, which was heard before.
-        power = (weighted[len(self._tail) : len(context)] ** 2) @ self._weights
-        self._tail = context[len(context) - len(self._tail) :]
-        power = np.concatenate([self._rest, power])
-        whole = len(power) // self._step
-        self._energies.append(power[: whole * self._step].reshape(whole, self._step).sum(axis=1))
-        self._rest = power[whole * self._step :]
+        if self._first is None:
+            self._first = y[:1].copy()
+        # The filter starts at rest, so a constant offset would begin with an audible step.
+        for start in range(0, len(y), FRAME):
+            self._push(y[start : start + FRAME] - self._first)
+
+    def _push(self, y: Float) -> None:
+        import av
+
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(y).reshape(1, -1), format="flt", layout=self._layout
+        )
+        frame.sample_rate, frame.pts = self.sr, self._samples
+        self._samples += len(y)
+        self._graph.push(frame)
+        while True:
+            try:
+                measured = self._graph.pull().metadata
+            except (av.BlockingIOError, av.EOFError):
+                return
+            self._loudness = float(measured.get("lavfi.r128.I", self._loudness))
 
     def integrated(self) -> float:
-        """Gated loudness of all that was heard, in LUFS; `SILENT` when nothing passes the gate.
+        """Return the gated loudness so far in LUFS, or `SILENT` where nothing passes the gate.
 
-        A sound shorter than one gating block (400 ms) is measured whole, which the standard leaves open.
+        A sound shorter than a gating block is padded with zeros to one, and the result corrected for that.
         """
-        energies = np.concatenate([*self._energies, np.zeros(0)])
-        if len(energies) < 4:
-            samples = len(energies) * self._step + len(self._rest)
-            mean = (energies.sum() + self._rest.sum()) / max(samples, 1)
-            level = float(_loudness(np.array([mean]))[0])
-            return level if level > _ABSOLUTE_GATE else SILENT
-        blocks = np.convolve(energies, np.ones(4), "valid") / (4 * self._step)
-        blocks = blocks[_loudness(blocks) > _ABSOLUTE_GATE]
-        if not len(blocks):
-            return SILENT
-        gate = float(_loudness(np.array([blocks.mean()]))[0]) + _RELATIVE_GATE
-        return float(_loudness(np.array([blocks[_loudness(blocks) > gate].mean()]))[0])
+        correction = 0.0
+        missing = round(GATING_BLOCK * self.sr) + 1 - self._samples
+        if self._first is not None and missing > 0:
+            correction = -10 * np.log10(self._samples / (self._samples + missing))
+            self._push(np.zeros((missing, self._first.shape[1]), np.float32))
+        return SILENT if self._loudness <= ABSOLUTE_GATE else self._loudness + correction
 
 
 def loudness(y: Float, sr: int) -> float:
-    """Integrated loudness of a whole sound, in LUFS.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,) or (n, channels), float32, -1..1]
-    """
+    """Integrated loudness in LUFS of a whole sound [shape=(n,) or (n, channels), float32, -1..1]."""
     sound = y[:, None] if y.ndim == 1 else y
     meter = LoudnessMeter(sr, sound.shape[1])
-    for start in range(0, len(sound), 20 * sr):
-        meter.add(sound[start : start + 20 * sr])
+    meter.add(sound)
     return meter.integrated()
 
 
-def _loudness(mean_square: Double) -> Double:
-    result: Double = -0.691 + 10 * np.log10(np.maximum(mean_square, 1e-30))
-    return result
-
-
 class LoudestExcerpt:
-    """Find the excerpt of a given length with the most energy, in a sound that arrives in blocks.
+    """Find the excerpt with the most energy in a stream.
 
     Excerpts are counted from the start of the sound, so the result does not depend on the block size.
 
@@ -184,3 +140,64 @@ class LoudestExcerpt:
         energy = float((excerpt.astype(np.float64) ** 2).sum())
         if energy > self._energy:
             self._loudest, self._energy = excerpt, energy
+
+
+@dataclass(frozen=True)
+class LoudnessMatch:
+    """Bring a rendered sound to the content's loudness, mixed with the content, without clipping.
+
+    Parameters
+    ----------
+    rendered : TemporarySound
+    source : Content
+    heard : LoudnessMeter
+        Of the content.
+    remix : float, 0..1
+        Share of the content in the result.
+    size : int
+        Samples of a block.
+    """
+
+    rendered: TemporarySound
+    source: Content
+    heard: LoudnessMeter
+    remix: float
+    size: int
+
+    @property
+    def ceiling(self) -> float:
+        """Largest magnitude of a sample."""
+        return min(max(self.heard.peak, CEILING), HIGHEST_CEILING)
+
+    def blocks(self, measured: LoudnessMeter) -> Iterator[Float]:
+        """Yield the result [shape=(n, channels), float32]; `measured` is the meter of the rendered sound."""
+        target, own = self.heard.integrated(), measured.integrated()
+        if own == SILENT:
+            return self._at(1.0, 1.0)
+        gain = float(10 ** ((target - own) / 20))
+        if self.remix == 0 and measured.peak * gain <= self.ceiling:
+            return self._at(gain, 1.0)
+        factor = 1.0
+        for _ in range(4):  # the limiter and the content's share change the loudness as well
+            meter = LoudnessMeter(self.source.sr, self.source.channels)
+            for block in self._at(gain, factor):
+                meter.add(block)
+            error = target - meter.integrated()
+            if not np.isfinite(error) or abs(error) < TOLERANCE:
+                break
+            factor *= 10 ** (error / 20)
+        return self._at(gain, factor)
+
+    def _at(self, gain: float, factor: float) -> Iterator[Float]:
+        """Yield the rendered sound at `gain`, mixed with the content, and all of it times `factor`."""
+        blocks = self._mixed(gain)
+        if factor != 1:
+            blocks = (block * np.float32(factor) for block in blocks)
+        return limit_blocks(blocks, self.source.sr, self.ceiling)
+
+    def _mixed(self, gain: float) -> Iterator[Float]:
+        if not self.remix:
+            yield from (block * np.float32(gain) for block in self.rendered.blocks(self.size))
+            return
+        for block, own in zip(self.rendered.blocks(self.size), self.source.blocks(self.size), strict=True):
+            yield np.float32((1 - self.remix) * gain) * block + np.float32(self.remix) * own

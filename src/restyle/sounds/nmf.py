@@ -1,16 +1,15 @@
-"""Musaicing: a content's spectrogram rebuilt from frames of a style (Driedger, Prätzlich and Müller 2015).
+"""Musaicing: rebuild a spectrogram from frames of a style (Driedger, Prätzlich and Müller 2015).
 
-Nonnegative matrix factorisation in which the templates are the style's own spectra and stay fixed. Of the
-activations, three constraints leave a mosaic of audible grains: no frame is repeated at once (repetition),
-few sound together (polyphony), and frames that follow each other in the style tend to do so in the result
-(continuity). The activated frames are added with the phases that they have in the style.
+Nonnegative matrix factorization (NMF) with the style's own spectra as fixed templates. Three constraints on
+the activations leave a mosaic of audible grains: a frame is not repeated at once (repetition), few sound
+together (polyphony), and frames that follow each other in the style tend to do so here (continuity). The
+active frames are added with the phases they have in the style.
 
 Differs from the paper:
-- the style is also there transposed, from 6 semitones down to 5 up (by resampling, its envelope put back),
-  so that the mosaic can follow the content's pitch;
-- above 4 kHz the templates are critical bands and not bins, where pitch is not heard;
-- only frames that resemble some frame of the content take part (a search over all frames), so that long
-  styles cost little.
+- the style is also transposed by -6 to +5 semitones (resampled, with its envelope restored), so that the
+  mosaic can follow the content's pitch;
+- above 4 kHz, where pitch is not heard, the templates are critical bands instead of bins;
+- only frames similar to some frame of the content take part, which makes long styles cheap.
 """
 
 from __future__ import annotations
@@ -18,46 +17,46 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.sounds.bands import Bands, decibels, power_of
+from restyle.sounds.bands import Bands, amplitude, power_of
 from restyle.sounds.stft import Complex, Float, hann, resample
 
 Index = NDArray[np.intp]
 
 SHIFTS = tuple(range(-6, 6))  # semitones
 FINE_BELOW = 4000.0  # Hz
-QUIET = 45.0  # dB under the loudest frame of the style that no grain is taken from
+QUIET = 45.0  # dB below the loudest frame of the style: quieter frames are not used
 
 
 class Grains:
-    """A style, cut into frames and indexed.
+    """The frames of a style, as templates.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,), float32]
         The style, mono, at the content's sample rate.
     bands : Bands
-        Frame length and hop of the mosaic.
+        Grid of the mosaic.
     """
 
     def __init__(self, y: Float, bands: Bands) -> None:
         self.bands = bands
         self._pool = _pool(bands)
-        own = bands.levels(power_of(bands.stft(y)))
+        levels = bands.levels(power_of(bands.stft(y)))
         templates, gains, self._waves = [], [], []
         shift_of, start = [], []
         following: list[Index] = []
         total = 0
         for number, semitones in enumerate(SHIFTS):
             ratio = 2.0 ** (semitones / 12)
-            moved = resample(y, 1 / ratio)
-            power = power_of(bands.stft(moved))
+            transposed = resample(y, 1 / ratio)
+            power = power_of(bands.stft(transposed))
             frames = len(power)
-            # Transposing moved the formants as well: this gain puts the envelope of the moment back.
-            moment = np.minimum(np.round(np.arange(frames) * ratio).astype(int), len(own) - 1)
-            gain = np.clip(own[moment] - bands.levels(power), -30, 20) * (semitones != 0)
-            templates.append((np.sqrt(power) * decibels(bands.spread(gain))) @ self._pool.T)
+            # Transposition moves the formants as well: this gain restores the envelope.
+            original = np.minimum(np.round(np.arange(frames) * ratio).astype(int), len(levels) - 1)
+            gain = np.clip(levels[original] - bands.levels(power), -30, 20) * (semitones != 0)
+            templates.append((np.sqrt(power) * amplitude(bands.to_bins(gain))) @ self._pool.T)
             gains.append(gain.astype(np.float32))
-            self._waves.append(np.pad(moved, (bands.n_fft // 2, bands.n_fft)))
+            self._waves.append(np.pad(transposed, (bands.n_fft // 2, bands.n_fft)))
             shift_of.append(np.full(frames, number))
             start.append(np.arange(frames) * bands.hop)
             next_frame = total + np.arange(frames) + 1
@@ -92,12 +91,12 @@ class Grains:
         polyphony : int
             Grains that may sound at once.
         repetition : int
-            Frames within which a grain may not come again.
+            Frames within which a grain is not repeated.
         iterations : int
         candidates : int
-            Most similar templates that each frame of the target proposes.
+            Templates that each frame of the target proposes, the most similar ones.
         limit : int
-            Templates in all.
+            Largest number of templates.
 
         Returns
         -------
@@ -136,7 +135,7 @@ class Grains:
                 H = _few_at_once(H, polyphony, shrink)
                 H = _continued(H, before, after)
             H = H * (((V / (H @ W + tiny)) @ W.T) / weight)
-        # What is not played is left out first, so that the rest takes over its share.
+        # Drop all but the audible grains first, so that these take over the rest's share.
         H = _few_at_once(H, polyphony, np.float32(0))
         for _ in range(2):
             H = H * (((V / (H @ W + tiny)) @ W.T) / weight)
@@ -156,12 +155,12 @@ class Grains:
                     for shift, start in zip(self._shift[grain], self._start[grain], strict=True)
                 ]
             )
-            D += np.fft.rfft(frames * window, axis=1) * (amount * decibels(bands.spread(self._gain[grain])))
+            D += np.fft.rfft(frames * window, axis=1) * (amount * amplitude(bands.to_bins(self._gain[grain])))
         return D
 
 
 def _pool(bands: Bands) -> Float:
-    """Bins up to `FINE_BELOW` as they are, critical bands above [shape=(features, bins), float32]."""
+    """Matrix that keeps bins up to `FINE_BELOW` and pools the rest into bands [shape=(features, bins)]."""
     bank = bands.bank
     fine = min(int(FINE_BELOW * bands.n_fft / bands.sr), bank.shape[1])
     upper = bank.copy()
@@ -172,14 +171,14 @@ def _pool(bands: Bands) -> Float:
 
 
 def _signature(V: Float) -> Float:
-    """Square roots, so that partials count beside the loudest, of unit norm."""
+    """Square roots, so that weak partials count as well, scaled to unit norm."""
     root: Float = np.sqrt(np.maximum(V, 0))
     result: Float = root / np.maximum(np.linalg.norm(root, axis=1, keepdims=True), 1e-9)
     return result
 
 
 def _no_repetition(H: Float, reach: int, shrink: np.float32) -> Float:
-    """Shrink what is not the largest of its row within `reach` frames (equation 4 of the paper)."""
+    """Shrink activations that are not the largest within `reach` frames (equation 4 of the paper)."""
     largest = H.copy()
     for distance in range(1, min(reach, len(H) - 1) + 1):
         np.maximum(largest[distance:], H[:-distance], out=largest[distance:])
@@ -196,7 +195,7 @@ def _few_at_once(H: Float, most: int, shrink: np.float32) -> Float:
 
 
 def _continued(H: Float, before: Index, after: Index) -> Float:
-    """Add what the frame before in the style had a moment ago, and the one after will have (equation 6)."""
+    """Add the activation of the style's previous frame one frame ago, and of its next frame (equation 6)."""
     result = H.copy()
     result[1:] += np.where(before >= 0, H[:-1][:, before], 0)
     result[:-1] += np.where(after >= 0, H[1:][:, after], 0)

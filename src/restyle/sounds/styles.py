@@ -3,32 +3,58 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restyle.errors import StyleError
-from restyle.sounds.content import samples_of
-from restyle.sounds.presets import SOUNDS, sound_path
-from restyle.sounds.read import SoundReader
-from restyle.sounds.stft import resample
-from restyle.sounds.write import SUFFIXES
+from restyle.sounds.content import to_samples
+from restyle.sounds.files import SUFFIXES, SoundReader
+from restyle.sounds.stft import Float, resample
 from restyle.types import PathLike, SoundStylesLike
 
-Float = NDArray[np.float32]
+FOLDER = Path(__file__).parent / "recordings"  # written by `scripts/sounds.py`
+PRESETS = {
+    "rain": "steady rain with drops",
+    "bees": "a swarm that comes near and goes",
+    "brass": "horns and trumpets over two and a half octaves",
+    "choir": "voices on ah, oh, oo and eh",
+    "eight-bit": "a game console: pulses, triangle, noise",
+    "vinyl": "crackle and rumble of an old record",
+    "bells": "struck bells with their inharmonic partials",
+    "strings": "a bowed string orchestra",
+    "wind": "gusts through bands that wander",
+    "fire": "roar, hiss and wood that snaps",
+    "organ": "pipes at four stops, with their chiff",
+    "harp": "plucked strings over four octaves",
+}
 
 STYLE_SAMPLES = 3_000_000  # of all styles together; longer ones are sampled in excerpts
 EXCERPT = 5.0  # seconds
-FADE = 0.02  # seconds at the ends of an excerpt
+FADE = 0.02  # seconds at both ends of an excerpt
 SILENT = 1e-5  # peak
 
 
+def preset_path(name: str) -> Path:
+    """Return the file of a preset; raise `StyleError` with the nearest name where there is none."""
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name, PRESETS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"the presets are {', '.join(PRESETS)}"
+        raise StyleError(f"sound style '{name}' is neither a file nor a preset; {hint}")
+    return FOLDER / f"{name}.ogg"
+
+
+def style_file(name: PathLike) -> PathLike:
+    """Return the file of a style, which may be a preset's name."""
+    return preset_path(name) if isinstance(name, str) and _is_preset(name) else name
+
+
 def parse_styles(style: SoundStylesLike) -> list[tuple[Any, float]]:
-    """A style or a list of them, with weights that add up to one.
+    """Parse a style, or a list of styles, into pairs of style and weight; the weights sum to 1.
 
     Examples
     --------
@@ -41,7 +67,7 @@ def parse_styles(style: SoundStylesLike) -> list[tuple[Any, float]]:
         name, weight = item if _is_pair(item) else (item, 1.0)
         if isinstance(name, str) and not os.path.exists(name) and ":" in name:
             front, _, back = name.rpartition(":")
-            with contextlib.suppress(ValueError):  # otherwise a colon of the name itself
+            with contextlib.suppress(ValueError):  # otherwise the colon is part of the name
                 name, weight = front, float(back)
         if not np.isfinite(weight) or weight < 0:
             raise StyleError(f"weight {weight:g} of style '{name}' is not a positive number")
@@ -53,80 +79,74 @@ def parse_styles(style: SoundStylesLike) -> list[tuple[Any, float]]:
 
 
 def load_styles(styles: Sequence[tuple[Any, float]], sr: int) -> list[tuple[Float, float]]:
-    """Read the styles, mixed to mono, at the content's rate; long ones as excerpts from all over."""
+    """Load styles in mono [shape=(n,), float32] at the content's rate; long ones are sampled in excerpts."""
     loaded = []
-    room = max(STYLE_SAMPLES // len(styles) / sr, 2 * EXCERPT)
-    for name, weight in styles:
-        if isinstance(name, str | os.PathLike):
-            y, rate = _excerpts(style_file(name), room)
+    seconds = max(STYLE_SAMPLES // len(styles) / sr, 2 * EXCERPT)
+    for style, weight in styles:
+        if isinstance(style, str | os.PathLike):
+            y, rate = _load_excerpts(style_file(style), seconds)
         else:
-            y, rate = samples_of(name).mean(axis=1), sr
+            y, rate = to_samples(style).mean(axis=1), sr
         y = resample(y, sr / rate)
         if not len(y) or float(np.abs(y).max()) < SILENT:
-            raise StyleError(f"style '{shown(name)}' is silent; choose a sound that can be heard")
+            raise StyleError(f"style '{style_name(style)}' is silent; use a sound that can be heard")
         loaded.append((y, weight))
     return loaded
 
 
 def style_paths(styles: Sequence[tuple[Any, float]]) -> list[PathLike]:
-    """The files among the styles, presets left out."""
-    paths = [name for name, _ in styles if isinstance(name, str | os.PathLike)]
+    """Return the files among the styles, without presets."""
+    paths = [style for style, _ in styles if isinstance(style, str | os.PathLike)]
     return [path for path in paths if os.path.exists(path)]
 
 
-def style_file(name: PathLike) -> PathLike:
-    """Path of a style: of the preset when it is one's name."""
-    return sound_path(name) if isinstance(name, str) and _is_preset(name) else name
-
-
 def default_output(content: PathLike, styles: Sequence[tuple[Any, float]]) -> Path:
-    """`speech.wav` and `rain.ogg` -> `speech-rain.wav` in the current folder."""
+    """Return `speech-rain.wav` in the current folder for `speech.wav` and `rain`."""
     path = Path(content)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.suffix.lower() != ".mp4" else ".wav"
     return Path(f"{path.stem}-{joined_names(styles)}{suffix}")
 
 
 def joined_names(styles: Sequence[tuple[Any, float]]) -> str:
-    """The styles' names as a part of a file name: `choir-bells`."""
-    return "-".join(Path(shown(name)).stem for name, _ in styles)
+    """Return the styles' names as a part of a file name: `choir-bells`."""
+    return "-".join(Path(style_name(style)).stem for style, _ in styles)
 
 
-def shown(name: Any) -> str:
-    """A style as messages and titles call it."""
-    return os.fspath(name) if isinstance(name, str | os.PathLike) else "array"
+def style_name(style: Any) -> str:
+    """Return the name of a style for messages and titles."""
+    return os.fspath(style) if isinstance(style, str | os.PathLike) else "array"
 
 
 def _is_preset(name: str) -> bool:
-    # An unknown name with a suffix or a folder is meant as a file: the reader says that it is missing.
-    return not os.path.exists(name) and (name in SOUNDS or not (os.sep in name or Path(name).suffix))
+    # A name with a suffix or folder is a file, even if it is missing: the reader reports that.
+    return not os.path.exists(name) and (name in PRESETS or not (os.sep in name or Path(name).suffix))
 
 
 def _is_pair(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], int | float)
 
 
-def _excerpts(path: PathLike, seconds: float) -> tuple[Float, int]:
-    """A sound whole, or excerpts of `EXCERPT` seconds spread over it [shape=(n,), float32]; its rate."""
+def _load_excerpts(path: PathLike, seconds: float) -> tuple[Float, int]:
+    """Load a sound in mono [shape=(n,), float32], a long one as excerpts from all over it; and its rate."""
     with SoundReader(path) as reader:
         sr, frames = reader.info.sr, reader.info.frames
         length = round(EXCERPT * sr)
+        parts: list[Float] = [np.zeros(0, np.float32)]
         if frames is None or frames <= seconds * sr:
-            parts: list[Float] = []
             for block in reader.blocks(length):
                 parts.append(block.mean(axis=1))
                 if sum(map(len, parts)) >= seconds * sr:
                     break
-            return np.concatenate([*parts, np.zeros(0, np.float32)]), sr
+            return np.concatenate(parts), sr
         every = frames / (seconds * sr / length)
-        parts, next_start = [], 0.0
+        next_start = 0.0
         for number, block in enumerate(reader.blocks(length)):
             if number * length >= next_start:
-                parts.append(block.mean(axis=1) * _ends(len(block), round(FADE * sr)))
+                parts.append(block.mean(axis=1) * _fade_ends(len(block), round(FADE * sr)))
                 next_start += every
         return np.concatenate(parts), sr
 
 
-def _ends(samples: int, fade: int) -> Float:
-    """Ones that rise from zero and fall to zero, so that excerpts join without a click."""
+def _fade_ends(samples: int, fade: int) -> Float:
     ramp = np.minimum(np.arange(samples), np.arange(samples)[::-1]) / max(1, fade)
     return np.clip(ramp, 0, 1).astype(np.float32)

@@ -1,10 +1,10 @@
-"""Optimal transport of spectral envelopes: the content's movement, with the style's distribution.
+"""Optimal transport of spectral envelopes: the content's movement with the style's distribution.
 
-The band levels of a sound in dB, frame by frame, are a cloud of points. The timbre of a sound is that cloud:
-MFCC statistics are linear in it, and most of McDermott's statistics are its moments. The content's cloud is
-carried onto the style's by the linear Monge-Kantorovich map between two normal distributions (Pitie and
-Kokaram 2007, who moved colours with it), the map that displaces least, and then band by band by matching
-histograms. What moved together still does, what came first still comes first.
+The band levels of a frame are a point, those of a sound a cloud of points. The cloud is its timbre: MFCC
+statistics are linear in it, and most of McDermott's statistics are its moments. The content's cloud is moved
+onto the style's by the linear Monge-Kantorovich map between two normal distributions (Pitie and Kokaram
+2007), and then band by band by histogram matching. The map moves points as little as possible, so the order
+in time, the rhythm, stays.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
-Double = NDArray[np.float64]
+from restyle.sounds.stft import Double, Float
 
-RANGE = 60.0  # dB below the loudest that count as sound
-QUANTILES = 257  # a style that is mostly silence has its sound in the last percent
+RANGE = 60.0  # dB below the loudest frame: everything below is silence
+QUANTILES = 257  # many, for styles that are mostly silent and have their sound in the last percent
 
 
 def total_level(levels: Float) -> Double:
@@ -29,7 +27,7 @@ def total_level(levels: Float) -> Double:
 
 @dataclass(frozen=True)
 class EnvelopeTransport:
-    """The map from one content's band levels to one style's. Make it with `fit`."""
+    """The map from one content's band levels to one style's; `fit` makes it."""
 
     floor: Double  # [shape=(bands,), dB]
     threshold: float  # dB: frames below are silence
@@ -42,23 +40,23 @@ class EnvelopeTransport:
 
     @classmethod
     def fit(cls, content: Float, style: Float, ridge: float = 5.0) -> EnvelopeTransport:
-        """Learn the map.
+        """Fit the map.
 
         Parameters
         ----------
         content, style : np.ndarray [shape=(frames, bands), float32, dB]
         ridge : float
             Variance in dB^2 added to both clouds, so that directions in which the content hardly moves are
-            not blown up to the style's.
+            not stretched to the style's.
         """
-        x, floor, threshold = _sounding(content)
-        z, _, _ = _sounding(style)
+        x, floor, threshold = _sounding_frames(content)
+        z, _, _ = _sounding_frames(style)
         identity = ridge * np.eye(x.shape[1])
         matrix = _map_between(_covariance(x) + identity, _covariance(z) + identity)
         mean, style_mean = x.mean(0), z.mean(0)
         moved = (x - mean) @ matrix + style_mean
         grid = np.linspace(0, 1, QUANTILES)
-        # The tiny slope keeps the abscissae apart where many values are one, as at the floor.
+        # A tiny slope keeps equal quantiles apart, for example at the floor.
         before = np.quantile(moved, grid, axis=0) + np.arange(QUANTILES)[:, None] * 1e-6
         after = np.quantile(z, grid, axis=0)
         offset = float(
@@ -67,21 +65,21 @@ class EnvelopeTransport:
         return cls(floor, threshold, mean, style_mean, matrix, before, after, offset)
 
     def __call__(self, levels: Float, *, detail: float = 0.0, rhythm: float = 0.0) -> Float:
-        """Carry band levels over.
+        """Map band levels.
 
         Parameters
         ----------
         levels : np.ndarray [shape=(frames, bands), float32, dB]
         detail : float, 0..1
-            How much of the content's own relief between neighbouring bands stays: partials of low pitches
-            are wide enough to be bands.
+            Share of the content's differences between neighboring bands that stays: low partials are as wide
+            as bands.
         rhythm : float, 0..1
-            How much of the content's own dynamics stays.
+            Share of the content's dynamics that stays.
 
         Returns
         -------
         levels : np.ndarray [shape=(frames, bands), float32, dB]
-            Frames that are silent in the content stay as far below the others as they were.
+            Silent frames of the content stay as far below the others as they were.
         """
         x = np.maximum(levels.astype(np.float64), self.floor)
         plain = x - self.content_mean + self.style_mean
@@ -91,8 +89,8 @@ class EnvelopeTransport:
         if detail:
             relief = plain - y
             wide = np.pad(relief, ((0, 0), (2, 2)), mode="edge")
-            smooth = np.mean([wide[:, i : i + relief.shape[1]] for i in range(5)], axis=0)
-            y += detail * (relief - smooth)
+            average = np.mean([wide[:, i : i + relief.shape[1]] for i in range(5)], axis=0)
+            y += detail * (relief - average)
         own = total_level(levels)
         if rhythm:
             y += rhythm * (own + self.offset - total_level(y.astype(np.float32)))[:, None]
@@ -100,8 +98,8 @@ class EnvelopeTransport:
         return y.astype(np.float32)
 
 
-def _sounding(levels: Float) -> tuple[Double, Double, float]:
-    """Frames that sound, lifted to the floor; each band's floor; the level under which a frame is silent."""
+def _sounding_frames(levels: Float) -> tuple[Double, Double, float]:
+    """Return the frames above the threshold, raised to the bands' floor; the floor; the threshold."""
     total = total_level(levels)
     threshold = float(total.max() - RANGE)
     floor = levels.max(axis=0).astype(np.float64) - RANGE - 10
@@ -109,8 +107,8 @@ def _sounding(levels: Float) -> tuple[Double, Double, float]:
 
 
 def _covariance(x: Double) -> Double:
-    centred = x - x.mean(0)
-    result: Double = centred.T @ centred / len(x)
+    centered = x - x.mean(0)
+    result: Double = centered.T @ centered / len(x)
     return result
 
 
@@ -121,6 +119,6 @@ def _power(matrix: Double, exponent: float) -> Double:
 
 
 def _map_between(a: Double, b: Double) -> Double:
-    """The symmetric matrix T with ``T a T = b`` (Pitie and Kokaram 2007, equation 12)."""
+    """Return the symmetric matrix T with ``T a T = b`` (Pitie and Kokaram 2007, equation 12)."""
     root, inverse = _power(a, 0.5), _power(a, -0.5)
     return inverse @ _power(root @ b @ root, 0.5) @ inverse

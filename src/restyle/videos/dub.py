@@ -13,7 +13,7 @@ from typing import Any
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.files import check_output, writing
 from restyle.options import AudioOptions, EngineOptions, ImageOptions, VideoOptions
-from restyle.sounds.api import restyled
+from restyle.sounds.api import stylized
 from restyle.sounds.content import Content
 from restyle.sounds.styles import joined_names, load_styles, parse_styles, style_paths
 from restyle.types import PathLike, Report
@@ -83,12 +83,12 @@ def new_sound(
     Parameters
     ----------
     styles : sequence of (style, weight)
-        Of `sound_styles.parse_styles`.
+        See `sounds.styles.parse_styles`.
     """
     if os.path.isdir(content):
         raise InputError(f"{os.fspath(content)}: a folder of pictures has no sound; leave out --audio-style")
     source = Content(content)
-    blocks = restyled(source, load_styles(styles, source.sr), options, report)
+    blocks = stylized(source, load_styles(styles, source.sr), options, report)
     first = next(blocks)
     return NewSound(itertools.chain([first], blocks), source.sr, source.start)
 

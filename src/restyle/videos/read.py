@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from restyle.errors import InputError
-from restyle.sounds.container import Reader, check_readable
+from restyle.files import Closing, check_readable
 from restyle.types import PathLike
 from restyle.videos.info import FULL, LIMITED, ColorTags, Pixels, VideoFrame, VideoInfo, scaling, turn_of
 from restyle.videos.transcode import set_back
@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 _BROADCAST = {"mpegts", "mpeg", "vob"}
 
 
-class VideoReader(Reader):
+class VideoReader(Closing):
     """A video, read once from its start.
 
     Parameters

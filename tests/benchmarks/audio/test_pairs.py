@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.audio.pairs import ALL_PAIRS, CLIPS, HELD_OUT, LATER, PAIRS, clip, folder
-from restyle.evaluate.sound import Scorecard
+from benchmarks.audio.scorecard import Scorecard
 from restyle.sounds.api import audio
 from restyle.sounds.features import RATE
 
@@ -27,4 +27,4 @@ def test_real_pairs_reach_the_bar(content: str, style: str) -> None:
     score = card.score(audio(clip(content), clip(style), sr=RATE))
     assert score.timbre <= 0.35
     assert score.pitch_rhythm <= 0.35
-    assert score.mixture < 0.6 * card.score(card.trivial()["50/50 mix"]).mixture
+    assert score.mixture < 0.6 * card.score(card.baselines()["50/50 mix"]).mixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restyle.sounds.closeness import CHOICES, HELPS, LOST, Choice, distance, least_that_keeps
+from restyle.sounds.auto_keep import MIN_GAIN, SETTINGS, TOO_FAR, Keep, choose_keep, distance
 from restyle.sounds.features import RATE
 from restyle.sounds.mosaic import Mosaic
 from tests.sounds.test_mosaic import Sound, melody, noise
@@ -11,8 +11,8 @@ from tests.sounds.test_mosaic import Sound, melody, noise
 
 def chosen(content: Sound, style: Sound, **given: float) -> tuple[float, float]:
     method = Mosaic([(style, 1.0)], RATE, **given)
-    method.learn(method.analyse(content[:, None]))
-    method.settle(content[:, None])
+    method.fit(method.measure(content[:, None]))
+    method.choose_settings(content[:, None])
     return method.keep_pitch, method.keep_rhythm
 
 
@@ -31,25 +31,25 @@ def test_a_copy_is_at_no_distance_and_noise_at_one() -> None:
         ((40.0, 20.0, 40.0), 1, 3),
     ],
 )
-def test_the_least_that_keeps_pitch_and_rhythm_is_chosen(
+def test_the_choose_keep_pitch_and_rhythm_is_chosen(
     noises: tuple[float, ...], expected: int, trials: int
 ) -> None:
     """Trials that are the content under more or less noise."""
-    y, tried = melody(), list[Choice]()
+    y, tried = melody(), list[Keep]()
 
-    def trial(choice: Choice) -> Sound:
+    def trial(choice: Keep) -> Sound:
         tried.append(choice)
-        made: Sound = y + np.float32(noises[CHOICES.index(choice)]) * noise()
+        made: Sound = y + np.float32(noises[SETTINGS.index(choice)]) * noise()
         return made
 
-    assert distance(y + np.float32(20) * noise(), y) > LOST + HELPS
-    assert distance(y + np.float32(40) * noise(), y) > distance(y + np.float32(20) * noise(), y) + HELPS
-    assert least_that_keeps(y, RATE, trial) == CHOICES[expected]
-    assert tried == list(CHOICES[:trials])
+    assert distance(y + np.float32(20) * noise(), y) > TOO_FAR + MIN_GAIN
+    assert distance(y + np.float32(40) * noise(), y) > distance(y + np.float32(20) * noise(), y) + MIN_GAIN
+    assert choose_keep(y, RATE, trial) == SETTINGS[expected]
+    assert tried == list(SETTINGS[:trials])
 
 
 def test_choices_keep_more_and_more() -> None:
-    pitches, rhythms = [each.pitch for each in CHOICES], [each.rhythm for each in CHOICES]
+    pitches, rhythms = [each.pitch for each in SETTINGS], [each.rhythm for each in SETTINGS]
     assert pitches == sorted(set(pitches))
     assert rhythms == sorted(set(rhythms))
 
@@ -58,12 +58,12 @@ def test_a_style_without_the_contents_bands_makes_the_mosaic_follow_more_closely
     low = melody()
     whistle = (0.1 * np.sin(2 * np.pi * 5000 * np.arange(len(low)) / RATE)).astype(np.float32)
     near, far = chosen(low, 0.5 * low[::-1].copy()), chosen(low, whistle)
-    assert near == (CHOICES[0].pitch, CHOICES[0].rhythm)
-    assert far == (CHOICES[-1].pitch, CHOICES[-1].rhythm)
+    assert near == (SETTINGS[0].pitch, SETTINGS[0].rhythm)
+    assert far == (SETTINGS[-1].pitch, SETTINGS[-1].rhythm)
     assert chosen(low, whistle, keep_pitch=0.3)[0] == 0.3
     assert chosen(low, whistle, keep_rhythm=0.4)[1] == 0.4
     assert chosen(low, whistle, keep_pitch=0.3, keep_rhythm=0.0) == (0.3, 0.0)
-    assert chosen(low, whistle, strength=0.0) == (CHOICES[0].pitch, CHOICES[0].rhythm)
+    assert chosen(low, whistle, strength=0.0) == (SETTINGS[0].pitch, SETTINGS[0].rhythm)
 
 
 @pytest.mark.parametrize("sound", [np.zeros(9000), np.full(1, 0.5), np.full(9000, 0.4), np.zeros(0)])
@@ -71,6 +71,6 @@ def test_nothing_to_follow_is_no_error(sound: Sound) -> None:
     content = sound.astype(np.float32)
     method = Mosaic([(noise(), 1.0)], RATE)
     if len(content):
-        method.learn(method.analyse(content[:, None]))
-    method.settle(content[:, None])
-    assert (method.keep_pitch, method.keep_rhythm) in [(each.pitch, each.rhythm) for each in CHOICES]
+        method.fit(method.measure(content[:, None]))
+    method.choose_settings(content[:, None])
+    assert (method.keep_pitch, method.keep_rhythm) in [(each.pitch, each.rhythm) for each in SETTINGS]

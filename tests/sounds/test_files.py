@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -7,9 +8,90 @@ import numpy as np
 import pytest
 import soundfile
 
-from restyle.errors import InputError
-from restyle.sounds.read import SoundReader, read
-from tests.sounds.test_write import SR, STEREO, write
+from restyle.errors import InputError, OutputError
+from restyle.sounds.files import SUFFIXES, SoundReader, SoundWriter, check_format, load_sound
+
+SR = 44100
+T = np.arange(SR // 2) / SR
+STEREO = np.stack([0.5 * np.sin(2 * np.pi * 440 * T), 0.3 * np.sin(2 * np.pi * 660 * T)], 1).astype(
+    np.float32
+)
+
+
+def write(
+    path: Path, y: np.ndarray[tuple[int, ...], np.dtype[np.float32]], sr: int, depth: str = "PCM_16"
+) -> Path:
+    with SoundWriter(path, sr, y.shape[1], depth) as writer:
+        for start in range(0, len(y), 5000):
+            writer.write(y[start : start + 5000])
+    return path
+
+
+@pytest.mark.parametrize("suffix", sorted(set(SUFFIXES) - {".opus"}))
+def test_every_format_gives_the_sound_back(suffix: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"a{suffix}", STEREO, SR)
+    y, sr = load_sound(path)
+    assert sr == SR
+    assert y.shape[1] == 2
+    lossless = suffix in (".wav", ".flac", ".aiff", ".aif", ".caf", ".w64", ".mka")
+    assert len(y) == len(STEREO)
+    if lossless:
+        assert np.abs(y - STEREO).max() < 1 / 30000
+    else:
+        spectrum = np.abs(np.fft.rfft(y[:16384, 0] * np.hanning(16384)))
+        assert spectrum.argmax() * SR / 16384 == pytest.approx(440, abs=4)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".m4a", ".mp4", ".ogg", ".mka", ".opus"])
+@pytest.mark.parametrize("samples", [100, 12345, 1152 * 7])
+def test_lossy_formats_keep_every_sample_in_its_place(suffix: str, samples: int, tmp_path: Path) -> None:
+    """Run-up and filling of the codec are neither heard nor counted, whoever reads the file."""
+    rng = np.random.default_rng(samples)
+    y = (0.3 * np.convolve(rng.standard_normal(samples), np.ones(6) / 6, "same")).astype(np.float32)
+    sr = 48000 if suffix == ".opus" else SR
+    path = write(tmp_path / f"a{suffix}", y[:, None], sr)
+    made, _ = load_sound(path)
+    assert len(made) == samples
+    if samples > 1000:
+        size = 2 * samples
+        product = np.fft.irfft(np.fft.rfft(made[:, 0], size) * np.conj(np.fft.rfft(y, size)), size)
+        assert int(product.argmax()) == 0
+    if suffix in (".m4a", ".mp4"):
+        with av.open(str(path)) as container:
+            stream = container.streams.audio[0]
+            assert stream.duration is not None
+            assert stream.time_base is not None
+            assert stream.duration * stream.time_base == Fraction(samples, sr)
+
+
+def test_opus_at_its_own_rates(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.opus", STEREO, 48000)
+    assert load_sound(path)[1] == 48000
+    with pytest.raises(OutputError, match="cannot hold 2 channels at 44100 Hz"):
+        SoundWriter(tmp_path / "b.opus", 44100, 2)
+
+
+@pytest.mark.parametrize(
+    ("depth", "step"), [("PCM_U8", 1 / 127), ("PCM_16", 2**-15), ("PCM_24", 2**-23), ("FLOAT", 1e-9)]
+)
+def test_depth_is_kept_where_the_format_can(depth: str, step: float, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", STEREO, SR, depth)
+    assert soundfile.info(str(path)).subtype == depth
+    assert np.abs(load_sound(path)[0] - STEREO).max() <= step
+
+
+def test_float_becomes_24_bits_in_flac(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.flac", STEREO, SR, "FLOAT")
+    assert soundfile.info(str(path)).subtype == "PCM_24"
+
+
+def test_unknown_suffix_and_impossible_sounds(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"'\.xyz'"):
+        check_format(tmp_path / "a.xyz", SR, 2)
+    with pytest.raises(OutputError, match="6 channels"):
+        check_format(tmp_path / "a.mp3", SR, 6)
+    with pytest.raises(OutputError, match="192000 Hz"):
+        check_format(tmp_path / "a.mp3", 192000, 2)
 
 
 @pytest.mark.parametrize(("sr", "channels"), [(8000, 1), (192000, 8), (22050, 3)])
@@ -36,7 +118,7 @@ def test_sound_of_a_video(tmp_path: Path) -> None:
         )
         samples.sample_rate = SR
         container.mux(sound.encode(samples))
-    y, sr = read(path)
+    y, sr = load_sound(path)
     assert sr == SR
     assert len(y) == len(STEREO)
     assert np.abs(y - STEREO).max() < 1e-3
@@ -44,7 +126,7 @@ def test_sound_of_a_video(tmp_path: Path) -> None:
 
 def test_reading_stops_where_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", STEREO, SR)
-    assert len(read(path, seconds=0.1)[0]) == 4410
+    assert len(load_sound(path, seconds=0.1)[0]) == 4410
 
 
 def test_files_that_are_no_sound(tmp_path: Path) -> None:
@@ -56,14 +138,14 @@ def test_files_that_are_no_sound(tmp_path: Path) -> None:
     for name, content in cases.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=name):
-            read(tmp_path / name)
+            load_sound(tmp_path / name)
     (tmp_path / "empty.wav").write_bytes(b"")
     with pytest.raises(InputError, match="is empty"):
-        read(tmp_path / "empty.wav")
+        load_sound(tmp_path / "empty.wav")
     with pytest.raises(InputError, match="there is no such file"):
-        read(tmp_path / "none.wav")
+        load_sound(tmp_path / "none.wav")
     with pytest.raises(InputError, match="is not a file"):
-        read(tmp_path)
+        load_sound(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".ogg", ".mp3", ".flac", ".m4a"])
@@ -77,7 +159,7 @@ def test_truncated_files_give_a_line_or_a_sound(suffix: str, part: float, tmp_pa
     path.write_bytes(whole[: int(len(whole) * part)])
     said, y = "", np.zeros((0, 1), np.float32)
     try:
-        y, _ = read(path)
+        y, _ = load_sound(path)
     except InputError as error:
         said = str(error)
     assert bool(said) != bool(len(y))
@@ -93,7 +175,7 @@ def test_nan_is_named_with_its_time(tmp_path: Path) -> None:
     path = tmp_path / "nan.wav"
     soundfile.write(str(path), y, SR, subtype="FLOAT")
     with pytest.raises(InputError, match=r"nan\.wav: NaN or infinite sample 0\.100 s"):
-        read(path)
+        load_sound(path)
 
 
 def test_a_hole_in_a_container_becomes_silence(tmp_path: Path) -> None:
@@ -121,7 +203,7 @@ def test_a_damaged_packet_costs_its_own_length(tmp_path: Path) -> None:
         assert packet.pos is not None
         data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
     path.write_bytes(bytes(data))
-    y, _ = read(path)
+    y, _ = load_sound(path)
     assert len(y) == pytest.approx(2 * len(STEREO), abs=2048)
 
 
@@ -137,4 +219,4 @@ def test_apples_note_of_the_true_length(tmp_path: Path) -> None:
             if packet.size:
                 packet.stream = copied
                 container.mux(packet)
-    assert len(read(noted)[0]) == len(STEREO) - 200
+    assert len(load_sound(noted)[0]) == len(STEREO) - 200

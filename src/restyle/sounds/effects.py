@@ -1,0 +1,235 @@
+"""Effects on a finished sound: sharper transients, the stereo image of another sound, a limiter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from restyle.sounds.bands import Bands, power_of, smooth
+from restyle.sounds.content import with_margins
+from restyle.sounds.stft import Complex, Double, Float, hann
+
+MEDIAN_FRAMES, MEDIAN_BINS = 17, 17
+SORTED_AT_ONCE = 1 << 22  # values
+
+FAST, SLOW = 0.004, 0.05  # seconds of the envelope and of its surroundings
+MOST = 12.0  # dB of gain
+STEADY = 0.75  # percussive share of steady noise is a half; below this nothing is sharpened
+
+COHERENCE_FRAMES = 9
+IDENTICAL = 0.999  # coherence from which channels count as one
+DELAY_RANGE = 0.008  # seconds
+
+ATTACK = 0.005  # seconds of the limiter's fade before and after a peak
+
+
+# -------------------------------------------------------------------------------------------- transients
+
+
+def percussive_share(power: Float) -> Float:
+    """Share of each frame's energy that is percussive (Fitzgerald 2010, median filtering).
+
+    Parameters
+    ----------
+    power : np.ndarray [shape=(frames, bins), float32]
+        Frames about every 10 ms.
+
+    Returns
+    -------
+    share : np.ndarray [shape=(frames,), float32, 0..1]
+    """
+    S = np.sqrt(power)
+    tonal = running_median(S, MEDIAN_FRAMES, 0) ** 2
+    percussive = running_median(S, MEDIAN_BINS, 1) ** 2
+    mask = percussive / np.maximum(tonal + percussive, 1e-20)
+    result: Float = (mask * power).sum(axis=1) / np.maximum(power.sum(axis=1), 1e-20)
+    return result
+
+
+def running_median(S: Float, width: int, axis: int) -> Float:
+    """Median of every `width` neighbors along an axis; the ends are mirrored."""
+    x = np.moveaxis(S, axis, -1)
+    half = min(width, x.shape[-1]) // 2
+    padded = np.pad(x, ((0, 0), (half, half)), mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=-1)
+    result = np.empty_like(x)
+    rows = max(1, SORTED_AT_ONCE // (windows.shape[1] * windows.shape[2]))
+    for start in range(0, len(x), rows):
+        result[start : start + rows] = np.partition(windows[start : start + rows], half, axis=-1)[..., half]
+    return np.moveaxis(result, -1, axis)
+
+
+def sharpen_transients(y: Float, content: Float, share: Float, hop: int, sr: int) -> Float:
+    """Where the content is percussive, make the envelope rise and fall as fast as the content's.
+
+    Spectrogram frames blur a transient over up to half a window before it.
+
+    Parameters
+    ----------
+    y, content : np.ndarray [shape=(n, channels), float32]
+    share : np.ndarray [shape=(frames,), float32, 0..1]
+        `percussive_share` every `hop` samples.
+
+    Returns
+    -------
+    y : np.ndarray [shape=(n, channels), float32]
+    """
+    weight = np.clip((share - STEADY) / (1 - STEADY), 0, 1)
+    if not float(weight.max(initial=0)):
+        return y
+    level = _contrast(content, sr) - _contrast(y, sr)
+    gain = np.interp(np.arange(len(y)), np.arange(len(weight)) * hop, weight) * np.clip(level, -MOST, MOST)
+    factor = 10 ** (_moving_average(gain, round(FAST * sr)) / 20)
+    return (y * factor[:, None]).astype(np.float32)
+
+
+def _contrast(y: Float, sr: int) -> Double:
+    """Level relative to that of the surroundings, in dB [shape=(n,)]."""
+    power = (y.astype(np.float64) ** 2).mean(axis=1)
+    floor = 1e-6 * float(power.mean()) + 1e-20
+    fast, slow = (_moving_average(power, round(seconds * sr)) + floor for seconds in (FAST, SLOW))
+    result: Double = 10 * np.log10(fast / slow)
+    return result
+
+
+def _moving_average(x: Double, width: int) -> Double:
+    half = max(1, width // 2)
+    total = np.cumsum(np.pad(x, (half + 1, half), mode="edge"))
+    result: Double = total[2 * half + 1 :] - total[: -2 * half - 1]
+    return result / (2 * half + 1)
+
+
+# ----------------------------------------------------------------------------------------------- stereo
+
+
+def match_coherence(y: Float, channels: Sequence[Complex], bands: Bands) -> list[Float]:
+    """Turn a mono sound into channels that are as coherent, band by band, as those of another sound.
+
+    As in parametric stereo (Breebaart et al. 2005): a channel gets a share of the decorrelated sound. Differs
+    from the paper: any number of channels, by the Cholesky factor of their coherence matrix.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,), float32]
+    channels : sequence of np.ndarray [shape=(frames, bins), complex64]
+        STFTs of the other sound, on the grid of `bands`.
+
+    Returns
+    -------
+    list of np.ndarray [shape=(n,), float32]
+        One for each channel, each with the levels of `y`.
+    """
+    count = len(channels)
+    if count == 1:
+        return [y]
+    coherence = coherences(channels, bands)
+    if float(coherence.min()) > IDENTICAL:
+        return [y] * count
+    if count == 2:
+        # Rotate both channels by half the angle, so that neither is blurred more than the other.
+        angle = bands.to_bins(0.5 * np.arccos(np.clip(coherence[..., 0, 1], -1, 1)))
+        near, far = bands.stft(y) * np.cos(angle), bands.stft(decorrelate(y, bands.sr)) * np.sin(angle)
+        return [bands.istft(near + far, len(y)), bands.istft(near - far, len(y))]
+    # The loudest channel is the sound itself.
+    order = np.argsort([-float(power_of(D).sum()) for D in channels], kind="stable")
+    factor = _cholesky(coherence[..., order[:, None], order].astype(np.float64))
+    factor /= np.linalg.norm(factor, axis=-1, keepdims=True)
+    sums: list[Complex | None] = [None] * count
+    for source in range(count):
+        D = bands.stft(y if source == 0 else decorrelate(y, bands.sr, source))
+        for place in range(source, count):
+            part = D * bands.to_bins(factor[..., place, source])
+            before = sums[place]
+            sums[place] = part if before is None else before + part
+    result = {int(order[place]): bands.istft(D, len(y)) for place, D in enumerate(sums) if D is not None}
+    return [result[number] for number in range(count)]
+
+
+def _cholesky(matrix: Double) -> Double:
+    """Lower triangular factors of matrices that may be slightly indefinite, because each was smoothed."""
+    values, vectors = np.linalg.eigh(matrix)
+    positive = (vectors * np.maximum(values, 1e-3)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    result: Double = np.linalg.cholesky(positive)
+    return result
+
+
+def coherences(channels: Sequence[Complex], bands: Bands) -> Float:
+    """Coherence of all pairs [shape=(frames, bands, channels, channels), float32, -1..1]."""
+    bank, count = bands.bank.T, len(channels)
+    power = [smooth(power_of(D) @ bank, COHERENCE_FRAMES) for D in channels]
+    result = np.ones((*power[0].shape, count, count), np.float32)
+    for first in range(count):
+        for second in range(first + 1, count):
+            cross = (channels[first] * channels[second].conj()).real.astype(np.float32) @ bank
+            scale = np.sqrt(power[first] * power[second])
+            value = np.clip(smooth(cross, COHERENCE_FRAMES) / np.maximum(scale, 1e-20), -1, 1)
+            result[..., first, second] = result[..., second, first] = value
+    return result
+
+
+def decorrelate(y: Float, sr: int, seed: int = 0) -> Float:
+    """Apply an all-pass filter whose delay varies at random over frequency."""
+    size = len(y) + sr // 10
+    frequency = np.fft.rfftfreq(size, 1 / sr)
+    knots = np.geomspace(50, sr / 2, 60)
+    delay = np.interp(frequency, knots, np.random.default_rng(seed).uniform(-DELAY_RANGE, DELAY_RANGE, 60))
+    phase = 2 * np.pi * np.cumsum(delay) * (frequency[1] - frequency[0])
+    padded = np.pad(y, (sr // 20, size - len(y) - sr // 20))
+    filtered = np.fft.irfft(np.fft.rfft(padded) * np.exp(-1j * phase), size)
+    return filtered[sr // 20 : sr // 20 + len(y)].astype(np.float32)
+
+
+# ---------------------------------------------------------------------------------------------- limiter
+
+
+def limit(y: Float, sr: int, ceiling: float) -> Float:
+    """Keep every sample within the ceiling by a smooth gain that all channels share.
+
+    The limiter looks ahead: the gain falls before a peak, and nothing is clipped.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n, channels), float32]
+    ceiling : float
+        Largest magnitude.
+
+    Returns
+    -------
+    y : np.ndarray [shape=(n, channels), float32]
+    """
+    peak = np.abs(y).max(axis=1) if y.size else np.zeros(len(y), np.float32)
+    if not len(y) or float(peak.max()) <= ceiling:
+        return y
+    reach = max(1, round(ATTACK * sr))
+    needed = np.minimum(1, ceiling / np.maximum(peak, 1e-9)).astype(np.float32)
+    # The minimum over `reach` on either side, averaged over the same width, is at most `needed` at a peak.
+    lowest = _running_minimum(np.pad(needed, reach, constant_values=1), 2 * reach + 1)
+    window = hann(2 * reach + 2)[1:].astype(np.float64)
+    window /= window.sum()
+    gain = _convolve(np.pad(lowest, reach, mode="edge"), window)
+    return (y * np.minimum(gain, 1)[:, None]).astype(np.float32)
+
+
+def limit_blocks(blocks: Iterator[Float], sr: int, ceiling: float) -> Iterator[Float]:
+    """Apply `limit` to a stream; the result is that of the whole."""
+    for block, part in with_margins(blocks, 2 * max(1, round(ATTACK * sr))):
+        yield limit(block, sr, ceiling)[part]
+
+
+def _running_minimum(x: Float, width: int) -> Float:
+    """Minimum of each `width` neighbors (van Herk 1992)."""
+    count = len(x) - width + 1
+    blocks = -(-len(x) // width)
+    padded = np.pad(x, (0, blocks * width - len(x)), constant_values=1).reshape(blocks, width)
+    forward = np.minimum.accumulate(padded, axis=1).ravel()
+    backward = np.minimum.accumulate(padded[:, ::-1], axis=1)[:, ::-1].ravel()
+    result: Float = np.minimum(backward[:count], forward[width - 1 : width - 1 + count])
+    return result
+
+
+def _convolve(x: Float, window: Double) -> Float:
+    size = 1 << (len(x) + len(window)).bit_length()
+    full = np.fft.irfft(np.fft.rfft(x.astype(np.float64), size) * np.fft.rfft(window, size), size)
+    result: Float = full[len(window) - 1 : len(x)].astype(np.float32)
+    return result
