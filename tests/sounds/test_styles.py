@@ -110,5 +110,5 @@ def test_unknown_name_suggests_the_nearest() -> None:
 
 def test_the_script_makes_what_is_shipped() -> None:
     shipped, _ = load_sound(preset_path("wind"))
-    made = script.synthesise("wind")
+    made = script.synthesize("wind")
     assert np.corrcoef(shipped[:, 0], made)[0, 1] > 0.95  # Vorbis is lossy
