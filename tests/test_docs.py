@@ -1,9 +1,7 @@
-"""The documentation is whole: the command reference is fresh, links lead somewhere."""
+"""The command reference is fresh, links lead somewhere, and the glossary has the words of the pages."""
 
 import re
 from pathlib import Path
-
-import pytest
 
 from scripts.command_reference import reference
 
@@ -12,13 +10,40 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmark
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_command_reference_is_fresh() -> None:
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-    assert page == reference(), "stale: run scripts/docs"
+    assert page == reference(), "out of date: run scripts/docs"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files(page: Path) -> None:
-    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text(encoding="utf-8"))]
-    local = [target for target in targets if target and "://" not in target]
-    assert not [target for target in local if not (page.parent / target).exists()]
+def test_links_lead_to_files_and_headings() -> None:
+    broken = []
+    for page in PAGES:
+        for target in LINK.findall(page.read_text(encoding="utf-8")):
+            name, _, anchor = target.partition("#")
+            place = page.parent / name if name else page
+            if "://" not in target and (not place.exists() or (anchor and anchor not in anchors(place))):
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert not broken
+
+
+def glossary() -> list[str]:
+    """The words of the glossary, without symbols and flags."""
+    words = []
+    for line in (ROOT / "GLOSSARY.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells and cells[-1] != "meaning" and set(cells[-1]) != set("-"):
+            words += [word.strip() for word in re.sub(r"\(.*\)", "", cells[-2]).split(",")]
+    return [word for word in words if word]
+
+
+def test_the_pages_use_every_word_of_the_glossary() -> None:
+    pages = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "GLOSSARY.md"]
+    text = re.sub(r"[\s-]+", " ", "\n".join(pages).lower())
+    assert len(glossary()) > 50
+    assert not [word for word in glossary() if word.lower().replace("-", " ") not in text]
