@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
-from restyle.nn.encoders import VGGTeacher
 from restyle.nn.recoloring import COLORS, chroma, luminance
+from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import ArbitraryOptions
 from restyle.train.arbitrary import SHIFT, ArbitraryTask, StyleBank
 from restyle.train.augmentation import LARGE, STYLE, Augmentation

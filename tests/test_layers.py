@@ -42,8 +42,10 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Libraries of the extras, and the only places (beginnings of paths) that may import them.
 TORCH_PLACES = ("nn/", "train/", "keras/", "study/", "methods/optimize/", "sounds/texture")
 PLACES = {
-    "torch": TORCH_PLACES,
-    "safetensors": TORCH_PLACES,
+    "torch": (*TORCH_PLACES, "models/download.py", "evaluate/lpips_fid.py"),
+    "safetensors": (*TORCH_PLACES, "models/download.py"),
+    "torchmetrics": ("evaluate/lpips_fid.py",),
+    "torch_fidelity": ("evaluate/lpips_fid.py",),
     "onnx": TORCH_PLACES,
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),

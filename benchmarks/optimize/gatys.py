@@ -22,7 +22,7 @@ from restyle.methods.optimize.losses import (
     moment_sums,
     moments_of,
 )
-from restyle.nn.named import perceptual_encoder
+from restyle.nn.encoders import perceptual_encoder
 from restyle.options import OptimizeOptions
 from restyle.types import FloatArray
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from restyle.errors import MissingExtraError, ModelError
 from restyle.evaluate import encoder
 from restyle.models.catalog import DEFAULT
-from restyle.nn.numpy_encoder import ArrayEncoder
+from restyle.nn.encoders import ArrayEncoder
 
 
 def test_the_embedded_graph_gives_what_the_torch_network_gives(eyes: encoder.Encoder) -> None:

@@ -54,7 +54,7 @@ def test_gaps_do_not_see_magnitude() -> None:
 def test_style_gap_is_the_gram_term_of_training() -> None:
     ours = losses.style_gap(StyleStatistics.of(ONE), StyleStatistics.of(WIDE))
     tensors = [[torch.from_numpy(f[layer])[None] for layer in LAYERS] for f in (ONE, WIDE)]
-    theirs = of_training.style_loss(tensors[0], tensors[1], moment=0.0)
+    theirs = of_training.style_loss(tensors[0], tensors[1], moments_weight=0.0)
     assert ours == pytest.approx(float(theirs), rel=1e-5)
 
 

@@ -17,8 +17,6 @@ from restyle.keras.encoder import ENCODER
 from restyle.keras.losses import PerceptualLoss
 from restyle.models import catalog
 from restyle.nn import encoders, losses
-from restyle.nn.colour_loss import colour_loss
-from restyle.nn.texture_loss import texture_loss
 from restyle.options.train import StyleOptions
 
 RECIPE = StyleOptions(style_size=64)
@@ -44,9 +42,9 @@ def test_every_term_is_that_of_the_torch_recipe(loss: PerceptualLoss) -> None:
         content, picture = (encoder.features(tensor(each)) for each in (CONTENT, PICTURE))
         aims = encoder.features(tensor(np.stack(STYLES)))
         expected = {
-            "style": texture_loss(picture, aims, RECIPE.moments),
+            "style": losses.texture_loss(picture, aims, RECIPE.moments),
             "content": losses.content_loss(picture, content, RECIPE.structure),
-            "colour": colour_loss(tensor(PICTURE), tensor(np.stack(STYLES))),
+            "colour": losses.color_loss(tensor(PICTURE), tensor(np.stack(STYLES))),
             "variation": losses.total_variation(tensor(PICTURE)),
             "range": losses.out_of_range(tensor(PICTURE)),
         }

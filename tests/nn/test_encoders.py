@@ -7,7 +7,15 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from restyle.errors import ModelError
-from restyle.nn.encoders import EncoderShape, PerceptualEncoder, VGGTeacher, load_encoder, save_encoder
+from restyle.nn.encoders import (
+    EncoderShape,
+    PerceptualEncoder,
+    encoder_names,
+    load_encoder,
+    perceptual_encoder,
+    save_encoder,
+)
+from restyle.nn.vgg import VGGTeacher
 
 SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 2, 1, 1, 1), heads=(5, 7, 9, 9, 9))
 
@@ -83,34 +91,23 @@ def test_damaged_files_are_one_line(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "photo.safetensors"
     file.write_bytes(content)
     for load in (load_encoder, VGGTeacher.load):
-        with pytest.raises(ModelError, match=r"photo.safetensors' is no readable safetensors file: .+"):
+        with pytest.raises(ModelError, match=r"photo.safetensors' is not a readable safetensors file: .+"):
             load(file)
 
 
-def _teacher(heads: bool) -> dict[str, torch.Tensor]:
-    torch.manual_seed(0)
-    weights = {"conv0.weight": torch.eye(3)[:, :, None, None].clone(), "conv0.bias": torch.zeros(3)}
-    channels = 3
-    for name, width in (("conv1_1", 4), ("conv1_2", 4), ("conv2_1", 6)):
-        weights[f"{name}.weight"] = torch.randn(width, channels, 3, 3)
-        weights[f"{name}.bias"] = torch.zeros(width)
-        channels = width
-    if heads:
-        weights["head2_1.weight"], weights["head2_1.bias"] = torch.randn(9, 6, 1, 1), torch.zeros(9)
-    return weights
+def test_the_shipped_one_is_ready_and_frozen() -> None:
+    encoder = perceptual_encoder()
+    assert isinstance(encoder, PerceptualEncoder)
+    assert not encoder.training
+    assert not any(parameter.requires_grad for parameter in encoder.parameters())
+    with torch.no_grad():
+        assert len(encoder(torch.rand(1, 3, 32, 32))) == 5
 
 
-def test_teacher_stops_where_its_file_ends_and_where_asked() -> None:
-    x = torch.rand(1, 3, 16, 16)
-    teacher = VGGTeacher(_teacher(heads=True))
-    assert [f.shape[1] for f in teacher(x)] == [4, 9]
-    assert [f.shape[1] for f in teacher.features(x, heads=False)] == [4, 6]
-    assert len(teacher.features(x, until=1)) == 1
-
-
-def test_teacher_equals_its_convolutions_written_out() -> None:
-    weights = _teacher(heads=False)
-    x = torch.rand(1, 3, 8, 8)
-    padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
-    expected = torch.nn.functional.conv2d(padded, weights["conv1_1.weight"]).clamp(min=0)
-    torch.testing.assert_close(VGGTeacher(weights)(x)[0], expected)
+def test_others_are_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
+    assert {"encoder-1", "vgg19"} <= set(encoder_names())
+    with pytest.raises(ModelError, match="`restyle models pull vgg19`"):
+        perceptual_encoder("vgg19")
+    with pytest.raises(ModelError, match=r"no encoder is called 'vgg16'; there are encoder-1, .*vgg19"):
+        perceptual_encoder("vgg16")

@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 
 from restyle.errors import ModelError
 from restyle.models import catalog
 from restyle.models.catalog import file_sha256
-from restyle.nn.encoders import LAYERS, VGGTeacher
-from restyle.nn.fetch import pull
-from restyle.nn.vgg import DEVIATION, MEAN, VGG19, layer_names, load_vgg19
+from restyle.models.download import pull
+from restyle.models.features import LAYERS
+from restyle.nn.vgg import DEVIATION, MEAN, VGG19, VGGTeacher, load_vgg19, vgg19_layers
 
 SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 TEACHER = SHARED / "teachers" / "vgg19_relu3_1.safetensors"
@@ -27,9 +26,7 @@ TEACHER = SHARED / "teachers" / "vgg19_relu3_1.safetensors"
 def weights() -> dict[str, Tensor]:
     """Random weights of VGG-19's own shapes, under torchvision's names."""
     random, channels, made = torch.Generator().manual_seed(0), 3, {}
-    widths = {"1": 64, "2": 128, "3": 256, "4": 512, "5": 512}
-    for name, published in layer_names().items():
-        width = widths[name[4]]
+    for _, published, width in vgg19_layers():
         scale = (2 / (9 * channels)) ** 0.5
         made[f"{published}.weight"] = scale * torch.randn(width, channels, 3, 3, generator=random)
         made[f"{published}.bias"] = 0.1 * torch.randn(width, generator=random)
@@ -39,12 +36,12 @@ def weights() -> dict[str, Tensor]:
 
 
 def test_layers_have_the_places_of_torchvisions_file() -> None:
-    names = layer_names()
-    assert len(names) == 16
+    layers = list(vgg19_layers())
+    assert [width for _, _, width in layers] == [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8
     # torchvision's vgg19().features: a convolution, a ReLU, and a pooling after each block.
     published = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
-    assert list(names.values()) == [f"features.{place}" for place in published]
-    assert names["conv3_1"] == "features.10"
+    assert [there for _, there, _ in layers] == [f"features.{place}" for place in published]
+    assert layers[4][:2] == ("conv3_1", "features.10")
 
 
 def test_features_have_vggs_shapes_and_are_computed_as_described(weights: dict[str, Tensor]) -> None:
@@ -57,7 +54,7 @@ def test_features_have_vggs_shapes_and_are_computed_as_described(weights: dict[s
     # the whole network again, written plainly
     h = (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(DEVIATION).view(3, 1, 1)
     expected = {}
-    for name, published in layer_names().items():
+    for name, published, _ in vgg19_layers():
         if name.endswith("_1") and name != "conv1_1":
             h = F.max_pool2d(h, 2)
         h = F.pad(h, (1, 1, 1, 1), mode="reflect")
@@ -65,9 +62,6 @@ def test_features_have_vggs_shapes_and_are_computed_as_described(weights: dict[s
         expected[name.replace("conv", "relu")] = h
     for name, feature in zip(LAYERS, features, strict=True):
         torch.testing.assert_close(feature, expected[name], rtol=1e-3, atol=1e-4)
-    content, style = network.layers(x, ["relu4_2", "relu1_2"])
-    torch.testing.assert_close(content, expected["relu4_2"], rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(style, expected["relu1_2"], rtol=1e-3, atol=1e-4)
 
 
 def test_gradients_reach_the_picture_and_not_the_weights(weights: dict[str, Tensor]) -> None:
@@ -87,15 +81,16 @@ def test_it_is_exact_up_to_relu3_1() -> None:
     teacher = VGGTeacher.load(TEACHER)
     published = {
         f"{there}.{part}": getattr(teacher, f"{here}_{part}")
-        for here, there in layer_names().items()
+        for here, there, _ in vgg19_layers()
         if here in teacher.names
         for part in ("weight", "bias")
     }
     network = VGG19(published)
-    assert network.names[-1] == "conv3_1"
+    assert "conv3_1" in network.names
+    assert "conv3_2" not in network.names
     x = torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(2))
     # The teacher's input is normalised in its own way (conv0); undo torchvision's on what it gives.
-    normal = teacher._conv("conv0", x)
+    normal = teacher._convolve("conv0", x)
     mine = normal * torch.tensor(DEVIATION).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
     for ours, exact in zip(network(mine), teacher(x), strict=True):
         torch.testing.assert_close(ours, exact, rtol=1e-3, atol=1e-3 * float(exact.abs().max()))
@@ -117,24 +112,41 @@ def test_the_fitting_file_goes_all_the_way(
     monkeypatch.setattr(catalog, "records", lambda: {"vgg19": replace(record, files=(mine,))})
     pull("vgg19", source=path)
     network = load_vgg19()
-    assert network.names == list(layer_names())
+    assert network.names == ["conv0", *(name for name, _, _ in vgg19_layers())]
     torch.testing.assert_close(network.conv5_4_weight, weights["features.34.weight"])
-    other = load_vgg19(mine.path)
-    torch.testing.assert_close(other.conv1_1_bias, weights["features.0.bias"])
 
 
-def test_what_is_not_vgg19(weights: dict[str, Tensor], tmp_path: Path) -> None:
+def test_other_weights_are_refused(weights: dict[str, Tensor]) -> None:
     with pytest.raises(ModelError, match=r"there is no features.0"):
         VGG19({"conv1_1.weight": torch.zeros(1)})
     with pytest.raises(ModelError, match=r"features.2 has shape \(3, 64, 3, 3\)"):
         VGG19({**weights, "features.2.weight": torch.zeros(3, 64, 3, 3)})
-    with pytest.raises(ModelError, match=r"no layer 'relu6_1' here; it has relu1_1, "):
-        VGG19(weights).layers(torch.rand(1, 3, 32, 32), ["relu6_1"])
-    with pytest.raises(ModelError, match="cannot be read: no such file"):
-        load_vgg19(tmp_path / "absent.safetensors")
-    (tmp_path / "text").write_text("text of some length, but no tensors")
-    with pytest.raises(ModelError, match="is no safetensors file"):
-        load_vgg19(tmp_path / "text")
-    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(ModelError, match="not the weights of VGG-19"):
-        load_vgg19(tmp_path / "other.safetensors")
+
+
+def _teacher(heads: bool) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    weights = {"conv0.weight": torch.eye(3)[:, :, None, None].clone(), "conv0.bias": torch.zeros(3)}
+    channels = 3
+    for name, width in (("conv1_1", 4), ("conv1_2", 4), ("conv2_1", 6)):
+        weights[f"{name}.weight"] = torch.randn(width, channels, 3, 3)
+        weights[f"{name}.bias"] = torch.zeros(width)
+        channels = width
+    if heads:
+        weights["head2_1.weight"], weights["head2_1.bias"] = torch.randn(9, 6, 1, 1), torch.zeros(9)
+    return weights
+
+
+def test_teacher_stops_where_its_file_ends_and_where_asked() -> None:
+    x = torch.rand(1, 3, 16, 16)
+    teacher = VGGTeacher(_teacher(heads=True))
+    assert [f.shape[1] for f in teacher(x)] == [4, 9]
+    assert [f.shape[1] for f in teacher.features(x, heads=False)] == [4, 6]
+    assert len(teacher.features(x, until=1)) == 1
+
+
+def test_teacher_equals_its_convolutions_written_out() -> None:
+    weights = _teacher(heads=False)
+    x = torch.rand(1, 3, 8, 8)
+    padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+    expected = F.conv2d(padded, weights["conv1_1.weight"]).clamp(min=0)
+    torch.testing.assert_close(VGGTeacher(weights)(x)[0], expected)

@@ -56,7 +56,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="lpips-alex|fid",
-            help="Measure on a standard network, too, once `restyle models pull` has it (extra torch).",
+            help="Measure on a standard network, too, once `restyle models pull` has it (extra metrics).",
         ),
     ] = None,
     suite: Annotated[

@@ -76,7 +76,7 @@ def pull(
 
     restyle models pull vgg19 --from ~/Downloads/vgg19-dcbb9e9d.pth
     """
-    from restyle.nn.fetch import pull as fetch
+    from restyle.models.download import pull as fetch
 
     for name in model:
         for path in fetch(name, source=source, offline=offline, progress=sys.stderr.isatty()):

@@ -65,7 +65,7 @@ def load(name: str = DEFAULT, threads: int | None = None) -> Encoder:
     if role == "features":
         return Encoder(name, identity, FeatureEncoder(record.file(role), threads=threads).features)
     need_torch(f"restyle evaluate --encoder {name}")
-    from restyle.nn.numpy_encoder import ArrayEncoder
+    from restyle.nn.encoders import ArrayEncoder
 
     return Encoder(name, identity, ArrayEncoder(name).features)
 
@@ -77,7 +77,7 @@ def _of_file(path: Path) -> Encoder:
         identity = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as error:
         raise ModelError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
-    from restyle.nn.numpy_encoder import ArrayEncoder
+    from restyle.nn.encoders import ArrayEncoder
 
     return Encoder(path.stem, identity, ArrayEncoder(path).features)
 

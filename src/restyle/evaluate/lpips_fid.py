@@ -1,34 +1,40 @@
-"""Metrics on networks of others, which do not ship with restyle: LPIPS on AlexNet, and FID's Inception.
+"""LPIPS on AlexNet and the features of FID, from torchmetrics and torch-fidelity (extra `metrics`).
 
-`restyle models pull lpips-alex` and `restyle models pull inception-fid` fetch them, verified, or take them
-from a local file with `--from`. What is measured on restyle's own encoder has other names.
+Their networks do not ship with restyle and are never downloaded on the way: `restyle models pull lpips-alex`
+and `restyle models pull inception-fid` fetch the published files, or take them with `--from`. Figures on
+restyle's own encoder have other names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from restyle.errors import OptionError
-from restyle.evaluate.encoder import need_torch
-from restyle.evaluate.perceptual import perceptual_distance
+from restyle.errors import MissingExtraError, ModelError, OptionError
+from restyle.models import catalog
 from restyle.types import FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METRICS = ("lpips-alex", "fid")
 
 
 @dataclass(frozen=True)
 class Standard:
-    """The metrics that were asked for.
+    """The standard metrics that are measured.
 
     Parameters
     ----------
-    lpips : function of two pictures, or None
+    lpips : function of two pictures [shape=(H, W, 3), float32, range 0..1, RGB], or None
         LPIPS between them (Zhang et al. 2018, version 0.1 on AlexNet).
-    inception : function of a picture, or None
-        Its 2048 features, of which FID is made (Heusel et al. 2017).
+    inception : function of a picture [shape=(H, W, 3), float32, range 0..1, RGB], or None
+        Its features [shape=(2048,), float32], which FID compares (Heusel et al. 2017).
     """
 
     lpips: Callable[[FloatArray, FloatArray], float] | None = None
@@ -36,13 +42,13 @@ class Standard:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are measured."""
-        there = (self.lpips is not None, self.inception is not None)
-        return tuple(name for name, is_there in zip(METRICS, there, strict=True) if is_there)
+        """Names of these metrics."""
+        measured = (self.lpips is not None, self.inception is not None)
+        return tuple(name for name, is_measured in zip(METRICS, measured, strict=True) if is_measured)
 
 
 def load(names: Sequence[str]) -> Standard:
-    """Load what the metrics need.
+    """Load the networks of the given metrics.
 
     Raises
     ------
@@ -51,30 +57,79 @@ def load(names: Sequence[str]) -> Standard:
     ModelError
         Its network was not pulled (the message says how), or is damaged.
     MissingExtraError
-        torch is not installed.
+        torchmetrics or torch-fidelity is not installed.
     """
     for name in names:
         if name not in METRICS:
             raise OptionError(f"metric '{name}' is none of {', '.join(METRICS)}")
-    if not names:
-        return Standard()
-    need_torch(f"the metric {names[0]}")
-    lpips = inception = None
-    if "lpips-alex" in names:
-        from restyle.nn.lpips import load_lpips
-
-        network = load_lpips()
-
-        def lpips(result: FloatArray, content: FloatArray) -> float:
-            return perceptual_distance(network.features(result), network.features(content), network.weights)
-
-    if "fid" in names:
-        from restyle.nn.inception import load_inception
-
-        inception = load_inception()
-    return Standard(lpips, inception)
+    return Standard(
+        load_lpips() if "lpips-alex" in names else None, load_inception() if "fid" in names else None
+    )
 
 
-def stacked(vectors: Sequence[FloatArray]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Feature vectors of several pictures as a cloud [shape=(n, 2048), float64]."""
-    return np.asarray(vectors, np.float64)
+def load_lpips() -> Callable[[FloatArray, FloatArray], float]:
+    """Return LPIPS of two pictures; see `load` for errors."""
+    path = _pulled("lpips-alex")
+    with _needs_extra("lpips-alex"):
+        import torch
+        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+        previous = torch.hub.get_dir()
+        torch.hub.set_dir(str(path.parents[1]))  # where torchvision finds the file and downloads nothing
+        try:
+            metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
+        except RuntimeError as error:
+            raise ModelError(f"'{path}' cannot be used for lpips-alex: {error}") from error
+        finally:
+            torch.hub.set_dir(previous)
+
+    def lpips(result: FloatArray, content: FloatArray) -> float:
+        with torch.inference_mode():
+            value = float(metric(_batch(result), _batch(content)))
+        metric.reset()
+        return value
+
+    return lpips
+
+
+def load_inception() -> Callable[[FloatArray], FloatArray]:
+    """Return the features [2048] that FID compares, of a picture; see `load` for errors."""
+    path = _pulled("inception-fid")
+    with _needs_extra("fid"):
+        import torch
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        try:
+            network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(path))
+        except RuntimeError as error:
+            raise ModelError(f"'{path}' cannot be used for fid: {error}") from error
+
+    def inception(picture: FloatArray) -> FloatArray:
+        with torch.inference_mode():
+            (features,) = network((_batch(picture) * 255).round().to(torch.uint8))
+        found: FloatArray = features[0].numpy()
+        return found
+
+    return inception
+
+
+def _pulled(model: str) -> Path:
+    """Return the published file of a model, with its hash verified."""
+    file = catalog.find(model).file("network")
+    file.read()
+    return file.path
+
+
+@contextlib.contextmanager
+def _needs_extra(metric: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:  # torchmetrics raises it as well where torchvision is missing
+        raise MissingExtraError(f"the metric {metric}", "metrics") from error
+
+
+def _batch(picture: FloatArray) -> Tensor:
+    """[H, W, 3] -> [1, 3, H, W]."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]

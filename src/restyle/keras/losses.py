@@ -25,8 +25,8 @@ from restyle.options.train import StyleOptions
 from restyle.types import PathLike
 
 CONTENT_LAYERS = ((3, 1.0), (2, 0.1))  # places of relu4_1 and relu3_1, and their weights
-FLOOR = 1e-6  # of variances: a channel that is silent everywhere, as in `nn.texture_loss`
-FLAT = 1e-3  # beside the variance of a style that is one flat colour, as in `nn.colour_loss`
+FLOOR = 1e-6  # of variances: a channel that is silent everywhere, as in `nn.losses`
+FLAT = 1e-3  # beside the variance of a style that is one flat colour, as in `nn.losses`
 
 
 @keras.saving.register_keras_serializable(package="restyle")

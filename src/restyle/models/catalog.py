@@ -281,7 +281,7 @@ def file_sha256(path: Path) -> str:
 
 def _cure(file: ModelFile) -> str:
     if file.download is not None:
-        return f"get them with `restyle models pull {file.path.parent.name}`"
+        return f"get them with `restyle models pull {file.path.relative_to(models_folder()).parts[0]}`"
     return "reinstall restyle" if file.path.is_relative_to(HERE) else "export the model again"
 
 

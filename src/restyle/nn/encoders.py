@@ -1,41 +1,41 @@
-"""Perceptual encoders: convolutional networks whose features tell content (deep) from style (statistics).
+"""Perceptual encoders, whose deep features represent content, and statistics of features style.
 
-All of them are VGG-shaped (Simonyan and Zisserman 2015) and name their layers as VGG-19 does. Pictures
-go in as [N, 3, H, W] float, RGB, 0..1; the input normalisation is inside.
+All are VGG-shaped (Simonyan and Zisserman 2015) and name their layers as VGG-19 does. Images go in as
+[N, 3, H, W] float, RGB, 0..1; normalization is included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from restyle.errors import ModelError
+from restyle.errors import InputError, ModelError
+from restyle.models import catalog
+from restyle.models.features import LAYERS, MODEL
+from restyle.nn.vgg import VGG19, VGGTeacher, load_vgg19, read_tensors
+from restyle.types import FloatArray
 
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-_SHAPE = ("widths", "depths", "heads", "sides")  # of a file's metadata; sides came later
-
-
-def _padded(convolution: nn.Conv2d, x: Tensor) -> Tensor:
-    """Convolve after reflection padding by one, so that borders look like the interior."""
-    return convolution(F.pad(x, (1, 1, 1, 1), mode="reflect"))  # type: ignore[no-any-return]
+SMALLEST = 32  # px a side: relu5_1 is padded by reflection, which needs two positions
+_FORMAT = "restyle-encoder/1"
+_SHAPE = ("widths", "depths", "heads", "sides")  # in a file's metadata; older files have no sides
 
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """Widths and depths of a VGG-shaped encoder, block by block.
+    """Shape of an encoder, block by block.
 
-    widths : channels of each block
-    depths : 3x3 convolutions of each block; the last block needs one, for its ``relu5_1``
-    heads  : channels that each block's first layer is widened to by a 1x1 convolution (distillation)
-    sides  : channels of a 3x3 convolution beside each block, which then stands for its first layer as it is
-             seen, as wide as the teacher's and so without a head; 0 for none, empty for none at all
+    widths : channels
+    depths : 3x3 convolutions; the last block needs one
+    heads  : channels that a 1x1 convolution widens the first layer to, for distillation
+    sides  : channels of a 3x3 convolution beside the block, whose output replaces its first layer and has no
+             head; 0 or empty for none
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 128)
@@ -48,11 +48,10 @@ class EncoderShape:
 
 
 class PerceptualEncoder(nn.Module):
-    """restyle's own compact encoder, distilled from wider ones by `restyle train encoder`.
+    """restyle's compact encoder, distilled from larger ones by `restyle train encoder`.
 
-    Half a million parameters instead of VGG-19's twenty million, so that style can be measured on a
-    laptop. The 1x1 heads map each layer to the width of the teacher's; they serve distillation and
-    whoever wants features as wide as VGG's.
+    Half a million parameters instead of VGG-19's twenty million. The 1x1 heads map each layer to the channels
+    of VGG-19.
     """
 
     def __init__(self, shape: EncoderShape | None = None) -> None:
@@ -77,7 +76,7 @@ class PerceptualEncoder(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB 0..1, H and W at least 32."""
+        """relu1_1 .. relu5_1 of images [N, 3, H, W], RGB, 0..1, of at least 32 px a side."""
         h, found = x * 2 - 1, []
         for index, block in enumerate(self.blocks):
             if index:
@@ -93,91 +92,34 @@ class PerceptualEncoder(nn.Module):
         return found
 
     def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
-        """Features of the layers from number `first` on, through the heads: estimates of the teacher's."""
+        """Features of the layers from number `first` on, through the heads: estimates of VGG-19's."""
         return [F.relu(head(f)) for head, f in zip(self.heads[first:], features, strict=True)]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return self.features(x)
 
 
-class VGGTeacher(nn.Module):
-    """A frozen VGG-shaped network read from a teacher file, cut after the deepest layer it holds.
-
-    Reads both layouts under ``../shared/teachers``: ``convB_I`` 3x3 convolutions with a 1x1 ``conv0`` that
-    normalises the input, and optionally 1x1 ``headB_1`` convolutions to VGG-19's own widths.
-
-    Raises ModelError when the file is not such a network.
-    """
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        if "conv0.weight" not in weights or "conv1_1.weight" not in weights:
-            raise ModelError("the teacher file has no conv0 and conv1_1: not a VGG-shaped teacher")
-        self.names = sorted(n.removesuffix(".weight") for n in weights if n.endswith(".weight"))
-        for name, value in weights.items():
-            value = value.float()
-            if value.ndim == 4:  # channels last: four times as fast on a CPU
-                value = value.contiguous(memory_format=torch.channels_last)
-            self.register_buffer(name.replace(".", "_"), value)
-
-    @classmethod
-    def load(cls, path: str | Path) -> VGGTeacher:
-        """Read a teacher from a safetensors file; raises ModelError when it is missing or damaged."""
-        if not Path(path).is_file():
-            raise ModelError(f"teacher {str(path)!r} does not exist: give a .safetensors file")
-        return cls(_read(path)[1])
-
-    def _conv(self, name: str, x: Tensor) -> Tensor:
-        weight, bias = getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
-        if weight.shape[-1] == 3:
-            x = F.pad(x, (1, 1, 1, 1), mode="reflect")
-        return F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype))
-
-    def features(self, x: Tensor, heads: bool = True, until: int = 5) -> list[Tensor]:
-        """reluB_1 of every block B up to `until`, through the heads if `heads` is set and there are any."""
-        h, found = self._conv("conv0", x), []
-        for block in range(1, until + 1):
-            if f"conv{block}_1" not in self.names:
-                break
-            if block > 1:
-                h = F.max_pool2d(h, 2)
-            layer = 1
-            while f"conv{block}_{layer}" in self.names:
-                h = F.relu(self._conv(f"conv{block}_{layer}", h), inplace=True)
-                if layer == 1:
-                    wide = heads and f"head{block}_1" in self.names
-                    found.append(F.relu(self._conv(f"head{block}_1", h), inplace=True) if wide else h)
-                    if block == until:
-                        return found
-                layer += 1
-        return found
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return self.features(x)
+def _padded(convolution: nn.Conv2d, x: Tensor) -> Tensor:
+    """Convolve after reflection padding by one, so that borders look like the interior."""
+    return convolution(F.pad(x, (1, 1, 1, 1), mode="reflect"))  # type: ignore[no-any-return]
 
 
 def save_encoder(encoder: PerceptualEncoder, path: str | Path) -> None:
-    """Write the encoder as a float16 safetensors file with its shape in the metadata."""
-    from safetensors.torch import save_file
-
+    """Write the encoder as a float16 safetensors file, with its shape in the metadata."""
     tensors = {k: v.detach().half().cpu().contiguous() for k, v in encoder.state_dict().items()}
-    shape = encoder.shape
-    metadata = {
-        "format": "restyle-encoder/1",
-        **{name: ",".join(map(str, getattr(shape, name))) for name in _SHAPE},
-    }
-    save_file(tensors, path, metadata=metadata)
+    shape = {name: ",".join(map(str, getattr(encoder.shape, name))) for name in _SHAPE}
+    save_file(tensors, path, metadata={"format": _FORMAT, **shape})
 
 
 def load_encoder(path: str | Path) -> PerceptualEncoder:
-    """Read an encoder written by `save_encoder`; weights come back as float32.
+    """Read an encoder written by `save_encoder`; weights become float32.
 
-    Raises ModelError when the file is missing, damaged or of another format.
+    Raises ModelError if the file is missing, damaged, or of another format.
     """
     if not Path(path).is_file():
         raise ModelError(f"encoder {str(path)!r} does not exist: make one with `restyle train encoder`")
-    metadata, tensors = _read(path)
-    if metadata.get("format") != "restyle-encoder/1":
+    metadata, tensors = read_tensors(path)
+    if metadata.get("format") != _FORMAT:
         raise ModelError(f"{str(path)!r} is not a restyle encoder file")
     shape = {name: tuple(map(int, metadata[name].split(","))) for name in _SHAPE if name in metadata}
     encoder = PerceptualEncoder(EncoderShape(**shape))
@@ -185,11 +127,66 @@ def load_encoder(path: str | Path) -> PerceptualEncoder:
     return encoder
 
 
-def _read(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Metadata and tensors of a file; raises ModelError when it is damaged."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return metadata, load_file(path)
-    except SafetensorError as error:
-        raise ModelError(f"{str(path)!r} is no readable safetensors file: {error}") from None
+def encoder_names() -> list[str]:
+    """Names of the encoders in the catalog, whether their files exist or not."""
+    return [name for name, record in catalog.records().items() if record.method == "encoder"]
+
+
+def perceptual_encoder(name: str = MODEL) -> PerceptualEncoder | VGG19:
+    """Load an encoder of the catalog, frozen.
+
+    Raises
+    ------
+    ModelError
+        There is no such encoder; or its file is missing (the message says how to get it) or damaged.
+    """
+    if name not in encoder_names():
+        raise ModelError(f"no encoder is called '{name}'; there are {', '.join(encoder_names())}")
+    file = catalog.find(name).file("encoder")
+    file.read()  # checks the hash
+    encoder = load_vgg19() if name == "vgg19" else load_encoder(file.path)
+    return encoder.eval().requires_grad_(False)
+
+
+class ArrayEncoder:
+    """An encoder for NumPy arrays.
+
+    Parameters
+    ----------
+    name : str or Path
+        A name: see `perceptual_encoder`. A path: a file for `VGGTeacher.load`, with all five blocks.
+
+    Raises
+    ------
+    ModelError
+        There is no such encoder, or the file is not deep enough.
+    """
+
+    def __init__(self, name: str | Path) -> None:
+        self._network: PerceptualEncoder | VGGTeacher
+        if isinstance(name, Path):
+            self._network = VGGTeacher.load(name)
+            if f"conv{len(LAYERS)}_1" not in self._network.names:
+                raise ModelError(f"{name}: has no conv{len(LAYERS)}_1; all five blocks are needed")
+        else:
+            self._network = perceptual_encoder(name)
+
+    @torch.inference_mode()
+    def features(self, picture: FloatArray) -> dict[str, FloatArray]:
+        """Compute relu1_1 to relu5_1.
+
+        Parameters
+        ----------
+        picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+            At least 32 px a side.
+
+        Returns
+        -------
+        layer -> np.ndarray [shape=(C, H, W), float32]
+        """
+        height, width = picture.shape[:2]
+        if min(height, width) < SMALLEST:
+            raise InputError(f"{width} x {height} px is too small: features need {SMALLEST} px a side")
+        batch = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
+        found = self._network.features(batch)
+        return {layer: each[0].float().numpy() for layer, each in zip(LAYERS, found, strict=True)}

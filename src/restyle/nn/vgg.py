@@ -1,141 +1,156 @@
-"""VGG-19 as torchvision publishes it, for those who have pulled it: `restyle models pull vgg19`.
+"""VGG-shaped networks (Simonyan and Zisserman 2015): teachers from files, and VGG-19 itself.
 
-It has the interface of restyle's own perceptual encoder: pictures [N, 3, H, W], RGB, 0..1 go in, and the
-features relu1_1 .. relu5_1 come out. Differs from torchvision's network, as style transfer usually does:
-borders are padded by reflection and not with zeros, which would be a texture of their own.
+Images [N, 3, H, W], RGB, 0..1 go in, normalization included; features relu1_1 .. relu5_1 come out. Differs
+from torchvision's VGG-19, as usual in style transfer: borders are padded by reflection, because zeros would
+be a texture of their own.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, load_file
 from torch import Tensor, nn
 
 from restyle.errors import ModelError
-from restyle.files import reason
 from restyle.models import catalog
-from restyle.nn.encoders import LAYERS
 
-# 3x3 convolutions of each block (configuration E of Simonyan and Zisserman 2015).
+# VGG-19: 3x3 convolutions of each block (configuration E) and their channels.
 DEPTHS = (2, 2, 4, 4, 4)
 WIDTHS = (64, 128, 256, 512, 512)
-# Of ImageNet, which torchvision normalises its inputs by.
+# Of ImageNet; torchvision normalizes its inputs by them.
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
-def layer_names() -> dict[str, str]:
-    """Names of the convolutions here -> in torchvision's file: `conv3_1` -> `features.10`."""
-    names, index = {}, 0
-    for block, depth in enumerate(DEPTHS, 1):
-        for layer in range(1, depth + 1):
-            names[f"conv{block}_{layer}"] = f"features.{index}"
-            index += 2  # its ReLU
-        index += 1  # the pooling
-    return names
-
-
-class VGG19(nn.Module):
-    """The convolutions of VGG-19, frozen.
+class VGGTeacher(nn.Module):
+    """A frozen VGG-shaped network, which may end before block 5.
 
     Parameters
     ----------
     weights : mapping of str to Tensor
-        `features.N.weight` and `.bias`, as in torchvision's file; the classifier is not needed. Layers may be
-        missing from the deep end.
+        ``conv0``, a 1x1 convolution that normalizes the input; 3x3 convolutions ``convB_I``; optionally 1x1
+        convolutions ``headB_1`` from the channels of a block's first layer to those of VGG-19.
 
     Raises
     ------
     ModelError
-        There is no first layer, or a tensor has another shape than in VGG-19.
+        They are not those of such a network.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.names: list[str] = []
-        channels = 3
-        for name, published in layer_names().items():
-            if f"{published}.weight" not in weights or f"{published}.bias" not in weights:
+        if "conv0.weight" not in weights or "conv1_1.weight" not in weights:
+            raise ModelError("the teacher file has no conv0 and conv1_1: not a VGG-shaped teacher")
+        self.names = sorted(name.removesuffix(".weight") for name in weights if name.endswith(".weight"))
+        for name, value in weights.items():
+            value = value.float()
+            if value.ndim == 4:  # channels last: four times as fast on a CPU
+                value = value.contiguous(memory_format=torch.channels_last)
+            self.register_buffer(name.replace(".", "_"), value)
+
+    @classmethod
+    def load(cls, path: str | Path) -> VGGTeacher:
+        """Read a teacher from a safetensors file; ModelError if it is missing or damaged."""
+        if not Path(path).is_file():
+            raise ModelError(f"teacher {str(path)!r} does not exist: give a .safetensors file")
+        return VGGTeacher(read_tensors(path)[1])
+
+    def features(self, x: Tensor, heads: bool = True, until: int = 5) -> list[Tensor]:
+        """reluB_1 of each block B up to `until`, through the heads if there are any and `heads` is set."""
+        h, found = self._convolve("conv0", x), []
+        for block in range(1, until + 1):
+            if f"conv{block}_1" not in self.names:
                 break
-            width = WIDTHS[int(name[4]) - 1]
-            weight, bias = weights[f"{published}.weight"], weights[f"{published}.bias"]
-            if tuple(weight.shape) != (width, channels, 3, 3) or tuple(bias.shape) != (width,):
-                raise ModelError(f"not the weights of VGG-19: {published} has shape {tuple(weight.shape)}")
-            # Channels last: several times as fast on a CPU.
-            self.register_buffer(
-                f"{name}_weight", weight.float().contiguous(memory_format=torch.channels_last)
-            )
-            self.register_buffer(f"{name}_bias", bias.float())
-            self.names.append(name)
-            channels = width
-        if not self.names:
-            raise ModelError("not the weights of VGG-19: there is no features.0")
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1))
-
-    def layers(self, x: Tensor, wanted: Sequence[str]) -> list[Tensor]:
-        """Features after the named layers, in the order of the names.
-
-        Parameters
-        ----------
-        x : Tensor [N, 3, H, W], RGB, 0..1; H and W at least 32 to reach block 5
-        wanted : sequence of str
-            `reluB_I`, such as `relu4_2`.
-
-        Raises
-        ------
-        ModelError
-            There is no such layer.
-        """
-        last = max((self._place(name) for name in wanted), default=-1)
-        mean, deviation = self.get_buffer("mean"), self.get_buffer("deviation")
-        h, found = (x - mean.to(x.dtype)) / deviation.to(x.dtype), {}
-        for name in self.names[: last + 1]:
-            if name.endswith("_1") and name != "conv1_1":
+            if block > 1:
                 h = F.max_pool2d(h, 2)
-            weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
-            h = F.relu(F.conv2d(F.pad(h, (1, 1, 1, 1), mode="reflect"), weight.to(h.dtype), bias.to(h.dtype)))
-            found[name.replace("conv", "relu")] = h
-        return [found[name] for name in wanted]
-
-    def features(self, x: Tensor) -> list[Tensor]:
-        """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB 0..1, H and W at least 32."""
-        return self.layers(x, [name for name in LAYERS if name.replace("relu", "conv") in self.names])
-
-    def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
-        """The features themselves: they have VGG-19's own widths."""
-        return list(features)
+            layer = 1
+            while f"conv{block}_{layer}" in self.names:
+                h = F.relu(self._convolve(f"conv{block}_{layer}", h), inplace=True)
+                if layer == 1:
+                    wide = heads and f"head{block}_1" in self.names
+                    found.append(F.relu(self._convolve(f"head{block}_1", h), inplace=True) if wide else h)
+                    if block == until:
+                        return found
+                layer += 1
+        return found
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return self.features(x)
 
-    def _place(self, name: str) -> int:
-        convolution = name.replace("relu", "conv")
-        if not re.fullmatch(r"relu\d_\d", name) or convolution not in self.names:
-            known = ", ".join(each.replace("conv", "relu") for each in self.names)
-            raise ModelError(f"VGG-19 has no layer '{name}' here; it has {known}")
-        return self.names.index(convolution)
+    def _convolve(self, name: str, x: Tensor) -> Tensor:
+        weight, bias = getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
+        if weight.shape[-1] == 3:
+            x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype))
 
 
-def load_vgg19(path: str | Path | None = None) -> VGG19:
-    """Read VGG-19 from the user's folder, or from a safetensors file with torchvision's names.
+class VGG19(VGGTeacher):
+    """VGG-19 with the weights that torchvision publishes: `restyle models pull vgg19`.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        ``features.N.weight`` and ``.bias``; the classifier is not needed, nor are the last layers.
 
     Raises
     ------
     ModelError
-        It was not pulled yet (the message says how), or is damaged.
+        There is no first layer, or a tensor does not have the shape of VGG-19.
     """
-    if path is None:
-        return VGG19(load(catalog.find("vgg19").file("encoder").read()))
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        # (x - MEAN) / DEVIATION as a 1x1 convolution.
+        mean, deviation = torch.tensor(MEAN), torch.tensor(DEVIATION)
+        own = {"conv0.weight": torch.diag(1 / deviation)[..., None, None], "conv0.bias": -mean / deviation}
+        channels = 3
+        for name, published, width in vgg19_layers():
+            if f"{published}.weight" not in weights or f"{published}.bias" not in weights:
+                break
+            weight, bias = weights[f"{published}.weight"], weights[f"{published}.bias"]
+            if tuple(weight.shape) != (width, channels, 3, 3) or tuple(bias.shape) != (width,):
+                raise ModelError(f"not the weights of VGG-19: {published} has shape {tuple(weight.shape)}")
+            own |= {f"{name}.weight": weight, f"{name}.bias": bias}
+            channels = width
+        if channels == 3:
+            raise ModelError("not the weights of VGG-19: there is no features.0")
+        super().__init__(own)
+
+    def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
+        """Return the features, which have VGG-19's channels already; see `PerceptualEncoder.widened`."""
+        return list(features)
+
+
+def vgg19_layers() -> Iterator[tuple[str, str, int]]:
+    """Yield name, name in torchvision's file, and channels of each convolution.
+
+    Examples
+    --------
+    >>> list(vgg19_layers())[4]
+    ('conv3_1', 'features.10', 256)
+    """
+    index = 0
+    for block, (depth, width) in enumerate(zip(DEPTHS, WIDTHS, strict=True), 1):
+        for layer in range(1, depth + 1):
+            yield f"conv{block}_{layer}", f"features.{index}", width
+            index += 2  # its ReLU
+        index += 1  # the pooling
+
+
+def load_vgg19() -> VGG19:
+    """Read VGG-19 from the user's folder; ModelError if it was not pulled (the message says how)."""
+    return VGG19(load(catalog.find("vgg19").file("encoder").read()))
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Read metadata and tensors of a safetensors file; ModelError if it is damaged."""
     try:
-        return VGG19(load(Path(path).read_bytes()))
-    except OSError as error:
-        raise ModelError(f"'{path}' cannot be read: {reason(error)}") from error
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return metadata, load_file(path)
     except SafetensorError as error:
-        raise ModelError(f"'{path}' is no safetensors file ({error})") from error
+        raise ModelError(f"{str(path)!r} is not a readable safetensors file: {error}") from None

@@ -10,19 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
-from restyle.nn.encoders import VGGTeacher, load_encoder
+from restyle.nn.encoders import load_encoder
 from restyle.nn.losses import (
     Target,
     content_loss,
-    liveliness,
+    local_texture,
     out_of_range,
+    periodic_pattern,
     style_loss,
     style_target,
     total_variation,
-    weave,
 )
 from restyle.nn.style_encoder import StyleEncoder
 from restyle.nn.transformer import TransformerShape
+from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import ArbitraryOptions
 from restyle.train.augmentation import LARGE, STYLE, Augmentation
 from restyle.train.data import Pictures, save_grid
@@ -58,13 +59,13 @@ class StyleBank:
                 layers = features(pictures)
                 statistics = [style_target(layer) for layer in layers]
                 targets.append(statistics)
-                texture.append([liveliness(layers[i], statistics[i][2], 1 << i) for i in TEXTURE_LAYERS])
+                texture.append([local_texture(layers[i], statistics[i][2], 1 << i) for i in TEXTURE_LAYERS])
         self.observed = torch.cat(observed)
         self.texture = [torch.cat(layer) for layer in zip(*texture, strict=True)]
         self.targets = [_map(lambda *parts: torch.cat(parts), *layer) for layer in zip(*targets, strict=True)]
 
     def take(self, which: Tensor) -> tuple[Tensor, list[Target], list[Tensor]]:
-        """Return observations [N, ...], targets and `liveliness` of the styles `which`, [N] indices."""
+        """Return observations [N, ...], targets and `local_texture` of the styles `which`, [N] indices."""
         targets = [_map(lambda part: part[which], layer) for layer in self.targets]
         return self.observed[which], targets, [layer[which] for layer in self.texture]
 
@@ -215,7 +216,7 @@ class ArbitraryTask:
         features = self.teacher.features(out)
         ours = self.style_features(out, features)
         textures = [
-            (liveliness(ours[i], targets[i][2], 1 << i) - target).square().mean()
+            (local_texture(ours[i], targets[i][2], 1 << i) - target).square().mean()
             for i, target in zip(TEXTURE_LAYERS, texture, strict=True)
         ]
         return {
@@ -224,7 +225,7 @@ class ArbitraryTask:
             "content": content_loss(features, content_features, o.structure).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
-            "weave": weave(out).mean(),
+            "weave": periodic_pattern(out).mean(),
         }
 
     def preview(self, model: nn.Module, path: Path) -> None:

@@ -19,8 +19,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from restyle.errors import InputError, OptionError
-from restyle.nn.encoders import LAYERS, EncoderShape, PerceptualEncoder, VGGTeacher
+from restyle.models.features import LAYERS
+from restyle.nn.encoders import EncoderShape, PerceptualEncoder
 from restyle.nn.losses import gap, gram
+from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import EncoderOptions
 from restyle.train.augmentation import Augmentation
 from restyle.train.data import Pictures

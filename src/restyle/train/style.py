@@ -2,7 +2,7 @@
 
 After Johnson et al. 2016 and Dumoulin et al. 2017. Differs from them: losses of compact encoders that ship
 with restyle, normalized by their own magnitude (`nn.losses`), instead of VGG-16; covariances instead of Gram
-matrices (`nn.texture_loss`); style statistics of a random crop per step instead of one fixed picture.
+matrices (`nn.losses.texture_loss`); style statistics of a random crop per step instead of one fixed picture.
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from restyle.errors import InputError
-from restyle.nn.colour_loss import colour_loss
 from restyle.nn.conditional import ConditionalTransformer
-from restyle.nn.encoders import PerceptualEncoder, VGGTeacher, load_encoder
-from restyle.nn.losses import content_loss, out_of_range, total_variation
-from restyle.nn.named import encoder_names, perceptual_encoder
-from restyle.nn.texture_loss import texture_loss
-from restyle.nn.vgg import VGG19
+from restyle.nn.encoders import PerceptualEncoder, encoder_names, load_encoder, perceptual_encoder
+from restyle.nn.losses import color_loss, content_loss, out_of_range, texture_loss, total_variation
+from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import ENCODERS, StyleOptions
 from restyle.train.augmentation import OWN_STYLE, PLAIN, Augmentation
 from restyle.train.data import Pictures, evenly_spaced, save_grid, to_tensor
@@ -32,7 +29,7 @@ from restyle.types import PathLike
 ENLARGED = 1.5  # warn about style pictures that must be enlarged by more than this
 _STYLE_SEED, _ORDER_SEED = 0x57, 0x0C
 
-LossNetwork = PerceptualEncoder | VGG19 | VGGTeacher
+LossNetwork = PerceptualEncoder | VGGTeacher
 
 
 def load_loss_networks(encoders: PathLike) -> list[LossNetwork]:
@@ -179,7 +176,7 @@ class StyleTask:
         terms = {
             "style": texture_loss([ours[layer] for layer in self.layers], targets, o.moments).mean(),
             "content": content_loss(ours, photo, o.structure).mean(),
-            "colour": colour_loss(out, pixels).mean(),
+            "colour": color_loss(out, pixels).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
         }

@@ -8,7 +8,7 @@ from restyle.methods.optimize.features import (
     tiles_of,
 )
 from restyle.methods.optimize.table import ENCODER_LAYERS, GRAIN_LAYERS
-from restyle.nn.named import perceptual_encoder
+from restyle.nn.encoders import perceptual_encoder
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 from restyle.errors import OptionError
 from restyle.methods.optimize import memory
 from restyle.methods.optimize.features import FeatureExtractor
-from restyle.nn.named import perceptual_encoder
+from restyle.nn.encoders import perceptual_encoder
 from restyle.options import OptimizeOptions
 
 

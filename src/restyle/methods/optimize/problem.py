@@ -20,8 +20,7 @@ from restyle.methods.optimize.scales import Level, style_short_side
 from restyle.methods.optimize.table import GRAIN_LAYERS, LOSSES
 from restyle.methods.optimize.targets import StylePicture, Weights
 from restyle.models.code_source import Exemplar
-from restyle.nn.encoders import PerceptualEncoder
-from restyle.nn.named import perceptual_encoder
+from restyle.nn.encoders import PerceptualEncoder, perceptual_encoder
 from restyle.options.optimize import OptimizeOptions
 from restyle.types import FloatArray
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from restyle.models import catalog
-from restyle.nn.encoders import LAYERS, PerceptualEncoder, load_encoder
+from restyle.models.features import LAYERS
+from restyle.nn.encoders import PerceptualEncoder, load_encoder
 from restyle.train.export.arbitrary import TOLERANCE
 from restyle.train.export.graphs import HALVED, check_agreement, run_graph, trace
 

@@ -71,8 +71,9 @@ def pull(
             if copy.parent == file.path.parent and copy != file.path and download.url not in copies:
                 copy.unlink()
     finally:
-        with contextlib.suppress(OSError):  # it is not empty
-            record.files[0].path.parent.rmdir()
+        for folder in {file.path.parent for file in record.files}:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
     return [file.path for file in record.files]
 
 

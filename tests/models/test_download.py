@@ -14,9 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from restyle.errors import InputError, MissingExtraError, ModelError, OutputError
-from restyle.models import catalog
-from restyle.nn import fetch
-from restyle.nn.fetch import convert, pull
+from restyle.models import catalog, download
+from restyle.models.download import convert, pull
 from tests.made_server import Site, serving
 
 WEIGHTS = {
@@ -191,7 +190,7 @@ def test_what_cannot_be_pulled(site: Site) -> None:
 def test_the_missing_extra_is_named_before_anything_is_fetched(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "_has_torch", lambda: False)
+    monkeypatch.setattr(download, "_has_torch", lambda: False)
     with pytest.raises(MissingExtraError, match=r"pip install 'restyle\[torch\]'"):
         pull("net")
     assert site.asked == []
