@@ -12,6 +12,7 @@ from keras import ops
 from restyle.errors import ModelError
 from restyle.keras.encoder import ENCODER, load_encoder
 from restyle.models import catalog
+from restyle.models.features import LAYERS
 from restyle.nn import encoders
 
 
@@ -22,7 +23,7 @@ def test_features_are_those_of_the_torch_encoder(size: tuple[int, int]) -> None:
     with torch.no_grad():
         expected = encoders.load_encoder(path).features(torch.from_numpy(x).permute(0, 3, 1, 2))
     found = load_encoder()(x)
-    assert len(found) == len(expected) == len(encoders.LAYERS)
+    assert len(found) == len(expected) == len(LAYERS)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ops.convert_to_numpy(ours), theirs.permute(0, 2, 3, 1).numpy(), atol=1e-4)
 
