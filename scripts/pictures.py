@@ -66,14 +66,14 @@ def readme() -> None:
 
 
 def presets() -> None:
-    """Six presets on two photos, with the codes as encoded and as fine-tuned."""
+    """Six presets on two photos, with the codes as encoded and as refined."""
     names = ("starry-night", "great-wave", "scream", "the-kiss", "red-blue-yellow", "la-grande-jatte")
     stylizer = restyle.Stylizer()
     rows = []
     for content in (ImageOps.fit(photo(name), (512, 512)) for name in ("astronaut", "coffee")):
         styles = {name: restyle.Style.from_preset(name) for name in names}
         encoded = {name: restyle.Style(style.read, style.model, name) for name, style in styles.items()}
-        for label, codes in (("encoded", encoded), ("fine-tuned", styles)):
+        for label, codes in (("encoded", encoded), ("refined", styles)):
             results = {f"{name}, {label}": stylizer(content, style) for name, style in codes.items()}
             rows.append(row([square(image, 256, caption) for caption, image in results.items()]))
     save(column(rows, gap=6), PICTURES / "presets.jpg")

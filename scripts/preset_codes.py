@@ -1,7 +1,7 @@
 """Refine the style codes of given artworks on photos, with or without training the network as well.
 
-The style encoder reads the code of any picture in one pass. A code that was also optimized on photos paints
-its own style more like the artwork. `scripts.refine_presets` and `scripts.train_with_presets` use this.
+The style encoder computes the code of any picture in one pass. A code that was also optimized on photos
+paints its style more like the artwork. `scripts.refine_presets` and `scripts.train_with_presets` use this.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class RefinedCodes(nn.Module):
         super().__init__()
         self.network = network
         # The palette at the end of a code is measured, not learned.
-        self.learnt = nn.Parameter(torch.zeros(count, network.style.manner))
+        self.offset = nn.Parameter(torch.zeros(count, network.style.manner))
 
     def forward(self, content: Tensor, observed: Tensor) -> Tensor:
         """Stylize content [N, 3, H, W], RGB 0..1 -> pictures [N, 3, H, W], not clamped.
@@ -57,20 +57,20 @@ class RefinedCodes(nn.Module):
             `StyleEncoder.observe`
         """
         code = self.network.style.from_observed(observed[:, 1:])
-        offsets = F.pad(self.learnt, (0, COLORS, 1, 0))  # zero for unknown styles
+        offsets = F.pad(self.offset, (0, COLORS, 1, 0))  # zero for unknown styles
         picture: Tensor = self.network.transformer(content, code + offsets[observed[:, 0].long()])[0]
         return picture
 
 
 class CodesTask(ArbitraryTask):
-    """Trains codes that paint the styles of given artworks better than the codes that the encoder reads.
+    """Trains codes that paint the styles of given artworks better than the encoder's codes.
 
     content : folder of photos
-    known : the artworks, RGB, at the size at which the network reads styles (512 px, short side)
+    known : the artworks, RGB, at the size at which the network encodes styles (512 px, short side)
     network : file of the network
     teacher, exact, options : as for `ArbitraryTask`
     style : folder of other artworks. Without it the network stays fixed. With it, the network is trained as
-        well, and every second picture is painted in one of these styles, so that it forgets none.
+        well, and every second picture is painted in one of these styles, so that it does not forget them.
     seed : of their crops
     """
 
@@ -135,41 +135,41 @@ class CodesTask(ArbitraryTask):
     def trial(self, model: RefinedCodes, place: int, shares: Sequence[float]) -> list[dict[str, float]]:
         """Return the losses of the style `place` on the same photos, with these shares of its offset."""
         rng = np.random.default_rng(0x781A1)
-        device = model.learnt.device
+        device = model.offset.device
         photos = self.content.batch(TRIAL, self.options.crop + SHIFT, rng).to(device)
         batch = {"content": photos, "style": torch.full((TRIAL,), place, device=device)}
-        learned, found = model.learnt.detach().clone(), []
+        learned, found = model.offset.detach().clone(), []
         with torch.no_grad():
             for share in shares:
-                model.learnt.copy_(share * learned)
+                model.offset.copy_(share * learned)
                 losses = self.losses(model, batch, 0)
                 found.append({name: float(loss) for name, loss in losses.items()})
-            model.learnt.copy_(learned)
+            model.offset.copy_(learned)
         return found
 
     def preview(self, model: nn.Module, path: Path) -> None:
-        """Write a grid: three photos down the side; for each style two columns, as read and as refined."""
+        """Write a grid: three photos down the side; for each style two columns, encoded and refined."""
         assert isinstance(model, RefinedCodes)
-        device = model.learnt.device
+        device = model.offset.device
         known = self.bank(model, 0).observed
         contents = self.content.batch(3, PREVIEW, np.random.default_rng(7)).to(device)
-        learned, columns = model.learnt.detach().clone(), []
+        learned, columns = model.offset.detach().clone(), []
         for place in range(len(learned)):
             observed = known[place].expand(len(contents), -1)
             for share in (0.0, 1.0):
-                model.learnt.copy_(share * learned)
+                model.offset.copy_(share * learned)
                 columns.append(model(contents, observed))
-        model.learnt.copy_(learned)
+        model.offset.copy_(learned)
         save_grid(list(zip(*columns, strict=True)), path)
 
 
 class LuminanceTask(CodesTask):
     """`CodesTask` for styles whose colors the network gets wrong: only luminance is refined.
 
-    Style is compared in gray, and every hue must stay as the code that was read paints it.
+    Style is compared in gray, and every hue must stay as the encoded code paints it.
     """
 
-    name = "light"
+    name = "luminance"
 
     def style_features(self, x: Tensor, features: list[Tensor] | None = None) -> list[Tensor]:
         """Return the features of the luminance."""

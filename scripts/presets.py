@@ -1,10 +1,10 @@
 """Encode the artworks of scripts/presets.toml into the style files that restyle ships.
 
-    python -m scripts.presets                    # every preset; files of presets no longer listed go
-    python -m scripts.presets scream great-wave  # these only
-    python -m scripts.presets --pictures FOLDER  # the prepared pictures, to look at; no encoding
+    python -m scripts.presets                    # all presets; removes files of presets that are not listed
+    python -m scripts.presets scream great-wave  # only these
+    python -m scripts.presets --pictures FOLDER  # write the prepared pictures instead
 
-The artworks lie in ../shared/data, or where RESTYLE_SHARED points; they are no part of the project.
+The artworks are in ../shared/data, or in the folder RESTYLE_SHARED; they are not part of the project.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ SHORT = 640  # px, short side of the largest artwork that ships
 
 @dataclass(frozen=True)
 class Preset:
-    """One entry of presets.toml; its head says what the fields are."""
+    """One entry of presets.toml, which explains the fields."""
 
     name: str
     title: str
     artist: str
     year: str
-    manner: str
+    movement: str
     source: str
     crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     aspect: float | None = None
     scale: float = 1.0
-    practises: bool | str = True
+    refine: bool | str = True
 
     def picture(self, data: Path) -> Image.Image:
-        """Open the artwork: RGB, unsquashed, without frame and caption."""
+        """Open the artwork: RGB, in its true aspect ratio, without frame and caption."""
         image = Image.open(data / self.source).convert("RGB")
         if self.aspect is not None:
-            # The squashed side grows; no pixel of the other is lost.
+            # The squashed side is enlarged, so that no pixel is lost.
             short = min(image.size)
             wide, high = max(self.aspect, 1.0), max(1 / self.aspect, 1.0)
             image = image.resize((round(short * wide), round(short * high)), Image.Resampling.LANCZOS)
@@ -60,16 +60,16 @@ class Preset:
 
 
 def views(preset: Preset, picture: Image.Image) -> Iterator[tuple[Image.Image, float, float]]:
-    """Yield what is encoded, (picture, scale, weight); the codes are averaged by weight.
+    """Yield (picture, scale, weight) for each view to encode; the codes are averaged by weight.
 
-    The whole work alone. This is the place for further crops and scales, one `yield` each, should their
-    average measure better.
+    The only view is the entire work. Add more crops and scales here, one `yield` each, if their average
+    scores better.
     """
     yield picture, preset.scale, 1.0
 
 
 def write_artwork(preset: Preset, data: Path) -> Path:
-    """Write the picture of a preset as it ships: a JPEG of at most 640 px on the short side."""
+    """Write the artwork that ships with a preset: a JPEG of at most 640 px on the short side."""
     image = preset.picture(data)
     factor = min(1.0, SHORT / min(image.size))
     image = image.resize(
@@ -92,7 +92,7 @@ def encode(preset: Preset, data: Path) -> Style:
 
 
 def read(path: Path = LIST) -> dict[str, Preset]:
-    """Read the list: name -> preset, in its order."""
+    """Read the list: name -> preset, in order."""
     presets: dict[str, Preset] = {}
     for entry in tomllib.loads(path.read_text(encoding="utf-8"))["preset"]:
         preset = Preset(**{**entry, "crop": tuple(entry.get("crop", (0.0, 0.0, 1.0, 1.0)))})
@@ -102,7 +102,7 @@ def read(path: Path = LIST) -> dict[str, Preset]:
         if preset.name in presets:
             fail(f"'{preset.name}' is listed twice")
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-            fail(f"{preset.name}: crop {list(preset.crop)} is no part of the picture")
+            fail(f"{preset.name}: crop {list(preset.crop)} is not inside the picture")
         presets[preset.name] = preset
     return presets
 

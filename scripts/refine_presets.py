@@ -5,7 +5,7 @@
     python -m scripts.refine_presets FOLDER --photos 60 --threads 1
     python -m scripts.refine_presets FOLDER --codes codes.npz --photos 0     # write trained codes
 
-Run `scripts.presets` first, which reads the artworks. FOLDER receives the checkpoint, the losses and a
+Run `scripts.presets` first, which encodes the artworks. FOLDER receives the checkpoint, the losses and a
 preview; an interrupted run continues. A preset keeps all, half, or none of its refinement: whatever gives the
 lowest loss on new photos without a higher style loss.
 """
@@ -34,12 +34,12 @@ NETWORK = ROOT / "checkpoints" / "arbitrary-5.safetensors"
 SHARED = Path(os.environ.get("RESTYLE_SHARED", ROOT.parent / "shared"))
 PHOTOS = SHARED / "data" / "train" / "content"
 COMPACT, VGG = (SHARED / "teachers" / f"{name}.safetensors" for name in ("vgg19_compact16x", "vgg19_relu3_1"))
-SIDE = 512  # px, short side, at which the network reads styles
+SIDE = 512  # px, short side, at which the network encodes styles
 SHARES = (0.0, 0.5, 1.0)
 
 
-def shown(preset: presets.Preset) -> Image.Image:
-    """An artwork as the style encoder reads it, its sides multiples of 8 px."""
+def encoder_input(preset: presets.Preset) -> Image.Image:
+    """Return an artwork at the size at which it is encoded, its sides multiples of 8 px."""
     picture = preset.picture(SHARED / "data")
     factor = SIDE * preset.scale / min(picture.size)
     width, height = (round(side * factor / 8) * 8 for side in picture.size)
@@ -68,10 +68,10 @@ def main() -> None:
         names = [
             name
             for name in arguments.names or listed
-            if listed[name].practises == ("light" if kind is LuminanceTask else True)
+            if listed[name].refine == ("luminance" if kind is LuminanceTask else True)
         ]
         if names:
-            task = kind(PHOTOS, [shown(listed[name]) for name in names], NETWORK, COMPACT, VGG)
+            task = kind(PHOTOS, [encoder_input(listed[name]) for name in names], NETWORK, COMPACT, VGG)
             if arguments.codes:
                 start_from(arguments.codes, task, names)
             if arguments.photos:
@@ -85,7 +85,7 @@ def start_from(path: Path, task: CodesTask, names: list[str]) -> None:
     with np.load(path) as codes:
         for place, name in enumerate(names):
             if name in codes:
-                task.codes.learnt.data[place] = torch.from_numpy(codes[name])
+                task.codes.offset.data[place] = torch.from_numpy(codes[name])
 
 
 def refine(task: CodesTask, folder: Path, photos: int, rate: float, threads: int) -> None:
@@ -100,7 +100,7 @@ def refine(task: CodesTask, folder: Path, photos: int, rate: float, threads: int
         save_every=50,
         preview_every=10**9,
     )
-    fit(task, folder, options, resume=(folder / "checkpoint.pt").exists(), callback=tell)
+    fit(task, folder, options, resume=(folder / "checkpoint.pt").exists(), callback=report)
 
 
 def write_best(task: CodesTask, names: list[str]) -> None:
@@ -115,10 +115,10 @@ def write_best(task: CodesTask, names: list[str]) -> None:
             for share, each in zip(SHARES, found, strict=True)
         )
         print(f"{name} keeps {SHARES[best]:g} of {figures}")
-        write(name, SHARES[best] * task.codes.learnt[place].numpy(force=True))
+        write(name, SHARES[best] * task.codes.offset[place].numpy(force=True))
 
 
-def tell(step: Step) -> None:
+def report(step: Step) -> None:
     losses = ", ".join(f"{name} {value:.4f}" for name, value in step.losses.items())
     print(f"{step.step} of {step.steps}: {losses}; {step.seconds_left / 60:.0f} min left", flush=True)
 

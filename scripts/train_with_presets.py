@@ -32,7 +32,7 @@ from restyle.train.distributed import leave, processes
 from restyle.train.loop import fit
 from scripts import presets
 from scripts.preset_codes import CODES, CodesTask, RefinedCodes
-from scripts.refine_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, refinements, shown, tell
+from scripts.refine_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, encoder_input, refinements, report
 
 CODE_RATE = 20.0  # rate of the codes relative to that of the network
 HEAD_RATE = 2.0  # the same for the trained layers of the style encoder
@@ -55,22 +55,22 @@ def main() -> None:
     arguments = parser.parse_args()
 
     first = processes()[1] == 0
-    names = [name for name, preset in presets.read().items() if preset.practises is True]
+    names = [name for name, preset in presets.read().items() if preset.refine is True]
     task = CodesTask(
         PHOTOS,
-        [shown(presets.read()[name]) for name in names],
+        [encoder_input(presets.read()[name]) for name in names],
         arguments.network,
         COMPACT,
         VGG,
         RECIPE,
         style=SHARED / "data" / "train" / "style",
     )
-    task.codes.learnt.data.copy_(torch.from_numpy(refinements(names, task.codes.learnt.shape[1])))
+    task.codes.offset.data.copy_(torch.from_numpy(refinements(names, task.codes.offset.shape[1])))
 
     def optimizer(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam, with higher rates for codes and style encoder."""
         head, rate = set(task.network.style.parameters()), arguments.rate
-        rates = {id(task.codes.learnt): CODE_RATE * rate} | {id(each): HEAD_RATE * rate for each in head}
+        rates = {id(task.codes.offset): CODE_RATE * rate} | {id(each): HEAD_RATE * rate for each in head}
         groups = [{"params": [each], "lr": rates.get(id(each), rate)} for each in parameters]
         return torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.99))
 
@@ -91,7 +91,7 @@ def main() -> None:
         arguments.folder,
         options,
         resume=arguments.resume,
-        callback=tell if first else None,
+        callback=report if first else None,
         optimizer=optimizer,
     )
     assert isinstance(model, RefinedCodes)
@@ -101,7 +101,7 @@ def main() -> None:
     save_arbitrary(model.network, arguments.folder / "network.safetensors", arguments.name)
     np.savez(
         arguments.folder / "codes.npz",
-        **{name: code.numpy(force=True) for name, code in zip(names, model.learnt, strict=True)},
+        **{name: code.numpy(force=True) for name, code in zip(names, model.offset, strict=True)},
     )
 
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 from restyle.models import style_files
 
-# A shell starts background jobs with Ctrl-C ignored, and children inherit that; the tests of Ctrl-C need it.
+# A shell starts background jobs with Ctrl-C ignored, and child processes inherit that; some tests need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The files that take longest, most of it in processes of their own: first, so that no worker ends with them.
+# The slowest files run first, so that no worker is left with them at the end.
 LONGEST = (
     "test_wheel.py",
     "test_keras_backends.py",
@@ -30,7 +30,7 @@ Size = tuple[int | str | None, ...]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring the longest files to the front; all others keep their order."""
+    """Move the slowest files to the front; all others keep their order."""
     here = Path(__file__).parent
     place = {here / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
@@ -68,8 +68,8 @@ def _moments(source: str) -> list[NodeProto]:
     node = helper.make_node
     return [
         node("ReduceMean", [source, "axes"], ["mean"], keepdims=1),
-        node("Sub", [source, "mean"], ["centred"]),
-        node("Mul", ["centred", "centred"], ["square"]),
+        node("Sub", [source, "mean"], ["centered"]),
+        node("Mul", ["centered", "centered"], ["square"]),
         node("ReduceMean", ["square", "axes"], ["variance"], keepdims=0),
         node("Add", ["variance", "epsilon"], ["safe"]),
         node("Sqrt", ["safe"], ["deviation"]),
@@ -83,7 +83,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a model whose code is the mean and deviation of each channel, [6].
 
     Its transformer blurs the content 3x3 and gives it the moments of the code (Reinhard et al. 2001), so
-    that every result can be computed with two lines of NumPy. It takes multiples of 8 only.
+    that tests can compute every result with two lines of NumPy. Sides must be multiples of 8.
     """
     folder = tmp_path_factory.mktemp("tiny")
     node = helper.make_node
@@ -138,7 +138,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photo() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """[60, 84, 3] uint8: smooth shapes with texture, of no size that a stride likes."""
+    """[60, 84, 3] uint8: smooth shapes with texture, whose sides are not multiples of 8."""
     rows, columns = np.mgrid[0:60, 0:84].astype(np.float64)
     noise = np.random.default_rng(3).normal(0, 9, (60, 84, 3))
     waves = np.stack([np.sin(rows / 9), np.cos(columns / 11), np.sin((rows + columns) / 13)], -1)
@@ -167,7 +167,7 @@ def style_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to stand in."""
+    """An empty folder, which is the current one."""
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

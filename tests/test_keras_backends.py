@@ -1,4 +1,4 @@
-"""The tests of `restyle.keras`, on every backend, each in one process: a backend is chosen at the import."""
+"""The tests of `restyle.keras` on every backend, one process each, because a backend is chosen at import."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-# Looked for, not imported: this process needs neither, and TensorFlow takes ten seconds and a gigabyte.
+# find_spec does not import: this process needs neither, and TensorFlow takes ten seconds and a gigabyte.
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("keras") is None, reason="needs the extra keras")
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])
-def test_all_of_it(backend: str) -> None:
+def test_all_tests_pass(backend: str) -> None:
     if find_spec(backend) is None:
         pytest.skip(f"needs {backend}")
     environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}

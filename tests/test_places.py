@@ -1,4 +1,4 @@
-"""Places that cannot be written to, by the real command: no right, read-only, no space left."""
+"""Folders that cannot be written to, with the real command: no permission, read-only, no space left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAP_DAC_READ_SEARCH = 2
 
 
 def unshare() -> list[str] | None:
-    """What runs a command with mounts of its own, if that is allowed here."""
+    """The words that run a command with its own mounts, if this is allowed here."""
     for words in (["unshare", "--map-root-user", "--mount"], ["unshare", "--mount"]):
         probe = [*words, "mount", "-t", "tmpfs", "none", "/mnt"]
         if shutil.which("unshare") and subprocess.run(probe, capture_output=True).returncode == 0:
@@ -40,7 +40,7 @@ def command(tiny_model: Path, photo_file: Path) -> list[str]:
 
 
 def failing(command: list[str], before: Callable[[], None] | None = None) -> str:
-    """Run what must fail with exit code 1 and one line; return the line."""
+    """Run a command that must fail with exit code 1 and one line; return the line."""
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=before, check=False)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     (line,) = done.stderr.splitlines()
@@ -50,13 +50,13 @@ def failing(command: list[str], before: Callable[[], None] | None = None) -> str
 def running(
     words: list[str], folder: Path, before: Callable[[], None] | None
 ) -> subprocess.CompletedProcess[str]:
-    """Run restyle with these words in a folder."""
+    """Run restyle with these arguments in a folder."""
     command = [sys.executable, "-m", "restyle", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, preexec_fn=before, check=False)
 
 
 def without_privilege() -> None:
-    """Make permissions count for root too, from the next program on."""
+    """Drop the capabilities that let root ignore permissions."""
     for privilege in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
         if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, privilege, 0, 0, 0) != 0:
             raise PermissionError
@@ -64,7 +64,7 @@ def without_privilege() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["shut", "shut/deep"])
-def test_a_folder_without_the_right_to_write(command: list[str], tmp_path: Path, place: str) -> None:
+def test_a_folder_without_write_permission(command: list[str], tmp_path: Path, place: str) -> None:
     shut = tmp_path / "shut"
     shut.mkdir()
     shut.chmod(0o555)
@@ -72,14 +72,14 @@ def test_a_folder_without_the_right_to_write(command: list[str], tmp_path: Path,
     try:
         line = failing([*command, "-o", str(tmp_path / place / "out.png")], before)
     except subprocess.SubprocessError:
-        pytest.skip("root may not give up its privilege here")
+        pytest.skip("root cannot drop its capabilities here")
     assert line.startswith("restyle: cannot ")
     assert line.endswith("permission denied")
     assert list(shut.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_folder_without_the_right_to_look_is_told_and_the_rest_is_done(
+def test_a_folder_without_read_permission_is_reported_and_the_rest_is_processed(
     tiny_model: Path, photo_file: Path, tmp_path: Path
 ) -> None:
     tree = tmp_path / "tree"
@@ -93,7 +93,7 @@ def test_a_folder_without_the_right_to_look_is_told_and_the_rest_is_done(
         done = running(words, tmp_path, before)
         alone = failing([sys.executable, "-m", "restyle", "image", str(tree / "shut"), *words[2:]], before)
     except subprocess.SubprocessError:
-        pytest.skip("root may not give up its privilege here")
+        pytest.skip("root cannot drop its capabilities here")
     finally:
         (tree / "shut").chmod(0o700)
     assert done.returncode == 1
@@ -105,7 +105,7 @@ def test_a_folder_without_the_right_to_look_is_told_and_the_rest_is_done(
     assert alone == f"restyle: {tree}/shut: permission denied"
 
 
-def test_a_comparison_tells_of_a_folder_without_the_right_to_look(
+def test_a_comparison_reports_a_folder_without_read_permission(
     tiny_model: Path, photo_file: Path, tmp_path: Path
 ) -> None:
     for name in ("a.jpg", "b.jpg"):
@@ -113,21 +113,21 @@ def test_a_comparison_tells_of_a_folder_without_the_right_to_look(
         shutil.copy(photo_file, tmp_path / "tree" / name)
     shut = tmp_path / "tree" / "shut"
     shut.mkdir(mode=0)
-    words = ["compare", "tree", "--metric", "palette", "--model", str(tiny_model), "-o", "told.csv"]
+    words = ["compare", "tree", "--metric", "palette", "--model", str(tiny_model), "-o", "distances.csv"]
     before = without_privilege if os.geteuid() == 0 else None
     try:
         done = running(words, tmp_path, before)
     except subprocess.SubprocessError:
-        pytest.skip("root may not give up its privilege here")
+        pytest.skip("root cannot drop its capabilities here")
     finally:
         shut.chmod(0o700)
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["restyle: 1 of 3 styles failed:", "  tree/shut: permission denied"]
-    assert (tmp_path / "told.csv").read_text().splitlines()[0] == ",a.jpg,b.jpg"
+    assert (tmp_path / "distances.csv").read_text().splitlines()[0] == ",a.jpg,b.jpg"
 
 
 def mounted(options: str, folder: Path, command: list[str], *, after: str = "") -> list[str]:
-    """The command, run where `folder` is a file system of its own that nobody else sees."""
+    """The command, run where `folder` is a file system of its own."""
     folder.mkdir()
     if (words := unshare()) is None:
         pytest.skip("mounting is not allowed here")
@@ -141,7 +141,7 @@ def test_a_read_only_disk(command: list[str], tmp_path: Path) -> None:
     assert line == f"restyle: cannot write {folder}/out.png: the file system is read-only"
 
 
-def test_a_full_disk_gets_nothing_half_written(command: list[str], tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(command: list[str], tmp_path: Path) -> None:
     folder, listing = tmp_path / "disk", tmp_path / "listing"
     after = f'ls -A "$0" > "{listing}"'
     line = failing(mounted("size=64k", folder, [*command, "-o", str(folder / "out.png")], after=after))

@@ -1,4 +1,4 @@
-"""What the README shows is run: its commands, its Python, and the Chinese one says the same."""
+"""The commands and the Python of the README run, and the Chinese README shows the same."""
 
 import os
 import re
@@ -24,14 +24,14 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """Commands of the console blocks, without their prompt and trailing comment."""
+    """Commands of the console blocks, without prompt and comment."""
     lines = [line for text in blocks(page, "console") for line in text.splitlines()]
     return [line.removeprefix("$ ").partition("  #")[0].strip() for line in lines if line.startswith("$ ")]
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Path:
-    """A folder such as a reader of the README stands in: a clone, of which pictures and masks are needed."""
+    """A folder like a clone of the repository, with the photos, pictures and masks that the README uses."""
     for folder in ("photos", "pictures", "masks"):
         shutil.copytree(ROOT / "docs" / folder, tmp_path / "docs" / folder)
     return tmp_path
@@ -66,14 +66,14 @@ def test_ci_calls_the_second_command() -> None:
     assert os.access(ROOT / second, os.X_OK)
 
 
-def test_first_command_ends_with_a_stylised_photo(reader: Path) -> None:
+def test_first_command_writes_a_stylized_photo(reader: Path) -> None:
     last = blocks(ENGLISH, "sh")[0].splitlines()[0].split("&&")[-1]
     words = shlex.split(last)
     before = set(pictures(reader))
     done = run([str(RESTYLE), *words[1:]], reader)
     assert done.returncode == 0, done.stderr
-    (made,) = set(pictures(reader)) - before
-    with Image.open(made) as result, Image.open(reader / words[2]) as photo:
+    (path,) = set(pictures(reader)) - before
+    with Image.open(path) as result, Image.open(reader / words[2]) as photo:
         assert result.size == photo.size
 
 
@@ -99,7 +99,7 @@ def test_all_examples_run_in_order_in_one_folder(reader: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_it_is_short() -> None:
+def test_it_has_at_most_120_lines() -> None:
     assert len(ENGLISH.read_text(encoding="utf-8").splitlines()) <= 120
 
 

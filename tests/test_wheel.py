@@ -1,4 +1,4 @@
-"""The wheel as a user gets it: installed alone, with the base dependencies only, in a fresh environment."""
+"""The wheel as a user gets it: installed with the base dependencies only, in a new environment."""
 
 import json
 import os
@@ -24,13 +24,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
-    (made,) = folder.glob("restyle-*.whl")
-    return made
+    (path,) = folder.glob("restyle-*.whl")
+    return path
 
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The only installation of this test run: `bin` of an environment with the wheel and what it requires."""
+    """The only installation of this test run: `bin` of an environment with the wheel and its requirements."""
     folder = tmp_path_factory.mktemp("fresh") / "venv"
     venv.create(folder, with_pip=True)
     install = ["-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel)]
@@ -45,7 +45,7 @@ def run(program: Path, *arguments: str, folder: Path) -> subprocess.CompletedPro
     )
 
 
-def test_wheel_holds_models_styles_licence_and_types(wheel: Path) -> None:
+def test_wheel_contains_models_styles_license_and_types(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     graphs = [f"restyle/models/weights/{name}.onnx" for name in ("style_encoder", "transformer")]
@@ -60,9 +60,8 @@ def test_wheel_holds_models_styles_licence_and_types(wheel: Path) -> None:
 
 def test_environment_is_small_and_has_no_torch(environment: Path, tmp_path: Path) -> None:
     folder = environment.parent
-    # Counted: every file, byte code included, at its length, with what venv itself brought (pip, and
-    # setuptools before Python 3.12: 22 MB). Disks give files whole blocks, 4 % more; so what the installation
-    # added is held to the limit by its blocks too.
+    # The length of every file counts, including byte code and what venv itself installs (pip, and setuptools
+    # before Python 3.12: 22 MB). Disks use entire blocks, about 4 % more, so these are limited as well.
     files = [path for path in folder.rglob("*") if not path.is_dir()]
     assert sum(path.lstat().st_size for path in files) < LARGEST_ENVIRONMENT
     added = [path for path in files if not {"pip", "setuptools", "pkg_resources"} & set(path.parts)]
@@ -72,7 +71,7 @@ def test_environment_is_small_and_has_no_torch(environment: Path, tmp_path: Path
     assert json.loads(found.stdout) == []
 
 
-def test_stylises_a_photo(environment: Path, tmp_path: Path) -> None:
+def test_stylizes_a_photo(environment: Path, tmp_path: Path) -> None:
     done = run(environment / "restyle", "image", str(PHOTO), "--style", "starry-night", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["astronaut-starry-night.jpg"]

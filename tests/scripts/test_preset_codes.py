@@ -56,13 +56,13 @@ def test_practice_lowers_the_loss_of_each_style_on_other_photos(task: CodesTask,
         assert preview.size == (3 * 2 * 192, 3 * 192)
 
 
-def test_only_the_manner_of_the_codes_learns(task: CodesTask, tmp_path: Path) -> None:
+def test_only_the_texture_part_of_the_codes_learns(task: CodesTask, tmp_path: Path) -> None:
     before, _ = load_arbitrary(tmp_path / "n.safetensors")
     model = refine(task, tmp_path / "run", 3)
     for name, weight in before.state_dict().items():
         assert torch.equal(weight, model.network.state_dict()[name]), name
-    assert model.learnt.shape == (3, NETWORK.code)
-    assert (model.learnt != 0).any(1).all()
+    assert model.offset.shape == (3, NETWORK.code)
+    assert (model.offset != 0).any(1).all()
     painted: list[torch.Tensor] = []
     model.network.transformer.register_forward_pre_hook(lambda _, given: painted.append(given[1]))
     seen = task.bank(model, 0).observed[1:2]
@@ -84,10 +84,10 @@ def test_without_practice_it_paints_as_the_network_does(task: CodesTask, tmp_pat
 
 def test_a_trial_leaves_what_was_learnt(task: CodesTask, tmp_path: Path) -> None:
     model = refine(task, tmp_path / "run", 3)
-    learnt = model.learnt.detach().clone()
+    learnt = model.offset.detach().clone()
     none, half, whole = task.trial(model, 0, (0.0, 0.5, 1.0))
     assert len({each["total"] for each in (none, half, whole)}) == 3
-    assert torch.equal(model.learnt, learnt)
+    assert torch.equal(model.offset, learnt)
 
 
 def test_every_style_has_its_turn(task: CodesTask) -> None:
@@ -106,7 +106,7 @@ def test_the_network_learns_with_the_codes_where_other_styles_keep_it_company(tm
     assert sorted(number for number, _ in seen) == [1, 2, 3]
     assert [number for _, number in seen] == [0, 0, 0]  # those of the folder have no code of their own
     model = refine(task, tmp_path / "run", 4)
-    assert (model.learnt != 0).any(1).all()
+    assert (model.offset != 0).any(1).all()
     for part in ("transformer.stem.weight", "style.out.weight"):
         assert not torch.equal(before.state_dict()[part], model.network.state_dict()[part]), part
     assert torch.equal(
@@ -133,7 +133,7 @@ def test_where_light_alone_is_practised_hues_stay(tmp_path: Path) -> None:
         seen = task.bank(model, 0).observed[:1]
         with torch.no_grad():
             change = chroma(model(photo, seen)) - chroma(task.network(photo, seen[:, 1:]))
-        assert model.learnt.abs().max() > 0.01
+        assert model.offset.abs().max() > 0.01
         return float(change.mean((2, 3)).abs().mean())
 
     assert moved(LuminanceTask) < 0.8 * moved(CodesTask)

@@ -1,6 +1,6 @@
-"""What the embedded network must not do: grids, borders, textures that stick to the frame.
+"""Artifacts that the shipped network must not have: grids, borders, textures that stick to the frame.
 
-Each test paints with several presets of very different manners, because artefacts hide in some of them.
+Each test uses several very different presets, because some of them hide artifacts.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pytest
 from restyle import Stylizer
 
 Array = npt.NDArray[np.float32]
-SEVERAL = 6  # pictures of grey
-GRID = 0.06  # share of the deviation, above which there is a grid
+COUNT = 6  # gray pictures
+GRID = 0.06  # a larger share of the deviation is a grid
 PRESETS = ("starry-night", "great-wave", "fuchun-mountains", "red-blue-yellow", "la-grande-jatte", "the-kiss")
 
 
@@ -32,11 +32,11 @@ def luminance(picture: npt.NDArray[np.generic]) -> Array:
 
 
 def grid_share(pictures: Sequence[Array]) -> float:
-    """Deviation of what repeats every eight pixels, as a share of the pictures' whole deviation.
+    """Deviation of what repeats every eight pixels, relative to the deviation of the pictures.
 
-    Energy at multiples of 1/8 cycle per pixel, each with the bins that a Hann window spreads it over, less
-    that of the bins around. A grid is the same in every picture and noise is not, so the mean of several
-    spectra tells them apart.
+    It sums the energy at multiples of 1/8 cycle per pixel, in the bins that a Hann window spreads it over,
+    minus that of the bins around them. A grid is the same in every picture and noise is not, so the mean of
+    several spectra separates them.
     """
     side = pictures[0].shape[0]
     window = np.outer(np.hanning(side), np.hanning(side))
@@ -56,7 +56,7 @@ def grid_share(pictures: Sequence[Array]) -> float:
 
 
 def smooth_noise(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """A stationary coloured texture whose blobs are about 6 px wide: the same everywhere, border or not."""
+    """A stationary colored texture with blobs about 6 px wide, with the same statistics everywhere."""
     noise = np.random.default_rng(seed).normal(size=(height + 64, width + 64, 3))
     frequencies = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in noise.shape[1::-1])))
     blurred = np.fft.ifft2(
@@ -69,17 +69,17 @@ def smooth_noise(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
-def test_flat_grey_has_no_grid(stylizer: Stylizer, preset: str) -> None:
-    """Grey with the noise of a camera: without any noise a constant would come back, which proves nothing."""
-    noise = np.random.default_rng(0).normal(0, 1.5, (SEVERAL, 256, 256, 3))
-    grey = (128 + noise).round().astype(np.uint8)
-    assert grid_share([luminance(stylizer(picture, preset)) for picture in grey]) < GRID
+def test_flat_gray_has_no_grid(stylizer: Stylizer, preset: str) -> None:
+    """Gray with the noise of a camera: without noise the result would be a constant, which proves nothing."""
+    noise = np.random.default_rng(0).normal(0, 1.5, (COUNT, 256, 256, 3))
+    gray = (128 + noise).round().astype(np.uint8)
+    assert grid_share([luminance(stylizer(picture, preset)) for picture in gray]) < GRID
 
 
-def test_the_measure_sees_a_grid() -> None:
-    """A third of a level at every second pixel in noise of two levels: invisible, and beyond the bar."""
+def test_the_measure_detects_a_grid() -> None:
+    """A third of a level at every second pixel in noise of two levels: invisible, but detected."""
     rng = np.random.default_rng(0)
-    noise = rng.normal(0.5, 2 / 255, (SEVERAL, 256, 256)).astype(np.float32)
+    noise = rng.normal(0.5, 2 / 255, (COUNT, 256, 256)).astype(np.float32)
     assert grid_share([*noise]) < GRID
     noise[:, ::2, ::2] += 1 / 3 / 255
     assert grid_share([*noise]) > GRID
@@ -99,7 +99,7 @@ def test_border_looks_like_the_interior(stylizer: Stylizer, preset: str) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_texture_moves_with_the_picture(stylizer: Stylizer, preset: str) -> None:
-    """Content one pixel further: the result is one pixel further, with the same texture."""
+    """If the content is shifted by one pixel, so is the result, with the same texture."""
     wide = smooth_noise(256, 264)
     first, second = (luminance(stylizer(np.ascontiguousarray(wide[:, k : k + 256]), preset)) for k in (0, 1))
     inner = np.s_[32:-32, 32:-32]
@@ -110,7 +110,7 @@ def test_texture_moves_with_the_picture(stylizer: Stylizer, preset: str) -> None
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_no_clipped_wasteland(stylizer: Stylizer, preset: str) -> None:
+def test_little_is_clipped(stylizer: Stylizer, preset: str) -> None:
     out = stylizer(smooth_noise(256, 256), preset)
     clipped = (out == 255).all(2) | (out == 0).all(2)
     assert clipped.mean() < 0.02
