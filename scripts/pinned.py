@@ -1,10 +1,10 @@
-"""Record what a checkout does, over all media and options, and tell where two records differ.
+"""Record the results of a checkout, over all media and options, and compare two records.
 
-python scripts/pinned.py --checkout . -o now.json       run all cases and write the record
-python scripts/pinned.py --checkout . -o some.json -k video -k api
-python scripts/pinned.py compare before.json now.json   1 if more than words differ
+    python scripts/pinned.py --checkout . -o now.json       # run all cases and write the record
+    python scripts/pinned.py --checkout . -o some.json -k video -k api
+    python scripts/pinned.py compare before.json now.json   # exit code 1 if more than messages differ
 
-It imports nothing of the package: modules may move and be renamed, what comes out may not change.
+It imports nothing from the package, so modules may be moved and renamed, but results must not change.
 """
 
 # ruff: noqa: E501  (a command stays on one line)
@@ -37,9 +37,9 @@ import soundfile
 from PIL import Image, ImageCms
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif"}
-FILMS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif"}
+VIDEOS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif"}
 SOUNDS = {".wav", ".flac", ".ogg", ".mp3"}
-# Keys and columns that tell of the machine or the clock.
+# Keys and columns that depend on the machine or the clock.
 UNSTEADY = re.compile(
     r"second|minute|time|date|machine|commit|load|speed|python|numpy|onnxruntime|processor|^cores$|memory"
     r"|^ms\b|hash|sha256|elapsed|/s$|threads|^system$|^torch$|^pillow$|^note$",
@@ -47,18 +47,18 @@ UNSTEADY = re.compile(
 )
 SPANS = re.compile(r"\b\d[\d,.]*(?:e-?\d+)?\s?(?:s|ms|min|h|seconds?|minutes?|fps|\w+/s)\b(?!-)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
-TINY = 0.5  # of 255, or in percent: below it a difference is one of rounding
+TINY = 0.5  # of 255, or in percent: smaller differences come from rounding
 
 
 # Inputs -----------------------------------------------------------------------------------------------------
 
 
-def _scene(height: int, width: int, seed: int, colour: tuple[int, int, int] = (128, 128, 128)) -> Any:
-    """Waves and noise around a colour, [H, W, 3] in 0..1."""
+def _scene(height: int, width: int, seed: int, color: tuple[int, int, int] = (128, 128, 128)) -> Any:
+    """Waves and noise around a color, [H, W, 3] in 0..1."""
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
     rng = np.random.default_rng(seed)
     waves = np.stack([np.sin(rows / f) + np.cos(columns / g) for f, g in rng.uniform(4, 20, (3, 2))], -1)
-    return np.clip((np.asarray(colour) + 35 * waves + rng.normal(0, 8, (height, width, 3))) / 255, 0, 1)
+    return np.clip((np.asarray(color) + 35 * waves + rng.normal(0, 8, (height, width, 3))) / 255, 0, 1)
 
 
 def _picture(path: Path, pixels: Any, **options: Any) -> None:
@@ -67,7 +67,7 @@ def _picture(path: Path, pixels: Any, **options: Any) -> None:
 
 
 def _deep(path: Path, pixels: Any, codec: str) -> None:
-    """16 bits a channel, which Pillow does not write."""
+    """Write 16 bits per channel, which Pillow cannot."""
     form = "rgb48le" if codec == "tiff" else "rgb48be"
     values = np.ascontiguousarray((pixels * 65535).round().astype(np.uint16))
     with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
@@ -78,7 +78,7 @@ def _deep(path: Path, pixels: Any, codec: str) -> None:
 
 
 def _clip(
-    path: Path, codec: str = "libx264", sounding: bool = True, count: int = 8, grey: bool = False
+    path: Path, codec: str = "libx264", sounding: bool = True, count: int = 8, gray: bool = False
 ) -> None:
     """A square that moves over a scene that changes after five frames."""
     with av.open(str(path), "w") as container:
@@ -86,8 +86,8 @@ def _clip(
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         voice: Any = container.add_stream("aac", rate=44100, layout="mono") if sounding else None
         for index in range(count):
-            pixels = 0 * _scene(64, 96, 0) if grey else _scene(64, 96, 5 + (index > 4))
-            pixels[20:44, 10 + 6 * index : 34 + 6 * index] = (1, 1, 1) if grey else (0.95, 0.8, 0.1)
+            pixels = 0 * _scene(64, 96, 0) if gray else _scene(64, 96, 5 + (index > 4))
+            pixels[20:44, 10 + 6 * index : 34 + 6 * index] = (1, 1, 1) if gray else (0.95, 0.8, 0.1)
             frame = av.VideoFrame.from_ndarray((pixels * 255).astype(np.uint8), "rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -175,7 +175,7 @@ def make_inputs(folder: Path, checkout: Path) -> None:
     stills[0].save(folder / "moving.gif", save_all=True, append_images=stills[1:], duration=120, loop=0)
     _clip(folder / "clip.mp4")
     _clip(folder / "silent.mkv", "ffv1", sounding=False)
-    _clip(folder / "mask.mkv", "ffv1", sounding=False, grey=True)
+    _clip(folder / "mask.mkv", "ffv1", sounding=False, gray=True)
     soundfile.write(folder / "tune.wav", _tones(33075, 22050, (330, 440, 550)), 22050, "PCM_16")
     both = np.stack([_tones(22050, 44100, (262, 392)), _tones(22050, 44100, (294, 440))], 1)
     soundfile.write(folder / "stereo.flac", both, 44100, "PCM_24")
@@ -536,7 +536,7 @@ def picture(path: Path) -> dict[str, Any]:
     with Image.open(path) as image:
         found = {"kind": "picture", "mode": image.mode, "size": list(image.size), **_metadata(image)}
         pixels = np.asarray(image.convert("RGBA") if image.mode in ("P", "PA") else image)
-    if path.suffix in (".png", ".tif", ".tiff"):  # Pillow cuts colours of 16 bits to 8
+    if path.suffix in (".png", ".tif", ".tiff"):  # Pillow reduces 16-bit color to 8
         with av.open(str(path)) as container:
             frame: Any = next(container.decode(video=0))
             found["depth"] = frame.format.name
@@ -566,7 +566,7 @@ def sound(path: Path) -> dict[str, Any]:
     return {"kind": "sound", "format": about.format, "subtype": about.subtype, **_samples(samples, rate)}
 
 
-def film(path: Path) -> dict[str, Any]:
+def video(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": "film", "streams": []}
     with av.open(str(path)) as container:
         found["metadata"] = {key: text for key, text in container.metadata.items() if "time" not in key}
@@ -574,7 +574,7 @@ def film(path: Path) -> dict[str, Any]:
             context: Any = stream.codec_context
             size = f" {context.width}x{context.height} {context.pix_fmt}" if stream.type == "video" else ""
             found["streams"].append(f"{stream.type} {context.name if context else ''}{size}")
-        # x264 decides a little differently under load: of what it wrote only each frame as a whole is told.
+        # x264 decides slightly differently under load: of its frames, only thumbnails are recorded.
         exact = container.streams.video[0].codec_context.name in ("ffv1", "gif")
         stamps, shas, thumbnails = [], [], []
         for frame in container.decode(video=0):
@@ -593,7 +593,7 @@ def film(path: Path) -> dict[str, Any]:
 
 
 def network(path: Path) -> dict[str, Any]:
-    """A safetensors file, read without its library."""
+    """Read a safetensors file without its library."""
     data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
@@ -606,7 +606,7 @@ def network(path: Path) -> dict[str, Any]:
             arrays[name] = np.frombuffer(body[start:end], kinds[entry["dtype"]]).reshape(entry["shape"])
     flat = np.concatenate([np.asarray(array, np.float32).ravel() for array in arrays.values()])
     names = [f"{name} {array.dtype} {array.shape}" for name, array in arrays.items()]
-    return {"kind": "network", "about": _told(about), "names": names, "values": _array(flat)}
+    return {"kind": "network", "about": _stable(about), "names": names, "values": _array(flat)}
 
 
 def graph(path: Path) -> dict[str, Any]:
@@ -626,20 +626,20 @@ def graph(path: Path) -> dict[str, Any]:
     }
 
 
-def _told(value: Any, key: str = "") -> Any:
-    """JSON without what tells of the machine or the clock; floats short; arrays in base64 as figures."""
+def _stable(value: Any, key: str = "") -> Any:
+    """Return JSON without machine and clock, with rounded floats, and base64 arrays as statistics."""
     if UNSTEADY.search(key) and not isinstance(value, dict | list):
         return "<unsteady>"
     if isinstance(value, dict):
-        return {name: _told(each, name) for name, each in value.items()}
+        return {name: _stable(each, name) for name, each in value.items()}
     if isinstance(value, list):
-        return [_told(each, key) for each in value]
+        return [_stable(each, key) for each in value]
     if isinstance(value, str) and len(value) > 100 and re.fullmatch(r"[A-Za-z0-9+/]+=*", value):
         data = base64.b64decode(value)
         return _array(np.frombuffer(data[: len(data) // 4 * 4], "<f4"))
     if isinstance(value, str) and value[:1] in ("{", "[") and value[-1:] in ("}", "]"):
         try:
-            return _told(json.loads(value))
+            return _stable(json.loads(value))
         except ValueError:
             return value
     return _short(value) if isinstance(value, float) else value
@@ -652,13 +652,13 @@ def _table(text: str) -> list[list[str]]:
 
 
 def contents(path: Path, plain: Any) -> dict[str, Any]:
-    """What a file holds, whatever it is."""
+    """Return the contents of a file of any kind."""
     suffix = path.suffix.lower()
     try:
         if suffix in PICTURES:
             return picture(path)
-        if suffix in FILMS:
-            return film(path)
+        if suffix in VIDEOS:
+            return video(path)
         if suffix in SOUNDS:
             return sound(path)
         if suffix in (".safetensors", ".restyle"):
@@ -666,7 +666,7 @@ def contents(path: Path, plain: Any) -> dict[str, Any]:
         if suffix == ".onnx":
             return graph(path)
         if suffix in (".json", ".style"):
-            return {"kind": "json", "value": _told(json.loads(plain(path.read_text())))}
+            return {"kind": "json", "value": _stable(json.loads(plain(path.read_text())))}
         if suffix == ".csv":
             return {"kind": "table", "value": _table(plain(path.read_text()))}
         if suffix in (".pt", ".npz", ".pkl") or ".events." in path.name or "tfevents" in path.name:
@@ -739,7 +739,7 @@ def _words(text: str, places: dict[str, str]) -> str:
 
 
 def run_case(name: str, checkout: Path, inputs: Path, folder: Path) -> dict[str, Any]:
-    """Run the commands of a case in its own folder and tell what came of them."""
+    """Run the commands of a case in its own folder and return their results."""
     here, cache = folder / name, folder / f"{name}.cache"
     here.mkdir(parents=True)
     cache.mkdir()
