@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 import restyle
 from restyle.cli import app
 from restyle.models.catalog import DEFAULT, find
-from restyle.models.presets import preset_artwork, preset_files
+from restyle.models.style_files import preset_artwork, preset_files
 from scripts.sheet import captioned, column, row, scaled_to_width, square
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -48,15 +48,15 @@ class RefinedCodes(nn.Module):
         super().__init__()
         self.network = network
         # The palette at the end of a code is measured, not learned.
-        self.offset = nn.Parameter(torch.zeros(count, network.style.manner))
+        self.offset = nn.Parameter(torch.zeros(count, network.style.texture_size))
 
     def forward(self, content: Tensor, observed: Tensor) -> Tensor:
         """Stylize content [N, 3, H, W], RGB 0..1 -> pictures [N, 3, H, W], not clamped.
 
         observed : [N, 1 + ...], the number of a known style, from 1, or 0 for any other; then the output of
-            `StyleEncoder.observe`
+            `StyleEncoder.measure`
         """
-        code = self.network.style.from_observed(observed[:, 1:])
+        code = self.network.style.from_measured(observed[:, 1:])
         offsets = F.pad(self.offset, (0, COLORS, 1, 0))  # zero for unknown styles
         picture: Tensor = self.network.transformer(content, code + offsets[observed[:, 0].long()])[0]
         return picture

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 import restyle
-from restyle.models.presets import slug
+from restyle.models.style_files import slug
 from scripts.sheet import captioned, column, row, square
 
 FOLDER = Path(__file__).parent.parent / "docs" / "photos"

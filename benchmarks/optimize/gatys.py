@@ -61,7 +61,7 @@ class Yardstick:
             gram_loss(_moments(feature), wanted)[0]
             for feature, wanted in zip(features, self.wanted, strict=True)
         ]
-        sums = feature_sums(features[3], self.deep, torch.ones_like(self.deep[0, 0]))
+        sums = feature_sums(features[3], self.deep)
         return torch.stack([*apart, feature_loss(sums, self.square)]).sum()
 
     def of(self, picture: FloatArray) -> float:

@@ -12,7 +12,7 @@ from benchmarks.optimize.gatys import STEPS, Yardstick, gatys
 from restyle.methods.optimize.problem import Part
 from restyle.methods.optimize.run import optimize
 from restyle.methods.protocol import Step
-from restyle.models.code_source import Exemplar
+from restyle.models.style_codes import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.types import FloatArray
 

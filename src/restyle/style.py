@@ -12,19 +12,18 @@ import numpy as np
 
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import picture
-from restyle.models import arbitrary, blending, catalog, style_files
+from restyle.models import arbitrary, catalog, style_files
 from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
-from restyle.models.code_source import (
+from restyle.models.style_codes import (
     CodeSource,
     Exemplar,
     ImageCodes,
     MixedCodes,
     NetworkCode,
     SavedCodes,
-    check_scale,
     codes_at,
 )
-from restyle.models.presets import (
+from restyle.models.style_files import (
     find_presets,
     is_path,
     near_names,
@@ -110,7 +109,7 @@ class Style:
             The picture cannot be used.
         """
         method = method_of(model)
-        check_scale(scale)
+        arbitrary.check_scale(scale)
         path = source if isinstance(source, (str, os.PathLike)) else None
         pixels = picture.load_image(source).pixels
         try:
@@ -192,7 +191,7 @@ class Style:
         """
         if not styles:
             raise StyleError("a mixture needs at least one style")
-        weights = blending.normalize_weights([weight for _, weight in styles]).tolist()
+        weights = arbitrary.normalize_weights([weight for _, weight in styles]).tolist()
         parts = [resolve(style, model=model) for style, _ in styles]
         models = sorted({part.model for part in parts})
         if len(models) > 1:
@@ -200,11 +199,11 @@ class Style:
         strokes = MixedCodes(
             [(part._source(), part._scale, weight) for part, weight in zip(parts, weights, strict=True)]
         )
-        code = blending.mix_codes([part.code for part in parts], weights)
+        code = arbitrary.mix_codes([part.code for part in parts], weights)
         joined = "+".join(dict.fromkeys(part.name for part in parts))
         more = None
         if any(part._refinement is not None for part in parts):
-            more = code - blending.mix_codes([part.read for part in parts], weights)
+            more = code - arbitrary.mix_codes([part.read for part in parts], weights)
         return cls(code, models[0], name or joined, _codes=strokes, _refinement=more)
 
     def scaled(self, factor: float) -> Style:
@@ -225,7 +224,7 @@ class Style:
         StyleError
             The style was saved in one size only.
         """
-        scale = check_scale(self._scale * factor)
+        scale = arbitrary.check_scale(self._scale * factor)
         if factor == 1:
             return self
         return replace(self, code=self._source().code(scale), _scale=scale)

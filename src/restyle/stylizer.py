@@ -21,7 +21,7 @@ from restyle.methods.protocol import Files, Step, Stopped, state_path
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
 from restyle.models.arbitrary import quiet
-from restyle.models.presets import split_weight
+from restyle.models.style_files import split_weight
 from restyle.options import (
     CallKeywords,
     DeviceName,

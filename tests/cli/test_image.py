@@ -296,7 +296,7 @@ def test_regions_by_flags(
         ("broken.png=great-wave", 1, "broken.png"),
         ("alpha=great-wave", 1, "the photo has no alpha"),
         ("{mask}=great-wafe", 1, "did you mean 'great-wave'?"),
-        ("{mask}=keep", 2, "nothing would be painted"),
+        ("{mask}=keep", 2, "every region is 'keep'"),
     ],
 )
 def test_bad_regions_are_one_line_and_leave_nothing(

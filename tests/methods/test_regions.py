@@ -132,9 +132,9 @@ def test_the_files_among_regions_are_known(mask_file: Path) -> None:
         (
             [("alpha", "keep"), ("alpha", "great-wave")],
             OptionError,
-            "'alpha' is to be kept and to be painted",
+            "'alpha' has both a style and 'keep'",
         ),
-        ([(LEFT, "keep")], OptionError, "nothing would be painted"),
+        ([(LEFT, "keep")], OptionError, "every region is 'keep'"),
     ],
 )
 def test_what_cannot_be_regions(given: Any, error: type[Exception], said: str, model: Arbitrary) -> None:
@@ -185,7 +185,7 @@ def test_alpha_of_the_photo_as_mask(model: Arbitrary, photo: Any) -> None:
     assert (share == alpha[..., 0] / 255).all()
     with pytest.raises(InputError, match="the photo has no alpha"):
         regions.parts(images.from_array(photo), ALL, (60, 84), 0)
-    with pytest.raises(InputError, match="is 0 all over"):
+    with pytest.raises(InputError, match="alpha channel is 0"):
         regions.parts(images.from_array(np.concatenate([photo, alpha * 0], -1)), ALL, (60, 84), 0)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of any size, at any strength: tiles, thumbnails, blending."""
+"""Pictures of any size, at any strength: tiles, thumbnails, mixing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from restyle.errors import InputError, ModelError, OptionError
+from restyle.errors import InputError, ModelError, OptionError, StyleError
 from restyle.models import arbitrary, catalog
 from restyle.models.arbitrary import Arbitrary
 from restyle.types import FloatArray
-from tests.models.made_textures import textured
+
+
+def textured(height: int, width: int, seed: int = 0) -> FloatArray:
+    """[height, width, 3]: wide waves of colour, with noise."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    waves = np.stack([np.sin(rows / 31), np.cos(columns / 23), np.sin((rows + columns) / 47)], -1)
+    noise = np.random.default_rng(seed).normal(0, 0.05, (height, width, 3))
+    return np.clip(0.5 + 0.3 * waves + noise, 0, 1).astype(np.float32)
 
 
 @pytest.fixture
@@ -232,3 +241,42 @@ def test_steady_painting_gives_what_transfer_gives(tiny_model: Path, monkeypatch
     tiled, same = model.paint_steady(picture, code, stats, 0.5)
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
     np.testing.assert_allclose(same, stats, atol=1e-5)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=6).filter(lambda weights: sum(weights) > 1e-3))
+def test_convex_weights_sum_to_one_and_keep_their_proportions(weights: list[float]) -> None:
+    convex = arbitrary.normalize_weights(weights)
+    assert convex.sum() == pytest.approx(1, abs=1e-5)
+    assert convex == pytest.approx(np.asarray(weights) / sum(weights), abs=1e-6)
+
+
+@pytest.mark.parametrize("weights", [[-1.0, 2.0], [float("nan")], [float("inf"), 1.0], [0.0, 0.0]])
+def test_weights_that_make_no_mixture(weights: list[float]) -> None:
+    with pytest.raises(StyleError):
+        arbitrary.normalize_weights(weights)
+
+
+def test_mix_is_the_weighted_mean() -> None:
+    codes = [np.array([0, 1], np.float32), np.array([1, 0], np.float32)]
+    assert arbitrary.mix_codes(codes, [3, 1]) == pytest.approx([0.25, 0.75])
+
+
+def test_toward_goes_from_own_to_style() -> None:
+    own, code = np.array([0, 4], np.float32), np.array([2, 0], np.float32)
+    assert arbitrary.interpolate_code(own, code, 0).tolist() == own.tolist()
+    assert arbitrary.interpolate_code(own, code, 1).tolist() == code.tolist()
+    assert arbitrary.interpolate_code(own, code, 0.5).tolist() == [1, 2]
+
+
+def test_give_back_returns_the_content_exactly_at_strength_0() -> None:
+    content, own = np.random.default_rng(0).random((2, 600, 5, 3), np.float32)
+    given_back = arbitrary.restore_content(own.copy(), content, own, 0.0)
+    assert given_back == pytest.approx(content, abs=1e-6)
+
+
+def test_give_back_is_its_formula_in_place() -> None:
+    styled, content, own = np.random.default_rng(1).random((3, 300, 7, 3), np.float32)
+    expected = np.clip(styled + 0.7 * (content - own), 0, 1)
+    result = arbitrary.restore_content(styled, content, own, 0.3)
+    assert result is styled
+    assert result == pytest.approx(expected, abs=1e-6)

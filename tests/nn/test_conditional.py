@@ -90,7 +90,7 @@ def test_statistics_in_and_out() -> None:
     assert torch.allclose(own, again, atol=1e-5)
     assert torch.allclose(used, same, atol=1e-6)
     _, half = net(content, one(1), used + 1, torch.full((1, 1), 0.5))
-    first = 2 * net.normalised[0]  # later ones follow from what the first ones changed
+    first = 2 * net.normalized[0]  # later ones follow from what the first ones changed
     assert torch.allclose(half[:, :first], used[:, :first] + 0.5, atol=1e-5)
 
 

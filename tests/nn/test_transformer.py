@@ -9,7 +9,7 @@ from restyle.nn.transformer import (
     high_frequencies,
     local_contrast,
     reflect,
-    twice,
+    upsample,
 )
 
 SMALL = TransformerShape(half=8, quarter=8, eighth=8, full=8, blocks=2, fine_blocks=1, rank=3, code=6)
@@ -21,7 +21,7 @@ def network() -> Transformer:
 
 
 def codes(count: int) -> torch.Tensor:
-    """Random manners, each with the palette of a random picture."""
+    """Random codes, each with the palette of a random picture."""
     return torch.cat([torch.rand(count, 6), color_root(color_moments(torch.rand(count, 3, 16, 16)))], 1)
 
 
@@ -100,7 +100,7 @@ def test_mixing_starts_as_the_identity_and_is_the_styles_own() -> None:
     net.mixing.weight[8 * 3 : 2 * 8 * 3] += 0.3
     assert float((net(content, code)[0] - before).abs().mean()) > 1e-3
     unmoved = code.clone()
-    unmoved[:, :6] = 0  # no manner, no mixing: its map back has no bias
+    unmoved[:, :6] = 0  # no code, no mixing: the second factor has no bias
     changed = net(content, unmoved)[0]
     net.mixing.weight[8 * 3 : 2 * 8 * 3] -= 0.3
     torch.testing.assert_close(net(content, unmoved)[0], changed)
@@ -136,7 +136,7 @@ def test_upsampling_convolution_is_bilinear_then_3x3_with_a_ring() -> None:
     module, x = UpConv(3, 2), torch.rand(1, 3, 6, 5)
     wide = module(x)
     assert wide.shape == (1, 2, 14, 12)
-    plain = torch.nn.functional.conv2d(reflect(twice(x)), module.weight, module.bias)
+    plain = torch.nn.functional.conv2d(reflect(upsample(x)), module.weight, module.bias)
     torch.testing.assert_close(wide[:, :, 2:-2, 2:-2], plain[:, :, 1:-1, 1:-1])
 
 

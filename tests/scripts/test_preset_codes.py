@@ -68,7 +68,7 @@ def test_only_the_texture_part_of_the_codes_learns(task: CodesTask, tmp_path: Pa
     seen = task.bank(model, 0).observed[1:2]
     with torch.no_grad():
         model(torch.rand(1, 3, 48, 64), seen)
-        read = before.style.from_observed(seen[:, 1:])
+        read = before.style.from_measured(seen[:, 1:])
         torch.testing.assert_close(read, before.style(task.known[1]))
     assert not torch.equal(painted[0][:, : NETWORK.code], read[:, : NETWORK.code])
     assert torch.equal(painted[0][:, NETWORK.code :], read[:, NETWORK.code :])  # the palette

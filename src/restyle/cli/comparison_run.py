@@ -21,7 +21,7 @@ from restyle.compare.similarity import why_not
 from restyle.compare.subjects import Subject, kind_of, measure, members
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.presets import preset_files
+from restyle.models.style_files import preset_files
 
 FEW = 4  # subjects that all metrics are shown of
 Named = tuple[str, Any]  # a name as tables show it, and its source

@@ -18,7 +18,7 @@ from restyle.evaluate.suite import Suite
 from restyle.evaluate.summary import RowSummary
 from restyle.files import check_output, make_folder, writing
 from restyle.images import picture
-from restyle.models.presets import slug
+from restyle.models.style_files import slug
 
 REPORT = ("report.md", "report.csv", "report.json", "sheet.jpg")
 

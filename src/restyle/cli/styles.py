@@ -91,8 +91,7 @@ def save(
     """Save an encoded style as a file of a few kB, to use as --style."""
     from restyle.files import check_output
     from restyle.models import arbitrary
-    from restyle.models.presets import slug, split_weight
-    from restyle.models.style_files import SUFFIX
+    from restyle.models.style_files import SUFFIX, slug, split_weight
     from restyle.style import resolve_all
 
     made = resolve_all(

@@ -21,8 +21,7 @@ from restyle.images.resize import fit_size, resize
 from restyle.images.statistics import mean_covariance, quantiles, random_directions
 from restyle.models import features
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.presets import preset_files, slug
-from restyle.models.style_files import SUFFIX, is_style_file
+from restyle.models.style_files import SUFFIX, is_style_file, preset_files, slug
 from restyle.sounds.features import Texture, at_rate, mfcc, texture
 from restyle.sounds.files import load_sound
 from restyle.sounds.styles import PRESETS as SOUND_PRESETS

@@ -11,16 +11,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from restyle.errors import MissingExtraError, ModelError, OptionError
 from restyle.models import catalog
+from restyle.models.session import as_batch
 from restyle.types import FloatArray
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 METRICS = ("lpips-alex", "fid")
 
@@ -85,7 +80,7 @@ def load_lpips() -> Callable[[FloatArray, FloatArray], float]:
 
     def lpips(result: FloatArray, content: FloatArray) -> float:
         with torch.inference_mode():
-            value = float(metric(_batch(result), _batch(content)))
+            value = float(metric(*(torch.from_numpy(as_batch(each)) for each in (result, content))))
         metric.reset()
         return value
 
@@ -106,7 +101,7 @@ def load_inception() -> Callable[[FloatArray], FloatArray]:
 
     def inception(picture: FloatArray) -> FloatArray:
         with torch.inference_mode():
-            (features,) = network((_batch(picture) * 255).round().to(torch.uint8))
+            (features,) = network((torch.from_numpy(as_batch(picture)) * 255).round().to(torch.uint8))
         found: FloatArray = features[0].numpy()
         return found
 
@@ -126,10 +121,3 @@ def _needs_extra(metric: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:  # torchmetrics raises it as well where torchvision is missing
         raise MissingExtraError(f"the metric {metric}", "metrics") from error
-
-
-def _batch(picture: FloatArray) -> Tensor:
-    """[H, W, 3] -> [1, 3, H, W]."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]

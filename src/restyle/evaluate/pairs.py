@@ -9,7 +9,7 @@ from pathlib import Path
 
 from restyle.errors import InputError
 from restyle.images import formats
-from restyle.models.presets import slug
+from restyle.models.style_files import slug
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,28 @@
-"""The fast method: one pass of a network per picture, in tiles if it is large."""
+"""The fast method: one pass of a network per picture, in tiles if it is large.
+
+The network paints strokes of a fixed width in pixels. For broad strokes the photo is stylized small, in four
+phases so that lines are not stepped (`images.resize`), and upscaled with its detail (`images.detail`).
+Differs from the pyramid of Gatys et al. 2017 ("Controlling Perceptual Factors in Neural Style Transfer",
+section 6), which optimizes the upscaled result again: there fine detail comes from the style, here from the
+photo. For fine strokes the photo is upscaled, stylized, and downscaled.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from restyle.errors import OptionError
-from restyle.images.resize import fit_size
+from restyle.images.detail import enlarge_with_detail
+from restyle.images.resize import PHASES, fit_size, join_phases, resize, split_phases
 from restyle.methods.protocol import Settings
-from restyle.models.stroke_size import apply_at_size, stylize_at_size
+from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.options import ImageOptions, PhotoOptions
 from restyle.style import Style
-from restyle.types import FloatArray
+from restyle.types import FloatArray, Report
 
 MIN_SIDE = 16  # px, longest side of the smallest picture that is stylized
 MAX_PIXELS = 50_000_000  # if that is larger than the photo
+_STYLIZING = 0.9  # of the time; upscaling takes the rest
 
 
 def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray:
@@ -49,3 +60,86 @@ def painted_side(size: tuple[int, int], options: ImageOptions) -> int:
             f" {MAX_PIXELS:,} pixels; use a larger scale, or a smaller photo (size)"
         )
     return side
+
+
+def stylize_at_size(
+    method: Arbitrary,
+    content: FloatArray,
+    code: FloatArray,
+    side: int,
+    strength: float = 1.0,
+    report: Report = quiet,
+    alpha: FloatArray | None = None,
+) -> FloatArray:
+    """Stylize with the stroke width of a picture with this longest side, at the size of the content.
+
+    Parameters
+    ----------
+    method : Arbitrary
+    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+        Stylized as it is if no longer than `side`.
+    code : np.ndarray [shape=(K,), float32]
+    side : int
+        In pixels.
+    strength : float, 0..1
+        0 gives the content, 1 the full style.
+    report : function of the fraction done, 0..1
+    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
+        Keeps colors under transparency from bleeding into edges.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    """
+    if strength == 0 or max(content.shape[:2]) <= side:
+        return method.stylize(content, code, strength, report)
+    small = fit_size((content.shape[0], content.shape[1]), long=side)
+    grid = (2 * small[0], 2 * small[1])
+    shrinks = grid[0] <= content.shape[0] and grid[1] <= content.shape[1]
+    phases = split_phases(resize(content, grid, "area" if shrinks else "lanczos", alpha=alpha))
+
+    def parts() -> Iterator[FloatArray]:
+        for index, phase in enumerate(phases):
+            yield method.stylize(
+                phase,
+                code,
+                strength,
+                lambda part, before=index: report(_STYLIZING * (before + part) / len(PHASES)),  # type: ignore[misc]
+            )
+
+    picture = enlarge_with_detail(join_phases(parts()), join_phases(phases), content, strength)
+    report(1.0)
+    return picture
+
+
+def apply_at_size(
+    side: int,
+    content: FloatArray,
+    paint: Callable[[FloatArray], FloatArray],
+    strength: float = 1.0,
+    alpha: FloatArray | None = None,
+) -> FloatArray:
+    """Apply a stylizing function once at another size, for fine strokes and for video frames.
+
+    Parameters
+    ----------
+    side : int
+        Longest side to stylize at, in pixels.
+    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    paint : function of np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB] to the same
+    strength, alpha
+        As for `stylize_at_size`.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    """
+    size = (content.shape[0], content.shape[1])
+    if side == max(size):
+        return paint(content)
+    smaller = side < max(size)
+    resized = resize(content, fit_size(size, long=side), "area" if smaller else "lanczos", alpha=alpha)
+    painted = paint(resized)
+    return (
+        enlarge_with_detail(painted, resized, content, strength) if smaller else resize(painted, size, "area")
+    )

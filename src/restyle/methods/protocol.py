@@ -1,4 +1,4 @@
-"""What a method gets and gives: `Method`, its `Settings`, and the `Step` it reports."""
+"""Interface of the methods: `Method`, the `Settings` it gets, and the `Step` it reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from restyle.images.picture import Picture
 from restyle.models.arbitrary import Arbitrary, quiet
-from restyle.models.code_source import Exemplar
+from restyle.models.style_codes import Exemplar
 from restyle.options import ImageOptions, OptimizeOptions, SaveOptions
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
@@ -71,10 +71,13 @@ class Previous:
     picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
     trust : np.ndarray [shape=(H, W), float32, range 0..1]
         0 where the flow is occluded.
+    weight : float
+        Weight of the temporal loss, the mean squared difference.
     """
 
     picture: FloatArray
     trust: FloatArray
+    weight: float
 
 
 @dataclass(frozen=True)

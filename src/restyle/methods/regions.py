@@ -1,7 +1,7 @@
-"""Styles by region: which mask goes with which style, read from texts, pairs or a dict.
+"""Regions: parts of a picture, given by masks, with their own styles.
 
-A region is a mask and its styles, or no style, which keeps the photo. The mask is a picture (see
-`images.masks`), or the photo's own alpha, written `alpha`.
+A region without a style keeps the photo. A mask is a grayscale picture (see `images.masks`), or the photo's
+alpha channel, written `alpha`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ KEEP = "keep"
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A part of the picture and what happens to it.
+    """A part of the picture and its styles.
 
     Parameters
     ----------
     mask : np.ndarray [shape=(H, W), float32, range 0..1], Path or None
-        A path is that of a moving mask. None stands for the photo's own alpha.
+        The path of a video mask; None is the photo's alpha channel.
     name : str
-        Of the mask, for messages.
+        Name of the mask, for messages.
     sources : tuple
-        Its styles as they were given, to be mixed; none keeps the photo.
+        The styles as the user gave them, to be mixed; empty keeps the photo.
     """
 
     mask: FloatArray | Path | None
@@ -58,9 +58,9 @@ class Regions:
     ----------
     regions : tuple of Region
     styles : tuple of Style or None
-        One for each region; None keeps the photo.
+        One per region; None keeps the photo.
     background : Style or None
-        Of what no mask covers; None keeps the photo.
+        Style outside all masks; None keeps the photo.
     """
 
     regions: tuple[Region, ...]
@@ -69,39 +69,40 @@ class Regions:
 
     @property
     def name(self) -> str:
-        """Used in the names of results: those of the styles, the background's first."""
-        named = [style.name for style in (self.background, *self.styles) if style is not None]
-        return "+".join(dict.fromkeys(named))
+        """Names of the styles, the background's first, for the name of the output file."""
+        names = [style.name for style in (self.background, *self.styles) if style is not None]
+        return "+".join(dict.fromkeys(names))
 
     def parts(
         self, photo: Picture, box: Box, size: tuple[int, int], percent: float
     ) -> list[tuple[FloatArray, Style]]:
-        """Styles that paint something of a photo, each with its share of every pixel.
+        """Return the share of each style in each pixel of a photo.
 
         Parameters
         ----------
         photo : Picture
-            Whole, as it was loaded.
+            The uncropped photo.
         box : Box
-            What is cut out of it.
+            Crop.
         size : (height, width)
-            What that is resized to.
+            Size that the crop is resized to.
         percent : float
-            Width of the passage between regions, of the longer side.
+            Width of the transition between regions, in percent of the longer side.
 
         Returns
         -------
         list of (share [shape=size, float32, range 0..1], Style)
-            Every style once; what is missing to a sum of 1 stays the photo.
+            Each style once, without those that cover no pixel. If shares sum to less than 1, the rest is the
+            photo.
 
         Raises
         ------
         InputError
-            A mask has other proportions than the photo, or the photo has no alpha.
+            A mask has another aspect ratio than the photo, or the photo has no alpha channel.
         """
-        found = divide(self.regions, photo, box, size, percent)
+        shares = divide(self.regions, photo, box, size, percent)
         merged: dict[bytes, tuple[FloatArray, Style]] = {}
-        for share, style in zip(found, (*self.styles, self.background), strict=True):
+        for share, style in zip(shares, (*self.styles, self.background), strict=True):
             if style is None or not share.any():
                 continue
             key = style.code.tobytes()
@@ -117,19 +118,19 @@ def read_regions(
     Parameters
     ----------
     given : texts `MASK=STYLE[:WEIGHT]`, pairs (mask, style), a list of such, or a dict {mask: style}
-        A mask is a path, a PIL image, an array, or "alpha". A style is anything that `restyle.image` takes
-        for one; "keep" or None keeps the photo. The styles of one mask are mixed.
+        A mask is a path, a PIL image, an array, or "alpha". A style is anything that `restyle.image` accepts;
+        "keep" or None keeps the photo. Several styles of one mask are mixed.
     max_pixels : int or None
         Larger masks are refused before they are decoded.
     moving : bool
-        Whether a mask may be a video, an animated GIF, or a folder with a picture for each frame.
+        Whether a mask can be a video, an animated GIF, or a folder with one picture per frame.
 
     Raises
     ------
     OptionError
-        A text or pair that is no region; a mask that is both kept and painted.
+        A text or pair is not a region, or a mask has both a style and "keep".
     InputError
-        A mask that cannot be used.
+        A mask cannot be used.
     """
     grouped: dict[Any, tuple[Any, list[Any]]] = {}
     for mask, style in _pairs(given):
@@ -140,17 +141,17 @@ def read_regions(
     if not grouped:
         raise OptionError("regions are empty; give at least one MASK=STYLE, or leave them out")
     limits = {} if max_pixels is None else {"max_pixels": max_pixels}
-    found = []
+    regions = []
     for mask, styles in grouped.values():
         name = ALPHA if _is_alpha(mask) else mask_name(mask)
         kept = [style is None or _is_text(style, KEEP) for style in styles]
         if any(kept) and not all(kept):
-            raise OptionError(f"region '{name}' is to be kept and to be painted; give one of both")
+            raise OptionError(f"region '{name}' has both a style and 'keep'; give one of them")
         pixels: FloatArray | Path | None = None
         if not _is_alpha(mask):
             pixels = Path(mask) if moving and _moves(mask) else load_mask(mask, **limits)
-        found.append(Region(pixels, name, () if any(kept) else tuple(styles)))
-    return tuple(found)
+        regions.append(Region(pixels, name, () if any(kept) else tuple(styles)))
+    return tuple(regions)
 
 
 def make_regions(
@@ -170,21 +171,21 @@ def make_regions(
     given, max_pixels, moving
         As for `read_regions`.
     style : as for `restyle.image`, or None
-        The style of what no mask covers; None or an empty list keeps the photo there.
+        Style outside all masks; None or an empty list keeps the photo there.
     scale : float, 0.25..4
-        Size of the strokes, in all regions.
+        Stroke size, in all regions.
     rest : bool
-        Whether the caller has a style of its own for the rest.
+        Whether the caller supplies the style outside all masks.
 
     Raises
     ------
     OptionError
-        Nothing is to be painted; or as for `read_regions`.
+        There is no style at all; or as for `read_regions`.
     """
     regions = read_regions(given, max_pixels, moving=moving)
     empty = style is None or (isinstance(style, (list, tuple)) and not style)
     if empty and not rest and all(region.kept for region in regions):
-        raise OptionError("every region is kept and there is no other style; nothing would be painted")
+        raise OptionError("every region is 'keep' and no other style is given; nothing would be stylized")
     background = None if empty else resolve_all(style, model=model, scale=scale)
     styles = tuple(
         None if region.kept else resolve_all(list(region.sources), model=model, scale=scale)
@@ -196,27 +197,18 @@ def make_regions(
 def divide(
     regions: Sequence[Region], photo: Picture, box: Box, size: tuple[int, int], percent: float
 ) -> list[FloatArray]:
-    """Divide the pixels of a photo, cut and resized, among regions and background.
+    """Return the share of each region, then of the background, in each pixel: [size] each; they sum to 1.
 
-    Parameters
-    ----------
-    regions : sequence of Region
-    photo, box, size, percent
-        As for `Regions.parts`.
-
-    Returns
-    -------
-    list of np.ndarray [shape=size, float32, range 0..1]
-        The share of each region, then that of the background; they sum to 1.
+    The other parameters are those of `Regions.parts`.
     """
     masks = []
     for region in regions:
         mask = photo.alpha if region.mask is None else region.mask
         if mask is None:
-            raise InputError("the photo has no alpha (transparency), which a region names as its mask")
+            raise InputError("the photo has no alpha channel to use as a mask")
         assert not isinstance(mask, Path)
         if region.mask is None and not mask.any():
-            raise InputError("the photo's alpha, which a region names as its mask, is 0 all over")
+            raise InputError("the photo's alpha channel is 0 everywhere, but is used as a mask")
         masks.append(mask)
     return divide_by(masks, regions, (photo.height, photo.width), box, size, percent)
 
@@ -229,7 +221,7 @@ def divide_by(
     size: tuple[int, int],
     percent: float,
 ) -> list[FloatArray]:
-    """Divide the pixels of a photo of size `whole` by masks, one for each region; otherwise as `divide`."""
+    """Do the same with one mask per region, for an uncropped photo of size `whole`."""
     fitted = []
     for mask, region in zip(masks, regions, strict=True):
         check_aspect(mask, whole, region.name)
@@ -238,7 +230,7 @@ def divide_by(
 
 
 def region_paths(given: RegionsLike) -> Iterator[Any]:
-    """Yield the masks and the sources of styles among regions, which no result may replace."""
+    """Yield the masks and styles that are inputs, which no output may overwrite."""
     for mask, style in _pairs(given):
         if isinstance(mask, (str, os.PathLike)) and not _is_alpha(mask):
             yield os.fspath(mask) if isinstance(mask, str) else mask
@@ -247,7 +239,7 @@ def region_paths(given: RegionsLike) -> Iterator[Any]:
 
 
 def split_region(text: str) -> tuple[str, str]:
-    """Split `MASK=STYLE[:WEIGHT]`; an equals sign in the path of a mask that exists is part of the path.
+    """Split `MASK=STYLE[:WEIGHT]`; an equals sign in the path of an existing mask is part of the path.
 
     Examples
     --------
@@ -280,14 +272,14 @@ def _pairs(given: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_pair(given: Any) -> bool:
-    """Whether this is (mask, style); two texts with an equals sign each are two regions."""
+    """Tell whether this is (mask, style); two texts that both have an equals sign are two regions."""
     if not isinstance(given, tuple) or len(given) != 2 or isinstance(given[0], tuple):
         return False
     return not all(isinstance(each, str) and "=" in each for each in given)
 
 
 def _moves(mask: Any) -> bool:
-    """Whether a mask is a file or folder with a picture for each frame."""
+    """Tell whether a mask is a file or folder with one picture per frame."""
     if not isinstance(mask, (str, os.PathLike)) or not os.path.exists(mask):
         return False
     return os.path.isdir(mask) or not formats.is_image(mask) or Path(mask).suffix.lower() == ".gif"

@@ -4,13 +4,21 @@ The style encoder maps a style image to a code. The transformer stylizes the con
 statistics that its normalization needs are an output of its graph, and can be an input. Pictures too large
 for one pass take them from a thumbnail and are stylized in tiles, which all normalize alike, so that no seams
 show (URST, Chen et al. 2022).
+
+With T(C, code) the transformer, own the code of the content C, and s the strength,
+
+    out = T(C, own + s (code - own)) + (1 - s) (C - T(C, own))
+
+so that s = 0 gives exactly C and s = 1 gives T(C, code). The second term restores what the transformer loses
+of a photo. Differs from AdaIN (Huang and Belongie 2017), which interpolates features, so that the losses of
+its decoder remain at strength 0.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from threading import Lock
 
@@ -20,8 +28,7 @@ from restyle.errors import InputError, ModelError, OptionError, StyleError
 from restyle.images.geometry import Box, Padding, join_tiles, pad, plan_tiles, unpad
 from restyle.images.resize import fit_size, resize
 from restyle.models import catalog
-from restyle.models.blending import interpolate_code, mix_codes, restore_content
-from restyle.models.session import PROVIDERS, Device, Session
+from restyle.models.session import PROVIDERS, Device, Session, as_batch
 from restyle.types import FloatArray, PathLike, Report
 
 SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork
@@ -39,6 +46,7 @@ TILE = 1024  # px, without its halo
 # 64 px the influence on a pixel is below a tenth of an 8-bit level (measured; a test bounds it by a half).
 HALO = 64
 FEATHER = 32
+_ROWS = 256  # mixed at a time, to keep temporaries small
 
 
 def quiet(fraction: float) -> None:
@@ -124,9 +132,7 @@ class Arbitrary:
         -------
         np.ndarray [shape=(K,), float32]
         """
-        low, high = STYLE_SCALES
-        if not low <= scale <= high:
-            raise OptionError(f"style scale {scale:g} is outside {low:g}..{high:g}")
+        check_scale(scale)
         height, width = picture.shape[:2]
         if min(height, width) < SMALLEST_STYLE:
             raise InputError(
@@ -137,7 +143,7 @@ class Arbitrary:
         for window in _windows(picture, short):
             size = fit_size(window.shape[:2], short=short)
             shrunk = resize(window, size, "area" if size[0] < window.shape[0] else "lanczos")
-            codes.append(self.style_encoder.run(style=_batch(shrunk))["code"][0])
+            codes.append(self.style_encoder.run(style=as_batch(shrunk))["code"][0])
             areas.append(float(shrunk.shape[0] * shrunk.shape[1]))
         return mix_codes(codes, areas)
 
@@ -167,7 +173,7 @@ class Arbitrary:
         padded, padding = pad(content, int(graph.setting("stride")), minimum=smallest)
         given = np.zeros(graph.width("stats_in"), np.float32) if stats is None else stats
         share = np.full((1, 1), 0.0 if stats is None else weight, np.float32)
-        out = graph.run(content=_batch(padded), code=code[None], stats_in=given[None], stats_weight=share)
+        out = graph.run(content=as_batch(padded), code=code[None], stats_in=given[None], stats_weight=share)
         picture = unpad(out["picture"][0].transpose(1, 2, 0), padding)
         return np.ascontiguousarray(picture), out["stats"][0]
 
@@ -246,7 +252,7 @@ class Arbitrary:
     def stylize(
         self, content: FloatArray, code: FloatArray, strength: float = 1.0, report: Report = quiet
     ) -> FloatArray:
-        """Stylize a picture at a given strength; see `models.blending`.
+        """Stylize a picture at a given strength; see the top of this module.
 
         Parameters
         ----------
@@ -255,10 +261,6 @@ class Arbitrary:
         strength : float, 0..1
             0 gives the content, 1 the full style.
         report : function of the fraction done, 0..1
-
-        Returns
-        -------
-        np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
 
         Examples
         --------
@@ -314,9 +316,62 @@ def _load(model: str, device: Device, threads: int | None, stamp: int) -> Arbitr
     return Arbitrary(model, device=device, threads=threads)
 
 
-def _batch(picture: FloatArray) -> FloatArray:
-    """[H, W, 3] -> [1, 3, H, W]."""
-    return np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
+def check_scale(scale: float) -> float:
+    """Return `scale`, or raise OptionError if it is outside 0.25..4."""
+    low, high = STYLE_SCALES
+    if not low <= scale <= high:
+        raise OptionError(f"style scale {scale:g} is outside {low:g}..{high:g}")
+    return scale
+
+
+def normalize_weights(weights: Sequence[float]) -> FloatArray:
+    """Scale weights to a sum of 1, as float32 [N].
+
+    Raises
+    ------
+    StyleError
+        A weight is negative or not finite, or none is positive.
+    """
+    for weight in weights:
+        if not 0 <= weight < float("inf"):
+            raise StyleError(f"weight {weight:g} is not a number from 0 up")
+    total = sum(weights)
+    if not total > 0:
+        raise StyleError("no style has a weight above 0; give at least one of them a positive weight")
+    return np.asarray([weight / total for weight in weights], np.float32)
+
+
+def mix_codes(codes: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
+    """Average style codes [K] in proportion to their weights."""
+    return np.asarray(normalize_weights(weights) @ np.stack(codes), np.float32)
+
+
+def interpolate_code(own: FloatArray, code: FloatArray, strength: float) -> FloatArray:
+    """Interpolate from the content's own code [K] (strength 0) to the style's (strength 1)."""
+    return np.asarray(own + np.float32(strength) * (code - own), np.float32)
+
+
+def restore_content(styled: FloatArray, content: FloatArray, own: FloatArray, strength: float) -> FloatArray:
+    """Add what the transformer loses of the content, in proportion to 1 - strength.
+
+    Parameters
+    ----------
+    styled : np.ndarray [shape=(H, W, 3), float32]
+        T(C, own + s (code - own)); overwritten.
+    content : np.ndarray [shape=(H, W, 3), float32]
+    own : np.ndarray [shape=(H, W, 3), float32]
+        T(C, own), the content in its own style.
+    strength : float, 0..1
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1]
+        The memory of `styled`.
+    """
+    for top in range(0, len(styled), _ROWS):
+        rows = slice(top, top + _ROWS)
+        styled[rows] += np.float32(1 - strength) * (content[rows] - own[rows])
+    return np.clip(styled, 0, 1, out=styled)
 
 
 def _windows(picture: FloatArray, short: int) -> Iterator[FloatArray]:

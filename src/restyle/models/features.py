@@ -6,13 +6,11 @@ import math
 from functools import cached_property, lru_cache
 from threading import Lock
 
-import numpy as np
-
 from restyle.images.geometry import pad
 from restyle.images.resize import resize
 from restyle.models import catalog
 from restyle.models.catalog import ModelFile
-from restyle.models.session import Device, Session
+from restyle.models.session import Device, Session, as_batch
 from restyle.types import FloatArray
 
 MODEL = "encoder-1"
@@ -63,7 +61,7 @@ class FeatureEncoder:
         padded, _ = pad(picture, 1, minimum=SMALLEST)
         with self._lock:
             session = self._session
-        layers = session.run(picture=np.ascontiguousarray(padded.transpose(2, 0, 1))[None])
+        layers = session.run(picture=as_batch(padded))
         return {layer: layers[layer][0] for layer in LAYERS}
 
 

@@ -120,6 +120,11 @@ class Session:
         return options
 
 
+def as_batch(picture: FloatArray) -> FloatArray:
+    """[H, W, 3] -> [1, 3, H, W]."""
+    return np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

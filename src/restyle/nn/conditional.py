@@ -1,60 +1,39 @@
-"""A network with styles of its own: content + weights of its N styles -> new picture, in one pass.
+"""A network with its own styles: content and one weight per style -> stylized image, in one pass.
 
-After Johnson et al. 2016 (residual network, perceptual losses) with the conditional instance normalisation
-of Dumoulin et al. 2017: all styles share the convolutions, each has a scale and a shift of its own for every
-channel. A mixture of styles is the same mixture of their scales and shifts, so the style code of such a
-network is simply the N weights.
+Johnson et al. 2016 (residual network, perceptual losses) with the conditional instance normalization of
+Dumoulin et al. 2017: the styles share the convolutions and have their own scale and shift for each channel.
+The style code of such a network is the weights of its styles, which mix scales and shifts.
 
-Differs from Johnson et al. 2016: the first convolution already halves the size and all kernels are of one
-size; upsampling is bilinear with a convolution after it, against checkerboards (Odena et al. 2016); the
-output is linear and kept in range by a loss, where theirs is a scaled tanh.
+Differs from Johnson et al. 2016: the first convolution already halves the size, and all kernels have one
+size; upsampling is bilinear with a convolution after it (Odena et al. 2016); the output is linear and kept in
+range by a loss, instead of a scaled tanh.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restyle.errors import OptionError
-from restyle.nn.transformer import EPSILON, reflect, twice
+from restyle.nn.transformer import EPSILON, reflect, upsample
+from restyle.options.train import NetworkOptions
 
 STRIDE = 4  # sides of the content must be multiples of it
-Normalisation = Literal["blocks", "all", "none"]
 
 
-@dataclass(frozen=True)
-class ConditionalShape:
-    """What decides the size of the network.
+@dataclass(frozen=True, kw_only=True)
+class ConditionalShape(NetworkOptions):
+    """Shape of the network: its options, and the number of styles."""
 
-    kernel_size : side of every convolution's kernel, odd
-    width : channels at half the size; twice as many at a quarter, half as many at full size; even
-    blocks : residual blocks, at a quarter of the size
-    normalisation : where features are normalised over the picture before the style's scale and shift:
-        ``all`` after every convolution (Dumoulin et al. 2017), ``blocks`` after the first one of each
-        residual block only, which keeps the colour layout of the content, ``none`` nowhere
-    styles : N, styles of its own
-    """
-
-    kernel_size: int = 3
-    width: int = 32
-    blocks: int = 5
-    normalisation: Normalisation = "all"
     styles: int = 1
 
-    def __post_init__(self) -> None:
-        if self.kernel_size % 2 == 0:
-            raise OptionError(f"kernel-size {self.kernel_size} is even; a kernel needs a middle: 3, 5, 7, 9")
-        if self.width % 2:
-            raise OptionError(f"width {self.width} is odd; at full size there are half as many channels")
-
     def points(self) -> Iterator[tuple[str, int, bool]]:
-        """Name, channels and whether it is normalised, of each point where the style enters, in order."""
+        """Yield name, channels and whether it is normalized, of each point where style enters."""
         everywhere, inside = self.normalisation == "all", self.normalisation != "none"
         yield "stem", self.width, everywhere
         yield "down", 2 * self.width, everywhere
@@ -66,7 +45,7 @@ class ConditionalShape:
 
 
 class Residual(nn.Module):
-    """The two convolutions of a residual block; `ConditionalTransformer` puts the style between them."""
+    """Two convolutions of a residual block; `ConditionalTransformer` applies the style after each."""
 
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
@@ -75,7 +54,7 @@ class Residual(nn.Module):
 
 
 class ConditionalTransformer(nn.Module):
-    """N styles in one network; the layout of its weights is in docs/train.md."""
+    """Several styles in one network; the layout of its weights is in docs/train.md."""
 
     def __init__(self, shape: ConditionalShape | None = None) -> None:
         super().__init__()
@@ -88,8 +67,8 @@ class ConditionalTransformer(nn.Module):
         self.up_full = nn.Conv2d(w, w // 2, k)
         self.out = nn.Conv2d(w // 2, 3, k)
         self.widths = [channels for _, channels, _ in s.points()]
-        self.normalised = [channels for _, channels, normal in s.points() if normal]
-        self.stats_size = max(1, 2 * sum(self.normalised))  # a graph needs at least one
+        self.normalized = [channels for _, channels, normal in s.points() if normal]
+        self.stats_size = max(1, 2 * sum(self.normalized))  # a graph needs at least one
         self.scale = nn.Parameter(torch.ones(s.styles, sum(self.widths)))
         self.shift = nn.Parameter(torch.zeros(s.styles, sum(self.widths)))
         for module in self.modules():
@@ -101,9 +80,9 @@ class ConditionalTransformer(nn.Module):
         self.out.weight.data *= 0.3
 
     def _convolve(self, convolution: nn.Module, x: Tensor) -> Tensor:
-        """Reflection padding, so that borders look like the interior, then the convolution."""
-        found: Tensor = convolution(reflect(x, self.shape.kernel_size // 2))
-        return found
+        """Convolve after reflection padding, so that borders look like the interior."""
+        convolved: Tensor = convolution(reflect(x, self.shape.kernel_size // 2))
+        return convolved
 
     def forward(
         self,
@@ -112,11 +91,11 @@ class ConditionalTransformer(nn.Module):
         stats_in: Tensor | None = None,
         stats_weight: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Pictures [N, 3, H, W] in 0..1 (not clamped) and the statistics used, [N, P].
+        """Return images [N, 3, H, W] in 0..1 (not clamped) and the statistics used, [N, P].
 
         content : [N, 3, H, W], RGB 0..1, H and W multiples of 4
-        code : [N, styles], the weight of each style, summing to 1
-        stats_in : [N, P], mean and deviation of every normalised channel, from another pass
+        code : [N, styles], weights that sum to 1
+        stats_in : [N, P], mean and deviation of each normalized channel, from another pass
         stats_weight : [N, 1], 0 uses the picture's own statistics, 1 those of `stats_in`
         """
         count = content.shape[0]
@@ -125,7 +104,7 @@ class ConditionalTransformer(nn.Module):
         if stats_weight is None:
             stats_weight = content.new_zeros(count, 1)
         scales, shifts = (list(torch.split(code @ p, self.widths, 1)) for p in (self.scale, self.shift))
-        given = list(torch.split(stats_in, [2 * c for c in self.normalised], 1)) if self.normalised else []
+        given = list(torch.split(stats_in, [2 * c for c in self.normalized], 1)) if self.normalized else []
         points = list(self.shape.points())
         used: list[Tensor] = []
 
@@ -147,31 +126,25 @@ class ConditionalTransformer(nn.Module):
         for block in self.blocks:
             inner = F.relu(styled(self._convolve(block.first, h)))  # type: ignore[arg-type]
             h = h + styled(self._convolve(block.second, inner))  # type: ignore[arg-type]
-        h = F.relu(styled(self._convolve(self.up_half, twice(h))))
-        h = F.relu(styled(self._convolve(self.up_full, twice(h))))
+        h = F.relu(styled(self._convolve(self.up_half, upsample(h))))
+        h = F.relu(styled(self._convolve(self.up_full, upsample(h))))
         picture = self._convolve(self.out, h) * 0.5 + 0.5
         return picture, torch.cat(used, 1) if used else stats_in * stats_weight
 
     @torch.no_grad()
     def add_styles(self, count: int) -> None:
-        """Append styles that begin as the mean of those there are (Dumoulin et al. 2017, section 3.2)."""
+        """Append styles, initialized with the mean of the others (Dumoulin et al. 2017, section 3.2)."""
         for name in ("scale", "shift"):
             old = getattr(self, name)
             new = torch.cat([old, old.mean(0, keepdim=True).expand(count, -1)])
             setattr(self, name, nn.Parameter(new.contiguous()))
-        self.shape = ConditionalShape(
-            self.shape.kernel_size,
-            self.shape.width,
-            self.shape.blocks,
-            self.shape.normalisation,
-            self.shape.styles + count,
-        )
+        self.shape = replace(self.shape, styles=self.shape.styles + count)
 
 
 def build(
     shape: Mapping[str, Any], styles: int, weights: Mapping[str, Any] | None, seed: int
 ) -> ConditionalTransformer:
-    """A network of that shape: with those weights (tensors or arrays), or with first ones by the seed."""
+    """Build a network with the given weights (tensors or arrays), or with initial ones from the seed."""
     torch.manual_seed(seed)
     network = ConditionalTransformer(ConditionalShape(**shape, styles=styles))
     if weights is not None:

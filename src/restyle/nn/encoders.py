@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from restyle.errors import InputError, ModelError
 from restyle.models import catalog
 from restyle.models.features import LAYERS, MODEL
+from restyle.models.session import as_batch
 from restyle.nn.vgg import VGG19, VGGTeacher, load_vgg19, read_tensors
 from restyle.types import FloatArray
 
@@ -187,6 +187,5 @@ class ArrayEncoder:
         height, width = picture.shape[:2]
         if min(height, width) < SMALLEST:
             raise InputError(f"{width} x {height} px is too small: features need {SMALLEST} px a side")
-        batch = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
-        found = self._network.features(batch)
+        found = self._network.features(torch.from_numpy(as_batch(picture)))
         return {layer: each[0].float().numpy() for layer, each in zip(LAYERS, found, strict=True)}

@@ -1,18 +1,16 @@
-"""Content picture + style code -> new picture, in one pass.
+"""The transformer: content image and style code -> stylized image, in one pass.
 
-The photo takes the palette of the style first, by a linear map. The content path is free of normalisation
-except where style enters (as in MicroAST, Wang et al. 2023, and AdaIN, Huang and Belongie 2017): in the
-residual blocks at an eighth of the size. The hues of the recoloured photo are added to the result, around the
-style's mean hue: what the network has to paint is light and strokes.
+A linear map first gives the photo the palette of the style. Features are normalized only where style enters,
+in the residual blocks (as in MicroAST, Wang et al. 2023, and AdaIN, Huang and Belongie 2017). The hues of the
+recolored photo are added to the result, so the network paints brightness and strokes.
 
-Three 1x1 convolutions in the way up are predicted from the style code (as in AdaConv, Chandran et al. 2021,
-but of low rank and added to the identity): with the 3x3 convolution behind it, each is a filter of the
-style's own.
+Three 1x1 convolutions of the decoder are predicted from the code (as in AdaConv, Chandran et al. 2021, but of
+low rank and added to the identity); each forms a style-specific filter with the 3x3 convolution after it.
 
-Where the photo is nearly flat strokes begin in its local contrast, which goes into both lower levels.
+In nearly flat areas, strokes start from the photo's local contrast, which both lower levels receive.
 
-Palette and normalisation are all that the network asks of the whole picture; these statistics are an input
-and an output of it, see `Transformer.forward`.
+Palette and normalization need statistics of the entire image. They are an input and an output of the network;
+see `Transformer.forward`.
 """
 
 from __future__ import annotations
@@ -35,16 +33,20 @@ from restyle.nn.recoloring import (
 )
 
 STRIDE = 8
-PACE = 0.2  # of the code on its way to the mixing: a product of two predictions, it must learn more slowly
+MIXING_GAIN = 0.2  # of the code: the mixing is a product of two predictions, so it must learn more slowly
 EPSILON = 1e-4
 LEAST_QUARTER, LEAST_EIGHTH = 0.008, 0.005  # see `local_contrast`
-FURTHEST = 2.5  # deviations that a hue may be away from the style's mean: a map is linear, palettes end
+MAX_HUE = 2.5  # deviations from the style's mean hue: the map is linear, but palettes end
 
 
 @dataclass(frozen=True)
 class TransformerShape:
-    """Channels at a half, a quarter, an eighth of the size and at full size; residual blocks at an eighth
-    (`blocks`) and at a quarter (`fine_blocks`); rank of the predicted mixing; size of the code's manner.
+    """Hyperparameters of the transformer.
+
+    half, quarter, eighth, full : channels at these sizes
+    blocks, fine_blocks : residual blocks at an eighth and at a quarter of the size
+    rank : of the predicted convolutions
+    code : size of the style code, without the palette
     """
 
     half: int = 24
@@ -61,31 +63,30 @@ def reflect(x: Tensor, by: int = 1) -> Tensor:
     return F.pad(x, (by, by, by, by), mode="reflect")
 
 
-def twice(x: Tensor) -> Tensor:
-    """Bilinear upsampling: with the 3x3 convolution that follows, no checkerboard (Odena et al. 2016)."""
+def upsample(x: Tensor) -> Tensor:
+    """Upsample by two, bilinearly: with a 3x3 convolution after it, no checkerboard (Odena et al. 2016)."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 class UpConv(nn.Conv2d):
-    """Bilinear upsampling by two, then a 3x3 convolution; beyond its border the small picture goes on level.
+    """Bilinear upsampling by two, then a 3x3 convolution.
 
-    [N, C, H, W] -> [N, out, 2 H + 2, 2 W + 2]: a ring wider than the picture, for the next 3x3 convolution.
+    [N, C, H, W] -> [N, out, 2 H + 2, 2 W + 2]: one pixel of border, replicated, for the next 3x3 convolution.
     """
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__(channels, out, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(twice(F.pad(x, (1, 1, 1, 1), mode="replicate")))
+        return super().forward(upsample(F.pad(x, (1, 1, 1, 1), mode="replicate")))
 
 
 def local_contrast(x: Tensor, least: float) -> Tensor:
-    """Light [N, 1, H, W] less its surroundings, by its deviation there: faint shades count like strong ones.
+    """Normalize local contrast, so that strokes can start in faint shades. [N, 1, H, W] -> the same.
 
-    A layer without memory of place paints a flat area flat; what little there is in it, made strong, is where
-    strokes can begin (local contrast normalisation, Jarrett et al. 2009). Differs: box windows of 5x5.
+    Jarrett et al. 2009; differs: box windows of 5x5. A convolutional layer would paint a flat area flat.
 
-    least : deviation that is lifted half; noise below it stays low
+    least : deviation that is halfway amplified; noise below it stays low
     """
     around = x - F.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
     deviation = F.avg_pool2d(around * around, 5, 1, 2, count_include_pad=False)
@@ -93,12 +94,12 @@ def local_contrast(x: Tensor, least: float) -> Tensor:
 
 
 def high_frequencies(x: Tensor) -> Tensor:
-    """What a 3x3 box blur takes away (the skip of PCA-KD, Chiu and Gurari 2022)."""
+    """Subtract a 3x3 box blur (the skip connection of PCA-KD, Chiu and Gurari 2022)."""
     return x - F.avg_pool2d(reflect(x), 3, 1)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions; the first one's output is normalised, then scaled and shifted by the style."""
+    """Two 3x3 convolutions; the output of the first is normalized, then scaled and shifted by the style."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -156,9 +157,9 @@ class Transformer(nn.Module):
         self.stats_sizes = [2 * s.eighth] * s.blocks + [2 * s.quarter] * s.fine_blocks
         self.stats_size = COLORS + sum(self.stats_sizes)
         self.code_size = s.code + COLORS
-        self._initialise()
+        self._initialize()
 
-    def _initialise(self) -> None:
+    def _initialize(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -170,7 +171,7 @@ class Transformer(nn.Module):
         nn.init.normal_(self.mixing.weight, std=0.02)
         nn.init.zeros_(self.mixing.bias)
         first = 0
-        for width, rank in self.mixed:  # identity at first: the map back is zero, the map down is not
+        for width, rank in self.mixed:  # the identity at first: only the second factor is zero
             nn.init.normal_(self.mixing.bias[first : first + width * rank], std=width**-0.5)
             nn.init.zeros_(self.mixing.weight[first + width * rank : first + 2 * width * rank])
             first += 2 * width * rank
@@ -186,11 +187,11 @@ class Transformer(nn.Module):
         stats_in: Tensor | None = None,
         stats_weight: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Pictures [N, 3, H, W] in 0..1 (not clamped) and the statistics used, [N, P].
+        """Return images [N, 3, H, W] in 0..1 (not clamped) and the statistics used, [N, P].
 
         content : [N, 3, H, W], RGB 0..1, H and W multiples of 8 and at least 16
-        code : [N, 201] style codes: 192 floats of manner, 9 of palette
-        stats_in : [N, P], colour moments, then mean and deviation of every normalised channel, from another
+        code : [N, 201] style codes: 192 values of texture, 9 of palette
+        stats_in : [N, P], color moments, then mean and deviation of each normalized channel, from another
             pass
         stats_weight : [N, 1], 0 uses the picture's own statistics, 1 those of `stats_in`
 
@@ -202,10 +203,10 @@ class Transformer(nn.Module):
             stats_in = content.new_zeros(count, self.stats_size)
         if stats_weight is None:
             stats_weight = content.new_zeros(count, 1)
-        manner, palette = code[:, : self.shape.code], code[:, self.shape.code :]
-        modulation = list(self.modulation(manner).split([2 * w for w in self.widths], 1))
+        texture, palette = code[:, : self.shape.code], code[:, self.shape.code :]
+        modulation = list(self.modulation(texture).split([2 * w for w in self.widths], 1))
         sizes = [width * rank for width, rank in self.mixed for _ in range(2)]
-        *mixing, gain = self.mixing(PACE * manner).split([*sizes, 1], 1)
+        *mixing, gain = self.mixing(MIXING_GAIN * texture).split([*sizes, 1], 1)
         colors, *given_stats = stats_in.split([COLORS, *self.stats_sizes], 1)  # type: ignore[no-untyped-call]
 
         def style() -> tuple[Tensor, Tensor]:
@@ -225,9 +226,9 @@ class Transformer(nn.Module):
         small = halved(content)
         own = color_moments(small)
         used = [own + stats_weight * (colors - own)]
-        turn, shift = palette_map(used[0], palette)
-        seen = recolor(content, turn, shift)
-        half = F.relu(self.stem(reflect(seen * 2 - 1, 2)))
+        matrix, shift = palette_map(used[0], palette)
+        recolored = recolor(content, matrix, shift)
+        half = F.relu(self.stem(reflect(recolored * 2 - 1, 2)))
         light = F.avg_pool2d(luminance(small), 2)
         quarter = self.to_quarter(reflect(half)) + self.seed_quarter(local_contrast(light, LEAST_QUARTER))
         quarter = F.relu(quarter)
@@ -245,8 +246,8 @@ class Transformer(nn.Module):
         h = F.relu(modulated(self.up_half(mixed(h))) + modulated(fine))
         h = F.relu(modulated(self.narrow(mixed(h))))
         h = F.relu(modulated(self.up_full(h)))
-        hues = chroma(recolor(small, turn, shift)) - chroma(palette[:, :3, None, None])  # without their noise
-        most = FURTHEST * chroma_deviation(palette)[:, :, None, None]
+        hues = chroma(recolor(small, matrix, shift)) - chroma(palette[:, :3, None, None])  # without noise
+        most = MAX_HUE * chroma_deviation(palette)[:, :, None, None]
         hues = torch.maximum(torch.minimum(hues, most), -most)
-        detail = gain[:, :, None, None] * high_frequencies(luminance(seen))
-        return self.out(h) * 0.5 + 0.5 + twice(hues) + detail, torch.cat(used, 1)
+        detail = gain[:, :, None, None] * high_frequencies(luminance(recolored))
+        return self.out(h) * 0.5 + 0.5 + upsample(hues) + detail, torch.cat(used, 1)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
+from restyle.nn.arbitrary import ArbitraryNetwork, StyleEncoder, load_arbitrary
 from restyle.nn.encoders import load_encoder
 from restyle.nn.losses import (
     Target,
@@ -21,7 +21,6 @@ from restyle.nn.losses import (
     style_target,
     total_variation,
 )
-from restyle.nn.style_encoder import StyleEncoder
 from restyle.nn.transformer import TransformerShape
 from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import ArbitraryOptions
@@ -55,7 +54,7 @@ class StyleBank:
         with torch.no_grad():
             for batch in crops:
                 pictures = batch.to(device, memory_format=torch.channels_last)
-                observed.append(encoder.observe(pictures))
+                observed.append(encoder.measure(pictures))
                 layers = features(pictures)
                 statistics = [style_target(layer) for layer in layers]
                 targets.append(statistics)

@@ -26,6 +26,7 @@ from torch import Tensor, distributed, nn
 
 from restyle.errors import InputError, OptionError, RestyleError
 from restyle.files import make_folder
+from restyle.nn.settings import torch_settings
 from restyle.options.train import TrainOptions
 from restyle.train.checkpoint import HeldOutWatch, State, disk_errors
 from restyle.train.distributed import any_rank, data_parallel, join, mean_over_ranks
@@ -102,7 +103,8 @@ def fit(
     Raises InputError if there is a checkpoint and neither `resume` nor `overwrite` is set, or nothing to
     resume; NotFiniteError if a loss is NaN; OutputError if the disk is full.
     """
-    return Run(task, Path(folder), options, resume, callback, optimizer, overwrite).fit()
+    with torch_settings():
+        return Run(task, Path(folder), options, resume, callback, optimizer, overwrite).fit()
 
 
 class Run:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError, OptionError, StyleError
-from restyle.models.presets import slug
+from restyle.models.style_files import slug
 from restyle.nn import conditional
 from restyle.nn.conditional import ConditionalTransformer
+from restyle.nn.settings import torch_settings
 from restyle.options.train import NetworkOptions, StyleOptions, StyleTrainOptions
 from restyle.train import loop
 from restyle.train.augmentation import CONTENT, OWN_STYLE, Augmentation
@@ -169,8 +170,9 @@ def run(
     before = (module.scale.detach().clone(), module.shift.detach().clone())
     with tempfile.TemporaryDirectory() as temporary:
         run_folder = Path(folder or temporary)
-        training = loop.Run(task, run_folder, options, resume, record, optimizer, overwrite)
-        training.fit()
+        with torch_settings():
+            training = loop.Run(task, run_folder, options, resume, record, optimizer, overwrite)
+            training.fit()
         history.add_held_out(training.done, training.held_out)  # measured after the last callback
         if training.warning:
             warn(training.warning)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from restyle.errors import OptionError, StyleError, require
 from restyle.models import network_files
 from restyle.models.network_files import NetworkRecord
-from restyle.models.presets import slug
+from restyle.models.style_files import slug
 from restyle.options.train import (
     ADDED_RATE,
     ENCODERS,

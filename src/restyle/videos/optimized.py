@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from restyle.methods import table
 from restyle.methods.protocol import FrameMethod, Previous
-from restyle.models.code_source import Exemplar
+from restyle.models.style_codes import Exemplar
 from restyle.options.video import VideoMethodOptions
 from restyle.types import FloatArray
 from restyle.videos.flow import Motion, warp
@@ -84,7 +84,7 @@ class OptimizedPainter:
         if motion is not None and self.last is not None and self.last.shape == content.shape:
             moved = np.clip(warp(self.last, motion.back, fine=True), 0, 1)
             start = start + motion.trust[..., None] * (moved - start)
-            previous = Previous(moved, motion.trust)
+            previous = Previous(moved, motion.trust, self._options.temporal_weight)
             if np.array_equal(moved, self.last) and motion.trust.min() == 1:
                 return self.last  # nothing moved: what is there cannot get better, only different
         self.last = self._method.stylize_frame(

@@ -21,9 +21,8 @@ from restyle.images.color import fit_palette
 from restyle.images.color_lut import ColorLut
 from restyle.images.picture import Picture
 from restyle.methods import table
-from restyle.methods.fast import painted_side
+from restyle.methods.fast import apply_at_size, painted_side
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.stroke_size import apply_at_size
 from restyle.options import ImageOptions, VideoOptions
 from restyle.types import FloatArray, from_unit
 from restyle.videos.flow import FlowSteadier, Motion, MotionFinder

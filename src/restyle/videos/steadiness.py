@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.images.geometry import pad
-from restyle.models import blending
+from restyle.models import arbitrary
 from restyle.models.arbitrary import SMALLEST_INPUT, Arbitrary
 from restyle.types import FloatArray
 
@@ -69,15 +69,15 @@ class SteadyPainter:
             return picture
         if not self.method.encodes:
             picture, self._styled = self.method.paint_steady(content, code, self._styled, weight)
-            return blending.restore_content(picture, content, picture, self.strength)
+            return arbitrary.restore_content(picture, content, picture, self.strength)
         own = self.method.encode(pad(content, 1, minimum=SMALLEST_INPUT)[0])
         if self._own is not None:
             own = np.asarray(own + np.float32(weight) * (self._own - own), np.float32)
         self._own = own
-        toward = blending.interpolate_code(own, code, self.strength)
+        toward = arbitrary.interpolate_code(own, code, self.strength)
         styled, self._styled = self.method.paint_steady(content, toward, self._styled, weight)
         rebuilt, self._rebuilt = self.method.paint_steady(content, own, self._rebuilt, weight)
-        return blending.restore_content(styled, content, rebuilt, self.strength)
+        return arbitrary.restore_content(styled, content, rebuilt, self.strength)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What is remembered of the frames so far, for `restore`."""

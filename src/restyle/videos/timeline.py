@@ -11,7 +11,7 @@ import numpy as np
 
 from restyle.errors import StyleError
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.presets import split_weight
+from restyle.models.style_files import split_weight
 from restyle.style import Style, resolve_all
 from restyle.types import FloatArray, PathLike, TimedStylesLike
 

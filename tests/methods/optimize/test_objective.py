@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from restyle.methods.optimize.features import FeatureExtractor
-from restyle.methods.optimize.objective import Objective
-from restyle.methods.optimize.targets import StylePicture, Weights
+from restyle.methods.optimize.objective import Objective, StylePicture, Weights
 from restyle.nn.encoders import perceptual_encoder
 
 EVERYTHING = {"gram": 1.0, "gaussian": 0.5, "sliced": 0.7, "patches": 0.3, "strokes": 0.2, "grain": 0.4}

@@ -6,13 +6,13 @@ import torch
 
 from restyle.errors import InputError, OptionError
 from restyle.methods.optimize import losses as loss_functions
-from restyle.methods.optimize import memory, run, scales
+from restyle.methods.optimize import plan, run
 from restyle.methods.optimize.losses import Moments
-from restyle.methods.optimize.problem import Part, Problem
-from restyle.methods.optimize.run import optimize
+from restyle.methods.optimize.problem import Part, Problem, fingerprint
+from restyle.methods.optimize.run import optimize, read_state, write_state
 from restyle.methods.optimize.table import LOSSES, Loss
 from restyle.methods.protocol import Step, Stopped
-from restyle.models.code_source import Exemplar
+from restyle.models.style_codes import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.types import FloatArray
 
@@ -26,7 +26,7 @@ def picture(seed: int, height: int = 40, width: int = 56) -> FloatArray:
 @pytest.fixture(autouse=True)
 def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sizes for a picture of 64 px."""
-    monkeypatch.setattr(scales, "COARSEST", 32)
+    monkeypatch.setattr(plan, "COARSEST", 32)
 
 
 CONTENT, STYLE = picture(0), [Part(None, [Exemplar(picture(1, 48, 48))])]
@@ -63,13 +63,13 @@ def test_content_losses_hold_the_content(content_loss: str) -> None:
 @pytest.mark.slow
 def test_the_content_counts_less_at_coarse_sizes() -> None:
     problem = Problem(picture(0, 64, 96), STYLE, options(content_weight=2.0), 1.0, "cpu", None)
-    weights = [problem.objective(level).weights for level in scales.plan_levels((64, 96), 6)]
+    weights = [problem.objective(level).weights for level in plan.plan_levels((64, 96), 6)]
     assert [each.content["features"] for each in weights] == pytest.approx([2 * 0.5**1.5, 2.0])
     assert weights[0].style == weights[1].style
     problem = Problem(
         picture(0, 64, 96), STYLE, options(content_weight=2.0, large_forms=0.0), 1.0, "cpu", None
     )
-    weights = [problem.objective(level).weights for level in scales.plan_levels((64, 96), 6)]
+    weights = [problem.objective(level).weights for level in plan.plan_levels((64, 96), 6)]
     assert [each.content["features"] for each in weights] == [2.0, 2.0]
 
 
@@ -253,7 +253,7 @@ def test_a_large_picture_in_tiles_is_the_same_as_in_one(monkeypatch: pytest.Monk
     content = picture(0, 300, 200)
     given = options(steps=3, optimizer="adam")
     whole = optimize(content, STYLE, given)
-    monkeypatch.setattr(memory, "tile_side", lambda *rest: 96)
+    monkeypatch.setattr(plan, "tile_side", lambda *rest: 96)
     tiled = optimize(content, STYLE, given)
     assert np.abs(tiled - whole).mean() < 2e-3
 
@@ -269,20 +269,9 @@ def edges(ours: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_loss_is_one_function_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    style = Loss(
-        name="brightness",
-        kind="style",
-        function=f"{__name__}:brightness",
-        measure="moments",
-        layers={"grain1": 1.0, "relu1_1": 0.5},
-    )
-    content = Loss(
-        name="edges",
-        kind="content",
-        function=f"{__name__}:edges",
-        measure="paired vectors",
-        layers={"relu2_1": 1.0},
-    )
+    layers = {"grain1": 1.0, "relu1_1": 0.5}
+    style = Loss("brightness", "style", "moments", f"{__name__}:brightness", layers)
+    content = Loss("edges", "content", "paired vectors", f"{__name__}:edges", {"relu2_1": 1.0})
     monkeypatch.setitem(LOSSES, style.name, style)
     monkeypatch.setitem(LOSSES, content.name, content)
     steps: list[Step] = []
@@ -299,3 +288,35 @@ def test_the_settings_of_torch_are_restored() -> None:
     optimize(CONTENT, STYLE, options(steps=1, seed=7), threads=before[0] + 1)
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before[:2]
     assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg.unfinished"
+    tensors = {"x": torch.rand(1, 3, 4, 5), "count": torch.tensor(7)}
+    write_state(path, "job", 2, 31, tensors)
+    write_state(path, "job", 2, 32, tensors)
+    level, step, found = read_state(path, "job")
+    assert (level, step) == (2, 32)
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+
+
+def test_what_cannot_be_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "a.unfinished"
+    with pytest.raises(InputError, match=r"a\.unfinished"):
+        read_state(path, "job")
+    write_state(path, "job", 0, 1, {"x": torch.zeros(1)})
+    with pytest.raises(InputError, match=r"a\.unfinished"):
+        read_state(path, "another")
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(InputError, match="cannot be resumed"):
+        read_state(path, "job")
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be resumed"):
+        read_state(path, "job")
+
+
+def test_fingerprints_tell_jobs_apart() -> None:
+    a = np.zeros((2, 3), np.float32)
+    prints = [fingerprint(a, 1), fingerprint(a + 1, 1), fingerprint(a, 2), fingerprint(a.reshape(3, 2), 1)]
+    assert len(set(prints)) == 4
+    assert fingerprint(a.copy(), 1) == prints[0]

@@ -14,10 +14,10 @@ from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
-from restyle.methods.optimize.problem import Before, Part
+from restyle.methods.optimize.problem import Part
 from restyle.methods.optimize.run import optimize
 from restyle.methods.protocol import Files, Previous, Settings, Step, state_path
-from restyle.models.code_source import Exemplar
+from restyle.models.style_codes import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.options.optimize import STARTS
 from restyle.options.video import VideoMethodOptions
@@ -52,10 +52,7 @@ def stylize_frame(
     previous: Previous | None,
 ) -> FloatArray:
     """Optimize a video frame from `start`; with `previous`, a third of the steps is enough."""
-    steps, before = options.steps, None
-    if previous is not None:
-        steps = -(-steps // _NEXT)
-        before = Before(previous.picture, previous.trust, options.temporal_weight)
+    steps = options.steps if previous is None else -(-options.steps // _NEXT)
     return optimize(
         content,
         [Part(None, styles)],
@@ -63,7 +60,7 @@ def stylize_frame(
         start=lambda: start,
         strength=strength,
         threads=threads,
-        before=before,
+        previous=previous,
     )
 
 

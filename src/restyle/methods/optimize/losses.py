@@ -1,4 +1,4 @@
-"""Style losses, content losses and what keeps a picture clean. `methods.optimize.table` has a row for each.
+"""Style losses, content losses and regularization, on features. `methods.optimize.table` has a row for each.
 
 Style is the distribution of the feature vectors of a layer, wherever in the picture they are. Style losses
 compare two such distributions:
@@ -21,13 +21,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restyle.methods.optimize.sampling import BANK, DIRECTIONS, ROWS
+from restyle.images.statistics import relative_gap
 
+DIRECTIONS = 64  # of the sliced loss
+EPSILON = 1e-12  # added to denominators, as in `relative_gap`
 _FLOOR = 1e-6  # of eigenvalues, relative to the largest: below it directions are noise
 
 
+# Sums over positions, which add up over tiles
+
+
 class Moments(NamedTuple):
-    """First and second moments of clouds of feature vectors.
+    """First and second moments of sets of feature vectors.
 
     Parameters
     ----------
@@ -46,9 +51,7 @@ class Moments(NamedTuple):
 
 
 def moment_sums(feature: Tensor, shares: Tensor) -> Tensor:
-    """Sum the vectors of a layer and their outer products over each region.
-
-    Sums of tiles add up to those of the picture; `moments_of` turns them into means.
+    """Sum the outer products of the vectors of a layer, and in the last row the vectors, over each region.
 
     Parameters
     ----------
@@ -59,42 +62,9 @@ def moment_sums(feature: Tensor, shares: Tensor) -> Tensor:
     Returns
     -------
     Tensor [R, C + 1, C]
-        The outer products, and in the last row the vectors.
     """
-    found: Tensor = _MomentSums.apply(feature, shares)  # type: ignore[no-untyped-call]
-    return found
-
-
-class _MomentSums(torch.autograd.Function):
-    """The sums with a hand-written gradient: half the work, and only the features are stored."""
-
-    @staticmethod
-    def forward(ctx: Any, feature: Tensor, shares: Tensor) -> Tensor:
-        ctx.save_for_backward(feature, shares)
-        flat, found = _rows(feature), []
-        for share in shares.flatten(1):
-            weighted = flat if bool((share == 1).all()) else flat * share[:, None]
-            found.append(torch.cat([weighted.T @ flat, weighted.sum(0, keepdim=True)]))
-        return torch.stack(found)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        feature, shares = ctx.saved_tensors
-        flat, total = _rows(feature), None
-        for share, slope in zip(shares.flatten(1), gradients[0], strict=True):
-            pull = flat @ (slope[:-1] + slope[:-1].T)
-            if bool(slope[-1].any()):  # 0 for Gram matrices, which ignore the mean
-                pull += slope[-1]
-            if not bool((share == 1).all()):
-                pull *= share[:, None]
-            total = pull if total is None else total.add_(pull)
-        assert total is not None
-        return total.unflatten(0, feature.shape[2:]).permute(2, 0, 1)[None], None
-
-
-def _rows(feature: Tensor) -> Tensor:
-    """[1, C, H, W] -> [positions, C]: a view when channels come last."""
-    return feature[0].permute(1, 2, 0).flatten(0, 1)
+    sums: Tensor = _MomentSums.apply(feature, shares)  # type: ignore[no-untyped-call]
+    return sums
 
 
 def moments_of(sums: Tensor, mass: Tensor) -> Moments:
@@ -103,19 +73,69 @@ def moments_of(sums: Tensor, mass: Tensor) -> Moments:
     return Moments(means[:, -1], means[:, :-1])
 
 
+class _MomentSums(torch.autograd.Function):
+    """The sums with a hand-written gradient: half the work, and only the features are stored."""
+
+    @staticmethod
+    def forward(ctx: Any, feature: Tensor, shares: Tensor) -> Tensor:
+        ctx.save_for_backward(feature, shares)
+        flat, sums = _rows(feature), []
+        for share in shares.flatten(1):
+            weighted = flat if bool((share == 1).all()) else flat * share[:, None]
+            sums.append(torch.cat([weighted.T @ flat, weighted.sum(0, keepdim=True)]))
+        return torch.stack(sums)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        feature, shares = ctx.saved_tensors
+        flat, total = _rows(feature), None
+        for share, slope in zip(shares.flatten(1), gradients[0], strict=True):
+            part = flat @ (slope[:-1] + slope[:-1].T)
+            if bool(slope[-1].any()):  # 0 for Gram matrices, which ignore the mean
+                part += slope[-1]
+            if not bool((share == 1).all()):
+                part *= share[:, None]
+            total = part if total is None else total.add_(part)
+        assert total is not None
+        return total.unflatten(0, feature.shape[2:]).permute(2, 0, 1)[None], None
+
+
+def _rows(feature: Tensor) -> Tensor:
+    """[1, C, H, W] -> [positions, C]: a view if channels come last in memory."""
+    return feature[0].permute(1, 2, 0).flatten(0, 1)
+
+
+def feature_sums(feature: Tensor, content: Tensor) -> Tensor:
+    """``[sum of |F - F_c|^2, sum of |F|^2]`` over features [1, C, H, W]. -> Tensor [2]."""
+    sums: Tensor = _FeatureSums.apply(feature, content)  # type: ignore[no-untyped-call]
+    return sums
+
+
+class _FeatureSums(torch.autograd.Function):
+    """The sums with a hand-written gradient: fewer passes over the features."""
+
+    @staticmethod
+    def forward(ctx: Any, feature: Tensor, content: Tensor) -> Tensor:
+        ctx.save_for_backward(feature, content)
+        return torch.stack([each.square().sum() for each in (feature - content, feature)])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        feature, content = ctx.saved_tensors
+        of_difference, of_feature = 2 * gradients[0]
+        return (feature * (of_difference + of_feature)).sub_(content * of_difference), None
+
+
+# Style
+
+
 def gram_loss(ours: Moments, style: Moments) -> Tensor:
     """``|G - G_s|^2 / (|G|^2 + |G_s|^2)`` of the Gram matrices. [..., C, C] -> [...].
 
     Gatys et al. 2016, section 2.2; differs in the divisor: theirs is the size of the layer.
     """
-    a, b, over = ours.second, style.second, (-2, -1)
-    return (a - b).square().sum(over) / (a.square().sum(over) + b.square().sum(over) + 1e-12)
-
-
-def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors, computed in float64: float32 can fail for equal eigenvalues."""
-    values, vectors = torch.linalg.eigh(matrix.double())
-    return values.to(matrix.dtype), vectors.to(matrix.dtype)
+    loss: Tensor = relative_gap(ours.second, style.second, (-2, -1), EPSILON)
+    return loss
 
 
 def gaussian_loss(ours: Moments, style: Moments) -> Tensor:
@@ -130,31 +150,8 @@ def gaussian_loss(ours: Moments, style: Moments) -> Tensor:
     inner = root @ a @ root
     cross = trace_of_root((inner + inner.transpose(-2, -1)) / 2)
     traces = [each.diagonal(dim1=-2, dim2=-1).sum(-1) for each in (a, b, ours.second, style.second)]
-    apart = (ours.mean - style.mean).square().sum(-1) + traces[0] + traces[1] - 2 * cross
-    return apart / (traces[2] + traces[3] + 1e-12)
-
-
-class _TraceOfRoot(torch.autograd.Function):
-    """tr(M^1/2) with the gradient M^-1/2 / 2, which needs no gradient of eigenvectors: that one is infinite
-    where two eigenvalues are equal."""
-
-    @staticmethod
-    def forward(context: Any, matrix: Tensor) -> Tensor:
-        # After a step that was much too long the loss is nan; the optimizer then takes a shorter one.
-        values, vectors = matrix[..., 0] * float("nan"), matrix
-        if bool(torch.isfinite(matrix).all()):
-            values, vectors = _eigen(matrix)
-        floor = _FLOOR * values.amax(-1, keepdim=True).clamp(min=1e-12)
-        context.save_for_backward(values, vectors, floor)
-        total: Tensor = values.clamp(min=0).sqrt().sum(-1)
-        return total
-
-    @staticmethod
-    def backward(context: Any, *gradients: Any) -> Tensor:
-        values, vectors, floor = context.saved_tensors
-        slopes = torch.where(values > floor, 0.5 / values.clamp(min=1e-30).sqrt(), 0.5 / floor.sqrt())
-        inverse = (vectors * slopes[..., None, :]) @ vectors.transpose(-2, -1)
-        return inverse * gradients[0][..., None, None]  # type: ignore[no-any-return]
+    distance = (ours.mean - style.mean).square().sum(-1) + traces[0] + traces[1] - 2 * cross
+    return distance / (traces[2] + traces[3] + EPSILON)
 
 
 def trace_of_root(matrix: Tensor) -> Tensor:
@@ -162,11 +159,47 @@ def trace_of_root(matrix: Tensor) -> Tensor:
     return _TraceOfRoot.apply(matrix)  # type: ignore[no-any-return, no-untyped-call]
 
 
+class _TraceOfRoot(torch.autograd.Function):
+    """tr(M^1/2) with the gradient M^-1/2 / 2. That of eigenvectors would be infinite at equal eigenvalues."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor) -> Tensor:
+        # After a step that was much too long the loss is nan; the optimizer then takes a shorter one.
+        values, vectors = matrix[..., 0] * float("nan"), matrix
+        if bool(torch.isfinite(matrix).all()):
+            values, vectors = _eigen(matrix)
+        floor = _FLOOR * values.amax(-1, keepdim=True).clamp(min=1e-12)
+        ctx.save_for_backward(values, vectors, floor)
+        total: Tensor = values.clamp(min=0).sqrt().sum(-1)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Tensor:
+        values, vectors, floor = ctx.saved_tensors
+        slopes = torch.where(values > floor, 0.5 / values.clamp(min=1e-30).sqrt(), 0.5 / floor.sqrt())
+        inverse = (vectors * slopes[..., None, :]) @ vectors.transpose(-2, -1)
+        return inverse * gradients[0][..., None, None]  # type: ignore[no-any-return]
+
+
+def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors, computed in float64: float32 can fail for equal eigenvalues."""
+    values, vectors = torch.linalg.eigh(matrix.double())
+    return values.to(matrix.dtype), vectors.to(matrix.dtype)
+
+
+def sliced_losses(ours: Sequence[Tensor], styles: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """`sliced_loss` of each region [n, C] and as many random vectors of its style [m, C]. -> [R]."""
+    count, channels = ours[0].shape
+    directions = unit_directions(channels, DIRECTIONS, generator).to(ours[0])
+    pick = torch.randint(len(styles[0]), (count,), generator=generator).to(ours[0].device)
+    return torch.stack([sliced_loss(a, b[pick], directions) for a, b in zip(ours, styles, strict=True)])
+
+
 def sliced_loss(ours: Tensor, style: Tensor, directions: Tensor) -> Tensor:
-    """Squared sliced 2-Wasserstein distance of two sets of vectors, relative to their spread. -> scalar.
+    """Squared sliced 2-Wasserstein distance of two sets of vectors, relative to the style's. -> scalar.
 
     Along each direction both sets are sorted and compared value by value (Heitz et al. 2021, "A Sliced
-    Wasserstein Loss for Neural Texture Synthesis"; the spread is that of the style about 0).
+    Wasserstein Loss for Neural Texture Synthesis").
 
     Parameters
     ----------
@@ -176,33 +209,25 @@ def sliced_loss(ours: Tensor, style: Tensor, directions: Tensor) -> Tensor:
         Unit vectors.
     """
     a, b = (ours @ directions).sort(0).values, (style @ directions).sort(0).values
-    return (a - b).square().mean() / (b.square().mean() + 1e-12)
+    return (a - b).square().mean() / (b.square().mean() + EPSILON)
 
 
-def sliced_losses(ours: Sequence[Tensor], styles: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-    """`sliced_loss` of each region [ROWS, C] and random vectors of its style [BANK, C]. -> [R]."""
-    directions = unit_directions(ours[0].shape[1], DIRECTIONS, generator).to(ours[0])
-    pick = torch.randint(BANK, (ROWS,), generator=generator).to(ours[0].device)
-    return torch.stack([sliced_loss(a, b[pick], directions) for a, b in zip(ours, styles, strict=True)])
+def unit_directions(channels: int, count: int, generator: torch.Generator) -> Tensor:
+    """Random unit vectors [channels, count], evenly distributed over the sphere."""
+    return F.normalize(torch.randn(channels, count, generator=generator), dim=0)
 
 
 def patch_losses(ours: Sequence[Tensor], styles: Sequence[Tensor], generator: torch.Generator) -> Tensor:
-    """`patch_loss` of each region [ROWS, C] and its style [BANK, C]. -> [R]."""
+    """`patch_loss` of each region [n, C] and its style [m, C]. -> [R]."""
     return torch.stack([patch_loss(a, b) for a, b in zip(ours, styles, strict=True)])
 
 
 def patch_loss(ours: Tensor, style: Tensor, chunk: int = 4096) -> Tensor:
-    """Mean of 1 - cosine of each vector and its nearest neighbor in the style. -> scalar.
+    """Mean of 1 - cosine of each vector and its nearest neighbor in the style. [n, C], [m, C] -> scalar.
 
-    Vectors are centered first, each set by its own mean. (NNST, Kolkin et al. 2022, equation 3; differs: on
-    each layer separately, whose receptive field is the patch, instead of on all layers concatenated.)
-
-    Parameters
-    ----------
-    ours : Tensor [n, C]
-    style : Tensor [m, C]
-    chunk : int
-        Vectors compared at a time, which bounds memory.
+    Vectors are centered first, each set by its own mean, and compared `chunk` at a time, which bounds memory.
+    (NNST, Kolkin et al. 2022, equation 3; differs: on each layer separately, whose receptive field is the
+    patch, instead of on all layers concatenated.)
     """
     a = F.normalize(ours - ours.mean(0), dim=1, eps=1e-6)
     b = F.normalize(style - style.mean(0), dim=1, eps=1e-6)
@@ -211,39 +236,7 @@ def patch_loss(ours: Tensor, style: Tensor, chunk: int = 4096) -> Tensor:
     return (1 - (a * b[near]).sum(1)).mean()
 
 
-def unit_directions(channels: int, count: int, generator: torch.Generator) -> Tensor:
-    """Random unit vectors [channels, count], evenly distributed over the sphere."""
-    return F.normalize(torch.randn(channels, count, generator=generator), dim=0)
-
-
-def feature_sums(feature: Tensor, content: Tensor, share: Tensor) -> Tensor:
-    """``[sum of share * |F - F_c|^2, sum of share * |F|^2]`` over positions. -> Tensor [2].
-
-    Parameters
-    ----------
-    feature, content : Tensor [1, C, H, W]
-    share : Tensor [H, W]
-        Weight of each position.
-    """
-    found: Tensor = _FeatureSums.apply(feature, content, share)  # type: ignore[no-untyped-call]
-    return found
-
-
-class _FeatureSums(torch.autograd.Function):
-    """The sums with a hand-written gradient: fewer passes over the features."""
-
-    @staticmethod
-    def forward(ctx: Any, feature: Tensor, content: Tensor, share: Tensor) -> Tensor:
-        ctx.save_for_backward(feature, content, share)
-        apart = feature - content
-        return torch.stack([(each * each * share).sum() for each in (apart, feature)])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        feature, content, share = ctx.saved_tensors
-        of_apart, of_own = 2 * gradients[0]
-        pull = (feature * (of_apart + of_own)).sub_(content * of_apart)
-        return pull.mul_(share), None, None
+# Content
 
 
 def feature_loss(sums: Tensor, content_square: Tensor) -> Tensor:
@@ -251,20 +244,14 @@ def feature_loss(sums: Tensor, content_square: Tensor) -> Tensor:
 
     Gatys et al. 2016, equation 1; differs in the divisor.
     """
-    return sums[0] / (sums[1] + content_square + 1e-12)
+    return sums[0] / (sums[1] + content_square + EPSILON)
 
 
 def self_similarity_loss(ours: Tensor, content: Tensor) -> Tensor:
-    """Compare the self-similarity of two pictures. Tensors [n, C] -> scalar.
+    """Compare the self-similarity of two pictures at the same positions. Tensors [n, C] -> scalar, 0..2.
 
-    The cosine distances of all pairs of positions, each column relative to its sum, are compared between
-    output and content (STROTSS, Kolkin et al. 2019, equation 8). This keeps the layout but lets color and
-    contrast change. 0 for equal, at most 2.
-
-    Parameters
-    ----------
-    ours, content : Tensor [n, C]
-        Features at the same positions.
+    The cosine distances of all pairs of positions, each column relative to its sum, are compared (STROTSS,
+    Kolkin et al. 2019, equation 8). This keeps the layout but lets color and contrast change.
     """
     relative = []
     for rows in (ours, content):
@@ -274,16 +261,14 @@ def self_similarity_loss(ours: Tensor, content: Tensor) -> Tensor:
     return (relative[0] - relative[1]).abs().sum(0).mean()
 
 
+# Pixels
+
+
 def variation_sum(x: Tensor, rows: slice, columns: slice) -> Tensor:
-    """Total variation of a part of the picture: sum of squared steps down and to the right. -> scalar.
+    """Total variation of these pixels of a picture [1, 3, H, W]: sum of squared differences. -> scalar.
 
-    Differs from Rudin et al. 1992 in the square, as usual in style transfer.
-
-    Parameters
-    ----------
-    x : Tensor [1, 3, H, W]
-    rows, columns : slice
-        The pixels that count; the last row and column of `x` have no step.
+    To the next row and column; the last ones have none. Differs from Rudin et al. 1992 in the square, as
+    usual in style transfer.
     """
     down = (x[:, :, 1:] - x[:, :, :-1])[:, :, rows, columns].square().sum()
     right = (x[..., 1:] - x[..., :-1])[..., rows, columns].square().sum()

@@ -4,6 +4,8 @@ Every loss is a function of *measures*: sums over positions, or feature vectors 
 `methods.optimize.table`). Measures of tiles add up to those of the picture. A picture that does not fit in
 memory is processed twice: once to add up the measures, without a graph; then, with the gradient of the loss
 by each measure known, tile by tile backward. The gradient is that of the full picture, to rounding.
+
+Targets, which are statistics of the styles and features of the content, are computed before the first step.
 """
 
 from __future__ import annotations
@@ -16,18 +18,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restyle.methods.optimize import losses
-from restyle.methods.optimize.features import LARGE, FeatureExtractor, Tile, shares_of, tiles_of
-from restyle.methods.optimize.sampling import (
+from restyle.methods.optimize.features import (
+    BANK,
     COMPARISON,
+    LARGE,
     POSITIONS,
     ROWS,
+    STYLE,
+    FeatureExtractor,
+    Tile,
     calmness,
     generator_of,
     positions_in,
     rows_at,
+    shares_of,
+    tiles_of,
 )
+from restyle.methods.optimize.losses import Moments
 from restyle.methods.optimize.table import LOSSES, Loss, Measure
-from restyle.methods.optimize.targets import ContentTargets, StylePicture, StyleTargets, Weights
 
 OUT_OF_RANGE = 20.0  # weight of values outside 0..1
 
@@ -35,15 +43,29 @@ Key = tuple[str, int]  # a measure and its layer
 
 
 @dataclass(frozen=True)
-class Anchor:
-    """A picture that the result is held to where it is trusted: the temporal loss of videos.
+class Weights:
+    """Weights of the losses, by the names of `methods.optimize.table`, and of total variation."""
 
-    Parameters
-    ----------
+    style: Mapping[str, float]
+    content: Mapping[str, float]
+    variation: float = 0.0
+
+
+@dataclass(frozen=True)
+class StylePicture:
+    """A style picture [1, 3, H, W], RGB, 0..1, and its share of the style of its region; these sum to 1."""
+
+    picture: Tensor
+    share: float
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The temporal loss of videos: mean squared difference from a picture, where it is trusted.
+
     picture : Tensor [1, 3, H, W], RGB, 0..1
     trust : Tensor [1, 1, H, W], 0..1
     weight : float
-        Of the mean square of the difference.
     """
 
     picture: Tensor
@@ -52,9 +74,111 @@ class Anchor:
 
     def evaluate(self, x: Tensor) -> tuple[float, Tensor]:
         """Loss and gradient of a picture [1, 3, H, W]."""
-        gap = x.detach() - self.picture
-        pull = self.trust * gap * (self.weight / gap.numel())
-        return float((pull * gap).sum()), 2 * pull
+        difference = x.detach() - self.picture
+        weighted = self.trust * difference * (self.weight / difference.numel())
+        return float((weighted * difference).sum()), 2 * weighted
+
+
+class ContentTargets:
+    """Features of the content at some layers; in half precision if the picture is processed in tiles."""
+
+    def __init__(
+        self, extractor: FeatureExtractor, content: Tensor, layers: set[int], tiles: Sequence[Tile]
+    ) -> None:
+        self.features: dict[int, Tensor] = {}
+        height, width = content.shape[-2:]
+        sizes = extractor.sizes(height, width)
+        precision = torch.float32 if len(tiles) == 1 else torch.float16
+        for tile in tiles if layers else ():
+            features = extractor.own(content, tile)
+            for layer in layers:
+                if layer not in self.features:
+                    shape = (1, features[layer].shape[1], *sizes[layer])
+                    self.features[layer] = torch.empty(
+                        shape, dtype=precision, device=content.device, memory_format=torch.channels_last
+                    )
+                own = tile.own(extractor.strides[layer], height, width)
+                self.features[layer][(..., *own)] = features[layer]
+        self.squares = {layer: each.float().square().sum() for layer, each in self.features.items()}
+
+    def rows(self, layer: int, positions: Tensor) -> Tensor:
+        """Vectors [n, C] at flat positions [n] of a layer."""
+        return self.features[layer][0].permute(1, 2, 0).flatten(0, 1)[positions].float()
+
+
+class StyleTargets:
+    """Statistics of the style of each region: mixtures of those of its pictures, as their shares say.
+
+    Parameters
+    ----------
+    extractor : FeatureExtractor
+    regions : sequence of sequences of (StylePicture, shares)
+        Shares of the region in each position of each layer, a list of [1, h, w]; None for all positions.
+    moments, rows : sequence of int
+        Layers whose moments are compared, and whose vectors are: they become the attributes `moments`, layer
+        -> Moments of all regions, and `banks`, layer -> list of vectors [BANK, C] for each region.
+    side : int or None
+        Of the tiles, in px; None processes the pictures in one piece.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        regions: Sequence[Sequence[tuple[StylePicture, Sequence[Tensor] | None]]],
+        *,
+        moments: Sequence[int],
+        rows: Sequence[int],
+        side: int | None,
+        seed: int,
+    ) -> None:
+        self.extractor, self.moment_layers, self.row_layers = extractor, moments, rows
+        self.side, self.seed = side, seed
+        found: dict[int, list[Moments]] = {layer: [] for layer in moments}
+        self.banks: dict[int, list[Tensor]] = {layer: [] for layer in rows}
+        for number, region in enumerate(regions):
+            parts = [
+                (style.share, *self._statistics(style, shares, number * 100 + order))
+                for order, (style, shares) in enumerate(region)
+            ]
+            for layer in moments:
+                mean = torch.stack([share * each[layer].mean for share, each, _ in parts]).sum(0)
+                second = torch.stack([share * each[layer].second for share, each, _ in parts]).sum(0)
+                found[layer].append(Moments(mean, second))
+            for layer in rows:
+                bank = torch.cat([each[layer] for _, _, each in parts])
+                self.banks[layer].append(bank[torch.arange(BANK, device=bank.device) % len(bank)])
+        self.moments = {
+            layer: Moments(torch.cat([one.mean for one in each]), torch.cat([one.second for one in each]))
+            for layer, each in found.items()
+            if each
+        }
+
+    def _statistics(
+        self, style: StylePicture, shares: Sequence[Tensor] | None, number: int
+    ) -> tuple[dict[int, Moments], dict[int, Tensor]]:
+        """Moments and a bank of vectors of a picture, or of a region of it, layer by layer."""
+        picture = style.picture
+        size = (picture.shape[-2], picture.shape[-1])
+        layers = self.extractor.sizes(*size)
+        if shares is None:
+            shares = [torch.ones((1, *each), device=picture.device) for each in layers]
+        generator = generator_of(self.seed, number, STYLE)
+        count = max(1, round(BANK * style.share))
+        places = {layer: positions_in(shares[layer][0], count, generator) for layer in self.row_layers}
+        sums: dict[int, Tensor] = {}
+        banks: dict[int, Tensor] = {}
+        for tile in tiles_of(size, self.side):
+            features = self.extractor.own(picture, tile)
+            own = [tile.own(stride, *size) for stride in self.extractor.strides]
+            for layer in self.moment_layers:
+                part = losses.moment_sums(features[layer], shares[layer][(slice(None), *own[layer])])
+                sums[layer] = sums[layer] + part if layer in sums else part
+            for layer, positions in places.items():
+                rows = rows_at(features[layer], own[layer], layers[layer][1], positions)
+                banks[layer] = banks[layer] + rows if layer in banks else rows
+        mass = {layer: shares[layer].sum((1, 2)) for layer in sums}
+        return {layer: losses.moments_of(each, mass[layer]) for layer, each in sums.items()}, banks
 
 
 class Objective:
@@ -112,15 +236,24 @@ class Objective:
             self.content = ContentTargets(extractor, content, content_layers, self.tiles)
             self.style = StyleTargets(
                 extractor,
-                content,
-                [styles[index] for index in styled],
-                self.shares,
-                strength,
+                [self._mix(styles[index], content, strength, row) for row, index in enumerate(styled)],
                 moments=self._measured("moments"),
                 rows=self._measured("vectors", "calm vectors"),
                 side=style_side,
                 seed=seed,
             )
+
+    def _mix(
+        self, styles: Sequence[StylePicture], content: Tensor, strength: float, region: int
+    ) -> list[tuple[StylePicture, Sequence[Tensor] | None]]:
+        """The styles of a region and, if the strength is below 1, its part of the content."""
+        mixed: list[tuple[StylePicture, Sequence[Tensor] | None]] = [
+            (StylePicture(each.picture, each.share * strength), None) for each in styles
+        ]
+        if strength < 1:
+            shares = [each[region : region + 1] for each in self.shares]
+            mixed.append((StylePicture(content, 1 - strength), shares))
+        return mixed
 
     def evaluate(self, x: Tensor, step: int) -> tuple[dict[str, float], Tensor]:
         """Return the weighted terms of the loss, and the gradient of their sum by the picture.
@@ -140,8 +273,8 @@ class Objective:
             terms, gradient = self._evaluate_tiles(x, positions, step)
         values = {name: float(value.detach()) for name, value in terms.items()}
         if self.anchor is not None:
-            values["temporal"], pull = self.anchor.evaluate(x)
-            gradient = gradient + pull
+            values["temporal"], slope = self.anchor.evaluate(x)
+            gradient = gradient + slope
         return values, gradient
 
     def _evaluate_tiles(
@@ -181,8 +314,7 @@ class Objective:
             found["moments", layer] = losses.moment_sums(features[layer], shares)
         for layer in self._measured("differences"):
             content = self.content.features[layer][(..., *own[layer])].to(features[layer].dtype)
-            ones = torch.ones_like(features[layer][0, 0])
-            found["differences", layer] = losses.feature_sums(features[layer], content, ones)
+            found["differences", layer] = losses.feature_sums(features[layer], content)
         for (measure, layer), places in positions.items():
             found[measure, layer] = rows_at(features[layer], own[layer], self.sizes[layer][1], places)
         if self.weights.variation:
@@ -257,10 +389,8 @@ class Objective:
 
     def _measured(self, *measures: Measure) -> list[int]:
         """Layers that any loss compares by one of these measures."""
-        found = [
-            layer for row, _ in self.losses if row.measure in measures for layer in self.layers[row.name]
-        ]
-        return list(dict.fromkeys(found))
+        rows = [row for row, _ in self.losses if row.measure in measures]
+        return list(dict.fromkeys(layer for row in rows for layer in self.layers[row.name]))
 
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:

@@ -24,23 +24,17 @@ _LEAST_RATE = 0.05  # of the rate, at the last step
 class Optimizer(Protocol):
     """An optimizer of one tensor."""
 
-    x: Tensor
-
     def step(self, evaluate: Evaluate, number: int, total: int) -> dict[str, float]:
         """Take step `number` of `total` and return the terms of the loss before it."""
-        ...
 
     def result(self) -> Tensor:
-        """The picture so far."""
-        ...
+        """Return the picture so far."""
 
     def state(self) -> dict[str, Tensor]:
-        """Everything the next step depends on."""
-        ...
+        """Return everything the next step depends on."""
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a state."""
-        ...
 
 
 class Adam:
@@ -65,7 +59,6 @@ class Adam:
         self.count = 0
 
     def step(self, evaluate: Evaluate, number: int, total: int) -> dict[str, float]:
-        """Take one step; see `Optimizer`."""
         terms, gradient = evaluate(self.x, number)
         a, b = self.BETAS
         self.count += 1
@@ -84,12 +77,10 @@ class Adam:
         return self.mean / (1 - self.average**self.count)
 
     def state(self) -> dict[str, Tensor]:
-        """See `Optimizer`."""
         tensors = {"x": self.x, "first": self.first, "second": self.second, "mean": self.mean}
         return {**tensors, "count": torch.tensor(self.count)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """See `Optimizer`."""
         self.x, self.first = state["x"].clone(), state["first"].clone()
         self.second, self.mean = state["second"].clone(), state["mean"].clone()
         self.count = int(state["count"])
@@ -111,28 +102,27 @@ class LBFGS:
     def __init__(self, x: Tensor, memory: int = 12) -> None:
         self.x = x.detach().clone()
         self.memory = memory
-        self.moves: list[Tensor] = []
+        self.moves: list[Tensor] = []  # differences of x, and of the gradient
         self.bends: list[Tensor] = []
         self.reach = FIRST_MOVE  # doubled while the curvature is negative
         self._here: tuple[dict[str, float], Tensor] | None = None  # terms and gradient at x
 
     def step(self, evaluate: Evaluate, number: int, total: int) -> dict[str, float]:
-        """Take one step, of one or more evaluations; see `Optimizer`."""
         terms, gradient = self._here or evaluate(self.x, 0)
         loss = sum(terms.values())
         direction = self._direction(gradient)
         slope = _dot(direction, gradient)
-        if not slope < 0:  # not downhill: rounding has spoilt the guess
+        if not slope < 0:  # rounding made the direction point uphill
             self.moves, self.bends = [], []
             direction = -gradient
             slope = _dot(direction, gradient)
         length = 1.0 if self.moves else self.reach / max(float(gradient.abs().max()), 1e-30)
         for _ in range(12):
             candidate = self.x + length * direction
-            after, bent = evaluate(candidate, 0)
-            if sum(after.values()) <= loss + 1e-4 * length * slope:
-                self._learn(candidate - self.x, bent - gradient)
-                self.x, self._here = candidate, (after, bent)
+            new_terms, new_gradient = evaluate(candidate, 0)
+            if sum(new_terms.values()) <= loss + 1e-4 * length * slope:
+                self._add_pair(candidate - self.x, new_gradient - gradient)
+                self.x, self._here = candidate, (new_terms, new_gradient)
                 break
             length /= 2
         else:
@@ -140,7 +130,7 @@ class LBFGS:
             self.reach /= 4
         return terms
 
-    def _learn(self, move: Tensor, bend: Tensor) -> None:
+    def _add_pair(self, move: Tensor, bend: Tensor) -> None:
         if _dot(move, bend) <= 1e-10 * _dot(bend, bend):  # no positive curvature
             self.reach = min(MOST_MOVE, 2 * self.reach)
             return
@@ -165,13 +155,11 @@ class LBFGS:
         return self.x.clone()
 
     def state(self) -> dict[str, Tensor]:
-        """See `Optimizer`."""
         pairs = {f"move{index:02d}": each for index, each in enumerate(self.moves)}
         pairs |= {"reach": torch.tensor(self.reach, dtype=torch.float64)}
         return {"x": self.x, **pairs, **{f"bend{index:02d}": each for index, each in enumerate(self.bends)}}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """See `Optimizer`."""
         self.x, self.reach = state["x"].clone(), float(state["reach"])
         self.moves = [state[name].clone() for name in sorted(state) if name.startswith("move")]
         self.bends = [state[name].clone() for name in sorted(state) if name.startswith("bend")]

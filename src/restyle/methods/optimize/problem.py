@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,14 +13,14 @@ import torch
 from restyle.errors import OptionError
 from restyle.images.geometry import pad, rotate, unpad
 from restyle.images.resize import fit_size, resize
-from restyle.methods.optimize import checkpoint, memory
+from restyle.methods.optimize import plan
 from restyle.methods.optimize.features import SMALLEST, FeatureExtractor
-from restyle.methods.optimize.objective import Anchor, Objective
+from restyle.methods.optimize.objective import Anchor, Objective, StylePicture, Weights
 from restyle.methods.optimize.optimizer import LBFGS, Adam, Optimizer
-from restyle.methods.optimize.scales import Level, style_short_side
+from restyle.methods.optimize.plan import Level
 from restyle.methods.optimize.table import GRAIN_LAYERS, LOSSES
-from restyle.methods.optimize.targets import StylePicture, Weights
-from restyle.models.code_source import Exemplar
+from restyle.methods.protocol import Previous
+from restyle.models.style_codes import Exemplar
 from restyle.nn.encoders import PerceptualEncoder, perceptual_encoder
 from restyle.options.optimize import OptimizeOptions
 from restyle.types import FloatArray
@@ -43,24 +44,6 @@ class Part:
     styles: Sequence[Exemplar]
 
 
-@dataclass(frozen=True)
-class Before:
-    """The stylized previous frame of a video, warped by optical flow.
-
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-    trust : np.ndarray [shape=(H, W), float32, range 0..1]
-        0 where the flow is occluded.
-    weight : float
-        Of the temporal loss, the mean squared difference.
-    """
-
-    picture: FloatArray
-    trust: FloatArray
-    weight: float
-
-
 def masks_of(size: tuple[int, ...], parts: Sequence[Part]) -> list[FloatArray]:
     """Return the shares of the parts, and of the rest if there is any: they sum to 1 everywhere.
 
@@ -82,7 +65,7 @@ class Problem:
 
     Parameters
     ----------
-    content, parts, options, strength, device, before
+    content, parts, options, strength, device, previous
         As for `methods.optimize.run.optimize`.
 
     Raises
@@ -98,9 +81,9 @@ class Problem:
         options: OptimizeOptions,
         strength: float,
         device: str,
-        before: Before | None,
+        previous: Previous | None,
     ) -> None:
-        self.options, self.strength, self.before = options, strength, before
+        self.options, self.strength, self.previous = options, strength, previous
         self.device = _device(device)
         # Pictures too small for the deepest layer are padded by reflection.
         self.content, self.padding = pad(content, 1, minimum=SMALLEST)
@@ -132,69 +115,59 @@ class Problem:
     def job(self) -> str:
         """Return the fingerprint of this run, for `--resume`."""
         options = self.options
-        return checkpoint.fingerprint(
+        styles = [one for region in self.styles for one in region]
+        weights = [self.strength, self.weights.style, self.weights.content, options.large_forms]
+        return fingerprint(
             self.content,
             *self.masks,
-            *(
-                each
-                for region in self.styles
-                for one in region
-                for each in (one.pixels, one.scale, one.weight)
-            ),
+            *(each for one in styles for each in (one.pixels, one.scale, one.weight)),
             [len(region) for region in self.styles],
-            [
-                self.strength,
-                self.weights.style,
-                self.weights.content,
-                options.large_forms,
-                options.smoothness,
-                options.style_rotation,
-            ],
+            [*weights, options.smoothness, options.style_rotation],
             [options.encoder, str(options.init), options.used_optimizer, options.steps, options.seed],
         )
 
     def objective(self, level: Level) -> Objective:
         """Return the objective at one size."""
         size = (level.height, level.width)
-        short = min(self.content.shape[:2])
         share = level.content_share(self.options.large_forms)
-        ingredients = []
-        for region in self.styles:
-            total = sum(each.weight for each in region)
-            row = []
-            for each in region:
-                native = min(each.pixels.shape[:2])
-                side = style_short_side(native, short, level, each.scale)
-                shrunk = resize(each.pixels, fit_size(each.pixels.shape[:2], short=side))
-                padded = pad(shrunk, 1, minimum=SMALLEST)[0]
-                row.append(StylePicture(self._tensor(padded), each.weight / total))
-            ingredients.append(row)
+        styles = [self._styles(region, level) for region in self.styles]
         extractor = self.extractor.at(*size)
-        sizes = [tuple(each.picture.shape[-2:]) for row in ingredients for each in row]
+        shapes = [each.picture.shape for row in styles for each in row]
+        sizes = [(height, width) for _, _, height, width in shapes]
         masks = np.stack([resize(mask, size, "area") for mask in self.masks])
         return Objective(
             extractor,
             self._tensor(resize(self.content, size, "area")),
-            ingredients,
+            styles,
             torch.from_numpy(masks).to(self.device),
             replace(
                 self.weights,
                 content={name: each * share for name, each in self.weights.content.items()},
             ),
             strength=self.strength,
-            side=memory.tile_side(extractor, size, sizes, self.options),
-            style_side=memory.style_side(extractor, size, [size, *sizes], self.options),
+            side=plan.tile_side(extractor, size, sizes, self.options),
+            style_side=plan.style_side(extractor, size, [size, *sizes], self.options),
             seed=self.options.seed,
             anchor=self._anchor(size),
         )
 
+    def _styles(self, region: Sequence[Exemplar], level: Level) -> list[StylePicture]:
+        """The styles of a region, at the size for a level."""
+        total, found = sum(each.weight for each in region), []
+        for each in region:
+            size = each.pixels.shape[:2]
+            side = plan.style_short_side(min(size), min(self.size), level, each.scale)
+            padded = pad(resize(each.pixels, fit_size(size, short=side)), 1, minimum=SMALLEST)[0]
+            found.append(StylePicture(self._tensor(padded), each.weight / total))
+        return found
+
     def _anchor(self, size: tuple[int, int]) -> Anchor | None:
-        if self.before is None:
+        if self.previous is None:
             return None
-        picture = pad(self.before.picture, 1, minimum=SMALLEST)[0]
-        trust = pad(self.before.trust, 1, minimum=SMALLEST)[0]
+        picture = pad(self.previous.picture, 1, minimum=SMALLEST)[0]
+        trust = pad(self.previous.trust, 1, minimum=SMALLEST)[0]
         trusted = torch.from_numpy(resize(trust, size, "area")[None, None]).to(self.device)
-        return Anchor(self._tensor(resize(picture, size, "area")), trusted, self.before.weight)
+        return Anchor(self._tensor(resize(picture, size, "area")), trusted, self.previous.weight)
 
     def optimizer(
         self, level: Level, picture: FloatArray, restored: Mapping[str, torch.Tensor] | None = None
@@ -212,7 +185,7 @@ class Problem:
         x = self._tensor(resize(picture, size, "area" if min(picture.shape[:2]) >= min(size) else "lanczos"))
         optimizer: Optimizer = Adam(x)
         if self.options.used_optimizer == "lbfgs":
-            optimizer = LBFGS(x, memory.pairs(size, self.options))
+            optimizer = LBFGS(x, plan.pairs(size, self.options))
         if restored is not None:
             optimizer.restore({name: each.to(self.device) for name, each in restored.items()})
         return optimizer
@@ -235,6 +208,19 @@ def pixels(x: torch.Tensor) -> FloatArray:
     """[1, 3, H, W] -> [H, W, 3], within 0..1."""
     array: FloatArray = x.detach().clamp(0, 1)[0].permute(1, 2, 0).cpu().numpy()
     return np.ascontiguousarray(array)
+
+
+def fingerprint(*parts: object) -> str:
+    """Hash everything that determines a result; arrays by their bytes."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if hasattr(part, "tobytes"):
+            digest.update(repr(getattr(part, "shape", ())).encode())
+            digest.update(part.tobytes())
+        else:
+            digest.update(repr(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
 
 
 def _device(name: str) -> torch.device:

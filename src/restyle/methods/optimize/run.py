@@ -2,7 +2,7 @@
 
 Gatys et al. 2016, "Image Style Transfer Using Convolutional Neural Networks". Differs from the paper:
 
-- coarse to fine (`methods.optimize.scales`), starting from the result of the fast method;
+- coarse to fine (`methods.optimize.plan`), starting from the result of the fast method;
 - every loss is relative to the magnitude of what it compares, so that one weight serves any pair;
 - Adam, where a loss is stochastic, with a decaying rate and an average of the iterates;
 - by default a compact encoder of our own instead of VGG-19, plus grain layers (`methods.optimize.features`);
@@ -13,24 +13,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
-from restyle.errors import OptionError
+from restyle.errors import InputError, OptionError, OutputError
+from restyle.files import writing
 from restyle.images.geometry import pad
-from restyle.methods.optimize import checkpoint
 from restyle.methods.optimize.features import SMALLEST
 from restyle.methods.optimize.objective import Objective
 from restyle.methods.optimize.optimizer import Optimizer
-from restyle.methods.optimize.problem import Before, Part, Problem, pixels
-from restyle.methods.optimize.scales import Level, plan_levels
-from restyle.methods.protocol import Step, Stopped
+from restyle.methods.optimize.plan import Level, plan_levels
+from restyle.methods.optimize.problem import Part, Problem, pixels
+from restyle.methods.protocol import Previous, Step, Stopped
+from restyle.nn.settings import torch_settings
 from restyle.options.optimize import OptimizeOptions
 from restyle.types import FloatArray
 
+_FORMAT = "restyle-unfinished/1"
 STATE_SECONDS = 30.0  # between two states written to disk
 _STATE_SHARE = 0.05  # of the time, at most, goes into writing them
 
@@ -46,7 +49,7 @@ def optimize(
     threads: int | None = None,
     state: Path | None = None,
     callback: Callable[[Step], object] | None = None,
-    before: Before | None = None,
+    previous: Previous | None = None,
 ) -> FloatArray:
     """Optimize a picture.
 
@@ -66,8 +69,8 @@ def optimize(
         File for the state of the unfinished run, which the option `resume` continues.
     callback : function of a Step
         Called after each step; returning True stops the run, which then returns the picture so far.
-    before : Before or None
-        Previous frame of a video: the temporal loss compares with it, and only the full size is optimized.
+    previous : Previous or None
+        Frame of a video: the temporal loss compares with it, and only the full size is optimized.
 
     Returns
     -------
@@ -80,26 +83,9 @@ def optimize(
     OptionError, InputError, ModelError
         Too little memory; nothing to resume; no such encoder or device; the loss becomes nan.
     """
-    with torch_settings(threads):
-        problem = Problem(content, parts, options, strength, device, before)
+    with torch_settings(threads, deterministic=True):  # gathered gradients add up in one order
+        problem = Problem(content, parts, options, strength, device, previous)
         return _Run(problem, start, state, callback).picture()
-
-
-@contextmanager
-def torch_settings(threads: int | None) -> Iterator[None]:
-    """Set threads and deterministic algorithms of torch; restore both, and the random state, at the end."""
-    before = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)  # gathered gradients add up in one order
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng(devices=[]):  # new layers draw initial weights from the global generator
-            yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        torch.set_num_threads(before)
 
 
 class _Run:
@@ -115,7 +101,7 @@ class _Run:
         self.problem, self.options = problem, problem.options
         self.start, self.state, self.callback = start, state, callback
         self.levels = plan_levels(problem.size, self.options.steps)
-        if problem.before is not None:
+        if problem.previous is not None:
             self.levels = [Level(*problem.size, self.options.steps, 1.0)]
         self.total = sum(level.steps for level in self.levels)
         self.job = problem.job()
@@ -131,7 +117,7 @@ class _Run:
         if self.options.resume:
             if self.state is None:
                 raise OptionError("resume continues an output file; give an output as well")
-            first, done, restored = checkpoint.read_state(self.state, self.job)
+            first, done, restored = read_state(self.state, self.job)
         picture: FloatArray | None = None
         for index in range(first, len(self.levels)):
             level = self.levels[index]
@@ -155,7 +141,7 @@ class _Run:
                 return self.problem.full_size(picture)
         assert picture is not None
         if self.state is not None:
-            checkpoint.forget_state(self.state)
+            self.state.unlink(missing_ok=True)
         return self.problem.full_size(picture)
 
     def _start(self, level: Level) -> FloatArray:
@@ -182,15 +168,15 @@ class _Run:
                 " px); try smaller weights or another --style-loss"
             )
         self.inside_step = False
-        self.work += level.steps_work(1)
+        self.work += level.cost(1)
 
     def _call_back(self, index: int, number: int, optimizer: Optimizer) -> object:
         """Report the step just taken."""
         if self.callback is None:
             return False
         level = self.levels[index]
-        left = level.steps_work(level.steps - number - 1)
-        left += sum(each.steps_work(each.steps) for each in self.levels[index + 1 :])
+        left = level.cost(level.steps - number - 1)
+        left += sum(each.cost(each.steps) for each in self.levels[index + 1 :])
         spent = time.monotonic() - self.began
         return self.callback(
             Step(
@@ -210,6 +196,43 @@ class _Run:
             return
         start = time.monotonic()
         if now or start - self.saved > max(STATE_SECONDS, self.save_cost / _STATE_SHARE):
-            checkpoint.write_state(self.state, self.job, index, step, optimizer.state())
+            write_state(self.state, self.job, index, step, optimizer.state())
             self.saved = time.monotonic()
             self.save_cost = self.saved - start
+
+
+def write_state(path: Path, job: str, level: int, step: int, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write a state, atomically."""
+    metadata = {"format": _FORMAT, "job": job, "level": str(level), "step": str(step)}
+    plain = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
+    with writing(path, overwrite=True) as temporary:
+        try:
+            save_file(plain, temporary, metadata)
+        except SafetensorError as error:
+            raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def read_state(path: Path, job: str) -> tuple[int, int, dict[str, torch.Tensor]]:
+    """Read the state of the same job: level, step, tensors.
+
+    Raises
+    ------
+    InputError
+        No such file; it is damaged; or it is from other pictures or options.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"there is nothing to resume: no '{path}'; start without --resume") from None
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"'{path}' cannot be resumed ({error}); remove it and start again") from error
+    if metadata.get("format") != _FORMAT:
+        raise InputError(f"'{path}' is not the state of an unfinished run")
+    if metadata.get("job") != job:
+        raise InputError(
+            f"'{path}' is from another run: content, styles or options differ; use the same, or start "
+            "without --resume"
+        )
+    return int(metadata["level"]), int(metadata["step"]), tensors

@@ -30,7 +30,7 @@ _ENCODER = dict.fromkeys(ENCODER_LAYERS, 1.0)
 _CONTENT = {"relu4_1": 1.0, "relu3_1": 0.1}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Loss:
     """One loss.
 
@@ -39,9 +39,9 @@ class Loss:
     name : str
         As `--style-loss` or `--content-loss` takes it.
     kind : "style" or "content"
-    function : str
-        `module:name`; see the top of this module.
     measure : Measure
+    function : str
+        A function in `methods.optimize.losses`, or `module:name`.
     layers : mapping of str to float
         Layers that are compared, with their weights.
     both_ways : bool
@@ -50,8 +50,8 @@ class Loss:
 
     name: str
     kind: Kind
-    function: str
     measure: Measure
+    function: str
     layers: Mapping[str, float]
     both_ways: bool = True
 
@@ -62,64 +62,23 @@ class Loss:
 
     def load(self) -> Callable[..., Any]:
         """Import the function, and torch with it."""
-        module, _, name = self.function.partition(":")
-        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+        module, _, name = self.function.rpartition(":")
+        return getattr(import_module(module or f"{__package__}.losses"), name)  # type: ignore[no-any-return]
 
 
-_HERE = "restyle.methods.optimize.losses:"
 LOSSES: dict[str, Loss] = {
     row.name: row
     for row in (
-        Loss(name="gram", kind="style", function=_HERE + "gram_loss", measure="moments", layers=_ENCODER),
-        Loss(
-            name="gaussian",
-            kind="style",
-            function=_HERE + "gaussian_loss",
-            measure="moments",
-            layers=_ENCODER,
-            both_ways=False,  # its cost grows with the cube of the channels
-        ),
-        Loss(
-            name="sliced", kind="style", function=_HERE + "sliced_losses", measure="vectors", layers=_ENCODER
-        ),
-        Loss(
-            name="patches", kind="style", function=_HERE + "patch_losses", measure="vectors", layers=_ENCODER
-        ),
-        Loss(
-            name="strokes",
-            kind="style",
-            function=_HERE + "patch_losses",
-            measure="calm vectors",
-            layers=_ENCODER,
-        ),
-        Loss(
-            name="grain",
-            kind="style",
-            function=_HERE + "gram_loss",
-            measure="moments",
-            layers=dict.fromkeys(GRAIN_LAYERS, 1.0),
-        ),
-        Loss(
-            name="features",
-            kind="content",
-            function=_HERE + "feature_loss",
-            measure="differences",
-            layers=_CONTENT,
-        ),
-        Loss(
-            name="relu4_1",
-            kind="content",
-            function=_HERE + "feature_loss",
-            measure="differences",
-            layers={"relu4_1": 1.0},
-        ),
-        Loss(
-            name="structure",
-            kind="content",
-            function=_HERE + "self_similarity_loss",
-            measure="paired vectors",
-            layers=_CONTENT,
-        ),
+        Loss("gram", "style", "moments", "gram_loss", _ENCODER),
+        # The cost of gaussian grows with the cube of the channels.
+        Loss("gaussian", "style", "moments", "gaussian_loss", _ENCODER, both_ways=False),
+        Loss("sliced", "style", "vectors", "sliced_losses", _ENCODER),
+        Loss("patches", "style", "vectors", "patch_losses", _ENCODER),
+        Loss("strokes", "style", "calm vectors", "patch_losses", _ENCODER),
+        Loss("grain", "style", "moments", "gram_loss", dict.fromkeys(GRAIN_LAYERS, 1.0)),
+        Loss("features", "content", "differences", "feature_loss", _CONTENT),
+        Loss("relu4_1", "content", "differences", "feature_loss", {"relu4_1": 1.0}),
+        Loss("structure", "content", "paired vectors", "self_similarity_loss", _CONTENT),
     )
 }
 

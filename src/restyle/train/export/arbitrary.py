@@ -1,4 +1,4 @@
-"""The arbitrary-style network -> style_encoder.onnx and transformer.onnx, verified against PyTorch."""
+"""Export the arbitrary-style network as style_encoder.onnx and transformer.onnx, verified against PyTorch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from torch import Tensor, nn
 from restyle.nn.arbitrary import ArbitraryNetwork
 from restyle.nn.transformer import STRIDE
 from restyle.train.export.graphs import (
-    HALVED,
+    TRANSFER_INPUTS,
+    TRANSFER_OUTPUTS,
     TransferGraph,
+    batch_axes,
     check_agreement,
     prepare_folder,
+    round_weights,
     run_graph,
-    trace,
+    write_graph,
 )
 
 TOLERANCE = 2e-3  # largest difference of a pixel (0..1) or of a code relative to its size
@@ -35,17 +38,14 @@ class _StyleGraph(nn.Module):
 
 @dataclass(frozen=True)
 class Report:
-    """Where the files are, how large, and how far ONNX and PyTorch differ.
-
-    `differences` has one figure a graph and size: the largest over all values, see `TOLERANCE`.
-    """
+    """Files with their sizes, and the largest difference of ONNX and PyTorch for each graph and size."""
 
     files: dict[str, int]
     differences: dict[str, float]
 
 
 def _compare(network: ArbitraryNetwork, style_path: Path, transfer_path: Path) -> dict[str, float]:
-    """Largest differences, with two pictures a batch, at every size of SIZES."""
+    """Largest differences for batches of two, at every size of SIZES."""
     found: dict[str, float] = {}
     generator = torch.Generator().manual_seed(3)
     for height, width in SIZES:
@@ -78,18 +78,15 @@ def export_arbitrary(
     tolerance: float = TOLERANCE,
     overwrite: bool = False,
 ) -> Report:
-    """Write both graphs into `folder`, float16 on disk, and check them against PyTorch.
+    """Write both graphs into `folder` and check them against PyTorch.
 
-    Raises ModelError, and leaves no file, when they differ by more than `tolerance` anywhere; OutputError,
-    before any work, when a file is there that `overwrite` does not allow to replace.
+    Raises ModelError, and leaves no file, if they differ by more than `tolerance` anywhere; OutputError if a
+    file exists and `overwrite` is not set.
     """
     folder = Path(folder)
     prepare_folder(folder, ["style_encoder.onnx", "transformer.onnx"], overwrite)
     network = network.cpu().eval()
-    with torch.no_grad():  # PyTorch is compared with the weights that are really shipped
-        for parameter in network.parameters():
-            if parameter.numel() > HALVED:
-                parameter.copy_(parameter.half().float())
+    round_weights(network)
     about = {
         "restyle_model": name,
         "style_size": str(style_size),
@@ -99,15 +96,18 @@ def export_arbitrary(
     style_path, transfer_path = folder / "style_encoder.onnx.tmp", folder / "transformer.onnx.tmp"
     size = network.transformer.stats_size
     try:
-        trace(_StyleGraph(network), (torch.rand(2, 3, 64, 80),), ["style"], ["code"], style_path, about)
+        style = torch.rand(2, 3, 64, 80)
+        axes = batch_axes(["style", "code"])
+        write_graph(_StyleGraph(network), (style,), ["style"], ["code"], style_path, about, axes)
         example = (
             torch.rand(2, 3, 64, 80),
             torch.rand(2, network.style.code_size),
             torch.rand(2, size),
             torch.rand(2, 1),
         )
-        names = ["content", "code", "stats_in", "stats_weight"]
-        trace(TransferGraph(network.transformer), example, names, ["picture", "stats"], transfer_path, about)
+        graph = TransferGraph(network.transformer)
+        axes = batch_axes([*TRANSFER_INPUTS, *TRANSFER_OUTPUTS])
+        write_graph(graph, example, TRANSFER_INPUTS, TRANSFER_OUTPUTS, transfer_path, about, axes)
         differences = _compare(network, style_path, transfer_path)
         check_agreement(differences, tolerance)
         files = {}

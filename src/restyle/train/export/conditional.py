@@ -1,4 +1,4 @@
-"""A network with styles of its own -> one ONNX graph, verified against PyTorch; as a file or in a folder."""
+"""Export a network with its own styles as one ONNX graph, verified against PyTorch; or as a model folder."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from restyle.models.style_files import SUFFIX, StyleRecord, write
 from restyle.nn.conditional import STRIDE, ConditionalTransformer
 from restyle.train.export.arbitrary import TOLERANCE, Report
 from restyle.train.export.graphs import (
-    HALVED,
+    TRANSFER_INPUTS,
+    TRANSFER_OUTPUTS,
     TransferGraph,
+    batch_axes,
     check_agreement,
     prepare_folder,
+    round_weights,
     run_graph,
-    trace,
+    write_graph,
 )
 
 SIZES = ((64, 96), (76, 52))  # height and width, multiples of the stride
-_INPUTS, _OUTPUTS = ["content", "code", "stats_in", "stats_weight"], ["picture", "stats"]
 
 
 def halo(kernel: int, blocks: int) -> int:
-    """How far in px the network looks, rounded up to its stride.
+    """Receptive field of the network to each side, in px, rounded up to its stride.
 
-    A kernel reaches (k - 1) / 2 positions, of which those at a quarter of the size count fourfold; bilinear
-    upsampling adds one position at each of its two sizes.
+    A kernel reaches (k - 1) / 2 positions, which are 4 px each at a quarter of the size; bilinear upsampling
+    adds one position at both of its sizes.
     """
     reach = (kernel // 2) * (1 + 2 + 4 * 2 * blocks + 2 + 1 + 1) + 4 + 2
     return -(-reach // STRIDE) * STRIDE
 
 
 def smallest(kernel: int) -> int:
-    """Smallest side in px: reflection needs more positions than it adds, also at a quarter of the size."""
+    """Smallest side in px: reflection needs more positions than it adds, at a quarter of the size, too."""
     return max(16, 4 * (kernel // 2 + 1))
 
 
 def export_graph(
     network: ConditionalTransformer, name: str, *, tolerance: float = TOLERANCE
 ) -> tuple[bytes, dict[str, float]]:
-    """The ONNX graph, float16 weights, and how far it differs from PyTorch at two sizes.
+    """Return the ONNX graph and its largest differences from PyTorch at two sizes.
 
-    Raises ModelError when they differ by more than `tolerance` anywhere.
+    Raises ModelError if one is more than `tolerance`.
     """
     shape = network.shape
-    rounded = ConditionalTransformer(shape)
-    rounded.load_state_dict(
-        {k: v.half().float() if v.numel() > HALVED else v for k, v in network.cpu().state_dict().items()}
-    )
-    rounded.eval()  # PyTorch is compared with the weights that are in the graph
+    rounded = ConditionalTransformer(shape).eval()
+    rounded.load_state_dict(network.cpu().state_dict())
+    round_weights(rounded)
     about = {
         "restyle_model": name,
         "stride": str(STRIDE),
@@ -63,13 +63,15 @@ def export_graph(
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "transformer.onnx"
-        trace(TransferGraph(rounded), _example(rounded, 64, 80), _INPUTS, _OUTPUTS, path, about)
+        axes = batch_axes([*TRANSFER_INPUTS, *TRANSFER_OUTPUTS])
+        inputs = _example(rounded, 64, 80)
+        write_graph(TransferGraph(rounded), inputs, TRANSFER_INPUTS, TRANSFER_OUTPUTS, path, about, axes)
         differences = {}
         for height, width in SIZES:
             feed = _example(rounded, height, width)
             with torch.inference_mode():
                 picture, stats = rounded(*feed)
-            given = {key: value.numpy() for key, value in zip(_INPUTS, feed, strict=True)}
+            given = {key: value.numpy() for key, value in zip(TRANSFER_INPUTS, feed, strict=True)}
             theirs, their_stats = run_graph(path, given)
             differences[f"transformer {height}x{width}"] = float(
                 np.abs(theirs - picture.clamp(0, 1).numpy()).max()
@@ -89,9 +91,9 @@ def export_folder(
     *,
     overwrite: bool = False,
 ) -> Report:
-    """Write transformer.onnx and a `.style` file for each of its styles: a folder for `--model`.
+    """Write transformer.onnx and a `.style` file for each style: a folder for `--model`.
 
-    Raises OutputError, before anything is written, when a file is there that may not be replaced.
+    Raises OutputError, before anything is written, if a file exists and `overwrite` is not set.
     """
     folder = Path(folder)
     names = [f"styles/{name}{SUFFIX}" for name in record.styles]

@@ -18,7 +18,7 @@ from restyle.models import catalog
 from restyle.models.features import LAYERS
 from restyle.nn.encoders import PerceptualEncoder, load_encoder
 from restyle.train.export.arbitrary import TOLERANCE
-from restyle.train.export.graphs import HALVED, check_agreement, run_graph, trace
+from restyle.train.export.graphs import batch_axes, check_agreement, round_weights, run_graph, write_graph
 
 SIZES = ((64, 96), (75, 51))  # height and width
 MODEL = "encoder-1"
@@ -49,15 +49,13 @@ def export_encoder(
     """
     path = Path(path)
     encoder = encoder.cpu().eval()
-    with torch.no_grad():  # PyTorch is compared with the weights that are really shipped
-        for parameter in encoder.parameters():
-            if parameter.numel() > HALVED:
-                parameter.copy_(parameter.half().float())
+    round_weights(encoder)
     temporary = path.with_name(f"{path.name}.tmp")
     about = {"restyle_model": name, "stride": "1", "colour": "RGB 0..1"}
     layers = list(LAYERS)
     try:
-        trace(encoder, (torch.rand(2, 3, 64, 80),), ["picture"], layers, temporary, about, maps=layers)
+        axes = batch_axes(["picture", *layers], maps=layers)
+        write_graph(encoder, (torch.rand(2, 3, 64, 80),), ["picture"], layers, temporary, about, axes)
         differences = _compare(encoder, temporary)
         check_agreement(differences, tolerance)
         temporary.replace(path)

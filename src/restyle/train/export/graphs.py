@@ -1,9 +1,9 @@
-"""PyTorch modules as ONNX graphs with float16 weights, whose sizes are free."""
+"""PyTorch modules as ONNX graphs with float16 weights and free sizes."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,12 @@ from restyle.files import check_output, make_folder
 
 OPSET = 18
 HALVED = 64  # tensors with more values than this are stored as float16
+TRANSFER_INPUTS = ("content", "code", "stats_in", "stats_weight")
+TRANSFER_OUTPUTS = ("picture", "stats")
 
 
 def prepare_folder(folder: Path, names: Sequence[str], overwrite: bool) -> None:
-    """Make the folder of the files `names`, and see that none is in the way; OutputError says what is."""
+    """Make the folder of the files `names`; OutputError if one of them exists and `overwrite` is not set."""
     for name in names:
         path = folder / name
         make_folder(path.parent)
@@ -29,7 +31,7 @@ def prepare_folder(folder: Path, names: Sequence[str], overwrite: bool) -> None:
 
 
 class TransferGraph(nn.Module):
-    """A transformer as it is exported: its pictures are clamped to 0..1."""
+    """A transformer whose pictures are clamped to 0..1, as it is exported."""
 
     def __init__(self, transformer: nn.Module) -> None:
         super().__init__()
@@ -41,6 +43,14 @@ class TransferGraph(nn.Module):
         """Return the picture and the statistics used."""
         picture, stats = self.transformer(content, code, stats_in, weight)
         return picture.clamp(0, 1), stats
+
+
+@torch.no_grad()
+def round_weights(module: nn.Module) -> None:
+    """Round the weights as `halve` does, so that PyTorch is compared with what the file has."""
+    for parameter in module.parameters():
+        if parameter.numel() > HALVED:
+            parameter.copy_(parameter.half().float())
 
 
 def halve(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -60,42 +70,54 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def trace(
-    graph: nn.Module,
+def write_graph(
+    module: nn.Module,
     inputs: tuple[Tensor, ...],
-    names: list[str],
-    outputs: list[str],
+    names: Sequence[str],
+    outputs: Sequence[str],
     path: Path,
-    about: dict[str, str],
-    maps: Sequence[str] = (),
+    metadata: Mapping[str, str],
+    axes: Mapping[str, Mapping[int, str]],
 ) -> None:
-    """Write a module as ONNX with named inputs and outputs and free sizes, float16 on disk.
+    """Write a module as ONNX with float16 weights.
 
-    `maps` are outputs of a height and width of their own.
+    Parameters
+    ----------
+    inputs : tuple of Tensor
+        An example of each input.
+    names, outputs : sequence of str
+        Names of the inputs and outputs.
+    axes : mapping of name to mapping of axis to str
+        Names of the axes whose sizes are free.
     """
-    dynamic = {name: {0: "n"} for name in names + outputs}
-    for name in maps:
-        dynamic[name] |= {2: f"height of {name}", 3: f"width of {name}"}
-    for name in ("style", "content", "picture"):
-        if name in dynamic:
-            dynamic[name] |= {2: "height", 3: "width"}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter speaks of its own future
+        warnings.simplefilter("ignore")  # deprecations inside the exporter
         torch.onnx.export(
-            graph.eval(),
+            module.eval(),
             inputs,
             str(path),
-            input_names=names,
-            output_names=outputs,
-            dynamic_axes=dynamic,
+            input_names=list(names),
+            output_names=list(outputs),
+            dynamic_axes={name: dict(free) for name, free in axes.items()},
             opset_version=OPSET,
             dynamo=False,
         )
     model = halve(onnx.load(str(path)))
     model.doc_string = ""
-    for key, value in about.items():
+    for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, str(path))
+
+
+def batch_axes(names: Sequence[str], maps: Sequence[str] = ()) -> dict[str, dict[int, str]]:
+    """Free axes of batches: the first, and height and width of images; `maps` have their own."""
+    axes = {name: {0: "n"} for name in names}
+    for name in axes:
+        if name in maps:
+            axes[name] |= {2: f"height of {name}", 3: f"width of {name}"}
+        elif name in ("style", "content", "picture"):
+            axes[name] |= {2: "height", 3: "width"}
+    return axes
 
 
 def run_graph(path: Path, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -105,7 +127,7 @@ def run_graph(path: Path, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 
 def check_agreement(differences: dict[str, float], tolerance: float) -> None:
-    """Raise ModelError when ONNX and PyTorch differ anywhere by more than `tolerance`, or by NaN."""
+    """Raise ModelError if ONNX and PyTorch differ anywhere by more than `tolerance`, or by NaN."""
     for where, difference in differences.items():
         if not difference <= tolerance:  # true of NaN as well
             raise ModelError(

@@ -10,11 +10,9 @@ max-pooling a mask.
 from __future__ import annotations
 
 import argparse
-import warnings
 from pathlib import Path
 from typing import cast
 
-import onnx
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,7 +20,7 @@ from torch import Tensor, nn
 from restyle.methods.paint.network import LAYERS, MODEL, STRIDES
 from restyle.models import catalog
 from restyle.nn.encoders import PerceptualEncoder, load_encoder
-from restyle.train.export.graphs import OPSET, halve
+from restyle.train.export.graphs import write_graph
 
 DEPTH = len(LAYERS)
 FILES = {"features": "painter_features.onnx", "gradient": "painter_gradient.onnx"}
@@ -158,23 +156,8 @@ def export_painter(encoder: PerceptualEncoder, folder: Path) -> list[Path]:
         ("gradient", Gradient(encoder), inputs, names, ["loss", "grad"], image | free),
     ):
         path = folder / FILES[role]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module,
-                given,
-                str(path),
-                input_names=taken,
-                output_names=returned,
-                dynamic_axes=axes,
-                opset_version=OPSET,
-                dynamo=False,
-            )
-        model = halve(onnx.load(str(path)))
-        model.doc_string = ""
-        for key, value in (("restyle_model", MODEL), ("stride", str(STRIDES[-1]))):
-            model.metadata_props.add(key=key, value=value)
-        onnx.save(model, str(path))
+        about = {"restyle_model": MODEL, "stride": str(STRIDES[-1])}
+        write_graph(module, given, taken, returned, path, about, axes)
         paths.append(path)
     return paths
 

@@ -12,9 +12,8 @@ import numpy as np
 from restyle import pipeline
 from restyle.images import picture
 from restyle.images.resize import fit_size
-from restyle.methods.fast import painted_side
+from restyle.methods.fast import apply_at_size, painted_side
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.stroke_size import apply_at_size
 from restyle.options import ImageOptions, VideoOptions, parse_size
 from restyle.options.live import LiveOptions
 from restyle.style import Style

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from restyle.images.resize import fit_size, resize
+from restyle.methods.fast import apply_at_size, stylize_at_size
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.stroke_size import apply_at_size, stylize_at_size
 from restyle.style import resolve_all
 from restyle.types import FloatArray
 

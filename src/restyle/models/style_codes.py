@@ -13,8 +13,7 @@ import numpy as np
 from restyle.errors import OptionError, StyleError
 from restyle.images.picture import load_image
 from restyle.images.resize import fit_size, resize
-from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
-from restyle.models.blending import mix_codes
+from restyle.models.arbitrary import STYLE_SCALES, Arbitrary, mix_codes
 from restyle.types import FloatArray
 
 
@@ -200,14 +199,6 @@ def no_image_error(name: str) -> StyleError:
         f"style '{name}' is a code without an image, which --method optimize needs: pass the image "
         "(--style painting.jpg), or use --method fast"
     )
-
-
-def check_scale(scale: float) -> float:
-    """Return `scale`, or raise OptionError if it is outside 0.25..4."""
-    low, high = STYLE_SCALES
-    if not low <= scale <= high:
-        raise OptionError(f"style scale {scale:g} is outside {low:g}..{high:g}")
-    return scale
 
 
 def codes_at(source: CodeSource, scales: Sequence[float]) -> dict[float, FloatArray]:

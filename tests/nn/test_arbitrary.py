@@ -1,7 +1,7 @@
 import torch
 
+from restyle.nn.arbitrary import StyleEncoder
 from restyle.nn.encoders import EncoderShape, PerceptualEncoder
-from restyle.nn.style_encoder import StyleEncoder
 
 SMALL = EncoderShape(widths=(4, 6, 8, 8, 8), depths=(1, 1, 1, 1, 1), heads=(4, 4, 4, 4, 4))
 
@@ -36,4 +36,4 @@ def test_only_the_head_learns() -> None:
 def test_what_was_observed_gives_the_same_code() -> None:
     encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
     picture = torch.rand(2, 3, 32, 40)
-    assert torch.equal(encoder.from_observed(encoder.observe(picture)), encoder(picture))
+    assert torch.equal(encoder.from_measured(encoder.measure(picture)), encoder(picture))
