@@ -1,4 +1,4 @@
-"""Candidates of the command benchmark: one call is one new process, from start to picture file written."""
+"""Candidates of the command benchmark: one call is one new process, from start to written file."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def run(command: list[str]) -> None:
 
 
 def photo(size: Size, folder: Path) -> Path:
-    """A photo of the documentation, cropped and resized to `size`, as JPEG in `folder`."""
+    """Write a photo of the docs, cropped and resized to `size`, as JPEG in `folder`."""
     path = folder / f"photo-{size}.jpg"
     with Image.open(PHOTOS / "astronaut.jpg") as picture:
         fitted = ImageOps.fit(picture, (size.width, size.height), Image.Resampling.LANCZOS)
@@ -47,7 +47,7 @@ def photo(size: Size, folder: Path) -> Path:
 
 
 def write_weights(folder: Path) -> dict[str, Path]:
-    """Random weights of the peers as files: peer to file."""
+    """Write random weights of the peers; return peer -> file."""
     torch.manual_seed(0)
     networks = {"johnson": Johnson(), "microast": nn.ModuleList([MicroAST(), StyleBranch()])}
     files = {name: folder / f"{name}.safetensors" for name in networks}
@@ -57,7 +57,7 @@ def write_weights(folder: Path) -> dict[str, Path]:
 
 
 def write_graphs(size: Size, style: Path, folder: Path) -> dict[str, Path]:
-    """The peers as ONNX graphs, for contents of `size` and for this very style picture: part to file."""
+    """Write the peers as ONNX graphs, for contents of `size` and one style picture; return part -> file."""
     built, _ = peers(size)
     with Image.open(style) as picture:
         seen = torch.zeros(1, 3, picture.height, picture.width)
@@ -78,7 +78,7 @@ def write_graphs(size: Size, style: Path, folder: Path) -> dict[str, Path]:
 
 
 def candidates(size: Size, folder: Path) -> dict[str, Callable[[], object]]:
-    """Everything that the command benchmark times at one size: name to call, ours first of its kind.
+    """Return all candidates of the command benchmark at one size: name -> call, ours first of its kind.
 
     A preset of ours stands beside a network for one style; ours with a picture as style beside MicroAST with
     the same picture. Each call checks that the picture was written at the asked size: a millisecond.
@@ -107,7 +107,7 @@ def candidates(size: Size, folder: Path) -> dict[str, Callable[[], object]]:
 
 
 def import_candidates() -> dict[str, Callable[[], object]]:
-    """A new interpreter that imports nothing, and one that imports restyle."""
+    """Return calls of an interpreter that imports nothing, and of one that imports restyle."""
     return {
         NOTHING: lambda: run([sys.executable, "-c", "pass"]),
         IMPORT: lambda: run([sys.executable, "-c", "import restyle"]),

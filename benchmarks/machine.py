@@ -1,4 +1,4 @@
-"""What a report says of the machine and the versions: the same facts as in the leaderboard."""
+"""Machine and versions for a report: the same facts as in the leaderboard."""
 
 from restyle.evaluate.machine import LIBRARIES, busy, cores, describe
 

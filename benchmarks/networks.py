@@ -1,4 +1,4 @@
-"""Candidates of the network benchmark: one call is one picture through one network, style ready."""
+"""Candidates of the network benchmark: one call is one picture through one network; the style is encoded."""
 
 import warnings
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Size:
 
     @classmethod
     def parse(cls, text: str) -> "Size":
-        """From text such as ``1280x720``."""
+        """Parse text such as ``1280x720``."""
         width, _, height = text.partition("x")
         size = cls(int(width), int(height))
         if size.width % 8 or size.height % 8:
@@ -41,7 +41,7 @@ class Size:
 
 
 class _MicroASTFlat(nn.Module):
-    """MicroAST with the style's signals as eight plain inputs, as ONNX wants them."""
+    """MicroAST with the style's signals as eight separate inputs, as ONNX requires."""
 
     def __init__(self, network: MicroAST) -> None:
         super().__init__()
@@ -54,12 +54,12 @@ class _MicroASTFlat(nn.Module):
 
 
 def transformer_file() -> Path:
-    """The embedded transformer graph."""
+    """Return the path of the shipped transformer graph."""
     return Path(str(resources.files("restyle.models") / "weights" / "transformer.onnx"))
 
 
 def session(graph: Path, threads: int) -> ort.InferenceSession:
-    """ONNX Runtime for a peer: on the CPU, its default settings, all graph optimisations.
+    """Create an ONNX Runtime session for a peer: CPU, default settings, all graph optimizations.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def session(graph: Path, threads: int) -> ort.InferenceSession:
 
 
 def transformer_inputs(transformer: Session, content: FloatArray) -> dict[str, FloatArray]:
-    """Inputs of our graph: a random style code, the picture's own statistics.
+    """Return inputs of our graph: a random style code, the picture's own statistics.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def transformer_inputs(transformer: Session, content: FloatArray) -> dict[str, F
 
 
 def exported(network: nn.Module, inputs: tuple[Tensor, ...], names: list[str], file: Path) -> Path:
-    """Write a peer as an ONNX graph of one fixed size, which gives ONNX Runtime the most to optimise."""
+    """Write a peer as an ONNX graph of one fixed size, which ONNX Runtime can optimize best."""
     with warnings.catch_warnings():
-        # The tracing exporter is announced to go; the other one needs a package more than we install.
+        # The tracing exporter is deprecated, but the new one needs another package.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network.eval(), inputs, str(file), input_names=names, dynamo=False, opset_version=17
@@ -104,7 +104,7 @@ def exported(network: nn.Module, inputs: tuple[Tensor, ...], names: list[str], f
 
 
 def peers(size: Size) -> tuple[dict[str, tuple[nn.Module, tuple[Tensor, ...]]], FloatArray]:
-    """The rebuilt networks with their inputs, and the content picture, all from fixed seeds.
+    """Return the rebuilt networks with their inputs, and the content picture, all from fixed seeds.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def peers(size: Size) -> tuple[dict[str, tuple[nn.Module, tuple[Tensor, ...]]], 
 
 
 def candidates(size: Size, threads: int, folder: Path) -> dict[str, Callable[[], object]]:
-    """Everything that the network benchmark times at one size.
+    """Return all candidates of the network benchmark at one size.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def candidates(size: Size, threads: int, folder: Path) -> dict[str, Callable[[],
     """
     torch.set_num_threads(threads)
     networks, content = peers(size)
-    # As the package runs it, settings of the session included.
+    # With the session settings of the package.
     ours = Session(transformer_file().read_bytes(), name="transformer", threads=threads)
     calls: dict[str, Callable[[], object]] = {OURS: partial(ours.run, **transformer_inputs(ours, content))}
     for name, (network, inputs) in networks.items():

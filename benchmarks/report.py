@@ -10,7 +10,7 @@ BUSY = "**The machine was busy: these figures are no measurement.**"
 
 @dataclass(frozen=True)
 class Group:
-    """Candidates timed together, among which ratios may be formed.
+    """Candidates timed together; ratios are only formed within a group.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ class Group:
     reference : str
         The candidate that the others are divided by: ours.
     timings : mapping of name to Timing
-    aims : mapping of name to float
+    targets : mapping of name to float
         How many times as long as the reference a row is to take, at least.
     limit : float or None [seconds]
         What the reference is to take, at most.
@@ -29,29 +29,29 @@ class Group:
     title: str
     reference: str
     timings: Mapping[str, Timing]
-    aims: Mapping[str, float] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
     limit: float | None = None
     rivals: bool = True
 
     def ratio(self, name: str) -> float:
-        """Median of `name` over median of the reference; above 1 the reference is faster."""
+        """Return the median of `name` over that of the reference; above 1 the reference is faster."""
         return self.timings[name].median / self.timings[self.reference].median
 
 
 def in_short(groups: Sequence[Group]) -> list[str]:
-    """What was aimed at and what came of it, then every row that beats ours."""
+    """Return the targets and whether they are met, then every row that beats ours."""
     lines, losses = [], []
     for group in groups:
-        for name, aim in group.aims.items():
+        for name, target in group.targets.items():
             came = group.ratio(name)
             lines.append(
-                f"{group.title}: at least {aim:g} times as fast as {name} was the aim; it is {came:.2f}"
-                f" ({'met' if came >= aim else 'missed'})"
+                f"{group.title}: {came:.2f} times as fast as {name}, target {target:g}"
+                f" ({'met' if came >= target else 'missed'})"
             )
         if group.limit is not None:
             took = group.timings[group.reference].median
             lines.append(
-                f"{group.title}: at most {group.limit * 1e3:.0f} ms was the aim; it is {took * 1e3:.0f} ms"
+                f"{group.title}: {took * 1e3:.0f} ms, target {group.limit * 1e3:.0f} ms"
                 f" ({'met' if took <= group.limit else 'missed'})"
             )
         for name in group.timings if group.rivals else ():
@@ -63,7 +63,7 @@ def in_short(groups: Sequence[Group]) -> list[str]:
 
 
 def markdown(groups: Sequence[Group], facts: Mapping[str, str], *, busy: bool) -> str:
-    """The report as Markdown: facts, aims and losses, then one table a group.
+    """Return the report as Markdown: facts, targets and losses, then one table per group.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def markdown(groups: Sequence[Group], facts: Mapping[str, str], *, busy: bool) -
     """
     lines = [BUSY, ""] if busy else []
     lines += [f"- {name}: {value}" for name, value in facts.items()]
-    lines += ["", "### In short", "", *(f"- {line}" for line in in_short(groups))]
+    lines += ["", "### Summary", "", *(f"- {line}" for line in in_short(groups))]
     for group in groups:
         lines += ["", f"### {group.title}", ""]
         lines += [f"| | median ms | 10 to 90 % | times {group.reference} |", "| --- | ---: | ---: | ---: |"]
@@ -86,7 +86,7 @@ def markdown(groups: Sequence[Group], facts: Mapping[str, str], *, busy: bool) -
 
 
 def as_json(groups: Sequence[Group], facts: Mapping[str, str], *, busy: bool) -> dict[str, object]:
-    """The report as plain values, with every sample in seconds."""
+    """Return the report as plain values, with every sample in seconds."""
     return {
         "busy": busy,
         "facts": dict(facts),

@@ -1,4 +1,4 @@
-"""Speed of the transformer, the whole command and the import, beside peers: `python -m benchmarks.speed`."""
+"""Speed of the transformer, the command and the import, compared with peers: `python -m benchmarks.speed`."""
 
 import argparse
 import json
@@ -21,15 +21,15 @@ from benchmarks.timing import Timing, interleaved
 Timings = dict[str, Timing]
 
 PARTS = ("networks", "commands", "import")
-# Issue 2's aims, all at this size.
-AIMED = Size(512, 512)
-NETWORK_AIMS = {"Johnson w32, torch": 6.0, "MicroAST, torch": 2.0}
+# The targets apply to this size.
+TARGET_SIZE = Size(512, 512)
+NETWORK_TARGETS = {"Johnson w32, torch": 6.0, "MicroAST, torch": 2.0}
 COLD_LIMIT = 1.5  # seconds
 IMPORT_LIMIT = 0.06  # seconds, over an interpreter that imports nothing
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the parser of the command line."""
     made = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure")
     made.add_argument("--sizes", nargs="+", type=Size.parse, default=[Size(512, 512), Size(1280, 720)])
@@ -38,21 +38,21 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         type=int,
         default=[machine.cores()],
-        help="for networks; all cores if none",
+        help="for networks; default: all cores",
     )
-    made.add_argument("--rounds", type=int, default=5, help="rounds; every candidate once a round")
-    made.add_argument("--calls", type=int, default=2, help="timed calls a round (commands: one)")
+    made.add_argument("--rounds", type=int, default=5, help="rounds; each measures every candidate once")
+    made.add_argument("--calls", type=int, default=2, help="timed calls per round (commands: one)")
     made.add_argument("--seed", type=int, default=0, help="seeds the order within rounds")
     made.add_argument("--out", type=Path, default=Path("out"), help="folder for speed.md and speed.json")
     return made
 
 
 def counts() -> dict[str, str]:
-    """Parameters and multiply-adds of the rebuilt peers at 512x512, to compare with the published ones."""
+    """Count parameters and multiply-adds of the rebuilt peers at 512x512, to check them."""
     built, _ = networks.peers(Size(64, 64))
     facts = {}
     for name, (network, inputs) in built.items():
-        # All of it is convolutions, so it grows with the area.
+        # Convolutions only, so it grows with the area.
         gmac = multiply_adds(network, partial(network, *inputs)) * (512 / 64) ** 2 / 1e9
         facts[name] = f"{parameters(network) / 1e3:.1f} k parameters, {gmac:.2f} GMAC at 512x512"
     facts["MicroAST"] += f"; {parameters(StyleBranch()) / 1e3:.1f} k more in its style branch"
@@ -61,7 +61,7 @@ def counts() -> dict[str, str]:
 
 
 def progress(title: str, rounds: int, since: float) -> Callable[[int], None]:
-    """What prints a line to standard error at the start of every round."""
+    """Return a function that prints a line to standard error at the start of every round."""
 
     def say(round_: int) -> None:
         what = f"round {round_} of {rounds}" if round_ else "warm-up"
@@ -72,7 +72,7 @@ def progress(title: str, rounds: int, since: float) -> Callable[[int], None]:
 
 
 def measure(arguments: argparse.Namespace) -> list[Group]:
-    """Take all groups that the command line asks for."""
+    """Measure all groups that the command line selects."""
     groups: list[Group] = []
     since = time.monotonic()
 
@@ -93,13 +93,13 @@ def measure(arguments: argparse.Namespace) -> list[Group]:
                 for threads in arguments.threads:
                     title = f"Network, {size}, {threads} {'thread' if threads == 1 else 'threads'}"
                     timings = take(title, networks.candidates(size, threads, folder), arguments.calls, 1)
-                    aims = NETWORK_AIMS if size == AIMED else {}
-                    groups.append(Group(title, networks.OURS, timings, aims=aims))
+                    targets = NETWORK_TARGETS if size == TARGET_SIZE else {}
+                    groups.append(Group(title, networks.OURS, timings, targets=targets))
         if "commands" in arguments.parts:
             for size in arguments.sizes:
                 title = f"Whole command, cold process, {size}"
                 timings = take(title, commands.candidates(size, folder), 1, 0)
-                groups += by_kind_of_style(title, timings, COLD_LIMIT if size == AIMED else None)
+                groups += by_kind_of_style(title, timings, COLD_LIMIT if size == TARGET_SIZE else None)
         if "import" in arguments.parts:
             title = "Import, whole process"
             timings = take(title, commands.import_candidates(), 3, 0)
@@ -109,7 +109,7 @@ def measure(arguments: argparse.Namespace) -> list[Group]:
 
 
 def by_kind_of_style(title: str, timings: Timings, limit: float | None) -> list[Group]:
-    """Commands that know their style beforehand, then those given it as a picture, each beside ours."""
+    """Return the commands with a known style, then those with a style picture, each with ours."""
     pictures = {name: timing for name, timing in timings.items() if name.endswith("PICTURE")}
     known = {name: timing for name, timing in timings.items() if name not in pictures}
     return [

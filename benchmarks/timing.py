@@ -1,4 +1,4 @@
-"""Interleaved timing of several candidates, as the contract in `README.md` asks."""
+"""Interleaved timing of several candidates, as the contract in `README.md` requires."""
 
 import random
 import statistics
@@ -54,7 +54,7 @@ def interleaved(
     report: Callable[[int], None] = lambda round_: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
-    """Time every candidate in every round, in an order drawn anew each round.
+    """Time every candidate in every round, in a new random order each round.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def interleaved(
     seed : int
         Seeds the order.
     report : callable
-        Told each round's number, from 0 (the warm-up), before it starts.
+        Called with each round's number, from 0 (the warm-up), before it starts.
     clock : callable -> float [seconds]
         Replaced in tests.
 

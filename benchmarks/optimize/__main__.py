@@ -1,4 +1,4 @@
-"""The optimised pictures: `python -m benchmarks.optimize`.
+"""Benchmark of `--method optimize`: `python -m benchmarks.optimize`.
 
 Races `--method optimize` against plain Gatys to the same loss, and paints and scores the dev pairs with
 `../shared/tools/score.py`. Writes `optimize.md` and the pictures. What is finished is kept: a run that was
@@ -32,35 +32,35 @@ from restyle.types import FloatArray
 
 PARTS = ("race", "paint", "score")
 SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[3] / "shared"))
-AIMS = {"style": 0.03, "content": 0.15, "grid": 0.5}
-RACE_STEPS = 200  # of ours, at most
+TARGETS = {"style": 0.03, "content": 0.15, "grid": 0.5}
+RACE_STEPS = 200  # most steps of restyle
 
 Pair = tuple[str, str]
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the parser of the command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.optimize", description=__doc__)
     made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    made.add_argument("--pairs", type=int, default=30, help="so many of the 30 dev pairs, evenly chosen")
-    made.add_argument("--races", type=int, default=3, help="so many of them are raced")
+    made.add_argument("--pairs", type=int, default=30, help="number of the 30 dev pairs, evenly chosen")
+    made.add_argument("--races", type=int, default=3, help="number of pairs that are raced")
     made.add_argument("--size", type=int, default=512, help="short side, in px")
     made.add_argument("--plain-steps", type=int, default=300, help="steps of plain Gatys")
-    made.add_argument("--options", default="{}", help="of restyle.image, as JSON: '{\"steps\": 100}'")
-    made.add_argument("--share", default="1/1", help="I/N: every Nth pair from the Ith on")
+    made.add_argument("--options", default="{}", help="options of restyle.image, as JSON: '{\"steps\": 100}'")
+    made.add_argument("--share", default="1/1", help="I/N: every Nth pair, starting with the Ith")
     made.add_argument("--threads", type=int, default=machine.cores())
     made.add_argument("--out", type=Path, default=Path("out"), help="folder for optimize.md and pictures")
     return made
 
 
 def chosen(count: int) -> list[Pair]:
-    """So many of the dev pairs (content, style), evenly spread over the list."""
+    """Return `count` dev pairs (content, style), evenly spread over the list."""
     pairs = [(content, style) for content, style in json.loads((SHARED / "data/dev/pairs.json").read_text())]
     return [pairs[index * len(pairs) // count] for index in range(min(count, len(pairs)))]
 
 
 def shared_out(pairs: Sequence[Pair], share: str) -> list[Pair]:
-    """The pairs of one of several processes.
+    """Return the pairs of one of several processes.
 
     Examples
     --------
@@ -72,14 +72,14 @@ def shared_out(pairs: Sequence[Pair], share: str) -> list[Pair]:
 
 
 def picture(folder: Path, name: str, size: int) -> FloatArray:
-    """A dev picture with its short side at `size`, as the scorer resizes it."""
+    """Return a dev picture with its short side at `size`, resized as the scorer does."""
     path = next(path for path in sorted(folder.iterdir()) if path.stem == name)
     pixels = images.load_image(path).pixels
     return resize(pixels, fit_size(pixels.shape[:2], short=size))
 
 
 def job(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What a row depends on."""
+    """Return everything that a row depends on."""
     encoder = catalog.find(json.loads(arguments.options).get("encoder", OptimizeOptions.encoder))
     defaults = OptimizeOptions(method="optimize")
     return {
@@ -91,7 +91,7 @@ def job(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def race_lines(arguments: argparse.Namespace) -> Iterator[str]:
-    """The table of times to the loss of plain Gatys."""
+    """Return the table of times to the loss of plain Gatys."""
     from benchmarks.optimize.race import SAME_LOSS, race
 
     facts = {"threads": arguments.threads, "plain": arguments.plain_steps, "ours": SAME_LOSS}
@@ -124,16 +124,16 @@ def race_lines(arguments: argparse.Namespace) -> Iterator[str]:
         times = f"{ours:.1f} | {plain / ours:.1f}x" if np.isfinite(ours) else "**never** | "
         yield f"| {content_name} | {style_name} | {loss:.4f} | {plain:.1f} | {times} | {reached:.4f} |"
     met = "met" if min(ratios) >= 5 else "missed"
-    yield f"\nMedian ratio {np.median(ratios):.1f}x, least {min(ratios):.1f}x; the aim of 5x is {met}.\n"
+    yield f"\nMedian ratio {np.median(ratios):.1f}x, least {min(ratios):.1f}x; the target of 5x is {met}.\n"
 
 
 def painted(arguments: argparse.Namespace) -> Finished:
-    """The seconds that each picture took; the pictures lie in a folder beside."""
+    """Return the file with the seconds per picture, which is next to the folder of pictures."""
     return Finished(arguments.out / "painted.json", job(arguments))
 
 
 def paint_lines(arguments: argparse.Namespace) -> Iterator[str]:
-    """Paint the pairs with the default settings; nothing is told."""
+    """Stylize the pairs with the default settings; yields no lines."""
     folder, done = arguments.out / "optimize", painted(arguments)
     folder.mkdir(parents=True, exist_ok=True)
     stylizer, given = Stylizer(threads=arguments.threads), json.loads(arguments.options)
@@ -153,13 +153,13 @@ def paint_lines(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def score_lines(arguments: argparse.Namespace) -> Iterator[str]:
-    """Score what is painted with the present settings."""
+    """Score the pictures that were made with the current settings."""
     done = painted(arguments).rows()
     pairs = [f"{content}__{style}" for content, style in chosen(arguments.pairs)]
     there = [name for name in pairs if name in done]
     yield f"### Score of {len(there)} dev pairs at {arguments.size} px (`../shared/tools/score.py`)\n"
     if len(there) < len(pairs):
-        yield f"**Only {len(there)} of {len(pairs)} pairs are painted.**\n"
+        yield f"**Only {len(there)} of {len(pairs)} pairs are done.**\n"
     if not there:
         return
     folder = arguments.out / "scored" / "restyle optimize"
@@ -172,21 +172,22 @@ def score_lines(arguments: argparse.Namespace) -> Iterator[str]:
     command = [sys.executable, str(SHARED / "tools/score.py"), "--outputs", str(folder), "--json", str(found)]
     command += ["--content", str(SHARED / "data/dev/content"), "--style", str(SHARED / "data/presets")]
     command += ["--size", str(arguments.size)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    yield f"Options beside the defaults: {arguments.options}.\n"
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    yield f"Options that differ from the defaults: {arguments.options}.\n"
     seconds = [done[name] for name in there]
-    yield f"Median {np.median(seconds):.0f} s a picture, as painted here.\n"
+    yield f"Median {np.median(seconds):.0f} s per picture on this machine.\n"
     yield "```"
-    yield told.rstrip()
+    yield output.rstrip()
     yield "```\n"
     mean = json.loads(found.read_text())["mean"]["restyle optimize"]
-    for name, aim in AIMS.items():
-        yield f"- {name}: {mean[name]:.4f}, aim {aim:g}: {'met' if mean[name] <= aim else 'missed'}"
+    for name, target in TARGETS.items():
+        met = "met" if mean[name] <= target else "missed"
+        yield f"- {name}: {mean[name]:.4f}, target {target:g}: {met}"
     yield ""
 
 
 def main() -> None:
-    """Run what is asked for; print and write it."""
+    """Run the selected parts; print and write the report."""
     arguments = parser().parse_args()
     lines = ["## restyle image --method optimize\n"]
     if machine.busy():

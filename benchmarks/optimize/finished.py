@@ -1,4 +1,4 @@
-"""Rows of a long benchmark that are finished: kept in a file, so that a run that was cut off goes on."""
+"""Finished rows of a long benchmark, stored in a file so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 
 
 class Finished:
-    """What is done of one job.
+    """The finished rows of one job.
 
     Several processes may share the file: each row is added under a lock.
 
     Parameters
     ----------
     path : Path
-        JSON; written anew when the job is another one.
+        JSON; rewritten when the job is different.
     job : mapping of str to JSON
-        What tells this job from another: settings, encoder, machine if times are kept.
+        What identifies the job: settings, encoder, and the machine if times are stored.
     """
 
     def __init__(self, path: Path, job: Mapping[str, Any]) -> None:
         self.path, self.job = path, dict(job)
 
     def rows(self) -> dict[str, Any]:
-        """Name -> row of all that is done."""
+        """Return name -> row."""
         if not self.path.is_file():
             return {}
-        told = json.loads(self.path.read_text(encoding="utf-8") or "{}")
-        return dict(told["rows"]) if told.get("job") == self.job else {}
+        stored = json.loads(self.path.read_text(encoding="utf-8") or "{}")
+        return dict(stored["rows"]) if stored.get("job") == self.job else {}
 
     def add(self, name: str, row: Any) -> None:
-        """Keep a row."""
+        """Store a row."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Plain Gatys on restyle's own encoder: the yardstick of the benchmark.
+"""Plain Gatys on restyle's own encoder: the reference of the benchmark.
 
 Adam at rate .02 from the content at full size (Gatys et al. 2016, with the optimiser and the rate that most
 reimplementations use). The loss is the sum over relu1_1 .. relu5_1 of the relative distance of Gram matrices,
@@ -36,7 +36,7 @@ def tensor(picture: FloatArray) -> Tensor:
 
 
 class Yardstick:
-    """The loss that both methods are measured by.
+    """The loss that both methods are compared by.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Yardstick:
             self.square = self.deep.square().sum()
 
     def loss(self, x: Tensor) -> Tensor:
-        """Of a picture [1, 3, H, W]."""
+        """Return the loss of a picture [1, 3, H, W]."""
         features = self.extractor(x)
         apart = [
             gram_loss(_moments(feature), wanted)[0]
@@ -65,13 +65,13 @@ class Yardstick:
         return torch.stack([*apart, feature_loss(sums, self.square)]).sum()
 
     def of(self, picture: FloatArray) -> float:
-        """Of a picture [H, W, 3]."""
+        """Return the loss of a picture [H, W, 3]."""
         with torch.no_grad():
             return float(self.loss(tensor(picture)))
 
 
 def _moments(feature: Tensor) -> Moments:
-    """By the same code as ours: neither racer has the faster Gram matrix."""
+    """Compute Gram matrices with the code of restyle, so that both methods are equally fast."""
     everywhere = torch.ones_like(feature[0, :1])
     return moments_of(moment_sums(feature, everywhere), everywhere.sum((1, 2)))
 
@@ -79,7 +79,7 @@ def _moments(feature: Tensor) -> Moments:
 def gatys(
     yardstick: Yardstick, steps: int = STEPS, report: Callable[[int], None] = lambda step: None
 ) -> Tensor:
-    """Optimise plainly; gives [1, 3, H, W], clipped to 0..1."""
+    """Optimize with plain Adam; return [1, 3, H, W], clipped to 0..1."""
     x = yardstick.content.clone().requires_grad_()
     adam = torch.optim.Adam([x], lr=RATE)
     for step in range(steps):

@@ -1,4 +1,4 @@
-"""How long `--method optimize` takes to the loss that plain Gatys has at its end."""
+"""Time that `--method optimize` needs to reach the final loss of plain Gatys."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from restyle.models.style_codes import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.types import FloatArray
 
-# The terms of the yardstick in its own proportions, at every size: the mean of five Gram losses, a fifth of
-# the content.
+# The loss of the reference, at every size: the mean of five Gram losses, and a fifth of the content loss.
 SAME_LOSS = {"style_loss": "gram", "content_loss": "relu4_1", "content_weight": 0.2, "large_forms": 0.0}
 
 
 @dataclass(frozen=True)
 class Race:
-    """Of one pair.
+    """The result for one pair.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ class Race:
 
     @property
     def ratio(self) -> float:
-        """How many times as long plain Gatys takes."""
+        """Return the time of plain Gatys over that of restyle."""
         return self.plain / self.ours
 
 

@@ -1,1 +1,1 @@
-"""Networks of others, rebuilt from their papers with random weights, to be timed beside ours."""
+"""Published networks, rebuilt from their papers with random weights, for comparing speed."""

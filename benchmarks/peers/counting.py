@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of a network, to hold the rebuilt peers to the published figures."""
+"""Parameters and multiply-adds of a network, to check the rebuilt peers against the published figures."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 def parameters(network: nn.Module) -> int:
-    """Number of learnt values."""
+    """Return the number of trained values."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def multiply_adds(network: nn.Module, run: Callable[[], object]) -> int:
-    """Multiply-adds of the convolutions and linear layers while `run` calls the network.
+    """Count multiply-adds of the convolutions and linear layers while `run` calls the network.
 
     Parameters
     ----------

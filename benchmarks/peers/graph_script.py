@@ -1,4 +1,4 @@
-"""A peer's whole command without torch: read the graph and the picture, run ONNX Runtime, write the picture.
+"""The command of a peer without torch: read the graph and the picture, run ONNX Runtime, write the picture.
 
 python -m benchmarks.peers.graph_script network.onnx photo.jpg out.jpg
 python -m benchmarks.peers.graph_script network.onnx photo.jpg out.jpg style_branch.onnx style.jpg
@@ -36,7 +36,7 @@ def _run(graph: str, inputs: list[FloatArray]) -> list[FloatArray]:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the command line in the module's docstring."""
+    """Run the command in the module's docstring."""
     graph, source, target, *style = arguments
     signals = _run(style[0], [_read(style[1])]) if style else []
     _write(_run(graph, [_read(source), *signals])[0], target)

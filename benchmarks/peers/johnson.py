@@ -72,7 +72,7 @@ class Johnson(nn.Module):
         )
 
     def forward(self, content: Tensor) -> Tensor:
-        """Stylise.
+        """Stylize.
 
         Parameters
         ----------

@@ -63,7 +63,7 @@ class _Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Picture to features at two depths, both 64 channels at a quarter of the size."""
+    """Picture -> features at two depths, both 64 channels at a quarter of the size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class Encoder(nn.Module):
 
 
 class StyleBranch(nn.Module):
-    """Style encoder and modulator: what is computed once a style, outside the timed path."""
+    """Style encoder and modulator, computed once per style, outside the timed path."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class MicroAST(nn.Module):
         )
 
     def forward(self, content: Tensor, signals: Signals) -> Tensor:
-        """Stylise.
+        """Stylize.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""A peer's whole command, of the shape that such scripts have: import torch, read the weights, read the
+"""The command of a peer, as such scripts usually are: import torch, read the weights, read the
 picture, run the network, write the picture.
 
     python -m benchmarks.peers.script johnson weights.safetensors photo.jpg out.jpg
@@ -29,7 +29,7 @@ def _write(picture: Tensor, path: str) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the command line in the module's docstring."""
+    """Run the command in the module's docstring."""
     name, weights, source, target, *style = arguments
     with torch.inference_mode():
         if name == "johnson":

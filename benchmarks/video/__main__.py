@@ -1,6 +1,6 @@
 """Steadiness, speed and memory of `restyle video`: `python -m benchmarks.video`.
 
-What a part finds is kept in the folder of results, so parts, and clips of the first, can be run one by one.
+The folder of results stores what each part finds, so parts (and clips of the first) can be run separately.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.video import parts
-from benchmarks.video.kept import keep_section, write_report
+from benchmarks.video.results import store_section, write_report
 from benchmarks.video.scores import STYLES, optimized, steadiness
 from restyle.models.arbitrary import Arbitrary
 from restyle.options.video import VideoMethodOptions
@@ -30,25 +30,25 @@ PARTS: dict[str, Part] = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Build the parser of the command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.video", description=__doc__)
     made.add_argument(
         "--parts", nargs="*", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS)
     )
-    made.add_argument("--clips", nargs="+", default=None, help="of the folder of clips; all if not given")
-    made.add_argument("--styles", nargs="+", default=list(STYLES), help="pictures of the folder of presets")
+    made.add_argument("--clips", nargs="+", default=None, help="names in the folder of clips; default: all")
+    made.add_argument("--styles", nargs="+", default=list(STYLES), help="pictures in the folder of presets")
     made.add_argument("--frames", type=int, default=16, help="frames of each clip")
     made.add_argument("--side", type=int, default=320, help="longest side of the frames, for steadiness")
-    made.add_argument("--rounds", type=int, default=3, help="of speed")
-    made.add_argument("--seconds", type=float, default=20.0, help="of each live clip")
-    made.add_argument("--minutes", type=int, default=60, help="of the long clip")
-    made.add_argument("--steady", default="statistics", help="how the long clip is kept steady")
+    made.add_argument("--rounds", type=int, default=3, help="rounds of the speed part")
+    made.add_argument("--seconds", type=float, default=20.0, help="length of each live clip")
+    made.add_argument("--minutes", type=int, default=60, help="length of the long clip")
+    made.add_argument("--steady", default="statistics", help="--steady of the long clip")
     made.add_argument(
         "--weights",
         nargs="+",
         type=float,
         default=[0.0, VideoMethodOptions.temporal_weight],
-        help="temporal weights of optimised films",
+        help="temporal weights of optimized videos",
     )
     made.add_argument("--threads", type=int, default=machine.cores())
     made.add_argument("--out", type=Path, default=Path("out"), help="folder for video.md and contact sheets")
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Run what the command line asks for; write and print the report."""
+    """Run the selected parts; write and print the report."""
     arguments = parser().parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     method = Arbitrary(threads=arguments.threads)
@@ -66,7 +66,7 @@ def main() -> None:
         for line in PARTS[part](arguments, method):
             lines.append(line)
             print(line, flush=True)
-        keep_section(arguments.out, part, lines)
+        store_section(arguments.out, part, lines)
         print(flush=True)
     write_report(arguments.out, PARTS)
     if arguments.docs:

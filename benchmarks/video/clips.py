@@ -1,4 +1,4 @@
-"""The clips of the video benchmark: DAVIS, Sintel and two real mp4 files, where they are at hand."""
+"""The clips of the video benchmark: DAVIS, Sintel and two real mp4 files, if they are available."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ STYLES = SHARED / "data" / "presets"
 
 
 def names() -> list[str]:
-    """Clips that are there."""
+    """Return the available clips."""
     return sorted(path.name for path in VIDEOS.iterdir()) if VIDEOS.is_dir() else []
 
 
 def load(name: str, count: int, side: int, start: int = 0) -> list[FloatArray]:
-    """Frames of a clip, small.
+    """Return the frames of a clip, reduced.
 
     Parameters
     ----------

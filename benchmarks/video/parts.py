@@ -1,4 +1,4 @@
-"""The parts of the benchmark of films but for steadiness: lines of Markdown, a table each."""
+"""The parts of the video benchmark except steadiness: lines of Markdown with one table each."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from restyle.videos.live import show
 from restyle.videos.timeline import timed_styles
 
 SIZES = ((360, 640), (720, 1280))
-AIM = 1.25  # time end to end, at most, as times that of inference alone
+TARGET = 1.25  # most time end to end, relative to inference alone
 MOST_MEMORY = 1500  # MB, at 1280x720
-MOST_GROWTH = 1.1  # peak of a long film, at most, as times that of a short one
+MOST_GROWTH = 1.1  # most peak of a long video, relative to that of a short one
 MOST_DELAY = 0.2  # seconds, live
 _HOUR = (32, 48)
 
 
 def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
-    """Lines of the table of frames a second."""
+    """Yield the table of frames per second."""
     yield "### Speed\n"
-    yield f"Frames a second: {arguments.frames} drawn frames, {arguments.threads} threads, the median of"
-    yield f"{arguments.rounds} interleaved rounds; `--steady statistics`, `flow` where the row says so.\n"
+    yield f"Frames per second: {arguments.frames} drawn frames, {arguments.threads} threads, the median of"
+    yield f"{arguments.rounds} interleaved rounds; `--steady statistics`, `flow` where stated.\n"
     yield "| stage | 640x360 | 1280x720 |\n| --- | ---: | ---: |"
     styles = timed_styles("starry-night", method)
     with tempfile.TemporaryDirectory() as name:
@@ -45,13 +45,14 @@ def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
     said = " and ".join(
         f"{ratio:.2f} at {width}x{height}" for ratio, (height, width) in zip(came, SIZES, strict=True)
     )
-    yield f"\nAim: end to end at most {AIM} times inference alone: {_met(max(came) <= AIM)} ({said})."
+    met = _met(max(came) <= TARGET)
+    yield f"\nTarget: end to end at most {TARGET} times inference alone: {met} ({said})."
 
 
 def memory(arguments: argparse.Namespace) -> Iterator[str]:
-    """Lines of the table of memory."""
+    """Yield the table of memory."""
     yield "### Memory\n"
-    yield "Peak of the whole process at 1280x720.\n\n| frames | `--steady` | MB |\n| ---: | --- | ---: |"
+    yield "Peak of the process at 1280x720.\n\n| frames | `--steady` | MB |\n| ---: | --- | ---: |"
     peaks = []
     with tempfile.TemporaryDirectory() as name:
         for count in (arguments.frames, 4 * arguments.frames):
@@ -60,16 +61,16 @@ def memory(arguments: argparse.Namespace) -> Iterator[str]:
                 peaks.append(peak_memory(clip, Path(name, "out.mp4"), arguments.threads, steady))
                 yield f"| {count} | {steady} | {peaks[-1]:.0f} |"
     growth = max(long / short for short, long in zip(peaks[:2], peaks[2:], strict=True))
-    yield f"\nAim: memory at 1280x720 under {MOST_MEMORY} MB: {_met(max(peaks) < MOST_MEMORY)}"
+    yield f"\nTarget: memory at 1280x720 under {MOST_MEMORY} MB: {_met(max(peaks) < MOST_MEMORY)}"
     yield f"({max(peaks):.0f}). At four times the length at most {MOST_GROWTH} times as much:"
     yield f"{_met(growth <= MOST_GROWTH)} ({growth:.2f})."
 
 
 def length(arguments: argparse.Namespace) -> Iterator[str]:
-    """Lines of the table of memory over an hour."""
+    """Yield the table of memory over an hour."""
     height, width = _HOUR
     yield "### An hour\n"
-    yield f"Peak of the whole process, {width}x{height}, 25 frames a second, `--steady {arguments.steady}`:"
+    yield f"Peak of the process, {width}x{height}, 25 frames per second, `--steady {arguments.steady}`:"
     yield "it must not grow.\n\n| minutes | frames | MB |\n| ---: | ---: | ---: |"
     peaks = []
     with tempfile.TemporaryDirectory() as name:
@@ -79,16 +80,16 @@ def length(arguments: argparse.Namespace) -> Iterator[str]:
             peaks.append(peak)
             yield f"| {minutes} | {1500 * minutes} | {peak:.0f} |"
     growth = peaks[-1] / peaks[0]
-    yield f"\nAim: memory of {arguments.minutes} minutes at most {MOST_GROWTH} times that of one:"
+    yield f"\nTarget: memory of {arguments.minutes} minutes at most {MOST_GROWTH} times that of one:"
     yield f"{_met(growth <= MOST_GROWTH)} ({growth:.2f})."
 
 
 def live(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
-    """Lines of the table of what `restyle live` manages."""
+    """Yield the table of `restyle live`."""
     yield "### Live\n"
-    yield f"A drawn clip of 25 frames a second, played as a camera for {arguments.seconds:g} s, painted into"
-    yield f"a file, resolution chosen automatically, {arguments.threads} threads.\n"
-    yield "| camera | painted at | frames shown a second | dropped | delay, median | 95 % under |"
+    yield f"A drawn clip of 25 frames per second, played as a camera for {arguments.seconds:g} s, stylized"
+    yield f"to a file, resolution chosen automatically, {arguments.threads} threads.\n"
+    yield "| camera | painted at | frames shown per second | dropped | delay, median | 95 % under |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
     late = []
     options = LiveOptions(seconds=arguments.seconds, overwrite=True)
@@ -103,7 +104,7 @@ def live(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
                 f"| {width}x{height} | {went.size[1]}x{went.size[0]} | {went.shown / went.seconds:.1f} |"
                 f" {went.dropped} | {1e3 * usual:.0f} ms | {1e3 * late_one:.0f} ms |"
             )
-    yield f"\nAim: live delay under {1e3 * MOST_DELAY:.0f} ms, for 95 of 100 frames:"
+    yield f"\nTarget: live delay under {1e3 * MOST_DELAY:.0f} ms, for 95 of 100 frames:"
     yield f"{_met(max(late) < MOST_DELAY)} ({1e3 * max(late):.0f} ms)."
 
 

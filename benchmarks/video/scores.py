@@ -1,4 +1,4 @@
-"""The parts of the benchmark of films that are scores, which no load of the machine changes."""
+"""The parts of the video benchmark that are scores, which do not depend on the load of the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 
 from benchmarks.video import clips
-from benchmarks.video.kept import Rows, weights_of
+from benchmarks.video.results import Rows, weights_of
 from benchmarks.video.sheets import write_sheet, write_still
 from benchmarks.video.steadiness import StyleScore, blurred, optimized_film, painted, sharpness
 from restyle.evaluate.steadiness import Motion
@@ -26,16 +26,16 @@ from restyle.types import FloatArray
 
 STYLES = ("starry_night", "great_wave", "the_scream")
 OPTIMIZED = ("davis_dog", 6, 160)  # clip, frames, px: minutes, not hours
-ERROR, SHARP, STYLE = 0.5, 0.97, 0.95  # aims of flow: warping error at most, sharpness and style at least
+ERROR, SHARP, STYLE = 0.5, 0.97, 0.95  # targets of flow: most warping error, least sharpness and style
 
 Films = dict[str, list[FloatArray]]
 
 
 def steadiness(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
-    """Lines of the table of warping error, sharpness and style."""
+    """Yield the table of warping error, sharpness and style."""
     yield "### Steadiness\n"
     if not clips.names():
-        yield f"Skipped: the clips of {clips.VIDEOS.name} are not there; RESTYLE_SHARED names their place.\n"
+        yield f"Skipped: the clips of {clips.VIDEOS.name} are missing; set RESTYLE_SHARED to their folder.\n"
         return
 
     def films(frames: list[FloatArray], style: Style) -> Films:
@@ -44,41 +44,41 @@ def steadiness(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str
         return {**made, "input": frames, "heavy blur": blurred(made["none"])}
 
     measured_with = {"model": weights_of(method), "frames": arguments.frames, "side": arguments.side}
-    kept = Rows(arguments.out / "video-steadiness.json", measured_with)
+    stored = Rows(arguments.out / "video-steadiness.json", measured_with)
     for clip in arguments.clips or clips.names():
         frames = clips.load(clip, arguments.frames, arguments.side)
         for style, rows, made in _scored(frames, arguments.styles, method, films):
             for row, values in rows.items():
-                kept.add(f"{clip}|{style}|{row}", values)
+                stored.add(f"{clip}|{style}|{row}", values)
             shown = [made["input"], *(made[str(mode)] for mode in get_args(Steady))]
             name = f"{Path(clip).stem}-{style}.png"
             write_sheet(arguments.out / f"video-{name}", shown)
             write_still(arguments.out / f"still-{name}", shown)
-    yield f"{measured_with['model']}; {arguments.frames} frames a clip, {arguments.side} px. Error in"
+    yield f"{measured_with['model']}; {arguments.frames} frames per clip, {arguments.side} px. Error in"
     yield "thousandths; less error and less distance to the style are better. All but the first column of a"
-    yield "row are told as times `none`, which paints every frame by itself.\n"
+    yield "row are relative to `none`, which stylizes every frame separately.\n"
     yield "| clip | style | row | warping error | times none | sharpness | style distance |"
     yield "| --- | --- | --- | ---: | ---: | ---: | ---: |"
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for name, own in kept.rows.items():
+    for name, own in stored.rows.items():
         clip, style, row = name.split("|")
-        alone = kept.rows[f"{clip}|{style}|none"]
+        alone = stored.rows[f"{clip}|{style}|none"]
         shares = (own[0] / alone[0], own[1] / alone[1], own[2] / alone[2])
         found.setdefault(row, []).append(shares)
         yield f"| {clip} | {style} | {row} | {own[0]:.3f} | {' | '.join(f'{x:.2f}' for x in shares)} |"
     for row, shares_of_row in found.items():
         mean = " | ".join(f"{share:.3f}" for share in np.mean(shares_of_row, axis=0))
         yield f"| **mean** | of {len(shares_of_row)} | {row} | | {mean} |"
-    yield from _by_clip(kept.rows)
+    yield from _by_clip(stored.rows)
     error, sharp, distance = np.mean(found["flow"], axis=0)
     met = error <= ERROR and sharp >= SHARP and 1 / distance >= STYLE
-    yield f"\nAims for flow, in the mean: warping error {error:.2f} (at most {ERROR}), sharpness {sharp:.2f}"
+    yield f"\nTargets for flow, mean: warping error {error:.2f} (at most {ERROR}), sharpness {sharp:.2f}"
     yield f"(at least {SHARP}), style {1 / distance:.2f} (at least {STYLE}, as the distance of none over its"
     yield f"own): {'met' if met else 'missed'}."
 
 
 def _by_clip(rows: dict[str, list[float]]) -> Iterator[str]:
-    """Lines of the same in short: means over the styles; style is the distance of none over its own."""
+    """Yield a summary: means over the styles; style is the distance of `none` over the row's own."""
     yield "\nMeans over the styles: error of `none` in thousandths, all else as times `none`; style is the"
     yield "distance of `none` over the row's own, so that more is better.\n"
     columns = ("none: error", "statistics: error", "style", "flow: error", "sharpness", "style")
@@ -102,11 +102,11 @@ def _by_clip(rows: dict[str, list[float]]) -> Iterator[str]:
 
 
 def optimized(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
-    """Lines of the table of optimised films, by temporal weight."""
-    yield "### Optimised\n"
+    """Yield the table of optimized videos, by temporal weight."""
+    yield "### Optimized\n"
     clip, count, side = OPTIMIZED
     if clip not in clips.names():
-        yield f"Skipped: {clip} is not there; RESTYLE_SHARED names the place of the clips.\n"
+        yield f"Skipped: {clip} is missing; set RESTYLE_SHARED to the folder of the clips.\n"
         return
     style = arguments.styles[0]
     frames = clips.load(clip, count, side)
@@ -135,7 +135,7 @@ def _scored(
     method: Arbitrary,
     films: Callable[[list[FloatArray], Style], Films],
 ) -> Iterator[tuple[str, dict[str, tuple[float, float, float]], Films]]:
-    """Style by style: warping error, sharpness and style distance of every film made of the frames."""
+    """Yield, for each style, warping error, sharpness and style distance of every result."""
     encoder = load_encoder(catalog.find("encoder-1").files[0].path)
     motion = Motion(frames)
     for name in styles:

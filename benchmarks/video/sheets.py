@@ -1,4 +1,4 @@
-"""Contact sheets of films: frames, and how every pixel differs from the next frame."""
+"""Contact sheets of videos: frames, and the difference of each to the next frame."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from PIL import Image
 
 from restyle.types import FloatArray
 
-TIMES = 4  # how much differences are enlarged
-WINDOW = (64, 96)  # height and width in px of what is called still
+TIMES = 4  # factor for differences
+WINDOW = (64, 96)  # height and width in px of the still window
 SCALE = 3
 _SHOWN = 5
 
@@ -20,7 +20,7 @@ Film = Sequence[FloatArray]
 
 
 def write_sheet(path: Path, films: Sequence[Film]) -> None:
-    """Two rows for each film: frames, and below each its difference to the next."""
+    """Return two rows for each video: frames, and below each its difference to the next."""
     rows = []
     for film in films:
         at = np.unique(np.linspace(0, len(film) - 2, _SHOWN).round().astype(int))
@@ -30,7 +30,7 @@ def write_sheet(path: Path, films: Sequence[Film]) -> None:
 
 
 def write_still(path: Path, films: Sequence[Film]) -> None:
-    """The same of the window in which the first film, the input, changes least; enlarged."""
+    """Return the same for the window in which the first video, the input, changes least; enlarged."""
     top, left = stillest(films[0])
     height, width = WINDOW
     window = np.s_[top : top + height, left : left + width]
@@ -39,7 +39,7 @@ def write_still(path: Path, films: Sequence[Film]) -> None:
 
 
 def stillest(film: Film) -> tuple[int, int]:
-    """Top and left of the window in which neighbouring frames differ least, among those that show something.
+    """Return top and left of the window in which neighboring frames differ least, among those with contrast.
 
     A quarter of the windows, those with the least contrast, are left out: an empty sky is still by itself.
     """

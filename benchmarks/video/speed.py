@@ -1,4 +1,4 @@
-"""Frames a second of a film, end to end and stage by stage, and the memory that it takes."""
+"""Frames per second of a video, end to end and by stage, and its memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from restyle.videos.write import VideoWriter
 
 
 def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
-    """An H.264 clip of moving waves with some noise, 25 frames a second."""
+    """Write an H.264 clip of moving waves with some noise, 25 frames per second."""
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     noise = np.random.default_rng(0).normal(0, 6, (height, width, 3)).astype(np.float32)
@@ -50,7 +50,7 @@ def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
 def rates(
     clip: Path, folder: Path, method: Arbitrary, styles: TimedStyles, rounds: int = 3
 ) -> dict[str, float]:
-    """Frames a second of each stage alone, of the loop that takes turns, and of the overlapping stages."""
+    """Measure frames per second of each stage, of the sequential loop, and of the overlapping stages."""
     with VideoReader(clip) as reader:
         info = reader.info
         frames = [item for item in reader.items() if isinstance(item, VideoFrame)]
@@ -115,7 +115,7 @@ def rates(
 
 
 def peak_memory(clip: Path, output: Path, threads: int, steady: str = "statistics") -> float:
-    """Most memory, in MB, that a process needs for a whole `restyle video`."""
+    """Return the peak memory of a `restyle video` process in MB."""
     code = (
         "import resource, restyle, sys; "
         "options = {'output': sys.argv[2], 'overwrite': True, 'threads': int(sys.argv[3]), "
@@ -128,7 +128,7 @@ def peak_memory(clip: Path, output: Path, threads: int, steady: str = "statistic
 
 
 def duration(clip: Path) -> Fraction:
-    """Length of a clip in seconds."""
+    """Return the length of a clip in seconds."""
     with VideoReader(clip) as reader:
         return (reader.info.frames or 0) / (reader.info.rate or Fraction(25))
 

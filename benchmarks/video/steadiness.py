@@ -1,4 +1,4 @@
-"""How much a stylised film flickers, beside how sharp it is and how much of the style it has.
+"""Flicker of a stylized video, together with its sharpness and style distance.
 
 Warping error is `restyle.evaluate.steadiness`: its flow is TV-L1 of the *input*, which nothing in restyle
 uses to steady (that is dense inverse search), with what is hidden left out. Blur and copies of the input win
@@ -26,11 +26,11 @@ from restyle.videos.optimized import OptimizedPainter
 from restyle.videos.scenes import SceneCuts
 from restyle.videos.steadiness import SteadyPainter
 
-BLUR = 4.0  # px, of the trivial row
+BLUR = 4.0  # px, of the baseline
 
 
 def sharpness(film: Sequence[FloatArray]) -> float:
-    """Mean energy of the Laplacian of the luma, in thousandths."""
+    """Return the mean energy of the Laplacian of the luma, in thousandths."""
     energies = []
     for frame in film:
         y = luma(frame)
@@ -40,7 +40,7 @@ def sharpness(film: Sequence[FloatArray]) -> float:
 
 
 class StyleScore:
-    """Style distance by the package's own encoder: mean gap of Gram matrices over five layers, 0..2."""
+    """Style distance by the package's encoder: mean gap of Gram matrices over five layers, 0..2."""
 
     def __init__(self, encoder: PerceptualEncoder, style: FloatArray) -> None:
         self._encoder = encoder
@@ -62,7 +62,7 @@ class StyleScore:
 def painted(
     frames: Sequence[FloatArray], method: Arbitrary, code: FloatArray, steady: Steady, fps: float = 25.0
 ) -> list[FloatArray]:
-    """The film as `restyle video --steady ...` paints it."""
+    """Stylize the frames as `restyle video --steady ...` does."""
     painter = SteadyPainter(method, 1.0, VideoOptions.steady_seconds if steady == "statistics" else 0.0)
     cuts = SceneCuts()
     finder, steadier = (MotionFinder(), FlowSteadier()) if steady == "flow" else (None, None)
@@ -85,7 +85,7 @@ def optimized_film(
     options: VideoMethodOptions,
     fps: float = 25.0,
 ) -> list[FloatArray]:
-    """The film as `restyle video --method optimize ...` paints it."""
+    """Stylize the frames as `restyle video --method optimize ...` does."""
     fast = SteadyPainter(method, 1.0, VideoOptions.steady_seconds)
     painter = OptimizedPainter(style.exemplars(), fast, options, method.threads)
     cuts, finder = SceneCuts(), MotionFinder("--method optimize")
@@ -99,7 +99,7 @@ def optimized_film(
 
 
 def blurred(film: Sequence[FloatArray]) -> list[FloatArray]:
-    """A heavy Gaussian blur of every frame: the trivial row."""
+    """Blur every frame strongly: the baseline."""
     out: list[FloatArray] = []
     for frame in film:
         picture = Image.fromarray((frame * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(BLUR))

@@ -19,11 +19,11 @@ def test_losses_stay_in_the_table() -> None:
 
 
 def test_losses_and_missed_aims_are_named() -> None:
-    group = Group("Network", "ours", GROUP.timings, aims={"slow": 6, "fast": 0.5}, limit=0.09)
+    group = Group("Network", "ours", GROUP.timings, targets={"slow": 6, "fast": 0.5}, limit=0.09)
     assert in_short([group]) == [
-        "Network: at least 6 times as fast as slow was the aim; it is 4.00 (missed)",
-        "Network: at least 0.5 times as fast as fast was the aim; it is 0.50 (met)",
-        "Network: at most 90 ms was the aim; it is 100 ms (missed)",
+        "Network: 4.00 times as fast as slow, target 6 (missed)",
+        "Network: 0.50 times as fast as fast, target 0.5 (met)",
+        "Network: 100 ms, target 90 ms (missed)",
         "Loss. Network: fast takes 0.50 times as long as ours",
     ]
     assert in_short([Group("Import", "ours", GROUP.timings, rivals=False)])[0].startswith("No loss")

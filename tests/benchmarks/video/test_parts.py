@@ -29,7 +29,7 @@ def test_speed_tells_every_stage_and_the_aim(lines: Callable[..., list[str]]) ->
     table = lines("speed", "--frames", "3", "--rounds", "1")
     assert any(line.startswith("| inference alone |") for line in table)
     assert sum(line.startswith("| end to end, flow |") for line in table) == 2  # a rate, and a ratio
-    assert "Aim: end to end at most 1.25" in table[-1]
+    assert "Target: end to end at most 1.25" in table[-1]
 
 
 def test_memory_and_length_tell_the_aim_and_the_growth(
@@ -38,7 +38,7 @@ def test_memory_and_length_tell_the_aim_and_the_growth(
     monkeypatch.setattr(parts, "drawn_clip", lambda path, size, count: path)
     monkeypatch.setattr(parts, "peak_memory", lambda clip, *given: 1400.0 if clip.stem == "2" else 1600.0)
     assert lines("memory", "--frames", "2")[-3:] == [
-        "\nAim: memory at 1280x720 under 1500 MB: missed",
+        "\nTarget: memory at 1280x720 under 1500 MB: missed",
         "(1600). At four times the length at most 1.1 times as much:",
         "missed (1.14).",
     ]
@@ -49,4 +49,4 @@ def test_memory_and_length_tell_the_aim_and_the_growth(
 def test_live_tells_resolution_and_delay(lines: Callable[..., list[str]]) -> None:
     table = lines("live", "--seconds", "0.6")
     assert [line.split(" | ")[0] for line in table if " ms | " in line] == ["| 48x32", "| 64x48"]
-    assert "Aim: live delay under 200 ms" in table[-2]
+    assert "Target: live delay under 200 ms" in table[-2]

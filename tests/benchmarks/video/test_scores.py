@@ -1,4 +1,4 @@
-"""Scores of films are kept clip by clip; the aims are judged in the mean."""
+"""Scores of videos are stored clip by clip; targets apply to the mean."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_clips_can_be_scored_one_by_one(
     table = list(steadiness(parser().parse_args(["--clips", "two", *usual]), method))
     assert sum(line.startswith("| one | noise") for line in table) == 5
     assert sum(line.startswith("| two | noise") for line in table) == 5
-    assert "Aims for flow, in the mean" in "".join(table)
+    assert "Targets for flow, mean" in "".join(table)
     assert {path.name for path in tmp_path.glob("*.png")} == {
         f"{kind}-{clip}-noise.png" for kind in ("video", "still") for clip in ("one", "two")
     }

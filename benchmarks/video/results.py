@@ -1,4 +1,4 @@
-"""Figures that outlast a run, so that the benchmark can be run part by part and clip by clip."""
+"""Stored results, so that the benchmark can be run part by part and clip by clip."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from benchmarks import machine
 from benchmarks.report import BUSY
 from restyle.models.arbitrary import Arbitrary
 
-TIMED = ("speed", "live")  # parts that other work on the machine spoils
+TIMED = ("speed", "live")  # parts that depend on the load of the machine
 
-HEADER = """# Video: what was measured
+HEADER = """# Video: results
 
 Written by `python -m benchmarks.video --docs`. What is measured and how: [video](../../video.md#measured).
 
-## In short
+## Summary
 """
 
 
-def keep_section(folder: Path, part: str, lines: Iterable[str]) -> Path:
-    """Keep what one part found, below the facts of its run; replaces what it found before."""
+def store_section(folder: Path, part: str, lines: Iterable[str]) -> Path:
+    """Store the result of one part with the facts of its run; replaces its earlier result."""
     facts = machine.describe()
     head = [BUSY, ""] if part in TIMED and machine.busy() else []
-    told = ("processor", "cores", "load average at the start", "onnxruntime", "restyle", "commit")
-    head += ["; ".join(f"{name} {facts[name]}" for name in told if name in facts) + ".", ""]
+    names = ("processor", "cores", "load average at the start", "onnxruntime", "restyle", "commit")
+    head += ["; ".join(f"{name} {facts[name]}" for name in names if name in facts) + ".", ""]
     title, *rest = lines
     path = _section(folder, part)
     path.write_text("\n".join([title, "", *head, *rest]) + "\n", encoding="utf-8")
@@ -34,10 +34,10 @@ def keep_section(folder: Path, part: str, lines: Iterable[str]) -> Path:
 
 
 def write_report(folder: Path, parts: Iterable[str], report: Path | None = None) -> Path:
-    """Join what is kept of all parts, the aims first; in the folder if no other place is given."""
+    """Join the results of all parts, the targets first; default: in the folder."""
     found = [path.read_text(encoding="utf-8") for part in parts if (path := _section(folder, part)).exists()]
-    aims = [block for section in found for block in section.split("\n\n") if block.startswith("Aim")]
-    short = "\n".join("- " + block.replace("\n", "\n  ").rstrip() for block in aims)
+    targets = [block for section in found for block in section.split("\n\n") if block.startswith("Target")]
+    short = "\n".join("- " + block.replace("\n", "\n  ").rstrip() for block in targets)
     report = report or folder / "video.md"
     report.write_text("\n".join([HEADER, short + "\n", *found]), encoding="utf-8")
     return report
@@ -48,7 +48,7 @@ def _section(folder: Path, part: str) -> Path:
 
 
 class Rows:
-    """Rows of figures under names, kept in a JSON file as long as what they were measured with is the same.
+    """Rows of figures under names, in a JSON file, valid while the measuring setup is the same.
 
     Parameters
     ----------
@@ -66,13 +66,13 @@ class Rows:
                 self.rows = earlier["rows"]
 
     def add(self, name: str, values: Iterable[float]) -> None:
-        """Keep a row, at once."""
+        """Store a row immediately."""
         self.rows[name] = [float(value) for value in values]
         content = {"with": self._with, "rows": self.rows}
         self._path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def weights_of(method: Arbitrary) -> str:
-    """Name and digest of the transformer: figures of other weights are others."""
+    """Return name and digest of the transformer; other weights have other figures."""
     digest = method.record.file("transformer").sha256 or ""
     return f"{method.record.name} {digest[:12]}"

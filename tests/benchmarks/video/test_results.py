@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.video.kept import Rows, keep_section, weights_of, write_report
+from benchmarks.video.results import Rows, store_section, weights_of, write_report
 from restyle.models.arbitrary import Arbitrary
 
 
 def test_a_report_joins_the_parts_of_several_runs(tmp_path: Path) -> None:
-    keep_section(tmp_path, "speed", ["### Speed", "old"])
-    keep_section(tmp_path, "memory", ["### Memory", "800 MB"])
-    keep_section(tmp_path, "speed", ["### Speed", "new"])
+    store_section(tmp_path, "speed", ["### Speed", "old"])
+    store_section(tmp_path, "memory", ["### Memory", "800 MB"])
+    store_section(tmp_path, "speed", ["### Speed", "new"])
     report = write_report(tmp_path, ["steadiness", "speed", "memory"]).read_text()
     assert report.index("### Speed") < report.index("new") < report.index("### Memory") < report.index("800")
     assert "old" not in report
@@ -19,11 +19,11 @@ def test_a_report_joins_the_parts_of_several_runs(tmp_path: Path) -> None:
 
 
 def test_the_aims_of_all_parts_come_first(tmp_path: Path) -> None:
-    keep_section(tmp_path, "speed", ["### Speed", "| a |", "", "Aim: fast: met", "(1.1)."])
-    keep_section(tmp_path, "memory", ["### Memory", "| b |", "", "Aim: small: missed (9)."])
+    store_section(tmp_path, "speed", ["### Speed", "| a |", "", "Target: fast: met", "(1.1)."])
+    store_section(tmp_path, "memory", ["### Memory", "| b |", "", "Target: small: missed (9)."])
     page = write_report(tmp_path, ["speed", "memory"], tmp_path / "page.md")
-    short = page.read_text().partition("## In short")[2].partition("###")[0]
-    assert short.split("- ")[1:] == ["Aim: fast: met\n  (1.1).\n", "Aim: small: missed (9).\n\n"]
+    short = page.read_text().partition("## Summary")[2].partition("###")[0]
+    assert short.split("- ")[1:] == ["Target: fast: met\n  (1.1).\n", "Target: small: missed (9).\n\n"]
 
 
 def test_rows_are_kept_while_what_they_were_measured_with_is_the_same(tmp_path: Path) -> None:
