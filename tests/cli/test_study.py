@@ -60,7 +60,7 @@ def test_options_are_compared_and_a_second_call_trains_nothing(place: Path) -> N
     assert result.stat().st_mtime_ns == before
     other = study(place, *given, "--batch", "2")
     assert other.returncode == 1
-    assert "holds a study with other settings" in other.stderr
+    assert "contains a study with other settings" in other.stderr
 
 
 @pytest.mark.slow

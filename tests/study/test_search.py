@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from restyle.errors import MissingExtraError
-from restyle.study.grid import Setting
 from restyle.study.search import LOG, search
-from restyle.study.space import Space, Span
+from restyle.study.settings import Setting, Space, Span
 
 SPACE: Space = {
     "width": Span(4, 32, 2),

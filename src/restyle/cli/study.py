@@ -1,15 +1,17 @@
-"""`restyle study`: which network is best, measured with the same data and the same budget."""
+"""`restyle study`: compare networks on the same data and budget."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from restyle.options.train import ENCODER, ENCODERS, StyleOptions
+
+if TYPE_CHECKING:
+    from restyle.study.networks import Conditions
+    from restyle.study.settings import Setting, Space
 
 app = typer.Typer(
     help="Compare networks: same data, same budget, several seeds (needs the extra torch).",
@@ -19,155 +21,141 @@ app = typer.Typer(
 
 Content = Annotated[Path, typer.Option("--content", metavar="FOLDER", help="Photos.")]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FOLDER", help="The study; go on by giving it again.")
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FOLDER", help="Folder of the study; the same command continues it."
+    ),
 ]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Runs of each setting.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, max=1024, help="Runs at a time.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, max=1024, help="Runs at the same time.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, max=1024, help="CPU threads of a run.")]
 Crop = Annotated[int, typer.Option("--crop", min=64, max=4096, help="Side of a crop in pixels.")]
+Photos = Annotated[int, typer.Option("--photos", min=2, help="Photos to train on, at most.")]
+Styles = Annotated[list[Path], typer.Option("--style", metavar="PICTURE", help="One or more styles.")]
+Vary = Annotated[
+    list[str],
+    typer.Option(
+        "--vary",
+        metavar="OPTION=VALUES",
+        help="An option of `train style` with its values, such as kernel-size=3,5,7,9. Repeat it to try all"
+        " combinations of several options.",
+    ),
+]
+Budget = Annotated[float, typer.Option("--budget", min=1.0, help="Processor time of a run in seconds.")]
+Sample = Annotated[
+    int, typer.Option("--sample", min=0, help="Try this many random combinations; 0 tries all.")
+]
+Search = Annotated[
+    Literal["grid", "optuna"],
+    typer.Option(
+        "--search",
+        help="grid: the combinations; optuna: measured losses decide what is tried next (needs the extra"
+        " study). With optuna, --vary also takes spans: content-weight=0.2..2, width=16..64/8.",
+    ),
+]
+Trials = Annotated[
+    int,
+    typer.Option("--trials", min=1, help="Settings that optuna tries; more continue a search."),
+]
+HeldOut = Annotated[int, typer.Option("--held-out", min=1, help="Photos to measure on.")]
+HeldOutStyles = Annotated[int, typer.Option("--held-out", min=1, help="Styles to measure on.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, max=4096, help="Photos per step.")]
+StyleSize = Annotated[int, typer.Option(min=64, max=4096, help="As for train style.")]
+Encoders = Annotated[
+    str,
+    typer.Option(
+        "--encoder", metavar="NAME|FILE", help="Perceptual encoder for the losses; several alternate."
+    ),
+]
 
 
 @app.command()
 def network(
     content: Content,
-    style: Annotated[list[Path], typer.Option("--style", metavar="PICTURE", help="One or more styles.")],
+    style: Styles,
     output: Output,
-    vary: Annotated[
-        list[str],
-        typer.Option(
-            "--vary",
-            metavar="OPTION=VALUES",
-            help="An option of `train style` and its values, such as kernel-size=3,5,7,9; of several, all"
-            " combinations.",
-        ),
-    ],
-    budget: Annotated[
-        float, typer.Option("--budget", min=1.0, help="Processor time of a run in seconds.")
-    ] = 180.0,
+    vary: Vary,
+    budget: Budget = 180.0,
     seeds: Seeds = 3,
-    sample: Annotated[
-        int, typer.Option("--sample", min=0, help="So many combinations at random; 0 takes all.")
-    ] = 0,
-    how: Annotated[
-        Literal["grid", "optuna"],
-        typer.Option(
-            "--search",
-            help="grid: the combinations; optuna: what was measured decides what is tried next (needs"
-            " the extra study). With optuna --vary takes spans too: content-weight=0.2..2, width=16..64/8.",
-        ),
-    ] = "grid",
-    trials: Annotated[
-        int, typer.Option("--trials", min=1, help="Settings that optuna tries; more of them go on.")
-    ] = 20,
-    photos: Annotated[int, typer.Option("--photos", min=2, help="Photos to train on, at most.")] = 200,
-    held_out: Annotated[int, typer.Option("--held-out", min=1, help="Photos to measure on.")] = 16,
-    batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Photos a step.")] = 4,
+    sample: Sample = 0,
+    how: Search = "grid",
+    trials: Trials = 20,
+    photos: Photos = 200,
+    held_out: HeldOut = 16,
+    batch: Batch = 4,
     crop: Crop = StyleOptions.crop,
-    style_size: Annotated[
-        int, typer.Option(min=64, max=4096, help="As for train style.")
-    ] = StyleOptions.style_size,
-    encoder: Annotated[
-        str, typer.Option("--encoder", metavar="NAME|FILE", help="That judges; several take turns.")
-    ] = ENCODERS,
+    style_size: StyleSize = StyleOptions.style_size,
+    encoder: Encoders = ENCODERS,
     jobs: Jobs = 1,
     threads: Threads = 1,
 ) -> None:
-    """Vary options of `train style`, and report quality against time against parameters.
+    """Vary options of `train style`; report quality, speed and number of parameters.
 
     restyle study network --content photos/ --style starry.jpg --vary kernel-size=3,5,7,9 -o kernels/
     """
     from restyle.cli.progress import Bar
     from restyle.errors import OptionError, require
-    from restyle.study.grid import Setting, label, parse_vary, settings, shown
-    from restyle.study.report import write_report
-    from restyle.study.runner import check_plan, run_all
 
     require("`restyle study`", "torch", "torch", "safetensors", "onnx")
     if how == "optuna":
         require("`--search optuna`", "study", "optuna")
         if sample:
-            raise OptionError("--sample goes with --search grid; optuna takes --trials")
-    from restyle.study.networks import RunPlan, run, share_out
+            raise OptionError("--sample needs --search grid; with optuna, use --trials")
+    from restyle.study.networks import Conditions, NetworkStudy, RunPlan, split_photos
+    from restyle.study.runs import check_plan
     from restyle.study.search import search
-    from restyle.study.space import parse_space
+    from restyle.study.settings import combinations, label, parse_space, title
 
-    trained, kept = share_out(content, photos, held_out)
-    space = parse_space(vary) if how == "optuna" else {}
-    compared = [] if how == "optuna" else settings(parse_vary(vary), sample)
-    check_plan(
-        output,
-        {
-            **(
-                {"space": {n: str(choice) for n, choice in space.items()}}
-                if space
-                else {"settings": compared}
-            ),
-            "styles": [path.name for path in style],
-            "photos": len(trained),
-            "held_out": held_out,
-            "budget": budget,
-            "batch": batch,
-            "crop": crop,
-            "style_size": style_size,
-            "encoder": encoder,
-        },
-    )
-    results: dict[str, list[dict[str, Any]]] = {}
-    done = 0
-    runs = Bar(seeds * (trials if space else len(compared)), "training")
+    trained, measured = split_photos(content, photos, held_out)
+    space = parse_space(vary, spans=how == "optuna")
+    settings = combinations(space, sample) if how == "grid" else []
+    paths = tuple(map(str, style))
+    conditions = Conditions(trained, measured, paths, budget, batch, crop, style_size, threads, encoder)
+    check_plan(output, _plan(conditions, settings, space))
+    bar = Bar(seeds * (len(settings) or trials), "training")
 
-    def measure(some: Sequence[Setting]) -> list[float]:
-        """Mean loss of each setting over the seeds, one seed of all before the next."""
-        plans = [
-            RunPlan(
-                str(output / "runs" / f"{label(setting)}_seed-{seed}"),
-                trained,
-                kept,
-                tuple(str(path) for path in style),
-                setting,
-                seed,
-                budget,
-                batch,
-                crop,
-                style_size,
-                threads,
-                encoder,
-            )
-            for seed in range(1, seeds + 1)
-            for setting in some
-        ]
+    def finished(done: int, plan: RunPlan, result: dict[str, Any]) -> None:
+        typer.echo(f"{title(plan.setting)}, seed {plan.seed}: {result['losses']['total']:.4f}")
+        bar.at(done)
 
-        def told(place: int, result: dict[str, Any]) -> None:
-            nonlocal done
-            done += 1
-            plan = plans[place]
-            typer.echo(f"{shown(plan.setting)}, seed {plan.seed}: {result['losses']['total']:.4f}")
-            runs.at(done)
-
-        for setting in some:
-            results[label(setting)] = []
-        for result in run_all(run, plans, jobs, told):
-            results[label(result["setting"])].append(result)
-        return [fmean(r["losses"]["total"] for r in results[label(setting)]) for setting in some]
-
-    with runs:
-        if space:
-            compared = search(space, trials, output, measure, at_once=max(1, jobs // seeds))
-            measure([setting for setting in compared if label(setting) not in results])
+    study = NetworkStudy(output, conditions, seeds, jobs, finished)
+    with bar:
+        if how == "optuna":
+            settings = search(space, trials, output, study.measure, at_once=max(1, jobs // seeds))
+            study.measure([setting for setting in settings if label(setting) not in study.results])
         else:
-            measure(compared)
-    facts = [
-        f"{len(trained)} photos, {held_out} others held out; {len(style)} style(s); crops of {crop} px,"
-        f" {batch} a step; {budget:g} s of processor time for each run, {threads} thread(s), {seeds} seed(s)."
-        " The decay of the learning rate is fitted to the steps that the budget allows. The loss is that of"
-        " `restyle train style` with its usual weights, on whole held-out photos.",
-    ]
-    if space:
-        over = ", ".join(f"{name.replace('_', '-')} {choice}" for name, choice in space.items())
+            study.measure(settings)
+    facts = [_facts(conditions, seeds)]
+    if how == "optuna":
+        over = ", ".join(f"{name.replace('_', '-')} {choices}" for name, choices in space.items())
         facts.append(f"{trials} trials of Optuna over {over}; the best comes first.")
-    varied = ", ".join(name.replace("_", "-") for name in (compared[0] if compared else {}))
-    ordered = [result for setting in compared for result in results[label(setting)]]
-    typer.echo(str(write_report(output, f"Study: {varied}", facts, ordered)))
+    typer.echo(str(study.report(settings, facts)))
+
+
+def _plan(conditions: Conditions, settings: list[Setting], space: Space) -> dict[str, Any]:
+    """Return what identifies a study: another call with the same plan continues it."""
+    searched = {"space": {name: str(choices) for name, choices in space.items()}}
+    return ({"settings": settings} if settings else searched) | {
+        "styles": [Path(path).name for path in conditions.styles],
+        "photos": len(conditions.content),
+        "held_out": len(conditions.held_out),
+        "budget": conditions.budget,
+        "batch": conditions.batch,
+        "crop": conditions.crop,
+        "style_size": conditions.style_size,
+        "encoder": conditions.encoder,
+    }
+
+
+def _facts(conditions: Conditions, seeds: int) -> str:
+    return (
+        f"{len(conditions.content)} photos, {len(conditions.held_out)} others held out;"
+        f" {len(conditions.styles)} style(s); crops of {conditions.crop} px, {conditions.batch} per step;"
+        f" {conditions.budget:g} s of processor time per run, {conditions.threads} thread(s),"
+        f" {seeds} seed(s)."
+        " The learning rate decays over the steps that the budget allows. The loss is that of `restyle train"
+        " style` with its default weights, on whole held-out photos."
+    )
 
 
 @app.command()
@@ -176,55 +164,43 @@ def styles(
     style: Annotated[Path, typer.Option("--style", metavar="FOLDER", help="Artworks.")],
     output: Output,
     counts: Annotated[
-        str, typer.Option("--counts", metavar="N,N", help="How many styles to train on.")
+        str, typer.Option("--counts", metavar="N,N", help="Numbers of styles to train on.")
     ] = "1,8,64,512",
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of a run.")] = 600,
-    held_out: Annotated[int, typer.Option("--held-out", min=1, help="Styles to measure on only.")] = 64,
-    photos: Annotated[int, typer.Option("--photos", min=2, help="Photos to train on, at most.")] = 400,
-    batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Crops a step.")] = 4,
+    held_out: HeldOutStyles = 64,
+    photos: Photos = 400,
+    batch: Batch = 4,
     crop: Crop = 96,
     seeds: Seeds = 1,
     encoder: Annotated[
-        str, typer.Option("--encoder", metavar="NAME|FILE", help="The encoder that reads and judges styles.")
+        str, typer.Option("--encoder", metavar="NAME|FILE", help="Perceptual encoder for styles and losses.")
     ] = ENCODER,
     jobs: Jobs = 1,
     threads: Threads = 1,
 ) -> None:
-    """Train small any-style networks on few and on many styles; report the loss on styles held out.
+    """Train small networks for any style on few and on many styles; report the loss on held-out styles.
 
-    restyle study styles --content photos/ --style artworks/ --counts 1,8,64,512 -o generalisation/
+    restyle study styles --content photos/ --style artworks/ --counts 1,8,64,512 -o generalization/
     """
     from restyle.cli.progress import Bar
-    from restyle.errors import InputError, OptionError, require
-    from restyle.study.runner import check_plan, run_all
+    from restyle.errors import require
 
     require("`restyle study`", "torch", "torch", "safetensors")
-    from restyle.study.style_counts import CountPlan, run, write_count_report
-    from restyle.train.data import picture_paths
+    from restyle.study import style_counts
+    from restyle.study.runs import at_most, check_plan, run_all
+    from restyle.train.data import evenly_spaced, picture_paths
 
-    try:
-        wanted = sorted({int(part) for part in counts.split(",")})
-    except ValueError:
-        wanted = [0]
-    if wanted[0] < 1:
-        raise OptionError(f"counts '{counts}': write numbers from 1 up, such as 1,8,64,512")
-    found = [str(path) for path in picture_paths(str(style))]
-    if len(found) < held_out + wanted[-1]:
-        raise InputError(
-            f"'{style}' holds {len(found)} pictures, too few for {wanted[-1]} and {held_out} held out"
-        )
-    kept = {i * len(found) // held_out for i in range(held_out)}
-    rest = [path for i, path in enumerate(found) if i not in kept]
-    shown = [str(path) for path in picture_paths(str(content))]
-    shown = shown[:: max(1, len(shown) // photos)][:photos]
-    plan = {"counts": wanted, "steps": steps, "held_out": held_out, "photos": len(shown), "batch": batch}
+    numbers = style_counts.parse_counts(counts)
+    trained, measured = style_counts.split_styles(style, numbers, held_out)
+    shown = at_most([str(path) for path in picture_paths(content)], photos)
+    plan = {"counts": numbers, "steps": steps, "held_out": held_out, "photos": len(shown), "batch": batch}
     check_plan(output, plan | {"crop": crop, "encoder": encoder})
     plans = [
-        CountPlan(
+        style_counts.CountPlan(
             str(output / "runs" / f"{count}-styles_seed-{seed}"),
-            tuple(shown),
-            tuple(rest[i * len(rest) // count] for i in range(count)),
-            tuple(found[i] for i in sorted(kept)),
+            shown,
+            tuple(trained[place] for place in evenly_spaced(len(trained), count)),
+            tuple(measured),
             seed,
             steps,
             batch,
@@ -232,13 +208,13 @@ def styles(
             threads,
             encoder,
         )
-        for count in wanted
+        for count in numbers
         for seed in range(1, seeds + 1)
     ]
     done = 0
     with Bar(len(plans), "training") as bar:
 
-        def told(place: int, result: dict[str, object]) -> None:
+        def finished(place: int, result: dict[str, Any]) -> None:
             nonlocal done
             done += 1
             typer.echo(
@@ -247,9 +223,9 @@ def styles(
             )
             bar.at(done)
 
-        results = run_all(run, plans, jobs, told)
+        results = run_all(style_counts.run, plans, jobs, finished)
     facts = (
-        f"{len(shown)} photos, {held_out} styles held out, crops of {crop} px, {batch} a step, {steps} steps,"
-        f" {seeds} seed(s)."
+        f"{len(shown)} photos, {held_out} held-out styles, crops of {crop} px, {batch} per step,"
+        f" {steps} steps, {seeds} seed(s)."
     )
-    typer.echo(str(write_count_report(output, facts, results)))
+    typer.echo(str(style_counts.write_report(output, facts, results)))

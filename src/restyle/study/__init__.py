@@ -1,1 +1,1 @@
-"""Studies: the same data and the same budget for many networks, several seeds, and a report to read."""
+"""Studies: compare networks on the same data and budget, with several seeds, and write a report."""

@@ -1,7 +1,6 @@
-"""A search over network options with Optuna: what was measured decides what is tried next.
+"""A search over network options with Optuna: measured losses decide which setting is tried next.
 
-Trials are written down in `search.log` as they are asked for and told, so a search that was stopped goes on,
-and one that is done goes on when it is given more trials.
+`search.log` records every trial, so an interrupted search continues, and a finished one accepts more trials.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import require
-from restyle.study.grid import Setting
-from restyle.study.space import Space, Span
+from restyle.study.settings import Choices, Setting, Space, Span
 
 LOG = "search.log"
 NAME = "restyle"
@@ -27,31 +25,16 @@ def search(
     at_once: int = 1,
     seed: int = 1,
 ) -> list[Setting]:
-    """Try settings until `trials` are measured, by a tree of Parzen estimators (Bergstra et al. 2011).
+    """Try settings with a tree-structured Parzen estimator (Bergstra et al. 2011).
 
-    Parameters
-    ----------
-    space : Space
-        What may be chosen.
-    trials : int
-        How many settings are measured, with those of an earlier call.
-    folder : Path
-        Of the study.
-    measure : function of settings
-        A loss for each.
-    at_once : int
-        Settings that are asked for before one is measured.
-    seed : int
+    space : possible values of each option
+    trials : number of measured settings, including those of earlier calls
+    folder : of the study
+    measure : settings -> a loss for each
+    at_once : settings to ask for before one is measured
 
-    Returns
-    -------
-    list of Setting
-        All that were measured, each once, the best first.
-
-    Raises
-    ------
-    MissingExtraError
-        Optuna is not installed.
+    Returns all measured settings without repetition, the best first.
+    Raises MissingExtraError if Optuna is not installed.
     """
     require("`--search optuna`", "study", "optuna")
     import optuna
@@ -67,7 +50,7 @@ def search(
     def done() -> list[Any]:
         return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
-    # A sampler made anew begins with the same random numbers: it would ask for what was tried already.
+    # Without another seed, a new sampler would repeat the settings of the previous call.
     study.sampler = optuna.samplers.TPESampler(
         seed=seed + len(done()), n_startup_trials=max(4, trials // 4), constant_liar=at_once > 1
     )
@@ -84,10 +67,10 @@ def search(
     return found
 
 
-def _suggest(trial: Any, name: str, choice: list[Any] | Span) -> Any:
-    """Ask for the value of an option."""
-    if not isinstance(choice, Span):
-        return trial.suggest_categorical(name, choice)
-    if choice.whole:
-        return trial.suggest_int(name, choice.low, choice.high, step=choice.step or 1)
-    return trial.suggest_float(name, choice.low, choice.high, step=choice.step, log=choice.logarithmic)
+def _suggest(trial: Any, name: str, choices: Choices) -> Any:
+    """Ask Optuna for the value of an option."""
+    if not isinstance(choices, Span):
+        return trial.suggest_categorical(name, choices)
+    if choices.whole:
+        return trial.suggest_int(name, choices.low, choices.high, step=choices.step or 1)
+    return trial.suggest_float(name, choices.low, choices.high, step=choices.step, log=choices.logarithmic)

@@ -1,32 +1,140 @@
-"""Few styles or many: a small any-style network on each number of them, measured on styles it never saw."""
+"""`restyle study styles`: how many styles must a network for any style be trained on?
+
+Trains a small network on each number of styles and measures it on styles that it was not trained on.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import fmean
 
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from restyle.errors import InputError, OptionError
 from restyle.evaluate.charts import Chart, Series, draw
-from restyle.options.train import StyleTrainOptions
-from restyle.study.networks import read_result
+from restyle.models import catalog
+from restyle.nn.arbitrary import ArbitraryNetwork
+from restyle.nn.encoders import load_encoder
+from restyle.nn.losses import content_loss, out_of_range, total_variation
+from restyle.nn.texture_loss import texture_loss
+from restyle.nn.transformer import TransformerShape
+from restyle.options.train import ENCODER, StyleOptions, StyleTrainOptions
+from restyle.study.runs import Result, hold_out, read_result, spread, write_json
+from restyle.train.augmentation import CONTENT, PLAIN, STYLE
+from restyle.train.data import Pictures, picture_paths, save_grid, to_tensor
+from restyle.train.log import HELD_OUT, read_log
+from restyle.train.loop import fit
+from restyle.train.style import load_loss_network
+
+SMALL = TransformerShape(half=16, quarter=32, eighth=48, full=12, blocks=3, code=64)
+MEASURED = 16  # styles of each kind that are measured, each on one photo
+
+
+class StyleCountTask:
+    """Trains a small network for any style on some styles; measures it on held-out styles as well.
+
+    styles, held_out : style pictures to train on; to measure on only
+    shape : of the transformer
+    """
+
+    name = "styles"
+
+    def __init__(
+        self,
+        content: Pictures,
+        styles: Pictures,
+        held_out: Pictures,
+        *,
+        crop: int = 96,
+        batch: int = 4,
+        content_weight: float = StyleOptions.content_weight,
+        shape: TransformerShape = SMALL,
+        seed: int = 1,
+        encoder: str | Path = ENCODER,
+    ) -> None:
+        self.content, self.styles, self.held_out = content, styles, held_out
+        self.crop, self.batch_size, self.content_weight = crop, batch, content_weight
+        self.loss_network = load_loss_network(encoder)
+        record = catalog.records().get(str(encoder))
+        torch.manual_seed(seed)
+        network = ArbitraryNetwork(load_encoder(record.file("encoder").path if record else encoder), shape)
+        # Not on the training styles: a single one has no deviation, and runs must not differ in calibration.
+        rng = np.random.default_rng([seed, 0xCA11])
+        network.style.calibrate(source.batch(8, crop, rng) for source in [content] * 4 + [held_out] * 4)
+        self.model: nn.Module = network
+
+    def to(self, device: torch.device) -> None:
+        """Move the loss network."""
+        self.loss_network.to(device)
+
+    def batch(self, step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return crops of photos and of styles."""
+        return {
+            "content": self.content.batch(self.batch_size, self.crop, rng),
+            "style": self.styles.batch(self.batch_size, self.crop, rng),
+        }
+
+    def losses(self, model: nn.Module, batch: dict[str, Tensor], step: int) -> dict[str, Tensor]:
+        """Return style, content, total variation and range losses; `total` is their weighted sum."""
+        out = model(batch["content"], batch["style"]).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            photo, style = (self.loss_network.features(batch[key]) for key in ("content", "style"))
+        ours = self.loss_network.features(out)
+        terms = {
+            "style": texture_loss(ours, style).mean(),
+            "content": content_loss(ours, photo, 1.0).mean(),
+            "variation": total_variation(out).mean(),
+            "range": out_of_range(out).mean(),
+        }
+        total = (
+            terms["style"]
+            + self.content_weight * terms["content"]
+            + 0.01 * terms["variation"]
+            + 3.0 * terms["range"]
+        )
+        return {"total": total, **terms}
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Return losses with styles in training and with held-out styles; the crops are always the same."""
+        found: dict[str, float] = {}
+        device = next(model.parameters()).device
+        for name, pictures in (("train", self.styles), ("held out", self.held_out)):
+            sums = {"total": 0.0, "style": 0.0}
+            for place in range(MEASURED):
+                batch = {
+                    "content": _center(self.content, place, self.crop).to(device),
+                    "style": _center(pictures, place * len(pictures) // MEASURED, self.crop).to(device),
+                }
+                losses = self.losses(model, batch, 0)
+                for key in sums:
+                    sums[key] += float(losses[key]) / MEASURED
+            found |= {name: sums["total"], f"{name} style": sums["style"]}
+        return found
+
+    def preview(self, model: nn.Module, path: Path) -> None:
+        """Write a grid of photo, style and result: three styles in training, three held out."""
+        device = next(model.parameters()).device
+        columns = []
+        for place, pictures in enumerate([self.styles] * 3 + [self.held_out] * 3):
+            content = _center(self.content, place, 160).to(device)
+            style = _center(pictures, place, 160).to(device)
+            columns.append([content[0], style[0], model(content, style)[0]])
+        save_grid(list(zip(*columns, strict=True)), path)
+
+
+def _center(pictures: Pictures, place: int, side: int) -> Tensor:
+    """Return the largest square of a picture, [1, 3, side, side]."""
+    crop = pictures.crop(place % len(pictures), side, np.random.default_rng(place), PLAIN)
+    return to_tensor([crop])
 
 
 @dataclass(frozen=True)
 class CountPlan:
-    """What a run needs to know.
-
-    Parameters
-    ----------
-    folder : str
-    content, styles, held_out : tuples of str
-        Photos; styles to train on; styles to measure on.
-    seed, steps, batch, crop, threads : int
-    encoder : str
-    """
+    """A run: photos, styles to train on, styles to measure on, and options."""
 
     folder: str
     content: tuple[str, ...]
@@ -40,14 +148,29 @@ class CountPlan:
     encoder: str
 
 
-def run(plan: CountPlan) -> dict[str, Any]:
-    """Train and measure one network; a run that was stopped goes on from its checkpoint."""
-    from restyle.study.style_counts_network import StyleCountTask
-    from restyle.train.augmentation import CONTENT, STYLE
-    from restyle.train.data import Pictures
-    from restyle.train.log import HELD_OUT, read_log
-    from restyle.train.loop import fit
+def parse_counts(text: str) -> list[int]:
+    """Parse `1,8,64`; raises OptionError if a value is not a positive integer."""
+    try:
+        counts = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        counts = [0]
+    if counts[0] < 1:
+        raise OptionError(f"counts '{text}': write numbers from 1 up, such as 1,8,64,512")
+    return counts
 
+
+def split_styles(folder: Path, counts: Sequence[int], held_out: int) -> tuple[list[str], list[str]]:
+    """Return styles to train on and styles to hold out; raises InputError if there are too few."""
+    paths = picture_paths(folder)
+    if len(paths) < held_out + counts[-1]:
+        raise InputError(
+            f"'{folder}' has {len(paths)} pictures: too few for {counts[-1]} and {held_out} held out"
+        )
+    return hold_out(paths, held_out)
+
+
+def run(plan: CountPlan) -> Result:
+    """Train and measure one network; reads the result of a finished run, continues an interrupted one."""
     folder = Path(plan.folder)
     done = read_result(folder)
     if done is not None:
@@ -81,50 +204,45 @@ def run(plan: CountPlan) -> dict[str, Any]:
         "held out": measured["held out style"][-1],
         "curve": {name: measured[name] for name in ("step", "train style", "held out style")},
     }
-    temporary = folder / "result.part"
-    temporary.write_text(json.dumps(result, indent=1))
-    os.replace(temporary, folder / "result.json")
+    write_json(folder / "result.json", result)
     return result
 
 
-def write_count_report(folder: Path, facts: str, results: Sequence[dict[str, Any]]) -> Path:
+def write_report(folder: Path, facts: str, results: Sequence[Result]) -> Path:
     """Write `report.md` and `styles.png` into the folder of the study."""
     counts = sorted({int(result["count"]) for result in results})
-    of = {count: [r for r in results if r["count"] == count] for count in counts}
-    rows, series = [], []
-    for name in ("train", "held out"):
-        values = [[float(r[name]) for r in of[count]] for count in counts]
-        spread = [(min(v), max(v)) for v in values]
-        told = {"train": "styles trained on", "held out": "styles held out"}[name]
-        series.append(Series(told, counts, [statistics.fmean(v) for v in values], spread, "both"))
-    gaps = []
-    for place, count in enumerate(counts):
-        trained, held_out = series[0].y[place], series[1].y[place]
-        gaps.append(held_out / trained - 1)
-        rows.append(f"| {count} | {len(of[count])} | {trained:.4f} | {held_out:.4f} | {gaps[-1]:+.0%} |")
+    runs = {count: [r for r in results if r["count"] == count] for count in counts}
+    series = []
+    for key, name in (("train", "styles in training"), ("held out", "held-out styles")):
+        values = [[float(r[key]) for r in runs[count]] for count in counts]
+        series.append(Series(name, counts, [fmean(v) for v in values], [spread(v) for v in values], "both"))
+    trained, held_out = series[0].y, series[1].y
+    gaps = [theirs / ours - 1 for ours, theirs in zip(trained, held_out, strict=True)]
     curves = [
-        Series(f"{count}, {name}", of[count][0]["curve"]["step"], of[count][0]["curve"][f"{name} style"])
+        Series(f"{count}, {name}", runs[count][0]["curve"]["step"], runs[count][0]["curve"][f"{name} style"])
         for count in (counts[0], counts[-1])
         for name in ("train", "held out")
     ]
-    draw(
-        [
-            Chart("Lower is better", "styles in training", "style loss", series, log_x=True, zero=True),
-            Chart("On the way, first seed", "step", "style loss", curves, log_y=True),
-        ]
-    ).save(folder / "styles.png")
-    best = counts[min(range(len(counts)), key=lambda i: series[1].y[i])]
+    charts = [
+        Chart("Lower is better", "styles in training", "style loss", series, log_x=True, zero=True),
+        Chart("During training, first seed", "step", "style loss", curves, log_y=True),
+    ]
+    draw(charts).save(folder / "styles.png")
+    best = counts[int(np.argmin(held_out))]
     lines = [
         "# Study: how many styles to train on",
         "",
         facts,
         "",
-        f"Lowest style loss on styles held out: {best} styles. The gap between styles held out and styles"
-        f" trained on goes from {gaps[0]:+.0%} ({counts[0]}) to {gaps[-1]:+.0%} ({counts[-1]}).",
+        f"Lowest style loss on held-out styles: {best} styles. The gap between held-out styles and styles in"
+        f" training is {gaps[0]:+.0%} with {counts[0]} and {gaps[-1]:+.0%} with {counts[-1]}.",
         "",
-        "| styles in training | seeds | style loss, trained on | style loss, held out | gap |",
+        "| styles in training | seeds | style loss, in training | style loss, held out | gap |",
         "| --- | --- | --- | --- | --- |",
-        *rows,
+        *(
+            f"| {count} | {len(runs[count])} | {ours:.4f} | {theirs:.4f} | {gap:+.0%} |"
+            for count, ours, theirs, gap in zip(counts, trained, held_out, gaps, strict=True)
+        ),
         "",
         "![Style loss against the number of styles](styles.png)",
     ]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from restyle.errors import InputError
-from restyle.study.runner import check_plan, run_all
+from restyle.study.runs import check_plan, run_all
 
 
 def square(number: int) -> dict[str, Any]:
@@ -12,10 +12,10 @@ def square(number: int) -> dict[str, Any]:
 
 
 def test_results_come_in_the_order_of_the_plans() -> None:
-    told: list[tuple[int, int]] = []
-    results = run_all(square, [3, 1, 2], 2, lambda place, result: told.append((place, result["square"])))
+    finished: list[tuple[int, int]] = []
+    results = run_all(square, [3, 1, 2], 2, lambda place, result: finished.append((place, result["square"])))
     assert [result["square"] for result in results] == [9, 1, 4]
-    assert sorted(told) == [(0, 9), (1, 1), (2, 4)]
+    assert sorted(finished) == [(0, 9), (1, 1), (2, 4)]
 
 
 def test_a_folder_holds_one_study(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from restyle.nn.transformer import TransformerShape
 from restyle.options.train import StyleTrainOptions
-from restyle.study.style_counts_network import StyleCountTask
+from restyle.study.style_counts import StyleCountTask
 from restyle.train.augmentation import CONTENT, STYLE
 from restyle.train.data import Pictures
 from restyle.train.log import read_log

@@ -3,7 +3,7 @@ from typing import Any
 
 from PIL import Image
 
-from restyle.study.report import answer, groups, write_report
+from restyle.study.networks import answer, groups, write_report
 
 
 def result(kernel: int, seed: int, total: float) -> dict[str, Any]:
@@ -24,9 +24,9 @@ CLOSE = [result(3, 1, 0.20), result(5, 1, 0.21), result(3, 2, 0.24), result(5, 2
 def test_answer_says_whether_the_spread_allows_it() -> None:
     assert "**kernel-size 3** (0.2100)" in answer(groups(CLEAR))
     assert "+38.1%" in answer(groups(CLEAR))
-    assert "Every one of the 2 seeds" in answer(groups(CLEAR))
+    assert "All 2 seeds of the best" in answer(groups(CLEAR))
     assert "may be chance" in answer(groups(CLOSE))
-    assert "no spread is known" in answer(groups(CLEAR[:2]))
+    assert "only one seed each" in answer(groups(CLEAR[:2]))
 
 
 def test_report_has_table_plot_and_pictures(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""Options to vary in a study: lists of values, and spans of numbers for a search."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, get_args, get_type_hints
+
+from restyle.errors import OptionError
+from restyle.options.train import NetworkOptions, StyleOptions, StyleTrainOptions
+
+Setting = dict[str, Any]
+LOGARITHMIC = 10.0  # spans of floats with at least this ratio are searched on a logarithmic scale
+_SETS = (NetworkOptions, StyleOptions, StyleTrainOptions)
+_FIXED = {"steps", "minutes", "seed", "threads", "device", "held_out"}  # equal in all runs
+_SPAN = re.compile(r"([^./]*(?:\.[^./]+)?)\.\.([^/]*)(?:/(.*))?")
+
+
+@dataclass(frozen=True)
+class Span:
+    """All numbers from `low` to `high`, both included.
+
+    low, high : integers if the option is an integer
+    step : allows only low, low + step, ...; None allows every number, of an integer option every integer
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it contains integers only."""
+        return isinstance(self.low, int)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether it is so wide that it should be searched on a logarithmic scale."""
+        return self.step is None and not self.whole and self.low > 0 and self.high / self.low >= LOGARITHMIC
+
+    def __str__(self) -> str:
+        return f"{self.low:g}..{self.high:g}" + (f"/{self.step:g}" if self.step is not None else "")
+
+
+Choices = list[Any] | Span
+Space = dict[str, Choices]
+
+
+def parse_space(texts: Sequence[str], spans: bool = True) -> Space:
+    """Parse `kernel-size=3,5`, and `width=16..64/8` if `spans`; text options separate values by semicolons.
+
+    Raises OptionError if an option is unknown or fixed, or a value or span is invalid.
+
+    Examples
+    --------
+    >>> parse_space(["width=16..64/8", "normalisation=all,blocks"])
+    {'width': Span(low=16, high=64, step=8), 'normalisation': ['all', 'blocks']}
+    """
+    known = {each.name: kind for kind in _SETS for each in fields(kind) if each.name not in _FIXED}
+    space: Space = {}
+    for text in texts:
+        name, _, values = (part.strip() for part in text.partition("="))
+        key = name.replace("-", "_")
+        if key not in known:
+            options = ", ".join(sorted(each.replace("_", "-") for each in known))
+            raise OptionError(f"vary '{text}': '{name}' is not one of {options}")
+        kind = get_type_hints(known[key])[key]
+        span = _SPAN.fullmatch(values) if spans else None
+        choices = _span(text, name, kind, span) if span else _values(text, name, kind, values)
+        space[key] = choices
+        if isinstance(choices, Span):  # low + step: refuse even kernels now, not in the middle of the search
+            examples = [choices.low, choices.high, choices.low + (choices.step or 0)]
+        else:
+            examples = choices
+        for value in examples:
+            keywords: dict[str, Any] = {key: value}
+            known[key](**keywords)  # checks the value
+    return space
+
+
+def _values(text: str, name: str, kind: Any, values: str) -> list[Any]:
+    separator = ";" if kind is str else ","
+    parts = [part.strip() for part in values.split(separator) if part.strip()]
+    try:
+        found = [part if kind is str or get_args(kind) else kind(part) for part in parts]
+    except ValueError:
+        if ".." in values:
+            raise OptionError(
+                f"vary '{text}': spans need --search optuna; write {name}=VALUE,VALUE"
+            ) from None
+        raise OptionError(f"vary '{text}': a value is not of type {kind.__name__}") from None
+    if not found:
+        raise OptionError(f"vary '{text}': write {name}=VALUE,VALUE")
+    return list(dict.fromkeys(found))
+
+
+def _span(text: str, name: str, kind: Any, span: re.Match[str]) -> Span:
+    if kind not in (int, float):
+        raise OptionError(f"vary '{text}': {name} is not a number; write {name}=VALUE,VALUE")
+    (low,), (high,) = (_values(text, name, kind, span[place]) for place in (1, 2))
+    try:
+        step = None if span[3] is None else kind(span[3])
+    except ValueError:
+        step = 0
+    if low >= high or (step is not None and step <= 0):
+        raise OptionError(f"vary '{text}': write {name}=LOW..HIGH or {name}=LOW..HIGH/STEP")
+    return Span(low, high, step)
+
+
+def combinations(values: Space, sample: int = 0, seed: int = 1) -> list[Setting]:
+    """Return all combinations of values, in order, or `sample` random ones."""
+    lists: list[list[Any]] = [each for each in values.values() if isinstance(each, list)]
+    every = [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*lists)]
+    if not 0 < sample < len(every):
+        return every
+    places = sorted(random.Random(seed).sample(range(len(every)), sample))
+    return [every[place] for place in places]
+
+
+def title(setting: Setting) -> str:
+    """Return a setting for people: `kernel-size 3, width 16`."""
+    parts = [
+        f"{name.replace('_', '-')} {f'{value:.4g}' if isinstance(value, float) else value}"
+        for name, value in setting.items()
+    ]
+    return ", ".join(parts) or "default"
+
+
+def label(setting: Setting) -> str:
+    """Return a setting for file names: `kernel-size-3_width-16`."""
+    parts = [f"{name.replace('_', '-')}-{value}".replace(",", "+") for name, value in setting.items()]
+    return "_".join(parts) or "usual"
