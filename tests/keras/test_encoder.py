@@ -10,10 +10,11 @@ import torch
 from keras import ops
 
 from restyle.errors import ModelError
-from restyle.keras.encoder import ENCODER, load_encoder
+from restyle.keras.encoder import load_encoder
 from restyle.models import catalog
 from restyle.models.features import LAYERS
 from restyle.nn import encoders
+from restyle.options.train import ENCODER
 
 
 @pytest.mark.parametrize("size", [(64, 48), (37, 51)])
@@ -35,7 +36,7 @@ def test_it_is_not_trained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "there is no encoder"), (b"hello", "is no readable safetensors file")]
+    ("content", "said"), [(None, "there is no encoder"), (b"hello", "is not a readable safetensors file")]
 )
 def test_what_is_no_encoder_is_named(content: bytes | None, said: str, tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"

@@ -13,11 +13,10 @@ import torch
 from keras import ops
 
 from restyle.errors import InputError
-from restyle.keras.encoder import ENCODER
 from restyle.keras.losses import PerceptualLoss
 from restyle.models import catalog
 from restyle.nn import encoders, losses
-from restyle.options.train import StyleOptions
+from restyle.options.train import ENCODER, StyleOptions
 
 RECIPE = StyleOptions(style_size=64)
 RNG = np.random.default_rng(0)

@@ -1,7 +1,7 @@
-"""The network of `restyle train style` for Keras 3, on any of its backends; needs the extra `keras`.
+"""The network of `restyle train style` for Keras 3, on all of its backends; needs the extra `keras`.
 
-Which backend computes is Keras' own choice: the environment variable `KERAS_BACKEND`, `tensorflow` if it is
-not set. Nothing here but `StyleNetwork.to_network` needs PyTorch.
+Keras chooses the backend: the environment variable `KERAS_BACKEND`, or `tensorflow`. Only
+`StyleNetwork.to_network` needs PyTorch.
 """
 
 from __future__ import annotations

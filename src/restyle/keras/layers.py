@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-EPSILON = 1e-4  # of `nn.transformer`, so that both networks compute the same
+EPSILON = 1e-4  # as in `nn.transformer`, so that both networks compute the same
+
+
+class _Layer(keras.layers.Layer):  # type: ignore[misc]
+    """A layer whose configuration is some of its attributes; its output has the shape of its input."""
+
+    settings: ClassVar[tuple[str, ...]] = ()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.settings}}
+
+    def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
+        """Return the shape of the output."""
+        return input_shape
 
 
 @keras.saving.register_keras_serializable(package="restyle")
-class ReflectionPadding(keras.layers.Layer):  # type: ignore[misc]
-    """Mirror the border outwards, 2 1 | 0 1 2 | 1 0, so that it looks like the interior.
+class ReflectionPadding(_Layer):
+    """Mirror the border outwards, 2 1 | 0 1 2 | 1 0.
 
-    Parameters
-    ----------
-    pixels : int
-        How many on every side; fewer than the picture has.
+    pixels : on every side; fewer than the picture has
     """
+
+    settings = ("pixels",)
 
     def __init__(self, pixels: int = 1, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -29,46 +42,34 @@ class ReflectionPadding(keras.layers.Layer):  # type: ignore[misc]
         by = (self.pixels, self.pixels)
         return ops.pad(x, ((0, 0), by, by, (0, 0)), mode="reflect")
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The shape that `call` gives."""
+    def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
+        """Return the shape of the output."""
         count, height, width, channels = input_shape
         more = 2 * self.pixels
         return count, height and height + more, width and width + more, channels
 
-    def get_config(self) -> dict[str, Any]:
-        """What the constructor needs to make this layer again."""
-        return {**super().get_config(), "pixels": self.pixels}
 
+class _Strided(_Layer):
+    """Common part of padding to a stride and cropping back."""
 
-class _Strided(keras.layers.Layer):  # type: ignore[misc]
-    """What padding to a stride and cutting it off again have in common."""
+    settings = ("stride", "minimum")
 
     def __init__(self, stride: int, minimum: int = 1, **keywords: Any) -> None:
         super().__init__(**keywords)
         self.stride, self.minimum = stride, minimum
 
     def sides(self, side: Any) -> tuple[Any, Any]:
-        """Pixels before and after a side of that length."""
+        """Return the padding before and after a side of that length."""
         extra = _larger(side, self.minimum) - side
         extra = extra + -(side + extra) % self.stride
         return extra // 2, extra - extra // 2
 
-    def get_config(self) -> dict[str, Any]:
-        """What the constructor needs to make this layer again."""
-        return {**super().get_config(), "stride": self.stride, "minimum": self.minimum}
-
 
 @keras.saving.register_keras_serializable(package="restyle")
 class PadToStride(_Strided):
-    """Mirror the border outwards until both sides are multiples of the stride: a network for any size.
+    """Mirror the border outwards until both sides are multiples of the stride, like `images.geometry.pad`.
 
-    As `images.geometry.pad`, inside the network. `CutBack` takes it off again.
-
-    Parameters
-    ----------
-    stride : int
-    minimum : int
-        Least height and width of the result; a picture that is much smaller is mirrored again and again.
+    minimum : least height and width of the result; a much smaller picture is mirrored repeatedly
     """
 
     def call(self, x: Any) -> Any:
@@ -77,14 +78,14 @@ class PadToStride(_Strided):
             before, after = self.sides(side)
             if isinstance(side, int) and before + after == 0:
                 continue
-            # 2 1 | 0 1 2 | 1 0, with a period of 4 here; of 1 for a single row.
+            # 2 1 | 0 1 2 | 1 0 has a period of 4; a single row has a period of 1.
             period = _larger(2 * (side - 1), 1)
             place = ops.mod(ops.arange(0, before + side + after, dtype="int32") - before, period)
             x = ops.take(x, ops.minimum(place, period - place), axis=axis)
         return x
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The shape that `call` gives."""
+    def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
+        """Return the shape of the output."""
         count, *sides, channels = input_shape
         height, width = (side and side + sum(self.sides(side)) for side in sides)
         return count, height, width, channels
@@ -92,76 +93,68 @@ class PadToStride(_Strided):
 
 @keras.saving.register_keras_serializable(package="restyle")
 class CutBack(_Strided):
-    """Cut off what `PadToStride` with the same stride and minimum added."""
+    """Remove the padding of `PadToStride` with the same stride and minimum."""
 
     def call(self, x: Any, like: Any) -> Any:
-        """Padded [N, H', W', C], and the picture before the padding [N, H, W, C] -> [N, H, W, C]."""
+        """Padded [N, H', W', C] and the unpadded picture [N, H, W, C] -> [N, H, W, C]."""
         height, width = ops.shape(like)[1:3]
         top, left = self.sides(height)[0], self.sides(width)[0]
         return x[:, top : top + height, left : left + width]
 
     def compute_output_shape(self, x_shape: Any, like_shape: Any) -> Any:
-        """The shape that `call` gives."""
+        """Return the shape of the output."""
         return *like_shape[:3], x_shape[3]
 
 
 def _larger(side: Any, least: int) -> Any:
-    """The larger of two sides; of a tensor where the backend knows the size only when it runs."""
+    """Return the larger of two sides, which may be tensors."""
     return max(side, least) if isinstance(side, int) else ops.maximum(side, least)
 
 
 @keras.saving.register_keras_serializable(package="restyle")
-class StyleScale(keras.layers.Layer):  # type: ignore[misc]
-    """Where style enters: every channel gets the scale and the shift of the style.
+class StyleScale(_Layer):
+    """Multiply every channel by the scale of the style and add its shift.
 
-    Conditional instance normalisation (Dumoulin et al. 2017) if `normalised`: the channel is brought to mean
-    0 and deviation 1 over the picture first.
+    With `normalised`, this is conditional instance normalization (Dumoulin et al. 2017): every channel is
+    normalized to mean 0 and deviation 1 over the picture first.
 
-    Parameters
-    ----------
-    styles : int
-        N, rows of scale and shift.
-    normalised : bool
+    styles : N, rows of scale and shift
     """
+
+    settings = ("styles", "normalised")
 
     def __init__(self, styles: int = 1, normalised: bool = True, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.styles = styles
-        self.normalised = normalised
+        self.styles, self.normalised = styles, normalised
 
     def build(self, features_shape: Any, code_shape: Any = None) -> None:
-        """Make `scale` and `shift`, each [styles, C]."""
+        """Create `scale` and `shift`, each [styles, C]."""
         shape = (self.styles, features_shape[-1])
         self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
         self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
 
     def call(self, features: Any, code: Any = None) -> Any:
-        """Features [N, H, W, C] and the weight of each style [N, styles], which one style does not need."""
+        """Features [N, H, W, C] and the weights of the styles [N, styles], which one style does not need."""
         scale, shift = self.scale, self.shift
         if code is not None:
             scale, shift = ops.matmul(code, scale), ops.matmul(code, shift)
-        scale, shift = scale[:, None, None, :], shift[:, None, None, :]
         if self.normalised:
-            mean = ops.mean(features, axis=(1, 2), keepdims=True)
-            centred = features - mean
-            variance = ops.mean(ops.square(centred), axis=(1, 2), keepdims=True)
-            features = centred / ops.sqrt(variance + EPSILON)
-        return features * scale + shift
+            features = standardize(features)
+        return features * scale[:, None, None, :] + shift[:, None, None, :]
 
-    def compute_output_shape(self, features_shape: Any, code_shape: Any = None) -> Any:
-        """The shape that `call` gives: that of the features."""
-        return features_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """What the constructor needs to make this layer again."""
-        return {**super().get_config(), "styles": self.styles, "normalised": self.normalised}
+def standardize(features: Any) -> Any:
+    """Normalize each channel of [N, H, W, C] to mean 0 and deviation 1 over the picture."""
+    centered = features - ops.mean(features, axis=(1, 2), keepdims=True)
+    variance = ops.mean(ops.square(centered), axis=(1, 2), keepdims=True)
+    return centered / ops.sqrt(variance + EPSILON)
 
 
 @keras.saving.register_keras_serializable(package="restyle")
-class Twice(keras.layers.Layer):  # type: ignore[misc]
-    """Bilinear upsampling to twice the size, half-pixel centres, the border repeated.
+class Twice(_Layer):
+    """Bilinear upsampling to twice the size, with half-pixel centers.
 
-    What `UpSampling2D(2, interpolation="bilinear")` computes, which cannot be exported for any size.
+    Computes the same as `UpSampling2D(2, interpolation="bilinear")`, which cannot be exported for any size.
     """
 
     def call(self, x: Any) -> Any:
@@ -175,20 +168,16 @@ class Twice(keras.layers.Layer):  # type: ignore[misc]
         columns = ops.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], 3)
         return ops.reshape(columns, (count, 2 * height, 2 * width, channels))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The shape that `call` gives."""
+    def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
+        """Return the shape of the output."""
         count, height, width, channels = input_shape
         return count, height and 2 * height, width and 2 * width, channels
 
 
 @keras.saving.register_keras_serializable(package="restyle")
-class Range(keras.layers.Layer):  # type: ignore[misc]
-    """Clip to 0..1, but not while training: a clipped pixel has no gradient to come back by."""
+class Range(_Layer):
+    """Clip to 0..1, except in training, where a clipped pixel would have no gradient."""
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Same shape as `x`."""
         return x if training else ops.clip(x, 0.0, 1.0)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The shape that `call` gives."""
-        return input_shape

@@ -19,8 +19,7 @@ from restyle.evaluate.charts import Chart, Series, draw
 from restyle.models import catalog
 from restyle.nn.arbitrary import ArbitraryNetwork
 from restyle.nn.encoders import load_encoder
-from restyle.nn.losses import content_loss, out_of_range, total_variation
-from restyle.nn.texture_loss import texture_loss
+from restyle.nn.losses import content_loss, out_of_range, texture_loss, total_variation
 from restyle.nn.transformer import TransformerShape
 from restyle.options.train import ENCODER, StyleOptions, StyleTrainOptions
 from restyle.study.runs import Result, hold_out, read_result, spread, write_json

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from restyle.errors import InputError, OptionError
 from restyle.models.features import LAYERS
-from restyle.nn.encoders import EncoderShape, PerceptualEncoder
+from restyle.nn.encoders import SMALLEST, EncoderShape, PerceptualEncoder
 from restyle.nn.losses import gap, gram
 from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import EncoderOptions
@@ -31,7 +31,6 @@ from restyle.train.distributed import unwrapped
 VARIED = Augmentation(
     scale=(1.0, 2.5), rotate=0.1, brightness=0.3, contrast=0.3, saturation=0.4, hue=0.1, color=0.3
 )
-SMALLEST = 32  # px, side of a picture that has all five layers
 
 
 class EncoderTask:
