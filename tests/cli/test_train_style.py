@@ -83,6 +83,7 @@ def train(place: Path, *more: str) -> Done:
     return restyle(place, *words(*more))
 
 
+@pytest.mark.slow
 def test_from_a_style_to_a_picture(place: Path) -> None:
     done = train(
         place, "--style", "styles/red.png", "-o", "red.restyle", "--steps", "4", "--log-every", "2",

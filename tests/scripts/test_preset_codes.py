@@ -47,7 +47,8 @@ def refine(task: CodesTask, folder: Path, steps: int = 24) -> RefinedCodes:
     return model
 
 
-def test_practice_lowers_the_loss_of_each_style_on_other_photos(task: CodesTask, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_refinement_lowers_the_loss_of_each_style_on_other_photos(task: CodesTask, tmp_path: Path) -> None:
     model = refine(task, tmp_path / "run")
     for place in range(3):
         before, after = task.trial(model, place, (0.0, 1.0))
@@ -74,7 +75,7 @@ def test_only_the_texture_part_of_the_codes_learns(task: CodesTask, tmp_path: Pa
     assert torch.equal(painted[0][:, NETWORK.code :], read[:, NETWORK.code :])  # the palette
 
 
-def test_without_practice_it_paints_as_the_network_does(task: CodesTask, tmp_path: Path) -> None:
+def test_without_refinement_it_paints_as_the_network_does(task: CodesTask, tmp_path: Path) -> None:
     network, _ = load_arbitrary(tmp_path / "n.safetensors")
     photo = torch.rand(1, 3, 48, 64)
     with torch.no_grad():
@@ -82,7 +83,7 @@ def test_without_practice_it_paints_as_the_network_does(task: CodesTask, tmp_pat
         torch.testing.assert_close(ours, network(photo, task.known[2]))
 
 
-def test_a_trial_leaves_what_was_learnt(task: CodesTask, tmp_path: Path) -> None:
+def test_a_trial_changes_nothing(task: CodesTask, tmp_path: Path) -> None:
     model = refine(task, tmp_path / "run", 3)
     learnt = model.offset.detach().clone()
     none, half, whole = task.trial(model, 0, (0.0, 0.5, 1.0))
@@ -96,7 +97,7 @@ def test_every_style_has_its_turn(task: CodesTask) -> None:
     assert [sorted(drawn[first : first + 3]) for first in range(0, 12, 3)] == [[0, 1, 2]] * 4
 
 
-def test_the_network_learns_with_the_codes_where_other_styles_keep_it_company(tmp_path: Path) -> None:
+def test_with_other_styles_the_network_is_trained_as_well(tmp_path: Path) -> None:
     task = make(tmp_path, CodesTask, others=True)
     before, _ = load_arbitrary(tmp_path / "n.safetensors")
     seen = [
@@ -115,7 +116,7 @@ def test_the_network_learns_with_the_codes_where_other_styles_keep_it_company(tm
     )
 
 
-def test_two_processes_practise_other_styles(task: CodesTask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_refine_different_styles(task: CodesTask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     drawn = []
     for step in range(3):
@@ -125,7 +126,8 @@ def test_two_processes_practise_other_styles(task: CodesTask, monkeypatch: pytes
     assert [sorted(drawn[first : first + 3]) for first in range(0, 12, 3)] == [[0, 1, 2]] * 4
 
 
-def test_where_light_alone_is_practised_hues_stay(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_hues_stay_if_only_luminance_is_refined(tmp_path: Path) -> None:
     def moved(kind: type[CodesTask]) -> float:
         task = make(tmp_path / kind.name, kind)
         model = refine(task, tmp_path / kind.name / "run", 24)

@@ -19,6 +19,7 @@ from restyle.train.loop import Step, fit
 from .test_encoder import SMALL, folder, teacher
 
 NETWORK = TransformerShape(half=8, quarter=8, eighth=12, full=8, blocks=2, code=16)
+SMALL_CROPS = ArbitraryOptions(crop=64, batch=2)
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def files(tmp_path: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
     recipe = ArbitraryOptions(crop=64, batch=2)
     task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
@@ -47,7 +49,10 @@ def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_seed_decides_the_first_weights_and_the_calibration(files: dict[str, Any]) -> None:
-    states = [ArbitraryTask(**files, shape=NETWORK, seed=seed).model.state_dict() for seed in (3, 3, 4)]
+    states = [
+        ArbitraryTask(**files, options=SMALL_CROPS, shape=NETWORK, seed=seed).model.state_dict()
+        for seed in (3, 3, 4)
+    ]
     same = [torch.equal(states[0][name], states[1][name]) for name in states[0]]
     other = [torch.equal(states[0][name], states[2][name]) for name in states[0]]
     assert all(same)
@@ -56,7 +61,7 @@ def test_seed_decides_the_first_weights_and_the_calibration(files: dict[str, Any
 
 
 def test_training_goes_on_from_a_saved_network(files: dict[str, Any], tmp_path: Path) -> None:
-    first = ArbitraryTask(**files, shape=NETWORK, seed=3).model
+    first = ArbitraryTask(**files, options=SMALL_CROPS, shape=NETWORK, seed=3).model
     assert isinstance(first, ArbitraryNetwork)
     save_arbitrary(first, tmp_path / "n.safetensors", "n")
     again = ArbitraryTask(**files, seed=4, start=tmp_path / "n.safetensors").model
@@ -77,7 +82,7 @@ def test_steady_term_compares_the_same_places(files: dict[str, Any]) -> None:
         def forward(self, content: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
             return content
 
-    task = ArbitraryTask(**files, options=ArbitraryOptions(crop=64, batch=2), shape=NETWORK)
+    task = ArbitraryTask(**files, options=SMALL_CROPS, shape=NETWORK)
     copy = Copy(PerceptualEncoder(SMALL), NETWORK)
     for shift in ((1, 8), (5, 2), (8, 8)):
         batch = task.batch(0, np.random.default_rng(0))
@@ -93,7 +98,7 @@ def test_late_crops(files: dict[str, Any]) -> None:
 
 
 def test_exact_teacher_judges_style_as_deep_as_it_goes(files: dict[str, Any]) -> None:
-    task = ArbitraryTask(**files, exact=files["teacher"], shape=NETWORK)
+    task = ArbitraryTask(**files, exact=files["teacher"], options=SMALL_CROPS, shape=NETWORK)
     assert task.exact is not None
     task.exact.names = [name for name in task.exact.names if name < "conv3"]
     x = torch.rand(1, 3, 32, 32)
@@ -134,6 +139,7 @@ def test_texture_counts_by_its_weight(files: dict[str, Any]) -> None:
     assert added == pytest.approx(0.5 * float(plain["texture"]), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_command_line_trains_resumes_and_exports(
     files: dict[str, Any],
     tmp_path: Path,

@@ -89,6 +89,7 @@ def test_logs_and_previews(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.glob("preview-*")) == ["preview-000030.jpg", "preview-000060.jpg"]
 
 
+@pytest.mark.slow
 def test_tensorboard_events_are_written(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     fit(Line(), tmp_path, TrainOptions(steps=10, log_every=5, tensorboard=True))
@@ -208,6 +209,7 @@ def test_options_out_of_range_are_errors() -> None:
         TrainOptions(steps=0)
 
 
+@pytest.mark.slow
 def test_two_processes_stay_in_step(tmp_path: Path) -> None:
     """torchrun with gloo: both ranks end with the same weights, which a mean of their gradients made."""
     script = tmp_path / "task.py"

@@ -180,6 +180,7 @@ def test_judges_come_by_name_and_by_file(tmp_path: Path) -> None:
         load_loss_network(tmp_path / "bad")
 
 
+@pytest.mark.slow
 def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: Path) -> None:
     """Losses of eight steps agree to 1e-4 relative: sums in another order, no more."""
     task(tmp_path)  # makes the pictures
