@@ -15,6 +15,7 @@ def test_photo_has_the_asked_size(tmp_path: Path) -> None:
         assert picture.size == (96, 48)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

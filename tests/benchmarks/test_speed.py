@@ -9,6 +9,7 @@ import torch
 from benchmarks import speed
 
 
+@pytest.mark.slow
 def test_tiny_run_prints_a_table_and_writes_both_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

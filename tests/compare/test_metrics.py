@@ -32,6 +32,7 @@ def sounds() -> tuple[Subject, Subject]:
     return first, second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", OF_PICTURES, ids=lambda each: each.name)
 def test_the_same_is_at_zero_and_others_are_not(metric: Metric, two: tuple[Subject, Subject]) -> None:
     assert metric.distance(two[0], two[0]) == 0

@@ -21,6 +21,7 @@ CROP = 0.7  # of each side
 Photo = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
+@pytest.mark.slow
 def test_the_default_depends_on_what_is_compared(photo_file: Path, style_file: Path) -> None:
     assert restyle.similarity(photo_file, style_file) == restyle.similarity(
         photo_file, style_file, metric="style"
@@ -57,6 +58,7 @@ def test_what_is_not_defined_is_said(photo_file: Path) -> None:
         restyle.similarity("rain", "fire", metric="x")
 
 
+@pytest.mark.slow
 def test_size_changes_less_than_style(photo: Photo, style_file: Path) -> None:
     image = Image.fromarray(photo).resize((336, 240), Image.Resampling.BICUBIC)
     larger = image.resize((672, 480), Image.Resampling.BICUBIC)

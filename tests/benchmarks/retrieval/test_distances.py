@@ -39,6 +39,7 @@ def measured(subjects: list[Subject]) -> Measured:
     )
 
 
+@pytest.mark.slow
 def test_all_pairs_agree_with_the_package(subjects: list[Subject], measured: Measured) -> None:
     seen = [(each.code, each.afar) for each in subjects]
     codes = np.stack([np.stack([at, *afar]) for at, afar in seen if at is not None and afar is not None])
