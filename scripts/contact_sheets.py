@@ -27,7 +27,8 @@ from typing import NoReturn
 from PIL import Image, ImageOps
 
 from restyle import RestyleError, Style, Stylizer, styles
-from scripts import presets, sheet
+from restyle.images.sheet import sheet
+from scripts import presets
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = ("astronaut", "chelsea", "coffee")
@@ -70,8 +71,9 @@ def save_pages(rows: Sequence[Sequence[Cell]], out: Path, cell: int, count: int)
     for number, start in enumerate(range(0, len(rows), count), 1):
         path = out / f"sheet-{number}.png"
         page = rows[start : start + count]
-        strips = [sheet.row([sheet.square(image, cell, caption) for image, caption in row]) for row in page]
-        sheet.column(strips, gap=0).save(path)
+        images = [[image for image, _ in row] for row in page]
+        captions = [[caption for _, caption in row] for row in page]
+        sheet(images, captions, (cell, cell)).save(path)
         print(path)
 
 

@@ -11,7 +11,10 @@ import pytest
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper, save_model
 from PIL import Image
 
+from restyle.cli import terminal
 from restyle.models import style_files
+
+terminal.EVERY = float("inf")  # lines of progress on a slow machine would disturb tests of messages
 
 # A shell starts background jobs with Ctrl-C ignored, and child processes inherit that; some tests need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,6 +30,11 @@ LONGEST = (
 )
 
 Size = tuple[int | str | None, ...]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add a flag that writes the expected messages again."""
+    parser.addoption("--update-messages", action="store_true", help="write tests/messages.txt again")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

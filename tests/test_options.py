@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields
-from typing import Any, get_type_hints
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 import pytest
+import typer
 
 import restyle
+from restyle import types
+from restyle.cli.flags import BareValues, with_flags
 from restyle.errors import OptionError
 from restyle.images.picture import DEFAULT_MAX_PIXELS
 from restyle.methods.protocol import Step
 from restyle.models import catalog
 from restyle.options import (
+    AudioKeywords,
+    AudioOptions,
     CallKeywords,
     EngineKeywords,
     EngineOptions,
     ImageKeywords,
     ImageOptions,
+    OptimizeKeywords,
     OptimizeOptions,
+    OptionSet,
+    PaintKeywords,
     PhotoOptions,
     SaveOptions,
+    VideoKeywords,
+    VideoOptions,
+    again,
+    opt,
     parse_crop,
     parse_size,
 )
 from restyle.stylizer import Stylizer
+from restyle.types import PathLike
 
 SETS = (ImageOptions, PhotoOptions, EngineOptions, SaveOptions)
+TYPES = {"Step": Step, "RegionsLike": Any, "Report": types.Report, "PathLike": PathLike}
 
 
 @pytest.mark.parametrize("kind", SETS)
@@ -130,15 +144,84 @@ def test_parse_size(text: int | str | None, size: object) -> None:
     assert parse_size(text) == size
 
 
-def test_keywords_for_type_checkers_are_the_fields() -> None:
-    kinds = (ImageKeywords, CallKeywords, EngineKeywords)
-    own = [get_type_hints(kind, localns={"Step": Step}) for kind in kinds]
-    assert own[0] == get_type_hints(ImageOptions)
-    call = {**get_type_hints(PhotoOptions), **get_type_hints(SaveOptions)}
-    finest = get_type_hints(OptimizeOptions)
-    assert own[1].keys() == {*call, *finest, "report", "regions", "callback"}
-    assert all(own[1][name] == hint for name, hint in call.items())
-    assert own[2].keys() == {*own[1], *get_type_hints(EngineOptions)}
+def hints(*kinds: Any) -> dict[str, Any]:
+    return {name: hint for kind in kinds for name, hint in get_type_hints(kind, localns=TYPES).items()}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "kinds", "others"),
+    [
+        (AudioKeywords, (AudioOptions,), ()),
+        (ImageKeywords, (ImageOptions,), ()),
+        (OptimizeKeywords, (OptimizeOptions,), ("callback",)),
+        (PaintKeywords, (PhotoOptions, OptimizeOptions), ("callback",)),
+        (CallKeywords, (PhotoOptions, OptimizeOptions, SaveOptions), ("callback", "regions", "report")),
+        (
+            EngineKeywords,
+            (PhotoOptions, OptimizeOptions, SaveOptions, EngineOptions),
+            ("callback", "regions", "report"),
+        ),
+        (VideoKeywords, (ImageOptions, VideoOptions), ()),
+    ],
+)
+def test_keywords_for_type_checkers_are_the_fields(
+    keywords: Any, kinds: tuple[Any, ...], others: tuple[str, ...]
+) -> None:
+    wanted, found = hints(*kinds), hints(keywords)
+    assert found.keys() == {*wanted, *others}
+    paths = {"model": PathLike, "init": PathLike, "preview": PathLike | None}  # calls take Path as well
+    assert all(found[name] == paths.get(name, hint) for name, hint in wanted.items())
+
+
+def test_help_of_the_calls_explains_every_option() -> None:
+    calls: dict[Any, tuple[Any, ...]] = {
+        restyle.image: (SaveOptions, EngineOptions, PhotoOptions, OptimizeOptions),
+        restyle.video: (EngineOptions, ImageOptions, VideoOptions),
+        restyle.audio: (AudioOptions,),
+    }
+    for function, kinds in calls.items():
+        text = " ".join((function.__doc__ or "").split())
+        for each in (each for kind in kinds for each in fields(kind)):
+            assert f" {each.name} : " in text
+            assert " ".join(each.metadata["help"].split()) in text
+        for name in inspect.signature(function).parameters:
+            assert name == "options" or f" {name}" in text
+        assert "Any" not in str(inspect.signature(function)).partition(") ->")[0]
+
+
+def test_an_option_set_from_outside_gets_its_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class WaveOptions(OptionSet):
+        height: float = opt(1.5, "Height of the wave.", (0, 9), panel="Waves")
+        foam: Literal["little", "much"] | None = opt(None, "Foam.", bare="much")
+        steps: int = again(AudioOptions, "steps", 7)
+
+    got: list[WaveOptions] = []
+
+    def wave(options: WaveOptions) -> None:
+        """Draw a wave."""
+        got.append(options)
+
+    wave.__annotations__["options"] = WaveOptions
+    application = typer.Typer(add_completion=False)
+    application.command(cls=BareValues)(with_flags(wave))
+
+    def run(*arguments: str) -> str:
+        with pytest.raises(SystemExit):
+            application(arguments)
+        return capsys.readouterr().out
+
+    run("--height", "2", "--foam")
+    run()
+    assert got == [WaveOptions(height=2, foam="much"), WaveOptions()]
+    assert WaveOptions().steps == 7
+    shown = run("--help")
+    assert "--height" in shown
+    assert "[0 to 9]" in shown
+    assert "little|much" in shown
+    assert "Waves" in shown
+    with pytest.raises(OptionError, match="height 10 is outside"):
+        WaveOptions(height=10)
 
 
 def test_signatures_take_their_defaults_from_the_sets() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.video.speed import drawn_clip, peak_memory, rates
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
-from restyle.options.live import LiveOptions
+from restyle.options.video import LiveOptions
 from restyle.style import resolve
 from restyle.videos.live import show
 from restyle.videos.timeline import timed_styles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers know it by its name; `typing` would take 15 of 20 ms of the import
+TYPE_CHECKING = False  # importing `typing` would take 15 of the 20 ms of `import restyle`
 
 __version__ = "0.1.0"
 
@@ -19,7 +19,7 @@ __all__ = [
     "video",
 ]
 
-# Where each public name lives. It is imported when first used, so that `import restyle` costs nothing.
+# Module of each public name. It is imported on first use, so that `import restyle` is cheap.
 _HOMES = {
     "RestyleError": "restyle.errors",
     "Style": "restyle.style",

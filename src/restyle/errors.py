@@ -37,7 +37,7 @@ class InputError(RestyleError, ValueError):
 
 
 class StyleError(RestyleError):
-    """A style that cannot be used: unknown preset, bad style file, bad weight."""
+    """A style that cannot be used: an unknown preset, a bad style file, a bad weight."""
 
 
 class OptionError(RestyleError, ValueError):
@@ -49,7 +49,7 @@ class OutputError(RestyleError):
 
 
 class ModelError(RestyleError):
-    """Weights that are missing, damaged, or not what their record says."""
+    """Weights that are missing or damaged, or do not match their record."""
 
 
 class MissingExtraError(RestyleError):
@@ -58,7 +58,7 @@ class MissingExtraError(RestyleError):
     Parameters
     ----------
     what : str
-        The requested feature, as the subject of the message: ``"--method optimize"``.
+        The requested feature; the message starts with it: ``"--method optimize"``.
     extra : str
         Name of the extra that provides it: ``"torch"``.
     """

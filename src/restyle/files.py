@@ -89,9 +89,7 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
                     f"cannot write {shown}: it is the input {os.fspath(source)}; choose another name"
                 )
     if not overwrite:
-        raise OutputError(
-            f"cannot write {shown}: it exists; choose another name or pass overwrite=True (--overwrite)"
-        )
+        raise OutputError(f"cannot write {shown}: it exists; choose another name or pass overwrite=True")
     return target
 
 

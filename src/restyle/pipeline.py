@@ -1,4 +1,4 @@
-"""The stages of a picture, from source to result; `image` calls them in order."""
+"""The stages from a source to a stylized picture; `image` calls them in order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOpt
 from restyle.style import Style
 from restyle.types import FloatArray, ImageLike, PathLike, Report
 
-PALETTE_SIDE = 1024  # px, longest side of the picture that a palette is taken from
+PALETTE_SIDE = 1024  # px, longest side of the copy whose palette is transferred
 
 
 def image(
@@ -47,23 +47,23 @@ def image(
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
     style : Style or Regions
     network : Arbitrary
-        The one that encoded the style.
+        The network that encoded the style.
     options : ImageOptions
     report : function of the fraction done, 0..1
     method : OptimizeOptions or None
-        Which method, and its options; None is the default method.
+        The method and its options. None: the default method.
     device, files, callback
         See `methods.protocol.Settings`.
 
     Returns
     -------
     Picture
-        Depth, alpha, EXIF and ICC profile are those of the source.
+        With bit depth, alpha, EXIF and ICC profile of the source.
 
     Raises
     ------
     methods.protocol.Stopped
-        By Ctrl-C, if the method works in steps.
+        Ctrl-C during a method that works in steps.
     """
     method = method or OptimizeOptions()
     check_method(method, options, callback)
@@ -109,13 +109,7 @@ def image(
 def check_method(
     method: OptimizeOptions, options: ImageOptions, callback: Callable[[Step], object] | None = None
 ) -> None:
-    """Check what a method is asked for against its row.
-
-    Raises
-    ------
-    OptionError
-        The method cannot do it.
-    """
+    """Raise OptionError if the method does not support the callback or an option."""
     row = table.find(method.method)
     if callback is not None and not row.steps:
         raise OptionError(f"method '{row.name}' does not work in steps, so it takes no callback; use report")
@@ -145,9 +139,9 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
         if wanted[0] * wanted[1] > options.max_pixels:
             raise OptionError(
                 f"size {wanted[1]}x{wanted[0]} is more than {options.max_pixels:,} pixels; "
-                "take a smaller one, or raise max-pixels"
+                "choose a smaller size or raise max-pixels"
             )
-        pixels = resize(pixels, wanted, alpha=alpha)  # hidden colors must not bleed into edges
+        pixels = resize(pixels, wanted, alpha=alpha)  # colors of transparent pixels must not bleed into edges
         alpha = None if alpha is None else resize(alpha, wanted)
     if options.brightness != 1:
         pixels = adjust_brightness(pixels, options.brightness)
@@ -169,7 +163,7 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
 def _stylize_together(
     content: FloatArray, parts: Sequence[tuple[FloatArray, Style]], settings: Settings
 ) -> FloatArray:
-    """Stylize all regions at once, by a method that can."""
+    """Stylize all regions at once, with a method that supports it."""
     pixels = pixels_to_stylize(content, settings.image)
     shares = [(resize(share, pixels.shape[:2], "area"), style) for share, style in parts]
     method = cast("RegionMethod", table.load(settings.method.method))
@@ -215,7 +209,7 @@ def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) ->
 
 
 def save(picture: Picture, path: PathLike, options: SaveOptions, inputs: Iterable[PathLike] = ()) -> Path:
-    """Save the result; the suffix picks the format, and `inputs` are never replaced."""
+    """Save the result; the suffix decides the format, and `inputs` are never replaced."""
     return images.save_image(
         picture, path, quality=options.quality, overwrite=options.overwrite, inputs=tuple(inputs)
     )
@@ -224,7 +218,7 @@ def save(picture: Picture, path: PathLike, options: SaveOptions, inputs: Iterabl
 def result_name(source: PathLike, style_name: str) -> str:
     """Name a result after its content and style: `photo.jpg` and `scream` give `photo-scream.jpg`.
 
-    The suffix stays if restyle writes that format, and is `.png` otherwise.
+    The suffix is that of the content if restyle writes this format, otherwise `.png`.
     """
     path = Path(source)
     kind = formats.from_suffix(path)
@@ -233,7 +227,7 @@ def result_name(source: PathLike, style_name: str) -> str:
 
 
 def framing(size: tuple[int, int], options: ImageOptions) -> Box:
-    """The box of a picture of (height, width) that is used: `--crop`, then the aspect of `--size WxH`."""
+    """Return the part of a picture of (height, width) to use: `--crop`, then the aspect of `--size WxH`."""
     box = Box(0, 0, *size)
     wanted = parse_crop(options.crop)
     if wanted is not None:

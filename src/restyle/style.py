@@ -1,4 +1,4 @@
-"""`Style`: a manner of painting as one small vector, to make, mix, scale, save and compare."""
+"""`Style`: a style as a small vector, to encode, mix, scale, save and compare."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from restyle.models.style_files import (
 )
 from restyle.types import FloatArray, ImageLike, PathLike, StyleLike, StylesLike
 
-# A saved style holds its code at these stroke sizes too, because its picture is not there to be asked again.
+# Stroke sizes at which a saved style stores its code too, because it does not contain its picture.
 SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
 
 
@@ -45,19 +45,19 @@ class Style:
     Parameters
     ----------
     code : np.ndarray [shape=(K,), float32]
-        What the transformer paints by.
+        Input of the transformer.
     model : str
-        Name of the model whose code it is; no other model understands it.
+        Name of the model that encoded it; other models cannot use it.
     name : str
-        Used in the names of results.
+        Part of the names of results.
     title, artist, year : str
-        Of the artwork; empty if unknown.
+        Those of the artwork; empty if unknown.
 
     Attributes
     ----------
     read : np.ndarray [shape=(K,), float32]
-        The code as the style encoder reads it, which styles are compared by. `code` is the same, unless the
-        style has practised: the codes of presets were trained further, so that each paints its own work well.
+        The output of the style encoder, used to compare styles. It differs from `code` for presets, whose
+        codes were refined by training.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class Style:
 
     @property
     def read(self) -> FloatArray:
-        """The code before it practised; see `Style`."""
+        """The code without refinement; see `Style`."""
         return self.code if self._refinement is None else self.code - self._refinement
 
     @classmethod
@@ -97,11 +97,11 @@ class Style:
         ----------
         source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), RGB]
         scale : float, 0.25..4
-            Size of the strokes.
+            Stroke size.
         name : str or None
-            None takes the name of the file.
+            Default: the name of the file.
         model : str, Path or Arbitrary
-            The model that shall paint with it.
+            The model that will use the style.
 
         Raises
         ------
@@ -122,12 +122,12 @@ class Style:
 
     @classmethod
     def from_preset(cls, name: str, *, model: Arbitrary | PathLike = catalog.DEFAULT) -> Style:
-        """Load one of the styles that come with restyle; `restyle.styles()` lists them.
+        """Load a preset; `restyle.styles()` lists them.
 
         Raises
         ------
         StyleError
-            There is no such preset; the message suggests near names.
+            There is no such preset; the message suggests similar names.
         """
         method = method_of(model)
         own = method.record.own_styles
@@ -142,12 +142,12 @@ class Style:
 
     @classmethod
     def load(cls, path: PathLike) -> Style:
-        """Load a style that was saved.
+        """Load a saved style.
 
         Raises
         ------
         InputError, StyleError
-            The file is missing, or is no style file.
+            The file is missing or is not a style file.
         """
         return cls._from_record(style_files.read(path))
 
@@ -179,10 +179,9 @@ class Style:
         Parameters
         ----------
         styles : sequence of (style, weight)
-            A style is a `Style`, a preset's name, a path, or a picture. Only the proportions of the
-            weights count.
+            A style is a `Style`, the name of a preset, a path, or a picture. Weights are normalized.
         name : str or None
-            None joins the names of the parts.
+            Default: the joined names of the parts.
 
         Raises
         ------
@@ -209,20 +208,19 @@ class Style:
     def scaled(self, factor: float) -> Style:
         """Return this style with strokes `factor` times as large.
 
-        A style made from a picture looks at it again; one from a file interpolates between the sizes that
-        were saved.
+        A style from a picture is encoded again; a saved style is interpolated between its saved sizes.
 
         Parameters
         ----------
         factor : float
-            With the scale that the style already has: 0.25..4.
+            Times the scale that the style already has: 0.25..4.
 
         Raises
         ------
         OptionError
             The scale is out of range.
         StyleError
-            The style was saved in one size only.
+            The style was saved at one size only.
         """
         scale = arbitrary.check_scale(self._scale * factor)
         if factor == 1:
@@ -262,23 +260,14 @@ class Style:
         return style_files.write(record, path, overwrite=overwrite)
 
     def distance(self, other: Style) -> float:
-        """Tell how far two styles are apart: 0 for the same, 1 at most.
-
-        The Euclidean distance of the codes as they were read, divided by the sum of their lengths.
-        """
+        """Return the Euclidean distance of two styles, relative to the sum of their lengths: 0..1."""
         if self.model != other.model:
             raise StyleError(f"styles of '{self.model}' and '{other.model}' cannot be compared")
         lengths = float(np.linalg.norm(self.read) + np.linalg.norm(other.read))
         return float(np.linalg.norm(self.read - other.read)) / lengths if lengths else 0.0
 
     def exemplars(self) -> list[Exemplar]:
-        """Return the pictures that the style was made from, with their shares and scales.
-
-        Raises
-        ------
-        StyleError
-            It was loaded from a file: a code, without its picture.
-        """
+        """Return the pictures of the style, with their shares and scales; StyleError if it has none."""
         found = self._source().exemplars()
         return [replace(each, scale=each.scale * self._scale) for each in found]
 
@@ -287,7 +276,16 @@ class Style:
 
 
 def styles(model: Arbitrary | PathLike = catalog.DEFAULT) -> list[Style]:
-    """Return the presets, by name.
+    """Return the preset styles, sorted by name.
+
+    Parameters
+    ----------
+    model : str, Path or Arbitrary
+        The model whose presets are returned.
+
+    Returns
+    -------
+    list of Style
 
     Examples
     --------
@@ -300,24 +298,24 @@ def styles(model: Arbitrary | PathLike = catalog.DEFAULT) -> list[Style]:
 
 
 def preset_names(model: Arbitrary) -> list[str]:
-    """Return the names of the styles that come with a model."""
+    """Return the names of the presets of a model."""
     return [*preset_files(model.record), *model.record.own_styles]
 
 
 def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0) -> Style:
-    """Make a Style of whatever names one.
+    """Return the Style that a source describes.
 
     Parameters
     ----------
     source : Style, str, Path, PIL.Image.Image or np.ndarray
-        A text is a preset's name, else the path of a picture or of a saved style.
+        A text is the name of a preset, or the path of a picture or saved style.
     scale : float, 0.25..4
-        Size of the strokes.
+        Stroke size.
 
     Raises
     ------
     StyleError, InputError
-        It names none; the message suggests near names.
+        There is no such style; the message suggests similar names.
     """
     method = method_of(model)
     if isinstance(source, Style):
@@ -340,7 +338,7 @@ def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT,
     if found.model != method.name or found.code.size != method.code_size:
         raise StyleError(
             f"style '{found.name}' was made for model '{found.model}', not for '{method.name}'; "
-            "make it again from its picture"
+            "encode it again from its picture"
         )
     return found
 
@@ -348,14 +346,14 @@ def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT,
 def resolve_all(
     source: StylesLike | None, *, model: Arbitrary | PathLike = catalog.DEFAULT, scale: float = 1.0
 ) -> Style:
-    """Make one Style of one source or of a list of them.
+    """Return one Style for a source or a list of sources.
 
     Parameters
     ----------
     source : as for `resolve`, or a list of such, of texts `name:weight`, or of (style, weight)
-        A list is mixed; what has no weight has weight 1. None or an empty list stands for the one style
-        of a network that has but one.
+        A list is mixed; the default weight is 1. None or an empty list is for networks with a single style.
     scale : float, 0.25..4
+        Stroke size.
     """
     if source is None or (isinstance(source, (list, tuple)) and not source):
         source = _only_style(method_of(model))
@@ -363,16 +361,14 @@ def resolve_all(
     if len(pairs) == 1:
         only, weight = pairs[0]
         if weight is not None and weight != 1:
-            raise StyleError(
-                f"one style alone needs no weight, it got {weight:g}; for less of it set strength to that"
-            )
+            raise StyleError(f"a single style takes no weight, but has {weight:g}; set strength instead")
         return resolve(only, model=model, scale=scale)
     parts = [(resolve(each, model=model, scale=scale), 1.0 if w is None else w) for each, w in pairs]
     return Style.mix(parts, model=model)
 
 
 def method_of(model: Arbitrary | PathLike) -> Arbitrary:
-    """Return the loaded model that a name, a folder or a model stands for."""
+    """Load a model by name or folder; a loaded model is returned unchanged."""
     return model if isinstance(model, Arbitrary) else arbitrary.load(os.fspath(model))
 
 

@@ -1,11 +1,10 @@
-"""`Stylizer`: loads a model once and applies styles many times; `image` is a Stylizer used once."""
+"""`Stylizer` loads a model once and applies styles many times; `image` uses a Stylizer once."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
@@ -32,6 +31,8 @@ from restyle.options import (
     PaintKeywords,
     PhotoOptions,
     SaveOptions,
+    explain,
+    from_keywords,
 )
 from restyle.style import Style, resolve_all
 from restyle.types import ImageLike, PathLike, RegionsLike, Report, StylesLike
@@ -43,16 +44,16 @@ ArrayT = TypeVar("ArrayT", bound=npt.NDArray[Any])
 
 
 class Stylizer:
-    """Applies styles to pictures. Safe to use from several threads at once.
+    """Applies styles to pictures. One instance may be used from several threads at once.
 
     Parameters
     ----------
     model : str or Path
         Name of a model, a folder that `restyle export` wrote, or a `.restyle` file.
     device : "cpu" or "cuda"
-        Where to compute. A device that is not there is an error.
+        A missing device is an error.
     threads : int or None
-        CPU threads of one call; None takes all cores that the process may use.
+        CPU threads per call. Default: all cores available to the process.
 
     Raises
     ------
@@ -80,14 +81,14 @@ class Stylizer:
         self.method = arbitrary.load(self.engine.model, self.engine.device, self.engine.threads)
 
     def style(self, source: StylesLike | None, *, scale: float = ImageOptions.style_scale) -> Style:
-        """Make a Style for this model.
+        """Encode a style for this model.
 
         Parameters
         ----------
         source : Style, str, Path, PIL.Image.Image, np.ndarray, or a list of such or of (style, weight)
-            A text is a preset's name, else a path; in a list `name:0.4` gives a weight. A list is mixed.
+            A text is the name of a preset or a path. A list is mixed; `name:0.4` in it gives a weight.
         scale : float, 0.25..4
-            How much larger than it is the style is read. A call's `style_scale` is what sizes strokes.
+            Scale at which the style is encoded. For the stroke size use `style_scale` of a call.
         """
         return resolve_all(source, model=self.method, scale=scale)
 
@@ -99,16 +100,17 @@ class Stylizer:
         scale: float = ImageOptions.style_scale,
         max_pixels: int = ImageOptions.max_pixels,
     ) -> Regions:
-        """Load masks and encode their styles once, to be given in place of a style many times.
+        """Load masks and encode their styles once; pass the result instead of a style, any number of times.
 
         Parameters
         ----------
         given : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`
             See `restyle.image`.
         style : as for `style`, or None
-            Of what no mask covers; None keeps the photo there.
-        scale, max_pixels
-            As for `style`; larger masks than that are refused.
+            Style of the area that no mask covers; None keeps the photo there.
+        scale : float, 0.25..4
+        max_pixels : int
+            Larger masks are rejected.
         """
         return make_regions(given, style, model=self.method, scale=scale, max_pixels=max_pixels)
 
@@ -161,46 +163,54 @@ class Stylizer:
         report: Report = quiet,
         **options: Unpack[PaintKeywords],
     ) -> Any:
-        """Give a picture a style; see `restyle.image`, whose parameters these are.
+        """Give a picture a style. Parameters are those of `restyle.image`.
 
-        In place of a style it takes what `regions` has made, too.
+        `style` may also be a result of `Stylizer.regions`.
         """
-        chosen, finest, callback = _chosen(options)
+        chosen, method, callback = _parse(options)
         saving = SaveOptions(quality=quality, overwrite=overwrite)
         inputs = [style]
-        made: Style | Regions
+        scale = pipeline.encoding_scale(chosen, method.method)
+        encoded: Style | Regions
         if isinstance(style, Regions):
-            made = style
+            encoded = style
         elif regions is None:
-            made = self.style(style, scale=pipeline.encoding_scale(chosen, finest.method))
+            encoded = self.style(style, scale=scale)
         else:
-            scale = pipeline.encoding_scale(chosen, finest.method)
-            made = self.regions(regions, style, scale=scale, max_pixels=chosen.max_pixels)
+            encoded = self.regions(regions, style, scale=scale, max_pixels=chosen.max_pixels)
             inputs += region_paths(regions)
         if output is None and isinstance(content, (str, os.PathLike)):
-            output = pipeline.result_name(content, made.name)
+            output = pipeline.result_name(content, encoded.name)
         if output is not None:
             return self.write(
-                content, made, output, chosen, saving, finest, inputs=inputs, report=report, callback=callback
+                content,
+                encoded,
+                output,
+                chosen,
+                saving,
+                method,
+                inputs=inputs,
+                report=report,
+                callback=callback,
             )
         if quality is not None or overwrite:
             raise OptionError("quality and overwrite are for files; give output= as well")
         try:
             picture = pipeline.image(
                 content,
-                made,
+                encoded,
                 self.method,
                 chosen,
                 report,
-                method=finest,
+                method=method,
                 device=self.engine.device,
                 callback=callback,
             )
         except Stopped:
             raise KeyboardInterrupt from None
-        return (
-            images.to_array(picture, content) if isinstance(content, np.ndarray) else images.to_pil(picture)
-        )
+        if isinstance(content, np.ndarray):
+            return images.to_array(picture, content)
+        return images.to_pil(picture)
 
     def write(
         self,
@@ -209,7 +219,7 @@ class Stylizer:
         output: PathLike,
         options: ImageOptions,
         saving: SaveOptions,
-        finest: OptimizeOptions | None = None,
+        method: OptimizeOptions | None = None,
         *,
         inputs: Sequence[Any] = (),
         report: Report = quiet,
@@ -221,28 +231,26 @@ class Stylizer:
         ----------
         content : str, Path, PIL.Image.Image or np.ndarray
         style : Style or Regions
-            Read at the size that `pipeline.encoding_scale` says.
+            Encoded at `pipeline.encoding_scale`.
         output : path
-        options : ImageOptions
-        saving : SaveOptions
-        finest : OptimizeOptions or None
-            None is the default method.
+        options, saving : ImageOptions, SaveOptions
+        method : OptimizeOptions or None
+            None: the default method.
         inputs : sequence
-            Sources of the style; the files among them, and the content, are never replaced.
+            Sources of the style. Files among them, and the content, are never replaced.
         report, callback
             See `restyle.image`.
 
         Returns
         -------
         Path
-            The file written.
         """
-        kept = list(_paths(content, *inputs))
+        sources = list(_paths(content, *inputs))
         formats.output_format(output)
-        if finest is not None and finest.resume and state_path(output).exists():
-            saving = replace(saving, overwrite=True)  # the unfinished run wrote it
-        check_output(output, overwrite=saving.overwrite, inputs=kept)  # before the work, not after it
-        files = Files(output, saving, tuple(kept))
+        if method is not None and method.resume and state_path(output).exists():
+            saving = replace(saving, overwrite=True)  # it is from the interrupted run
+        check_output(output, overwrite=saving.overwrite, inputs=sources)
+        files = Files(output, saving, tuple(sources))
         try:
             picture = pipeline.image(
                 content,
@@ -250,16 +258,16 @@ class Stylizer:
                 self.method,
                 options,
                 report,
-                method=finest,
+                method=method,
                 device=self.engine.device,
                 files=files,
                 callback=callback,
             )
         except Stopped as stop:
             if stop.result is not None:
-                pipeline.save(stop.result, output, saving, kept)
-            raise KeyboardInterrupt(f"the picture so far is in {output}; --resume goes on") from None
-        return pipeline.save(picture, output, saving, kept)
+                pipeline.save(stop.result, output, saving, sources)
+            raise KeyboardInterrupt(f"the picture so far is in {output}; resume=True continues") from None
+        return pipeline.save(picture, output, saving, sources)
 
 
 @overload
@@ -296,6 +304,7 @@ def image(
 ) -> Image.Image: ...
 
 
+@explain(SaveOptions, EngineOptions, PhotoOptions, OptimizeOptions)
 def image(
     content: ImageLike,
     style: StylesLike | None = None,
@@ -312,38 +321,29 @@ def image(
 ) -> Any:
     """Give a picture the style of another.
 
-    Gives back the kind that it was given: a path for a path, a Pillow image for a Pillow image, an array of
-    the same type for an array. A path in means a file written: to `output`, or else, as the command does,
-    to `CONTENT-STYLE.SUFFIX` in the current folder; its path is returned. With `output` every kind of
-    content is written and the path returned.
+    The result has the type of the content: a Pillow image gives a Pillow image, an array gives an array of
+    the same type. A path gives the path of a file: `output`, or `CONTENT-STYLE.SUFFIX` in the current folder.
+    With `output`, every type of content is written to that file, and its path is returned.
 
     Parameters
     ----------
     content : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
-        H x W and H x W x 4 (alpha, kept) serve as well.
+        Arrays may also be H x W (gray) or H x W x 4 (with alpha, which is kept).
     style : Style, str, Path, PIL.Image.Image, np.ndarray, a list, or None
-        A preset's name, a picture, or a saved style. A list is mixed; its items may be texts `name:0.4` or
-        pairs (style, weight). None serves with a network that has but one style, its own, and with regions.
+        The name of a preset, a picture, or a saved style. A list is mixed; its items may be texts `name:0.4`
+        or pairs (style, weight). None is for networks with one style of their own, and for regions.
     regions : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`, or None
-        Other styles where masks say so; `style` is then that of the rest, which without one stays the photo.
-        A mask is a grey picture, white where its style goes: a path, a Pillow image, an array, or "alpha"
-        for the content's own. It covers the whole upright content, before any crop, at any size. Style
-        "keep", or None, leaves the content untouched. See docs/regions.md.
+        Styles of parts of the content. `style` applies to the rest; if None, the rest stays unchanged. A mask
+        is a gray picture of the whole content (upright, before any crop, at any size), white where its style
+        applies: a path, a Pillow image, an array, or "alpha" for the content's alpha channel. Style "keep" or
+        None leaves its part unchanged. See docs/regions.md.
     output : path or None
-        File to write; the suffix picks the format.
-    quality, overwrite
-        Of the written file: see `options.SaveOptions`.
+        File to write; the suffix decides the format.
     report : function of one float
         Called with the fraction done, 0..1.
-    model, device, threads
-        See `options.EngineOptions`.
-    **options
-        `strength`, `style_scale`, `keep_colors`, `colors_only`, `feather`, `crop`, `size`, `brightness`,
-        `contrast`, `max_pixels`, `paint_size`: see `options.PhotoOptions`. With `method="optimize"` also
-        `encoder`, `style_loss`, `content_loss`, `content_weight`, `large_forms`, `smoothness`,
-        `style_rotation`, `init`, `optimizer`, `steps`, `seed`, `memory`, `preview`, `save_every`,
-        `resume`: see `options.OptimizeOptions`; and `callback`, a function that is called after each step
-        with a `methods.protocol.Step` and that stops the run by returning True.
+    callback : function of a `methods.protocol.Step`, or None
+        Called after each step of `optimize`; returning True stops the run.
+    {options}
 
     Returns
     -------
@@ -352,7 +352,7 @@ def image(
     Raises
     ------
     RestyleError
-        One of its kinds, each with one line that says what is wrong and what to do; see `restyle.errors`.
+        A subclass; the message is one line that says what is wrong and what to do. See `restyle.errors`.
 
     Examples
     --------
@@ -376,27 +376,21 @@ def image(
     )
 
 
-def _chosen(
-    options: PaintKeywords,
-) -> tuple[ImageOptions, OptimizeOptions, Callable[[Step], object] | None]:
-    """Sort keywords into option sets."""
-    given: dict[str, Any] = dict(options)
+def _parse(
+    keywords: PaintKeywords,
+) -> tuple[PhotoOptions, OptimizeOptions, Callable[[Step], object] | None]:
+    """Return the option sets and the callback that the keywords of a call describe."""
+    given: dict[str, Any] = dict(keywords)
     callback = given.pop("callback", None)
-    own = {each.name for each in fields(OptimizeOptions)}
-    finest = {name: given.pop(name) for name in [*given] if name in own}
     for name in ("init", "preview"):
-        if isinstance(finest.get(name), os.PathLike):
-            finest[name] = os.fspath(finest[name])
-    known = {each.name for each in fields(PhotoOptions)}
-    for name in given.keys() - known:
-        near = get_close_matches(name, [*known, *own, "callback"], 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise TypeError(f"unknown keyword '{name}'{hint}")
-    return PhotoOptions(**given), OptimizeOptions(**finest), callback
+        if isinstance(given.get(name), os.PathLike):
+            given[name] = os.fspath(given[name])
+    options, method = from_keywords(given, PhotoOptions, OptimizeOptions)
+    return options, method, callback
 
 
 def _paths(*sources: Any) -> Iterator[PathLike]:
-    """Yield the files among contents and styles, which no result may replace."""
+    """Yield the paths among contents and styles; no result may replace them."""
     for source in sources:
         if isinstance(source, str):
             yield split_weight(source)[0]

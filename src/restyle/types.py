@@ -53,7 +53,7 @@ SoundLike: TypeAlias = "PathLike | npt.NDArray[Any]"
 SoundStylesLike: TypeAlias = "SoundLike | Sequence[SoundLike | tuple[SoundLike, float]]"
 """One sound, or a list of sounds or (sound, weight) to mix."""
 
-# Overshoot of a resampling filter or of a color conversion; it is clipped silently.
+# Overshoot of resampling filters and color conversions is clipped silently.
 _TOLERANCE = 2e-3
 
 
@@ -87,7 +87,9 @@ def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
         )
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise InputError(f"{name}: holds NaN or infinite values (np.nan_to_num would replace them)")
+        raise InputError(
+            f"{name}: contains NaN or infinite values; replace them, for instance with np.nan_to_num"
+        )
     if low < -_TOLERANCE or high > 1 + _TOLERANCE:
         hint = "divide by 255, or pass uint8" if 2 < high <= 255.5 and low >= 0 else "rescale it"
         raise InputError(f"{name}: float values run from {low:g} to {high:g}; restyle takes 0..1 ({hint})")
@@ -139,7 +141,7 @@ def split_channels(array: Any, name: str = "array") -> tuple[npt.NDArray[Any], n
     if array.ndim not in (2, 3):
         raise InputError(f"{name}: has shape {shape}; a picture is H x W x 3 (or H x W, H x W x 4)")
     if array.size == 0:
-        raise InputError(f"{name}: has shape {shape}, which holds no pixels")
+        raise InputError(f"{name}: has shape {shape}, which contains no pixels")
     if array.ndim == 2:
         array = array[..., None]
     channels = array.shape[-1]

@@ -139,69 +139,6 @@ def test_no_empty_folder_is_left_behind(run: Run, tmp_path: Path, in_folder: Pat
     assert list(in_folder.iterdir()) == []
 
 
-BAD = {
-    "empty.jpg": b"",
-    "text.jpg": b"hello, this is text",
-    "cut.png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-    "wrong.style": b"{",
-}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["none.jpg", "-s", "great-wave"], 1, "none.jpg: there is no such file"),
-        (["", "-s", "great-wave"], 1, "no file is called ''"),
-        (["empty.jpg", "-s", "great-wave"], 1, "empty.jpg: is empty (0 bytes)"),
-        (["text.jpg", "-s", "great-wave"], 1, "text.jpg: is not an image (it contains text data)"),
-        (["cut.png", "-s", "great-wave"], 1, "cut.png: damaged"),
-        (["photo.png", "-s", "empty.jpg"], 1, "empty.jpg: is empty"),
-        (["photo.png", "-s", "dot.png"], 1, "dot.png: style image of 3 x 3 px is too small"),
-        (["photo.png", "-s", "wrong.style"], 1, "wrong.style: is not a style file"),
-        (["photo.png", "-s", "grate-wave"], 1, "did you mean 'great-wave'?"),
-        (["photo.png", "-s", "great-wave:x"], 1, "'x' is not a weight"),
-        (["photo.png", "-s", "great-wave", "-o", "photo.png", "--overwrite"], 1, "it is the input photo.png"),
-        (["photo.png", "-s", "link.png", "-o", "photo.png", "--overwrite"], 1, "it is the input"),
-        (
-            ["photo.png", "-s", "great-wave", "-o", "out.xyz"],
-            1,
-            "cannot write '.xyz' images; use one of .jpg",
-        ),
-        (["photo.png", "-s", "great-wave", "-o", "dot.png/out.png"], 1, "cannot create the folder 'dot.png'"),
-        (["empty/", "-s", "great-wave"], 1, "empty/: holds no pictures"),
-        (["photo.png", "-s", "great-wave", "--max-pixels", "100"], 1, "over the limit of 100"),
-        (["photo.png", "-s", "great-wave", "--crop", "999x999"], 2, "larger than the picture, 84 x 60"),
-        (["photo.png", "-s", "great-wave", "--strength", "1.2"], 2, "strength 1.2 is outside 0..1"),
-        (["photo.png", "-s", "great-wave", "--strength", "nan"], 2, "strength nan"),
-        (["photo.png", "-s", "great-wave", "--strength", "much"], 2, "--strength"),
-        (["photo.png", "-s", "great-wave", "--keep-colors", "--colors-only"], 2, "contradict"),
-        (["photo.png", "-s", "great-wave", "--paint-size", "9"], 2, "paint-size 9 is outside 64..100000"),
-        (["photo.png", "-s", "great-wave", "--paint-size", "64", "--method", "optimize"], 2, "'optimize'"),
-        (["photo.png", "-s", "great-wave", "--device", "tpu"], 2, "device 'tpu' is none of cpu, cuda"),
-        (["photo.png", "-s", "great-wave", "--device", "cuda"], 2, "device 'cuda' is not available"),
-        (["photo.png"], 2, "--style"),
-        (["-s", "great-wave"], 2, "CONTENT"),
-        (["photo.png", "-s", "great-wave", "--colour"], 2, "--colour"),
-    ],
-)
-def test_bad_input_is_one_line_and_leaves_nothing(
-    run: Run, photo_file: Path, in_folder: Path, arguments: list[str], code: int, said: str
-) -> None:
-    for name, content in BAD.items():
-        Path(name).write_bytes(content)
-    Image.new("RGB", (3, 3)).save("dot.png")
-    shutil.copy(photo_file, "photo.png")
-    Path("link.png").symlink_to("photo.png")
-    Path("empty").mkdir()
-    before = {path.name: path.read_bytes() for path in in_folder.iterdir() if path.is_file()}
-    got, out, err = run(*arguments)
-    assert (got, out) == (code, [])
-    assert len(err) == 1
-    assert err[0].startswith("restyle: ")
-    assert said in err[0]
-    assert before == {path.name: path.read_bytes() for path in in_folder.iterdir() if path.is_file()}
-
-
 def start(tiny_model: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [
         sys.executable,

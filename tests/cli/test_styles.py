@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from restyle.cli import main
+from restyle.cli.styles import CELL, contact_sheet
 from restyle.images import picture
-from restyle.style import Style
+from restyle.images.sheet import GAP
+from restyle.models.arbitrary import Arbitrary
+from restyle.sounds.styles import PRESETS as SOUNDS
+from restyle.style import Style, styles
+from restyle.types import to_unit
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -26,15 +32,20 @@ def run(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_the_table(run: Run) -> None:
-    assert run() == (
-        0,
-        [
-            "name          title             artist    year",
-            "great-wave    The Great Wave    somebody  1889",
-            "starry-night  The Starry Night  somebody  1889",
-        ],
-        [],
-    )
+    code, out, err = run()
+    assert (code, err) == (0, [])
+    assert out[:4] == [
+        "name          title             artist    year",
+        "great-wave    The Great Wave    somebody  1889",
+        "starry-night  The Starry Night  somebody  1889",
+        "",
+    ]
+
+
+def test_sound_presets_are_listed_as_well(run: Run) -> None:
+    _, out, _ = run()
+    assert out[4].split() == ["sound", "description"]
+    assert [line.split()[0] for line in out[5:]] == list(SOUNDS)
 
 
 def test_the_contact_sheet(run: Run, photo_file: Path, in_folder: Path) -> None:
@@ -42,6 +53,18 @@ def test_the_contact_sheet(run: Run, photo_file: Path, in_folder: Path) -> None:
     assert run("--sheet", "photo.jpg", "--content", photo_file) == (0, ["photo.jpg"], [])
     assert picture.load_image("scene.png").pixels.shape[0] > 300
     assert picture.load_image("photo.jpg").pixels.std() > 0.05
+
+
+@pytest.mark.parametrize("size", [(288, 384), (700, 300), (40, 40)])
+def test_every_style_has_its_cell(tiny_model: Path, size: tuple[int, int]) -> None:
+    tiny = Arbitrary(tiny_model, threads=1)
+    content = np.random.default_rng(0).random((*size, 3), np.float32)
+    reported: list[float] = []
+    sheet = contact_sheet(content, styles(tiny), tiny, reported.append)
+    assert reported == pytest.approx([1 / 2, 1])
+    pixels = to_unit(np.asarray(sheet))
+    assert pixels[GAP, GAP].tolist() != pixels[0, 0].tolist()
+    assert sheet.width >= CELL * min(size[1] / max(size), 1)
 
 
 def test_the_sheet_overwrites_nothing_unasked(run: Run, photo_file: Path, in_folder: Path) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restyle.cli.training_progress import time_left
 from restyle.models.network_files import read
 from tests.command_line import Done, restyle
 from tests.train.made_pictures import judge, photos, picture
@@ -224,7 +223,3 @@ def test_preview_shows_what_is_varied_as_asked(place: Path) -> None:
     turned = drawn("--style-augment", "hue=0.5,color=1")
     below = usual.shape[0] * 2 // 3  # rows of styles
     assert np.abs(turned - usual)[below:].mean() > 5 * np.abs(turned - usual)[: usual.shape[0] // 3].mean()
-
-
-def test_time_left_is_told_in_fitting_units() -> None:
-    assert [time_left(seconds) for seconds in (50, 720, 12600)] == ["50 s", "12 min", "3.5 h"]

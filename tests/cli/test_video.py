@@ -102,7 +102,7 @@ def test_a_stop_names_the_part_that_is_done(
     process.send_signal(stop)
     _, said = process.communicate(timeout=300)
     assert process.returncode == code
-    assert "frames are in out.partial.mp4; --resume goes on from there" in said
+    assert "frames are in out.partial.mp4; --resume continues from there" in said
     assert "Traceback" not in said
     assert 120 <= len(stamps_of(tmp_path / "out.partial.mp4")) < 400
     there = sorted(each.name for each in tmp_path.iterdir())

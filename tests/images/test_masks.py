@@ -75,7 +75,7 @@ COLOURED = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
         (COLOURED, "mask (array): is a color image, not a mask"),
         (np.zeros((5, 5), np.uint8), "mask (array): the mask is entirely black"),
         (np.eye(5, dtype=np.uint8), "its values must be in 0..255"),
-        (np.zeros((0, 5), np.uint8), "holds no pixels"),
+        (np.zeros((0, 5), np.uint8), "contains no pixels"),
         (np.full((5, 5), np.nan), "NaN"),
         (np.full((5, 5), 7.0), "restyle takes 0..1"),
         (np.ones((5, 5, 2), np.uint8), "has shape 5 x 5 x 2"),

@@ -128,7 +128,7 @@ def test_the_files_among_regions_are_known(mask_file: Path) -> None:
         (["absent.png=great-wave"], InputError, "absent.png"),
         ([(LEFT * 0, "great-wave")], InputError, "entirely black"),
         ([(LEFT, "great-wafe")], StyleError, "did you mean 'great-wave'"),
-        ([(LEFT, "great-wave:2")], StyleError, "one style alone needs no weight"),
+        ([(LEFT, "great-wave:2")], StyleError, "takes no weight, but has 2"),
         (
             [("alpha", "keep"), ("alpha", "great-wave")],
             OptionError,

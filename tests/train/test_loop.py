@@ -109,7 +109,7 @@ def test_never_overwrites_a_run_unasked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to resume"):
         fit(Line(), tmp_path, OPTIONS, resume=True)
     fit(Line(), tmp_path, OPTIONS)
-    with pytest.raises(InputError, match="--resume"):
+    with pytest.raises(InputError, match="resume=True"):
         fit(Line(), tmp_path, OPTIONS)
     fit(Line(), tmp_path, replace(OPTIONS, steps=20, preview_every=10), overwrite=True)
     assert [int(row[0]) for row in rows(tmp_path)[1:]] == [10, 20]

@@ -124,7 +124,7 @@ def test_another_film_or_other_options_are_refused(tmp_path: Path, tiny_model: P
     source = make_clip(tmp_path / "in.mp4", scenes())
     killed(source, "out.mp4", tiny_model)
     make: dict[str, Any] = {"model": tiny_model, "threads": 1, "output": tmp_path / "out.mp4", "resume": True}
-    with pytest.raises(OptionError, match=r"the earlier run had strength 1.0, not 0.5; give what it had"):
+    with pytest.raises(OptionError, match=r"the earlier run had strength 1.0, not 0.5"):
         restyle.video(source, "great-wave", strength=0.5, **make)
     with pytest.raises(OptionError, match="the earlier run had another style"):
         restyle.video(source, "starry-night", **make)
@@ -134,7 +134,7 @@ def test_another_film_or_other_options_are_refused(tmp_path: Path, tiny_model: P
     said: list[str] = []
     make["resume"] = False
     restyle.video(source, "great-wave", **make, tell=said.append)
-    assert said == [f"{SEGMENT} finished frames of an earlier run are thrown away (--resume keeps them)"]
+    assert said == [f"{SEGMENT} frames of an earlier run are discarded (resume=True keeps them)"]
     assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
 
 

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run `restyle` with these arguments, or with those of the process, and exit."""
+    """Run `restyle` with these arguments (default: those of the process) and exit."""
     import io
     import signal
     import sys
     import threading
 
     if threading.current_thread() is threading.main_thread():
-        # As Ctrl-C: what is half-written is removed on the way out.
+        # Clean up as after Ctrl-C: partly written files are removed.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are no valid text
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names that are not valid text
     try:
         from restyle.cli.app import run
 

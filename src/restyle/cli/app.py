@@ -1,8 +1,8 @@
 """The `restyle` command: a table of commands, each imported only when it is called.
 
-To add a command, write `cli/NAME.py` with a typed function (or a `typer.Typer` group called `app`),
-and add one row to `COMMANDS`. Its module may import what its own flags need and nothing heavy: import
-models, torch and media inside the function, so that `restyle NAME --help` stays fast as well.
+To add a command, write `cli/NAME.py` with a typed function (or a `typer.Typer` group called `app`) and add a
+row to `COMMANDS`. The module imports only what its flags need. Import models, torch and media inside the
+function, so that `restyle NAME --help` stays fast.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from typer.main import get_command as typer_command
 
 import restyle
 from restyle.cli.flags import BareValues
+from restyle.cli.terminal import as_flags
 from restyle.errors import OptionError, RestyleError
 
-# The common base of everything that is wrong with a command line; typer exports only its subclasses.
+# Base class of all errors in a command line; typer exports only its subclasses.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class Entry(NamedTuple):
-    """Where a command lives, and the line that `restyle --help` says about it.
+    """Where a command is defined, and its line in `restyle --help`.
 
     Parameters
     ----------
     target : str
         `module:attribute`; the attribute is a function with typer annotations or a `typer.Typer`.
     summary : str
-        One line, no full stop needed to fit in 80 columns.
+        Fits in 80 columns.
     """
 
     target: str
@@ -44,18 +45,18 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "image": Entry("restyle.cli.image:image", "Give pictures the style of others."),
-    "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, steadily."),
-    "live": Entry("restyle.cli.live:live", "Paint a camera while it runs."),
+    "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, without flicker."),
+    "live": Entry("restyle.cli.live:live", "Stylize a camera in real time."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
     "evaluate": Entry(
-        "restyle.cli.evaluate:evaluate", "Measure results: style, content, artefacts, steadiness."
+        "restyle.cli.evaluate:evaluate", "Measure results: style, content, artifacts, flicker, time."
     ),
-    "compare": Entry("restyle.cli.compare:compare", "Tell how alike styles are; map a folder of them."),
-    "train": Entry("restyle.cli.train:app", "Train networks of your own: a style, several, any."),
-    "study": Entry("restyle.cli.study:app", "Compare networks: same data, same budget, several seeds."),
-    "export": Entry("restyle.cli.export:export", "Write a trained network as ONNX, verified."),
-    "models": Entry("restyle.cli.models:app", "List the models with size, license and state; pull others."),
+    "compare": Entry("restyle.cli.compare:compare", "Compare styles; draw a map of a folder of styles."),
+    "train": Entry("restyle.cli.train:app", "Train your own networks."),
+    "study": Entry("restyle.cli.study:app", "Compare networks with the same data and budget."),
+    "export": Entry("restyle.cli.export:export", "Export a trained network as ONNX and verify it."),
+    "models": Entry("restyle.cli.models:app", "List models with size, license and state; download others."),
 }
 
 
@@ -73,7 +74,7 @@ def load_command(name: str) -> Any:
 
 
 class LazyGroup(TyperGroup):
-    """The top-level group. Its table answers `--help` and typing mistakes without any import."""
+    """The top-level group. It answers `--help` and misspelled commands without importing any command."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -96,7 +97,7 @@ class LazyGroup(TyperGroup):
             self._listing = False
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; Ctrl-C is told here, because typer passes on the exit code alone."""
+        """Run the command; Ctrl-C is reported here, because typer passes on only the exit code."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
@@ -106,7 +107,7 @@ class LazyGroup(TyperGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run the command line and exit: 0, 1 for a RestyleError, 2 for usage, 130 for Ctrl-C."""
         arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
-        if logging.lastResort is not None:  # shows warnings where nobody has asked for more
+        if logging.lastResort is not None:  # prints warnings unless --verbose is given
             logging.lastResort.setFormatter(logging.Formatter("restyle: %(message)s"))
         extra = {**extra, "prog_name": "restyle", "standalone_mode": False}
         try:
@@ -124,14 +125,14 @@ class LazyGroup(TyperGroup):
             complain("interrupted")
             code = INTERRUPTED
         except BrokenPipeError:
-            sys.stderr.close()  # the reader of our output is gone; nothing is left to say it to
+            sys.stderr.close()  # nobody reads the output any more
             code = 1
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def complain(message: str) -> None:
-    """Say one line on standard error, as `restyle: message`."""
-    typer.echo("restyle: " + " ".join(message.split("\n")), err=True)
+    """Print one line on standard error: `restyle: message`."""
+    typer.echo("restyle: " + as_flags(" ".join(message.split("\n"))), err=True)
 
 
 def _usage_message(error: Any, arguments: Sequence[str]) -> str:
@@ -140,7 +141,7 @@ def _usage_message(error: Any, arguments: Sequence[str]) -> str:
         message += "."
     if getattr(error, "ctx", None):
         path = error.ctx.command_path
-    else:  # the parser of a command knows no context
+    else:  # errors of the parser of a command have no context
         path = " ".join(["restyle", *(each for each in arguments[:1] if each in COMMANDS)])
     return f"{message} See `{path} --help`."
 
@@ -164,15 +165,15 @@ application = typer.Typer(
 @application.callback()
 def restyle_command(
     verbose: bool = typer.Option(
-        False, "--verbose", "-v", callback=_be_verbose, help="Tell which model runs on which device."
+        False, "--verbose", "-v", callback=_be_verbose, help="Print which model runs on which device."
     ),
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Print the version and leave."
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     """Give a picture, a video or a sound the style of another, offline."""
 
 
 def run(args: Sequence[str] | None = None) -> None:
-    """Run `restyle` with these arguments, or with those of the process, and exit."""
+    """Run `restyle` with these arguments (default: those of the process) and exit."""
     typer_command(application)(args)

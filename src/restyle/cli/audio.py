@@ -3,64 +3,74 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
 from restyle.options import AudioOptions
+
+if TYPE_CHECKING:
+    from restyle.types import FloatArray
+
+PREVIEW_EVERY = 2.0  # seconds between updates of --preview
+PREVIEW_PEAK = 0.98
+
+Contents = Annotated[
+    list[str], typer.Argument(help="Sound files, or videos whose sound is used.", metavar="CONTENT...")
+]
+Styles = Annotated[
+    list[str],
+    typer.Option(
+        "--style",
+        "-s",
+        metavar="STYLE[:WEIGHT]",
+        help="A sound preset of `restyle styles`, or a sound file. Several are mixed by weight.",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|FOLDER/",
+        help="Output path. Default: CONTENT-STYLE in the current folder.",
+    ),
+]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PNG",
+        help="Also write spectrograms of content, style and result (extra plots).",
+    ),
+]
+Preview = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Update this sound file every two seconds with the current result of the texture method.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace existing results. An input is never replaced.")
+]
 
 
 @with_flags
 def audio(
-    content: Annotated[
-        list[str], typer.Argument(help="Sound files, or videos whose sound is used.", metavar="CONTENT...")
-    ],
-    style: Annotated[
-        list[str],
-        typer.Option(
-            "--style",
-            "-s",
-            metavar="STYLE[:WEIGHT]",
-            help="A preset (rain, bees, brass, choir, eight-bit, vinyl, bells, strings, wind, fire, organ,"
-            " harp) or a sound file. Several are mixed by weight.",
-        ),
-    ],
+    content: Contents,
+    style: Styles,
     options: AudioOptions,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|FOLDER/",
-            help="Output path. Default: CONTENT-STYLE in the current folder.",
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing results. An input is never replaced.")
-    ] = False,
-    plot: Annotated[
-        str | None,
-        typer.Option(
-            "--plot",
-            metavar="PNG",
-            help="Also write the spectrograms of content, style and result (needs the extra plots).",
-        ),
-    ] = None,
-    preview: Annotated[
-        str | None,
-        typer.Option(
-            "--preview",
-            metavar="FILE",
-            help="Sound file with the texture method's best result so far of the current window, updated"
-            " every two seconds.",
-        ),
-    ] = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    plot: Plot = None,
+    preview: Preview = None,
 ) -> None:
-    """Give sounds the style of others. Rate, channels, length and loudness stay those of the content.
+    """Give sounds the style of others. Sample rate, channels, length and loudness are the content's.
 
     restyle audio speech.wav --style rain -o out.wav
 
@@ -68,46 +78,39 @@ def audio(
 
     restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png --preview now.wav
     """
-    from contextlib import ExitStack
-    from dataclasses import asdict
-
-    from restyle.cli.previews import SoundPreview
-    from restyle.cli.progress import Bar
-    from restyle.files import make_folder
+    from restyle.cli.batch import Batch
+    from restyle.cli.terminal import Bar
     from restyle.sounds import api
     from restyle.sounds.plot import plot_spectrograms
     from restyle.sounds.styles import parse_styles, style_paths
 
-    _check_paths(content, output, overwrite, plot, preview)
+    _check_paths(content, output, plot, preview, overwrite)
     styles = parse_styles(style)
+    targets: dict[Path, str] = {}
     with Batch(len(content), "sounds") as batch, Bar(len(content)) as bar, ExitStack() as stack:
-        watch: SoundPreview | None = None
+        writer: SoundPreview | None = None
         if preview is not None:
             inputs = [*content, *map(str, style_paths(styles))]
-            watch = stack.enter_context(SoundPreview(preview, overwrite=overwrite, inputs=inputs))
-        targets: dict[Path, str] = {}
-        for number, name in enumerate(content):
-            bar.at(number, Path(name).name)
+            writer = stack.enter_context(SoundPreview(preview, overwrite=overwrite, inputs=inputs))
+        for index, name in enumerate(content):
+            bar.at(index, Path(name).name)
             with batch.each(name):
-                target = _target(name, styles, output, targets)
-                if _is_folder(output):
-                    make_folder(target.parent)
-                written = api.audio(
+                result = api.audio(
                     name,
                     styles,
-                    output=target,
+                    output=_target(name, styles, output, targets),
                     overwrite=overwrite,
-                    report=lambda part, number=number: bar.at(number + part),  # type: ignore[misc]
-                    preview=watch,
-                    **asdict(options),
+                    report=lambda fraction, index=index: bar.at(index + fraction),  # type: ignore[misc]
+                    preview=writer,
+                    **vars(options),
                 )
                 if plot is not None:
-                    plot_spectrograms(name, styles, written, plot, overwrite=overwrite)
-                typer.echo(str(written))
+                    plot_spectrograms(name, styles, result, plot, overwrite=overwrite)
+                typer.echo(str(result))
 
 
 def _check_paths(
-    content: list[str], output: str | None, overwrite: bool, plot: str | None, preview: str | None
+    content: Sequence[str], output: str | None, plot: str | None, preview: str | None, overwrite: bool
 ) -> None:
     """Refuse paths that cannot be used before any work is done."""
     from restyle.errors import OptionError, require
@@ -127,22 +130,74 @@ def _check_paths(
         raise OptionError(f"'{preview}' cannot be both the preview and a result; choose another name")
 
 
-def _target(
-    name: str, styles: Sequence[tuple[Any, float]], output: str | None, targets: dict[Path, str]
-) -> Path:
-    """Return the path of a result; two results never share one."""
+def _target(name: str, styles: Any, output: str | None, targets: dict[Path, str]) -> Path:
+    """Path of the result of one sound, which no other result of this run may have."""
     from restyle.errors import OutputError
+    from restyle.files import make_folder
     from restyle.sounds.styles import default_output
 
     if output is None or _is_folder(output):
-        target = Path(output or "") / default_output(name, styles)
+        target = Path(output or "") / default_output(name, styles).name
     else:
         target = Path(output)
     if target in targets:
         raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
     targets[target] = name
+    if output is not None and _is_folder(output):
+        make_folder(target.parent)
     return target
 
 
-def _is_folder(output: str | None) -> bool:
-    return output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+
+
+class SoundPreview:
+    """A sound file that shows the current result: updated every `PREVIEW_EVERY` seconds and at the end.
+
+    Parameters
+    ----------
+    path : path
+    overwrite : bool
+        Whether a file that exists before the run may be replaced.
+    inputs : list of path
+        Files that are never replaced.
+    """
+
+    def __init__(self, path: str, *, overwrite: bool, inputs: list[str]) -> None:
+        from restyle.files import check_output
+        from restyle.sounds.files import check_suffix
+
+        check_suffix(path)
+        check_output(path, overwrite=overwrite, inputs=inputs)
+        self.path, self._overwrite, self._inputs = path, overwrite, inputs
+        self._written = float("-inf")
+        self._waiting: tuple[FloatArray, int] | None = None
+
+    def __enter__(self) -> SoundPreview:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._waiting is not None:
+            self._write()
+
+    def __call__(self, y: FloatArray, sr: int) -> None:
+        """Take a waveform [shape=(n,), float32]; write it if the last update is long ago."""
+        self._waiting = (y.copy(), sr)
+        if time.monotonic() - self._written >= PREVIEW_EVERY:
+            self._write()
+
+    def _write(self) -> None:
+        from restyle.files import writing
+        from restyle.sounds.files import SoundWriter
+
+        assert self._waiting is not None
+        y, sr = self._waiting
+        peak = float(abs(y).max()) if len(y) else 0.0
+        with (
+            writing(self.path, self._overwrite, self._inputs) as temporary,
+            SoundWriter(os.fspath(temporary), sr, 1) as writer,
+        ):
+            writer.write((y * min(1.0, PREVIEW_PEAK / max(peak, PREVIEW_PEAK)))[:, None])
+        # The file now belongs to this run, so it may be replaced.
+        self._written, self._waiting, self._overwrite = time.monotonic(), None, True

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from restyle.cli.contact_sheet import INK, PAPER, SOFT, fitted
 from restyle.compare.clustering import Matrix, Merge, cluster, families, leaf_order
+from restyle.images.sheet import INK, PAPER, SOFT, fit_text
 
 # Dark for near, light for far, evenly rising in lightness.
 _STOPS = np.array(
@@ -58,7 +58,7 @@ def heat_map(names: Sequence[str], distances: Matrix, title: str, linkage: str =
     picture.paste(Image.fromarray(block), (left, top))
     for place, leaf in enumerate(order if label else []):
         middle = top + place * step + step // 2
-        text = fitted(names[leaf], font, label * _SCALE)
+        text = fit_text(names[leaf], font, label * _SCALE)
         pen.text((left + count * step + 8 * _SCALE, middle), text, INK, font, anchor="lm")
         _upright(picture, text, font, (left + place * step + step // 2, top - 8 * _SCALE))
         if count <= _NUMBERED:
@@ -99,7 +99,7 @@ def dendrogram(names: Sequence[str], distances: Matrix, title: str, linkage: str
     ink = _draw_tree(pen, merges, order, box, 2 * _SCALE)
     for place, leaf in enumerate(order):
         middle = box[1] + (place + 0.5) * row * _SCALE
-        text = fitted(names[leaf], font, label * _SCALE)
+        text = fit_text(names[leaf], font, label * _SCALE)
         pen.text((box[2] + 12 * _SCALE, middle), text, ink[leaf], font, anchor="lm")
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 

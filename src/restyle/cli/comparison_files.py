@@ -105,12 +105,13 @@ class Output:
 
 
 def _with_thumbnail(subject: Subject, model: Arbitrary) -> Subject:
-    """A code is shown as what it paints: a drawn landscape in that style."""
+    """Show a style without a picture by a sample photo in that style."""
     if subject.thumbnail is not None or subject.code is None:
         return subject
-    from restyle.cli.contact_sheet import scene
+    from restyle.images.resize import resize
+    from restyle.images.sheet import sample_photo
 
-    painted = model.paint(scene(168, 224), subject.code)
+    painted = model.paint(resize(sample_photo(), (149, 224)), subject.code)
     return replace(subject, thumbnail=from_unit(painted, np.uint8))
 
 

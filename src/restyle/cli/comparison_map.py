@@ -14,10 +14,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from restyle.cli.comparison_charts import family_colors, labels, without_suffix
-from restyle.cli.contact_sheet import INK, PAPER, SOFT, fitted
 from restyle.compare.clustering import Matrix, cluster
 from restyle.compare.layout import place, spread, stress
 from restyle.compare.subjects import Subject
+from restyle.images.sheet import INK, PAPER, SOFT, fit_text
 
 NEIGHBOURS = 5
 _AREA = 1500 * 1000  # px of the map
@@ -95,7 +95,7 @@ def draw(subjects: Sequence[Subject], laid: StyleMap, title: str) -> Image.Image
         right, bottom = left + round(w), top + round(h)
         pen.rectangle((left - _FRAME, top - _FRAME, right + _FRAME - 1, bottom + _FRAME - 1), color)
         picture.paste(_tile(each, (right - left, bottom - top)), (left, top))
-        text = fitted(name, font, round(w) + 12)
+        text = fit_text(name, font, round(w) + 12)
         pen.text((round(x), bottom + _FRAME + 2), text, INK, font, anchor="ma")
     return picture
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import typer
 
-from restyle.cli.batches import Batch
+from restyle.cli.batch import Batch
 from restyle.cli.comparison_files import TABLES, Output
 from restyle.cli.comparison_tables import every_metric, matrix_table
-from restyle.cli.progress import Bar
-from restyle.cli.table import table
+from restyle.cli.terminal import Bar, table
 from restyle.compare import metrics
 from restyle.compare.metrics import METRICS, Metric
 from restyle.compare.similarity import why_not

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from restyle.cli.table import table
+from restyle.cli.terminal import table
 from restyle.compare.clustering import Matrix
 from restyle.compare.metrics import Metric
 from restyle.compare.subjects import Subject

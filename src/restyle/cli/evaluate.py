@@ -91,8 +91,7 @@ def evaluate(
     from restyle.cli.evaluation_output import check_report, facts_of, update_leaderboard, write_report
     from restyle.cli.evaluation_plan import planned
     from restyle.cli.evaluation_sheet import Sheet
-    from restyle.cli.progress import Bar
-    from restyle.cli.table import table
+    from restyle.cli.terminal import Bar, table
     from restyle.evaluate import encoder, lpips_fid, machine, report
     from restyle.evaluate.bench import Bench
     from restyle.evaluate.cache import Kept

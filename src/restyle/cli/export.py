@@ -1,4 +1,4 @@
-"""`restyle export`: a trained network as ONNX, which runs without PyTorch."""
+"""`restyle export`: write a trained network as ONNX, which runs without PyTorch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def export(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the two ONNX files go.")
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the ONNX files.")
     ],
     style_size: Annotated[
-        int, typer.Option(min=64, max=4096, help="Short side in pixels that styles are read at by default.")
+        int, typer.Option(min=64, max=4096, help="Default short side in pixels at which styles are encoded.")
     ] = 512,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Largest difference from PyTorch before nothing is written.")
+        float, typer.Option(min=0.0, help="Maximum difference from PyTorch; above it nothing is written.")
     ] = 0.002,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are in the folder already.")
+        bool, typer.Option("--overwrite", help="Replace files that exist in the folder.")
     ] = False,
 ) -> None:
-    """Write style_encoder.onnx and transformer.onnx, after comparing them with PyTorch at two sizes.
+    """Write style_encoder.onnx and transformer.onnx, after comparing their results with PyTorch at two sizes.
 
     A network of `restyle train style` gives transformer.onnx and a .style file for each of its styles.
 
@@ -46,7 +46,7 @@ def export(
 
     require("`restyle export`", "torch", "torch", "safetensors", "onnx")
     if is_network_file(network):
-        _tell(_own_styles(network, output, tolerance, overwrite), output)
+        _print(_own_styles(network, output, tolerance, overwrite), output)
         return
     from restyle.nn.arbitrary import load_arbitrary
     from restyle.train.export.arbitrary import export_arbitrary
@@ -55,7 +55,7 @@ def export(
     report = export_arbitrary(
         model, output, name, style_size=style_size, tolerance=tolerance, overwrite=overwrite
     )
-    _tell(report, output)
+    _print(report, output)
 
 
 def _own_styles(network: Path, output: Path, tolerance: float, overwrite: bool) -> Report:
@@ -70,8 +70,8 @@ def _own_styles(network: Path, output: Path, tolerance: float, overwrite: bool) 
     return export_folder(replace(record, graph=graph), output, differences, overwrite=overwrite)
 
 
-def _tell(report: Report, output: Path) -> None:
-    for what, difference in report.differences.items():
-        typer.echo(f"{what}: differs from PyTorch by at most {difference:.1g}")
+def _print(report: Report, output: Path) -> None:
+    for name, difference in report.differences.items():
+        typer.echo(f"{name}: differs from PyTorch by at most {difference:.1g}")
     for file, size in report.files.items():
         typer.echo(f"{output / file} {size / 1e6:.2f} MB")

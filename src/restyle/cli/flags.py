@@ -1,4 +1,4 @@
-"""Flags out of option sets, so that the command line knows no default, range or help of its own."""
+"""Flags from option sets: defaults, ranges and help texts are declared only there."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ import typer
 from typer.core import TyperCommand
 
 from restyle.options import OptionSet
+from restyle.options.base import choices_of
 
 
 def with_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn each parameter of a command that is an option set into one flag a field.
+    """Replace each parameter of a command that is an option set by one flag per field.
 
     Parameters
     ----------
     command : function
-        All its parameters are annotated; those annotated with an `OptionSet` are expanded in place.
+        Its parameters are annotated; those annotated with an `OptionSet` are expanded in place.
 
     Returns
     -------
     function
-        For typer. Calling it makes the option sets, which raise OptionError, and calls the command.
+        For typer. It creates the option sets, which may raise OptionError, and calls the command.
 
     Examples
     --------
@@ -49,16 +50,16 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
             for one in fields(kind):  # type: ignore[arg-type]
                 parameters.append(_flag(one, of_fields[one.name]))
                 if "bare" in one.metadata:
-                    bare[flag_name(one.name)] = (one.metadata["bare"], _choices(of_fields[one.name]))
+                    bare[flag_name(one.name)] = (one.metadata["bare"], choices_of(of_fields[one.name], {}))
         else:
             parameters.append(each.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
 
     def call(**values: Any) -> None:
-        made = {
+        filled = {
             name: kind(**{one.name: values.pop(one.name) for one in fields(kind)})  # type: ignore[arg-type]
             for name, kind in sets.items()
         }
-        command(**values, **made)
+        command(**values, **filled)
 
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -73,7 +74,7 @@ def flag_name(field_name: str) -> str:
 
 
 class BareValues(TyperCommand):
-    """A command with flags that may stand without their value, such as `--keep-colors`."""
+    """A command with flags that may be given without a value, such as `--keep-colors`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         args = [re.sub(r"^--keep-colours(?==|$)", "--keep-colors", word) for word in args]
@@ -81,9 +82,9 @@ class BareValues(TyperCommand):
 
 
 def fill_bare(args: list[str], bare: Mapping[str, tuple[str, tuple[str, ...]]]) -> list[str]:
-    """Give its usual value to every flag of `bare` that is not followed by one of its choices.
+    """Add the usual value to every flag in `bare` that is not followed by one of its choices.
 
-    What is nearly one of them, and no file, is left to be refused.
+    A misspelled choice that is not a file stays, so that it is reported.
 
     Examples
     --------
@@ -108,11 +109,11 @@ def _misspelt(word: str, choices: tuple[str, ...]) -> bool:
 
 
 def _flag(one: Any, hint: Any) -> inspect.Parameter:
-    """One field as a parameter that typer understands; what it cannot check, the option set does."""
+    """Return a field as a parameter for typer; the option set checks what typer cannot."""
     facts = one.metadata
     arms = () if get_origin(hint) is Literal else get_args(hint)
     plain = [arm for arm in arms or (hint,) if arm is not type(None)]
-    choices = facts["choices"]() if "choices" in facts else _choices(hint)
+    choices = choices_of(hint, facts)
     base: Any = str if choices or len(plain) > 1 else plain[0]
     about = facts["help"]
     if "low" in facts and base is float:
@@ -127,10 +128,4 @@ def _flag(one: Any, hint: Any) -> inspect.Parameter:
     annotation = Annotated[base | None if one.default is None else base, option]  # type: ignore[valid-type]
     return inspect.Parameter(
         one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=annotation
-    )
-
-
-def _choices(hint: Any) -> tuple[str, ...]:
-    return tuple(
-        word for arm in (hint, *get_args(hint)) if get_origin(arm) is Literal for word in get_args(arm)
     )

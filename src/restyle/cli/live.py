@@ -8,7 +8,7 @@ import typer
 
 from restyle.cli.flags import with_flags
 from restyle.options import EngineOptions, ImageOptions
-from restyle.options.live import LiveOptions
+from restyle.options.video import LiveOptions
 
 
 @with_flags
@@ -50,14 +50,14 @@ def live(
 
     restyle live clip.mp4 --style my-painting.jpg --size 480 --seconds 30 -o painted.mp4
     """
-    from restyle.cli.speed import Speed
+    from restyle.cli.terminal import Bar
     from restyle.models import arbitrary
     from restyle.style import resolve_all
     from restyle.videos.live import show
 
     method = arbitrary.load(engine.model, engine.device, engine.threads)
     made = resolve_all(style, model=method)
-    with Speed(f"camera {content}" if content.isdigit() else content) as speed:
+    with Bar(label=f"camera {content}" if content.isdigit() else content) as bar:
         summary = show(
             content,
             made,
@@ -65,7 +65,7 @@ def live(
             options,
             pace,
             output,
-            watch=lambda shown, delay, size: speed.at(shown, None),
+            watch=lambda shown, delay, size: bar.frames(shown, None),
         )
     typer.echo(str(output) if output is not None else str(summary))
     if output is not None:

@@ -1,4 +1,4 @@
-"""`restyle models`: the models as a table; `restyle models pull`."""
+"""`restyle models`: list the models; `restyle models pull`: download one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def models(
 ) -> None:
     """List the models with size, license and state.
 
-    The exit code is 1 if a file is missing or damaged. A model that was never pulled does not count.
+    The exit code is 1 if a file is missing or damaged. Models that were never pulled do not count.
 
     restyle models
 
@@ -30,14 +30,14 @@ def models(
     """
     if context.invoked_subcommand is not None:
         return
-    from restyle.cli.table import table
+    from restyle.cli.terminal import table
     from restyle.models import catalog
 
-    rows, details, sound = [], [], True
+    rows, details, usable = [], [], True
     for record in catalog.records().values():
         states = [file.state() for file in record.files]
         state = _state(record, states)
-        sound = sound and state not in ("damaged", "missing")
+        usable = usable and state not in ("damaged", "missing")
         rows.append([record.name, f"{record.size / 1e6:.1f} MB", record.license, state, record.title])
         if verbose:
             details.append(f"{record.name}\n  origin: {record.origin}\n  paper: {record.paper}")
@@ -51,7 +51,7 @@ def models(
     typer.echo(
         "\n" + "".join(f"{line}\n" for line in details) + f"pulled models are in {catalog.models_folder()}"
     )
-    if not sound:
+    if not usable:
         raise typer.Exit(1)
 
 
@@ -84,10 +84,10 @@ def pull(
 
 
 def _state(record: Record, states: list[State]) -> str:
-    """One word, or a few, for a model of several files."""
+    """State of a model with several files."""
     if "damaged" in states:
         return "damaged"
     if "missing" not in states:
         return "ok"
-    lacking = [file for file, state in zip(record.files, states, strict=True) if state == "missing"]
-    return "not pulled" if all(file.download for file in lacking) else "missing"
+    missing = [file for file, state in zip(record.files, states, strict=True) if state == "missing"]
+    return "not pulled" if all(file.download for file in missing) else "missing"

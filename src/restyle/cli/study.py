@@ -93,7 +93,7 @@ def network(
 
     restyle study network --content photos/ --style starry.jpg --vary kernel-size=3,5,7,9 -o kernels/
     """
-    from restyle.cli.progress import Bar
+    from restyle.cli.terminal import Bar
     from restyle.errors import OptionError, require
 
     require("`restyle study`", "torch", "torch", "safetensors", "onnx")
@@ -182,7 +182,7 @@ def styles(
 
     restyle study styles --content photos/ --style artworks/ --counts 1,8,64,512 -o generalization/
     """
-    from restyle.cli.progress import Bar
+    from restyle.cli.terminal import Bar
     from restyle.errors import require
 
     require("`restyle study`", "torch", "torch", "safetensors")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from restyle.cli.flags import BareValues, with_flags
 from restyle.options import EngineOptions, SaveOptions
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from restyle.models.arbitrary import Arbitrary
+    from restyle.style import Style
+    from restyle.types import FloatArray, Report
+
+CELL = 384  # px, longest side of a picture on the contact sheet
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -24,10 +35,11 @@ def styles(
         str | None, typer.Option(metavar="FILE", help="Write a contact sheet of all presets.")
     ] = None,
     content: Annotated[
-        str | None, typer.Option(metavar="PHOTO", help="The photo on the sheet; a drawn scene if not given.")
+        str | None,
+        typer.Option(metavar="PHOTO", help="Photo for the sheet. Default: a sample photo."),
     ] = None,
 ) -> None:
-    """List the preset styles: name, title, artist, year.
+    """List the preset styles, of pictures and of sounds.
 
     restyle styles
 
@@ -37,9 +49,10 @@ def styles(
     """
     if context.invoked_subcommand is not None:
         return
-    from restyle.cli.table import table
+    from restyle.cli.terminal import Bar, table
     from restyle.errors import OptionError
     from restyle.models import arbitrary
+    from restyle.sounds.styles import PRESETS as SOUNDS
     from restyle.style import styles as presets
 
     if content is not None and sheet is None:
@@ -49,20 +62,62 @@ def styles(
     if sheet is None:
         rows = [[each.name, each.title, each.artist, each.year] for each in found]
         typer.echo(table(["name", "title", "artist", "year"], rows))
+        typer.echo("\n" + table(["sound", "description"], [[name, text] for name, text in SOUNDS.items()]))
         return
-    from restyle.cli.contact_sheet import contact_sheet, scene
-    from restyle.cli.progress import Bar
     from restyle.files import check_output
     from restyle.images import formats, picture
+    from restyle.images.sheet import sample_photo
 
     inputs = [] if content is None else [content]
     formats.output_format(sheet)
     check_output(sheet, overwrite=saving.overwrite, inputs=inputs)
-    pixels = scene() if content is None else picture.load_image(content).pixels
-    with Bar(1, "contact sheet") as bar:
-        drawn = picture.from_pil(contact_sheet(pixels, found, model, bar.at))
-    picture.save_image(drawn, sheet, quality=saving.quality, overwrite=saving.overwrite, inputs=inputs)
+    pixels = sample_photo() if content is None else picture.load_image(content).pixels
+    with Bar(label="contact sheet") as bar:
+        page = picture.from_pil(contact_sheet(pixels, found, model, bar.at))
+    picture.save_image(page, sheet, quality=saving.quality, overwrite=saving.overwrite, inputs=inputs)
     typer.echo(sheet)
+
+
+def contact_sheet(
+    content: FloatArray, styles: Sequence[Style], model: Arbitrary, report: Report
+) -> Image.Image:
+    """Stylize a photo in every style and lay out the results with their names.
+
+    Parameters
+    ----------
+    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    styles : sequence of Style
+    model : Arbitrary
+    report : function of the fraction done, 0..1
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB; the first cell is the content.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from restyle.images.resize import fit_size, resize
+    from restyle.images.sheet import TEXT, sheet
+    from restyle.types import from_unit
+
+    height, width = fit_size(content.shape[:2], long=CELL)
+    small = resize(content, (height, width))
+    pictures: list[Image.Image | None] = [Image.fromarray(from_unit(small, np.uint8))]
+    captions = ["content\n\n"]
+    for index, style in enumerate(styles, 1):
+        pictures.append(Image.fromarray(from_unit(model.paint(small, style.code), np.uint8)))
+        captions.append(f"{style.name}\n{style.title}\n{', '.join(filter(None, [style.artist, style.year]))}")
+        report(index / len(styles))
+    count = len(pictures)
+    wide = math.ceil(math.sqrt(count * (height + 4 * TEXT) / width * 1.4))
+    columns = min(range(max(1, wide - 2), wide + 2), key=lambda n: (-count % n, abs(n - wide)))
+    starts = range(0, count, columns)
+    return sheet(
+        [pictures[start : start + columns] for start in starts],
+        [captions[start : start + columns] for start in starts],
+    )
 
 
 @app.command(cls=BareValues)
@@ -78,14 +133,16 @@ def save(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to; by default NAME.style where you stand."
+            "--output", "-o", metavar="FILE", help="Output path. Default: NAME.style in the current folder."
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its name; by default the file's.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the style. Default: that of the file.")
+    ] = None,
     title: Annotated[str, typer.Option(metavar="TEXT", help="Title of the artwork.")] = "",
-    artist: Annotated[str, typer.Option(metavar="TEXT", help="Who made it.")] = "",
-    year: Annotated[str, typer.Option(metavar="TEXT", help="When.")] = "",
-    style_scale: Annotated[float, typer.Option(help="Read the style so much larger. [0.25 to 4]")] = 1.0,
+    artist: Annotated[str, typer.Option(metavar="TEXT", help="Artist.")] = "",
+    year: Annotated[str, typer.Option(metavar="TEXT", help="Year of the artwork.")] = "",
+    style_scale: Annotated[float, typer.Option(help="Encode the style at this scale. [0.25 to 4]")] = 1.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Save an encoded style as a file of a few kB, to use as --style."""
@@ -94,18 +151,16 @@ def save(
     from restyle.models.style_files import SUFFIX, slug, split_weight
     from restyle.style import resolve_all
 
-    made = resolve_all(
-        style, model=arbitrary.load(engine.model, engine.device, engine.threads), scale=style_scale
+    model = arbitrary.load(engine.model, engine.device, engine.threads)
+    encoded = resolve_all(style, model=model, scale=style_scale)
+    default = Path(output).stem if output is not None else encoded.name
+    encoded = replace(
+        encoded,
+        name=slug(name or default) or encoded.name,
+        title=title or encoded.title,
+        artist=artist or encoded.artist,
+        year=year or encoded.year,
     )
-    default = Path(output).stem if output is not None else made.name
-    made = replace(
-        made,
-        name=slug(name or default) or made.name,
-        title=title or made.title,
-        artist=artist or made.artist,
-        year=year or made.year,
-    )
-    target = output if output is not None else f"{made.name}{SUFFIX}"
-    inputs = [split_weight(each)[0] for each in style]
-    check_output(target, overwrite=overwrite, inputs=inputs)
-    typer.echo(str(made.save(target, overwrite=overwrite)))
+    target = output if output is not None else f"{encoded.name}{SUFFIX}"
+    check_output(target, overwrite=overwrite, inputs=[split_weight(each)[0] for each in style])
+    typer.echo(str(encoded.save(target, overwrite=overwrite)))

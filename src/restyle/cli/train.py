@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from restyle.cli.flags import with_flags
+from restyle.cli.terminal import TrainingBar
 from restyle.cli.train_style import Overwrite, Resume, preview_data, style
-from restyle.cli.training_progress import TrainingBar
 from restyle.errors import require
 from restyle.options.train import ArbitraryOptions, EncoderOptions, TrainOptions
 
@@ -132,6 +132,6 @@ def _fit(task: Task, output: Path, options: TrainOptions, resume: bool, overwrit
     first = processes()[1] == 0
     with TrainingBar(task.name, options.steps, quiet=not first) as bar:
         bar.say(f"{task.name}: trains {trained / 1e3:.0f} k parameters; run in {output}.run")
-        model = fit(task, f"{output}.run", options, resume=resume, callback=bar.at, overwrite=overwrite)
+        model = fit(task, f"{output}.run", options, resume=resume, callback=bar.show, overwrite=overwrite)
     leave()
     return model if first else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from restyle.cli.flags import with_flags
-from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.options.train import ENCODERS, NetworkOptions, PreviewOptions, StyleOptions, StyleTrainOptions
 
 if TYPE_CHECKING:
     from restyle.train.style_network import StyleNetwork
@@ -100,7 +100,7 @@ def style(
 
     restyle image photo.jpg --model starry.restyle
     """
-    from restyle.cli.training_progress import TrainingBar
+    from restyle.cli.terminal import TrainingBar
     from restyle.errors import require
     from restyle.files import check_output
     from restyle.models.network_files import check_suffix
@@ -119,7 +119,7 @@ def style(
             content,
             style_paths(style),
             batch_size=batch,
-            callbacks=[bar.at],
+            callbacks=[bar.show],
             add=add_to is not None,
             folder=f"{output}.run",
             resume=resume,
@@ -154,19 +154,17 @@ def _fit_options(options: StyleTrainOptions, epochs: float, add: bool) -> dict[s
     return given
 
 
+@with_flags
 def preview_data(
     content: Content,
     style: Styles,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PICTURE", help="Output picture.")] = Path(
         "training-data.jpg"
     ),
-    crop: Annotated[int, typer.Option(min=64, max=4096, help="As for train style.")] = StyleOptions.crop,
-    style_size: Annotated[
-        int, typer.Option(min=64, max=4096, help="As for train style.")
-    ] = StyleOptions.style_size,
+    *,
+    options: PreviewOptions,
     content_augment: ContentAugment = "",
     style_augment: StyleAugment = "",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the crops.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PICTURE if it exists.")] = False,
 ) -> None:
     """Draw training data: augmented crops of photos at the top, of style pictures below.
@@ -183,7 +181,9 @@ def preview_data(
     photos = Pictures(content, CONTENT.override(content_augment))
     pictures = Pictures(style_paths(style), OWN_STYLE.override(style_augment), longest=2048)
     with writing(output, overwrite=overwrite, inputs=style) as temporary:
-        preview_sheet(photos, pictures, crop, style_size, seed).save(temporary, quality=92)
+        preview_sheet(photos, pictures, options.crop, options.style_size, options.seed).save(
+            temporary, quality=92
+        )
     for path, reason in [*photos.skipped, *pictures.skipped]:
         typer.echo(f"restyle: skipped {path}: {reason}", err=True)
     typer.echo(str(output))

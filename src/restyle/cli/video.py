@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from restyle.cli.batches import Batch
 from restyle.cli.flags import with_flags
 from restyle.options import DubOptions, EngineOptions, ImageOptions, VideoOptions
 
@@ -81,8 +80,8 @@ def video(
     from pathlib import Path
 
     from restyle import videos as films
-    from restyle.cli.progress import Bar
-    from restyle.cli.speed import Speed
+    from restyle.cli.batch import Batch
+    from restyle.cli.terminal import Bar
     from restyle.errors import OutputError
     from restyle.files import make_folder
     from restyle.methods.regions import region_paths
@@ -118,7 +117,6 @@ def video(
                     raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
                 targets[target] = name
                 sound: NewSound | None = None
-                notes: list[str] = []
                 with Bar(1, f"sound of {Path(name).name}") as bar:
                     if only_sound:
                         place = dub(
@@ -128,17 +126,15 @@ def video(
                             overwrite=film.overwrite,
                             options=dubbing.of_sound,
                             report=bar.at,
-                            tell=notes.append,
+                            tell=bar.note,
                         )
                     elif sounds:
                         check_container(place)
                         sound = new_sound(name, sounds, dubbing.of_sound, bar.at)
                 if only_sound:
-                    for line in notes:
-                        typer.echo(f"restyle: {line}", err=True)
                     typer.echo(str(place))
                     continue
-                with Speed(Path(name).name) as speed:
+                with Bar(label=Path(name).name) as bar:
                     written = films.make(
                         name,
                         styles,
@@ -148,8 +144,8 @@ def video(
                         film,
                         regions=regions,
                         inputs=[*(style or []), *region_paths(region or []), *style_paths(sounds)],
-                        watch=speed.at,
-                        tell=speed.say,
+                        watch=bar.frames,
+                        tell=bar.note,
                         sound=sound,
                     )
                 typer.echo(str(written))

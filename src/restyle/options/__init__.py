@@ -1,7 +1,16 @@
-"""Every option once: type, default, range and help. Command-line flags and keywords derive from here."""
+"""Options: type, default, range and help of each, declared once. Flags and keywords derive from them."""
 
 from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions, DubOptions
-from restyle.options.base import DeviceName, EngineOptions, OptionSet, SaveOptions, opt
+from restyle.options.base import (
+    DeviceName,
+    EngineOptions,
+    OptionSet,
+    SaveOptions,
+    again,
+    explain,
+    from_keywords,
+    opt,
+)
 from restyle.options.image import (
     CallKeywords,
     EngineKeywords,
@@ -38,6 +47,9 @@ __all__ = [
     "VideoCodec",
     "VideoKeywords",
     "VideoOptions",
+    "again",
+    "explain",
+    "from_keywords",
     "opt",
     "parse_crop",
     "parse_size",

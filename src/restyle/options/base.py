@@ -1,14 +1,18 @@
-"""How options are declared and checked, and the options that all commands share."""
+"""Declaration and checks of options, and the options that all commands share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from numbers import Real
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from textwrap import fill
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from restyle.errors import OptionError
 
 DeviceName = Literal["cpu", "cuda"]
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 def opt(default: Any, help: str, within: tuple[float, float] | None = None, **facts: Any) -> Any:
@@ -17,7 +21,7 @@ def opt(default: Any, help: str, within: tuple[float, float] | None = None, **fa
     Parameters
     ----------
     default
-        Its default, the only place where it is written.
+        The default value; it is written nowhere else.
     help : str
         A sentence or two, for `--help` and for the docstrings of the Python calls.
     within : (low, high) or None
@@ -30,6 +34,70 @@ def opt(default: Any, help: str, within: tuple[float, float] | None = None, **fa
     if within is not None:
         facts["low"], facts["high"] = within
     return field(default=default, metadata={"help": help, **facts})
+
+
+def again(kind: type[OptionSet], name: str, default: Any, help: str | None = None, **facts: Any) -> Any:
+    """Declare a field of another option set again, with another default, and another help text if given."""
+    known = dict(next(each for each in fields(kind) if each.name == name).metadata)  # type: ignore[arg-type]
+    return field(default=default, metadata={**known, "help": help or known["help"], **facts})
+
+
+def explain(*kinds: type[OptionSet]) -> Callable[[FunctionT], FunctionT]:
+    """Replace `{options}` in the docstring of a function by the fields of option sets and their help.
+
+    Examples
+    --------
+    >>> @explain(SaveOptions)
+    ... def save() -> None:
+    ...     '''Save.
+    ...
+    ...     {options}
+    ...     '''
+    >>> print(save.__doc__.splitlines()[2].strip())
+    quality : int | None = None, 1..100
+    """
+
+    def decorate(function: FunctionT) -> FunctionT:
+        if function.__doc__:  # None under `python -OO`
+            lines = [line for kind in kinds for line in _lines(kind)]
+            function.__doc__ = function.__doc__.replace("{options}", "\n    ".join(lines))
+        return function
+
+    return decorate
+
+
+def _lines(kind: type[OptionSet]) -> list[str]:
+    hints, lines = get_type_hints(kind), list[str]()
+    for each in fields(kind):  # type: ignore[arg-type]
+        facts, arms = each.metadata, str(each.type).split(" | ")
+        choices = choices_of(hints[each.name], facts)
+        shown = " | ".join([*map(repr, choices), *arms[1:]] if choices else arms)
+        span = f", {facts['low']:,g}..{facts['high']:,g}" if "low" in facts else ""
+        lines.append(f"{each.name} : {shown} = {each.default!r}{span}")
+        lines += fill(facts["help"], 96, initial_indent="    ", subsequent_indent="    ").split("\n")
+    return lines
+
+
+def from_keywords(keywords: Mapping[str, Any], *kinds: type[OptionSet]) -> tuple[Any, ...]:
+    """Create option sets from the keywords of a call, each with its own fields.
+
+    Raises
+    ------
+    TypeError
+        No set has such a field; the message suggests a similar name.
+    OptionError
+        A value is wrong.
+    """
+    names = [{each.name for each in fields(kind)} for kind in kinds]  # type: ignore[arg-type]
+    known = set().union(*names)
+    for name in keywords:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise TypeError(f"unknown keyword '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+    return tuple(
+        kind(**{name: value for name, value in keywords.items() if name in own})
+        for kind, own in zip(kinds, names, strict=True)
+    )
 
 
 class OptionSet:
@@ -64,9 +132,7 @@ def check_method(options: OptionSet, method: str) -> None:
 
 def _check(name: str, value: Any, hint: Any, facts: Any) -> None:
     shown = name.replace("_", "-")
-    choices = [choice for arm in (hint, *get_args(hint)) for choice in _choices(arm)]
-    if "choices" in facts:
-        choices = facts["choices"]()
+    choices = choices_of(hint, facts)
     if value is None and type(None) in get_args(hint):
         return
     if choices:
@@ -85,13 +151,17 @@ def _check(name: str, value: Any, hint: Any, facts: Any) -> None:
         raise OptionError(f"{shown} {value:g} is outside {low:g}..{high:g}")
 
 
-def _choices(hint: Any) -> tuple[str, ...]:
-    return get_args(hint) if get_origin(hint) is Literal else ()
+def choices_of(hint: Any, facts: Any) -> tuple[str, ...]:
+    """Accepted words of an option; empty if any value of its type is accepted."""
+    if "choices" in facts:
+        return tuple(facts["choices"]())
+    arms = (hint, *get_args(hint))
+    return tuple(word for arm in arms if get_origin(arm) is Literal for word in get_args(arm))
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions(OptionSet):
-    """What runs, and where."""
+    """Which model runs, on which device."""
 
     model: str = opt(
         "arbitrary-5",
@@ -100,9 +170,9 @@ class EngineOptions(OptionSet):
         metavar="NAME|FILE|FOLDER",
         panel="Running",
     )
-    device: DeviceName = opt("cpu", "Where to compute. A missing device is an error.", panel="Running")
+    device: DeviceName = opt("cpu", "Device. A missing device is an error.", panel="Running")
     threads: int | None = opt(
-        None, "CPU threads; all cores if not given.", (1, 1024), metavar="N", panel="Running"
+        None, "CPU threads. Default: all cores.", (1, 1024), metavar="N", panel="Running"
     )
 
 
@@ -112,9 +182,9 @@ class SaveOptions(OptionSet):
 
     quality: int | None = opt(
         None,
-        "Quality of JPEG, WebP and AVIF, 1 to 100; 95, 98 and 92 if not given.",
+        "Quality of JPEG, WebP and AVIF, 1 to 100. Default: 95, 98 and 92.",
         (1, 100),
         metavar="N",
         panel="Writing",
     )
-    overwrite: bool = opt(False, "Replace results that exist. An input is never replaced.", panel="Writing")
+    overwrite: bool = opt(False, "Replace existing results. An input is never replaced.", panel="Writing")

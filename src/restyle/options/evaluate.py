@@ -13,24 +13,24 @@ class EvaluateOptions(OptionSet):
 
     size: int | None = opt(
         None,
-        "Short side at which pictures are painted and compared, 512 if not given; smaller ones stay as"
-        " they are.",
+        "Short side at which pictures are stylized and compared. Default: 512. Smaller pictures keep their"
+        " size.",
         (64, 8192),
         metavar="N",
         panel="Measuring",
     )
     frames: int = opt(
-        16, "Frames of each video, from its beginning.", (2, 1000), metavar="N", panel="Measuring"
+        16, "Number of frames of each video, from its start.", (2, 1000), metavar="N", panel="Measuring"
     )
     encoder: str = opt(
         "encoder-1",
-        "What the figures are measured on: encoder-1; vgg19 once it is pulled, or a teacher's"
-        " .safetensors (extra torch).",
+        "Network for the figures: encoder-1; vgg19 (after `restyle models pull vgg19`) or a .safetensors file"
+        " (extra torch).",
         metavar="NAME|FILE",
         panel="Measuring",
     )
     fresh: bool = opt(False, "Ignore cached measurements.", panel="Measuring")
     leaderboard: str = opt(
-        "docs/leaderboard", "Folder of the committed rows, for --suite.", metavar="FOLDER", panel="Writing"
+        "docs/leaderboard", "Folder of the leaderboard, for --suite.", metavar="FOLDER", panel="Writing"
     )
     overwrite: bool = opt(False, "Replace an earlier report. Pictures are never replaced.", panel="Writing")

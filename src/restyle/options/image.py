@@ -1,16 +1,17 @@
-"""Options of pictures, and the keywords of the calls that restyle them."""
+"""Options of pictures, and keywords of the calls that stylize them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from os import PathLike
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.options.base import DeviceName, OptionSet, opt
 from restyle.options.optimize import OptimizeKeywords
+
+if TYPE_CHECKING:
+    from restyle.types import PathLike, RegionsLike, Report
 
 KeepColors = Literal["luminance", "statistics"]
 
@@ -19,8 +20,8 @@ KeepColors = Literal["luminance", "statistics"]
 class ImageOptions(OptionSet):
     """How an image is stylized."""
 
-    strength: float = opt(1.0, "How much of the style: 0 gives the photo back, 1 the style in full.", (0, 1))
-    style_scale: float = opt(1.0, "Size of the strokes: 2 doubles, 0.5 halves them.", (0.25, 4))
+    strength: float = opt(1.0, "How much of the style: 0 returns the photo, 1 gives the full style.", (0, 1))
+    style_scale: float = opt(1.0, "Stroke size: 2 doubles it, 0.5 halves it.", (0.25, 4))
     keep_colors: KeepColors | None = opt(
         None,
         "Keep the photo's colors: luminance (default) keeps its hues and changes brightness only;"
@@ -30,27 +31,29 @@ class ImageOptions(OptionSet):
     colors_only: bool = opt(False, "Transfer only the palette; keep the photo's structure and texture.")
     feather: float = opt(
         1.0,
-        "Width of the passage between regions, in percent of the longer side; 0 takes masks as they are.",
+        "Width of the transition between regions, in percent of the longer side; 0 uses masks as they are.",
         (0, 50),
     )
     crop: str | None = opt(
         None,
-        "First cut the middle out of the photo: an aspect (16:9), pixels (800x600), or a part (50%).",
+        "Crop the center of the photo: an aspect ratio (16:9), pixels (800x600), or a part (50%).",
         metavar="W:H|WxH|N%",
         panel="Preparing the photo",
     )
     size: int | str | None = opt(
         None,
-        "Then resize it: the longest side in pixels (2048), or exactly WxH, cut to that aspect first.",
+        "Then resize it: the longest side in pixels (2048), or exactly WxH, after a crop to that aspect.",
         metavar="N|WxH",
         panel="Preparing the photo",
     )
-    brightness: float = opt(1.0, "Then multiply its values by this.", (0, 10), panel="Preparing the photo")
+    brightness: float = opt(
+        1.0, "Then multiply the values of the photo by this.", (0, 10), panel="Preparing the photo"
+    )
     contrast: float = opt(
-        1.0, "Then multiply its distance from mid-tone by this.", (0, 10), panel="Preparing the photo"
+        1.0, "Then multiply their distance from mid-gray by this.", (0, 10), panel="Preparing the photo"
     )
     max_pixels: int = opt(
-        200_000_000, "Refuse to decode larger pictures.", (1, 2**40), metavar="N", panel="Preparing the photo"
+        200_000_000, "Reject pictures with more pixels.", (1, 2**40), metavar="N", panel="Preparing the photo"
     )
 
     def __post_init__(self) -> None:
@@ -63,12 +66,12 @@ class ImageOptions(OptionSet):
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoOptions(ImageOptions):
-    """What happens to a picture that is no frame of a film."""
+    """How a picture that is not a video frame is stylized."""
 
     paint_size: int | None = opt(
         None,
-        "Paint with strokes as large as in a picture of this longest side (1024), at the photo's own size"
-        " and with its detail: for large photos.",
+        "For large photos: strokes as large as in a picture with this longest side (1024), at full size"
+        " and with the photo's detail.",
         (64, 100_000),
         metavar="PX",
     )
@@ -95,30 +98,30 @@ class ImageKeywords(TypedDict, total=False):
 
 
 class PaintKeywords(ImageKeywords, OptimizeKeywords, total=False):
-    """What decides how a picture is painted, as keywords."""
+    """Keywords that decide how a picture is stylized."""
 
     paint_size: int | None
 
 
 class CallKeywords(PaintKeywords, total=False):
-    """Keywords of a call of `Stylizer` beside `output`."""
+    """Keywords of a call of `Stylizer`, without `output`."""
 
-    regions: Any
+    regions: RegionsLike | None
     quality: int | None
     overwrite: bool
-    report: Callable[[float], None]
+    report: Report
 
 
 class EngineKeywords(CallKeywords, total=False):
-    """Keywords of `restyle.image` beside `output`."""
+    """Keywords of `restyle.image`, without `output`."""
 
-    model: str | PathLike[str]
+    model: PathLike
     device: DeviceName
     threads: int | None
 
 
 def parse_crop(crop: str | None) -> tuple[Literal["aspect", "pixels", "part"], float, float] | None:
-    """Read `--crop`: what kind, then width and height, or the part twice.
+    """Parse `--crop`: its kind, then width and height, or the part twice.
 
     Examples
     --------
@@ -143,7 +146,7 @@ def parse_crop(crop: str | None) -> tuple[Literal["aspect", "pixels", "part"], f
 
 
 def parse_size(size: int | str | None) -> tuple[int, int] | int | None:
-    """Read `--size`: the longest side, or (height, width).
+    """Parse `--size`: the longest side, or (height, width).
 
     Examples
     --------

@@ -1,11 +1,10 @@
-"""Options of the method `optimize`, and which method paints."""
+"""The method of pictures, and the options of `paint` and `optimize`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from restyle.errors import OptionError
@@ -15,6 +14,7 @@ from restyle.options.base import OptionSet, check_method, opt
 
 if TYPE_CHECKING:
     from restyle.methods.protocol import Step
+    from restyle.types import PathLike
 
 Optimizer = Literal["adam", "lbfgs"]
 Effort = Literal["draft", "fine", "finest"]
@@ -68,11 +68,11 @@ class OptimizeOptions(OptionSet):
     )
     smoothness: float = opt(0.0, "Weight of total variation.", (0, 1000), **OPTIMIZE)
     style_rotation: float = opt(
-        0.0, "Turn the style pictures by so many degrees, anticlockwise.", (-360, 360), **OPTIMIZE
+        0.0, "Rotate the style pictures by this many degrees, counterclockwise.", (-360, 360), **OPTIMIZE
     )
     init: str = opt(
         "fast",
-        "Where to start: the fast method's picture, content, noise, or a picture file.",
+        "Start from the result of fast, from content, from noise, or from a picture file.",
         metavar="fast|content|noise|FILE",
         **OPTIMIZE,
     )
@@ -81,7 +81,7 @@ class OptimizeOptions(OptionSet):
         "Default: lbfgs, or adam when a loss is stochastic (sliced, patches, strokes, structure).",
         **OPTIMIZE,
     )
-    steps: int = opt(200, "Steps in all, shared out over the sizes.", (1, 1_000_000), metavar="N", **OPTIMIZE)
+    steps: int = opt(200, "Total steps, distributed over the sizes.", (1, 1_000_000), metavar="N", **OPTIMIZE)
     seed: int = opt(
         0, "Random seed; the same seed gives the same picture.", (0, 2**32), metavar="N", **OPTIMIZE
     )
@@ -96,7 +96,11 @@ class OptimizeOptions(OptionSet):
         None, "Update this file with the current result while running.", metavar="FILE", **OPTIMIZE
     )
     save_every: int | None = opt(
-        None, "Also keep the picture of every Nth step, numbered.", (1, 1_000_000), metavar="N", **OPTIMIZE
+        None,
+        "Save the picture of every Nth step to a numbered file.",
+        (1, 1_000_000),
+        metavar="N",
+        **OPTIMIZE,
     )
     resume: bool = opt(False, "Continue an interrupted run.", **OPTIMIZE)
 
@@ -137,12 +141,12 @@ class OptimizeKeywords(TypedDict, total=False):
     large_forms: float
     smoothness: float
     style_rotation: float
-    init: str | PathLike[str]
+    init: PathLike
     optimizer: Optimizer | None
     steps: int
     seed: int
     memory: float
-    preview: str | PathLike[str] | None
+    preview: PathLike | None
     save_every: int | None
     resume: bool
     callback: Callable[[Step], object] | None

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal
 
 from restyle.methods import table
-from restyle.options.base import OptionSet, check_method, opt
+from restyle.options.base import OptionSet, SaveOptions, again, check_method, opt
 from restyle.options.image import ImageKeywords
 from restyle.options.optimize import OPTIMIZE, OptimizeOptions
 
@@ -27,8 +27,8 @@ class VideoMethodOptions(OptionSet):
     )
     steps: int = opt(
         150,
-        "Steps for the first frame of a scene; the others begin with the one before, moved along, and"
-        " take a third.",
+        "Steps for the first frame of a scene. The others start from the previous result, warped by optical"
+        " flow, and take a third as many.",
         (1, 100_000),
         metavar="N",
         **OPTIMIZE,
@@ -54,20 +54,19 @@ class VideoOptions(VideoMethodOptions):
 
     steady: Steady = opt(
         "statistics",
-        "Against flicker: statistics averages what frames are normalized by over time, anew after each"
-        " cut; flow carries strokes along with what moves (needs the extra flow); none paints every frame"
-        " by itself.",
+        "How to reduce flicker: statistics averages the normalization statistics over time, between cuts;"
+        " flow also moves strokes with the motion (needs the extra flow); none treats every frame by itself.",
         panel="Steadiness",
     )
     steady_seconds: float = opt(
         1.0, "Averaging window of `--steady statistics`, in seconds.", (0, 60), panel="Steadiness"
     )
     codec: VideoCodec | None = opt(
-        None, "Codec of the result: h264 if not given, vp9 in .webm; ffv1 is lossless.", panel="Writing"
+        None, "Video codec. Default: h264, or vp9 in .webm. ffv1 is lossless.", panel="Writing"
     )
     quality: int | None = opt(
         None,
-        "Quality of the result, 1 to 100; 64 if not given, which is CRF 18 of H.264.",
+        "Quality, 1 to 100. Default: 64, which is CRF 18 of H.264.",
         (1, 100),
         metavar="N",
         panel="Writing",
@@ -80,10 +79,10 @@ class VideoOptions(VideoMethodOptions):
     )
     resume: bool = opt(
         False,
-        "Go on where an earlier run of the same film with the same options was stopped or killed.",
+        "Continue an interrupted run of the same video with the same options.",
         panel="Writing",
     )
-    overwrite: bool = opt(False, "Replace results that exist. An input is never replaced.", panel="Writing")
+    overwrite: bool = again(SaveOptions, "overwrite", SaveOptions.overwrite)
 
 
 class VideoKeywords(ImageKeywords, total=False):
@@ -100,3 +99,20 @@ class VideoKeywords(ImageKeywords, total=False):
     fps: float | None
     resume: bool
     overwrite: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveOptions(OptionSet):
+    """How a camera is stylized in real time."""
+
+    delay: int = opt(
+        200,
+        "Maximum milliseconds from camera to result. Frames are dropped to keep it, and without --size the"
+        " resolution is reduced.",
+        (20, 5000),
+        metavar="MS",
+        panel="Pace",
+    )
+    seconds: float | None = opt(None, "Stop after this many seconds.", (0.1, 1e6), panel="Pace")
+    mirror: bool = opt(False, "Mirror the picture.", panel="Preparing the video")
+    overwrite: bool = again(SaveOptions, "overwrite", SaveOptions.overwrite)

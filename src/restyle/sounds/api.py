@@ -16,7 +16,7 @@ import numpy as np
 
 from restyle.errors import InputError, OptionError
 from restyle.files import check_output, writing
-from restyle.options import AudioKeywords, AudioOptions
+from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
 from restyle.sounds.content import Content, TemporarySound, from_samples, in_windows, with_margins
 from restyle.sounds.files import SoundWriter, check_format
 from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter
@@ -50,6 +50,7 @@ class Method(Protocol):
     def stylize(self, y: Float) -> Float: ...
 
 
+@explain(AudioOptions)
 def audio(
     content: SoundLike,
     style: SoundStylesLike,
@@ -84,8 +85,7 @@ def audio(
     preview : function of (np.ndarray [shape=(n,), float32], int), optional
         Called after every step of the texture method with the best result so far of the current window, in
         mono, and the sample rate.
-    **options
-        See `restyle.options.AudioOptions`.
+    {options}
 
     Returns
     -------
@@ -104,7 +104,7 @@ def audio(
     >>> audio(tone, "choir", sr=22050).shape
     (22050,)
     """
-    chosen = AudioOptions(**options)
+    chosen = from_keywords(options, AudioOptions)[0]
     source = Content(content, sr)
     styles = parse_styles(style)
     target: Path | None = None

@@ -168,5 +168,5 @@ def disk_errors(folder: Path) -> Iterator[None]:
             raise
         raise OutputError(
             f"cannot write to '{folder}': {(error.strerror or 'disk error').lower()}; free some space, then"
-            " continue from the last checkpoint with --resume"
+            " continue from the last checkpoint with resume=True"
         ) from error

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from restyle.errors import InputError
 from restyle.images.formats import find_images
 from restyle.images.picture import load_image
+from restyle.images.sheet import sheet
 from restyle.train.augmentation import Augmentation, augment
 from restyle.types import PathLike, from_unit
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 MEMORY = 4 << 30  # bytes of decoded pictures per folder
 CHUNK = 64  # pictures read at a time
-COLUMNS, TILE, GAP, HEADING = 8, 144, 4, 26  # of `preview_sheet`, in px
+COLUMNS, TILE = 8, 144  # of `preview_sheet`; px
 
 
 class Pictures:
@@ -152,23 +153,21 @@ def save_grid(rows: Sequence[Sequence[torch.Tensor]], path: Path) -> None:
 def preview_sheet(photos: Pictures, styles: Pictures, crop: int, style_size: int, seed: int) -> Image.Image:
     """Draw crops as in training: three rows of photos, then a row for each of the first six styles."""
     rng = np.random.default_rng(seed)
-    rows: list[tuple[str, list[Image.Image]]] = []
+    rows: list[list[Image.Image | None]] = []
+    captions: list[list[str]] = []
+
+    def add(heading: str, crops: list[Image.Image]) -> None:
+        if heading:
+            rows.append([None])
+            captions.append([heading])
+        rows.append([each.resize((TILE, TILE), Image.Resampling.LANCZOS) for each in crops])
+        captions.append([""] * len(crops))
+
     for row in range(3):
         chosen = rng.integers(len(photos), size=COLUMNS)
         title = f"{len(photos)} photos, crops of {crop} px" if row == 0 else ""
-        rows.append((title, [photos.crop(int(index), crop, rng) for index in chosen]))
+        add(title, [photos.crop(int(index), crop, rng) for index in chosen])
     for index, (picture, path) in enumerate(zip(styles.pictures[:6], styles.paths[:6], strict=True)):
         title = f"{path.name}, {picture.width} x {picture.height} px, crops of {style_size} px"
-        rows.append((title, [styles.crop(index, style_size, rng) for _ in range(COLUMNS)]))
-    height = sum(TILE + GAP + (HEADING if heading else 0) for heading, _ in rows)
-    sheet = Image.new("RGB", (COLUMNS * (TILE + GAP) + GAP, height + GAP), "white")
-    pen, font, top = ImageDraw.Draw(sheet), ImageFont.load_default(14), GAP
-    for heading, crops in rows:
-        if heading:
-            pen.text((GAP, top + 4), heading, fill="black", font=font)
-            top += HEADING
-        for column, each in enumerate(crops):
-            tile = each.resize((TILE, TILE), Image.Resampling.LANCZOS)
-            sheet.paste(tile, (GAP + column * (TILE + GAP), top))
-        top += TILE + GAP
-    return sheet
+        add(title, [styles.crop(index, style_size, rng) for _ in range(COLUMNS)])
+    return sheet(rows, captions)

@@ -124,8 +124,8 @@ class Run:
         self.checkpoint = folder / "checkpoint.pt"
         if self.checkpoint.exists() and not (resume or overwrite):
             raise InputError(
-                f"{str(self.checkpoint)!r} exists: continue the run with --resume, replace it with"
-                " --overwrite, or choose another name"
+                f"{str(self.checkpoint)!r} exists: continue the run with resume=True, replace it"
+                " with overwrite=True, or choose another name"
             )
         if resume and not self.checkpoint.exists():
             raise InputError(f"nothing to resume: {str(self.checkpoint)!r} does not exist")
@@ -186,7 +186,7 @@ class Run:
             distributed.barrier()
         if interrupted:
             raise KeyboardInterrupt(
-                f"step {self.done} is saved in {str(self.checkpoint)!r}; continue with --resume"
+                f"step {self.done} is saved in {str(self.checkpoint)!r}; continue with resume=True"
             )
         self.state.model.load_state_dict(self.state.averaged.state_dict())
         self.state.model.eval()

@@ -13,7 +13,6 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -29,6 +28,8 @@ from restyle.options import (
     ImageOptions,
     VideoKeywords,
     VideoOptions,
+    explain,
+    from_keywords,
 )
 from restyle.pipeline import encoding_scale
 from restyle.sounds.styles import parse_styles
@@ -59,6 +60,7 @@ Watch = Callable[[int, int | None], None]
 _log = logging.getLogger("restyle")
 
 
+@explain(EngineOptions, ImageOptions, VideoOptions)
 def video(
     content: PathLike,
     style: TimedStylesLike | None = None,
@@ -98,10 +100,7 @@ def video(
         Called with the fraction done, 0..1.
     tell : function of one line
         Called with what could not be kept; a warning in the log if not given.
-    model, device, threads
-        See `options.EngineOptions`.
-    **options
-        See `options.ImageOptions` and `options.VideoOptions`.
+    {options}
 
     Returns
     -------
@@ -121,9 +120,7 @@ def video(
     >>> restyle.video("clip.mp4", {0: "starry-night", 4.5: "great-wave"})  # doctest: +SKIP
     PosixPath('clip-starry-night-great-wave.mp4')
     """
-    of_image = {each.name for each in fields(ImageOptions)}
-    pictures = ImageOptions(**{k: v for k, v in options.items() if k in of_image})  # type: ignore[arg-type]
-    film = VideoOptions(**{k: v for k, v in options.items() if k not in of_image})  # type: ignore[arg-type]
+    pictures, film = from_keywords(options, ImageOptions, VideoOptions)
     engine = EngineOptions(model=os.fspath(model), device=device, threads=threads)
 
     def watch(done: int, total: int | None) -> None:

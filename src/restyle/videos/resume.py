@@ -89,7 +89,9 @@ class Segments:
             _check_same(earlier, plan, self._shown)
         elif self.count or earlier:
             if self.count:
-                tell(f"{self.frames} finished frames of an earlier run are thrown away (--resume keeps them)")
+                tell(
+                    f"{self.frames} finished frames of an earlier run are discarded (resume=True keeps them)"
+                )
             self._clear()
             self.count = 0
         plan = json.loads(json.dumps(plan))
@@ -227,7 +229,7 @@ def _check_same(earlier: Plan, plan: Plan, shown: str) -> None:
             what = f"{name.replace('_', '-')} {earlier.get(name)}, not {value}"
         raise OptionError(
             f"cannot resume {shown}: the earlier run had {what};"
-            " give what it had, or begin anew without --resume"
+            " give the same, or start again without resume=True"
         )
 
 

@@ -105,4 +105,4 @@ def keep_part(
     else:
         os.replace(temporary, free)
     said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
-    tell(f"{said}; --resume goes on from there" if goes_on else said)
+    tell(f"{said}; resume=True continues from there" if goes_on else said)

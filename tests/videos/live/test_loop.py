@@ -13,7 +13,7 @@ import pytest
 from restyle.errors import InputError
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
-from restyle.options.live import LiveOptions
+from restyle.options.video import LiveOptions
 from restyle.style import Style
 from restyle.videos.live import Summary, show
 from tests.made_clips import even_stamps, frames_of, make_clip, moving, stamps_of

@@ -225,7 +225,7 @@ def read_state(path: Path, job: str) -> tuple[int, int, dict[str, torch.Tensor]]
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"there is nothing to resume: no '{path}'; start without --resume") from None
+        raise InputError(f"there is nothing to resume: no '{path}'; start without resume=True") from None
     except (OSError, SafetensorError) as error:
         raise InputError(f"'{path}' cannot be resumed ({error}); remove it and start again") from error
     if metadata.get("format") != _FORMAT:
@@ -233,6 +233,6 @@ def read_state(path: Path, job: str) -> tuple[int, int, dict[str, torch.Tensor]]
     if metadata.get("job") != job:
         raise InputError(
             f"'{path}' is from another run: content, styles or options differ; use the same, or start "
-            "without --resume"
+            "without resume=True"
         )
     return int(metadata["level"]), int(metadata["step"]), tensors

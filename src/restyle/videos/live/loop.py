@@ -15,7 +15,7 @@ from restyle.images.resize import fit_size
 from restyle.methods.fast import apply_at_size, painted_side
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions, parse_size
-from restyle.options.live import LiveOptions
+from restyle.options.video import LiveOptions
 from restyle.style import Style
 from restyle.types import PathLike, from_unit
 from restyle.videos.info import Pixels
