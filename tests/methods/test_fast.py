@@ -1,4 +1,4 @@
-"""Large photos with large strokes, by the embedded network."""
+"""Stroke size with the embedded network."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_exact_size_and_range(broad: FloatArray, photo: FloatArray) -> None:
     assert broad.max() <= 1
 
 
-def test_seen_small_it_is_the_small_painting(
+def test_result_downscaled_is_the_small_result(
     method: Arbitrary, code: FloatArray, photo: FloatArray, broad: FloatArray
 ) -> None:
     size = fit_size((500, 701), long=176)
@@ -63,7 +63,7 @@ def test_seen_small_it_is_the_small_painting(
 
 
 def test_detail_of_the_photo_is_there(broad: FloatArray, photo: FloatArray) -> None:
-    """The fine lines, in place and not reversed, on their half only."""
+    """The fine lines are in place, not inverted, and on their half only."""
     y, x = np.mgrid[:500, :701]
     wave = np.sin(np.pi * (x + y) / 2)
 
@@ -86,7 +86,7 @@ def test_strength_goes_steadily_from_the_photo(
     assert changes[0] < 0.01  # PSNR over 40 dB
 
 
-def test_a_photo_that_is_small_enough_is_painted_as_it_is(
+def test_small_photos_are_stylized_at_their_own_size(
     method: Arbitrary, code: FloatArray, photo: FloatArray
 ) -> None:
     small = np.ascontiguousarray(photo[:90, :120])
@@ -118,11 +118,11 @@ def test_tiles_leave_no_seam(
     assert np.abs(stylize_at_size(method, photo, code, 176) - broad).max() < 0.03
 
 
-def test_hidden_colours_do_not_bleed(
+def test_hidden_colors_do_not_bleed(
     method: Arbitrary, code: FloatArray, photo: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """White or black under transparency: what is seen differs less than without alpha, in what is painted
-    from and in what comes of it. (A network looks at hidden neighbours as well: here a negative is painted,
+    from and in what comes of it. (A network looks at hidden neighbors as well: here a negative is painted,
     which takes no detail of the photo.)
     """
     monkeypatch.setattr(Arbitrary, "stylize", lambda self, seen, *rest: 1 - seen)
@@ -159,7 +159,7 @@ def test_strokes_have_the_size_that_is_wanted(method: Arbitrary, code: FloatArra
     assert pitch(fine) > 1.1 * pitch(usual) > 1.1 * 1.1 * pitch(broad)
 
 
-def test_what_is_shown_smaller_comes_back_with_its_detail(photo: FloatArray) -> None:
+def test_apply_at_smaller_size_restores_detail(photo: FloatArray) -> None:
     shown: list[tuple[int, ...]] = []
     grey = np.repeat(photo[..., :1], 3, -1)
 

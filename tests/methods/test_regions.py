@@ -1,4 +1,4 @@
-"""Regions, from what people write to the share of every pixel."""
+"""Regions, from user input to the share of each pixel."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_region_as_text(text: str, parts: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["sky.png", "=wave", "sky.png=", "", "="])
-def test_a_text_that_is_no_region(text: str) -> None:
+def test_invalid_region_text(text: str) -> None:
     with pytest.raises(OptionError, match="is not MASK=STYLE"):
         split_region(text)
 
@@ -112,7 +112,7 @@ def test_results_are_named_after_the_styles(model: Arbitrary, style_file: Path) 
     assert make_regions([("alpha", "keep")], ["great-wave"], model=model).name == "great-wave"
 
 
-def test_the_files_among_regions_are_known(mask_file: Path) -> None:
+def test_region_paths(mask_file: Path) -> None:
     given: RegionsLike = [f"{mask_file}=a.jpg:0.3", "alpha=keep", (LEFT, ["b.jpg", ("c.jpg", 2)])]
     assert list(region_paths(given)) == [str(mask_file), "a.jpg:0.3", ["b.jpg", ("c.jpg", 2)]]
 
@@ -137,7 +137,7 @@ def test_the_files_among_regions_are_known(mask_file: Path) -> None:
         ([(LEFT, "keep")], OptionError, "every region is 'keep'"),
     ],
 )
-def test_what_cannot_be_regions(given: Any, error: type[Exception], said: str, model: Arbitrary) -> None:
+def test_invalid_regions(given: Any, error: type[Exception], said: str, model: Arbitrary) -> None:
     with pytest.raises(error) as caught:
         make_regions(given, None, model=model)
     assert said in str(caught.value)

@@ -1,4 +1,4 @@
-"""The table of methods: a method is one module and one row, and nothing above the table names one."""
+"""A method is one module and one row of the table; no other module contains the name of a method."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from restyle.types import FloatArray
 
 
 def textured(height: int, width: int, seed: int = 0) -> FloatArray:
-    """[height, width, 3]: wide waves of colour, with noise."""
+    """[height, width, 3]: wide waves of color, with noise."""
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     waves = np.stack([np.sin(rows / 31), np.cos(columns / 23), np.sin((rows + columns) / 47)], -1)
     noise = np.random.default_rng(seed).normal(0, 0.05, (height, width, 3))
@@ -36,8 +36,8 @@ def test_code_is_what_the_graph_says(tiny: Arbitrary) -> None:
     assert tiny.name == "tiny-1"
 
 
-def test_encode_looks_at_the_style_size(tiny: Arbitrary) -> None:
-    fine = np.indices((256, 256)).sum(0) % 2  # a checkerboard of single pixels is grey from afar
+def test_encode_resizes_to_the_style_size(tiny: Arbitrary) -> None:
+    fine = np.indices((256, 256)).sum(0) % 2  # a checkerboard of single pixels is gray when downscaled
     board = np.repeat(fine[..., None], 3, -1).astype(np.float32)
     assert tiny.encode(board)[3] < 0.05
     assert tiny.encode(board, scale=4)[3] > 0.4
@@ -50,7 +50,7 @@ def test_style_pictures_without_brushwork_are_refused(tiny: Arbitrary, size: tup
 
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 2000), (900, 20)])
-def test_small_and_long_style_pictures_serve(tiny: Arbitrary, size: tuple[int, int]) -> None:
+def test_small_and_long_style_images(tiny: Arbitrary, size: tuple[int, int]) -> None:
     code = tiny.encode(np.full((*size, 3), 0.5, np.float32))
     assert code == pytest.approx([0.5] * 3 + [0.01] * 3, abs=1e-3)
 
@@ -176,7 +176,7 @@ def test_tiles_are_the_one_pass_when_the_statistics_are(
 
 @pytest.mark.slow
 def test_no_seam_with_the_real_weights(real: Arbitrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one set of statistics, tiles are the single pass, pixel by pixel: the halo covers what is seen."""
+    """With equal statistics, tiles equal a single pass: the halo covers the receptive field."""
     monkeypatch.setattr(arbitrary, "TILE", 256)
     content = textured(512, 640)
     code = real.encode(textured(300, 300, seed=9) ** 2)
@@ -191,7 +191,7 @@ def test_thumbnail_statistics_are_nearly_those_of_the_picture(
 ) -> None:
     monkeypatch.setattr(arbitrary, "THUMBNAIL_PIXELS", 256 * 320)
     content = textured(512, 640)
-    content = np.repeat(np.repeat(content[::4, ::4], 4, 0), 4, 1)  # nothing finer than the thumbnail shows
+    content = np.repeat(np.repeat(content[::4, ::4], 4, 0), 4, 1)  # no detail finer than the thumbnail
     code = real.encode(textured(300, 300, seed=9) ** 2)
     own = real.transfer(content, code)[1]
     thumbnail = real.thumbnail_stats(content, code)
@@ -209,7 +209,7 @@ def test_strength_is_its_formula(tiny_arbitrary: Arbitrary, strength: float) -> 
     assert tiny_arbitrary.stylize(content, code, strength) == pytest.approx(expected, abs=1e-5)
 
 
-def test_strength_0_is_the_content_itself_and_not_its_memory(tiny_arbitrary: Arbitrary) -> None:
+def test_strength_0_returns_a_copy_of_the_content(tiny_arbitrary: Arbitrary) -> None:
     content = textured(40, 40)
     result = tiny_arbitrary.stylize(content, np.zeros(6, np.float32), 0)
     assert (result == content).all()
@@ -251,7 +251,7 @@ def test_convex_weights_sum_to_one_and_keep_their_proportions(weights: list[floa
 
 
 @pytest.mark.parametrize("weights", [[-1.0, 2.0], [float("nan")], [float("inf"), 1.0], [0.0, 0.0]])
-def test_weights_that_make_no_mixture(weights: list[float]) -> None:
+def test_invalid_weights(weights: list[float]) -> None:
     with pytest.raises(StyleError):
         arbitrary.normalize_weights(weights)
 
@@ -261,20 +261,20 @@ def test_mix_is_the_weighted_mean() -> None:
     assert arbitrary.mix_codes(codes, [3, 1]) == pytest.approx([0.25, 0.75])
 
 
-def test_toward_goes_from_own_to_style() -> None:
+def test_interpolate_code() -> None:
     own, code = np.array([0, 4], np.float32), np.array([2, 0], np.float32)
     assert arbitrary.interpolate_code(own, code, 0).tolist() == own.tolist()
     assert arbitrary.interpolate_code(own, code, 1).tolist() == code.tolist()
     assert arbitrary.interpolate_code(own, code, 0.5).tolist() == [1, 2]
 
 
-def test_give_back_returns_the_content_exactly_at_strength_0() -> None:
+def test_restore_content_at_strength_0_is_the_content() -> None:
     content, own = np.random.default_rng(0).random((2, 600, 5, 3), np.float32)
     given_back = arbitrary.restore_content(own.copy(), content, own, 0.0)
     assert given_back == pytest.approx(content, abs=1e-6)
 
 
-def test_give_back_is_its_formula_in_place() -> None:
+def test_restore_content_is_its_formula_in_place() -> None:
     styled, content, own = np.random.default_rng(1).random((3, 300, 7, 3), np.float32)
     expected = np.clip(styled + 0.7 * (content - own), 0, 1)
     result = arbitrary.restore_content(styled, content, own, 0.3)

@@ -1,4 +1,4 @@
-"""The catalog describes the files, and every load compares."""
+"""The catalog describes the files, and every load verifies them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_embedded_graphs_are_small() -> None:
     assert record.size <= 8_000_000
 
 
-def test_damaged_and_missing_files_are_told_apart(tmp_path: Path) -> None:
+def test_state_distinguishes_damaged_from_missing_files(tmp_path: Path) -> None:
     path = tmp_path / "weights.onnx"
     file = ModelFile("transformer", path, hashlib.sha256(b"right").hexdigest(), 5)
     assert file.state() == "missing"
@@ -74,7 +74,7 @@ def test_a_folder_is_a_model(tiny_model: Path) -> None:
         record.file("vocoder")
 
 
-def test_what_is_no_model(tmp_path: Path) -> None:
+def test_not_a_model(tmp_path: Path) -> None:
     known = rf"no model 'arbitrary-x': give a folder .* or one of '{catalog.DEFAULT}'"
     with pytest.raises(ModelError, match=known):
         catalog.find("arbitrary-x")
@@ -95,7 +95,7 @@ def test_refresh_writes_hashes_and_sizes(tmp_path: Path) -> None:
     assert changed == 1
 
 
-def test_a_broken_catalog_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "catalog.toml"
     path.write_text("[", encoding="utf-8")
     monkeypatch.setattr(catalog, "CATALOG", path)

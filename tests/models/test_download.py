@@ -1,4 +1,4 @@
-"""Models from elsewhere: fetched or given, converted without pickle, recorded."""
+"""Published models: downloaded or local, converted without pickle, with a stored hash."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def published(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A server with the files of the model `net`, whose catalog is in use."""
+    """A server with the files of the model `net`, and a catalog that lists them."""
     content = published.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     monkeypatch.setenv("RESTYLE_HOME", str(tmp_path / "home"))
@@ -106,7 +106,7 @@ def test_a_model_is_fetched_converted_and_recorded(site: Site, tmp_path: Path) -
     assert record.file("encoder").expected() == told[:64]
 
 
-def test_what_is_there_is_left_alone_and_what_is_damaged_is_mended(site: Site, tmp_path: Path) -> None:
+def test_only_damaged_files_are_downloaded_again(site: Site, tmp_path: Path) -> None:
     paths = pull("net")
     asked = len(site.asked)
     pull("net", offline=True)
@@ -124,7 +124,7 @@ def test_what_is_there_is_left_alone_and_what_is_damaged_is_mended(site: Site, t
 
 def test_from_a_file_or_a_folder(site: Site, published: Path, tmp_path: Path) -> None:
     before = published.read_bytes()
-    pull("net", source=published)  # found by its hash, whatever its name; the table is fetched
+    pull("net", source=published)  # found by its hash, whatever its name; the table is downloaded
     assert site.asked == ["/table.bin"]
     assert published.read_bytes() == before
     assert names(folder(tmp_path)) == ALL
@@ -180,14 +180,14 @@ def test_failed_downloads_leave_nothing(site: Site, tmp_path: Path, monkeypatch:
     assert not folder(tmp_path).exists()
 
 
-def test_what_cannot_be_pulled(site: Site) -> None:
+def test_models_that_cannot_be_pulled(site: Site) -> None:
     with pytest.raises(ModelError, match="'shipped' ships with restyle; there is nothing to pull"):
         pull("shipped")
     with pytest.raises(ModelError, match=r"'nett'.* net"):
         pull("nett")
 
 
-def test_the_missing_extra_is_named_before_anything_is_fetched(
+def test_missing_extra_is_reported_before_any_download(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "_has_torch", lambda: False)
@@ -196,7 +196,7 @@ def test_the_missing_extra_is_named_before_anything_is_fetched(
     assert site.asked == []
 
 
-def test_a_full_disk_while_converting_leaves_nothing(site: Site, published: Path, tmp_path: Path) -> None:
+def test_full_disk_while_converting_leaves_no_file(site: Site, published: Path, tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50, before[1]))
     try:
@@ -218,7 +218,7 @@ class Evil:
 
 
 @pytest.mark.parametrize("new_format", [True, False])
-def test_a_pickle_that_does_more_than_hold_tensors_is_refused(tmp_path: Path, new_format: bool) -> None:
+def test_pickle_with_code_is_refused(tmp_path: Path, new_format: bool) -> None:
     trap = tmp_path / "sprung"
     path = tmp_path / "evil.pth"
     torch.save({"features.0": Evil(f"touch {trap}")}, path, _use_new_zipfile_serialization=new_format)
@@ -231,7 +231,7 @@ def test_a_pickle_that_does_more_than_hold_tensors_is_refused(tmp_path: Path, ne
     assert not trap.exists()
 
 
-def test_what_is_no_state_dict(tmp_path: Path) -> None:
+def test_not_a_state_dict(tmp_path: Path) -> None:
     path = tmp_path / "some.pth"
     torch.save([torch.ones(2)], path)
     with pytest.raises(ModelError, match="holds a list, not a state dict"):

@@ -23,7 +23,7 @@ def test_pictures_are_compared_at_one_short_side(size: tuple[int, int], wanted: 
     assert comparable(np.zeros((*size, 3), np.float32)).shape[:2] == wanted
 
 
-def test_a_scroll_is_looked_at_from_further_away() -> None:
+def test_long_scrolls_are_reduced() -> None:
     height, width = comparable(np.zeros((100, 20000, 3), np.float32)).shape[:2]
     assert height * width <= MOST_PIXELS * 1.05
     assert 150 < width / height < 250

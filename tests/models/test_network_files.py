@@ -15,7 +15,7 @@ WEIGHTS = {
 RECORD = NetworkRecord("two", {"width": 4}, ("a", "b"), WEIGHTS, b"a graph of odd size", {"steps": 3})
 
 
-def test_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_round_trip(tmp_path: Path) -> None:
     found = read(write(RECORD, tmp_path / "two.restyle"))
     assert (found.name, found.shape, found.styles, found.graph, found.training) == (
         RECORD.name,
@@ -30,7 +30,7 @@ def test_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_is_a_safetensors_file(tmp_path: Path) -> None:
-    """The library of that name reads the same, and what it writes is read here."""
+    """The safetensors library reads our file, and we read its file."""
     numpy = pytest.importorskip("safetensors.numpy")
     path = write(RECORD, tmp_path / "two.restyle")
     tensors = numpy.load_file(path)
@@ -45,7 +45,7 @@ def test_is_a_safetensors_file(tmp_path: Path) -> None:
     assert read(tmp_path / "theirs.restyle").styles == ("a", "b")
 
 
-def test_damage_of_every_kind_is_one_line(tmp_path: Path) -> None:
+def test_damaged_files_have_a_message(tmp_path: Path) -> None:
     whole = write(RECORD, tmp_path / "two.restyle").read_bytes()
     bad = tmp_path / "bad.restyle"
     wrong_graph = bytearray(whole)
@@ -70,14 +70,14 @@ def test_damage_of_every_kind_is_one_line(tmp_path: Path) -> None:
         read(tmp_path / "none.restyle")
 
 
-def test_numbers_that_are_none_are_damage(tmp_path: Path) -> None:
+def test_not_finite_values_are_damage(tmp_path: Path) -> None:
     broken = dict(WEIGHTS) | {"scale": np.full((2, 3), np.nan, np.float32)}
     path = write(NetworkRecord("n", {}, ("a", "b"), broken, b"g"), tmp_path / "n.restyle")
     with pytest.raises(ModelError, match="damaged"):
         read(path)
 
 
-def test_writes_only_where_it_may(tmp_path: Path) -> None:
+def test_write_checks_the_path(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"suffix of a network file is .restyle"):
         write(RECORD, tmp_path / "two.safetensors")
     write(RECORD, tmp_path / "two.restyle")

@@ -38,20 +38,20 @@ def test_knows_its_widths_and_metadata(encoder: Session) -> None:
         encoder.setting("colour")
 
 
-def test_says_once_where_it_runs(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_device_is_logged_once(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = (tiny_model / "transformer.onnx").read_bytes()
     with caplog.at_level(logging.INFO, logger="restyle"):
         Session(content, name="tiny", threads=2)
     assert [record.message for record in caplog.records] == ["tiny runs on cpu with 2 threads"]
 
 
-def test_what_is_no_model() -> None:
+def test_not_a_model() -> None:
     with pytest.raises(ModelError, match="model 'nothing' cannot be loaded") as caught:
         Session(b"these bytes are no graph", name="nothing")
     assert "\n" not in str(caught.value)
 
 
-def test_a_wrong_size_is_one_line(tiny_model: Path) -> None:
+def test_wrong_size(tiny_model: Path) -> None:
     session = Session((tiny_model / "transformer.onnx").read_bytes(), name="tiny")
     row = np.zeros((1, 6), np.float32)
     with pytest.raises(ModelError, match="failed on content 1 x 3 x 9 x 16") as caught:
@@ -67,7 +67,7 @@ def test_a_wrong_size_is_one_line(tiny_model: Path) -> None:
 @pytest.mark.skipif(
     "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="there is a CUDA provider"
 )
-def test_a_device_that_is_not_there_is_an_error(tiny_model: Path) -> None:
+def test_unavailable_device(tiny_model: Path) -> None:
     content = (tiny_model / "transformer.onnx").read_bytes()
     with pytest.raises(OptionError, match=r"device 'cuda' is not available: .* choose one of cpu"):
         Session(content, name="tiny", device="cuda")

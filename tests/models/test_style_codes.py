@@ -14,7 +14,7 @@ from restyle.models.style_codes import ImageCodes, MixedCodes, SavedCodes, codes
 ONE, TWO, FOUR = (np.full(6, value, np.float32) for value in (1, 2, 4))
 
 
-def test_a_picture_is_looked_at_again(tiny_model: Path) -> None:
+def test_features_load_once(tiny_model: Path) -> None:
     tiny = Arbitrary(tiny_model)
     picture = np.random.default_rng(0).random((128, 160, 3), np.float32)
     source = ImageCodes(picture, tiny)
@@ -23,7 +23,7 @@ def test_a_picture_is_looked_at_again(tiny_model: Path) -> None:
     assert source.code(2).tolist() == tiny.encode(picture, 2).tolist()
 
 
-def test_a_large_picture_is_kept_no_larger_than_it_can_be_used(tiny_model: Path) -> None:
+def test_style_images_are_reduced_to_the_largest_useful_size(tiny_model: Path) -> None:
     source = ImageCodes(np.zeros((600, 900, 3), np.float32), Arbitrary(tiny_model))
     assert source.picture.shape == (256, 384, 3)
 
@@ -35,7 +35,7 @@ def test_saved_codes_are_interpolated_by_octave() -> None:
     assert source.code(2 * 2**0.25) == pytest.approx(TWO * 1.25)
 
 
-def test_saved_codes_do_not_go_beyond_themselves() -> None:
+def test_saved_codes_do_not_extrapolate() -> None:
     with pytest.raises(OptionError, match=r"style scale 0.5 of 'wave' is outside 1..2"):
         SavedCodes({1.0: ONE, 2.0: TWO}, "wave").code(0.5)
 

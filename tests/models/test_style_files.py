@@ -1,4 +1,4 @@
-"""Style files: written whole, read with suspicion."""
+"""Style files: writing, reading, damage, and names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
         assert getattr(found, word) == getattr(RECORD, word)
 
 
-def test_it_is_text_that_says_what_it_is(tmp_path: Path) -> None:
+def test_file_is_json_with_its_format(tmp_path: Path) -> None:
     path = style_files.write(RECORD, tmp_path / "wave.style")
     entry = json.loads(path.read_text(encoding="utf-8"))
     assert entry["format"] == "restyle-style/1"
@@ -51,7 +51,7 @@ def test_it_is_text_that_says_what_it_is(tmp_path: Path) -> None:
     assert "神奈川" in path.read_text(encoding="utf-8")
 
 
-def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
+def test_unknown_fields_are_omitted(tmp_path: Path) -> None:
     path = style_files.write(StyleRecord("tiny-1", "wave", RECORD.code), tmp_path / "wave.style")
     assert json.loads(path.read_text()).keys() == {"format", "model", "name", "code"}
     assert style_files.read(path).title == ""
@@ -97,7 +97,7 @@ GOOD: dict[str, Any] = {
         ("x" * (1 << 20) + "x", "larger than 1 MB"),
     ],
 )
-def test_what_is_damaged_is_named(content: str, said: str, tmp_path: Path) -> None:
+def test_damaged_style_files(content: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.style"
     path.write_text(content)
     with pytest.raises(StyleError) as caught:
@@ -111,7 +111,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
         style_files.read(tmp_path / "none.style")
 
 
-def test_style_files_are_known_by_suffix_or_first_byte(tmp_path: Path) -> None:
+def test_is_style_file(tmp_path: Path) -> None:
     renamed = style_files.write(RECORD, tmp_path / "wave.json")
     picture = tmp_path / "photo.png"
     picture.write_bytes(b"\x89PNG")
@@ -121,7 +121,7 @@ def test_style_files_are_known_by_suffix_or_first_byte(tmp_path: Path) -> None:
     assert not style_files.is_style_file(tmp_path / "none")
 
 
-def test_what_was_practised_comes_back(tmp_path: Path) -> None:
+def test_refinement_round_trip(tmp_path: Path) -> None:
     more = np.linspace(-1, 1, RECORD.code.size, dtype=np.float32)
     path = style_files.write(replace(RECORD, refinement=more), tmp_path / "wave.style")
     found = style_files.read(path)
@@ -169,7 +169,7 @@ def test_the_colon_of_an_existing_file_is_its_own(in_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["wave:much", "wave:", "wave:-1", "wave:nan", "wave:inf"])
-def test_what_is_no_weight(text: str) -> None:
+def test_invalid_weight(text: str) -> None:
     with pytest.raises(StyleError, match=f"style '{text}'"):
         split_weight(text)
 
@@ -187,7 +187,7 @@ def test_slug(text: str, expected: str) -> None:
     assert slug(text) == expected
 
 
-def test_paths_are_told_from_names() -> None:
+def test_is_path() -> None:
     assert is_path("a/b")
     assert is_path("wave.JPG")
     assert is_path("my.style")

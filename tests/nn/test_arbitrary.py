@@ -33,7 +33,7 @@ def test_only_the_head_learns() -> None:
     assert encoder.hidden.weight.grad is not None
 
 
-def test_what_was_observed_gives_the_same_code() -> None:
+def test_measured_styles_give_the_same_code() -> None:
     encoder = StyleEncoder(PerceptualEncoder(SMALL), code=10, projected=3)
     picture = torch.rand(2, 3, 32, 40)
     assert torch.equal(encoder.from_measured(encoder.measure(picture)), encoder(picture))

@@ -34,7 +34,7 @@ def test_gives_the_size_it_is_given(kernel: int, normalisation: str) -> None:
 
 @pytest.mark.parametrize("normalisation", ["blocks", "all", "none"])
 def test_is_what_the_docs_say_step_by_step(normalisation: str) -> None:
-    """docs/train.md as code: the whole network from its tensors, without the class."""
+    """The network as docs/train.md describes it, from its tensors, without the class."""
     net = network(kernel_size=5, width=6, blocks=1, normalisation=normalisation)
     w = {name: value.detach() for name, value in net.state_dict().items()}
     z, content = torch.tensor([[0.2, 0.5, 0.3]]), torch.rand(1, 3, 24, 32)
@@ -90,7 +90,7 @@ def test_statistics_in_and_out() -> None:
     assert torch.allclose(own, again, atol=1e-5)
     assert torch.allclose(used, same, atol=1e-6)
     _, half = net(content, one(1), used + 1, torch.full((1, 1), 0.5))
-    first = 2 * net.normalized[0]  # later ones follow from what the first ones changed
+    first = 2 * net.normalized[0]  # later statistics depend on the first ones
     assert torch.allclose(half[:, :first], used[:, :first] + 0.5, atol=1e-5)
 
 

@@ -45,7 +45,7 @@ def test_a_side_convolution_stands_for_a_layer_and_leaves_the_others(tmp_path: P
     found, others = encoder(x), plain(x)
     assert found[2].shape == (1, 9, 8, 12)
     assert all(torch.equal(found[index], others[index]) for index in (0, 1, 3, 4))
-    # What it sees is the pooled block before it; no head comes after it.
+    # Its input is the pooled previous block, and it has no head.
     h = x * 2 - 1
     for block in encoder.blocks[:2]:
         for convolution in block:  # type: ignore[attr-defined]
@@ -59,7 +59,7 @@ def test_a_side_convolution_stands_for_a_layer_and_leaves_the_others(tmp_path: P
 
 
 def test_a_flat_picture_has_flat_features() -> None:
-    """Reflection padding: no border darkens or brightens."""
+    """Because of reflection padding, borders are neither darker nor brighter."""
     with torch.no_grad():
         features = PerceptualEncoder(SMALL)(torch.full((1, 3, 32, 40), 0.3))
     for feature in features:
@@ -87,7 +87,7 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff\xe0 a photo", b"\x10\0\0\0\0\0\0\0{}"])
-def test_damaged_files_are_one_line(content: bytes, tmp_path: Path) -> None:
+def test_damaged_files_have_a_message(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "photo.safetensors"
     file.write_bytes(content)
     for load in (load_encoder, VGGTeacher.load):
@@ -95,7 +95,7 @@ def test_damaged_files_are_one_line(content: bytes, tmp_path: Path) -> None:
             load(file)
 
 
-def test_the_shipped_one_is_ready_and_frozen() -> None:
+def test_the_shipped_encoder_is_frozen() -> None:
     encoder = perceptual_encoder()
     assert isinstance(encoder, PerceptualEncoder)
     assert not encoder.training
@@ -104,7 +104,7 @@ def test_the_shipped_one_is_ready_and_frozen() -> None:
         assert len(encoder(torch.rand(1, 3, 32, 32))) == 5
 
 
-def test_others_are_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoder_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
     assert {"encoder-1", "vgg19"} <= set(encoder_names())
     with pytest.raises(ModelError, match="`restyle models pull vgg19`"):

@@ -106,9 +106,7 @@ def test_local_texture_measures_extent_not_strength() -> None:
     )
     assert abs(everywhere) < 0.1
     assert nowhere < -2
-    assert (
-        abs(there - (everywhere + nowhere) / 2) < 0.2
-    )  # as much in all as the first one, in half the windows
+    assert abs(there - (everywhere + nowhere) / 2) < 0.2  # as much in total, in half of the windows
 
 
 def test_local_texture_of_a_silent_channel_is_bounded() -> None:
@@ -147,7 +145,7 @@ def test_same_pixels_in_another_order_cost_nothing() -> None:
     assert float(color_loss(x, x.flip(2).transpose(2, 3))) == pytest.approx(0, abs=1e-6)
 
 
-def test_another_hue_costs_and_one_style_serves_a_batch() -> None:
+def test_color_loss_of_another_hue_with_one_style_for_a_batch() -> None:
     blue, red = torch.rand(1, 3, 8, 8) * 0.1, torch.rand(1, 3, 8, 8) * 0.1
     blue[:, 2] += 0.8
     red[:, 0] += 0.8

@@ -22,7 +22,7 @@ def picture(seed: int) -> torch.Tensor:
 
 
 def moved_to(content: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
-    """The content with the colours of a style's `color_root`."""
+    """The content with the colors of a style's `color_root`."""
     return recolor(content, *palette_map(color_moments(content), root))
 
 
@@ -59,15 +59,15 @@ def test_own_colors_change_next_to_nothing() -> None:
     torch.testing.assert_close(moved_to(content, color_root(moments)), content, atol=0.01, rtol=0)
 
 
-def test_a_grey_style_takes_the_hues_out() -> None:
+def test_gray_style_removes_hues() -> None:
     content, grey = picture(0), picture(1)[:, :1].expand(-1, 3, -1, -1)
     moved = moved_to(content, color_root(color_moments(grey)))
     hues = moved - moved.mean(1, keepdim=True)
     assert float(hues.std()) < 0.01 < 0.05 < float((content - content.mean(1, keepdim=True)).std())
 
 
-def test_a_grey_photo_is_not_blown_up() -> None:
-    """Where a photo has no colours at all, the floor bounds what noise is multiplied by."""
+def test_gray_photo_is_not_amplified() -> None:
+    """If a photo has no colors, the floor limits the amplification of noise."""
     grey = picture(0)[:, :1].expand(-1, 3, -1, -1) + 0.002 * torch.randn(1, 3, 24, 32)
     style = picture(1)
     moved = moved_to(grey, color_root(color_moments(style)))
@@ -75,7 +75,7 @@ def test_a_grey_photo_is_not_blown_up() -> None:
     assert float(moved.std()) < 1.5 * float(style.std())
 
 
-def test_recolouring_and_halving_may_change_places() -> None:
+def test_recoloring_and_halving_commute() -> None:
     content, map_ = picture(0), palette_map(color_moments(picture(1)), color_root(color_moments(picture(2))))
     torch.testing.assert_close(halved(recolor(content, *map_)), recolor(halved(content), *map_))
 
@@ -88,7 +88,7 @@ def test_deviation_of_chroma_is_that_of_the_pixels() -> None:
 
 
 def test_map_moves_colors_least() -> None:
-    """Monge-Kantorovich: no rotation of the palette that keeps the moments moves the pixels less."""
+    """Monge-Kantorovich: no rotation that keeps the moments moves the pixels less."""
     content, style = picture(2), picture(3)
     root = color_root(color_moments(style))
     moved = moved_to(content, root)
@@ -106,7 +106,7 @@ def test_map_moves_colors_least() -> None:
 
 
 def test_black_and_white_upon_black_and_white_stays_finite() -> None:
-    """The most lopsided colours that there are, at a size where float32 sums are rough."""
+    """Extremely uneven colors, at a size where float32 sums are inexact."""
     generator = torch.Generator().manual_seed(0)
     for size in (64, 1024):
         ink = (torch.rand(1, 1, size, size, generator=generator) < 0.5).float().expand(-1, 3, -1, -1)

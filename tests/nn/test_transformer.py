@@ -44,7 +44,7 @@ def test_own_statistics_given_back_change_nothing() -> None:
 
 @torch.no_grad()
 def test_given_statistics_make_a_crop_like_the_whole() -> None:
-    """What makes tiles seamless: with the picture's statistics, a tile is a crop of the result."""
+    """With the picture's statistics, a tile equals a crop of the result, so tiles have no seams."""
     net, content, code = network(), torch.rand(1, 3, 64, 192), codes(1)
     whole, stats = net(content, code)
     tile, _ = net(content[:, :, :, :160], code, stats, torch.ones(1, 1))
@@ -59,14 +59,14 @@ def test_statistics_blend_by_weight() -> None:
     _, own = net(content, code)
     given = torch.cat([color_moments(torch.rand(1, 3, 16, 16)), torch.rand(1, net.stats_size - COLORS)], 1)
     _, used = net(content, code, given, torch.full((1, 1), 0.25))
-    first = slice(0, COLORS)  # what follows sees what the first mixture made of it
+    first = slice(0, COLORS)  # later statistics depend on the first mixture
     torch.testing.assert_close(used[:, first], 0.75 * own[:, first] + 0.25 * given[:, first])
     assert float((used - own).abs().min()) > 0
 
 
 @torch.no_grad()
 def test_the_palette_is_taken_before_the_network_sees_the_photo() -> None:
-    """A photo and its recoloured copy look the same to a network that moves both to one palette."""
+    """A photo and its recolored copy look the same to a network that moves both to one palette."""
     net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
     warmer = content * torch.tensor([0.9, 0.5, 0.4])[:, None, None] + 0.05
     plain, moved = net(content, code)[0], net(warmer, code)[0]
@@ -75,7 +75,7 @@ def test_the_palette_is_taken_before_the_network_sees_the_photo() -> None:
 
 @torch.no_grad()
 def test_a_flat_picture_stays_flat() -> None:
-    """No border and no grid of its own: what comes out of a constant is a constant."""
+    """A constant picture stays constant: the network adds no border and no grid."""
     picture, _ = network()(torch.full((1, 3, 64, 48), 0.5), codes(1))
     assert float((picture.amax((2, 3)) - picture.amin((2, 3))).max()) < 1e-4
 
@@ -90,7 +90,7 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
 
 @torch.no_grad()
 def test_mixing_starts_as_the_identity_and_is_the_styles_own() -> None:
-    """What the predicted 1x1 convolutions add is nothing at first, and is by style once they have learnt."""
+    """The predicted 1x1 convolutions add nothing at first, and depend on the style after training."""
     net, content, code = network(), torch.rand(1, 3, 32, 32), codes(1)
     before, _ = net(content, code)
     down = net.mixing.weight[: 8 * 3].clone()
@@ -118,7 +118,7 @@ def test_gain_adds_the_photos_own_detail() -> None:
 
 
 @torch.no_grad()
-def test_one_odd_colour_does_not_leave_the_palette() -> None:
+def test_one_outlier_stays_in_the_palette() -> None:
     """A single green spot in a brown photo, far from its mean: a linear map alone makes it glow."""
     photo = 0.5 + 0.05 * torch.randn(1, 1, 64, 64) + torch.tensor([0.1, 0, -0.1])[:, None, None]
     photo[:, :, 30:34, 30:34] = torch.tensor([0.0, 1.0, 0.3])[:, None, None]
@@ -145,7 +145,7 @@ def test_high_frequencies_of_a_plane_are_zero_inside() -> None:
     assert float(high_frequencies(plane)[..., 1:-1].abs().max()) < 1e-5
 
 
-def test_chroma_is_zero_for_grey_and_blind_to_luminance() -> None:
+def test_chroma_is_zero_for_gray_and_ignores_luminance() -> None:
     grey = torch.rand(1, 1, 4, 4).expand(-1, 3, -1, -1)
     assert float(chroma(grey).abs().max()) < 1e-6
     color = torch.rand(1, 3, 4, 4)
@@ -163,7 +163,7 @@ def test_local_contrast_makes_faint_shades_as_strong_as_plain_ones() -> None:
 
 
 def test_strokes_begin_in_faint_shades_as_in_plain_ones() -> None:
-    """What the two seeds add to the result hardly depends on the photo's contrast."""
+    """The contribution of local contrast hardly depends on the photo's contrast."""
     torch.manual_seed(1)
     net, bare, code = network(), network(), codes(1)
     bare.load_state_dict(net.state_dict())

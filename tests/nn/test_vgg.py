@@ -1,4 +1,4 @@
-"""VGG-19: against the exact layers under ../shared, and by construction with weights of the true shapes."""
+"""VGG-19 against exact layers, where the file is available, and with random weights of its shapes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_features_have_vggs_shapes_and_are_computed_as_described(weights: dict[s
     shapes = [(2, 64, 48, 64), (2, 128, 24, 32), (2, 256, 12, 16), (2, 512, 6, 8), (2, 512, 3, 4)]
     assert [tuple(feature.shape) for feature in features] == shapes
     assert [tuple(wide.shape) for wide in network.widened(features)] == shapes
-    # the whole network again, written plainly
+    # The network again, without the class.
     h = (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(DEVIATION).view(3, 1, 1)
     expected = {}
     for name, published, _ in vgg19_layers():
@@ -75,7 +75,7 @@ def test_gradients_reach_the_picture_and_not_the_weights(weights: dict[str, Tens
 
 
 def test_it_is_exact_up_to_relu3_1() -> None:
-    """The same convolutions under torchvision's names give what the teacher gives."""
+    """The same convolutions under torchvision's names have the same features."""
     if not TEACHER.is_file():
         pytest.skip(f"{TEACHER} is not there")
     teacher = VGGTeacher.load(TEACHER)
@@ -89,17 +89,17 @@ def test_it_is_exact_up_to_relu3_1() -> None:
     assert "conv3_1" in network.names
     assert "conv3_2" not in network.names
     x = torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(2))
-    # The teacher's input is normalised in its own way (conv0); undo torchvision's on what it gives.
+    # The teacher's input is normalized differently (conv0); invert torchvision's normalization.
     normal = teacher._convolve("conv0", x)
     mine = normal * torch.tensor(DEVIATION).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
     for ours, exact in zip(network(mine), teacher(x), strict=True):
         torch.testing.assert_close(ours, exact, rtol=1e-3, atol=1e-3 * float(exact.abs().max()))
 
 
-def test_the_fitting_file_goes_all_the_way(
+def test_pull_convert_and_load(
     weights: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file made as the published one is: saved by torch, given by hand, converted, read back."""
+    """A file like the published one: saved by torch, passed with --from, converted, loaded."""
     monkeypatch.setenv("RESTYLE_HOME", str(tmp_path / "home"))
     with pytest.raises(ModelError, match=r"`restyle models pull vgg19`"):
         load_vgg19()

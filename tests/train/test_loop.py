@@ -70,6 +70,14 @@ def test_learns_and_tells(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint.pt").exists()
 
 
+def test_the_settings_of_torch_are_restored(tmp_path: Path) -> None:
+    task = Line()
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.get_rng_state()
+    fit(task, tmp_path, replace(OPTIONS, threads=before[0] + 1, seed=7))
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before[:2]
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
 def test_a_run_cut_in_two_equals_one_bit_for_bit(tmp_path: Path) -> None:
     whole = fit(Line(), tmp_path / "whole", OPTIONS)
     with pytest.raises(KeyboardInterrupt):

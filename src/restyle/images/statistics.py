@@ -18,6 +18,7 @@ from restyle.types import Array
 
 Values = npt.NDArray[np.floating]
 
+EPSILON = 1e-12  # added to the denominators of relative losses
 _FLOOR = 1e-10  # smallest variance, far below that of rounding to 16 bits
 
 
@@ -81,13 +82,13 @@ def mean_covariance(features: Array) -> tuple[Array, Array]:
     return mean, flat @ flat.swapaxes(-2, -1) / flat.shape[-1]
 
 
-def relative_gap(a: Array, b: Array, axis: tuple[int, ...] | None = None, eps: float = 1e-12) -> Array:
+def relative_gap(a: Array, b: Array, axis: tuple[int, ...] | None = None) -> Array:
     """Compare two statistics independently of their magnitude, over all axes or the given ones.
 
     ``|a - b|^2 / (|a|^2 + |b|^2)``: 0 if equal, 1 if orthogonal, at most 2.
     """
     difference = a - b
-    return (difference * difference).sum(axis) / ((a * a).sum(axis) + (b * b).sum(axis) + eps)
+    return (difference * difference).sum(axis) / ((a * a).sum(axis) + (b * b).sum(axis) + EPSILON)
 
 
 def matrix_root(matrix: Values, *, inverse: bool = False) -> Values:

@@ -19,6 +19,7 @@ from keras import ops
 from restyle.errors import InputError
 from restyle.images import picture as images
 from restyle.images.resize import fit_size, resize
+from restyle.images.statistics import EPSILON
 from restyle.keras.encoder import load_encoder
 from restyle.keras.layers import standardize
 from restyle.options.train import ENCODER, StyleOptions
@@ -178,7 +179,7 @@ def gap(a: Any, b: Any) -> Any:
     def squares(x: Any) -> Any:
         return ops.sum(ops.square(x), axis=axes)
 
-    return squares(a - b) / (squares(a) + squares(b) + 1e-8)
+    return squares(a - b) / (squares(a) + squares(b) + EPSILON)
 
 
 def _mixed(target: Statistics, code: Any) -> list[Any]:

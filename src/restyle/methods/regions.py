@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from restyle.errors import InputError, OptionError
 from restyle.images import formats
 from restyle.images.blend import mask_weights
@@ -100,7 +102,8 @@ class Regions:
         InputError
             A mask has another aspect ratio than the photo, or the photo has no alpha channel.
         """
-        shares = divide(self.regions, photo, box, size, percent)
+        masks = [_mask(region, photo) for region in self.regions]
+        shares = divide(masks, self.regions, (photo.height, photo.width), box, size, percent)
         merged: dict[bytes, tuple[FloatArray, Style]] = {}
         for share, style in zip(shares, (*self.styles, self.background), strict=True):
             if style is None or not share.any():
@@ -195,25 +198,6 @@ def make_regions(
 
 
 def divide(
-    regions: Sequence[Region], photo: Picture, box: Box, size: tuple[int, int], percent: float
-) -> list[FloatArray]:
-    """Return the share of each region, then of the background, in each pixel: [size] each; they sum to 1.
-
-    The other parameters are those of `Regions.parts`.
-    """
-    masks = []
-    for region in regions:
-        mask = photo.alpha if region.mask is None else region.mask
-        if mask is None:
-            raise InputError("the photo has no alpha channel to use as a mask")
-        assert not isinstance(mask, Path)
-        if region.mask is None and not mask.any():
-            raise InputError("the photo's alpha channel is 0 everywhere, but is used as a mask")
-        masks.append(mask)
-    return divide_by(masks, regions, (photo.height, photo.width), box, size, percent)
-
-
-def divide_by(
     masks: Sequence[FloatArray],
     regions: Sequence[Region],
     whole: tuple[int, int],
@@ -221,12 +205,33 @@ def divide_by(
     size: tuple[int, int],
     percent: float,
 ) -> list[FloatArray]:
-    """Do the same with one mask per region, for an uncropped photo of size `whole`."""
+    """Return the share of each region, then of the background, in each pixel: [size] each; they sum to 1.
+
+    Parameters
+    ----------
+    masks : sequence of np.ndarray [shape=(H, W), float32, range 0..1]
+        One per region.
+    whole : (height, width)
+        Size of the uncropped photo.
+    box, size, percent
+        As for `Regions.parts`.
+    """
     fitted = []
     for mask, region in zip(masks, regions, strict=True):
         check_aspect(mask, whole, region.name)
         fitted.append(fit_mask(mask, whole, (box.top, box.left, box.height, box.width), size))
     return mask_weights(fitted, [region.kept for region in regions], percent / 100 * max(size))
+
+
+def _mask(region: Region, photo: Picture) -> FloatArray:
+    """The mask of a region, which may be the photo's alpha channel."""
+    if region.mask is None and photo.alpha is None:
+        raise InputError("the photo has no alpha channel to use as a mask")
+    if region.mask is None and not np.any(photo.alpha):
+        raise InputError("the photo's alpha channel is 0 everywhere, but is used as a mask")
+    mask = photo.alpha if region.mask is None else region.mask
+    assert isinstance(mask, np.ndarray)
+    return mask
 
 
 def region_paths(given: RegionsLike) -> Iterator[Any]:

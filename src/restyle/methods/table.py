@@ -19,7 +19,7 @@ DEFAULT = "fast"
 
 @dataclass(frozen=True, kw_only=True)
 class MethodInfo:
-    """What is known of a method before its module is imported.
+    """Properties of a method, known before its module is imported.
 
     Parameters
     ----------
@@ -31,18 +31,12 @@ class MethodInfo:
         Imported when the method is first used.
     extra : str or None
         Optional dependencies it needs: `pip install 'restyle[EXTRA]'`.
-    needs : "code" or "picture"
-        What it needs of a style. Saved styles are codes without a picture.
     style_scale : "content" or "style"
-        Which picture it resizes for `--style-scale`. "style" means that the style is encoded at that scale.
+        Which picture it resizes for `--style-scale`; "style" encodes the style at that scale.
     paint_size : bool
         Whether it takes `--paint-size`.
     regions : bool
         Whether it stylizes all regions at once, by `stylize_regions`; otherwise one after the other.
-    tiles : bool
-        Whether it works in tiles, so that memory is bounded for pictures of any size.
-    statistics : bool
-        Whether statistics of one frame can be carried to the next, for steady videos.
     strength : bool
         Whether it takes a strength below 1 itself; otherwise its result is mixed with the content.
     steps : bool
@@ -57,12 +51,9 @@ class MethodInfo:
     summary: str
     module: str
     extra: str | None = None
-    needs: Literal["code", "picture"] = "code"
     style_scale: Literal["content", "style"] = "style"
     paint_size: bool = False
     regions: bool = False
-    tiles: bool = False
-    statistics: bool = False
     strength: bool = False
     steps: bool = False
     video: bool = False
@@ -78,8 +69,6 @@ METHODS: dict[str, MethodInfo] = {
             module="restyle.methods.fast",
             style_scale="content",
             paint_size=True,
-            tiles=True,
-            statistics=True,
             strength=True,
             video=True,
         ),
@@ -87,7 +76,6 @@ METHODS: dict[str, MethodInfo] = {
             name="paint",
             summary="paints with strokes copied from the artwork, much slower than fast",
             module="restyle.methods.paint",
-            needs="picture",
             paint_size=True,
         ),
         MethodInfo(
@@ -95,9 +83,7 @@ METHODS: dict[str, MethodInfo] = {
             summary="optimizes the pixels, minutes, best quality",
             module="restyle.methods.optimize.api",
             extra="torch",
-            needs="picture",
             regions=True,
-            tiles=True,
             strength=True,
             steps=True,
             video=True,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -35,23 +35,40 @@ class Exemplar:
     scale: float = 1.0
 
 
-class CodeSource(Protocol):
-    """Source of the codes of one style."""
+class CodeSource(ABC):
+    """Source of the codes of one style; by default one with a single stroke size and no image.
 
+    Attributes
+    ----------
+    name : str
+        Name of the style, for messages.
+    """
+
+    name = ""
+
+    @abstractmethod
     def code(self, scale: float) -> FloatArray:
-        """Return the code [K] for strokes `scale` times the usual size."""
-        ...
+        """Return the code [K] for strokes `scale` times the usual size.
+
+        Raises
+        ------
+        OptionError, StyleError
+            The source does not have this scale.
+        """
 
     def is_scalable(self) -> bool:
         """Tell whether `code` supports scales other than 1."""
-        ...
+        return False
 
     def exemplars(self) -> list[Exemplar]:
         """Return the style images and their weights; StyleError if there are none."""
-        ...
+        raise StyleError(
+            f"style '{self.name}' is a code without an image, which --method optimize needs: pass the image "
+            "(--style painting.jpg), or use --method fast"
+        )
 
 
-class ImageCodes:
+class ImageCodes(CodeSource):
     """Encodes a style image at each scale.
 
     Parameters
@@ -69,19 +86,16 @@ class ImageCodes:
         self.encoder = encoder
 
     def code(self, scale: float) -> FloatArray:
-        """Return the code [K] for strokes `scale` times the usual size."""
         return self.encoder.encode(self.picture, scale)
 
     def is_scalable(self) -> bool:
-        """Return True."""
         return True
 
     def exemplars(self) -> list[Exemplar]:
-        """Return the image."""
         return [Exemplar(self.picture)]
 
 
-class SavedCodes:
+class SavedCodes(CodeSource):
     """Interpolates between the codes of a style file, linearly in the octaves of the scale.
 
     Parameters
@@ -100,7 +114,6 @@ class SavedCodes:
         self.artwork = artwork
 
     def code(self, scale: float) -> FloatArray:
-        """Return the code [K] for strokes `scale` times the usual size."""
         if scale in self.codes:
             return self.codes[scale]
         if not self.is_scalable():
@@ -119,17 +132,15 @@ class SavedCodes:
         return mix_codes([self.codes[low], self.codes[high]], [1 - weight, weight])
 
     def is_scalable(self) -> bool:
-        """Tell whether the file holds other scales."""
         return len(self.codes) > 1
 
     def exemplars(self) -> list[Exemplar]:
-        """Return the artwork; StyleError if there is none, since a code contains no image."""
         if self.artwork is None:
-            raise no_image_error(self.name)
+            return super().exemplars()
         return [Exemplar(load_image(self.artwork).pixels)]
 
 
-class NetworkCode:
+class NetworkCode(CodeSource):
     """A style of a network's own, with the stroke size that it was trained with.
 
     Parameters
@@ -145,7 +156,6 @@ class NetworkCode:
         self.name = name
 
     def code(self, scale: float) -> FloatArray:
-        """Return the code [N]; StyleError for a scale other than 1."""
         if scale != 1:
             raise StyleError(
                 f"style '{self.name}' is part of its network and has one stroke size; "
@@ -153,16 +163,8 @@ class NetworkCode:
             )
         return self._code
 
-    def is_scalable(self) -> bool:
-        """Return False."""
-        return False
 
-    def exemplars(self) -> list[Exemplar]:
-        """Raise StyleError: a network contains no image."""
-        raise no_image_error(self.name)
-
-
-class MixedCodes:
+class MixedCodes(CodeSource):
     """Mixes the codes of several sources.
 
     Parameters
@@ -175,30 +177,19 @@ class MixedCodes:
         self.parts = tuple(parts)
 
     def code(self, scale: float) -> FloatArray:
-        """Return the code [K] for strokes `scale` times the usual size."""
         codes = [source.code(own * scale) for source, own, _ in self.parts]
         return mix_codes(codes, [weight for _, _, weight in self.parts])
 
     def is_scalable(self) -> bool:
-        """Tell whether all parts are scalable."""
         return all(source.is_scalable() for source, _, _ in self.parts)
 
     def exemplars(self) -> list[Exemplar]:
-        """Return the images of all parts."""
         return [
             replace(each, weight=each.weight * weight, scale=each.scale * own)
             for source, own, weight in self.parts
             if weight
             for each in source.exemplars()
         ]
-
-
-def no_image_error(name: str) -> StyleError:
-    """Return the error for a style without an image where a method needs one."""
-    return StyleError(
-        f"style '{name}' is a code without an image, which --method optimize needs: pass the image "
-        "(--style painting.jpg), or use --method fast"
-    )
 
 
 def codes_at(source: CodeSource, scales: Sequence[float]) -> dict[float, FloatArray]:

@@ -13,7 +13,7 @@ from restyle import pipeline
 from restyle.errors import InputError
 from restyle.images import formats, picture
 from restyle.images.masks import mask_values
-from restyle.methods.regions import Regions, divide_by
+from restyle.methods.regions import Regions, divide
 from restyle.options import ImageOptions
 from restyle.style import Style
 from restyle.types import FloatArray
@@ -164,7 +164,7 @@ class VideoRegions:
             mask = self._films[place].at(index, second) if place in self._films else region.mask
             assert isinstance(mask, np.ndarray)
             masks.append(mask)
-        *found, rest = divide_by(masks, self._regions, self._whole, self._box, size, self._feather)
+        *found, rest = divide(masks, self._regions, self._whole, self._box, size, self._feather)
         layers = [rest, *(np.zeros(size, np.float32) for _ in self.styles)]
         for share, layer in zip(found, self._layers, strict=True):
             if layer is not None:

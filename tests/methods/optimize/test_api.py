@@ -1,4 +1,4 @@
-"""`method="optimize"` from pictures to files, and `restyle image --method optimize` as people run it."""
+"""`method="optimize"` in Python, and `restyle image --method optimize` at the command line."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-def test_what_comes_in_goes_out(stylizer: Stylizer, photo: Photo, style_file: Path, in_folder: Path) -> None:
+def test_returns_the_input_type(stylizer: Stylizer, photo: Photo, style_file: Path, in_folder: Path) -> None:
     told: list[float] = []
     out = stylizer(photo, style_file, report=told.append, **SLOW)
     assert out.shape == photo.shape
@@ -69,7 +69,7 @@ def test_the_callback_sees_steps_and_stops(stylizer: Stylizer, photo: Photo, sty
         stylizer(photo, style_file, callback=callback)
 
 
-def test_presets_have_no_picture_to_look_at(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
+def test_styles_without_an_image_are_refused(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
     with pytest.raises(StyleError, match="great-wave"):
         stylizer(photo, "great-wave", **SLOW)
     with pytest.raises(StyleError, match="great-wave"):
@@ -84,7 +84,7 @@ def test_strength_0_gives_the_photo_back(stylizer: Stylizer, photo: Photo, style
 
 
 @pytest.mark.parametrize("init", ["fast", "content", "noise", "FILE"])
-def test_where_it_starts(stylizer: Stylizer, photo: Photo, style_file: Path, init: str) -> None:
+def test_initial_pictures(stylizer: Stylizer, photo: Photo, style_file: Path, init: str) -> None:
     seen: list[Any] = []
 
     def first(step: Step) -> bool:
@@ -103,7 +103,7 @@ def test_where_it_starts(stylizer: Stylizer, photo: Photo, style_file: Path, ini
         assert near or name != init
 
 
-def test_a_start_that_is_missing(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
+def test_missing_initial_picture(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.png"):
         stylizer(photo, style_file, init="absent.png", **SLOW)
 
@@ -129,9 +129,7 @@ def test_regions(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
 
 
 @pytest.mark.parametrize("init", ["fast", "content"])
-def test_a_photo_that_is_kept_whole_comes_back(
-    stylizer: Stylizer, photo: Photo, style_file: Path, init: str
-) -> None:
+def test_fully_kept_photo_is_unchanged(stylizer: Stylizer, photo: Photo, style_file: Path, init: str) -> None:
     everything = np.full(photo.shape[:2], 255, np.uint8)
     out = stylizer(photo, style_file, regions=[(everything, "keep")], feather=0.0, **SLOW | {"init": init})
     np.testing.assert_array_equal(out, photo)
@@ -202,7 +200,7 @@ def test_ctrl_c_writes_the_best_so_far_and_resume_goes_on(
         (["--preview", "so-far.txt"], "so-far.txt"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_impossible_requests_have_a_message(
     run: Run, photo_file: Path, style_file: Path, in_folder: Path, arguments: list[str], told: str
 ) -> None:
     code, said, errors = run(photo_file, "-s", style_file, "-o", "a.png", *arguments)
@@ -225,7 +223,7 @@ def test_an_input_is_never_a_preview(
         stylizer(photo_file, style_file, output=tmp_path / "a.png", preview=style_file, **SLOW)
 
 
-def test_without_torch_one_line_names_the_extra(
+def test_missing_torch_is_an_extra(
     stylizer: Stylizer, photo: Photo, style_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -235,6 +233,6 @@ def test_without_torch_one_line_names_the_extra(
         stylizer(photo, style_file, **SLOW)
 
 
-def test_names_beside_the_result() -> None:
+def test_names_of_numbered_files() -> None:
     assert numbered("out/art.jpg", 40) == Path("out/art-00040.jpg")
     assert state_path("art.jpg").name == "art.jpg.unfinished"

@@ -37,7 +37,7 @@ def test_grain_filters_are_always_the_same(extractor: FeatureExtractor) -> None:
     torch.testing.assert_close(FeatureExtractor(extractor.encoder).filters, extractor.filters)
 
 
-def test_a_second_look_sees_the_transposed_picture(extractor: FeatureExtractor) -> None:
+def test_transposed_features(extractor: FeatureExtractor) -> None:
     twice, x = FeatureExtractor(extractor.encoder, twice=True), picture(75, 50)
     once, again, both = extractor(x), extractor(x.transpose(2, 3)), twice(x)
     assert twice.widths == tuple(2 * width for width in extractor.widths)
@@ -49,9 +49,7 @@ def test_a_second_look_sees_the_transposed_picture(extractor: FeatureExtractor) 
 @pytest.mark.slow
 @pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("size", [(300, 210), (256, 256), (199, 333)])
-def test_what_the_tiles_own_is_the_whole_and_exactly_it(
-    extractor: FeatureExtractor, size: tuple[int, int], twice: bool
-) -> None:
+def test_tiles_partition_the_picture(extractor: FeatureExtractor, size: tuple[int, int], twice: bool) -> None:
     extractor = FeatureExtractor(extractor.encoder, twice=twice)
     x = picture(*size)
     tiles = tiles_of(size, 128)
@@ -66,7 +64,7 @@ def test_what_the_tiles_own_is_the_whole_and_exactly_it(
         torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4)
 
 
-def test_large_pictures_are_looked_at_once(extractor: FeatureExtractor) -> None:
+def test_large_pictures_are_not_transposed(extractor: FeatureExtractor) -> None:
     twice = FeatureExtractor(extractor.encoder, grain=False, twice=True)
     assert twice.at(1024, 2048) is twice
     assert not twice.at(1025, 2048).twice
@@ -74,7 +72,7 @@ def test_large_pictures_are_looked_at_once(extractor: FeatureExtractor) -> None:
     assert extractor.at(9000, 9000) is extractor
 
 
-def test_a_sliver_joins_its_neighbour() -> None:
+def test_slivers_join_their_neighbor() -> None:
     tiles = tiles_of((128 + 8, 64), 64, halo=16)
     assert [(tile.top, tile.bottom) for tile in tiles] == [(0, 64), (64, 136)]
     assert tiles[1].seen_top == 48
@@ -93,16 +91,16 @@ def test_the_smallest_picture(extractor: FeatureExtractor) -> None:
     assert all(each.numel() for each in extractor(picture(SMALLEST, SMALLEST)))
 
 
-def test_an_even_picture_is_calm_and_a_busy_one_is_not() -> None:
+def test_calmness_of_flat_and_detailed_pictures() -> None:
     generator = torch.Generator().manual_seed(1)
     assert float(calmness(torch.full((1, 3, 96, 128), 0.3)).min()) > 0.999
     busy = calmness(torch.rand(1, 3, 96, 128, generator=generator))
     assert float(busy.max()) < 0.2
-    assert float(busy.min()) > 0  # a picture that is nowhere calm still has places to draw
+    assert float(busy.min()) > 0  # positions can be sampled in a picture without calm areas
 
 
 def test_calm_is_a_half_at_the_step() -> None:
-    # one pixel in two: what is blurred is the middle, each pixel is CALM_STEP off it
+    # A checkerboard: the blurred picture is its mean, and each pixel differs by CALM_STEP from it.
     board = (torch.arange(96)[:, None] + torch.arange(128)) % 2
     content = (0.5 + CALM_STEP * (2.0 * board - 1)).expand(1, 3, 96, 128)
     inside = calmness(content)[16:-16, 16:-16]

@@ -21,7 +21,7 @@ from restyle.methods.optimize.losses import (
 
 
 def moments(feature: Tensor, share: Tensor | None = None) -> Moments:
-    """Of a whole layer [1, C, H, W], or of a region of it."""
+    """Moments of a layer [1, C, H, W], or of a region of it."""
     shares = torch.ones_like(feature[:, 0]) if share is None else share[None]
     return moments_of(moment_sums(feature, shares), shares.sum((1, 2)))
 
@@ -63,7 +63,7 @@ def test_sums_of_parts_are_the_sums_of_the_whole() -> None:
 
 
 @pytest.mark.parametrize("loss", [gram_loss, gaussian_loss])
-def test_losses_of_moments_are_0_for_equal_blind_to_place_and_to_magnitude(loss: object) -> None:
+def test_moment_losses_ignore_position_and_magnitude(loss: object) -> None:
     assert callable(loss)
     a, b = features(2), features(3)
     shuffled = a.flatten(2)[:, :, torch.randperm(30)].reshape(a.shape)
@@ -114,8 +114,8 @@ def test_sliced_loss_is_0_for_the_same_cloud_in_another_order_and_1_against_0() 
     assert float(sliced_loss(torch.zeros_like(cloud), cloud, axes)) == pytest.approx(1)
 
 
-def test_sliced_loss_tells_clouds_of_equal_moments_apart() -> None:
-    """What Gram matrices cannot: two points against many, of one mean and one variance."""
+def test_sliced_loss_distinguishes_sets_of_equal_moments() -> None:
+    """Two points against many, with equal mean and variance: Gram matrices do not distinguish them."""
     two = torch.tensor([[-1.0], [1.0]]).repeat(500, 1)
     many = torch.linspace(-(3**0.5), 3**0.5, 1000)[:, None]
     assert float(sliced_loss(two, many, torch.ones(1, 1))) > 0.05
@@ -163,7 +163,7 @@ def test_feature_loss_is_relative() -> None:
     assert float(feature_loss(feature_sums(content * 3, content), square)) == pytest.approx(0.4)
 
 
-def test_self_similarity_is_blind_to_contrast_and_to_a_turn_of_the_channels() -> None:
+def test_self_similarity_ignores_contrast_and_rotation_of_channels() -> None:
     cloud = rand(12, 3)
     turn = torch.linalg.qr(rand(3, 3, seed=2))[0]
     assert float(self_similarity_loss(cloud * 7, cloud)) == pytest.approx(0, abs=1e-7)

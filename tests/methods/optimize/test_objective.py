@@ -12,7 +12,7 @@ EVERYTHING = {"gram": 1.0, "gaussian": 0.5, "sliced": 0.7, "patches": 0.3, "stro
 
 
 def picture(height: int, width: int, seed: int) -> Tensor:
-    """Smooth enough that layers of all depths have something to see."""
+    """Smooth enough to activate layers of all depths."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, max(2, height // 8), max(2, width // 8), generator=generator)
     return torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
@@ -66,11 +66,11 @@ def test_the_gradient_over_tiles_is_that_of_the_whole_picture(side: int) -> None
     terms, gradient = tiled.evaluate(x, 7)
     assert set(terms) == {*EVERYTHING, "features", "relu4_1", "structure", "variation", "range"}
     for name, value in whole[0].items():
-        assert terms[name] == pytest.approx(value, rel=2e-3), name  # content features are kept as float16
+        assert terms[name] == pytest.approx(value, rel=2e-3), name  # content features are stored as float16
     assert float((gradient - whole[1]).norm() / whole[1].norm()) < 5e-3
 
 
-def test_a_picture_in_its_own_style_is_at_rest() -> None:
+def test_a_picture_in_its_own_style_has_no_gradient() -> None:
     content = picture(96, 96, 5)
     terms, gradient = objective(
         content, [[StylePicture(content, 1.0)]], {"gram": 1, "gaussian": 1, "grain": 1}, {"features": 1}
@@ -81,7 +81,7 @@ def test_a_picture_in_its_own_style_is_at_rest() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERYTHING)
-def test_descending_each_style_loss_descends_it(name: str) -> None:
+def test_gradient_step_reduces_each_style_loss(name: str) -> None:
     made = objective(picture(64, 64, 1), [style_of()], {name: 1.0})
     x = picture(64, 64, 1)
     first, gradient = made.evaluate(x, 0)
@@ -90,7 +90,7 @@ def test_descending_each_style_loss_descends_it(name: str) -> None:
     assert made.evaluate(moved, 0)[0][name] < first[name]
 
 
-def test_strength_0_aims_at_the_content_itself() -> None:
+def test_target_at_strength_0_is_the_content() -> None:
     content = picture(96, 96, 5)
     targets = {
         strength: objective(content, [style_of()], {"gram": 1, "patches": 1}, strength=strength)
@@ -111,7 +111,7 @@ def test_several_styles_are_mixed_by_their_shares() -> None:
         torch.testing.assert_close(mixed[layer].second, expected)
 
 
-def test_each_region_aims_at_its_own_style() -> None:
+def test_each_region_has_its_own_target() -> None:
     content = picture(128, 128, 1)
     left, right = style_of(3)[0].picture, style_of(4)[0].picture
     masks = torch.zeros(2, 128, 128)
@@ -133,7 +133,7 @@ def test_a_region_without_a_style_is_left_to_the_content() -> None:
     assert float(gradient[..., 60:].abs().max()) < 1e-6 < float(gradient[..., :40].abs().max())
 
 
-def test_nothing_painted_leaves_the_content_terms() -> None:
+def test_without_styles_only_content_terms_remain() -> None:
     content = picture(64, 64, 1)
     terms, _ = objective(content, [[]], EVERYTHING, {"features": 1.0}).evaluate(content, 0)
     assert set(terms) == {"features", "range"}
@@ -152,7 +152,7 @@ def test_relu4_1_is_the_deep_part_of_the_features() -> None:
     assert terms["features"] == pytest.approx(fourth + 0.1 * third, rel=1e-4)
 
 
-def test_strokes_ask_for_the_style_where_the_content_is_calm() -> None:
+def test_strokes_loss_samples_calm_positions() -> None:
     content = torch.full((1, 3, 128, 256), 0.5)
     content[..., 128:] = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(4))
     x = picture(128, 256, 2)
@@ -165,7 +165,7 @@ def test_strokes_ask_for_the_style_where_the_content_is_calm() -> None:
     assert shares[1] < 0.7
 
 
-def test_what_is_drawn_depends_on_seed_and_step_alone() -> None:
+def test_sampling_depends_on_seed_and_step_only() -> None:
     content, x = picture(96, 96, 1), picture(96, 96, 2)
     made = [objective(content, [style_of()], {"sliced": 1.0}, seed=seed) for seed in (0, 0, 1)]
     found = [[each.evaluate(x, step)[0]["sliced"] for step in (3, 4)] for each in made]

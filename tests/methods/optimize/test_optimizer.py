@@ -22,7 +22,7 @@ def make(kind: str) -> Optimizer:
 
 
 @pytest.mark.parametrize(("kind", "steps", "near"), [("adam", 300, 0.02), ("lbfgs", 40, 1e-3)])
-def test_it_finds_the_bottom(kind: str, steps: int, near: float) -> None:
+def test_optimizers_find_the_minimum(kind: str, steps: int, near: float) -> None:
     optimizer = make(kind)
     first = optimizer.step(bowl, 0, steps)
     assert first["bowl"] == bowl(torch.full_like(TARGET, 0.5), 0)[0]["bowl"]
@@ -32,7 +32,7 @@ def test_it_finds_the_bottom(kind: str, steps: int, near: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["adam", "lbfgs"])
-def test_a_restored_state_goes_on_to_the_bit(kind: str) -> None:
+def test_restored_state_gives_bit_equal_steps(kind: str) -> None:
     through, cut = make(kind), make(kind)
     for number in range(20):
         through.step(bowl, number, 20)
@@ -71,7 +71,7 @@ def test_the_average_lies_among_the_iterates() -> None:
     torch.testing.assert_close(optimizer.result(), expected)
 
 
-def test_lbfgs_never_climbs_and_survives_noise() -> None:
+def test_lbfgs_loss_never_rises() -> None:
     generator = torch.Generator().manual_seed(1)
 
     def rough(x: Tensor, step: int) -> tuple[dict[str, float], Tensor]:

@@ -17,7 +17,7 @@ def extractor() -> FeatureExtractor:
 
 @pytest.fixture
 def small_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a run of its own holds: the test's process holds whatever the tests before it left."""
+    """Memory of a fresh process, instead of the process that runs the tests."""
     monkeypatch.setattr(plan, "process_bytes", lambda: 0.6e9)
 
 
@@ -26,7 +26,7 @@ def options(gigabytes: float, **more: object) -> OptimizeOptions:
 
 
 @pytest.mark.usefixtures("small_process")
-def test_a_small_picture_is_seen_whole_and_a_large_one_in_tiles(extractor: FeatureExtractor) -> None:
+def test_only_large_pictures_need_tiles(extractor: FeatureExtractor) -> None:
     assert plan.tile_side(extractor, (512, 768), [(512, 512)], options(4)) is None
     side = plan.tile_side(extractor, (4096, 4096), [(1024, 1024)], options(8))
     assert side is not None
@@ -56,7 +56,7 @@ def test_a_long_scroll_needs_tiles_where_the_content_does_not(extractor: Feature
 
 
 @pytest.mark.usefixtures("small_process")
-def test_less_memory_makes_smaller_tiles_until_one_line_says_what_is_needed(
+def test_less_memory_gives_smaller_tiles_and_finally_an_error(
     extractor: FeatureExtractor,
 ) -> None:
     sides = [plan.tile_side(extractor, (3000, 3000), [(800, 800)], options(gb)) for gb in (40, 6, 5)]
@@ -69,7 +69,7 @@ def test_less_memory_makes_smaller_tiles_until_one_line_says_what_is_needed(
 
 
 @pytest.mark.usefixtures("small_process")
-def test_what_the_message_asks_for_suffices(extractor: FeatureExtractor) -> None:
+def test_the_suggested_memory_is_enough(extractor: FeatureExtractor) -> None:
     with pytest.raises(OptionError) as told:
         plan.tile_side(extractor, (2000, 2000), [(800, 800)], options(0.1))
     least = float(str(told.value).rsplit(" ", 1)[1])
@@ -90,11 +90,11 @@ def test_lbfgs_keeps_fewer_pairs_of_a_large_picture() -> None:
     assert plan.PAIRS[0] <= plan.pairs((4096, 4096), options(8)) < plan.PAIRS[1]
 
 
-def test_the_process_holds_something() -> None:
+def test_process_bytes() -> None:
     assert 1e7 < plan.process_bytes() < 1e11
 
 
-def test_a_large_picture_goes_from_coarse_to_fine() -> None:
+def test_large_pictures_are_optimized_coarse_to_fine() -> None:
     levels = plan_levels((1024, 1536), 300)
     assert [(each.height, each.width) for each in levels] == [
         (64, 96),
@@ -106,7 +106,7 @@ def test_a_large_picture_goes_from_coarse_to_fine() -> None:
     assert [each.part for each in levels] == [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1]
     assert sum(each.steps for each in levels) == 300
     steps = [each.steps for each in levels]
-    assert steps == sorted(steps, reverse=True)  # the coarse ones settle the large forms, and cost little
+    assert steps == sorted(steps, reverse=True)  # coarse steps are cheap
     shares = [each.content_share() for each in levels]
     assert shares[-1] == 1
     assert shares == sorted(shares)
@@ -127,7 +127,7 @@ def test_plans_hold_for_any_size(height: int, width: int, steps: int) -> None:
     assert parts == sorted(parts)
 
 
-def test_styles_are_seen_as_large_as_the_content_but_not_enlarged() -> None:
+def test_styles_have_the_size_of_the_content_but_are_not_enlarged() -> None:
     fine, half = Level(1000, 1000, 1, 1.0), Level(500, 500, 1, 0.5)
     assert style_short_side(2000, 1000, fine, 1.0) == 1000
     assert style_short_side(2000, 1000, half, 1.0) == 500

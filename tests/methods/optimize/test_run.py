@@ -18,7 +18,7 @@ from restyle.types import FloatArray
 
 
 def picture(seed: int, height: int = 40, width: int = 56) -> FloatArray:
-    """Blocks of colour: something to see at every depth."""
+    """Blocks of color, which activate layers of all depths."""
     coarse = np.random.default_rng(seed).random((-(-height // 8), -(-width // 8), 3), np.float32)
     return np.ascontiguousarray(np.kron(coarse, np.ones((8, 8, 1), np.float32))[:height, :width])
 
@@ -61,7 +61,7 @@ def test_content_losses_hold_the_content(content_loss: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_content_counts_less_at_coarse_sizes() -> None:
+def test_content_weighs_less_at_coarse_sizes() -> None:
     problem = Problem(picture(0, 64, 96), STYLE, options(content_weight=2.0), 1.0, "cpu", None)
     weights = [problem.objective(level).weights for level in plan.plan_levels((64, 96), 6)]
     assert [each.content["features"] for each in weights] == pytest.approx([2 * 0.5**1.5, 2.0])
@@ -100,7 +100,7 @@ def test_the_picture_has_the_size_of_the_content_and_stays_in_range() -> None:
         assert made.max() <= 1
 
 
-def test_noise_is_where_noise_begins_and_start_where_it_is_given() -> None:
+def test_initial_picture_is_noise_or_the_given_start() -> None:
     given = np.full_like(CONTENT, 0.25)
     seen: list[FloatArray] = []
 
@@ -114,7 +114,7 @@ def test_noise_is_where_noise_begins_and_start_where_it_is_given() -> None:
     assert np.abs(seen[1] - given).mean() > 0.1
 
 
-def test_the_callback_is_told_each_step_and_can_stop() -> None:
+def test_callback_gets_each_step_and_can_stop() -> None:
     told: list[Step] = []
     optimize(picture(0, 68, 68), STYLE, options(steps=4), callback=told.append)
     assert [step.number for step in told] == [1, 2, 3, 4]
@@ -139,9 +139,7 @@ def test_the_callback_is_told_each_step_and_can_stop() -> None:
     [{"optimizer": "adam"}, {"optimizer": "lbfgs"}, {"style_loss": "sliced,gram", "optimizer": "adam"}],
 )
 @pytest.mark.parametrize("cut", [1, 5, 8])
-def test_a_run_that_was_cut_off_ends_with_the_same_picture(
-    tmp_path: Path, given: dict[str, str], cut: int
-) -> None:
+def test_resumed_run_gives_the_same_picture(tmp_path: Path, given: dict[str, str], cut: int) -> None:
     content, state = picture(0, 64, 70), tmp_path / "a.unfinished"
     whole = optimize(content, STYLE, options(steps=8, **given))
 
@@ -159,13 +157,13 @@ def test_a_run_that_was_cut_off_ends_with_the_same_picture(
 
 
 @pytest.mark.slow
-def test_a_killed_run_left_its_state_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_is_saved_during_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "STATE_SECONDS", 0.0)
     monkeypatch.setattr(run, "_STATE_SHARE", 1e9)
     state, whole = tmp_path / "a.unfinished", optimize(CONTENT, STYLE, options())
 
     class Killed(BaseException):
-        """Nothing is written on the way out."""
+        """A killed process writes nothing."""
 
     def kill(step: Step) -> None:
         if step.number == 4:
@@ -194,7 +192,7 @@ def test_only_the_same_job_is_resumed(tmp_path: Path) -> None:
         optimize(CONTENT, STYLE, options(resume=True))
 
 
-def test_what_no_part_covers_is_left_to_the_content() -> None:
+def test_uncovered_pixels_have_content_losses_only() -> None:
     share = np.zeros(CONTENT.shape[:2], np.float32)
     share[:, :16] = 1
     given = options(style_loss="grain", content_weight=0.01, steps=10, optimizer="adam")
@@ -203,13 +201,13 @@ def test_what_no_part_covers_is_left_to_the_content() -> None:
     assert apart[:14].mean() > 3 * apart[20:].mean()
 
 
-def test_where_nothing_is_painted_the_content_is_what_is_sought() -> None:
+def test_kept_regions_stay_the_content() -> None:
     made = optimize(CONTENT, [], options(steps=2))
     assert np.abs(made - CONTENT).mean() < 0.02
 
 
 @pytest.mark.slow
-def test_rotation_and_scale_and_weights_change_what_is_aimed_at() -> None:
+def test_rotation_scale_and_weights_change_the_job() -> None:
     stripes = np.zeros((64, 64, 3), np.float32)
     stripes[::8] = stripes[1::8] = stripes[2::8] = stripes[3::8] = 1
     flat = np.full((64, 64, 3), 0.5, np.float32)
@@ -218,7 +216,7 @@ def test_rotation_and_scale_and_weights_change_what_is_aimed_at() -> None:
         return optimize(flat, [part], options(init="noise", content_weight=0.0, steps=25, **given))
 
     def across(x: FloatArray) -> float:
-        """How much more it changes downwards than to the right."""
+        """Variation downwards relative to variation to the right."""
         return float(np.abs(np.diff(x, axis=0)).mean() / np.abs(np.diff(x, axis=1)).mean())
 
     assert across(made(Part(None, [Exemplar(stripes)]))) > 1.5
@@ -234,7 +232,7 @@ def test_rotation_and_scale_and_weights_change_what_is_aimed_at() -> None:
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_a_number_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_loss_is_an_option_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss_functions, "range_sum", lambda x: torch.tensor(float("nan")) * x.sum())
     with pytest.raises(OptionError, match=r"\(range, step 1 at 56 x 40 px\)"):
         optimize(CONTENT, STYLE, options())
@@ -290,7 +288,7 @@ def test_the_settings_of_torch_are_restored() -> None:
     assert torch.equal(torch.get_rng_state(), before[2])
 
 
-def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_state_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg.unfinished"
     tensors = {"x": torch.rand(1, 3, 4, 5), "count": torch.tensor(7)}
     write_state(path, "job", 2, 31, tensors)
@@ -300,7 +298,7 @@ def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
     assert all(torch.equal(found[name], tensors[name]) for name in tensors)
 
 
-def test_what_cannot_be_resumed(tmp_path: Path) -> None:
+def test_states_that_cannot_be_resumed(tmp_path: Path) -> None:
     path = tmp_path / "a.unfinished"
     with pytest.raises(InputError, match=r"a\.unfinished"):
         read_state(path, "job")
@@ -315,7 +313,7 @@ def test_what_cannot_be_resumed(tmp_path: Path) -> None:
         read_state(path, "job")
 
 
-def test_fingerprints_tell_jobs_apart() -> None:
+def test_fingerprints_differ_between_jobs() -> None:
     a = np.zeros((2, 3), np.float32)
     prints = [fingerprint(a, 1), fingerprint(a + 1, 1), fingerprint(a, 2), fingerprint(a.reshape(3, 2), 1)]
     assert len(set(prints)) == 4

@@ -1,4 +1,4 @@
-"""The method `optimize` for pictures: where to start, then optimize while writing previews and reporting."""
+"""The method `optimize`: choose the initial picture, then optimize, write previews, and report progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.images.blend import blend
-from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
 from restyle.methods.optimize.problem import Part
 from restyle.methods.optimize.run import optimize
@@ -31,14 +30,25 @@ _NEXT = 3  # a frame that starts from the previous one takes a third of the step
 
 def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray:
     """Optimize [H, W, 3] float32 pixels in 0..1 for one style, which must be a picture."""
-    return _stylize(content, [(None, style)], settings)
+    return stylize_regions(content, [(None, style)], settings)
 
 
 def stylize_regions(
-    content: FloatArray, regions: Sequence[tuple[FloatArray, Style]], settings: Settings
+    content: FloatArray, regions: Sequence[tuple[FloatArray | None, Style]], settings: Settings
 ) -> FloatArray:
-    """Optimize pixels for several styles, each with its share ([H, W], 0..1) of every pixel."""
-    return _stylize(content, regions, settings)
+    """Optimize pixels for several styles, each with its share ([H, W], 0..1; None: 1) of every pixel."""
+    observer = Observer(settings)
+    return optimize(
+        content,
+        [Part(share, style.exemplars()) for share, style in regions],
+        settings.method,
+        start=lambda: initial_picture(content, regions, settings),
+        strength=settings.image.strength,
+        device=settings.device,
+        threads=settings.network.threads,
+        state=observer.state,
+        callback=observer,
+    )
 
 
 def stylize_frame(
@@ -61,24 +71,6 @@ def stylize_frame(
         strength=strength,
         threads=threads,
         previous=previous,
-    )
-
-
-def _stylize(
-    content: FloatArray, regions: Sequence[tuple[FloatArray | None, Style]], settings: Settings
-) -> FloatArray:
-    parts = [Part(share, style.exemplars()) for share, style in regions]
-    observer = Observer(settings)
-    return optimize(
-        content,
-        parts,
-        settings.method,
-        start=lambda: initial_picture(content, regions, settings),
-        strength=settings.image.strength,
-        device=settings.device,
-        threads=settings.network.threads,
-        state=observer.state,
-        callback=observer,
     )
 
 
@@ -117,16 +109,25 @@ class Observer:
     def __call__(self, step: Step) -> object:
         self.settings.report(step.number / step.total)
         if self.every is not None and step.number % self.every == 0 and self.files is not None:
-            self._save(self._result(step), numbered(self.files.output, step.number), self.files)
+            self._save_numbered(step, self.files)
         if self.preview is not None:
             self._write_preview(step, self.preview)
         return self.settings.callback(step) if self.settings.callback is not None else False
+
+    def _save_numbered(self, step: Step, files: Files) -> None:
+        images.save_image(
+            self.settings.finish(step.picture()),
+            numbered(files.output, step.number),
+            quality=files.saving.quality,
+            overwrite=files.saving.overwrite,
+            inputs=files.inputs,
+        )
 
     def _write_preview(self, step: Step, path: PathLike) -> None:
         start = time.monotonic()
         if step.number < step.total and start - self.preview_time < self.preview_cost / _PREVIEW_SHARE:
             return
-        picture = self._result(step)
+        picture = self.settings.finish(step.picture())
         size = (picture.height, picture.width)
         if max(size) > PREVIEW_SIDE:
             size = fit_size(size, long=PREVIEW_SIDE)
@@ -136,19 +137,6 @@ class Observer:
         images.save_image(picture, path, overwrite=True, inputs=inputs)
         self.preview_time = time.monotonic()
         self.preview_cost = self.preview_time - start
-
-    def _result(self, step: Step) -> Picture:
-        return self.settings.finish(step.picture())
-
-    @staticmethod
-    def _save(picture: Picture, path: Path, files: Files) -> None:
-        images.save_image(
-            picture,
-            path,
-            quality=files.saving.quality,
-            overwrite=files.saving.overwrite,
-            inputs=tuple(files.inputs),
-        )
 
 
 def numbered(output: PathLike, number: int) -> Path:

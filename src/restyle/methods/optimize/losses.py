@@ -21,10 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restyle.images.statistics import relative_gap
+from restyle.images.statistics import EPSILON, relative_gap
 
 DIRECTIONS = 64  # of the sliced loss
-EPSILON = 1e-12  # added to denominators, as in `relative_gap`
 _FLOOR = 1e-6  # of eigenvalues, relative to the largest: below it directions are noise
 
 
@@ -134,7 +133,7 @@ def gram_loss(ours: Moments, style: Moments) -> Tensor:
 
     Gatys et al. 2016, section 2.2; differs in the divisor: theirs is the size of the layer.
     """
-    loss: Tensor = relative_gap(ours.second, style.second, (-2, -1), EPSILON)
+    loss: Tensor = relative_gap(ours.second, style.second, (-2, -1))
     return loss
 
 

@@ -141,7 +141,7 @@ def tile_side(
 
     if math.prod(content) * cost <= room(options, tiled=False):
         return None
-    side = math.floor(math.sqrt(max(0.0, room(options)) / cost)) - 2 * HALO
+    side = _side(room(options), cost)
     if side < SMALLEST_TILE:
         least = options
         while room(least) < (SMALLEST_TILE + 2 * HALO + 1) ** 2 * cost:
@@ -150,7 +150,7 @@ def tile_side(
             f"memory {options.memory:g} GB is too little for {content[1]} x {content[0]} px with "
             f"{options.encoder} and {options.used_optimizer}: give at least {least.memory:g}"
         )
-    return side // STRIDE * STRIDE
+    return side
 
 
 def style_side(
@@ -164,8 +164,12 @@ def style_side(
     room = options.memory * 1e9 - held - picture_bytes(extractor, content, styles, options)
     if max((math.prod(each) for each in styles), default=0) * cost <= room:
         return None
-    side = math.floor(math.sqrt(max(0.0, room) / cost)) - 2 * HALO
-    return max(SMALLEST_TILE, side // STRIDE * STRIDE)
+    return max(SMALLEST_TILE, _side(room, cost))
+
+
+def _side(room: float, cost: float) -> int:
+    """Side of the largest tile whose pixels, with its halo, fit in `room` bytes at `cost` bytes each."""
+    return (math.floor(math.sqrt(max(0.0, room) / cost)) - 2 * HALO) // STRIDE * STRIDE
 
 
 def picture_bytes(

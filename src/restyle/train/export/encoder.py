@@ -1,9 +1,9 @@
-"""The perceptual encoder -> encoder.onnx, verified against PyTorch, so that style is measured without it.
+"""Export the perceptual encoder as ONNX, verified against PyTorch, so that styles are measured without torch.
 
-    python -m restyle.train.export.encoder                        # the shipped encoder, in its place
+    python -m restyle.train.export.encoder                        # the shipped encoder, in place
     python -m restyle.train.export.encoder my.safetensors -o encoder.onnx
 
-The 1x1 heads are left out: they serve distillation only.
+The 1x1 heads are omitted: only distillation needs them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ import numpy as np
 import torch
 
 from restyle.models import catalog
-from restyle.models.features import LAYERS
+from restyle.models.features import LAYERS, MODEL
 from restyle.nn.encoders import PerceptualEncoder, load_encoder
 from restyle.train.export.arbitrary import TOLERANCE
 from restyle.train.export.graphs import batch_axes, check_agreement, round_weights, run_graph, write_graph
 
 SIZES = ((64, 96), (75, 51))  # height and width
-MODEL = "encoder-1"
 
 
 def export_encoder(
     encoder: PerceptualEncoder, path: str | Path, name: str = MODEL, *, tolerance: float = TOLERANCE
 ) -> dict[str, float]:
-    """Write one graph: ``picture [N, 3, H, W]``, RGB 0..1, sides at least 32 -> five layers by name.
+    """Write one graph: ``picture [N, 3, H, W]``, RGB, 0..1, of at least 32 px a side -> five layers by name.
 
     Parameters
     ----------

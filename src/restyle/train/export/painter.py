@@ -1,10 +1,10 @@
-"""The perceptual encoder as the two graphs that `paint` works with: features, and the gradient of its loss.
+"""Export the perceptual encoder as the two graphs that `paint` uses: features, and the gradient of its loss.
 
     python -m restyle.train.export.painter   # of encoder-4, in place; then scripts/refresh_catalog.py
 
-The gradient is written out as a graph, since ONNX Runtime for inference has no automatic differentiation: the
-gradient of a 3x3 convolution is one with the kernel turned and the channels exchanged, that of ReLU and of
-max-pooling a mask.
+ONNX Runtime for inference has no automatic differentiation, so the gradient is a graph of its own: the
+gradient of a 3x3 convolution is a convolution with the kernel rotated and the channels exchanged, that of
+ReLU and max-pooling is a mask.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Tape = list[tuple[str, nn.Conv2d | None, Tensor, Tensor]]
 
 
 class Encoder(nn.Module):
-    """The encoder to relu4_1 with zero padding, and a record of what it did."""
+    """The encoder to relu4_1 with zero padding, which records its operations."""
 
     def __init__(self, encoder: PerceptualEncoder) -> None:
         super().__init__()
