@@ -1,1 +1,1 @@
-"""Which distance tells artists apart: works by the same artist, retrieved by every metric alike."""
+"""Retrieval of works by the same artist, with every metric of `restyle compare`."""

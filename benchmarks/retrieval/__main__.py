@@ -1,16 +1,15 @@
-"""Which distance tells artists apart?
+"""Which metric recognizes artists?
 
     python -m benchmarks.retrieval             # the study: out/retrieval.md, .json, .png
     python -m benchmarks.retrieval --docs      # the same into docs/lab/benchmarks
-    python -m benchmarks.retrieval --codes     # style codes of all works, not only of some
-    python -m benchmarks.retrieval --hold-out  # is the encoder tried on what it was trained on? (needs torch)
-    python -m benchmarks.retrieval --details   # does a detail find the work that it was cut from, by code?
-    python -m benchmarks.retrieval --fit       # fit the shipped metric anew, on all works
+    python -m benchmarks.retrieval --codes     # with style codes of all works, not only of some
+    python -m benchmarks.retrieval --hold-out  # was the encoder trained on its test data? (needs torch)
+    python -m benchmarks.retrieval --details   # does the code of a detail find the work that it was cut from?
+    python -m benchmarks.retrieval --fit       # fit the shipped metric again, on all works
 
-What is measured of a work is kept under out/retrieval by the hash of the weights: features of the perceptual
-encoder, style codes and Wasserstein distances. So after a change of the arbitrary-style network alone, only
-codes are taken anew: half a second of one core for each of 522 works, or of all 2,751 with --codes. The rest
-takes two minutes.
+Features, style codes and Wasserstein distances are stored under out/retrieval by the hash of the weights. So
+after a change of the arbitrary-style network, only codes are computed again: half a second of one core per
+work, for 522 works, or for all 2,751 with --codes. The rest takes two minutes.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from restyle.models import arbitrary, catalog
 from restyle.models.features import LAYERS, MODEL, FeatureEncoder
 
 FOLDS = 5
-# Sections that commands of their own write: --hold-out and --details.
+# Sections that other options write: --hold-out and --details.
 KEPT = {
     "HOLDOUT.md": "Does it matter that the encoder has seen the works?",
     "DETAILS.md": "Does a detail find the work that it was cut from?",
 }
 FEW = 6  # works of each artist in the small set
 ABOUT = {
-    "histogram": "colour histogram, Hellinger",
-    "histogram intersection": "colour histogram, intersection",
+    "histogram": "color histogram, Hellinger",
+    "histogram intersection": "color histogram, intersection",
     "raw Gram": "Gram matrices, mean squared difference",
     "gram": "Gram matrices, relative gap",
     LINEAR: "the blocks of the style vector, no fitted map",
@@ -53,14 +52,14 @@ ABOUT = {
 
 
 def folds(artists: npt.NDArray[np.str_], seed: int = 0) -> npt.NDArray[np.intp]:
-    """Fold of each work; all works of an artist are in one."""
+    """Return the fold of each work; all works of an artist are in one fold."""
     names, which = np.unique(artists, return_inverse=True)
     place = np.random.default_rng(seed).permutation(len(names)) % FOLDS
     return np.asarray(place[which])
 
 
 def fitted(measured: works.Measured, labels: works.Labels) -> Iterator[tuple[str, Distances]]:
-    """The style vector, before and after its map; what a work is asked by was fitted without its artist."""
+    """Yield the style vectors before and after the projection, fitted without the artist of the query."""
     fold = folds(labels.artists)
     linear = np.empty((len(measured), len(measured)), np.float32)
     mapped = np.empty_like(linear)
@@ -76,21 +75,21 @@ def fitted(measured: works.Measured, labels: works.Labels) -> Iterator[tuple[str
 
 
 def within_folds(distances: Distances, labels: works.Labels, among: npt.NDArray[np.bool_]) -> Distances:
-    """Nothing but what the map has not seen: works of other folds are infinitely far."""
+    """Restrict the gallery to works that were not fitted on: works of other folds are infinitely far."""
     fold = folds(labels.artists)
     near = np.where(fold[:, None] == fold, distances, np.float32(np.inf))
     return np.asarray(near[np.ix_(among, among)], np.float32)
 
 
 def few_works(labels: works.Labels) -> npt.NDArray[np.intp]:
-    """Rows of the small set: the first works of every artist who has enough."""
+    """Return the rows of the small set: the first works of every artist with enough works."""
     rows = np.flatnonzero(labels.wikiart)
     own = labels.artists[rows]
     return np.concatenate([rows[own == name][:FEW] for name in np.unique(own) if (own == name).sum() >= FEW])
 
 
 def wasserstein(measured: works.Measured, rows: npt.NDArray[np.intp], cache: Path, workers: int) -> Distances:
-    """Wasserstein distances of the small set, or what was computed before: seven minutes of one core."""
+    """Compute the Wasserstein distances of the small set, or load them: seven minutes of one core."""
     layers = []
     for layer in LAYERS:
         path = cache / f"{layer}.npy"
@@ -112,17 +111,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--cache", type=Path, default=works.ROOT / "out" / "retrieval", metavar="FOLDER")
     parser.add_argument("--docs", action="store_true", help="write to docs/lab/benchmarks instead of out")
-    parser.add_argument("--limit", type=int, metavar="N", help="about N works only: a trial, not the study")
+    parser.add_argument("--limit", type=int, metavar="N", help="use only about N works, for a quick run")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the networks")
     parser.add_argument("--codes", action="store_true", help="style codes of all works, not only of the few")
-    parser.add_argument("--quick", action="store_true", help="leave out the set for metrics that take long")
+    parser.add_argument("--quick", action="store_true", help="skip the set for slow metrics")
     parser.add_argument("--fit", action="store_true", help="write the shipped metric, fitted on all works")
     parser.add_argument(
         "--hold-out",
         action="store_true",
         help="train encoders with and without half the artists",
     )
-    parser.add_argument("--details", action="store_true", help="let parts of artworks ask for their presets")
+    parser.add_argument("--details", action="store_true", help="retrieve presets by parts of their artworks")
     chosen = parser.parse_args(arguments)
 
     data = works.data_folder()
@@ -188,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sections = {
         f"{title}": report.table(parts),
         "The same, only works of artists that the map was not fitted on": report.table(strict),
-        f"All {len(labels.artists):,} labelled works, Van Gogh's 350 too": report.table(whole),
+        f"All {len(labels.artists):,} labeled works, Van Gogh's 350 too": report.table(whole),
         "Layers by themselves": report.table([*layers, *(row for row in parts if row.baseline)]),
     }
     if not chosen.quick:

@@ -1,4 +1,4 @@
-"""Does a detail find the work that it was cut from? By style code, among all presets."""
+"""Retrieval of works by their details: does the style code of a detail find its preset?"""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.style import styles
 from restyle.types import to_unit
 
-SIDES = (0.8, 0.7, 0.6, 0.5)  # of the whole's sides that are cut out of its middle
-LARGEST = 900  # px, of a whole
+SIDES = (0.8, 0.7, 0.6, 0.5)  # relative to the sides of the work; cut from its middle
+LARGEST = 900  # px, longest side of a work
 
 
 def artworks(data: Path) -> dict[str, dict[str, Any]]:
-    """Entries of scripts/presets.toml whose pictures are there, by name."""
+    """Return the entries of scripts/presets.toml whose pictures are available, by name."""
     entries = tomllib.loads((ROOT / "scripts" / "presets.toml").read_text(encoding="utf-8"))["preset"]
     return {entry["name"]: entry for entry in entries if (data / entry["source"]).is_file()}
 
 
 def artwork(entry: dict[str, Any], data: Path) -> Image.Image:
-    """The picture that a preset was encoded from, at most 900 px."""
+    """Return the artwork of a preset, at most 900 px."""
     with Image.open(data / entry["source"]) as file:
         image = file.convert("RGB")
     width = image.width
-    height = round(width / entry.get("aspect", width / image.height))  # some came squashed to a square
+    height = round(width / entry.get("aspect", width / image.height))  # some files are squashed to a square
     left, top, right, bottom = entry.get("crop", (0.0, 0.0, 1.0, 1.0))
     image = image.resize((width, height), Image.Resampling.LANCZOS).crop(
         (round(left * width), round(top * height), round(right * width), round(bottom * height))
@@ -44,7 +44,7 @@ def artwork(entry: dict[str, Any], data: Path) -> Image.Image:
 
 
 def middle(image: Image.Image, side: float) -> Image.Image:
-    """The middle of a picture, a share of each of its sides."""
+    """Return the middle of a picture, with sides relative to those of the picture."""
     (width, height), edge = image.size, (1 - side) / 2
     return image.crop(
         (
@@ -57,14 +57,14 @@ def middle(image: Image.Image, side: float) -> Image.Image:
 
 
 def shares(detail: Subject, presets: Sequence[Subject]) -> float:
-    """Distance to its own preset over that to the nearest other; below 1 it finds its own."""
+    """Return the distance to its own preset over that to the nearest other; below 1 is a hit."""
     found = {each.name: metrics.cosine(detail, each) for each in presets}
     own = found.pop(detail.name)
     return own / max(min(found.values()), 1e-12)
 
 
 def table(data: Path, model: Arbitrary, workers: int) -> str:
-    """Details of four sizes, seen from one distance and from three, as Markdown."""
+    """Return the results for details of four sizes, encoded at one scale and at three, as Markdown."""
     entries = artworks(data)
     presets = [
         Subject(style.name, "preset", style.read, style.model)

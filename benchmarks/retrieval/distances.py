@@ -1,4 +1,4 @@
-"""All distances between all works, each as `restyle.compare.metrics` defines it, many at a time."""
+"""Distances between all works, as `restyle.compare.metrics` defines them, in batches."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def all_pairs(measured: Measured, codes: Floats | None) -> Iterator[tuple[str, D
 
 
 def cosines(vectors: Floats) -> Distances:
-    """Cosine distances of rows."""
+    """Return the cosine distances of rows."""
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), _SMALL)
     return np.asarray(1 - unit @ unit.T, np.float32)
 
 
 def code_pairs(codes: Floats) -> list[tuple[str, Distances]]:
-    """Distances of style codes [n, 3, K]: one of two works as it is, the other from any distance."""
+    """Return the distances of style codes [n, 3, K]: one work at its own scale, the other at any scale."""
     found: dict[str, Distances] = {}
     for afar in range(codes.shape[1]):
         x, z = codes[:, afar], codes[:, 0]
@@ -58,7 +58,7 @@ def code_pairs(codes: Floats) -> list[tuple[str, Distances]]:
 
 
 def gaussian_pairs(measured: Measured, rows: npt.NDArray[np.intp], layer: str, workers: int = 1) -> Distances:
-    """Wasserstein distances of some works [k, k]: an eigenvalue problem for each pair, so not of all."""
+    """Return the Wasserstein distances of some works [k, k]; each pair needs an eigendecomposition."""
     found = np.zeros((len(rows), len(rows)), np.float32)
     means = measured.means[layer][rows].astype(np.float64)
     covariances = measured.covariances[layer][rows].astype(np.float64)
@@ -81,7 +81,7 @@ def _over_layers(name: str, statistics: dict[str, Floats]) -> Iterator[tuple[str
 
 
 def _to_earlier(means: Doubles, covariances: Doubles, i: int) -> Doubles:
-    """Wasserstein distances of one work to those before it, [i]."""
+    """Return the Wasserstein distances of one work to those before it, [i]."""
     root = matrix_root(covariances[i])
     values = np.linalg.eigvalsh(root @ covariances[:i] @ root)
     traces = np.trace(covariances[i]) + np.trace(covariances[:i], axis1=1, axis2=2)
@@ -91,7 +91,7 @@ def _to_earlier(means: Doubles, covariances: Doubles, i: int) -> Doubles:
 
 
 def _grams(measured: Measured, layer: str) -> Floats:
-    """Gram matrices flat [n, C * C]: what lies off the diagonal counts twice, as in the matrix."""
+    """Return flat Gram matrices [n, C * C]; off-diagonal entries count twice, as in the matrix."""
     mean = measured.means[layer]
     gram = measured.covariances[layer] + mean[:, :, None] * mean[:, None, :]
     upper = np.triu_indices(mean.shape[1], 1)

@@ -1,4 +1,4 @@
-"""Fitting the style metric: what the works of one artist share, learnt from artists with names."""
+"""Fitting of the style metric: directions in which works of one artist are similar."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from restyle.models.features import LAYERS
 
 COMPONENTS = 128
 SHRINKAGE = 0.3  # of the covariance within artists, towards a multiple of the identity
-MOST_WORKS = 40  # that one artist counts for, however many there are
+MOST_WORKS = 40  # most works that count per artist
 _FLOOR = 1e-6
 
 Mask = npt.NDArray[np.bool_]
@@ -21,7 +21,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 def fit(measured: Measured, artists: npt.NDArray[np.str_], used: Mask) -> StyleMetric:
-    """Fit on the works where `used` is true; the others are not looked at.
+    """Fit on the works where `used` is true.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def fit(measured: Measured, artists: npt.NDArray[np.str_], used: Mask) -> StyleM
 
 
 def applied(metric: StyleMetric, measured: Measured) -> tuple[Floats, Floats]:
-    """Statistics of all works before the map [n, d], and their style vectors [n, E].
+    """Return the statistics of all works before the projection [n, d], and their style vectors [n, E].
 
     What the labels bring shows in the difference of the two.
     """
@@ -62,7 +62,7 @@ def applied(metric: StyleMetric, measured: Measured) -> tuple[Floats, Floats]:
 
 
 def blocks_of_all(measured: Measured, bases: Mapping[str, Doubles]) -> list[Doubles]:
-    """`style_vector.blocks_of`, of all works at a time: blocks [n, d]."""
+    """Compute `style_vector.blocks_of` for all works: blocks [n, d]."""
     blocks, moments = [], []
     for layer in LAYERS:
         covariance, mean = measured.covariances[layer], measured.means[layer].astype(np.float64)
@@ -86,7 +86,7 @@ def _standardised(metric: StyleMetric, blocks: list[Doubles]) -> Doubles:
 
 
 def _directions(measured: Measured, layer: str, rows: list[int], count: int) -> npt.NDArray[np.float64]:
-    """Leading eigenvectors of the mean correlation matrix [C, count]; all of it where it is small."""
+    """Return the leading eigenvectors of the mean correlation matrix [C, count], or all of them."""
     channels = measured.means[layer].shape[1]
     if count >= channels:
         return np.eye(channels)
@@ -98,7 +98,7 @@ def _directions(measured: Measured, layer: str, rows: list[int], count: int) -> 
 
 
 def _whitening(points: npt.NDArray[np.float64], artists: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
-    """Inverse root of the shrunk covariance within artists (Hatch et al. 2006, WCCN)."""
+    """Return the inverse root of the shrunk covariance within artists (Hatch et al. 2006, WCCN)."""
     within, weight = np.zeros((points.shape[1],) * 2), 0
     for artist in np.unique(artists):
         own = points[artists == artist]

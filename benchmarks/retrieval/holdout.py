@@ -1,4 +1,4 @@
-"""Does it matter that the encoder was trained on the pictures that it is tried on?
+"""Does it matter that the encoder was trained on the pictures of the test?
 
 Two encoders of one small recipe and seed: one trained on all style pictures, one on those that are not by a
 held-out artist. Both answer the works of the held-out artists; the style metric is fitted on the others. All
@@ -28,7 +28,7 @@ TRAINING = TrainOptions(steps=STEPS, rate=4e-3, warmup=30, average=0.98, seed=1,
 
 
 def compare(labels: works.Labels, data: Path, folder: Path, workers: int, steps: int = STEPS) -> str:
-    """Train both, let both answer, and give the table as Markdown.
+    """Train both encoders, compare their retrieval, and return the table as Markdown.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def compare(labels: works.Labels, data: Path, folder: Path, workers: int, steps:
 
 
 def held_artists(labels: works.Labels) -> list[str]:
-    """Every second artist in the order of the alphabet."""
+    """Return every second artist in alphabetical order."""
     return sorted(set(labels.artists.tolist()))[1::2]
 
 
 def link_others(source: Path, labels: works.Labels, folder: Path) -> tuple[int, int]:
-    """Link the style pictures that are not by a held-out artist; tell how many are linked and left out."""
+    """Link the style pictures that are not by a held-out artist; return how many are linked and left out."""
     out = set(held_artists(labels))
     held = {path.name for path, artist in zip(labels.paths, labels.artists, strict=True) if artist in out}
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,12 +67,12 @@ def link_others(source: Path, labels: works.Labels, folder: Path) -> tuple[int, 
 
 
 def trained(name: str, pictures: Path, teacher: Path, folder: Path, options: TrainOptions) -> Path:
-    """An encoder trained on these pictures, or what was trained before; a run that was stopped goes on."""
+    """Train an encoder on these pictures, resume an interrupted run, or return the finished one."""
     from restyle.nn.encoders import PerceptualEncoder, save_encoder
     from restyle.train.encoder import EncoderTask
     from restyle.train.loop import Step, fit
 
-    def tell(at: Step) -> None:
+    def report(at: Step) -> None:
         loss = at.losses["total"]
         print(f"{name}: step {at.step} of {at.steps}, loss {loss:.3f}, {at.seconds:.1f} s a step", flush=True)
 
@@ -80,14 +80,14 @@ def trained(name: str, pictures: Path, teacher: Path, folder: Path, options: Tra
     if not file.exists():
         run = folder / f"{name}.run"
         task = EncoderTask([pictures], [teacher], RECIPE, seed=options.seed)
-        model = fit(task, run, options, resume=(run / "checkpoint.pt").exists(), callback=tell)
+        model = fit(task, run, options, resume=(run / "checkpoint.pt").exists(), callback=report)
         assert isinstance(model, PerceptualEncoder)
         save_encoder(model, file)
     return file
 
 
 def with_encoder(path: Path, labels: works.Labels, cache: Path, workers: int) -> dict[str, Answers]:
-    """Answers of the held-out artists' WikiArt works with another encoder, metric by metric."""
+    """Score the held-out artists' WikiArt works with another encoder, metric by metric."""
     from restyle.nn.encoders import load_encoder
     from restyle.train.export.encoder import export_encoder
 
@@ -108,14 +108,14 @@ def with_encoder(path: Path, labels: works.Labels, cache: Path, workers: int) ->
 
 
 def seen_table(seen: dict[str, Answers], unseen: dict[str, Answers], labels: works.Labels) -> str:
-    """The two encoders side by side, with the interval of their ratio, as Markdown."""
+    """Return both encoders side by side, with the interval of their ratio, as Markdown."""
     asking = len(seen[OURS].precision)
     lines = [
         f"Two encoders of one recipe ({STEPS} steps, {RECIPE.batch} crops of {RECIPE.crop} px), one trained "
         "on all style pictures and one without those of every second artist of the alphabet. Queries are "
         f"{asking:,} works of these held-out artists; the gallery is {int(labels.wikiart.sum()):,} works of "
         "WikiArt. The style vector's map was fitted on the rest. `python -m benchmarks.retrieval --hold-out` "
-        "trains both anew.",
+        "trains both again.",
         "",
         "| metric | mAP, encoder has seen them | mAP, encoder has not | seen over unseen | 95 % |",
         "| --- | ---: | ---: | ---: | --- |",

@@ -12,7 +12,7 @@ from restyle.evaluate.bootstrap import Interval
 
 LINEAR = "style, no labels"
 OURS = "style"
-_SCALE = 2  # drawn larger by this and reduced
+_SCALE = 2  # the plot is drawn larger and reduced
 _COLOURS = {"baseline": "#9aa0a6", "ours": "#1f5fa8", "other": "#7fb2e5"}
 
 
@@ -40,7 +40,7 @@ def best_baseline(rows: Sequence[Row]) -> Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Rows by falling mAP, each beside the best baseline."""
+    """Return the rows by decreasing mAP, each compared with the best baseline."""
     reference = best_baseline(rows)
     lines = [
         "| metric | what it compares | mAP | 95 % | times best baseline | 95 % | mAP, artists alike "
@@ -61,7 +61,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def plot(rows: Sequence[Row], title: str) -> Image.Image:
-    """Bars of mAP with their intervals, the best on top."""
+    """Draw bars of mAP with their intervals, the best on top."""
     rows = sorted(rows, key=lambda each: -each.answers.precision.mean())
     line, left, width = 30 * _SCALE, 190 * _SCALE, 900 * _SCALE
     top, bottom, right = 58 * _SCALE, 52 * _SCALE, 130 * _SCALE
@@ -95,13 +95,13 @@ def plot(rows: Sequence[Row], title: str) -> Image.Image:
         pen.text((left - 10 * _SCALE, middle), row.name, "#222222", font, anchor="rm")
         words = f"{mean.value:.3f}  ({mean.value / reference:.2f}x)"
         pen.text((left + mean.high * unit + 8 * _SCALE, middle), words, "#222222", font, anchor="lm")
-    label = "mean average precision; bars: 95 % over artists; dashed: the best baseline (grey)"
+    label = "mean average precision; bars: 95 % over artists; dashed: the best baseline (gray)"
     pen.text((left, height - 24 * _SCALE), label, "#555555", font)
     return picture.resize((width // _SCALE, height // _SCALE), Image.Resampling.LANCZOS)
 
 
 def values(rows: Sequence[Row]) -> list[Mapping[str, object]]:
-    """Rows as plain values for JSON."""
+    """Return the rows as plain values for JSON."""
     return [
         {
             "metric": row.name,

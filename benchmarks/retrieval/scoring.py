@@ -1,4 +1,4 @@
-"""Retrieval scores: each work asks for the others of its artist, and the whole set answers by distance."""
+"""Retrieval scores: each work is a query for the others of its artist; all works are ranked by distance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Names = npt.NDArray[np.str_]
 
 @dataclass(frozen=True)
 class Answers:
-    """How one metric answered the works of a set.
+    """Scores of one metric on the works of a set.
 
     Parameters
     ----------
@@ -34,22 +34,22 @@ class Answers:
     found: npt.NDArray[np.bool_]
 
     def mean_precision(self) -> Interval:
-        """mAP over all queries, with its interval over artists drawn anew."""
+        """Return mAP over all queries, with its bootstrap interval over artists."""
         return over_artists([self], lambda each: float(each[0].mean()))
 
     def by_artist(self) -> float:
-        """mAP where each artist counts alike, however many works there are."""
+        """Return mAP with equal weight for each artist."""
         return float(
             np.mean([self.precision[self.artists == each].mean() for each in np.unique(self.artists)])
         )
 
     def recall(self, rank: int) -> float:
-        """Share of the works for which another of the artist is among the first `rank`."""
+        """Return the share of works for which another work of the artist is among the first `rank`."""
         return float(self.found[:, RANKS.index(rank)].mean())
 
 
 def answer(distances: Distances, artists: Names, asking: npt.NDArray[np.bool_] | None = None) -> Answers:
-    """Rank the set for every work that asks.
+    """Rank the set for every query.
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ def answer(distances: Distances, artists: Names, asking: npt.NDArray[np.bool_] |
 
 
 def ratio(ours: Answers, theirs: Answers) -> Interval:
-    """mAP of one metric over that of another on the same queries, with its interval."""
+    """Return mAP of one metric over that of another on the same queries, with its interval."""
     return over_artists([ours, theirs], lambda each: float(each[0].mean() / each[1].mean()))
 
 
 def over_artists(
     answers: Sequence[Answers], statistic: Callable[[list[npt.NDArray[np.float64]]], float]
 ) -> Interval:
-    """Percentile interval of a statistic of precisions, artists drawn with replacement.
+    """Return the percentile interval of a statistic of precisions; artists are resampled with replacement.
 
     Works of one artist are alike, so drawing works would call the figures surer than they are.
     """

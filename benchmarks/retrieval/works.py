@@ -1,4 +1,4 @@
-"""The labelled works and what is measured of them, kept on disk because measuring takes minutes."""
+"""The labeled works and their statistics, stored on disk because computing them takes minutes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from restyle.models.features import LAYERS, FeatureEncoder, comparable
 
 Floats = npt.NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent.parent
-EVERY = 100  # works between two lines of progress
+EVERY = 100  # works per line of progress
 T = TypeVar("T")
 
 
 def data_folder() -> Path:
-    """Return the folder of the training data: ../shared/data/train, or where RESTYLE_SHARED points."""
+    """Return the folder of the training data: ../shared/data/train, or in the folder RESTYLE_SHARED."""
     return Path(os.environ.get("RESTYLE_SHARED", ROOT.parent / "shared")) / "data" / "train"
 
 
@@ -46,17 +46,17 @@ class Labels:
     artists: npt.NDArray[np.str_]
 
     def only(self, rows: npt.NDArray[np.intp]) -> Labels:
-        """Some of the works."""
+        """Return a subset of the works."""
         return Labels(tuple(self.paths[row] for row in rows), self.artists[rows])
 
     @property
     def wikiart(self) -> npt.NDArray[np.bool_]:
-        """Which works come from the WikiArt set: all scanned alike, 224 px square."""
+        """Return which works are from the WikiArt set, scanned at 224 px square."""
         return np.array([path.name.startswith("wikiart") for path in self.paths])
 
 
 def labels(folder: Path, limit: int | None = None) -> Labels:
-    """Read `labels.tsv`; with a limit, only every so manieth work, for a trial."""
+    """Read `labels.tsv`; with a limit, only about so many works, evenly spread."""
     with (folder / "labels.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     if limit is not None:
@@ -81,7 +81,7 @@ class Measured:
     palettes: Floats
 
     def layers(self, index: int) -> dict[str, LayerMoments]:
-        """Statistics of one work, as the package has them."""
+        """Return the statistics of one work in the form of the package."""
         return {
             layer: LayerMoments(
                 self.means[layer][index].astype(np.float64), self.covariances[layer][index].astype(np.float64)
@@ -94,7 +94,7 @@ class Measured:
 
 
 def measure(works: Labels, encoder: FeatureEncoder, cache: Path, workers: int = 1) -> Measured:
-    """Measure every work, or read what was measured before with this encoder."""
+    """Compute the statistics of every work, or load those of this encoder."""
     path = cache / f"features-{key_of(works, encoder.file.read())}.npz"
     if not path.exists():
         found: dict[str, list[Floats]] = {}
@@ -124,7 +124,7 @@ def measure(works: Labels, encoder: FeatureEncoder, cache: Path, workers: int = 
 
 
 def encode(works: Labels, model: Arbitrary, cache: Path, workers: int = 1) -> Floats:
-    """Style codes of every work [n, 3, K], as `codes_of` gives them; none is encoded twice with one model."""
+    """Return the style codes of every work [n, 3, K]; stored codes of this model are reused."""
     digest = hashlib.sha256(model.record.file("style_encoder").read()).hexdigest()[:12]
     path = cache / f"codes-{digest}.npz"
     known: dict[str, Floats] = {}
@@ -146,13 +146,13 @@ def encode(works: Labels, model: Arbitrary, cache: Path, workers: int = 1) -> Fl
 
 
 def key_of(works: Labels, weights: bytes) -> str:
-    """Name of what was measured of these works with these weights."""
+    """Return the file name for statistics of these works with these weights."""
     names = "\n".join(path.name for path in works.paths).encode()
     return hashlib.sha256(weights + names).hexdigest()[:12]
 
 
 def _all(paths: Sequence[Path], look: Callable[[Path], T], workers: int, what: str) -> Iterator[T]:
-    """Look at every work, several at a time, in their order."""
+    """Process every work, several at a time, in order."""
     start = time.monotonic()
     with ThreadPoolExecutor(workers) as pool:
         for done, found in enumerate(pool.map(look, paths), 1):
