@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
-    "numpy", "PIL", "onnxruntime", "torch", "cv2", "av", "scipy", "soundfile", "safetensors", "onnx",
-    "matplotlib", "keras", "skimage",
+    "numpy", "PIL", "onnxruntime", "torch", "cv2", "av", "scipy", "matplotlib", "soundfile", "safetensors",
+    "onnx", "keras", "skimage",
 }  # fmt: skip
 # Parts of restyle that stylizing a picture with the fast method must not load.
 OTHER_PARTS = ("nn", "train", "sounds", "videos", "compare", "evaluate", "study", "keras")

@@ -51,6 +51,8 @@ PLACES = {
     "keras": ("keras/",),
     "cv2": ("videos/flow.py",),
     "optuna": ("study/search.py",),
+    "matplotlib": ("images/plots.py", "compare/map.py", "sounds/plot.py"),
+    "scipy": ("compare/charts.py",),
 }
 # Distributions whose modules have another name.
 MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "torch-fidelity": "torch_fidelity"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.retrieval.scoring import Answers, ratio
-from restyle.evaluate.bootstrap import Interval
+from restyle.evaluate.summary import Interval
 
 LINEAR = "style, no labels"
 OURS = "style"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from restyle.evaluate.bootstrap import Interval, resampled
+from restyle.evaluate.summary import Interval, resampled
 
 RANKS = (1, 5, 10)
 Distances = npt.NDArray[np.float32]

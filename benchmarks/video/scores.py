@@ -13,7 +13,7 @@ from benchmarks.video import clips
 from benchmarks.video.results import Rows, weights_of
 from benchmarks.video.sheets import write_sheet, write_still
 from benchmarks.video.steadiness import StyleScore, blurred, optimized_film, painted, sharpness
-from restyle.evaluate.steadiness import Motion
+from restyle.evaluate.temporal import Motion
 from restyle.images import picture as images
 from restyle.images.resize import fit_size, resize
 from restyle.models import catalog

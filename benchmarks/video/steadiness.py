@@ -1,6 +1,6 @@
 """Flicker of a stylized video, together with its sharpness and style distance.
 
-Warping error is `restyle.evaluate.steadiness`: its flow is TV-L1 of the *input*, which nothing in restyle
+Warping error is `restyle.evaluate.temporal`: its flow is TV-L1 of the *input*, which nothing in restyle
 uses to steady (that is dense inverse search), with what is hidden left out. Blur and copies of the input win
 that figure alone, so sharpness and style stand beside it.
 """

@@ -27,7 +27,7 @@ _HOMES = {
     "Stylizer": "restyle.stylizer",
     "audio": "restyle.sounds.api",
     "image": "restyle.stylizer",
-    "similarity": "restyle.compare.similarity",
+    "similarity": "restyle.compare.metrics",
     "styles": "restyle.style",
     "video": "restyle.videos",
 }
@@ -35,7 +35,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from typing import Any
 
-    from restyle.compare.similarity import similarity
+    from restyle.compare.metrics import similarity
     from restyle.errors import RestyleError
     from restyle.sounds.api import audio
     from restyle.style import Style, styles

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def test_two_pictures_give_every_distance(
 ) -> None:
     assert run(folder / "red.png", folder / "blue.jpg") == 0
     out = capsys.readouterr().out
-    metrics = [line.split()[0] for line in out.splitlines()[1:] if line]
+    metrics = [line.split()[0] for line in out.partition("\n\n")[0].splitlines()[1:]]
+    assert "smaller is more similar" in out
     assert metrics == [
         "style",
         "cosine",
@@ -109,6 +111,19 @@ def test_a_folder_gives_files_and_pictures(
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "rosy" in page
     assert "styles-compared/map.html" in capsys.readouterr().out
+
+
+def test_without_the_extra_a_folder_gets_its_tables(
+    folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run(folder) == 0
+    assert "pip install 'restyle[plots]'" in capsys.readouterr().err
+    names = {path.name for path in (in_folder / "styles-compared").iterdir()}
+    assert names == {"distances.csv", "distances.json"}
+    assert run(folder, "-o", "asked/") == 1
+    assert "pip install 'restyle[plots]'" in capsys.readouterr().err
+    assert not (in_folder / "asked").exists()
 
 
 def test_what_exists_is_left_alone(folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,14 +198,14 @@ def test_sounds_have_distances_of_their_own(in_folder: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["great-wave"], 1, "one style alone has nothing to be compared with"),
+        (["great-wave"], 1, "'great-wave' is only one style"),
         (["great-wave", "scream", "--metric", "lpips"], 2, "metric 'lpips' is none of style"),
         (["great-wave", "scream", "--metric", "gram"], 1, "needs pixels"),
         (["great-wave", "rain"], 1, "sounds and pictures cannot be compared"),
         (["great-wave", "scream", "--in", "."], 2, "give --nearest N as well"),
-        (["great-wave", "scream", "--nearest", "3"], 2, "neighbours of one style"),
+        (["great-wave", "scream", "--nearest", "3"], 2, "--nearest takes one style"),
         (["great-wave", "--nearest", "3", "-o", "out/"], 1, "should end in .csv or .json"),
-        (["great-wave", "scream", "-o", "x.txt"], 1, "give a .csv or .json file, or a folder"),
+        (["great-wave", "scream", "-o", "x.txt"], 1, "output 'x.txt'"),
         (["great-wave", "screm"], 1, "did you mean 'scream'"),
         (["great-wave", "--nearest", "0"], 2, "0"),
     ],

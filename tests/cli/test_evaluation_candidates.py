@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import restyle
-from restyle.cli.evaluation_candidates import painter, parsed, version_of
+from restyle.cli.evaluation_candidates import method_candidate, parsed, version_of
 from restyle.errors import OptionError
 from restyle.evaluate.pairs import Pair
 from restyle.evaluate.videos import frames_of
@@ -36,13 +36,13 @@ def test_values_have_the_types_of_their_options() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("strenght=1", "no setting 'strenght'; did you mean 'strength'"),
-        ("size=300", "no setting 'size'"),
-        ("overwrite", "no setting 'overwrite'"),
+        ("strenght=1", "unknown setting 'strenght'; did you mean 'strength'"),
+        ("size=300", "unknown setting 'size'"),
+        ("overwrite", "unknown setting 'overwrite'"),
         ("strength", "strength needs a value"),
         ("strength=high", "'high' is not a number"),
         ("strength=2", r"outside 0\.\.1"),
-        ("strength=1 strength=0", "gives 'strength' twice"),
+        ("strength=1 strength=0", "'strength' is given twice"),
         ("colors-only=perhaps", "true or false"),
         ("keep-colors=all", "keep-colors 'all' is none of"),
         ("keep-colors colors-only", "contradict"),
@@ -57,7 +57,7 @@ def test_a_picture_as_the_stylizer_paints_it(tiny_model: Path, tmp_path: Path) -
     style = save(tmp_path, "art.png", drawn(1))
     pair = Pair(save(tmp_path, "cat.png", drawn(2)), style)
     content = (drawn(2) / 255).astype(np.float32)
-    made = painter("strength=0.5", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 512)
+    made = method_candidate("strength=0.5", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 512)
     expected = restyle.image(drawn(2), style, model=tiny_model, strength=0.5, threads=1)
     assert np.array_equal(np.round(made.picture(pair, content) * 255), expected)
     assert made.timed
@@ -66,7 +66,7 @@ def test_a_picture_as_the_stylizer_paints_it(tiny_model: Path, tmp_path: Path) -
 
 
 def test_the_line_may_name_the_model(tiny_model: Path, tmp_path: Path) -> None:
-    made = painter(f"model={tiny_model}", EngineOptions(threads=1), tmp_path, 512)
+    made = method_candidate(f"model={tiny_model}", EngineOptions(threads=1), tmp_path, 512)
     assert made.facts["version"] == version_of(str(tiny_model)) != version_of(DEFAULT)
     assert made.facts["model"] == tiny_model.name
 
@@ -74,9 +74,9 @@ def test_the_line_may_name_the_model(tiny_model: Path, tmp_path: Path) -> None:
 def test_a_film_frame_by_frame(tiny_model: Path, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "ball.mp4", moving(6, (64, 80)))
     pair = Pair(clip, save(tmp_path, "art.png", drawn(1)))
-    made = painter("steady=none", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 512)
-    assert made.film is not None
-    frames = frames_of(made.film(pair, 4), 100)
+    made = method_candidate("steady=none", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 512)
+    assert made.video is not None
+    frames = frames_of(made.video(pair, 4), 100)
     assert len(frames) == 4
     alone = made.picture(pair, frames_of(clip, 2)[0])
     assert np.abs(frames[0] - alone).max() < 1.5 / 255
@@ -85,16 +85,17 @@ def test_a_film_frame_by_frame(tiny_model: Path, tmp_path: Path) -> None:
 def test_a_film_is_painted_at_the_size_that_is_compared(tiny_model: Path, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "ball.mp4", moving(3, (96, 128)))
     pair = Pair(clip, save(tmp_path, "art.png", drawn(1)))
-    made = painter("", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 48)
-    assert made.film is not None
-    assert frames_of(made.film(pair, 2), 9)[0].shape == (48, 64, 3)
+    made = method_candidate("", EngineOptions(model=str(tiny_model), threads=1), tmp_path, 48)
+    assert made.video is not None
+    assert frames_of(made.video(pair, 2), 9)[0].shape == (48, 64, 3)
 
 
+@pytest.mark.slow
 def test_the_slow_method_is_a_setting_like_others(tmp_path: Path) -> None:
     pair = Pair(save(tmp_path, "cat.png", drawn(2)), save(tmp_path, "art.png", drawn(1)))
     content = (drawn(2) / 255).astype(np.float32)
-    fast = painter("", EngineOptions(threads=1), tmp_path, 512)
-    slow = painter("method=optimize steps=4", EngineOptions(threads=1), tmp_path, 512)
+    fast = method_candidate("", EngineOptions(threads=1), tmp_path, 512)
+    slow = method_candidate("method=optimize steps=4", EngineOptions(threads=1), tmp_path, 512)
     slow.prepare(pair)
     painted = slow.picture(pair, content)
     assert painted.shape == content.shape

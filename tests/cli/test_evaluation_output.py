@@ -1,16 +1,17 @@
 """Reports and boards on disk: four files, nothing of the user's replaced, losses told."""
 
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from restyle.cli.evaluation_output import REPORT, check_report, update_leaderboard, write_report
+from restyle.cli.evaluation_output import CELL, LINES, REPORT, Sheet, check_report, write_report
 from restyle.errors import OutputError
-from restyle.evaluate.bootstrap import mean_interval
-from restyle.evaluate.suite import SUITES
-from restyle.evaluate.summary import RowSummary
+from restyle.evaluate.cache import Measurement
+from restyle.evaluate.pairs import Pair
+from restyle.evaluate.run import Evaluation, Row
+from restyle.evaluate.summary import RowSummary, mean_interval
 
 FACTS = {
     "date": "2026-11-22",
@@ -55,41 +56,48 @@ def test_an_input_is_never_replaced(tmp_path: Path) -> None:
         check_report(tmp_path / "file" / "below", False, ())
 
 
-def test_a_board_grows_and_says_what_was_lost(tmp_path: Path) -> None:
-    suite = SUITES["dev"]
-    first = list(update_leaderboard(tmp_path, suite, [row("aaaa", 0.2), row("", 0.5)], FACTS))
-    assert "no committed rows to compare with" in first[0]
-    assert {path.name for path in tmp_path.iterdir()} == {"dev.json", "dev.md"}
-    second = list(update_leaderboard(tmp_path, suite, [row("bbbb", 0.3), row("", 0.5)], FACTS))
-    assert "arbitrary-1@bbbb strength=1 (bbbb) beside arbitrary-1@aaaa strength=1 (aaaa)" in second[0]
-    assert any("LOSS" in line for line in second)
-    page = (tmp_path / "dev.md").read_text()
-    assert page.count("| arbitrary-1@") >= 4
-    assert "2026-11-22, abacus, 4 cores, commit 1234567" in page
-    assert page.rindex("copy content") > page.rindex("| arbitrary-1@bbbb")
+PAIRS = [Pair(Path(f"photo {index:02d}.png"), Path("art.png")) for index in range(20)]
+RED = np.broadcast_to(np.array([1, 0, 0], np.float32), (60, 90, 3))
 
 
-def test_rows_of_other_weights_are_dropped_aloud(tmp_path: Path) -> None:
-    list(update_leaderboard(tmp_path, SUITES["dev"], [row("aaaa", 0.2)], FACTS))
-    other = {**FACTS, "encoder": "encoder-1 (def)"}
-    lines = list(update_leaderboard(tmp_path, SUITES["dev"], [row("bbbb", 0.3)], other))
-    assert "they do not compare and are dropped" in lines[0]
-    assert "@aaaa" not in (tmp_path / "dev.md").read_text()
+def measured() -> Measurement:
+    nothing = np.zeros(0, np.float32)
+    return Measurement({"style": 0.1, "content": 0.2, "grid": 3.0}, nothing, nothing)
 
 
-def test_another_encoder_has_a_board_of_its_own(tmp_path: Path) -> None:
-    list(update_leaderboard(tmp_path, SUITES["dev"], [row("aaaa", 0.2)], FACTS))
-    other = {**FACTS, "encoder": "vgg19_compact16x (def)"}
-    list(update_leaderboard(tmp_path, SUITES["dev"], [row("bbbb", 0.3)], other))
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"dev.json", "dev.md", "dev-vgg19-compact16x.json", "dev-vgg19-compact16x.md"}
+def test_of_many_pairs_a_few_are_chosen_evenly() -> None:
+    chosen = Sheet(PAIRS).pairs
+    assert len(chosen) == LINES
+    assert chosen[0] is PAIRS[0]
+    assert chosen[-1] is PAIRS[-1]
+    assert Sheet(PAIRS[:3]).pairs == PAIRS[:3]
 
 
-def test_a_busy_machine_gives_no_seconds(tmp_path: Path) -> None:
-    timed = row("aaaa", 0.2)
-    timed = replace(timed, figures={**timed.figures, "seconds": mean_interval([0.1, 0.2])})
-    list(update_leaderboard(tmp_path / "idle", SUITES["dev"], [timed], FACTS))
-    list(update_leaderboard(tmp_path / "busy", SUITES["dev"], [timed], {**FACTS, "note": "busy"}))
-    assert "seconds" in (tmp_path / "idle" / "dev.json").read_text()
-    assert "seconds" not in (tmp_path / "busy" / "dev.json").read_text()
-    assert "machine busy" in (tmp_path / "busy" / "dev.md").read_text()
+def test_results_stand_in_their_column() -> None:
+    sheet = Sheet(PAIRS[:2])
+    for pair in PAIRS[:2]:
+        sheet.add(pair, "content", np.ones_like(RED, np.float32))
+        sheet.add(pair, "style", np.ones_like(RED, np.float32))
+    sheet.add(PAIRS[0], "ours", RED.astype(np.float32))
+    rows = [Row("ours", {}, {PAIRS[0]: measured()}), Row("copy content", {}, {PAIRS[0]: measured()})]
+    drawn = np.asarray(sheet.draw(Evaluation(rows)))
+    red = (drawn == [255, 0, 0]).all(-1)
+    assert red.sum() == 60 * 90  # small pictures are not enlarged, and the trivial row has no column
+    assert np.nonzero(red)[1].min() > 2 * CELL[1]
+
+
+def test_large_pictures_fit_their_cell() -> None:
+    sheet = Sheet(PAIRS[:1])
+    for name in ("content", "style"):
+        sheet.add(PAIRS[0], name, np.zeros((900, 300, 3), np.float32))
+    drawn = np.asarray(sheet.draw(Evaluation([])))
+    black = (drawn[:, : CELL[1]] == 0).all(-1)
+    assert black.any(axis=1).sum() <= CELL[0] + 40  # and letters
+
+
+def test_a_pair_that_could_not_be_read_has_no_line() -> None:
+    sheet = Sheet(PAIRS[:2])
+    sheet.add(PAIRS[0], "content", RED.astype(np.float32))
+    one = sheet.draw(Evaluation([])).height
+    sheet.add(PAIRS[1], "content", RED.astype(np.float32))
+    assert sheet.draw(Evaluation([])).height > one

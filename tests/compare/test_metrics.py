@@ -1,6 +1,11 @@
+from itertools import combinations
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
+import restyle
 from restyle.compare import metrics
 from restyle.compare.metrics import METRICS, Metric
 from restyle.compare.style_vector import LayerMoments
@@ -8,9 +13,12 @@ from restyle.compare.subjects import Need, Subject, measure, of_pixels
 from restyle.errors import OptionError, StyleError
 from restyle.models import arbitrary
 
-NEEDS: frozenset[Need] = frozenset({"code", "features", "colours", "vector"})
+NEEDS: frozenset[Need] = frozenset({"code", "features", "colors", "vector"})
 OF_PICTURES = [each for each in METRICS.values() if each.need != "sound"]
 OF_SOUNDS = [each for each in METRICS.values() if each.need == "sound"]
+
+
+Photo = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 def subject(seed: int) -> Subject:
@@ -82,7 +90,7 @@ def test_wasserstein_sees_what_gram_and_moments_agree_on() -> None:
 def test_palette_is_how_far_colors_move() -> None:
     model = arbitrary.load(threads=1)
     grey, light, lighter = (
-        of_pixels(np.full((20, 20, 3), level, np.float32), frozenset({"colours"}), model, "flat")
+        of_pixels(np.full((20, 20, 3), level, np.float32), frozenset({"colors"}), model, "flat")
         for level in (0.4, 0.5, 0.9)
     )
     near, far = metrics.palette(grey, light), metrics.palette(grey, lighter)
@@ -92,13 +100,12 @@ def test_palette_is_how_far_colors_move() -> None:
 
 
 def test_a_preset_has_no_pixels_and_a_sound_has_no_code() -> None:
-    picture, preset, sound = Subject("a", "picture"), Subject("b", "preset"), Subject("c", "sound")
-    assert METRICS["style"].defined(picture, picture)
-    assert not METRICS["style"].defined(picture, preset)
-    assert METRICS["cosine"].defined(picture, preset)
-    assert not METRICS["cosine"].defined(picture, sound)
-    assert METRICS["mfcc"].defined(sound, sound)
-    assert not METRICS["mfcc"].defined(sound, picture)
+    assert METRICS["style"].defined("picture", "picture")
+    assert not METRICS["style"].defined("picture", "preset")
+    assert METRICS["cosine"].defined("picture", "preset")
+    assert not METRICS["cosine"].defined("picture", "sound")
+    assert METRICS["mfcc"].defined("sound", "sound")
+    assert not METRICS["mfcc"].defined("sound", "picture")
 
 
 def test_the_default_is_the_best_that_is_defined_for_all() -> None:
@@ -149,5 +156,63 @@ def test_unknown_metric_is_named_with_those_there_are() -> None:
         metrics.find("lpips")
 
 
-def test_every_metric_says_what_it_compares() -> None:
+def test_every_metric_says_what_it_compares_and_its_scale() -> None:
     assert all(each.about and each.name == name for name, each in METRICS.items())
+    assert metrics.TYPICAL.keys() == METRICS.keys()
+    assert all(0 < low < high for low, high in metrics.TYPICAL.values())
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_most_presets_are_within_the_typical_range(metric: str) -> None:
+    styles = [Subject(each.name, "preset", each.read, each.model) for each in restyle.styles()]
+    found = [METRICS[metric].distance(a, b) for a, b in combinations(styles, 2)]
+    low, high = METRICS[metric].typical
+    assert np.mean([low <= each <= high for each in found]) > 0.8
+    assert np.percentile(found, 90) == pytest.approx(high, rel=0.1)
+
+
+@pytest.mark.slow
+def test_the_default_depends_on_what_is_compared(photo_file: Path, style_file: Path) -> None:
+    assert restyle.similarity(photo_file, style_file) == restyle.similarity(
+        photo_file, style_file, metric="style"
+    )
+    assert restyle.similarity("scream", style_file) == restyle.similarity(
+        "scream", style_file, metric="cosine"
+    )
+    assert restyle.similarity("rain", "fire") == restyle.similarity("rain", "fire", metric="mfcc")
+
+
+def test_paths_arrays_pil_images_and_styles_serve(photo: Photo, photo_file: Path) -> None:
+    assert restyle.similarity(photo, photo_file) == pytest.approx(0, abs=1e-9)
+    assert restyle.similarity(Image.fromarray(photo), photo) == 0
+    style = restyle.Style.from_image(photo)
+    assert restyle.similarity(style, photo_file, metric="euclidean") == pytest.approx(0, abs=1e-6)
+    assert restyle.similarity(style, style) == 0
+
+
+def test_codes_agree_with_style_distance() -> None:
+    a, b = restyle.Style.from_preset("scream"), restyle.Style.from_preset("great-wave")
+    assert restyle.similarity(a, b, metric="euclidean") == pytest.approx(a.distance(b), rel=1e-5)
+
+
+def test_what_is_not_defined_is_said(photo_file: Path) -> None:
+    with pytest.raises(StyleError, match="needs pixels, and a preset or saved style is only a code"):
+        restyle.similarity("scream", photo_file, metric="gram")
+    with pytest.raises(StyleError, match="sounds and pictures cannot be compared"):
+        restyle.similarity("rain", photo_file)
+    with pytest.raises(StyleError, match="it compares sounds"):
+        restyle.similarity("scream", photo_file, metric="mfcc")
+    with pytest.raises(StyleError, match="a sound has no pixels"):
+        restyle.similarity("rain", "fire", metric="style")
+    with pytest.raises(OptionError, match="metric 'x' is none of"):
+        restyle.similarity("rain", "fire", metric="x")
+
+
+@pytest.mark.slow
+def test_size_changes_less_than_style(photo: Photo, style_file: Path) -> None:
+    image = Image.fromarray(photo).resize((336, 240), Image.Resampling.BICUBIC)
+    larger = image.resize((672, 480), Image.Resampling.BICUBIC)
+    for metric in ("style", "gram", "moments", "wasserstein", "palette", "cosine"):
+        own = restyle.similarity(image, larger, metric=metric)
+        other = restyle.similarity(image, style_file, metric=metric)
+        assert own < 0.2 * other, metric

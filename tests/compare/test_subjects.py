@@ -20,7 +20,7 @@ from restyle.models import arbitrary, features
 from restyle.sounds import styles as sound_styles
 from restyle.style import Style
 
-ALL: frozenset[Need] = frozenset({"code", "features", "colours", "vector"})
+ALL: frozenset[Need] = frozenset({"code", "features", "colors", "vector"})
 
 
 def test_kinds_are_told_from_names_and_content(photo_file: Path, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_kinds_are_told_from_names_and_content(photo_file: Path, tmp_path: Path)
 
 def test_only_what_is_needed_is_measured(photo_file: Path) -> None:
     model = arbitrary.load(threads=1)
-    bare = measure(photo_file, frozenset({"colours"}), model)
+    bare = measure(photo_file, frozenset({"colors"}), model)
     assert bare.histogram is not None
     assert bare.palette is not None
     assert (bare.code, bare.layers, bare.vector) == (None, None, None)

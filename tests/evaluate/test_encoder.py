@@ -30,9 +30,9 @@ def test_identity_is_that_of_the_weights(eyes: encoder.Encoder) -> None:
 
 
 def test_unknown_and_absent_encoders(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    with pytest.raises(ModelError, match="no encoder is called 'alexnet'; there are encoder-1, vgg19"):
+    with pytest.raises(ModelError, match="unknown encoder 'alexnet'; use one of encoder-1, vgg19"):
         encoder.load("alexnet")
-    with pytest.raises(ModelError, match=f"no encoder is called '{DEFAULT}'"):
+    with pytest.raises(ModelError, match=f"unknown encoder '{DEFAULT}'"):
         encoder.load(DEFAULT)
     monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
     with pytest.raises(ModelError, match="restyle models pull vgg19"):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from torchmetrics.functional.image import lpips as of_torchmetrics
 
 from restyle.evaluate import losses
-from restyle.evaluate.losses import LAYERS, StyleStatistics
+from restyle.evaluate.losses import LAYERS, StyleStatistics, perceptual_distance
 from restyle.images.statistics import match_mean_std, mean_std
 from restyle.nn import losses as of_training
 
@@ -97,3 +98,37 @@ def test_adain_content_is_zero_for_its_target() -> None:
     result = {**ONE, "relu4_1": target}
     assert losses.adain_content(result, ONE, style) == pytest.approx(0, abs=1e-6)
     assert losses.adain_content(ONE, ONE, style) > 0.01
+
+
+def layers(seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {"relu1": rng.random((5, 8, 6), np.float32), "relu2": rng.random((7, 4, 3), np.float32)}
+
+
+LEFT, RIGHT = layers(0), layers(1)
+
+
+def test_zero_for_itself_and_symmetric() -> None:
+    assert perceptual_distance(LEFT, LEFT) == 0
+    assert perceptual_distance(LEFT, RIGHT) == pytest.approx(perceptual_distance(RIGHT, LEFT))
+
+
+def test_brightness_of_features_does_not_count() -> None:
+    dimmed = {layer: feature * np.float32(0.3) for layer, feature in RIGHT.items()}
+    assert perceptual_distance(LEFT, dimmed) == pytest.approx(perceptual_distance(LEFT, RIGHT), rel=1e-5)
+
+
+def test_two_a_layer_for_features_without_a_channel_in_common() -> None:
+    left, right = np.zeros((4, 3, 3), np.float32), np.zeros((4, 3, 3), np.float32)
+    left[0], right[1] = 5, 2
+    assert perceptual_distance({"a": left, "b": left}, {"a": right, "b": right}) == pytest.approx(4)
+
+
+def test_perceptual_distance_is_that_of_torchmetrics_without_weights() -> None:
+    expected = 0.0
+    for layer in LEFT:
+        a, b = (
+            of_torchmetrics._normalize_tensor(torch.from_numpy(each[layer])[None]) for each in (LEFT, RIGHT)
+        )
+        expected += float(of_torchmetrics._spatial_average(((a - b) ** 2).sum(1, keepdim=True)))
+    assert perceptual_distance(LEFT, RIGHT) == pytest.approx(expected, rel=1e-5)

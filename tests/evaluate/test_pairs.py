@@ -24,8 +24,8 @@ def test_folders_and_files_are_listed(folders: Path) -> None:
 
 
 def test_videos_are_told_by_their_suffix(tmp_path: Path) -> None:
-    assert Pair(tmp_path / "clip.MP4", tmp_path / "wave.jpg").is_film
-    assert not Pair(tmp_path / "photo.gif", tmp_path / "wave.jpg").is_film
+    assert Pair(tmp_path / "clip.MP4", tmp_path / "wave.jpg").is_video
+    assert not Pair(tmp_path / "photo.gif", tmp_path / "wave.jpg").is_video
 
 
 def test_bad_lists_are_refused(folders: Path) -> None:

@@ -5,7 +5,6 @@ import io
 import json
 import math
 
-from restyle.evaluate.bootstrap import Interval
 from restyle.evaluate.report import (
     NOTE,
     as_csv,
@@ -16,7 +15,7 @@ from restyle.evaluate.report import (
     row_of,
     table_rows,
 )
-from restyle.evaluate.summary import RowSummary
+from restyle.evaluate.summary import Interval, RowSummary
 
 NAN = float("nan")
 OURS = RowSummary(

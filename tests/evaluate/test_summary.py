@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from restyle.evaluate.cache import Measurement
 from restyle.evaluate.frechet import art_aggregate, frechet_distance, relative_frechet
 from restyle.evaluate.pairs import Pair
-from restyle.evaluate.record import Measurement
-from restyle.evaluate.runs import Evaluation, Row
-from restyle.evaluate.summary import row_summary, summarised
+from restyle.evaluate.run import Evaluation, Row
+from restyle.evaluate.summary import mean_interval, resampled, row_summary, summarize
 
 RNG = np.random.default_rng(0)
 PAIRS = [Pair(Path(f"c{index}.png"), Path("s.png")) for index in range(8)]
@@ -74,7 +75,7 @@ def test_figures_that_do_not_exist_are_left_out() -> None:
 
 def test_rows_without_results_are_left_out() -> None:
     evaluation = Evaluation([Row("empty", {}), made_row()], dict(STYLES))
-    assert [each.name for each in summarised(evaluation)] == ["ours"]
+    assert [each.name for each in summarize(evaluation)] == ["ours"]
 
 
 def test_one_pair_has_no_interval() -> None:
@@ -83,3 +84,47 @@ def test_one_pair_has_no_interval() -> None:
     assert found["style"].value == 0.5
     assert np.isnan(found["style"].low)
     assert np.isnan(found["frechet"].low)
+
+
+SAMPLE = list(np.random.default_rng(0).gamma(2.0, size=30))
+
+
+def test_as_scipy() -> None:
+    theirs = stats.bootstrap(
+        (SAMPLE,), np.mean, n_resamples=5000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    ours = mean_interval(SAMPLE, resamples=5000)
+    width = theirs.high - theirs.low
+    assert ours.low == pytest.approx(theirs.low, abs=0.05 * width)
+    assert ours.high == pytest.approx(theirs.high, abs=0.05 * width)
+    assert ours.value == pytest.approx(np.mean(SAMPLE))
+
+
+def test_holds_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    held = 0
+    for _ in range(300):
+        interval = mean_interval(list(rng.normal(1.0, 2.0, 40)), resamples=500)
+        held += interval.low <= 1.0 <= interval.high
+    assert 0.90 < held / 300 < 0.98
+
+
+def test_a_statistic_of_indices_gives_the_same() -> None:
+    values = np.asarray(SAMPLE)
+    general = resampled(lambda chosen: float(values[chosen].mean()), len(values), resamples=2000)
+    simple = mean_interval(SAMPLE, resamples=2000)
+    assert general.low == pytest.approx(simple.low, abs=0.05)
+    assert general.high == pytest.approx(simple.high, abs=0.05)
+
+
+def test_is_reproducible() -> None:
+    assert mean_interval(SAMPLE) == mean_interval(SAMPLE)
+    assert mean_interval(SAMPLE, seed=1) != mean_interval(SAMPLE)
+
+
+def test_one_item_has_no_interval() -> None:
+    for interval in (mean_interval([2.0]), resampled(lambda chosen: 2.0, 1)):
+        assert interval.value == 2.0
+        assert np.isnan(interval.low)
+        assert not interval.above_zero
+        assert not interval.below_zero

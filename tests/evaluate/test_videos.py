@@ -8,8 +8,8 @@ import pytest
 
 from restyle.errors import InputError
 from restyle.evaluate.bench import Bench
-from restyle.evaluate.cache import Kept
-from restyle.evaluate.videos import FilmSubject, frames_of, small
+from restyle.evaluate.cache import Cache
+from restyle.evaluate.videos import VideoSubject, frames_of, small
 from tests.evaluate.conftest import drawn
 from tests.made_clips import make_clip, moving
 
@@ -22,9 +22,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("clips") / "ball.mp4", moving(6, SIZE))
 
 
-def film_subject(bench: Bench, clip: Path) -> FilmSubject:
+def film_subject(bench: Bench, clip: Path) -> VideoSubject:
     content = [bench.fitted(frame) for frame in frames_of(clip, 5)]
-    return FilmSubject(bench, content, bench.fitted((drawn(3) / 255).astype(np.float32)))
+    return VideoSubject(bench, content, bench.fitted((drawn(3) / 255).astype(np.float32)))
 
 
 def test_frames_are_the_first_ones(clip: Path) -> None:
@@ -58,7 +58,7 @@ def test_trivial_films(make_bench: MakeBench, clip: Path) -> None:
     content = subject.measure(subject.content).figures
     assert content["content"] == 0
     assert content["temporal"] < 1
-    style = subject.measure(subject.copied_style()).figures
+    style = subject.measure(subject.style_copy()).figures
     assert style["style"] < content["style"]
     # A still picture does not follow the motion, but does not flicker in what lies still either.
     assert style["temporal"] < 20
@@ -74,16 +74,16 @@ def test_flicker_is_told(make_bench: MakeBench, clip: Path) -> None:
 
 def test_films_that_do_not_fit(make_bench: MakeBench, clip: Path) -> None:
     subject = film_subject(make_bench(), clip)
-    with pytest.raises(InputError, match=r"out\.mp4: has 4 frames where its content has 5"):
+    with pytest.raises(InputError, match=r"out\.mp4: has 4 frames, its content has 5"):
         subject.fitted(subject.content[:4], "out.mp4")
     with pytest.raises(InputError, match="another aspect"):
         subject.fitted([frame[:, :80] for frame in subject.content])
 
 
 def test_temporal_error_is_kept(make_bench: MakeBench, clip: Path, tmp_path: Path) -> None:
-    subject = film_subject(make_bench(kept=Kept(tmp_path)), clip)
+    subject = film_subject(make_bench(cache=Cache(tmp_path)), clip)
     first = subject.measure(subject.content)
-    other = film_subject(make_bench(kept=Kept(tmp_path)), clip)
+    other = film_subject(make_bench(cache=Cache(tmp_path)), clip)
     assert other.measure(other.content).figures == first.figures
     assert "motion" not in vars(other), "the flow was looked for again"
 

@@ -1,4 +1,4 @@
-"""`restyle compare`: how alike styles are, as a table, files and pictures."""
+"""`restyle compare`: distances of styles as a table, files and charts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def compare(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="STYLE...", help="Pictures, presets, saved styles, folders of them; or sounds."
+            metavar="STYLE...", help="Pictures, presets, saved styles, folders of these; or sounds."
         ),
     ],
     engine: EngineOptions,
@@ -24,17 +24,17 @@ def compare(
         typer.Option(
             metavar="NAME",
             help="style, cosine, euclidean, gram, moments, wasserstein, palette, histogram; of one layer as"
-            " gram:relu3_1; for sounds mfcc, mcdermott. By default all of two styles; of more, style"
-            " (pictures), cosine (if a preset or saved style takes part) or mfcc (sounds).",
+            " gram:relu3_1; for sounds mfcc, mcdermott. Default: all for up to four styles; for more, style"
+            " (pictures), cosine (if one is a preset or saved style) or mfcc (sounds).",
         ),
     ] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="Every layer of the encoder by itself.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Also print each layer of the encoder.")] = False,
     nearest: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="The N styles that are nearest to the one given.")
+        int | None, typer.Option(min=1, metavar="N", help="List the N styles nearest to the one given.")
     ] = None,
     within: Annotated[
         list[str] | None,
-        typer.Option("--in", metavar="STYLE|FOLDER", help="Where to look for them; by default the presets."),
+        typer.Option("--in", metavar="STYLE|FOLDER", help="Where to search. Default: the presets."),
     ] = None,
     output: Annotated[
         str | None,
@@ -42,13 +42,13 @@ def compare(
             "--output",
             "-o",
             metavar="FILE|FOLDER",
-            help="A .csv or .json file; or a folder for these, heat map, tree and map."
-            " By default FOLDER-compared when a folder is compared.",
+            help="A .csv or .json file; or a folder for both, a heat map, a tree and a map (extra plots)."
+            " Default for folders: FOLDER-compared.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
 ) -> None:
-    """Tell how alike styles are: 0 for the same, larger the less alike.
+    """Measure how similar styles are: 0 is identical, smaller is more similar.
 
     restyle compare a.jpg b.jpg
 
@@ -61,5 +61,5 @@ def compare(
 
     model = arbitrary.load(engine.model, engine.device, engine.threads)
     comparison_run.run(
-        comparison_run.Wish(sources, metric, layers, nearest, within, output, overwrite), model
+        comparison_run.Request(sources, metric, layers, nearest, within, output, overwrite), model
     )

@@ -1,7 +1,6 @@
-"""Methods as candidates of an evaluation, from a line of settings: `strength=0.6 keep-colors`.
+"""Methods as candidates of an evaluation, from settings such as `strength=0.6 keep-colors`.
 
-Whatever the option sets of pictures and films know can stand in the line, so a new option, or a new method,
-needs no change here.
+Settings are the fields of the option sets of images and videos; a new option or method needs no change here.
 """
 
 from __future__ import annotations
@@ -18,56 +17,62 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 import restyle
-from restyle import options as option_sets
 from restyle.errors import OptionError
 from restyle.evaluate.bench import shrunk
 from restyle.evaluate.pairs import Pair
-from restyle.evaluate.runs import Candidate
+from restyle.evaluate.run import Candidate
 from restyle.evaluate.videos import frames_of
 from restyle.images import picture as images
 from restyle.models import catalog
-from restyle.options import CallKeywords, EngineOptions, OptionSet, PhotoOptions, VideoOptions
+from restyle.options import (
+    CallKeywords,
+    EngineOptions,
+    OptimizeOptions,
+    OptionSet,
+    PhotoOptions,
+    VideoOptions,
+)
 from restyle.types import FloatArray, from_unit, to_unit
 from restyle.videos.read import VideoReader
 
-# What the evaluation itself decides, or what would write something.
-_NOT_HERE = {
+# The evaluation decides these itself, or they write files.
+_EXCLUDED = {
     "size", "crop", "max_pixels", "quality", "overwrite", "codec", "fps", "device", "threads", "resume",
     "preview", "save_every",
 }  # fmt: skip
 
 
-def painter(settings: str, engine: EngineOptions, folder: Path, size: int) -> Candidate:
+def method_candidate(settings: str, engine: EngineOptions, folder: Path, size: int) -> Candidate:
     """Make a candidate of a method with these settings.
 
     Parameters
     ----------
     settings : str
-        Words `OPTION=VALUE`, or `OPTION` alone where the command line takes it alone; `model=NAME` as well.
+        Words `OPTION=VALUE`, or `OPTION` alone for flags; also `model=NAME`.
     engine : EngineOptions
-        The model where the line names none, and what runs it.
+        The model if the settings name none, device and threads.
     folder : Path
-        For the frames of films; it is the caller's to remove.
+        For frames of videos; the caller removes it.
     size : int
-        Short side in px at which films are painted; a picture comes as it is to be painted.
+        Short side in px to which videos are scaled; pictures come scaled.
 
     Raises
     ------
     OptionError, ModelError
-        An option or model that is not there.
+        An unknown option or model.
     """
     keywords = parsed(settings)
     model = str(keywords.pop("model", engine.model))
-    of_film = {each.name for each in fields(VideoOptions)} - set(CallKeywords.__annotations__)
-    of_picture = {name: value for name, value in keywords.items() if name not in of_film}
+    of_video = {each.name for each in fields(VideoOptions)} - set(CallKeywords.__annotations__)
+    of_picture = {name: value for name, value in keywords.items() if name not in of_video}
     stylizer = restyle.Stylizer(model, device=engine.device, threads=engine.threads)
     style = lru_cache(maxsize=64)(stylizer.style)
 
     def picture(pair: Pair, content: FloatArray) -> FloatArray:
-        painted: Any = stylizer(from_unit(content, np.uint8), style(pair.style), **of_picture)
-        return to_unit(painted)
+        result: Any = stylizer(from_unit(content, np.uint8), style(pair.style), **of_picture)
+        return to_unit(result)
 
-    def film(pair: Pair, frames: int) -> Path:
+    def video(pair: Pair, frames: int) -> Path:
         source, target = (Path(tempfile.mkdtemp(dir=folder, prefix=each)) for each in ("content-", "result-"))
         for index, frame in enumerate(frames_of(pair.content, frames)):
             small = from_unit(shrunk(frame, size), np.uint8)
@@ -88,7 +93,7 @@ def painter(settings: str, engine: EngineOptions, folder: Path, size: int) -> Ca
     return Candidate(
         f"{name} {settings}".strip(),
         picture,
-        film,
+        video,
         timed=True,
         facts=facts,
         prepare=lambda pair: style(pair.style),
@@ -96,7 +101,7 @@ def painter(settings: str, engine: EngineOptions, folder: Path, size: int) -> Ca
 
 
 def version_of(model: str) -> str:
-    """Name a version of a model by its weights: 8 hexadecimal digits."""
+    """Identify a version of a model by its weights: 8 hexadecimal digits."""
     digest = hashlib.sha256()
     for file in catalog.find(model).files:
         digest.update(hashlib.sha256(file.read()).digest())
@@ -104,7 +109,7 @@ def version_of(model: str) -> str:
 
 
 def parsed(settings: str) -> dict[str, Any]:
-    """Read a line of settings as keywords, checked by the option sets.
+    """Parse settings to keywords, checked by the option sets.
 
     Examples
     --------
@@ -119,10 +124,10 @@ def parsed(settings: str) -> dict[str, Any]:
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean '{near[0].replace('_', '-')}'?" if near else ""
-            raise OptionError(f"run '{settings}': there is no setting '{shown}'{hint}")
+            raise OptionError(f"run '{settings}': unknown setting '{shown}'{hint}")
         owner, one, annotation = known[name]
         if name in found:
-            raise OptionError(f"run '{settings}': gives '{shown}' twice")
+            raise OptionError(f"run '{settings}': '{shown}' is given twice")
         found[name] = _value(text if given else None, one, annotation, settings)
     for owner in {known[name][0] for name in found}:
         own = {one.name for one in fields(owner)}  # type: ignore[arg-type]
@@ -131,18 +136,16 @@ def parsed(settings: str) -> dict[str, Any]:
 
 
 def _options() -> Iterator[tuple[type[OptionSet], Any, Any]]:
-    """Every option that a line may hold, with the set that checks it."""
-    sets = [PhotoOptions, VideoOptions, EngineOptions]
-    sets += [getattr(option_sets, name) for name in ("OptimizeOptions",) if hasattr(option_sets, name)]
-    for owner in sets:
+    """Every option allowed in settings, with the set that checks it."""
+    for owner in (PhotoOptions, VideoOptions, EngineOptions, OptimizeOptions):
         hints = get_type_hints(owner)
         for one in fields(owner):
-            if one.name not in _NOT_HERE:
+            if one.name not in _EXCLUDED:
                 yield owner, one, hints[one.name]
 
 
 def _value(text: str | None, one: Any, hint: Any, settings: str) -> Any:
-    """One value in the type that its option has."""
+    """Convert a value to the type of its option."""
     shown = one.name.replace("_", "-")
     arms = {arm for arm in (get_args(hint) or (hint,)) if isinstance(arm, type)}
     if text is None:
@@ -167,6 +170,6 @@ def _value(text: str | None, one: Any, hint: Any, settings: str) -> Any:
 
 
 def _rate(path: Path) -> float:
-    """Frames a second of a video; 25 where it does not say."""
+    """Frame rate of a video; 25 if unknown."""
     with VideoReader(path) as reader:
         return float(reader.info.rate or 25)

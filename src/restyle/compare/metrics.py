@@ -1,6 +1,6 @@
-"""The distances: each one documented function of two subjects, 0 for the same, symmetric (up to rounding).
+"""Distances of two styles or two sounds: 0 for the same, symmetric up to rounding; and `similarity`.
 
-Which of them tells artists apart, and how well, is in docs/compare.md.
+How well each tells artists apart is in docs/lab/compare.md.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from restyle.compare.style_vector import LayerMoments, Vector
-from restyle.compare.subjects import Need, Subject
+from restyle.compare.subjects import Kind, Need, Subject, kind_of, measure
 from restyle.errors import OptionError, StyleError
 from restyle.images.statistics import matrix_root, relative_gap
+from restyle.models import catalog
+from restyle.models.arbitrary import Arbitrary
 from restyle.models.features import LAYERS
 from restyle.sounds.features import CLASSES
+from restyle.style import method_of
+from restyle.types import PathLike, StyleLike
 
 Matrix = npt.NDArray[np.float64]
 LayerDistance = Callable[[LayerMoments, LayerMoments], float]
@@ -45,22 +49,43 @@ class Metric:
     distance: Callable[[Subject, Subject], float]
     square: bool = False
 
+    @property
+    def typical(self) -> tuple[float, float]:
+        """10 and 90 % of the distances between unrelated styles or sounds: see `TYPICAL`."""
+        return TYPICAL[self.name]
+
+    @property
+    def scale(self) -> str:
+        """One sentence that says which direction is closer, and what is near or far."""
+        low, high = self.typical
+        what = "different sounds are" if self.need == "sound" else "works of different artists are"
+        return f"0 is identical, smaller is more similar; {what} typically {low:g} to {high:g} apart."
+
     def lengths(self, distances: Matrix) -> Matrix:
-        """Distances as lengths, which a map can show: the root of what is a square."""
+        """Distances as lengths, which a map can show: the root of a square."""
         return np.sqrt(distances) if self.square else distances
 
-    def defined(self, *subjects: Subject) -> bool:
-        """Whether these have what the metric compares: a preset has no pixels, a sound has no code."""
-        kinds = {each.kind for each in subjects}
+    def defined(self, *kinds: Kind) -> bool:
+        """Whether all kinds have what the metric compares: a preset has no pixels, a sound has no code."""
         if self.need == "sound":
-            return kinds == {"sound"}
-        if "sound" in kinds:
-            return False
-        return self.need == "code" or kinds == {"picture"}
+            return set(kinds) == {"sound"}
+        return "sound" not in kinds and (self.need == "code" or set(kinds) == {"picture"})
+
+    def check(self, *kinds: Kind) -> None:
+        """Raise StyleError unless the metric is defined for these kinds."""
+        if self.defined(*kinds):
+            return
+        if self.need == "sound":
+            reason = "it compares sounds"
+        elif "sound" in kinds:
+            reason = "a sound has no pixels"
+        else:
+            reason = "it needs pixels, and a preset or saved style is only a code; use cosine or euclidean"
+        raise StyleError(f"metric '{self.name}' is not defined here: {reason}")
 
 
 def style(a: Subject, b: Subject) -> float:
-    """Cosine distance of the style vectors, 0..2; see `style_vector`. The default: it won the study."""
+    """Cosine distance of the style vectors, 0..2; see `style_vector`. Default: best in the study."""
     assert a.vector is not None
     assert b.vector is not None
     return _half_square(a.vector - b.vector)  # of unit vectors: 1 - cos, and exactly 0 for the same
@@ -90,7 +115,7 @@ def moments(a: LayerMoments, b: LayerMoments) -> float:
 
 
 def wasserstein(a: LayerMoments, b: LayerMoments) -> float:
-    """2-Wasserstein distance of a layer's features taken as Gaussians, over their magnitude, 0..1.
+    """2-Wasserstein distance of a layer's features as Gaussians, over their magnitude, 0..1.
 
     The squared distance (Dowson and Landau 1982) is divided by the mean squared lengths of both together,
     which it cannot exceed where no mean is negative.
@@ -100,20 +125,20 @@ def wasserstein(a: LayerMoments, b: LayerMoments) -> float:
     traces = float(np.trace(a.covariance) + np.trace(b.covariance))
     means = float(((a.mean - b.mean) ** 2).sum())
     squared = means + traces - 2 * float(np.sqrt(np.maximum(values, 0)).sum())
-    whole = traces + float((a.mean**2).sum() + (b.mean**2).sum())
-    # What rounding leaves of equal Gaussians is some 1e-7 of the whole; its root would look like a distance.
-    return float(np.sqrt(max(squared / max(whole, 1e-12), 0.0))) if squared > 1e-9 * whole else 0.0
+    total = traces + float((a.mean**2).sum() + (b.mean**2).sum())
+    # Rounding of equal Gaussians leaves some 1e-7 of the total, whose root would look like a distance.
+    return float(np.sqrt(max(squared / max(total, 1e-12), 0.0))) if squared > 1e-9 * total else 0.0
 
 
 def palette(a: Subject, b: Subject) -> float:
-    """Sliced 2-Wasserstein distance of the colours in OKLab (Bonneel et al. 2015): how far colours move."""
+    """Sliced 2-Wasserstein distance of the colors in OKLab (Bonneel et al. 2015): how far colors move."""
     assert a.palette is not None
     assert b.palette is not None
     return float(np.sqrt(((a.palette - b.palette) ** 2).mean()))
 
 
 def histogram(a: Subject, b: Subject) -> float:
-    """Hellinger distance of the RGB histograms, 0..1: the baseline that knows nothing of brushwork."""
+    """Hellinger distance of the RGB histograms, 0..1: a baseline without brushwork."""
     assert a.histogram is not None
     assert b.histogram is not None
     return float(np.sqrt(_half_square(np.sqrt(a.histogram) - np.sqrt(b.histogram))))
@@ -142,12 +167,12 @@ def mcdermott(a: Subject, b: Subject) -> float:
 
 
 def _layer(distance: LayerDistance, layer: str) -> Callable[[Subject, Subject], float]:
-    def of_layer(a: Subject, b: Subject) -> float:
+    def layer_distance(a: Subject, b: Subject) -> float:
         assert a.layers is not None
         assert b.layers is not None
         return distance(a.layers[layer], b.layers[layer])
 
-    return of_layer
+    return layer_distance
 
 
 def _over_layers(distance: LayerDistance) -> Callable[[Subject, Subject], float]:
@@ -155,12 +180,12 @@ def _over_layers(distance: LayerDistance) -> Callable[[Subject, Subject], float]
     return lambda a, b: float(np.mean([one(a, b) for one in each]))
 
 
-def _of_layers(name: str, about: str, distance: LayerDistance, square: bool = False) -> list[Metric]:
-    whole = Metric(name, f"{about}, mean of five layers", "features", _over_layers(distance), square)
-    parts = [
-        Metric(f"{name}:{at}", f"{about}, {at}", "features", _layer(distance, at), square) for at in LAYERS
-    ]
-    return [whole, *parts]
+def _mean_and_layers(name: str, about: str, distance: LayerDistance, square: bool = False) -> list[Metric]:
+    def metric_of(layer: str) -> Metric:
+        return Metric(f"{name}:{layer}", f"{about}, {layer}", "features", _layer(distance, layer), square)
+
+    mean = Metric(name, f"{about}, mean of five layers", "features", _over_layers(distance), square)
+    return [mean, *map(metric_of, LAYERS)]
 
 
 METRICS: dict[str, Metric] = {
@@ -169,17 +194,47 @@ METRICS: dict[str, Metric] = {
         Metric("style", "style vector", "vector", style, square=True),
         Metric("cosine", "style codes, angle", "code", cosine, square=True),
         Metric("euclidean", "style codes, distance", "code", euclidean),
-        *_of_layers("gram", "Gram matrices", gram, square=True),
-        *_of_layers("moments", "means and deviations", moments, square=True),
-        *_of_layers("wasserstein", "features as Gaussians", wasserstein),
-        Metric("palette", "colours", "colours", palette),
-        Metric("histogram", "colour histogram", "colours", histogram),
+        *_mean_and_layers("gram", "Gram matrices", gram, square=True),
+        *_mean_and_layers("moments", "means and deviations", moments, square=True),
+        *_mean_and_layers("wasserstein", "features as Gaussians", wasserstein),
+        Metric("palette", "colors", "colors", palette),
+        Metric("histogram", "color histogram", "colors", histogram),
         Metric("mfcc", "timbre, dB", "sound", mfcc),
         Metric("mcdermott", "sound texture", "sound", mcdermott),
     )
 }
 
-# The first that is defined for all subjects is the default: the winner of the study, then codes, then sound.
+# 10 and 90 % of the distances between works of different artists, and between the sounds of restyle, by
+# `python -m benchmarks.retrieval.scale`; for codes from the 10 % of works to the 90 % of presets.
+TYPICAL: dict[str, tuple[float, float]] = {
+    "style": (0.86, 1.1),
+    "cosine": (0.009, 0.074),
+    "euclidean": (0.067, 0.19),
+    "gram": (0.11, 0.44),
+    "gram:relu1_1": (0.1, 0.78),
+    "gram:relu2_1": (0.058, 0.44),
+    "gram:relu3_1": (0.079, 0.48),
+    "gram:relu4_1": (0.085, 0.45),
+    "gram:relu5_1": (0.052, 0.37),
+    "moments": (0.047, 0.21),
+    "moments:relu1_1": (0.049, 0.48),
+    "moments:relu2_1": (0.028, 0.18),
+    "moments:relu3_1": (0.031, 0.19),
+    "moments:relu4_1": (0.038, 0.18),
+    "moments:relu5_1": (0.026, 0.15),
+    "wasserstein": (0.25, 0.47),
+    "wasserstein:relu1_1": (0.25, 0.71),
+    "wasserstein:relu2_1": (0.21, 0.45),
+    "wasserstein:relu3_1": (0.23, 0.47),
+    "wasserstein:relu4_1": (0.25, 0.46),
+    "wasserstein:relu5_1": (0.21, 0.43),
+    "palette": (0.046, 0.2),
+    "histogram": (0.55, 0.87),
+    "mfcc": (33, 120),
+    "mcdermott": (0.59, 0.94),
+}
+
+# The first that is defined for all subjects is the default: best in the study, then codes, then sound.
 PREFERRED = ("style", "cosine", "mfcc")
 
 
@@ -198,7 +253,7 @@ def find(name: str) -> Metric:
     return METRICS[name]
 
 
-def default(kinds: Sequence[str]) -> Metric:
+def default(kinds: Sequence[Kind]) -> Metric:
     """Return the best metric that is defined for subjects of all these kinds.
 
     Raises
@@ -206,11 +261,57 @@ def default(kinds: Sequence[str]) -> Metric:
     StyleError
         Pictures and sounds do not compare.
     """
-    stubs = [Subject("", kind) for kind in kinds]  # type: ignore[arg-type]
     for name in PREFERRED:
-        if METRICS[name].defined(*stubs):
+        if METRICS[name].defined(*kinds):
             return METRICS[name]
     raise StyleError("sounds and pictures cannot be compared with each other; give one kind")
+
+
+def similarity(
+    a: StyleLike,
+    b: StyleLike,
+    *,
+    metric: str | None = None,
+    model: Arbitrary | PathLike = catalog.DEFAULT,
+) -> float:
+    """Measure how different two styles, or two sounds, are: 0 for the same, larger for less similar.
+
+    Parameters
+    ----------
+    a, b : str, Path, Style, PIL.Image.Image or np.ndarray [shape=(H, W, 3), RGB]
+        A preset's name, or the path of a picture, a saved style or a sound. The order does not matter.
+    metric : str or None
+        ``"style"`` (pictures), ``"cosine"`` and ``"euclidean"`` (style codes: anything but sounds),
+        ``"gram"``, ``"moments"``, ``"wasserstein"`` (pictures; also of one layer: ``"gram:relu3_1"``),
+        ``"palette"``, ``"histogram"`` (pictures), ``"mfcc"``, ``"mcdermott"`` (sounds). None takes
+        ``"style"`` for two pictures, ``"cosine"`` if one is a preset or a saved style, ``"mfcc"`` for sounds.
+        Distances of different metrics do not compare; docs/compare.md has the range of each.
+    model : str, Path or Arbitrary
+        Network whose style codes are compared.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError, StyleError
+        A source cannot be used.
+    OptionError
+        There is no such metric.
+
+    Examples
+    --------
+    >>> import restyle
+    >>> restyle.similarity("great-wave", "great-wave")
+    0.0
+    """
+    method = method_of(model)
+    kinds = (kind_of(a, method), kind_of(b, method))
+    chosen = default(kinds) if metric is None else find(metric)
+    first, second = (measure(each, frozenset({chosen.need}), method) for each in (a, b))
+    chosen.check(first.kind, second.kind)
+    return chosen.distance(first, second)
 
 
 def matrix(subjects: Sequence[Subject], metric: Metric) -> Matrix:
@@ -220,12 +321,12 @@ def matrix(subjects: Sequence[Subject], metric: Metric) -> Matrix:
     for i in range(count):
         for j in range(i):
             a, b = subjects[i], subjects[j]
-            found[i, j] = found[j, i] = metric.distance(a, b) if metric.defined(a, b) else np.nan
+            found[i, j] = found[j, i] = metric.distance(a, b) if metric.defined(a.kind, b.kind) else np.nan
     return found
 
 
 def _codes(a: Subject, b: Subject) -> list[tuple[Vector, Vector]]:
-    """Pairs of codes of which the nearest counts: both as they are, and either of them from further away."""
+    """Pairs of codes, the nearest of which counts: both full size, and either from further away."""
     assert a.code is not None
     assert b.code is not None
     if a.model != b.model or a.code.shape != b.code.shape:

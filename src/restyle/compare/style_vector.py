@@ -10,7 +10,7 @@ Six blocks, each standardised and brought to unit length, so that none outshouts
 
 A linear map follows: principal components, then whitening by the covariance within artists (WCCN, Hatch et
 al. 2006), which shrinks what differs between the works of one hand. It was fitted by `python -m
-benchmarks.retrieval --fit`; how well such a map serves artists that it has not seen is in docs/compare.md.
+benchmarks.retrieval --fit`; docs/lab/compare.md has its accuracy for other artists.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from restyle.sounds.styles import preset_path
 from restyle.style import Style, resolve
 from restyle.types import FloatArray, PathLike, from_unit
 
-Need = Literal["code", "features", "colours", "vector", "sound"]
+Need = Literal["code", "features", "colors", "vector", "sound"]
 Kind = Literal["preset", "style", "picture", "sound"]
 
 THUMBNAIL = 240  # px, long side
@@ -107,7 +107,7 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
     ----------
     source : str, Path, Style, PIL.Image.Image or np.ndarray
         A preset's name, or the path of a picture, a saved style or a sound.
-    needs : set of "code", "features", "colours", "vector", "sound"
+    needs : set of "code", "features", "colors", "vector", "sound"
     model : Arbitrary
         Whose codes are compared.
     name : str or None
@@ -141,7 +141,7 @@ def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name
     layers = histogram = vector = codes = None
     if needs & {"features", "vector"}:
         layers = moments_of(small, features.load(model.device, model.threads))
-    if needs & {"colours", "vector"}:
+    if needs & {"colors", "vector"}:
         histogram = color_histogram(small)
     if "vector" in needs:
         assert layers is not None
@@ -157,7 +157,7 @@ def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name
         afar=None if codes is None else codes[1:],
         layers=layers,
         histogram=histogram,
-        palette=palette_of(small) if "colours" in needs else None,
+        palette=palette_of(small) if "colors" in needs else None,
         vector=vector,
         thumbnail=from_unit(resize(pixels, size, "area"), np.uint8),
     )

@@ -1,4 +1,4 @@
-"""What networks do wrong: grids, blur, clipping.
+"""Artifacts of networks: grids, blur, clipping.
 
 References: Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts"; Durall, Keuper and
 Keuper 2020, "Watch your Up-Convolution" (grids in the spectrum); Crete, Dolmiere, Ladret and Nicolas 2007,
@@ -15,10 +15,10 @@ from restyle.errors import InputError
 from restyle.evaluate.ssim import luma
 from restyle.types import FloatArray
 
-BLOCK = 64  # px, side of a piece whose spectrum is taken
-PERIOD = 8  # px, the longest period of a grid that is looked for; its harmonics are looked for as well
-BLUR_LENGTH = 11  # px, of the averaging that the blur effect compares with
-_NEAR, _FAR = 2, 3  # bins: what is nearer belongs to the line, what is farther to another one
+BLOCK = 64  # px, side of the blocks of the spectrum
+PERIOD = 8  # px, longest period of a grid; harmonics are included
+BLUR_LENGTH = 11  # px, averaging of the blur effect
+_NEAR, _FAR = 2, 3  # bins, distances of the surroundings of a line
 _STEP = BLOCK // PERIOD
 _DARK, _LIGHT = 0.5 / 255, 254.5 / 255
 
@@ -26,11 +26,11 @@ _Plane = NDArray[np.float64]
 
 
 def grid_lines(picture: FloatArray) -> NDArray[np.float64]:
-    """How far the spectrum at multiples of 1/8 cycle per pixel stands above its surroundings.
+    """Height of the spectrum at multiples of 1/8 cycle per pixel above its surroundings.
 
-    The power spectrum is averaged over half-overlapping pieces of 64 px under a Hann window (Welch 1967). A
-    line is told from the median of the bins two and three away; for lines along an axis only those on that
-    axis, where the spectrum of any picture has a ridge.
+    The power spectrum is averaged over half-overlapping blocks of 64 px with a Hann window (Welch 1967). The
+    surroundings are the median of the bins two and three away; for lines on an axis only those on that axis,
+    where the spectrum of any picture has a ridge.
 
     Parameters
     ----------
@@ -69,24 +69,24 @@ def grid_lines(picture: FloatArray) -> NDArray[np.float64]:
 
 
 def grid(result: FloatArray, content: FloatArray) -> float:
-    """The strongest periodic line that the result has and the content has not, in dB.
+    """The strongest periodic line of the result that is not in the content, in dB.
 
     Checkerboards of strided upsampling have a period of 2 px, sub-pixel and block grids of 2, 4 or 8.
 
     Returns
     -------
     float, 0 and up
-        Below 2 is what noise does; a grid that can be seen in flat areas has 6 and more.
+        Noise is below 2; a grid that is visible in flat areas is 6 or more.
     """
     own = np.maximum(grid_lines(content), 0)
     return max(0.0, float((grid_lines(result) - own).max()))
 
 
 def blur(picture: FloatArray) -> float:
-    """The blur effect of Crete et al. 2007: how little a picture changes when it is blurred once more.
+    """The blur effect of Crete et al. 2007: how little a picture changes when it is blurred again.
 
-    Along each axis the variation of neighbours is compared before and after averaging over 11 px; the larger
-    of the two axes counts. Differs from the paper, as scikit-image does: variation by the Sobel operator.
+    The variation of neighboring pixels is compared before and after averaging over 11 px; the larger of both
+    axes counts. Differs from the paper, as in scikit-image: variation by the Sobel operator.
 
     Parameters
     ----------
@@ -95,16 +95,14 @@ def blur(picture: FloatArray) -> float:
     Returns
     -------
     float, 0..1
-        0: nothing but edges of a pixel; 1: no edge at all. Photos have .2 to .5.
+        0: only edges of one pixel; 1: no edges. Photos have .2 to .5.
     """
     plane = luma(picture)
     return max(_blur_along(plane), _blur_along(plane.T))
 
 
 def clipping(result: FloatArray, content: FloatArray, style: FloatArray) -> float:
-    """Share of pixels lost in pure black or white, beyond what the content or the style has of them.
-
-    By construction: a network that leaves the range makes flat wastelands where it was cut.
+    """Share of pixels clipped to pure black or white, beyond that of the content or the style.
 
     Returns
     -------
@@ -114,12 +112,12 @@ def clipping(result: FloatArray, content: FloatArray, style: FloatArray) -> floa
 
 
 def clipped(picture: FloatArray) -> float:
-    """Share of pixels whose three channels are all at the same end of the range, to half an 8-bit level."""
+    """Share of pixels with all channels at the same end of the range, within half an 8-bit level."""
     return float(((picture >= _LIGHT).all(axis=-1) | (picture <= _DARK).all(axis=-1)).mean())
 
 
 def _welch(plane: _Plane) -> _Plane:
-    """Power spectrum [64, 64], mean over the pieces."""
+    """Power spectrum [64, 64], mean over the blocks."""
     if min(plane.shape) < BLOCK:
         raise InputError(f"the grid measure needs {BLOCK} px a side, not {plane.shape[1]} x {plane.shape[0]}")
     window = np.hanning(BLOCK + 1)[:-1]  # periodic
@@ -133,7 +131,7 @@ def _welch(plane: _Plane) -> _Plane:
 
 
 def _blur_along(plane: _Plane) -> float:
-    """The blur effect along the rows' direction, axis 0."""
+    """The blur effect along axis 0."""
     sharp = np.maximum(np.abs(_sobel(plane)), 1e-15)
     soft = np.maximum(np.abs(_sobel(_box(plane, BLUR_LENGTH))), 1e-15)
     inner = np.s_[2:-1, 2:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -9,13 +10,11 @@ import numpy as np
 
 from restyle.errors import InputError
 from restyle.evaluate import artifacts, losses
-from restyle.evaluate.cache import Kept, key_of
+from restyle.evaluate.cache import Cache, Measurement, key_of
 from restyle.evaluate.encoder import Encoder
 from restyle.evaluate.frechet import parts
-from restyle.evaluate.losses import Features, StyleStatistics
+from restyle.evaluate.losses import Features, StyleStatistics, perceptual_distance
 from restyle.evaluate.lpips_fid import Standard
-from restyle.evaluate.perceptual import perceptual_distance
-from restyle.evaluate.record import Measurement
 from restyle.evaluate.ssim import structural_similarity
 from restyle.images import picture as images
 from restyle.images.geometry import aspect_box, crop
@@ -27,35 +26,39 @@ SMALLEST = artifacts.BLOCK  # px, short side
 
 
 class Bench:
-    """Measures results, all at one size and on one encoder.
+    """Measures results at one size, with one encoder.
 
     Parameters
     ----------
     encoder : Encoder
     size : int
-        Short side in px that larger pictures are brought to; smaller ones stay as they are.
+        Short side in px to which larger pictures are scaled.
     standard : Standard
-        Metrics on networks of others.
-    kept : Kept or None
-        Where measurements are filed; None measures everything anew.
+        LPIPS and FID, if asked for.
+    cache : Cache or None
     """
 
     def __init__(
-        self, encoder: Encoder, size: int, standard: Standard | None = None, kept: Kept | None = None
+        self, encoder: Encoder, size: int, standard: Standard | None = None, cache: Cache | None = None
     ) -> None:
-        self.encoder, self.size, self.kept = encoder, size, kept
+        self.encoder, self.size, self.cache = encoder, size, cache
         self.standard = standard or Standard()
         self.settings = f"{encoder.identity} {size} {' '.join(self.standard.names)}"
         self.picture = lru_cache(maxsize=32)(self._picture)
         self._styles = lru_cache(maxsize=64)(lambda seen: self._style(seen.pixels))
         self._contents = lru_cache(maxsize=1)(lambda seen: encoder.features(seen.pixels))
 
-    def subject(self, content: FloatArray, style: FloatArray) -> Subject:
-        """Make the measure of one pair, of pictures as `picture` gives them."""
-        return Subject(self, content, style)
+    def cached(self, key: str, measure: Callable[[], Measurement]) -> Measurement:
+        """Return the cached measurement of a key, or measure and cache it."""
+        found = self.cache.load(key) if self.cache else None
+        if found is None:
+            found = measure()
+            if self.cache:
+                self.cache.save(key, found)
+        return found
 
     def fitted(self, pixels: FloatArray, name: str = "picture") -> FloatArray:
-        """Bring a picture to the size at which pictures are compared, in 8 bits as files have them.
+        """Scale a picture down to the size at which pictures are compared, and round it to 8 bits.
 
         Raises
         ------
@@ -64,15 +67,17 @@ class Bench:
         """
         height, width = pixels.shape[:2]
         if min(height, width) < SMALLEST:
-            raise InputError(f"{name}: {width} x {height} px is too small to measure; {SMALLEST} are needed")
+            raise InputError(
+                f"{name}: {width} x {height} px is too small to measure; it needs {SMALLEST} px a side"
+            )
         return eight_bits(shrunk(pixels, self.size))
 
     def content_features(self, content: FloatArray) -> Features:
-        """Features of a content; those of the last one are kept, since its pairs follow each other."""
+        """Features of a content; the last one is cached, since its pairs follow each other."""
         return self._contents(_Seen(content))
 
     def style_statistics(self, style: FloatArray) -> tuple[StyleStatistics, Measurement]:
-        """Statistics of a style, and what its set is judged by; the last 64 are kept, since styles recur."""
+        """Statistics of a style, and its features for the Frechet distances; the last 64 are cached."""
         return self._styles(_Seen(style))
 
     def _picture(self, path: Path) -> FloatArray:
@@ -86,13 +91,13 @@ class Bench:
         )
 
     def inception(self, picture: FloatArray) -> FloatArray:
-        """Inception features of a picture; empty where FID was not asked for."""
+        """Inception features of a picture; empty if FID was not asked for."""
         network = self.standard.inception
         return np.zeros(0, np.float32) if network is None else network(picture)
 
 
 class _Seen:
-    """Pixels as a key: equal when they are the very same array."""
+    """Pixels as a dictionary key, equal if they are the same array."""
 
     def __init__(self, pixels: FloatArray) -> None:
         self.pixels = pixels
@@ -105,7 +110,7 @@ class _Seen:
 
 
 class Subject:
-    """One content and one style: what results are held against.
+    """One content and one style, against which results are measured.
 
     Parameters
     ----------
@@ -123,48 +128,37 @@ class Subject:
         Parameters
         ----------
         result : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            As `fitted` gives it.
+            From `fitted`.
         """
-        kept, key = self.bench.kept, key_of(self._key, result)
-        found = kept.find(key) if kept else None
-        if found is None:
-            found = self._measure(result)
-            if kept:
-                kept.file(key, found)
-        return found
+        return self.bench.cached(key_of(self._key, result), lambda: self._measure(result))
 
     def fitted(self, result: FloatArray, name: str = "result") -> FloatArray:
-        """Bring a result to the content's size.
+        """Scale a result to the content's size.
 
         Raises
         ------
         InputError
-            It has another aspect: it is no result of this content.
+            Its aspect ratio differs from the content's.
         """
         height, width = self.content.shape[:2]
         aspect, own = result.shape[1] / result.shape[0], width / height
         if abs(aspect / own - 1) > ASPECT_TOLERANCE:
             raise InputError(
-                f"{name}: {result.shape[1]} x {result.shape[0]} px has another aspect than its content"
+                f"{name}: {result.shape[1]} x {result.shape[0]} px has another aspect ratio than its content"
             )
         return eight_bits(scaled(result, (height, width)))
 
-    def copied_style(self) -> FloatArray:
-        """The style itself as a result: its middle, in the aspect and size of the content."""
+    def style_copy(self) -> FloatArray:
+        """The style itself as a result: its center, in the size of the content."""
         height, width = self.content.shape[:2]
         middle = crop(self.style, aspect_box(self.style.shape[:2], width / height))
         return eight_bits(scaled(middle, (height, width)))
 
     @cached_property
     def style_measurement(self) -> Measurement:
-        """The cloud of the style, and its Inception features."""
-        kept, key = self.bench.kept, key_of(self.bench.settings, "style", self.style)
-        found = kept.find(key) if kept else None
-        if found is None:
-            _, found = self.bench.style_statistics(self.style)
-            if kept:
-                kept.file(key, found)
-        return found
+        """Features of the style for the Frechet distances."""
+        key = key_of(self.bench.settings, "style", self.style)
+        return self.bench.cached(key, lambda: self.bench.style_statistics(self.style)[1])
 
     def _measure(self, result: FloatArray) -> Measurement:
         features = self.bench.encoder.features(result)
@@ -189,14 +183,14 @@ class Subject:
 
 
 def shrunk(pixels: FloatArray, short: int) -> FloatArray:
-    """Bring the short side to at most `short` px."""
+    """Scale the short side down to `short` px."""
     if min(pixels.shape[:2]) <= short:
         return pixels
     return scaled(pixels, fit_size(pixels.shape[:2], short=short))
 
 
 def scaled(pixels: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Resize: by area where it shrinks to less than half, which is fast and the same there, else sharp."""
+    """Resize: by area to less than half the size, which is fast and equal there, else by Lanczos."""
     if pixels.shape[:2] == size:
         return pixels
     return resize(pixels, size, "area" if size[0] < pixels.shape[0] / 2 else "lanczos")

@@ -1,4 +1,4 @@
-"""The perceptual encoder that figures are measured on, whatever computes it."""
+"""The perceptual encoder of the figures: ours by ONNX Runtime, others by torch."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Encoder:
     Parameters
     ----------
     name : str
-        As reports call it.
+        For reports.
     identity : str [16 hexadecimal digits]
-        Of its weights: figures of two identities do not compare.
+        Hash of the weights: figures of different weights are not comparable.
     features : function of a picture [shape=(H, W, 3), float32, range 0..1, RGB]
-        Gives layer -> [shape=(C, H, W), float32].
+        Returns layer -> [shape=(C, H, W), float32].
     """
 
     name: str
@@ -38,27 +38,27 @@ class Encoder:
 
 
 def load(name: str = DEFAULT, threads: int | None = None) -> Encoder:
-    """Load an encoder: ours, `vgg19` where it was pulled, or a teacher's file as training takes it.
+    """Load an encoder: ours, `vgg19` after `restyle models pull`, or a file of weights.
 
     Parameters
     ----------
     name : str
         In the catalog, or a path that ends in `.safetensors`.
     threads : int or None
-        CPU threads of ours; None takes all cores that the process may use.
+        CPU threads; None: all cores of the process.
 
     Raises
     ------
     ModelError
-        There is no such encoder, or its weights are missing or damaged.
+        The encoder is unknown, or its weights are missing or damaged.
     MissingExtraError
-        It needs torch, which is not installed; ours does not.
+        It needs torch, which is not installed.
     """
     if name.endswith(SUFFIX):
         return _of_file(Path(name))
     known = {each.name: each for each in catalog.records().values() if each.method == "encoder"}
     if name not in known:
-        raise ModelError(f"no encoder is called '{name}'; there are {', '.join(known)}")
+        raise ModelError(f"unknown encoder '{name}'; use one of {', '.join(known)}")
     record = known[name]
     role = "features" if record.has("features") else "encoder"
     identity = hashlib.sha256(record.file(role).read()).hexdigest()[:16]
@@ -71,7 +71,7 @@ def load(name: str = DEFAULT, threads: int | None = None) -> Encoder:
 
 
 def _of_file(path: Path) -> Encoder:
-    """An encoder from a file of the user's, by the name of the file."""
+    """Load an encoder from a file."""
     need_torch(f"restyle evaluate --encoder {path}")
     try:
         identity = hashlib.sha256(path.read_bytes()).hexdigest()[:16]

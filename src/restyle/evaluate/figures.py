@@ -1,6 +1,6 @@
-"""The figures of a report: what each is called, what it says, which way is better, and whose it is.
+"""The figures of a report: name, meaning, direction and paper of each. Adding one is one row here.
 
-The functions behind them are in the modules beside this one, each with its paper.
+The functions are in the other modules of this package.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ class Figure:
     Parameters
     ----------
     name : str
-        Of the column, and the key in JSON.
+        Column heading and JSON key.
     about : str
-        What it says, in one line, with its paper.
+        Meaning in one line, with the paper.
     scope : "pair", "set" or "run"
-        Whether it is a mean over pairs, one figure for all results together, or of the running itself.
+        Mean over pairs, one figure for all results, or a property of the run.
     higher : bool
-        Whether more is better.
+        Whether higher is better.
     digits : int
         After the decimal point.
     published : bool
-        A loss as its paper has it: for the record, in a table of its own.
+        A loss as published, shown in a separate table.
     """
 
     name: str
@@ -65,16 +65,16 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "grid",
-        "dB of the strongest periodic line of 2 to 8 px that the content has not"
+        "dB of the strongest periodic line of 2 to 8 px that the content lacks"
         " (after Odena et al. 2016, Durall et al. 2020)",
         digits=2,
     ),
     Figure("blur", "blur effect of the result alone, 0 sharp, 1 blurred (Crete et al. 2007)"),
-    Figure("clipping", "share of pixels lost in pure black or white beyond content's and style's own"),
+    Figure("clipping", "share of pixels clipped to pure black or white, beyond that of content and style"),
     Figure(
         "temporal",
-        "films: warping error along the content's motion, in thousandths (Lai et al. 2018; TV-L1 flow of Zach"
-        " et al. 2007)",
+        "videos: warping error along the content's motion, in thousandths (Lai et al. 2018; TV-L1 flow of"
+        " Zach et al. 2007)",
         digits=3,
     ),
     Figure("lpips-alex", "LPIPS 0.1 on AlexNet, to the content (Zhang et al. 2018)"),
@@ -86,12 +86,12 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "art-fid",
-        "(1 + lpips-alex)(1 + fid): ArtFID (Wright and Ommer 2022), but on FID's own Inception and not on one"
+        "(1 + lpips-alex)(1 + fid): ArtFID (Wright and Ommer 2022), but with the Inception of FID, not one"
         " trained on artworks",
         scope="set",
         digits=2,
     ),
-    Figure("seconds", "median time to paint one picture, or a frame, on this machine", scope="run", digits=3),
+    Figure("seconds", "median time to stylize a picture or a frame on this machine", scope="run", digits=3),
     Figure("gatys-style", "style loss, eqs. 4 and 5 of Gatys et al. 2016", published=True, digits=6),
     Figure("gatys-content", "content loss, eq. 1 of Gatys et al. 2016, for each position", published=True),
     Figure("adain-style", "style loss, eq. 13 of Huang and Belongie 2017", published=True),
@@ -106,7 +106,7 @@ BY_NAME = {figure.name: figure for figure in FIGURES}
 
 
 def shown(name: str, value: float) -> str:
-    """Write a figure as tables do; a figure that does not exist is a dash.
+    """Format a figure; NaN is a dash.
 
     Examples
     --------

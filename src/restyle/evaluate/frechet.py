@@ -1,11 +1,11 @@
-"""Do the results as a whole look like the styles as a whole: the distance of two clouds of features.
+"""Frechet distance between the features of all results and of all styles.
 
 References: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash
 Equilibrium" (FID); Wright and Ommer 2022, "ArtFID: Quantitative Evaluation of Neural Style Transfer".
 
-FID takes 2048 features of Inception for each picture and wants thousands of pictures. On the perceptual
-encoder the cloud is made of parts of pictures, so that a few dozen pictures fill it. That is another figure,
-and reports call it `frechet`, and the aggregate `art`, never FID and ArtFID.
+FID uses 2048 features of Inception for each picture and needs thousands of pictures. With the perceptual
+encoder, features of 16 parts of each picture are used, so that a few dozen pictures suffice. Reports call
+this figure `frechet`, and the aggregate `art`; they are not FID and ArtFID.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def frechet_distance(results: Cloud, styles: Cloud) -> float:
     Raises
     ------
     InputError
-        A cloud of fewer than two points has no covariance.
+        A cloud has fewer than two points.
     """
     if min(len(results), len(styles)) < 2:
         raise InputError("a Frechet distance needs at least two points in each cloud")
@@ -83,8 +83,7 @@ def frechet_distance(results: Cloud, styles: Cloud) -> float:
 def art_aggregate(content_distance: float, style_distance: float) -> float:
     """``(1 + content distance)(1 + style distance)`` (Wright and Ommer 2022, eq. 1).
 
-    A product can be small because one factor is: the unchanged content, or the style itself. Reports put the
-    factors and the two trivial rows beside it.
+    The product can be small because one factor is, as for an unmodified content: compare both factors.
 
     Examples
     --------
@@ -95,9 +94,6 @@ def art_aggregate(content_distance: float, style_distance: float) -> float:
 
 
 def relative_frechet(results: Cloud, styles: Cloud) -> float:
-    """The Frechet distance over the styles' own spread: 1 is a distance as large as their total variance.
-
-    Features of an encoder have a magnitude of their own, which would otherwise weigh the aggregate.
-    """
+    """The Frechet distance over the total variance of the styles, independent of the features' magnitude."""
     distance = frechet_distance(results, styles)
     return distance / max(float(styles.var(axis=0, ddof=1).sum()), 1e-12)

@@ -1,4 +1,4 @@
-"""Which result belongs to which content and style: by the names of the files."""
+"""Match results to content and style by file name."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Pair:
         return f"{self.content.stem}__{self.style.stem}"
 
     @property
-    def is_film(self) -> bool:
+    def is_video(self) -> bool:
         """Whether the content is a video."""
-        return is_video(self.content)
+        return has_video_suffix(self.content)
 
 
-def is_video(path: Path) -> bool:
-    """Tell a video by its suffix."""
+def has_video_suffix(path: Path) -> bool:
+    """Whether the suffix is that of a video."""
     return formats.from_suffix(path).medium == "video"
 
 
@@ -143,4 +143,8 @@ def matched(
 
 
 def _is_medium(path: Path) -> bool:
-    return not path.name.startswith(".") and (formats.is_image(path) or is_video(path)) and path.is_file()
+    return (
+        not path.name.startswith(".")
+        and (formats.is_image(path) or has_video_suffix(path))
+        and path.is_file()
+    )

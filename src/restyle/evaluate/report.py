@@ -1,30 +1,60 @@
-"""Write an evaluation down: Markdown for people, CSV for spreadsheets, JSON for programs."""
+"""The report of an evaluation as Markdown, CSV and JSON, and the facts that it states."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import os
+import platform
 from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from restyle.evaluate.bootstrap import Interval
 from restyle.evaluate.figures import BY_NAME, FIGURES, Figure, shown
-from restyle.evaluate.summary import RowSummary
+from restyle.evaluate.summary import Interval, RowSummary
 
 NOTE = (
-    "Lower is better unless a column says (up). Read every row beside the two trivial rows: `copy content`"
-    " keeps all content and has no style, `copy style` the reverse, and no single figure says that a picture"
-    " is good."
+    "Lower is better unless a column says (up). Compare every row with the two baselines: `copy content` has"
+    " all content and no style, `copy style` the reverse. No single figure says that a picture is good."
 )
 INTERVALS = (
-    "95 % percentile intervals from drawing pairs again and again (Efron 1979). Pairs that share a content or"
-    " a style are not independent, so these are somewhat too narrow. `seconds`: 10 to 90 % of the pictures."
+    "95 % percentile intervals by resampling pairs (Efron 1979). Pairs that share content or style are not"
+    " independent, so these are somewhat too narrow. `seconds`: 10 to 90 % of the pictures."
 )
+
+
+LIBRARIES = ("restyle", "numpy", "onnxruntime", "torch", "pillow")
+
+
+def environment() -> dict[str, str]:
+    """Processor, cores, system and versions, for the report."""
+    facts = {
+        "processor": _processor(),
+        "cores": str(cores()),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+    for library in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # an extra that is not installed
+            facts[library] = metadata.version(library)
+    return facts
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_busy() -> bool:
+    """Whether other processes use more than half a core."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5
 
 
 def columns(rows: Sequence[RowSummary], *, published: bool = False) -> list[Figure]:
-    """Figures that any row has, in their order."""
+    """Figures that any row has."""
     return [
         figure
         for figure in FIGURES
@@ -38,7 +68,7 @@ def heading(figure: Figure) -> str:
 
 
 def table_rows(rows: Sequence[RowSummary], *, published: bool = False) -> tuple[list[str], list[list[str]]]:
-    """Heading and rows of the means, as texts."""
+    """Heading and rows of the table of means."""
     chosen = columns(rows, published=published)
     body = [
         [row.name, *(shown(each.name, _value(row, each)) for each in chosen), str(len(row.pairs))]
@@ -48,14 +78,14 @@ def table_rows(rows: Sequence[RowSummary], *, published: bool = False) -> tuple[
 
 
 def markdown(rows: Sequence[RowSummary], facts: Mapping[str, str], failures: Sequence[str] = ()) -> str:
-    """The report for people.
+    """Format the report as Markdown.
 
     Parameters
     ----------
     facts : mapping of name to text
-        What was measured, on what, with which versions.
+        Date, encoder, machine, versions.
     failures : sequence of str
-        One line for each file that could not be used.
+        One line for each file left out.
     """
     parts = [f"- {name}: {text}" for name, text in facts.items()]
     parts += ["", *markdown_table(*table_rows(rows)), "", NOTE, ""]
@@ -70,20 +100,20 @@ def markdown(rows: Sequence[RowSummary], facts: Mapping[str, str], failures: Seq
 
 
 def interval_table(rows: Sequence[RowSummary]) -> list[str]:
-    """Lines of a Markdown table of the intervals."""
+    """Format the intervals as a Markdown table."""
     chosen = columns(rows)
     spans = [[row.name, *(_span(each.name, row.figures.get(each.name)) for each in chosen)] for row in rows]
     return markdown_table(["row", *map(heading, chosen)], spans)
 
 
 def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]], *, figures: bool = True) -> list[str]:
-    """Lines of a Markdown table; the first column holds names, the others figures or more texts."""
+    """Format a Markdown table; the first column holds names, the others figures or texts."""
     lines = [f"| {' | '.join(head)} |", f"| --- |{(' ---: |' if figures else ' --- |') * (len(head) - 1)}"]
     return lines + [f"| {' | '.join(row)} |" for row in body]
 
 
 def as_csv(rows: Sequence[RowSummary]) -> str:
-    """One line for each row and pair, a column for each figure; empty where there is none."""
+    """Format a CSV with a line for each row and pair, and a column for each figure."""
     names = [figure.name for figure in FIGURES if figure.scope == "pair"]
     names = [name for name in names if any(name in pair for row in rows for pair in row.pairs.values())]
     out = io.StringIO()
@@ -98,7 +128,7 @@ def as_csv(rows: Sequence[RowSummary]) -> str:
 
 
 def as_json(rows: Sequence[RowSummary], facts: Mapping[str, str], failures: Sequence[str] = ()) -> str:
-    """Everything, for programs: figures with their intervals, and every pair."""
+    """Format everything as JSON: figures with their intervals, and every pair."""
     entry: dict[str, Any] = {
         "format": "restyle-evaluation/1",
         "facts": dict(facts),
@@ -114,7 +144,7 @@ def as_json(rows: Sequence[RowSummary], facts: Mapping[str, str], failures: Sequ
 
 
 def row_entry(row: RowSummary) -> dict[str, Any]:
-    """One row as plain values; no figure is written as null."""
+    """Convert a row to plain values; NaN becomes None."""
     return {
         "name": row.name,
         "facts": dict(row.facts),
@@ -129,7 +159,7 @@ def row_entry(row: RowSummary) -> dict[str, Any]:
 
 
 def row_of(entry: Mapping[str, Any]) -> RowSummary:
-    """Read what `row_entry` wrote."""
+    """Read the values of `row_entry`."""
     return RowSummary(
         str(entry["name"]),
         dict(entry["facts"]),
@@ -157,3 +187,11 @@ def _span(name: str, interval: Interval | None) -> str:
 
 def _number(value: float) -> float | None:
     return None if value != value else float(f"{value:.6g}")
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"

@@ -1,4 +1,4 @@
-"""Measure films: their frames as pictures, and how steady they are along the motion of their content."""
+"""Measure videos: frames as pictures, and the temporal error along the motion of the content."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ import numpy as np
 
 from restyle.errors import InputError
 from restyle.evaluate.bench import Bench, Subject, scaled, shrunk
-from restyle.evaluate.cache import key_of
-from restyle.evaluate.record import Measurement
-from restyle.evaluate.steadiness import Motion
+from restyle.evaluate.cache import Measurement, key_of
+from restyle.evaluate.temporal import Motion
 from restyle.images import formats, picture
 from restyle.types import FloatArray
 from restyle.videos.info import VideoFrame
 from restyle.videos.read import VideoReader
 
-MOTION_SIDE = 320  # px, long side at which motion is looked for: TV-L1 takes a second there and minutes above
-LOOKED_AT = 4  # frames that are measured as pictures
+MOTION_SIDE = 320  # px, long side for optical flow: TV-L1 takes a second, and minutes at larger sizes
+MEASURED_FRAMES = 4  # measured as pictures
 
-Film = Sequence[FloatArray]
+Frames = Sequence[FloatArray]
 
 
 def frames_of(path: Path, count: int) -> list[FloatArray]:
-    """The first frames of a video, upright.
+    """Read the first frames of a video, upright.
 
     Parameters
     ----------
     path : Path
         A video, or a folder with a picture for each frame.
     count : int
-        How many, one after the other; fewer where the video is shorter.
+        Maximum number.
 
     Returns
     -------
@@ -62,73 +61,73 @@ def frames_of(path: Path, count: int) -> list[FloatArray]:
     return found
 
 
-class FilmSubject:
-    """A film and one style: what stylised films are held against.
+class VideoSubject:
+    """A video and one style, against which stylized videos are measured.
 
     Parameters
     ----------
     bench : Bench
     content : sequence of np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        As `Bench.fitted` gives each.
+        Each from `Bench.fitted`.
     style : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
     """
 
-    def __init__(self, bench: Bench, content: Film, style: FloatArray) -> None:
+    def __init__(self, bench: Bench, content: Frames, style: FloatArray) -> None:
         self.bench, self.content, self.style = bench, content, style
-        self.looked_at = sorted(set(np.linspace(0, len(content) - 1, LOOKED_AT).round().astype(int).tolist()))
-        self.subjects: list[Subject] = [bench.subject(content[index], style) for index in self.looked_at]
+        self.indices = sorted(
+            set(np.linspace(0, len(content) - 1, MEASURED_FRAMES).round().astype(int).tolist())
+        )
+        self.subjects = [Subject(bench, content[index], style) for index in self.indices]
 
     @cached_property
     def motion(self) -> Motion:
-        """Of the content; found when first needed, and for all results."""
+        """Motion of the content, computed once for all results."""
         return Motion([small(frame) for frame in self.content])
 
-    def fitted(self, film: Film, name: str = "result") -> list[FloatArray]:
-        """Bring a stylised film to the size of its content.
+    def fitted(self, frames: Frames, name: str = "result") -> list[FloatArray]:
+        """Scale a stylized video to the size of its content.
 
         Raises
         ------
         InputError
-            It has another number of frames, or another aspect.
+            It has another number of frames, or another aspect ratio.
         """
-        if len(film) != len(self.content):
-            raise InputError(f"{name}: has {len(film)} frames where its content has {len(self.content)}")
-        return [self.subjects[0].fitted(frame, name) for frame in film]
+        if len(frames) != len(self.content):
+            raise InputError(f"{name}: has {len(frames)} frames, its content has {len(self.content)}")
+        return [self.subjects[0].fitted(frame, name) for frame in frames]
 
-    def measure(self, film: Film, motion: Motion | None = None) -> Measurement:
-        """Measure a film as `fitted` gives it: the mean over a few frames, and `temporal` over all.
+    def measure(self, frames: Frames, motion: Motion | None = None) -> Measurement:
+        """Measure a video from `fitted`: the mean over a few frames, and `temporal` over all.
 
         Parameters
         ----------
         motion : Motion or None
-            Of this content, where it is known from another style.
+            Of this content, if it is known from another style.
         """
-        looks = [
-            subject.measure(film[index]) for subject, index in zip(self.subjects, self.looked_at, strict=True)
+        measured = [
+            subject.measure(frames[index]) for subject, index in zip(self.subjects, self.indices, strict=True)
         ]
-        mean = Measurement.mean_of(looks)
-        kept = self.bench.kept
-        key = key_of("temporal", *self.content, *film)
-        found = kept.find(key) if kept else None
-        if found is None:
-            error = (motion or self.motion).error([small(frame) for frame in film])
-            found = Measurement({"temporal": error}, np.zeros(0, np.float32), np.zeros(0, np.float32))
-            if kept:
-                kept.file(key, found)
+        mean = Measurement.mean_of(measured)
+
+        def temporal() -> Measurement:
+            error = (motion or self.motion).error([small(frame) for frame in frames])
+            return Measurement({"temporal": error}, np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+        found = self.bench.cached(key_of("temporal", *self.content, *frames), temporal)
         return replace(mean, figures={**mean.figures, **found.figures})
 
     @property
     def style_measurement(self) -> Measurement:
-        """What the set is judged by."""
+        """Features of the style for the Frechet distances."""
         return self.subjects[0].style_measurement
 
-    def copied_style(self) -> list[FloatArray]:
-        """The style as a still film."""
-        return [self.subjects[0].copied_style()] * len(self.content)
+    def style_copy(self) -> list[FloatArray]:
+        """The style as a still video."""
+        return [self.subjects[0].style_copy()] * len(self.content)
 
 
 def small(frame: FloatArray) -> FloatArray:
-    """Bring a frame to the size at which motion is looked for."""
+    """Scale a frame to the size for optical flow."""
     height, width = frame.shape[:2]
     short = round(MOTION_SIDE * min(height, width) / max(height, width))
     return scaled(frame, shrunk(frame, short).shape[:2])

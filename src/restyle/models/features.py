@@ -15,7 +15,7 @@ from restyle.types import FloatArray
 
 MODEL = "encoder-1"
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-SHORT = 224  # px, short side at which pictures are compared; from the study in docs/compare.md
+SHORT = 224  # px, short side at which pictures are compared; from the study in docs/lab/compare.md
 SMALLEST = 32  # px, of the graph
 MOST_PIXELS = 1_000_000  # larger pictures, such as long scrolls, are reduced
 

@@ -30,7 +30,4 @@ class EvaluateOptions(OptionSet):
         panel="Measuring",
     )
     fresh: bool = opt(False, "Ignore cached measurements.", panel="Measuring")
-    leaderboard: str = opt(
-        "docs/leaderboard", "Folder of the leaderboard, for --suite.", metavar="FOLDER", panel="Writing"
-    )
     overwrite: bool = opt(False, "Replace an earlier report. Pictures are never replaced.", panel="Writing")

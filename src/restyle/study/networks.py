@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from restyle.errors import InputError
-from restyle.evaluate.charts import Chart, Series, draw
+from restyle.images.plots import Chart, Series, draw
 from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 from restyle.study.runs import Result, at_most, hold_out, read_result, run_all, spread, write_json
 from restyle.study.settings import Setting, label, title

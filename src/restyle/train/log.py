@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restyle.evaluate.charts import Chart, Series, draw
+from restyle.errors import MissingExtraError
+from restyle.images.plots import Chart, Series, draw, require_plots
 
 if TYPE_CHECKING:
     from restyle.train.loop import Step
 
 LOSSES, HELD_OUT = "losses.csv", "held-out.csv"
 NOT_LOSSES = {"step", "rate", "seconds"}  # other columns of losses.csv
+_log = logging.getLogger("restyle")
 
 
 class Log:
@@ -72,9 +75,14 @@ def read_log(path: Path) -> dict[str, list[float]]:
 
 
 def draw_curves(folder: Path) -> Path | None:
-    """Draw `curves.png` from the logs of a run; None if nothing is logged yet."""
+    """Draw `curves.png` from the logs of a run; None without a log or without matplotlib."""
     losses, held_out = read_log(folder / LOSSES), read_log(folder / HELD_OUT)
     if not losses:
+        return None
+    try:
+        require_plots("curves.png")
+    except MissingExtraError as error:  # no reason to lose a training run
+        _log.warning("%s", error)
         return None
     charts = [_curves("Training loss", losses)]
     if held_out:

@@ -1,11 +1,19 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.retrieval.details import LARGEST, artwork, middle, shares
-from restyle.compare.subjects import Subject
+import restyle
+from benchmarks.retrieval.details import LARGEST, artwork, artworks, middle, shares
+from restyle.compare import metrics
+from restyle.compare.subjects import Subject, of_pixels
+from restyle.models import arbitrary
+from restyle.types import to_unit
+
+DATA = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[4] / "shared")) / "data"
+CROP = 0.7  # of each side
 
 
 def test_an_artwork_has_its_true_aspect_and_no_frame(tmp_path: Path) -> None:
@@ -32,3 +40,49 @@ def test_shares_are_below_one_where_the_own_preset_is_nearest() -> None:
     assert shares(coded("wave", 1, 0.2), presets) < 0.05
     assert shares(coded("tower", 1, 0.2), presets) > 1
     assert shares(coded("wave", 1, 1), presets) == pytest.approx(1, rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def views() -> dict[str, tuple[Subject, Subject]]:
+    """Each preset's artwork whole, with its vector, and the middle of it, with vector and codes."""
+    model = arbitrary.load(threads=1)
+    found = {}
+    for name, entry in artworks(DATA).items():
+        image = artwork(entry, DATA)
+        pixels, part = (to_unit(np.asarray(each)) for each in (image, middle(image, CROP)))
+        found[name] = (
+            of_pixels(pixels, frozenset({"vector"}), model, name),
+            of_pixels(part, frozenset({"vector", "code"}), model, name),
+        )
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data: the artworks of the presets do not ship")
+def test_a_crop_is_nearer_to_its_own_work_than_to_any_other_preset(
+    views: dict[str, tuple[Subject, Subject]],
+) -> None:
+    names = list(views)
+    assert len(names) >= 40
+    wrong = {}
+    for name, (_, part) in views.items():
+        distances = [metrics.style(part, views[other][0]) for other in names]
+        nearest = names[int(np.argmin(distances))]
+        if nearest != name:
+            wrong[name] = nearest
+    assert not wrong
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data: the artworks of the presets do not ship")
+def test_a_crop_is_nearest_to_its_own_preset_by_code(views: dict[str, tuple[Subject, Subject]]) -> None:
+    """Were a crop seen only as large as the whole, its strokes would be 1.4 times as large: another style."""
+    presets = {
+        style.name: Subject(style.name, "preset", style.read, style.model) for style in restyle.styles()
+    }
+    wrong = {}
+    for name, (_, part) in views.items():
+        nearest = min(presets, key=lambda other: metrics.cosine(part, presets[other]))
+        if nearest != name:
+            wrong[name] = nearest
+    assert not wrong

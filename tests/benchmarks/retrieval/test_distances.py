@@ -12,7 +12,7 @@ from restyle.compare.subjects import Need, Subject, of_pixels
 from restyle.models import arbitrary
 from restyle.models.features import LAYERS
 
-NEEDS: frozenset[Need] = frozenset({"code", "features", "colours"})
+NEEDS: frozenset[Need] = frozenset({"code", "features", "colors"})
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,204 @@
+"""Distances as text, as CSV or JSON, and as a folder with heat map, tree and map."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restyle.cli.terminal import table
+from restyle.compare.charts import Matrix, dendrogram, heat_map
+from restyle.compare.map import draw_map, lay_out, page
+from restyle.compare.metrics import Metric
+from restyle.compare.subjects import Subject
+from restyle.errors import OutputError
+from restyle.files import check_output, make_folder, writing
+from restyle.images.plots import fonts_for, require_plots
+from restyle.images.resize import resize
+from restyle.images.sheet import sample_photo
+from restyle.models.arbitrary import Arbitrary
+from restyle.types import from_unit
+
+TABLE_FILES = ("distances.csv", "distances.json")
+CHART_FILES = ("heatmap.png", "tree.png", "map.png", "map.html")
+TABLES = (".csv", ".json")
+WIDE = 10  # subjects whose matrix fits a terminal
+ABSENT = "-"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the distances go.
+
+    Parameters
+    ----------
+    path : str
+        A .csv or .json file, or a folder for `TABLE_FILES` and `CHART_FILES`.
+    overwrite : bool
+    inputs : sequence of str
+        Files that must not be overwritten.
+    charts : bool
+        Whether a folder gets charts; they need the extra `plots`.
+    """
+
+    path: str
+    overwrite: bool
+    inputs: Sequence[str]
+    charts: bool = True
+
+    @property
+    def is_table(self) -> bool:
+        """Whether one file is wanted, not a folder."""
+        return self.path.lower().endswith(TABLES)
+
+    @property
+    def has_charts(self) -> bool:
+        """Whether charts are drawn."""
+        return self.charts and not self.is_table
+
+    def check(self) -> None:
+        """Make the folder, and check that everything can be written.
+
+        Raises
+        ------
+        OutputError
+            A file exists, is an input, or cannot be written.
+        MissingExtraError
+            Charts need matplotlib and SciPy.
+        """
+        paths = [self.path]
+        if not self.is_table:
+            if Path(self.path).suffix and not os.path.isdir(self.path) and not self.path.endswith(os.sep):
+                raise OutputError(f"output '{self.path}' is not a .csv file, a .json file or a folder")
+            if self.has_charts:
+                require_plots(f"output '{self.path}' with heat map, tree and map")
+            make_folder(self.path)
+            names = TABLE_FILES + (CHART_FILES if self.has_charts else ())
+            paths = [os.path.join(self.path, each) for each in names]
+        for path in paths:
+            check_output(path, overwrite=self.overwrite, inputs=self.inputs)
+
+    def write_pairs(self, pairs: Sequence[dict[str, Any]]) -> list[str]:
+        """Write distances pair by pair; return the paths written."""
+        if self.path.lower().endswith(".csv"):
+            lines = [["" if each is None else each for each in pair.values()] for pair in pairs]
+            return [self._write(self.path, _csv([list(pairs[0]), *lines]))]
+        return [self._write(self.path, _json(pairs))]
+
+    def write_matrix(
+        self, subjects: Sequence[Subject], distances: Matrix, metric: Metric, model: Arbitrary
+    ) -> list[str]:
+        """Write the matrix, into a folder with its charts; return the paths written."""
+        names = [each.name for each in subjects]
+        lines = [[name, *map(float, line)] for name, line in zip(names, distances, strict=True)]
+        as_csv = _csv([["", *names], *lines])
+        as_json = _json(
+            {"metric": metric.name, "about": metric.about, "names": names, "distances": distances.tolist()}
+        )
+        if self.is_table:
+            return [self._write(self.path, as_csv if self.path.lower().endswith(".csv") else as_json)]
+        texts = zip(TABLE_FILES, (as_csv, as_json), strict=True)
+        written = [self._write(os.path.join(self.path, name), text) for name, text in texts]
+        return written + (self._write_charts(subjects, distances, metric, model) if self.has_charts else [])
+
+    def _write_charts(
+        self, subjects: Sequence[Subject], distances: Matrix, metric: Metric, model: Arbitrary
+    ) -> list[str]:
+        names = [each.name for each in subjects]
+        what = "sounds" if subjects[0].kind == "sound" else "styles"
+        title = f"{len(subjects)} {what}, metric {metric.name}: {metric.about}"
+        shown = [_with_thumbnail(each, model) for each in subjects]
+        laid = lay_out(shown, distances, metric.lengths(distances))
+        heat, tree = heat_map(names, distances, title), dendrogram(names, distances, title)
+        paths = [os.path.join(self.path, each) for each in CHART_FILES]
+        for path, picture in zip(paths, (heat, tree, draw_map(shown, laid, title)), strict=False):
+            with writing(path, self.overwrite, self.inputs) as temporary:
+                picture.save(temporary, "PNG", optimize=True)
+        self._write(paths[3], page(shown, laid, distances, title, [("Distances", heat), ("Tree", tree)]))
+        return paths
+
+    def _write(self, path: str, content: str) -> str:
+        with writing(path, self.overwrite, self.inputs) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+        return path
+
+
+def missing_font(names: Sequence[str]) -> str | None:
+    """One line if no installed font has the characters of some names."""
+    _, missing = fonts_for("".join(names))
+    if not missing:
+        return None
+    return f"no installed font has {missing[:8]}: the charts show boxes; install one, such as Noto Sans CJK"
+
+
+def every_metric(subjects: Sequence[Subject], wanted: Sequence[Metric]) -> tuple[str, list[dict[str, Any]]]:
+    """Tabulate every metric that is defined for any pair; return the text, and a row for each number."""
+    pairs = [(a, b) for i, a in enumerate(subjects) for b in subjects[i + 1 :]]
+    shown = [each for each in wanted if any(each.defined(a.kind, b.kind) for a, b in pairs)]
+    absent = [each.name for each in wanted if each not in shown and each.need != "sound"]
+    lines, rows = [], []
+    for each in shown:
+        cells = []
+        for a, b in pairs:
+            value = each.distance(a, b) if each.defined(a.kind, b.kind) else None
+            cells.append(ABSENT if value is None else f"{value:.4f}")
+            rows.append({"a": a.name, "b": b.name, "metric": each.name, "distance": value})
+        lines.append([each.name, *cells, "{:g} to {:g}".format(*each.typical), each.about])
+    heads = ["distance"] if len(pairs) == 1 else [f"{_short(a)} | {_short(b)}" for a, b in pairs]
+    text = table(["metric", *heads, "typical", "of"], lines)
+    what = "the sounds of restyle" if subjects[0].kind == "sound" else "works of different artists"
+    text += f"\n\n0 is identical, smaller is more similar. typical: most pairs of {what}."
+    codes = [each.name for each in subjects if each.kind in ("preset", "style")]
+    if codes and absent:
+        verb = "are only codes" if len(codes) > 1 else "is only a code"
+        text += f"\n{', '.join(codes)} {verb}, without pixels: no {', '.join(absent)}"
+    elif codes and any(ABSENT in line for line in lines):
+        text += f"\n{ABSENT}: {', '.join(codes)} without pixels"
+    return text, rows
+
+
+def matrix_table(subjects: Sequence[Subject], distances: Matrix, chosen: Metric) -> str:
+    """Tabulate the matrix, or for many subjects the nearest of each."""
+    about = f"\n\n{chosen.name}: {chosen.about}. {chosen.scale}"
+    if len(subjects) <= WIDE:
+        rows = [
+            [each.name, *(f"{value:.3f}" for value in line)]
+            for each, line in zip(subjects, distances, strict=True)
+        ]
+        return table(["", *(_short(each) for each in subjects)], rows) + about
+    others = distances + np.diag(np.full(len(subjects), np.inf))
+    rows = [
+        [each.name, subjects[int(line.argmin())].name, f"{line.min():.4f}"]
+        for each, line in zip(subjects, others, strict=True)
+    ]
+    return table(["style", "nearest", chosen.name], rows) + about
+
+
+def _short(subject: Subject) -> str:
+    name = Path(subject.name).stem if subject.kind != "preset" else subject.name
+    return name if len(name) <= 16 else f"{name[:15]}…"
+
+
+def _with_thumbnail(subject: Subject, model: Arbitrary) -> Subject:
+    """Show a style without a picture by a sample photo in that style."""
+    if subject.thumbnail is not None or subject.code is None:
+        return subject
+    painted = model.paint(resize(sample_photo(), (149, 224)), subject.code)
+    return replace(subject, thumbnail=from_unit(painted, np.uint8))
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> str:
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()

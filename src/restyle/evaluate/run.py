@@ -1,0 +1,224 @@
+"""Measure candidates, folders of results or methods, on pairs of content and style.
+
+Two trivial rows are the baselines: the content and the style themselves.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from restyle.errors import InputError, RestyleError
+from restyle.evaluate.bench import Bench, Subject
+from restyle.evaluate.cache import Measurement
+from restyle.evaluate.pairs import Pair
+from restyle.evaluate.temporal import Motion
+from restyle.evaluate.videos import VideoSubject, frames_of
+from restyle.images import picture as images
+from restyle.types import FloatArray
+
+COPY_CONTENT, COPY_STYLE = "copy content", "copy style"
+TRIVIAL = (COPY_CONTENT, COPY_STYLE)
+
+Picture = Callable[[Pair, FloatArray], FloatArray]
+"""A pair and its content [shape=(H, W, 3)] -> the result."""
+VideoMaker = Callable[[Pair, int], Path]
+"""A video's pair and the number of frames -> a file with the result."""
+Look = Callable[[Pair, str, FloatArray], None]
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row of the report to be measured.
+
+    Parameters
+    ----------
+    name : str
+    picture : function of a pair and its content that returns the result, or raises RestyleError
+    video : function of a pair and a number of frames that returns a file, or None
+    timed : bool
+        Whether `picture` stylizes, so that its time counts.
+    facts : mapping of str to str
+        Model, version, settings.
+    prepare : function of a pair
+        Called before timing: encodes the style.
+    pairs : set of Pair or None
+        Pairs that it has results of; None: all.
+    """
+
+    name: str
+    picture: Picture
+    video: VideoMaker | None = None
+    timed: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[Pair], object] = lambda pair: None
+    pairs: frozenset[Pair] | None = None
+
+
+@dataclass
+class Row:
+    """Measurements of one candidate."""
+
+    name: str
+    facts: Mapping[str, str]
+    measured: dict[Pair, Measurement] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median_seconds(self) -> float:
+        """Median time of a picture; NaN if nothing was timed."""
+        return statistics.median(self.seconds) if self.seconds else float("nan")
+
+
+@dataclass
+class Evaluation:
+    """All rows, features of the styles, and one line for each failure."""
+
+    rows: list[Row]
+    styles: dict[Pair, Measurement] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def _ignore(pair: Pair, name: str, pixels: FloatArray) -> None:
+    """Default observer; does nothing."""
+
+
+def result_files(name: str, files: Mapping[Pair, Path]) -> Candidate:
+    """Make a candidate of existing files."""
+
+    def picture(pair: Pair, content: FloatArray) -> FloatArray:
+        return images.load_image(files[pair]).pixels
+
+    def video(pair: Pair, frames: int) -> Path:
+        return files[pair]
+
+    return Candidate(name, picture, video, pairs=frozenset(files))
+
+
+def evaluate(
+    pairs: Sequence[Pair],
+    candidates: Sequence[Candidate],
+    bench: Bench,
+    *,
+    frames: int = 16,
+    look: Look = _ignore,
+    report: Report = lambda done, name: None,
+) -> Evaluation:
+    """Measure every candidate and the two trivial rows on every pair.
+
+    Files that cannot be read are listed in `failures`.
+
+    Parameters
+    ----------
+    frames : int
+        Of each video, from its beginning.
+    look : function of pair, row and pixels [shape=(H, W, 3)]
+        Called with content (row "content"), style ("style") and every result, for a contact sheet.
+    report : function of the fraction done, 0..1, and the name of the pair
+    """
+    rows = [Row(candidate.name, candidate.facts) for candidate in candidates]
+    trivial = [Row(name, {}) for name in TRIVIAL]
+    made = Evaluation([*rows, *trivial])
+    ordered = sorted(dict.fromkeys(pairs), key=lambda pair: (pair.content.name, pair.style.name))
+    motions: dict[Path, Motion] = {}
+    for index, pair in enumerate(ordered):
+        report(index / len(ordered), pair.name)
+        wanted = [
+            (c, row) for c, row in zip(candidates, rows, strict=True) if c.pairs is None or pair in c.pairs
+        ]
+        one = _Videos(made, bench, look, frames, motions) if pair.is_video else _Pictures(made, bench, look)
+        try:
+            one.begin(pair)
+        except RestyleError as error:
+            made.failures.append(_line(pair, error))
+            continue
+        for row, result in zip(trivial, one.copies(), strict=True):
+            row.measured[pair] = result
+        for candidate, row in wanted:
+            try:
+                one.add(candidate, row)
+            except RestyleError as error:
+                made.failures.append(f"{row.name}, {_line(pair, error)}")
+        made.styles[pair] = one.style
+    report(1.0, "")
+    made.failures = list(dict.fromkeys(made.failures))
+    return made
+
+
+class _Pictures:
+    """One pair of pictures."""
+
+    def __init__(self, made: Evaluation, bench: Bench, look: Look) -> None:
+        self.made, self.bench, self.look = made, bench, look
+
+    def begin(self, pair: Pair) -> None:
+        self.pair = pair
+        content, style = self.bench.picture(pair.content), self.bench.picture(pair.style)
+        self.subject = Subject(self.bench, content, style)
+        self.style = self.subject.style_measurement
+        self.look(pair, "content", content)
+        self.look(pair, "style", style)
+
+    def copies(self) -> list[Measurement]:
+        subject = self.subject
+        return [subject.measure(subject.content), subject.measure(subject.style_copy())]
+
+    def add(self, candidate: Candidate, row: Row) -> None:
+        candidate.prepare(self.pair)
+        began = time.perf_counter()
+        painted = candidate.picture(self.pair, self.subject.content)
+        seconds = time.perf_counter() - began
+        result = self.subject.fitted(painted, candidate.name)
+        row.measured[self.pair] = self.subject.measure(result)
+        if candidate.timed:
+            row.seconds.append(seconds)
+        self.look(self.pair, row.name, result)
+
+
+class _Videos:
+    """One video and its style."""
+
+    def __init__(
+        self, made: Evaluation, bench: Bench, look: Look, frames: int, motions: dict[Path, Motion]
+    ) -> None:
+        self.made, self.bench, self.look, self.frames, self.motions = made, bench, look, frames, motions
+
+    def begin(self, pair: Pair) -> None:
+        self.pair = pair
+        style = self.bench.picture(pair.style)
+        content = [
+            self.bench.fitted(each, str(pair.content)) for each in frames_of(pair.content, self.frames)
+        ]
+        self.subject = VideoSubject(self.bench, content, style)
+        self.style = self.subject.style_measurement
+        if pair.content not in self.motions:
+            self.motions.clear()  # pairs come content by content
+            self.motions[pair.content] = self.subject.motion
+        self.look(pair, "content", content[-1])
+        self.look(pair, "style", style)
+
+    def copies(self) -> list[Measurement]:
+        motion = self.motions[self.pair.content]
+        videos = (self.subject.content, self.subject.style_copy())
+        return [self.subject.measure(each, motion) for each in videos]
+
+    def add(self, candidate: Candidate, row: Row) -> None:
+        if candidate.video is None:
+            raise InputError("this method does not stylize videos; leave the video out")
+        began = time.perf_counter()
+        path = candidate.video(self.pair, self.frames)
+        seconds = (time.perf_counter() - began) / len(self.subject.content)
+        result = self.subject.fitted(frames_of(path, len(self.subject.content)), str(path))
+        row.measured[self.pair] = self.subject.measure(result, self.motions[self.pair.content])
+        if candidate.timed:
+            row.seconds.append(seconds)
+        self.look(self.pair, row.name, result[-1])
+
+
+def _line(pair: Pair, error: RestyleError) -> str:
+    text = str(error)
+    return text if str(pair.content) in text or str(pair.style) in text else f"{pair.name}: {text}"
