@@ -148,7 +148,7 @@ def test_large_pictures_go_through_tiles(
 
 
 def test_large_strokes_at_the_size_of_the_photo(tiny: Arbitrary, wave: Style, tmp_path: Path) -> None:
-    """Size, alpha, depth and kept colours are as ever."""
+    """Size, alpha, depth and kept colors are as ever."""
     pixels = np.random.default_rng(3).random((130, 171, 3)).astype(np.float32)
     alpha = np.repeat(np.linspace(0, 1, 171, dtype=np.float32)[None], 130, 0)
     path = pipeline.save(Picture(pixels, alpha, depth=16), tmp_path / "source.png", SaveOptions())
@@ -287,13 +287,13 @@ def test_the_rest_is_the_photo_or_the_background(
     np.testing.assert_allclose(both.pixels[:, 40:], alone[1][:, 40:], atol=1e-6)
 
 
-@pytest.mark.parametrize("colours", [{}, {"keep_colors": "statistics"}, {"colors_only": True}])
+@pytest.mark.parametrize("colors", [{}, {"keep_colors": "statistics"}, {"colors_only": True}])
 def test_a_kept_subject_is_untouched_to_the_last_bit(
-    tiny: Arbitrary, wave: Style, halves: tuple[FloatArray, FloatArray], colours: dict[str, Any]
+    tiny: Arbitrary, wave: Style, halves: tuple[FloatArray, FloatArray], colors: dict[str, Any]
 ) -> None:
     hard = (halves[0] > 0.5).astype(np.float32)
     regions = make_regions([(hard, "keep"), (np.ones_like(hard), wave)], wave, model=tiny)
-    out = pipeline.image(Picture(GRADIENT), regions, tiny, ImageOptions(feather=10, **colours))
+    out = pipeline.image(Picture(GRADIENT), regions, tiny, ImageOptions(feather=10, **colors))
     assert (out.pixels[hard == 1] == GRADIENT[hard == 1]).all()
     assert np.abs(out.pixels[:, 50:] - GRADIENT[:, 50:]).max() > 0.01
 

@@ -34,7 +34,7 @@ def test_array_in_array_out(stylizer: Stylizer, photo: Photo, kind: Any) -> None
     assert (content == before).all()
 
 
-def test_alpha_and_grey_arrays(stylizer: Stylizer, photo: Photo) -> None:
+def test_alpha_and_gray_arrays(stylizer: Stylizer, photo: Photo) -> None:
     alpha = np.dstack([photo, np.full(photo.shape[:2], 77, np.uint8)])
     out = stylizer(alpha, "great-wave")
     assert out.shape == alpha.shape

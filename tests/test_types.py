@@ -67,16 +67,16 @@ def test_unusable_values(array: npt.NDArray[Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "alpha", "grey"),
+    ("shape", "alpha", "gray"),
     [((4, 5), False, True), ((4, 5, 1), False, True), ((4, 5, 3), False, False), ((4, 5, 4), True, False)],
 )
-def test_shapes(shape: tuple[int, ...], alpha: bool, grey: bool) -> None:
+def test_shapes(shape: tuple[int, ...], alpha: bool, gray: bool) -> None:
     array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    colour, found, was_grey = split_channels(array)
-    assert colour.shape == (4, 5, 3)
+    color, found, was_gray = split_channels(array)
+    assert color.shape == (4, 5, 3)
     assert (found is not None) == alpha
-    assert was_grey == grey
-    np.testing.assert_array_equal(colour[..., 0].ravel(), array.reshape(4, 5, -1)[..., 0].ravel())
+    assert was_gray == gray
+    np.testing.assert_array_equal(color[..., 0].ravel(), array.reshape(4, 5, -1)[..., 0].ravel())
     if found is not None:
         np.testing.assert_array_equal(found, array[..., 3])
 

@@ -130,7 +130,7 @@ def test_truncated_gives_what_is_there_and_says_so(run: Run, in_folder: Path) ->
 
 @pytest.mark.slow
 def test_a_broken_frame_in_the_middle(run: Run, in_folder: Path) -> None:
-    """It is said, its neighbours are what they would be, and the length stays."""
+    """It is said, its neighbors are what they would be, and the length stays."""
     clip = make_clip(Path("a.mp4"), moving(30), options={"g": "5"}, sound="aac")
     whole = run(clip, "-o", "whole.mkv", "--codec", "ffv1")
     assert whole[0] == 0

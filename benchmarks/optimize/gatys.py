@@ -1,6 +1,6 @@
 """Plain Gatys on restyle's own encoder: the reference of the benchmark.
 
-Adam at rate .02 from the content at full size (Gatys et al. 2016, with the optimiser and the rate that most
+Adam at rate .02 from the content at full size (Gatys et al. 2016, with the optimizer and the rate that most
 reimplementations use). The loss is the sum over relu1_1 .. relu5_1 of the relative distance of Gram matrices,
 plus the relative distance of relu4_1 to the content's.
 """

@@ -1,6 +1,6 @@
 """The transformer net of Johnson, Alahi and Fei-Fei, "Perceptual losses for real-time style transfer and
 super-resolution" (ECCV 2016), in the form of the popular PyTorch example: one network a style, instance
-normalisation (Ulyanov et al. 2016), reflection padding, nearest upsampling before a convolution.
+normalization (Ulyanov et al. 2016), reflection padding, nearest upsampling before a convolution.
 """
 
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ class _Convolution(nn.Module):
         return out
 
 
-def _normalised(
+def _normalized(
     inputs: int, outputs: int, kernel: int, *, stride: int = 1, upsample: int = 1
 ) -> tuple[nn.Module, ...]:
     return (
@@ -36,7 +36,7 @@ class _Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.branch = nn.Sequential(
-            *_normalised(channels, channels, 3), nn.ReLU(), *_normalised(channels, channels, 3)
+            *_normalized(channels, channels, 3), nn.ReLU(), *_normalized(channels, channels, 3)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,16 +57,16 @@ class Johnson(nn.Module):
         super().__init__()
         wide, wider = 2 * width, 4 * width
         self.layers = nn.Sequential(
-            *_normalised(3, width, 9),
+            *_normalized(3, width, 9),
             nn.ReLU(),
-            *_normalised(width, wide, 3, stride=2),
+            *_normalized(width, wide, 3, stride=2),
             nn.ReLU(),
-            *_normalised(wide, wider, 3, stride=2),
+            *_normalized(wide, wider, 3, stride=2),
             nn.ReLU(),
             *(_Residual(wider) for _ in range(5)),
-            *_normalised(wider, wide, 3, upsample=2),
+            *_normalized(wider, wide, 3, upsample=2),
             nn.ReLU(),
-            *_normalised(wide, width, 3, upsample=2),
+            *_normalized(wide, width, 3, upsample=2),
             nn.ReLU(),
             _Convolution(width, 3, 9),
         )

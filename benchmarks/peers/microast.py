@@ -3,7 +3,7 @@ arbitrary style transfer", AAAI 2023), rebuilt from the paper.
 
 Two micro encoders, for content and style, of one shape; a modulator that pools filter weights and biases
 from the style's features at two levels; a decoder whose two residual blocks are modulated by AdaIN before
-them and by ``w * conv(x) + b * x`` within them. No normalisation in the content path but AdaIN.
+them and by ``w * conv(x) + b * x`` within them. No normalization in the content path but AdaIN.
 """
 
 from typing import NamedTuple

@@ -13,7 +13,7 @@ from restyle.evaluate.summary import Interval
 LINEAR = "style, no labels"
 OURS = "style"
 _SCALE = 2  # the plot is drawn larger and reduced
-_COLOURS = {"baseline": "#9aa0a6", "ours": "#1f5fa8", "other": "#7fb2e5"}
+_COLORS = {"baseline": "#9aa0a6", "ours": "#1f5fa8", "other": "#7fb2e5"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Row:
     name, about : str
     answers : Answers
     baseline : bool
-        Colour histograms and Gram matrices.
+        Color histograms and Gram matrices.
     """
 
     name: str
@@ -86,7 +86,7 @@ def plot(rows: Sequence[Row], title: str) -> Image.Image:
         y = top + index * line
         kind = "baseline" if row.baseline else "ours" if row.name == OURS else "other"
         box = (left, y + 5 * _SCALE, left + mean.value * unit, y + line - 5 * _SCALE)
-        pen.rectangle(box, _COLOURS[kind])
+        pen.rectangle(box, _COLORS[kind])
         middle = y + line / 2
         pen.line([(left + mean.low * unit, middle), (left + mean.high * unit, middle)], "#222222", 2 * _SCALE)
         for end in (mean.low, mean.high):

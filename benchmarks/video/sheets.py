@@ -45,14 +45,14 @@ def stillest(film: Film) -> tuple[int, int]:
     """
     height, width = (min(wanted, side) for wanted, side in zip(WINDOW, film[0].shape[:2], strict=True))
     changes = np.mean([np.abs(two - one).mean(-1) for one, two in pairwise(film)], axis=0)
-    grey = film[0].mean(-1)
+    gray = film[0].mean(-1)
     places = [
         (top, left)
         for top in range(0, changes.shape[0] - height + 1, 8)
         for left in range(0, changes.shape[1] - width + 1, 8)
     ]
     windows = [np.s_[top : top + height, left : left + width] for top, left in places]
-    contrasts = [float(grey[window].std()) for window in windows]
+    contrasts = [float(gray[window].std()) for window in windows]
     least = float(np.quantile(contrasts, 0.25))
     shown = [n for n, contrast in enumerate(contrasts) if contrast >= least]
     return places[min(shown, key=lambda n: float(changes[windows[n]].mean()))]

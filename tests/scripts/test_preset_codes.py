@@ -85,10 +85,10 @@ def test_without_refinement_it_paints_as_the_network_does(task: CodesTask, tmp_p
 
 def test_a_trial_changes_nothing(task: CodesTask, tmp_path: Path) -> None:
     model = refine(task, tmp_path / "run", 3)
-    learnt = model.offset.detach().clone()
+    learned = model.offset.detach().clone()
     none, half, whole = task.trial(model, 0, (0.0, 0.5, 1.0))
     assert len({each["total"] for each in (none, half, whole)}) == 3
-    assert torch.equal(model.offset, learnt)
+    assert torch.equal(model.offset, learned)
 
 
 def test_every_style_has_its_turn(task: CodesTask) -> None:
