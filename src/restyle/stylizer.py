@@ -19,7 +19,7 @@ from restyle.images import picture as images
 from restyle.methods.protocol import Files, Step, Stopped, state_path
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
-from restyle.models.arbitrary import quiet
+from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.models.style_files import split_weight
 from restyle.options import (
     CallKeywords,
@@ -48,8 +48,8 @@ class Stylizer:
 
     Parameters
     ----------
-    model : str or Path
-        Name of a model, a folder that `restyle export` wrote, or a `.restyle` file.
+    model : str, Path or Arbitrary
+        Name of a model, a folder that `restyle export` wrote, a `.restyle` file, or a loaded model.
     device : "cpu" or "cuda"
         A missing device is an error.
     threads : int or None
@@ -72,13 +72,14 @@ class Stylizer:
 
     def __init__(
         self,
-        model: PathLike = EngineOptions.model,
+        model: PathLike | Arbitrary = EngineOptions.model,
         *,
         device: DeviceName = EngineOptions.device,
         threads: int | None = EngineOptions.threads,
     ) -> None:
-        self.engine = EngineOptions(model=os.fspath(model), device=device, threads=threads)
-        self.method = arbitrary.load(self.engine.model, self.engine.device, self.engine.threads)
+        name = model.name if isinstance(model, Arbitrary) else os.fspath(model)
+        self.engine = EngineOptions(model=name, device=device, threads=threads)
+        self.method = model if isinstance(model, Arbitrary) else arbitrary.load(name, device, threads)
 
     def style(self, source: StylesLike | None, *, scale: float = ImageOptions.style_scale) -> Style:
         """Encode a style for this model.

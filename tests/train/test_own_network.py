@@ -7,12 +7,12 @@ import torch
 
 from restyle.errors import OptionError, StyleError
 from restyle.nn import conditional
-from restyle.options.train import NetworkOptions, StyleOptions
+from restyle.options.train import StyleOptions
 from restyle.train.log import History
 from restyle.train.own_network import prepare, read_pictures, style_names
+from restyle.train.style_network import StyleNetwork
 from tests.train.made_pictures import judge, photos, picture
 
-SHAPE = NetworkOptions(width=4, blocks=1)
 OWN = ("blue", "red")
 
 
@@ -37,14 +37,14 @@ def test_what_is_trained(tmp_path: Path, names: tuple[str, ...], add: bool, rows
     for path in paths:
         picture(90, 80, 7, (40, 90, 200)).save(path)
     recipe = StyleOptions(crop=64, style_size=64, held_out=2)
-    pictures = read_pictures(tmp_path / "photos", paths, recipe, None, None, History(), lambda line: None)
+    pictures = read_pictures(tmp_path / "photos", paths, recipe, (None, None), History(), lambda line: None)
+    network = StyleNetwork(width=4, blocks=1, seed=6)
     present = conditional.build({"width": 4, "blocks": 1}, 2, None, 5)
-    found, task, module = prepare(
-        lambda: present, SHAPE, OWN, pictures, add=add, batch=2, seed=1, initial_seed=6,
-        encoder=str(tmp_path / "judge.safetensors"),
-    )  # fmt: skip
+    network._module, network.styles = present, OWN
+    found, task = prepare(network, pictures, add, 2, 1, tmp_path / "judge.safetensors")
+    module = task.model
+    assert isinstance(module, conditional.ConditionalTransformer)
     assert found == ((*OWN, *names) if add else names)
-    assert task.model is module
     assert len(module.scale) == rows
     assert (module is present) == same
     assert torch.equal(module.stem.weight, present.stem.weight) == (same or add)

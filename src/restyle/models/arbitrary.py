@@ -28,6 +28,7 @@ from restyle.errors import InputError, ModelError, OptionError, StyleError
 from restyle.images.geometry import Box, Padding, join_tiles, pad, plan_tiles, unpad
 from restyle.images.resize import fit_size, resize
 from restyle.models import catalog
+from restyle.models.network_files import NetworkRecord
 from restyle.models.session import PROVIDERS, Device, Session, as_batch
 from restyle.types import FloatArray, PathLike, Report
 
@@ -58,16 +59,20 @@ class Arbitrary:
 
     Parameters
     ----------
-    model : str or path
-        Name in the catalog, a folder written by `restyle export`, or a `.restyle` file. A network that has
-        only its own styles has no style encoder: its codes are weights of those styles.
+    model : str, path or NetworkRecord
+        Name in the catalog, a folder written by `restyle export`, or a `.restyle` file or its content. A
+        network that has only its own styles has no style encoder: its codes are weights of those styles.
     device : "cpu" or "cuda"
     threads : int or None
         Threads per call; None uses all cores available to the process.
     """
 
     def __init__(
-        self, model: PathLike = catalog.DEFAULT, *, device: Device = "cpu", threads: int | None = None
+        self,
+        model: PathLike | NetworkRecord = catalog.DEFAULT,
+        *,
+        device: Device = "cpu",
+        threads: int | None = None,
     ) -> None:
         if device not in PROVIDERS:
             raise OptionError(f"unknown device '{device}'; choose one of {', '.join(PROVIDERS)}")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from restyle.errors import ModelError
 from restyle.models import network_files
+from restyle.models.network_files import NetworkRecord
 from restyle.options import EngineOptions
 from restyle.types import PathLike
 
@@ -188,21 +189,23 @@ def _records(path: Path, downloads: Path) -> dict[str, Record]:
     return {name: _record(name, entry, downloads) for name, entry in parsed.items()}
 
 
-def find(model: PathLike) -> Record:
+def find(model: PathLike | NetworkRecord) -> Record:
     """Return the record of a model in the catalog, or create one for the user's own folder or file.
 
     Parameters
     ----------
-    model : str or path
+    model : str, path or NetworkRecord
         A name in the catalog; or a folder with `style_encoder.onnx` and `transformer.onnx` from
         `restyle export`, with presets in its subfolder `styles`; or a `.restyle` file from
-        `restyle train style`. A network with its own styles has no style encoder.
+        `restyle train style`, or its content. A network with its own styles has no style encoder.
 
     Raises
     ------
     ModelError
         It is none of these.
     """
+    if isinstance(model, NetworkRecord):
+        return _network(Path(f"{model.name}{network_files.SUFFIX}"), model)
     known = records()
     if isinstance(model, str) and model in known:
         return known[model]
@@ -232,15 +235,19 @@ def find(model: PathLike) -> Record:
     )
 
 
+@dataclass(frozen=True)
 class NetworkFile(ModelFile):
-    """The graph inside a `.restyle` file."""
+    """The graph inside a `.restyle` file, or of a network in memory."""
+
+    graph: bytes | None = None
 
     def read(self) -> bytes:
-        """Read the graph and verify its hash."""
-        return network_files.read(self.path).graph
+        """Return the graph; read it and verify its hash if it is in a file."""
+        return network_files.read(self.path).graph if self.graph is None else self.graph
 
 
-def _network(path: Path) -> Record:
+def _network(path: Path, network: NetworkRecord | None = None) -> Record:
+    graph, styles = (network.graph, network.styles) if network else (None, network_files.read(path).styles)
     return Record(
         name=str(path),
         title="a network with its own styles",
@@ -248,8 +255,8 @@ def _network(path: Path) -> Record:
         license="yours",
         origin=str(path),
         paper="after Johnson et al. 2016, Dumoulin et al. 2017",
-        files=(NetworkFile("transformer", path.resolve()),),
-        own_styles=network_files.read(path).styles,
+        files=(NetworkFile("transformer", path.resolve(), graph=graph),),
+        own_styles=styles,
     )
 
 

@@ -7,20 +7,23 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.models.style_files import slug
 from restyle.nn import conditional
 from restyle.nn.conditional import ConditionalTransformer
 from restyle.nn.settings import torch_settings
-from restyle.options.train import NetworkOptions, StyleOptions, StyleTrainOptions
+from restyle.options.train import StyleOptions, StyleTrainOptions
 from restyle.train import loop
 from restyle.train.augmentation import CONTENT, OWN_STYLE, Augmentation
 from restyle.train.data import Pictures
 from restyle.train.log import LOSSES, NOT_LOSSES, History, read_log
 from restyle.train.style import StyleTask, small_styles
 from restyle.types import PathLike
+
+if TYPE_CHECKING:
+    from restyle.train.style_network import StyleNetwork
 
 FEW = 20  # photos; with fewer, the network memorizes them
 Warn = Callable[[str], None]
@@ -40,12 +43,13 @@ def read_pictures(
     content: PathLike | Sequence[PathLike],
     style: PathLike | Sequence[PathLike],
     recipe: StyleOptions | None,
-    content_augmentation: Augmentation | None,
-    style_augmentation: Augmentation | None,
+    augmentations: tuple[Augmentation | None, Augmentation | None],
     history: History,
     warn: Warn,
 ) -> TrainingPictures:
     """Read photos and style pictures; the arguments are those of `StyleNetwork.fit`.
+
+    augmentations : of photos, of style pictures; None takes the default
 
     Sets `history.skipped`, and calls `warn` with each line that a user should read before training.
     Raises InputError if there is no picture.
@@ -56,8 +60,8 @@ def read_pictures(
     for given in (content, style):
         if not isinstance(given, (str, os.PathLike)) and not given:
             raise InputError("no picture is given")
-    photos = Pictures(content, content_augmentation or CONTENT)
-    styles = Pictures(style, style_augmentation or OWN_STYLE, longest=2048)
+    photos = Pictures(content, augmentations[0] or CONTENT)
+    styles = Pictures(style, augmentations[1] or OWN_STYLE, longest=2048)
     history.skipped = [f"{path}: {reason}" for path, reason in [*photos.skipped, *styles.skipped]]
     for line in [*_remarks(photos, history.skipped), *small_styles(styles, recipe.style_size)]:
         warn(line)
@@ -98,35 +102,23 @@ def style_names(own: tuple[str, ...], new: tuple[str, ...], add: bool) -> tuple[
 
 
 def prepare(
-    present: Callable[[], ConditionalTransformer],
-    shape: NetworkOptions,
-    own: tuple[str, ...],
-    pictures: TrainingPictures,
-    *,
-    add: bool,
-    batch: int,
-    seed: int,
-    initial_seed: int,
-    encoder: PathLike,
-) -> tuple[tuple[str, ...], StyleTask, ConditionalTransformer]:
-    """Return the names of all styles, the task, and the module that it trains.
+    network: StyleNetwork, pictures: TrainingPictures, add: bool, batch: int, seed: int, encoder: PathLike
+) -> tuple[tuple[str, ...], StyleTask]:
+    """Return the names of all styles after a fit, and the task; `task.model` is the module that it trains.
 
-    present : returns the current module. It is trained further if the styles stay the same, and copied if
-        some are added; otherwise a new module is trained.
-    own : names of the styles of `present`
-    add, batch, encoder : as for `StyleNetwork.fit`
-    seed, initial_seed : of the run; of the weights of a new module
+    The module of the network is trained further if its styles stay the same, and copied if some are added;
+    otherwise a new module is trained. The arguments are those of `StyleNetwork.fit`.
     """
-    names = style_names(own, pictures.names, add)
-    first = len(own) if add else 0
+    names = style_names(network.styles, pictures.names, add)
+    first, shape = len(network.styles) if add else 0, asdict(network.options)
     if add:
-        module = conditional.build(asdict(shape), first, present().state_dict(), initial_seed)
+        module = conditional.build(shape, first, network.module.state_dict(), network.seed)
         module.add_styles(len(pictures.names))
-    elif names == own:
-        module = present()
+    elif names == network.styles:
+        module = network.module
     else:
-        module = conditional.build(asdict(shape), len(names), None, initial_seed)
-    task = StyleTask(
+        module = conditional.build(shape, len(names), None, network.seed)
+    return names, StyleTask(
         module,
         pictures.photos,
         pictures.styles,
@@ -137,49 +129,54 @@ def prepare(
         encoder=encoder,
         style_augmentation=pictures.styles.how,
     )
-    return names, task, module
 
 
-def run(
-    task: StyleTask,
-    module: ConditionalTransformer,
-    options: StyleTrainOptions,
-    history: History,
-    warn: Warn,
-    *,
-    folder: PathLike | None,
-    resume: bool,
-    overwrite: bool,
-    callbacks: Sequence[loop.Callback],
-    optimizer: loop.OptimizerMaker | None,
-) -> dict[str, Any]:
-    """Train `module` in place, record the course in `history`, and return the metadata for the network file.
+@dataclass
+class OwnRun:
+    """The run of a fit.
 
-    task, module : from `prepare`
+    task : from `prepare`
+    history : the run records its course here
     warn : called with each warning of the run
-    folder, resume, overwrite, callbacks, optimizer : as for `StyleNetwork.fit`
+    callbacks, optimizer : as for `StyleNetwork.fit`; None takes the optimizer of the options
     """
 
-    def record(step: loop.Step) -> bool:
-        history.add(step, options.log_every)
-        if step.warning:
-            warn(step.warning)
-        answers = [bool(callback(step)) for callback in callbacks]
-        return any(answers)
+    task: StyleTask
+    options: StyleTrainOptions
+    history: History
+    warn: Warn
+    callbacks: Sequence[loop.Callback]
+    optimizer: loop.OptimizerMaker | None
 
-    before = (module.scale.detach().clone(), module.shift.detach().clone())
-    with tempfile.TemporaryDirectory() as temporary:
-        run_folder = Path(folder or temporary)
-        with torch_settings():
-            training = loop.Run(task, run_folder, options, resume, record, optimizer, overwrite)
-            training.fit()
-        history.add_held_out(training.done, training.held_out)  # measured after the last callback
-        if training.warning:
-            warn(training.warning)
-        losses = read_log(run_folder / LOSSES)  # also those before --resume, so that the files are equal
-    if task.first:  # weight decay, for example, must not change the old styles
-        for parameter, old in zip((module.scale, module.shift), before, strict=True):
-            parameter.data[: task.first] = old[: task.first].to(parameter.device)
-    module.requires_grad_(True).cpu()
-    last = {key: round(values[-1], 5) for key, values in losses.items() if key not in NOT_LOSSES}
-    return {"steps": training.done, "seed": options.seed, "losses": last}
+    def __post_init__(self) -> None:
+        assert isinstance(self.task.model, ConditionalTransformer)
+        self.module = self.task.model
+
+    def __call__(self, folder: PathLike | None, resume: bool, overwrite: bool) -> dict[str, Any]:
+        """Train the module in place; return the metadata for the network file."""
+        rows = (self.module.scale, self.module.shift)
+        before = [each.detach().clone() for each in rows]
+        with tempfile.TemporaryDirectory() as temporary:
+            place = Path(folder or temporary)
+            with torch_settings():
+                run = loop.Run(
+                    self.task, place, self.options, resume, self._record, self.optimizer, overwrite
+                )
+                run.fit()
+            self.history.add_held_out(run.done, run.held_out)  # measured after the last callback
+            if run.warning:
+                self.warn(run.warning)
+            losses = read_log(place / LOSSES)  # also those before --resume, so that the files are equal
+        for parameter, old in zip(rows, before, strict=True):
+            # Weight decay, for example, must not change the old styles.
+            parameter.data[: self.task.first] = old[: self.task.first].to(parameter.device)
+        self.module.requires_grad_(True).cpu()
+        last = {key: round(values[-1], 5) for key, values in losses.items() if key not in NOT_LOSSES}
+        return {"steps": run.done, "seed": self.options.seed, "losses": last}
+
+    def _record(self, step: loop.Step) -> bool:
+        self.history.add(step, self.options.log_every)
+        if step.warning:
+            self.warn(step.warning)
+        answers = [bool(callback(step)) for callback in self.callbacks]
+        return any(answers)

@@ -6,7 +6,6 @@ runs that graph with all the features of `restyle.image`.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from restyle.errors import OptionError, StyleError, require
 from restyle.models import network_files
+from restyle.models.arbitrary import Arbitrary
 from restyle.models.network_files import NetworkRecord
 from restyle.models.style_files import slug
 from restyle.options.train import (
@@ -122,14 +122,10 @@ class StyleNetwork:
 
         Parameters
         ----------
-        content : path or sequence of paths
-            A folder of photos, or photos.
-        style : path or sequence of paths
-            A picture, a folder of pictures, or pictures; each becomes a style, named after its file.
-        epochs : float
-            How often each photo is used; ignored if `steps` is among the options.
-        batch_size : int
-            Photos per step.
+        content, style : path or sequence of paths
+            Photos and style pictures, or folders of them. Each style is named after its file.
+        epochs, batch_size : float, int
+            How often each photo is used, unless `steps` is among the options; photos per step.
         optimizer : "adam", "adamw", "sgd", or function of the parameters
         callbacks : sequence of functions of a `train.loop.Step`
             Called whenever losses are logged; training ends when one returns True.
@@ -138,73 +134,42 @@ class StyleNetwork:
             unless `rate` is given.
         folder : path or None
             For checkpoints, logs and previews; None discards them.
-        resume : bool
-            Continue from the checkpoint in `folder`.
-        overwrite : bool
-            Replace the run in `folder`, if there is one.
+        resume, overwrite : bool
+            Continue from the checkpoint in `folder`; replace the run in `folder`.
         recipe : StyleOptions or None
         encoder : name or path
             Perceptual encoder for the losses; several, separated by commas, alternate.
         content_augmentation, style_augmentation : Augmentation or None
-            None takes the default.
         tell : function of one line
             Called with each warning, such as skipped pictures.
         **options
             Fields of `options.train.StyleTrainOptions`: `steps`, `minutes`, `rate`, `seed`, `threads`, ...
 
-        Returns
-        -------
-        History
-
-        Raises
-        ------
-        MissingExtraError, InputError, OptionError, NotFiniteError, OutputError
+        Raises MissingExtraError, InputError, OptionError, NotFiniteError or OutputError.
         """
         require("StyleNetwork.fit", "torch", *_EXTRA)
         from restyle.train import own_network
 
         if batch_size < 1 or epochs <= 0:
             raise OptionError(f"batch-size {batch_size} and epochs {epochs:g} must be above 0")
+        own_optimizer = None if isinstance(optimizer, str) else optimizer
         if isinstance(optimizer, str):
             options = {"optimizer": optimizer, **options}
-        if add:
-            options = {"rate": ADDED_RATE, **options}
-        train_options = StyleTrainOptions(**options)
+        train_options = StyleTrainOptions(**({"rate": ADDED_RATE} if add else {}) | options)
         history = History()
 
-        def record_warning(line: str) -> None:
+        def warn(line: str) -> None:
             history.warnings.append(line)
             tell(line)
 
-        pictures = own_network.read_pictures(
-            content, style, recipe, content_augmentation, style_augmentation, history, record_warning
-        )
-        names, task, module = own_network.prepare(
-            lambda: self.module,
-            self.options,
-            self.styles,
-            pictures,
-            add=add,
-            batch=batch_size,
-            seed=train_options.seed,
-            initial_seed=self.seed,
-            encoder=encoder,
-        )
+        augmentations = (content_augmentation, style_augmentation)
+        pictures = own_network.read_pictures(content, style, recipe, augmentations, history, warn)
+        names, task = own_network.prepare(self, pictures, add, batch_size, train_options.seed, encoder)
         if "steps" not in options:
             train_options = replace(train_options, steps=max(1, round(epochs * task.steps_per_epoch)))
-        self.training = own_network.run(
-            task,
-            module,
-            train_options,
-            history,
-            record_warning,
-            folder=folder,
-            resume=resume,
-            overwrite=overwrite,
-            callbacks=callbacks,
-            optimizer=None if isinstance(optimizer, str) else optimizer,
-        )
-        self._module, self._record, self.styles = module, None, names
+        run = own_network.OwnRun(task, train_options, history, warn, callbacks, own_optimizer)
+        self.training = run(folder, resume, overwrite)
+        self._module, self._record, self.styles = run.module, None, names
         return history
 
     def predict(self, photo: Any, style: Any = None, **options: Any) -> Any:
@@ -224,10 +189,7 @@ class StyleNetwork:
         """
         record = self.record()
         if self._stylizer is None or self._stylizer[0] is not record:
-            with tempfile.TemporaryDirectory() as folder:
-                path = network_files.write(record, Path(folder) / f"{self.name}{network_files.SUFFIX}")
-                self._stylizer = record, Stylizer(path)
-                _ = self._stylizer[1].method.transformer  # loads the graph; the file is not needed afterwards
+            self._stylizer = record, Stylizer(Arbitrary(record))
         return self._stylizer[1](photo, style, **options)
 
     def record(self) -> NetworkRecord:
