@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.made_pictures import judge, photos, picture
+from tests.train.made_pictures import encoder_file, photos, picture
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     photos(folder / "photos")
-    judge(folder / "judge.safetensors")
+    encoder_file(folder / "encoder.safetensors")
     picture(90, 80, 40, (40, 90, 200)).save(folder / "blue.png")
     (folder / "artworks").mkdir()
     for index in range(8):
@@ -25,7 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def study(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "restyle", "study", *arguments, "--encoder", "judge.safetensors"]
+    command = [sys.executable, "-m", "restyle", "study", *arguments, "--encoder", "encoder.safetensors"]
     return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from restyle.models.network_files import read
 from tests.command_line import Done, restyle
-from tests.train.made_pictures import judge, photos, picture
+from tests.train.made_pictures import encoder_file, photos, picture
 
 SMALL = [
     "--crop",
@@ -36,7 +36,7 @@ SMALL = [
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("train")
     photos(folder / "photos")
-    judge(folder / "judge.safetensors")
+    encoder_file(folder / "encoder.safetensors")
     (folder / "styles").mkdir()
     for index, name in enumerate(("blue", "red")):
         picture(90, 80, 40 + index, (40 + 160 * index, 90, 200 - 150 * index)).save(
@@ -52,7 +52,7 @@ def opened(path: Path) -> np.ndarray:
 
 def words(*more: str) -> list[str]:
     """Arguments of a run on the photos of `place`."""
-    return ["train", "style", "--content", "photos", "--encoder", "judge.safetensors", *SMALL, *more]
+    return ["train", "style", "--content", "photos", "--encoder", "encoder.safetensors", *SMALL, *more]
 
 
 def command(*more: str) -> list[str]:
@@ -113,7 +113,7 @@ def test_from_a_style_to_a_picture(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_resumed_equals_one_that_was_not_bit_for_bit(place: Path) -> None:
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(place: Path) -> None:
     options = ["--style", "styles", "--steps", "30", "--save-every", "5", "--preview-every", "1000"]
     whole = train(place, *options, "-o", "whole.restyle")
     assert whole.returncode == 0, whole.stderr
@@ -131,7 +131,7 @@ def test_a_killed_run_resumed_equals_one_that_was_not_bit_for_bit(place: Path) -
     assert ours.training["steps"] == 30
 
 
-def test_a_run_is_begun_anew_when_that_is_asked_for(place: Path) -> None:
+def test_overwrite_replaces_a_run(place: Path) -> None:
     usual = ["--style", "styles/red.png", "-o", "again.restyle", "--steps", "2"]
     assert train(place, *usual).returncode == 0
     (place / "again.restyle").unlink()
@@ -209,7 +209,7 @@ def test_a_full_disk_is_one_clear_line(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_preview_shows_what_is_varied_as_asked(place: Path) -> None:
+def test_preview_shows_the_augmentation(place: Path) -> None:
     def drawn(*more: str) -> np.ndarray:
         call = ["train", "preview-data", "--content", "photos", "--style", "styles", "--crop", "64"]
         done = restyle(place, *call, "-o", "seen.png", "--overwrite", *more)

@@ -38,7 +38,7 @@ def test_it_is_not_trained() -> None:
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "there is no encoder"), (b"hello", "is not a readable safetensors file")]
 )
-def test_what_is_no_encoder_is_named(content: bytes | None, said: str, tmp_path: Path) -> None:
+def test_missing_and_damaged_files_are_errors(content: bytes | None, said: str, tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     if content is not None:
         path.write_bytes(content)
@@ -46,7 +46,7 @@ def test_what_is_no_encoder_is_named(content: bytes | None, said: str, tmp_path:
         load_encoder(path)
 
 
-def test_another_safetensors_file_is_refused(tmp_path: Path) -> None:
+def test_other_safetensors_files_are_rejected(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
     save_file({"x": np.zeros(3, np.float32)}, tmp_path / "other.safetensors")

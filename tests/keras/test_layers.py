@@ -44,7 +44,7 @@ def test_twice_is_bilinear_upsampling() -> None:
 
 
 @pytest.mark.parametrize("normalised", [True, False])
-def test_style_scale_is_conditional_instance_normalisation(normalised: bool) -> None:
+def test_style_scale_is_conditional_instance_normalization(normalised: bool) -> None:
     rng = np.random.default_rng(1)
     layer = StyleScale(2, normalised)
     code = np.array([[1, 0], [0.25, 0.75]], np.float32)
@@ -64,7 +64,7 @@ def test_one_style_needs_no_code() -> None:
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(X)), X)
 
 
-def test_range_clips_only_when_it_does_not_train() -> None:
+def test_range_does_not_clip_in_training() -> None:
     x = np.array([[-1.0, 0.5, 2.0]], np.float32)
     assert ops.convert_to_numpy(Range()(x)).tolist() == [[0, 0.5, 1]]
     assert ops.convert_to_numpy(Range()(x, training=True)).tolist() == [[-1, 0.5, 2]]
@@ -73,6 +73,6 @@ def test_range_clips_only_when_it_does_not_train() -> None:
 @pytest.mark.parametrize(
     "layer", [ReflectionPadding(3), PadToStride(4, 24), CutBack(4, 8), StyleScale(4, False), Twice(), Range()]
 )
-def test_a_layer_is_made_again_from_its_configuration(layer: Any) -> None:
+def test_the_configuration_restores_a_layer(layer: Any) -> None:
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()

@@ -64,7 +64,7 @@ def test_total_is_the_weighted_sum(loss: PerceptualLoss) -> None:
     )
 
 
-def test_it_is_a_keras_loss_and_its_parts_tell_content_from_style() -> None:
+def test_it_is_a_keras_loss_that_separates_content_and_style() -> None:
     photo = CONTENT.clip(0, 1)
     loss = PerceptualLoss(STYLES[0], RECIPE)
     same = {name: float(ops.mean(value)) for name, value in loss.terms(photo, photo).items()}
@@ -77,7 +77,7 @@ def test_it_is_a_keras_loss_and_its_parts_tell_content_from_style() -> None:
     assert float(loss(photo, photo)) == pytest.approx(float(ops.mean(loss.call(photo, photo))))
 
 
-def test_it_is_made_again_from_its_configuration_without_the_pictures(small_encoder: Path) -> None:
+def test_the_configuration_restores_it_without_the_pictures(small_encoder: Path) -> None:
     recipe = StyleOptions(style_size=64, style_layers="relu1_1,relu3_1", moments=0.5)
     loss = PerceptualLoss(STYLES, recipe, small_encoder)
     again = keras.losses.deserialize(json.loads(json.dumps(keras.losses.serialize(loss))))

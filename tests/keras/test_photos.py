@@ -37,7 +37,7 @@ def test_an_epoch_shows_every_photo_once(folder: Path) -> None:
     assert [line.partition(": ")[0] for line in photos.skipped] == [str(folder / "bad.jpg")]
 
 
-def test_chance_comes_from_seed_epoch_and_place(folder: Path) -> None:
+def test_crops_depend_on_seed_epoch_and_index(folder: Path) -> None:
     one, other, same = (Photos(folder, 2, crop=32, seed=seed) for seed in (0, 1, 0))
     before = one[1][0]
     np.testing.assert_array_equal(before, one[1][0])
@@ -57,7 +57,7 @@ def test_with_several_styles_each_photo_gets_one(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"crop": 30}, {"crop": 28}])
-def test_what_cannot_be_cut_is_refused(folder: Path, wrong: Any) -> None:
+def test_invalid_crops_are_rejected(folder: Path, wrong: Any) -> None:
     with pytest.raises(OptionError):
         Photos(folder, **wrong)
 
@@ -93,13 +93,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("photos", "said"), BAD)
-def test_wrong_photos_are_named(photos: Any, said: str) -> None:
+def test_unusable_photos_are_rejected(photos: Any, said: str) -> None:
     for given in (photos, keras.ops.convert_to_tensor(photos), Batches(photos)):
         with pytest.raises(InputError, match=said):
             check_batch(given, 1)
 
 
-def test_every_verb_looks() -> None:
+def test_fit_evaluate_and_predict_check_photos() -> None:
     network = StyleNetwork(width=4, blocks=0)
     network.compile("adam", loss="mse")
     for verb in (network.fit, network.evaluate, network.predict):
@@ -124,7 +124,7 @@ def test_several_styles_need_their_weights(given: Any, said: str) -> None:
         check_batch(given, 2)
 
 
-def test_what_is_right_passes() -> None:
+def test_valid_photos_pass() -> None:
     check_batch(X * 1.3 - 0.1, 1)
     check_batch({"content": X, "code": CODE}, 2)
     check_batch(Batches({"content": X, "code": CODE}), 2)

@@ -55,7 +55,7 @@ def test_it_computes_what_the_torch_network_computes(normalisation: str, styles:
         torch.testing.assert_close(back[name], value, rtol=0, atol=0)
 
 
-def test_a_file_goes_there_and_back(tmp_path: Path) -> None:
+def test_a_file_round_trip(tmp_path: Path) -> None:
     theirs = torch_network(1)
     theirs.save(tmp_path / "one.restyle")
     ours = StyleNetwork.from_network(tmp_path / "one.restyle")
@@ -90,7 +90,7 @@ def painter(small_encoder: Path) -> StyleNetwork:
     return network
 
 
-def test_fit_lowers_the_loss_and_callbacks_see_every_term(
+def test_fit_lowers_the_loss_and_callbacks_receive_every_term(
     painter: StyleNetwork, folder: Path, tmp_path: Path
 ) -> None:
     seen: list[dict[str, float]] = []
@@ -123,7 +123,7 @@ def test_fit_lowers_the_loss_and_callbacks_see_every_term(
         assert sorted(each.name for each in (tmp_path / "events").iterdir()) == ["train", "validation"]
 
 
-def test_arrays_and_tf_data_are_fitted_too(painter: StyleNetwork) -> None:
+def test_fit_takes_arrays_and_tf_data(painter: StyleNetwork) -> None:
     network = StyleNetwork(width=4, blocks=0)
     network.compile("adam", loss=painter.loss, run_eagerly=True)  # no graph for each kind of dataset
     photos = RNG.random((4, 48, 48, 3)).astype(np.float32)
@@ -167,14 +167,14 @@ def test_each_style_learns_its_own_rows(folder: Path, small_encoder: Path) -> No
         network.paint(X[0], [1, 0, 0])
 
 
-def test_a_loss_of_other_styles_is_refused(small_encoder: Path) -> None:
+def test_a_loss_with_another_number_of_styles_is_rejected(small_encoder: Path) -> None:
     network = StyleNetwork(width=4, blocks=0, styles=2)
     network.compile("adam", loss=PerceptualLoss(X[0], RECIPE, small_encoder), run_eagerly=True)
     with pytest.raises(StyleError, match="the loss has 1 styles and the network 2"):
         network.fit({"content": X[:, :, :32], "code": np.eye(2, dtype=np.float32)}, verbose=0)
 
 
-def test_any_keras_loss_serves_too() -> None:
+def test_other_keras_losses_work() -> None:
     network = StyleNetwork(width=8, blocks=0)
     network.compile("adam", loss="mse", run_eagerly=True)
     history = network.fit(X, X, epochs=3, verbose=0).history
@@ -182,7 +182,7 @@ def test_any_keras_loss_serves_too() -> None:
     assert "style" not in history
 
 
-def test_predict_and_paint_take_any_size_and_give_it_back(tmp_path: Path) -> None:
+def test_predict_and_paint_keep_any_size(tmp_path: Path) -> None:
     network = StyleNetwork(width=4, blocks=1)
     for size in ((1, 1), (17, 30), (61, 43)):
         photos = RNG.random((2, *size, 3)).astype(np.float32)
@@ -215,7 +215,7 @@ def test_the_summary_names_every_layer() -> None:
         assert name in text
 
 
-def test_seeds_decide_the_first_weights() -> None:
+def test_the_seed_determines_the_initial_weights() -> None:
     one, same, other = (StyleNetwork(width=8, blocks=1, seed=seed).torch_weights() for seed in (1, 1, 2))
     assert all((one[name] == same[name]).all() for name in one)
     assert (one["stem.weight"] != other["stem.weight"]).any()
@@ -224,7 +224,7 @@ def test_seeds_decide_the_first_weights() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"kernel_size": 4}, {"width": 7}, {"styles": 0}, {"normalisation": "some"}]
 )
-def test_a_shape_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_shapes_are_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
         StyleNetwork(**wrong)
 

@@ -21,7 +21,7 @@ CLEAR = [result(3, 1, 0.20), result(5, 1, 0.30), result(3, 2, 0.22), result(5, 2
 CLOSE = [result(3, 1, 0.20), result(5, 1, 0.21), result(3, 2, 0.24), result(5, 2, 0.26)]
 
 
-def test_answer_says_whether_the_spread_allows_it() -> None:
+def test_the_answer_depends_on_the_variation_over_seeds() -> None:
     assert "**kernel-size 3** (0.2100)" in answer(groups(CLEAR))
     assert "+38.1%" in answer(groups(CLEAR))
     assert "All 2 seeds of the best" in answer(groups(CLEAR))

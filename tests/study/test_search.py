@@ -35,7 +35,7 @@ class Measure:
         return [loss(setting) for setting in settings]
 
 
-def test_it_asks_for_allowed_settings_and_gives_the_best_first(tmp_path: Path) -> None:
+def test_it_tries_allowed_settings_and_returns_the_best_first(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     measure = Measure()
     found = search(SPACE, 30, tmp_path, measure)
@@ -51,7 +51,7 @@ def test_it_asks_for_allowed_settings_and_gives_the_best_first(tmp_path: Path) -
     assert sum(map(loss, late)) < 0.7 * sum(map(loss, early))  # it learns from what was measured
 
 
-def test_a_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_search_continues(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     first, again, more = Measure(), Measure(), Measure()
     search(SPACE, 4, tmp_path, first)
@@ -64,7 +64,7 @@ def test_a_search_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert all(setting not in first.asked for setting in more.asked)
 
 
-def test_one_that_was_killed_while_measuring_asks_for_another(tmp_path: Path) -> None:
+def test_a_search_that_was_killed_in_a_measurement_continues(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
 
     def killed(settings: Sequence[Setting]) -> list[float]:
@@ -77,7 +77,7 @@ def test_one_that_was_killed_while_measuring_asks_for_another(tmp_path: Path) ->
     assert len(measure.asked) == 2
 
 
-def test_several_are_asked_for_at_once(tmp_path: Path) -> None:
+def test_several_settings_at_once(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     measure = Measure()
     search(SPACE, 5, tmp_path, measure, at_once=2)
@@ -85,7 +85,7 @@ def test_several_are_asked_for_at_once(tmp_path: Path) -> None:
     assert len(measure.asked) == 5
 
 
-def test_without_optuna_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_optuna_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: None if name == "optuna" else real(name, *rest)

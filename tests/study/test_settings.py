@@ -16,7 +16,7 @@ def test_values_have_the_type_of_their_option() -> None:
     }
 
 
-def test_lists_of_layers_are_divided_by_semicolons() -> None:
+def test_semicolons_separate_lists_of_layers() -> None:
     assert parse_space(["style-layers=relu1_1,relu2_1; relu3_1"]) == {
         "style_layers": ["relu1_1,relu2_1", "relu3_1"]
     }
@@ -35,7 +35,7 @@ def test_lists_of_layers_are_divided_by_semicolons() -> None:
         ("normalisation=some", "normalisation"),
     ],
 )
-def test_what_cannot_be_varied_is_one_line(text: str, words: str) -> None:
+def test_invalid_values_are_one_line(text: str, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         parse_space([text], spans=False)
 
@@ -58,7 +58,7 @@ def test_names_for_people_and_for_files() -> None:
     assert label(setting) == "kernel-size-3_style-layers-relu1_1+relu2_1"
 
 
-def test_spans_have_the_type_of_their_option_and_values_stay_values() -> None:
+def test_spans_have_the_type_of_their_option() -> None:
     space = parse_space(["content-weight=0.2..2", "width=16..64/8", "blocks=2..6", "normalisation=all,none"])
     assert space == {
         "content_weight": Span(0.2, 2.0),
@@ -73,7 +73,7 @@ def test_spans_have_the_type_of_their_option_and_values_stay_values() -> None:
     ]
 
 
-def test_wide_spans_of_floats_are_searched_by_their_logarithm() -> None:
+def test_wide_spans_of_floats_are_logarithmic() -> None:
     assert Span(0.001, 0.1).logarithmic
     assert not Span(0.5, 1.5).logarithmic
     assert not Span(0.0, 1.0).logarithmic
@@ -95,6 +95,6 @@ def test_wide_spans_of_floats_are_searched_by_their_logarithm() -> None:
         ("steps=10..20", "'steps' is not one of"),
     ],
 )
-def test_what_is_no_span_is_one_line(text: str, words: str) -> None:
+def test_invalid_spans_are_one_line(text: str, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         parse_space([text])

@@ -10,14 +10,14 @@ from restyle.train.augmentation import CONTENT, STYLE
 from restyle.train.data import Pictures
 from restyle.train.log import read_log
 from restyle.train.loop import fit
-from tests.train.made_pictures import judge, photos
+from tests.train.made_pictures import encoder_file, photos
 
 SHAPE = TransformerShape(half=4, quarter=4, eighth=6, full=4, blocks=1, code=8)
 
 
-def test_learns_from_some_styles_and_is_measured_on_others(tmp_path: Path) -> None:
+def test_trains_on_some_styles_and_evaluates_on_others(tmp_path: Path) -> None:
     paths = sorted(photos(tmp_path / "photos", 8).iterdir())
-    judge(tmp_path / "judge.safetensors")
+    encoder_file(tmp_path / "encoder.safetensors")
 
     def task() -> StyleCountTask:
         return StyleCountTask(
@@ -27,7 +27,7 @@ def test_learns_from_some_styles_and_is_measured_on_others(tmp_path: Path) -> No
             crop=64,
             batch=2,
             shape=SHAPE,
-            encoder=tmp_path / "judge.safetensors",
+            encoder=tmp_path / "encoder.safetensors",
         )
 
     made = task()

@@ -1,4 +1,4 @@
-"""Photos, style pictures and a judge, all tiny, for tests of training."""
+"""Tiny photos, style pictures and a perceptual encoder for tests of training."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def photos(folder: Path, count: int = 12) -> Path:
     return folder
 
 
-def judge(path: Path) -> Path:
+def encoder_file(path: Path) -> Path:
     """A perceptual encoder with random weights and five layers."""
     torch.manual_seed(4)
     shape = EncoderShape(widths=(4, 4, 6, 6, 6), depths=(1, 1, 1, 1, 1), heads=(4, 4, 4, 4, 4))

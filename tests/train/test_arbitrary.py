@@ -48,7 +48,7 @@ def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
         assert preview.size == (8 * 192, 5 * 192)
 
 
-def test_seed_decides_the_first_weights_and_the_calibration(files: dict[str, Any]) -> None:
+def test_the_seed_determines_initial_weights_and_calibration(files: dict[str, Any]) -> None:
     states = [
         ArbitraryTask(**files, options=SMALL_CROPS, shape=NETWORK, seed=seed).model.state_dict()
         for seed in (3, 3, 4)
@@ -60,7 +60,7 @@ def test_seed_decides_the_first_weights_and_the_calibration(files: dict[str, Any
     assert float(states[0]["style.spread"].std()) > 0
 
 
-def test_training_goes_on_from_a_saved_network(files: dict[str, Any], tmp_path: Path) -> None:
+def test_training_starts_from_a_saved_network(files: dict[str, Any], tmp_path: Path) -> None:
     first = ArbitraryTask(**files, options=SMALL_CROPS, shape=NETWORK, seed=3).model
     assert isinstance(first, ArbitraryNetwork)
     save_arbitrary(first, tmp_path / "n.safetensors", "n")
@@ -97,19 +97,19 @@ def test_late_crops(files: dict[str, Any]) -> None:
     assert task.batch(10, np.random.default_rng(0))["content"].shape == (1, 3, 96 + SHIFT, 96 + SHIFT)
 
 
-def test_exact_teacher_judges_style_as_deep_as_it_goes(files: dict[str, Any]) -> None:
+def test_the_exact_teacher_replaces_the_layers_that_it_has(files: dict[str, Any]) -> None:
     task = ArbitraryTask(**files, exact=files["teacher"], options=SMALL_CROPS, shape=NETWORK)
     assert task.exact is not None
     task.exact.names = [name for name in task.exact.names if name < "conv3"]
     x = torch.rand(1, 3, 32, 32)
-    judged = task.style_features(x)
-    assert [f.shape[1] for f in judged] == [f.shape[1] for f in task.teacher(x)]
+    features = task.style_features(x)
+    assert [f.shape[1] for f in features] == [f.shape[1] for f in task.teacher(x)]
     for layer in range(5):
         source = task.exact if layer < 2 else task.teacher
-        assert torch.equal(judged[layer], source(x)[layer])
+        assert torch.equal(features[layer], source(x)[layer])
 
 
-def test_styles_serve_several_steps_and_come_from_the_seed(files: dict[str, Any]) -> None:
+def test_styles_are_reused_and_depend_on_the_seed(files: dict[str, Any]) -> None:
     recipe = ArbitraryOptions(crop=64, batch=2, bank=6, reuse=3)
     task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
     first = task.bank(task.model, 0)
@@ -180,7 +180,7 @@ def test_command_line_trains_resumes_and_exports(
     assert {p.name for p in (tmp_path / "model").iterdir()} >= {"style_encoder.onnx", "transformer.onnx"}
 
 
-def test_command_line_distils(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_line_distills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from restyle.cli import main
     from restyle.nn.encoders import load_encoder
 

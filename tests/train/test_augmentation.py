@@ -42,7 +42,7 @@ def test_scaled_crop_cuts_a_square_of_the_wanted_scale() -> None:
     )
 
 
-def test_flip_and_quarter_turn_do_what_they_say() -> None:
+def test_flip_and_quarter_turn() -> None:
     picture = noise(8, 8)
     assert np.array_equal(pixels(Flip(1.0)(picture, rng())), pixels(picture)[:, ::-1])
     assert np.array_equal(pixels(Flip(0.0)(picture, rng())), pixels(picture))
@@ -51,7 +51,7 @@ def test_flip_and_quarter_turn_do_what_they_say() -> None:
     assert QuarterTurn(0.0)(picture, rng()) is picture
 
 
-def test_rotation_shows_no_corner() -> None:
+def test_rotation_leaves_no_empty_corner() -> None:
     white = Image.new("RGB", (120, 80), "white")
     for seed in range(5):
         turned = Rotate(30)(white, rng(seed))
@@ -62,7 +62,7 @@ def test_rotation_shows_no_corner() -> None:
     assert side == pytest.approx(100 / math.sqrt(2), abs=1)
 
 
-def test_colours_change_as_far_as_asked() -> None:
+def test_colors_change_within_the_given_amount() -> None:
     grey = Image.new("RGB", (4, 4), (100, 100, 100))
     values = [pixels(Brightness(0.3)(grey, rng(seed))).mean() for seed in range(60)]
     assert 69 <= min(values) < 80 < 120 < max(values) <= 131
@@ -90,7 +90,7 @@ def test_sometimes_is_all_or_nothing() -> None:
     assert 60 < sum(changed) < 140
 
 
-def test_sharpening_gives_an_enlarged_picture_its_edges_back_and_leaves_others() -> None:
+def test_only_enlarged_pictures_are_sharpened() -> None:
     picture = Image.fromarray(
         np.repeat(rng(1).integers(0, 256, (25, 25, 3), dtype=np.uint8), 4, 0).repeat(4, 1)
     )

@@ -10,7 +10,7 @@ def test_stops_when_it_has_not_become_better_for_long_enough() -> None:
         assert watch.stop is stop
 
 
-def test_never_stops_unasked() -> None:
+def test_does_not_stop_by_default() -> None:
     watch = HeldOutWatch()
     for held_out in (1.0, 2.0, 3.0, 4.0):
         assert watch.update(0.1, held_out) == ""
@@ -24,7 +24,7 @@ def test_warns_once_when_the_gap_stays_open() -> None:
     assert "1.600 is 60% above the training loss 1.000" in warnings[5]
 
 
-def test_goes_on_where_a_checkpoint_was() -> None:
+def test_state_is_restored() -> None:
     first, second = HeldOutWatch(3, 0.2), HeldOutWatch(3, 0.2)
     for value in (1.0, 1.5, 1.6):
         first.update(1.0, value)

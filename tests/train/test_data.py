@@ -18,7 +18,7 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(values)
 
 
-def test_crop_has_the_asked_size_whatever_the_picture() -> None:
+def test_crops_of_any_picture_have_the_given_size() -> None:
     rng = np.random.default_rng(1)
     for width, height in ((40, 300), (300, 40), (64, 64), (17, 19)):
         for how in (CONTENT, STYLE, PLAIN):
@@ -31,7 +31,7 @@ def test_without_variation_a_square_comes_back() -> None:
     assert np.array_equal(np.asarray(same), np.asarray(picture))
 
 
-def test_small_pictures_are_enlarged_no_more_than_asked() -> None:
+def test_enlargement_is_limited() -> None:
     """Stripes 2 px wide must not become wider than 2 x 1.5."""
     stripes = np.zeros((100, 100, 3), np.uint8)
     stripes[:, ::4] = stripes[:, 1::4] = 255
@@ -41,7 +41,7 @@ def test_small_pictures_are_enlarged_no_more_than_asked() -> None:
     assert 64 / (2 * 1.5) - 2 <= changes <= 64 / (2 * 1.5) + 2
 
 
-def test_colour_changes_only_when_asked() -> None:
+def test_colors_change_only_if_requested() -> None:
     grey = Image.new("RGB", (64, 64), (120, 60, 30))
     rng = np.random.default_rng(0)
     plain = np.asarray(augment(grey, PLAIN, 32, rng))
@@ -87,7 +87,7 @@ def test_profiles_are_applied_as_when_stylizing(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(pictures.pictures[1]), expected, atol=0.5001)
 
 
-def test_every_row_is_there_and_the_seed_decides(tmp_path: Path) -> None:
+def test_the_preview_has_all_rows_and_depends_on_the_seed(tmp_path: Path) -> None:
     content = Pictures(photos(tmp_path / "photos", 4), CONTENT)
     picture(90, 80, 5, (40, 90, 200)).save(tmp_path / "style.png")
     styles = Pictures([tmp_path / "style.png"], Augmentation())

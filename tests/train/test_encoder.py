@@ -112,7 +112,7 @@ def test_noise_is_on_every_third_picture_and_within_range() -> None:
     assert torch.equal(made, add_noise(pictures, 0.2, np.random.default_rng(0)))
 
 
-def test_half_optimised_pictures_are_among_the_crops(tmp_path: Path) -> None:
+def test_adversarial_pictures_replace_some_crops(tmp_path: Path) -> None:
     task = EncoderTask(
         [folder(tmp_path / "art", 1)],
         [teacher(tmp_path / "t.safetensors")],
@@ -155,7 +155,7 @@ def draw(count: int, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.random((count, 3, 32, 32), np.float32))
 
 
-def test_pictures_go_down_the_losses_of_the_student_and_stay_in_range() -> None:
+def test_pictures_are_optimized_and_stay_in_range() -> None:
     student, pool, rng = encoder(), AdversarialPictures(draw, 1), np.random.default_rng(1)
 
     def loss(picture: Tensor) -> float:

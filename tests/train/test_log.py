@@ -19,7 +19,7 @@ def test_rows_come_back_and_can_be_rewound(tmp_path: Path) -> None:
     assert read_log(log.path)["step"] == [10, 20]
 
 
-def test_curves_are_drawn_of_what_is_there(tmp_path: Path) -> None:
+def test_curves_show_the_existing_logs(tmp_path: Path) -> None:
     assert draw_curves(tmp_path) is None
     log = Log(tmp_path, tensorboard=False)
     for step in (10, 20, 30):

@@ -59,7 +59,7 @@ def rows(folder: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_learns_and_tells(tmp_path: Path) -> None:
+def test_learns_and_reports(tmp_path: Path) -> None:
     steps: list[Step] = []
     model = fit(
         Line(), tmp_path, TrainOptions(steps=400, rate=0.05, warmup=5, average=0.9), callback=steps.append
@@ -113,7 +113,7 @@ def test_nan_stops_the_run_and_keeps_the_last_checkpoint(tmp_path: Path) -> None
     assert all(torch.isfinite(v).all() for v in state["model"].values())
 
 
-def test_never_overwrites_a_run_unasked(tmp_path: Path) -> None:
+def test_a_run_is_not_overwritten_by_default(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to resume"):
         fit(Line(), tmp_path, OPTIONS, resume=True)
     fit(Line(), tmp_path, OPTIONS)

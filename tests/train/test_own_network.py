@@ -11,7 +11,7 @@ from restyle.options.train import StyleOptions
 from restyle.train.log import History
 from restyle.train.own_network import prepare, read_pictures, style_names
 from restyle.train.style_network import StyleNetwork
-from tests.train.made_pictures import judge, photos, picture
+from tests.train.made_pictures import encoder_file, photos, picture
 
 OWN = ("blue", "red")
 
@@ -32,7 +32,7 @@ def test_names_follow_the_rows() -> None:
 )
 def test_what_is_trained(tmp_path: Path, names: tuple[str, ...], add: bool, rows: int, same: bool) -> None:
     photos(tmp_path / "photos")
-    judge(tmp_path / "judge.safetensors")
+    encoder_file(tmp_path / "encoder.safetensors")
     paths = [tmp_path / f"{name}.png" for name in names]
     for path in paths:
         picture(90, 80, 7, (40, 90, 200)).save(path)
@@ -41,7 +41,7 @@ def test_what_is_trained(tmp_path: Path, names: tuple[str, ...], add: bool, rows
     network = StyleNetwork(width=4, blocks=1, seed=6)
     present = conditional.build({"width": 4, "blocks": 1}, 2, None, 5)
     network._module, network.styles = present, OWN
-    found, task = prepare(network, pictures, add, 2, 1, tmp_path / "judge.safetensors")
+    found, task = prepare(network, pictures, add, 2, 1, tmp_path / "encoder.safetensors")
     module = task.model
     assert isinstance(module, conditional.ConditionalTransformer)
     assert found == ((*OWN, *names) if add else names)

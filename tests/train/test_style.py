@@ -25,7 +25,7 @@ from restyle.train.style import (
     load_loss_networks,
     small_styles,
 )
-from tests.train.made_pictures import judge, photos, picture
+from tests.train.made_pictures import encoder_file, photos, picture
 
 OPTIONS = StyleOptions(crop=64, style_size=64, held_out=2)
 RUN = StyleTrainOptions(
@@ -36,7 +36,7 @@ RUN = StyleTrainOptions(
 def task(folder: Path, styles: int = 2, batch: int = 3, seed: int = 1, **options: Any) -> StyleTask:
     if not (folder / "photos").exists():
         photos(folder / "photos")
-        judge(folder / "judge.safetensors")
+        encoder_file(folder / "encoder.safetensors")
         for index in range(3):
             picture(90, 80, 40 + index, (60 + 60 * index, 90, 200 - 50 * index)).save(
                 folder / f"s{index}.png"
@@ -50,7 +50,7 @@ def task(folder: Path, styles: int = 2, batch: int = 3, seed: int = 1, **options
         StyleOptions(**{"crop": 64, "style_size": 64, "held_out": 2} | options),
         batch=batch,
         seed=seed,
-        encoder=folder / "judge.safetensors",
+        encoder=folder / "encoder.safetensors",
     )
 
 
@@ -97,7 +97,7 @@ def test_each_weight_weighs_its_term(tmp_path: Path, option: str, term: str) -> 
     assert float(losses[term].detach()) > 0
 
 
-def test_layers_moments_and_structure_change_what_is_judged(tmp_path: Path) -> None:
+def test_layers_moments_and_structure_change_the_losses(tmp_path: Path) -> None:
     def found(**options: Any) -> dict[str, float]:
         made = task(tmp_path, **options)
         losses = made.losses(made.model, made.batch(0, np.random.default_rng(0)), 0)
@@ -122,7 +122,7 @@ def test_learns(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "preview-000060.jpg").exists()
 
 
-def test_what_is_held_out_is_measured_at_the_end_too(tmp_path: Path) -> None:
+def test_evaluates_at_the_end_as_well(tmp_path: Path) -> None:
     options = StyleTrainOptions(steps=3, log_every=1, evaluate_every=2, threads=1)
     loop.fit(task(tmp_path), tmp_path / "run", options)
     assert read_log(tmp_path / "run" / "held-out.csv")["step"] == [2, 3]
@@ -130,7 +130,7 @@ def test_what_is_held_out_is_measured_at_the_end_too(tmp_path: Path) -> None:
     assert read_log(tmp_path / "run" / "held-out.csv")["step"] == [2, 3]
 
 
-def test_adding_a_style_leaves_the_others_bit_for_bit(tmp_path: Path) -> None:
+def test_added_styles_leave_the_others_unchanged_bit_for_bit(tmp_path: Path) -> None:
     old = task(tmp_path, styles=2).model
     content = torch.rand(1, 3, 64, 64)
     before = old(content, torch.tensor([[0.4, 0.6]]))[0]
@@ -145,7 +145,7 @@ def test_adding_a_style_leaves_the_others_bit_for_bit(tmp_path: Path) -> None:
         OPTIONS,
         batch=2,
         first=2,
-        encoder=tmp_path / "judge.safetensors",
+        encoder=tmp_path / "encoder.safetensors",
     )
     start = old.scale.detach().clone()
     new = loop.fit(made, tmp_path / "run", RUN)
@@ -164,14 +164,14 @@ def test_nan_names_the_photos(tmp_path: Path) -> None:
         loop.fit(made, tmp_path / "run", RUN)
 
 
-def test_small_styles_are_told(tmp_path: Path) -> None:
+def test_small_styles_cause_a_warning(tmp_path: Path) -> None:
     made = task(tmp_path)
     assert small_styles(made.styles, 64) == []
     (first, _) = small_styles(made.styles, 256)
     assert "s0.png has 90 x 80 px and is enlarged 3.2 times to 256 px" in first
 
 
-def test_judges_come_by_name_and_by_file(tmp_path: Path) -> None:
+def test_loss_networks_are_loaded_by_name_or_file(tmp_path: Path) -> None:
     assert len(load_loss_network("encoder-1").features(torch.rand(1, 3, 32, 32))) == 5
     with pytest.raises(InputError, match="no encoder"):
         load_loss_network(tmp_path / "none")
@@ -207,9 +207,9 @@ def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: 
         assert two[name] == pytest.approx(one[name], rel=1e-4)
 
 
-def test_judges_take_turns_and_are_both_measured_by(tmp_path: Path) -> None:
+def test_loss_networks_alternate_and_evaluation_uses_both(tmp_path: Path) -> None:
     made = task(tmp_path)
-    one, other = load_loss_networks(f"{tmp_path / 'judge.safetensors'},encoder-1")
+    one, other = load_loss_networks(f"{tmp_path / 'encoder.safetensors'},encoder-1")
     batch = made.batch(0, np.random.default_rng(0))
 
     def found(networks: list[LossNetwork], step: int) -> float:
@@ -229,23 +229,23 @@ def test_judges_take_turns_and_are_both_measured_by(tmp_path: Path) -> None:
     assert measured([one, other]) == pytest.approx(mean, rel=1e-5)
 
 
-def test_judges_are_named_with_commas(tmp_path: Path) -> None:
-    judge(tmp_path / "judge.safetensors")
-    assert len(load_loss_networks(f"encoder-1, encoder-2,{tmp_path / 'judge.safetensors'}")) == 3
+def test_loss_networks_are_separated_by_commas(tmp_path: Path) -> None:
+    encoder_file(tmp_path / "encoder.safetensors")
+    assert len(load_loss_networks(f"encoder-1, encoder-2,{tmp_path / 'encoder.safetensors'}")) == 3
     with pytest.raises(InputError, match="there is no encoder 'encoder-0'"):
         load_loss_networks("encoder-1,encoder-0")
 
 
-def test_same_network_same_figures_and_a_worse_one_worse_ones(tmp_path: Path) -> None:
+def test_held_out_losses_are_repeatable_and_higher_for_a_worse_network(tmp_path: Path) -> None:
     paths = sorted(photos(tmp_path / "photos", 3).iterdir())
-    judge(tmp_path / "judge.safetensors")
+    encoder_file(tmp_path / "encoder.safetensors")
     picture(90, 80, 5, (40, 90, 200)).save(tmp_path / "style.png")
     torch.manual_seed(2)
     network = ConditionalTransformer(ConditionalShape(width=4, blocks=1))
 
     def found() -> dict[str, float]:
         return held_out_losses(
-            network, paths, [tmp_path / "style.png"], 64, 64, tmp_path / "judge.safetensors"
+            network, paths, [tmp_path / "style.png"], 64, 64, tmp_path / "encoder.safetensors"
         )
 
     first = found()

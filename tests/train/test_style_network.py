@@ -14,17 +14,17 @@ from restyle.errors import InputError, ModelError, OptionError, OutputError, Sty
 from restyle.options.train import StyleOptions, StyleTrainOptions
 from restyle.train.loop import Step
 from restyle.train.style_network import StyleNetwork
-from tests.train.made_pictures import judge, photos, picture
+from tests.train.made_pictures import encoder_file, photos, picture
 
 RECIPE = StyleOptions(crop=64, style_size=64, held_out=2)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos, three styles, a judge, and a network of two styles trained for a moment."""
+    """Photos, three styles, an encoder, and a network of two styles after four steps."""
     folder = tmp_path_factory.mktemp("place")
     photos(folder / "photos")
-    judge(folder / "judge.safetensors")
+    encoder_file(folder / "encoder.safetensors")
     (folder / "styles").mkdir()
     for index, name in enumerate(("Blue Wave", "red")):
         picture(90, 80, 40 + index, (40 + 160 * index, 90, 200 - 150 * index)).save(
@@ -46,7 +46,7 @@ def keywords(folder: Path) -> dict[str, object]:
         "steps": 4,
         "batch_size": 2,
         "recipe": RECIPE,
-        "encoder": folder / "judge.safetensors",
+        "encoder": folder / "encoder.safetensors",
         "threads": 1,
         "log_every": 2,
         "warmup": 1,
@@ -78,7 +78,7 @@ def test_history_tells_what_happened(place: Path) -> None:
     assert "only 12 photos" in warning
 
 
-def test_what_is_measured_at_the_end_is_in_the_history(place: Path) -> None:
+def test_the_last_evaluation_is_in_the_history(place: Path) -> None:
     network = StyleNetwork(width=4, blocks=1)
     options = keywords(place) | {"steps": 3, "log_every": 2, "evaluate_every": 2}
     history = network.fit(place / "photos", place / "yellow.png", **options)  # type: ignore[arg-type]
@@ -101,7 +101,7 @@ def test_optimizers_are_used(place: Path, optimizer: object) -> None:
     assert torch.equal(usual, other) is (optimizer == "adam")
 
 
-def test_predict_gives_back_the_kind_that_it_was_given(place: Path, tmp_path: Path) -> None:
+def test_predict_returns_the_type_of_its_input(place: Path, tmp_path: Path) -> None:
     network = StyleNetwork.load(place / "two.restyle")
     art = network.predict(photo(), "red")
     assert isinstance(art, np.ndarray)
@@ -124,7 +124,7 @@ def test_predict_is_what_pytorch_computes(place: Path) -> None:
     )  # half an 8-bit level and float16
 
 
-def test_the_file_serves_everywhere_that_a_model_is_named(place: Path) -> None:
+def test_the_file_works_wherever_a_model_is_expected(place: Path) -> None:
     model = place / "two.restyle"
     art = restyle.image(photo(), "red", model=model)
     assert np.array_equal(art, StyleNetwork.load(model).predict(photo(), "red"))
@@ -136,7 +136,7 @@ def test_the_file_serves_everywhere_that_a_model_is_named(place: Path) -> None:
     assert np.array_equal(restyle.image(photo(), "red", model=model, strength=0.0), photo())
 
 
-def test_styles_are_named_or_the_message_names_them(place: Path, tmp_path: Path) -> None:
+def test_unknown_styles_are_errors_that_list_the_known_ones(place: Path, tmp_path: Path) -> None:
     model = place / "two.restyle"
     with pytest.raises(OptionError, match="network 'two' has blue-wave, red"):
         restyle.image(photo(), model=model)
@@ -157,7 +157,7 @@ def test_styles_are_named_or_the_message_names_them(place: Path, tmp_path: Path)
     assert np.array_equal(restyle.image(photo(), model=path), one.predict(photo()))
 
 
-def test_adding_a_style_leaves_the_others_as_they_are(place: Path, tmp_path: Path) -> None:
+def test_adding_a_style_does_not_change_the_others(place: Path, tmp_path: Path) -> None:
     network = StyleNetwork.load(place / "two.restyle")
     before = network.predict(photo(), ["red:0.3", "blue-wave:0.7"])
     convolutions = network.module.stem.weight.detach().clone()
@@ -176,7 +176,7 @@ def test_adding_a_style_leaves_the_others_as_they_are(place: Path, tmp_path: Pat
         network.fit(place / "photos", place / "styles" / "red.png", add=True, **keywords(place))  # type: ignore[arg-type]
 
 
-def test_fitting_on_begins_where_it_was(place: Path) -> None:
+def test_a_second_fit_continues_the_first(place: Path) -> None:
     network = StyleNetwork.load(place / "two.restyle")
     before = network.module.stem.weight.detach().clone()
     history = network.fit(place / "photos", place / "styles", **keywords(place) | {"rate": 1e-7})  # type: ignore[arg-type]
@@ -197,7 +197,7 @@ def test_loads_and_predicts_without_pytorch(place: Path) -> None:
     assert done.stdout.strip() == "(20, 30, 3)", done.stderr
 
 
-def test_saves_under_its_name_and_loads_the_same(place: Path, tmp_path: Path) -> None:
+def test_save_sets_the_name_and_load_restores_all(place: Path, tmp_path: Path) -> None:
     network = StyleNetwork.load(place / "two.restyle")
     assert (network.name, network.training["steps"], network.options.width) == ("two", 4, 4)
     path = network.save(tmp_path / "Other Name.restyle")
@@ -208,7 +208,7 @@ def test_saves_under_its_name_and_loads_the_same(place: Path, tmp_path: Path) ->
     assert "red" in repr(network)
 
 
-def test_what_cannot_be_is_one_clear_line(place: Path, tmp_path: Path) -> None:
+def test_invalid_calls_are_one_line(place: Path, tmp_path: Path) -> None:
     network = StyleNetwork(width=4, blocks=1)
     for act in (lambda: network.save(tmp_path / "n.restyle"), lambda: network.predict(photo())):
         with pytest.raises(StyleError, match="no style yet"):
