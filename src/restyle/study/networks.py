@@ -11,10 +11,11 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from restyle.errors import InputError
 from restyle.images.plots import Chart, Series, draw
+from restyle.images.sheet import sheet
 from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 from restyle.study.runs import Result, at_most, hold_out, read_result, run_all, spread, write_json
 from restyle.study.settings import Setting, label, title
@@ -23,6 +24,7 @@ from restyle.train.style_network import StyleNetwork
 
 CALIBRATION = 6  # steps; the fastest gives the duration of a step
 SPEED_SIDE = 512  # px, of the picture for the measurement of speed
+COLUMNS = 4  # of pictures in the report
 
 
 @dataclass(frozen=True)
@@ -286,21 +288,16 @@ def _charts(found: Sequence[Group]) -> Image.Image:
 
 
 def _pictures(folder: Path, found: Sequence[Group]) -> Image.Image | None:
-    """Draw the picture of each setting under its name; None if there are none."""
-    tiles = []
+    """Draw the picture of each setting with its name; None if there are none."""
+    pictures: list[Image.Image | None] = []
+    names = []
     for group in found:
         path = folder / "runs" / f"{group.label}_seed-{group.runs[0]['seed']}" / "art.png"
         if path.is_file():
             with Image.open(path) as art:
-                tiles.append((group.name, art.convert("RGB")))
-    if not tiles:
+                pictures.append(art.convert("RGB"))
+            names.append(group.name)
+    rows = range(0, len(pictures), COLUMNS)
+    if not pictures:
         return None
-    width, height = max(t.width for _, t in tiles) + 8, max(t.height for _, t in tiles) + 30
-    columns = min(4, len(tiles))
-    sheet = Image.new("RGB", (columns * width, -(-len(tiles) // columns) * height), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for index, (name, tile) in enumerate(tiles):
-        left, top = index % columns * width, index // columns * height
-        sheet.paste(tile, (left + 4, top + 24))
-        pen.text((left + 4, top + 4), name, fill="black", font=font)
-    return sheet
+    return sheet([pictures[i : i + COLUMNS] for i in rows], [names[i : i + COLUMNS] for i in rows])

@@ -241,7 +241,7 @@ class Run:
             exists = self.checkpoint.exists()
             raise NotFiniteError(
                 f"the loss became {losses['total'].item()} at step {state.step} (seed {self.options.seed}"
-                f"{pictures}): lower --rate; "
+                f"{pictures}): lower the learning rate; "
                 + (f"the last checkpoint is {str(self.checkpoint)!r}" if exists else "there is no checkpoint")
             )
         state.optimizer.zero_grad(set_to_none=True)

@@ -251,7 +251,7 @@ def small_styles(styles: Pictures, size: int) -> list[str]:
         if factor > ENLARGED:
             lines.append(
                 f"style {path.name} has {picture.width} x {picture.height} px and is enlarged {factor:.1f}"
-                f" times to {size} px: strokes will be blurred; use a larger picture or lower --style-size"
+                f" times to {size} px: strokes will be blurred; use a larger picture or lower style-size"
             )
     return lines
 
