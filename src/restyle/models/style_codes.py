@@ -63,7 +63,7 @@ class CodeSource(ABC):
     def exemplars(self) -> list[Exemplar]:
         """Return the style images and their weights; StyleError if there are none."""
         raise StyleError(
-            f"style '{self.name}' is a code without an image, which --method optimize needs: pass the image "
+            f"style '{self.name}' is a code without an image, which this method needs: pass the image "
             "(--style painting.jpg), or use --method fast"
         )
 
