@@ -43,7 +43,9 @@ def evaluate(
     ] = None,
     pairs: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="JSON list of [content, style] names. Default: all combinations."),
+        typer.Option(
+            metavar="FILE", help="JSON list of pairs, content and style by name. Default: all combinations."
+        ),
     ] = None,
     metric: Annotated[
         list[str] | None,

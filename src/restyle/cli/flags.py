@@ -42,27 +42,28 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
     sets: dict[str, type[OptionSet]] = {}
     parameters: list[inspect.Parameter] = []
     bare: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for each in inspect.signature(command).parameters.values():
-        kind = hints[each.name]
-        if isinstance(kind, type) and issubclass(kind, OptionSet):
-            sets[each.name] = kind
-            of_fields = get_type_hints(kind)
-            for one in fields(kind):  # type: ignore[arg-type]
-                parameters.append(_flag(one, of_fields[one.name]))
-                if "bare" in one.metadata:
-                    bare[flag_name(one.name)] = (one.metadata["bare"], choices_of(of_fields[one.name], {}))
-        else:
-            parameters.append(each.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if not (isinstance(kind, type) and issubclass(kind, OptionSet)):
+            parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        sets[parameter.name] = kind
+        types = get_type_hints(kind)
+        for option in fields(kind):  # type: ignore[arg-type]
+            parameters.append(_flag(option, types[option.name]))
+            if "bare" in option.metadata:
+                choices = choices_of(types[option.name], {})
+                bare[flag_name(option.name)] = (option.metadata["bare"], choices)
 
     def call(**values: Any) -> None:
         filled = {
-            name: kind(**{one.name: values.pop(one.name) for one in fields(kind)})  # type: ignore[arg-type]
+            name: kind(**{option.name: values.pop(option.name) for option in fields(kind)})  # type: ignore[arg-type]
             for name, kind in sets.items()
         }
         command(**values, **filled)
 
     call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.bare = bare  # type: ignore[attr-defined]
     return call
@@ -93,24 +94,24 @@ def fill_bare(args: list[str], bare: Mapping[str, tuple[str, tuple[str, ...]]]) 
     """
     end = args.index("--") if "--" in args else len(args)
     filled = []
-    for index, each in enumerate(args):
-        if index < end and each in bare:
-            value, choices = bare[each]
-            follower = args[index + 1] if index + 1 < len(args) else None
-            taken = follower is not None and (follower in choices or _misspelt(follower, choices))
-            filled.append(each if taken else f"{each}={value}")
+    for index, word in enumerate(args):
+        if index < end and word in bare:
+            value, choices = bare[word]
+            following = args[index + 1] if index + 1 < len(args) else None
+            has_value = following is not None and (following in choices or _misspelled(following, choices))
+            filled.append(word if has_value else f"{word}={value}")
         else:
-            filled.append(each)
+            filled.append(word)
     return filled
 
 
-def _misspelt(word: str, choices: tuple[str, ...]) -> bool:
+def _misspelled(word: str, choices: tuple[str, ...]) -> bool:
     return bool(difflib.get_close_matches(word, choices, cutoff=0.5)) and not os.path.lexists(word)
 
 
-def _flag(one: Any, hint: Any) -> inspect.Parameter:
+def _flag(field: Any, hint: Any) -> inspect.Parameter:
     """Return a field as a parameter for typer; the option set checks what typer cannot."""
-    facts = one.metadata
+    facts = field.metadata
     arms = () if get_origin(hint) is Literal else get_args(hint)
     plain = [arm for arm in arms or (hint,) if arm is not type(None)]
     choices = choices_of(hint, facts)
@@ -119,13 +120,13 @@ def _flag(one: Any, hint: Any) -> inspect.Parameter:
     if "low" in facts and base is float:
         about += f" [{facts['low']:g} to {facts['high']:g}]"
     option = typer.Option(
-        flag_name(one.name),
+        flag_name(field.name),
         help=about,
         metavar=facts.get("metavar") or ("|".join(choices) if choices else None),
         rich_help_panel=facts.get("panel"),
-        show_default=one.default is not None and one.default is not False,
+        show_default=field.default is not None and field.default is not False,
     )
-    annotation = Annotated[base | None if one.default is None else base, option]  # type: ignore[valid-type]
+    annotation = Annotated[base | None if field.default is None else base, option]  # type: ignore[valid-type]
     return inspect.Parameter(
-        one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=annotation
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation
     )

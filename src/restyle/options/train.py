@@ -274,3 +274,42 @@ class EncoderOptions(OptionSet):
         if len(found) != 5 or not all(each.isdecimal() and least <= int(each) <= most for each in found):
             raise OptionError(f"{name} '{text}': give five numbers from {least} to {most}, as in {example}")
         return tuple(map(int, found))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions(OptionSet):
+    """What all runs of `restyle study network` have in common."""
+
+    budget: float = opt(180.0, "Processor time per run, in seconds.", (1, 1e9))
+    seeds: int = opt(3, "Runs per setting, each with another seed.", (1, 1000))
+    search: Literal["grid", "optuna"] = opt(
+        "grid",
+        "grid: the combinations; optuna: measured losses decide what is tried next (extra study). With"
+        " optuna, --vary also takes spans: content-weight=0.2..2, width=16..64/8.",
+    )
+    sample: int = opt(0, "Try this many random combinations; 0: all.", (0, 10**9))
+    trials: int = opt(20, "Settings that optuna tries; more continue a search.", (1, 10**6))
+    photos: int = opt(200, "Maximum number of photos to train on.", (2, 10**9))
+    held_out: int = opt(16, "Photos to measure on.", (1, 10**6))
+    batch: int = again(ArbitraryOptions, "batch", 4, panel=None)
+    crop: int = again(StyleOptions, "crop", StyleOptions.crop, panel=None)
+    style_size: int = again(StyleOptions, "style_size", StyleOptions.style_size, panel=None)
+    encoder: str = opt(ENCODERS, "Perceptual encoder for the losses; several alternate.", metavar="NAME|FILE")
+    jobs: int = opt(1, "Runs at the same time.", (1, 1024))
+    threads: int = opt(1, "CPU threads per run.", (1, 1024))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleCountOptions(OptionSet):
+    """What all runs of `restyle study styles` have in common."""
+
+    counts: str = opt("1,8,64,512", "Numbers of styles to train on.", metavar="N,N")
+    steps: int = opt(600, "Steps per run.", (1, 10**9))
+    seeds: int = again(StudyOptions, "seeds", 1)
+    photos: int = again(StudyOptions, "photos", 400)
+    held_out: int = again(StudyOptions, "held_out", 64, "Styles to measure on.")
+    batch: int = again(StudyOptions, "batch", 4)
+    crop: int = again(StudyOptions, "crop", 96)
+    encoder: str = again(StudyOptions, "encoder", ENCODER, "Perceptual encoder for styles and losses.")
+    jobs: int = again(StudyOptions, "jobs", 1)
+    threads: int = again(StudyOptions, "threads", 1)
