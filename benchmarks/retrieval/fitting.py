@@ -39,7 +39,7 @@ def fit(measured: Measured, artists: npt.NDArray[np.str_], used: Mask) -> StyleM
     plain = StyleMetric(
         bases, joined.mean(0), joined.std(0) + _FLOOR, np.zeros((joined.shape[1], 0)), np.zeros(0)
     )
-    data = _standardised(plain, blocks)
+    data = _standardize(plain, blocks)
     middle = data.mean(0)
     data -= middle
     # There are fewer works than statistics: the smaller of the two matrices with these eigenvalues.
@@ -55,7 +55,7 @@ def applied(metric: StyleMetric, measured: Measured) -> tuple[Floats, Floats]:
 
     What the labels bring shows in the difference of the two.
     """
-    plain = _standardised(metric, blocks_of_all(measured, metric.bases))
+    plain = _standardize(metric, blocks_of_all(measured, metric.bases))
     found = plain @ metric.matrix - metric.offset
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
     return plain.astype(np.float32), found.astype(np.float32)
@@ -75,7 +75,7 @@ def blocks_of_all(measured: Measured, bases: Mapping[str, Doubles]) -> list[Doub
     return [*blocks, np.concatenate(moments, 1), np.sqrt(measured.histograms.astype(np.float64))]
 
 
-def _standardised(metric: StyleMetric, blocks: list[Doubles]) -> Doubles:
+def _standardize(metric: StyleMetric, blocks: list[Doubles]) -> Doubles:
     parts, start = [], 0
     for block in blocks:
         end = start + block.shape[1]

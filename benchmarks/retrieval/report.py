@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from benchmarks.retrieval.scoring import Answers, ratio
 from restyle.evaluate.summary import Interval
+from restyle.images.plots import drawing, new_figure, to_image
 
 LINEAR = "style, no labels"
 OURS = "style"
@@ -63,41 +64,27 @@ def table(rows: Sequence[Row]) -> str:
 def plot(rows: Sequence[Row], title: str) -> Image.Image:
     """Draw bars of mAP with their intervals, the best on top."""
     rows = sorted(rows, key=lambda each: -each.answers.precision.mean())
-    line, left, width = 30 * _SCALE, 190 * _SCALE, 900 * _SCALE
-    top, bottom, right = 58 * _SCALE, 52 * _SCALE, 130 * _SCALE
-    height = top + line * len(rows) + bottom
-    picture = Image.new("RGB", (width, height), "white")
-    pen = ImageDraw.Draw(picture)
-    font, bold = ImageFont.load_default(14 * _SCALE), ImageFont.load_default(17 * _SCALE)
     intervals = [row.answers.mean_precision() for row in rows]
-    longest = max(each.high for each in intervals)
-    unit = (width - left - right) / longest
-    pen.text((16 * _SCALE, 16 * _SCALE), title, "#222222", bold)
-    step = 0.02 if longest < 0.2 else 0.05
-    for tick in range(int(longest / step) + 1):
-        x = left + tick * step * unit
-        pen.line([(x, top), (x, height - bottom)], "#e6e6e6", _SCALE)
-        pen.text((x, height - bottom + 6 * _SCALE), f"{tick * step:.2f}", "#555555", font, anchor="ma")
-    reference = best_baseline(rows).answers.precision.mean()
-    x = left + reference * unit
-    for y in range(top, height - bottom, 10 * _SCALE):
-        pen.line([(x, y), (x, y + 5 * _SCALE)], "#c0392b", _SCALE)
-    for index, (row, mean) in enumerate(zip(rows, intervals, strict=True)):
-        y = top + index * line
-        kind = "baseline" if row.baseline else "ours" if row.name == OURS else "other"
-        box = (left, y + 5 * _SCALE, left + mean.value * unit, y + line - 5 * _SCALE)
-        pen.rectangle(box, _COLORS[kind])
-        middle = y + line / 2
-        pen.line([(left + mean.low * unit, middle), (left + mean.high * unit, middle)], "#222222", 2 * _SCALE)
-        for end in (mean.low, mean.high):
-            x = left + end * unit
-            pen.line([(x, middle - 4 * _SCALE), (x, middle + 4 * _SCALE)], "#222222", 2 * _SCALE)
-        pen.text((left - 10 * _SCALE, middle), row.name, "#222222", font, anchor="rm")
-        words = f"{mean.value:.3f}  ({mean.value / reference:.2f}x)"
-        pen.text((left + mean.high * unit + 8 * _SCALE, middle), words, "#222222", font, anchor="lm")
-    label = "mean average precision; bars: 95 % over artists; dashed: the best baseline (gray)"
-    pen.text((left, height - 24 * _SCALE), label, "#555555", font)
-    return picture.resize((width // _SCALE, height // _SCALE), Image.Resampling.LANCZOS)
+    values = [each.value for each in intervals]
+    errors = [[v - each.low for v, each in zip(values, intervals, strict=True)]]
+    errors += [[each.high - v for v, each in zip(values, intervals, strict=True)]]
+    kinds = ["baseline" if row.baseline else "ours" if row.name == OURS else "other" for row in rows]
+    reference = float(best_baseline(rows).answers.precision.mean())
+    with drawing([title, *(row.name for row in rows)]):
+        figure = new_figure(900, 110 + 30 * len(rows))
+        figure.set_layout_engine("constrained")
+        axes = figure.subplots()
+        places = range(len(rows))
+        axes.barh(places, values, 0.66, xerr=errors, capsize=3, color=[_COLORS[kind] for kind in kinds])
+        axes.axvline(reference, color="#c0392b", linestyle="--", linewidth=1)
+        axes.set_yticks(places, [row.name for row in rows])
+        axes.invert_yaxis()
+        for place, each in zip(places, intervals, strict=True):
+            axes.text(each.high, place, f"  {each.value:.3f} ({each.value / reference:.2f}x)", va="center")
+        axes.set(title=title, xlim=(0, 1.2 * max(each.high for each in intervals)))
+        axes.set_xlabel("mean average precision; bars: 95 % over artists; dashed: the best baseline (gray)")
+        axes.spines[["top", "right"]].set_visible(False)
+        return to_image(figure)
 
 
 def values(rows: Sequence[Row]) -> list[Mapping[str, object]]:

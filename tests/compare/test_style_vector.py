@@ -46,7 +46,7 @@ def test_the_vector_has_unit_length_and_depends_on_the_picture() -> None:
 
 def test_every_block_counts_alike() -> None:
     metric = style_vector.load()
-    joined = metric.standardise(blocks_of(*statistics(), metric.bases))
+    joined = metric.standardize(blocks_of(*statistics(), metric.bases))
     assert np.linalg.norm(joined) ** 2 == pytest.approx(len(LAYERS) + 2)
 
 

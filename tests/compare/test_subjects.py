@@ -135,5 +135,5 @@ def test_silence_cannot_be_compared(tmp_path: Path) -> None:
 
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(8000), 8000)
-    with pytest.raises(InputError, match=r"silence\.wav: holds nothing to hear"):
+    with pytest.raises(InputError, match=r"silence\.wav: contains only silence"):
         measure(path, frozenset({"sound"}), arbitrary.load(threads=1))

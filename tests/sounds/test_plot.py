@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -30,15 +28,3 @@ def test_one_panel_for_each_sound_with_its_title() -> None:
     titles = [axis.get_title() for axis in figure.axes]
     assert titles[:2] == ["tone", "silence"]
     assert figure.axes[2].get_ylabel() == "dB"
-
-
-def test_chinese_titles_are_drawn_where_a_font_is_installed() -> None:
-    from matplotlib import font_manager
-
-    from restyle.sounds.plot import CHINESE
-
-    if not set(CHINESE) & set(font_manager.get_font_names()):
-        pytest.skip("no Chinese font is installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        spectrogram_figure([("钟声", TONE, SR)])

@@ -1,1 +1,1 @@
-"""How alike two styles are: what is measured of each, the distances, and pictures of them."""
+"""Distances between styles: measurements, metrics, and charts of many styles."""

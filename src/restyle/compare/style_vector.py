@@ -1,15 +1,14 @@
-"""The style vector: feature statistics and colours of a picture, weighed by what tells artists apart.
+"""The style vector: feature statistics and colors of a picture, weighted to tell artists apart.
 
-Six blocks, each standardised and brought to unit length, so that none outshouts another:
+It joins seven blocks, each standardized and of unit length:
 
-- for each of five layers the correlations of its channels, seen along the leading directions of the layer.
-  Correlation is the Gram matrix of standardised features: what occurs with what, however strong (Gatys et
-  al. 2016; the standardisation is that of Huang and Belongie 2017);
+- for each of five layers, correlations of its channels along the leading directions of the layer. Correlation
+  is the Gram matrix (Gatys et al. 2016) of features standardized as by Huang and Belongie 2017;
 - the logarithms of all means and deviations;
-- the square roots of a colour histogram (Hellinger 1909), counted as one block with the moments' weight.
+- the square roots of a color histogram (Hellinger 1909).
 
 A linear map follows: principal components, then whitening by the covariance within artists (WCCN, Hatch et
-al. 2006), which shrinks what differs between the works of one hand. It was fitted by `python -m
+al. 2006), so that differences between works of one artist count less. It was fitted by `python -m
 benchmarks.retrieval --fit`; docs/lab/compare.md has its accuracy for other artists.
 """
 
@@ -31,7 +30,7 @@ from restyle.models.features import LAYERS, MODEL
 Vector = npt.NDArray[np.float64]
 FORMAT = "restyle-metric/1"
 DIRECTIONS = (16, 32, 32, 32, 24)  # of each layer
-SMALL_MEAN = 1e-2  # channels that never fire have a logarithm too
+SMALL_MEAN = 1e-2  # so that channels that are always 0 have a logarithm
 SMALL_VARIANCE = 1e-5
 
 
@@ -62,7 +61,7 @@ class LayerMoments:
 
     @property
     def correlation(self) -> Vector:
-        """Covariance of the standardised channels, [C, C]."""
+        """Covariance of the standardized channels, [C, C]."""
         std = self.std
         matrix: Vector = self.covariance / np.outer(std, std)
         return matrix
@@ -71,7 +70,7 @@ class LayerMoments:
 def blocks_of(
     layers: Mapping[str, LayerMoments], histogram: Vector, bases: Mapping[str, Vector]
 ) -> list[Vector]:
-    """Lay out the statistics of one picture as the blocks that the module describes.
+    """Arrange the statistics of one picture in the blocks that the module describes.
 
     Parameters
     ----------
@@ -83,8 +82,8 @@ def blocks_of(
     """
     blocks = []
     for layer in LAYERS:
-        seen = bases[layer].T @ layers[layer].correlation @ bases[layer]
-        blocks.append(seen[np.triu_indices(len(seen))])
+        projected = bases[layer].T @ layers[layer].correlation @ bases[layer]
+        blocks.append(projected[np.triu_indices(len(projected))])
     moments = [
         part
         for layer in LAYERS
@@ -101,12 +100,12 @@ class StyleMetric:
     ----------
     bases : mapping of layer name to np.ndarray [shape=(C, D)]
     centre, spread : np.ndarray [shape=(n,)]
-        Of each statistic over the pictures that it was fitted on.
+        Mean and deviation of each statistic over the pictures of the fit.
     matrix : np.ndarray [shape=(n, E)]
     offset : np.ndarray [shape=(E,)]
-        Image of the mean picture.
+        Output for the mean picture.
     encoder : str
-        SHA-256 of the encoder's graph that it was fitted on.
+        SHA-256 of the graph of the encoder.
     """
 
     bases: Mapping[str, Vector]
@@ -116,8 +115,8 @@ class StyleMetric:
     offset: Vector
     encoder: str = ""
 
-    def standardise(self, blocks: list[Vector]) -> Vector:
-        """Join blocks, each standardised and of unit length, [n]."""
+    def standardize(self, blocks: list[Vector]) -> Vector:
+        """Join blocks, each standardized and of unit length, [n]."""
         parts, start = [], 0
         for block in blocks:
             end = start + len(block)
@@ -128,12 +127,12 @@ class StyleMetric:
 
     def vector(self, layers: Mapping[str, LayerMoments], histogram: Vector) -> Vector:
         """Compute the style vector of a picture, of unit length [shape=(E,), float64]."""
-        found = self.standardise(blocks_of(layers, histogram, self.bases)) @ self.matrix - self.offset
+        found = self.standardize(blocks_of(layers, histogram, self.bases)) @ self.matrix - self.offset
         result: Vector = found / max(float(np.linalg.norm(found)), 1e-9)
         return result
 
     def to_bytes(self) -> bytes:
-        """Write as a NumPy archive, the matrix in float16 (about a megabyte)."""
+        """Write a NumPy archive, with the matrix in float16 (about a megabyte)."""
         file = io.BytesIO()
         named = {f"basis_{layer}": self.bases[layer].astype(np.float32) for layer in LAYERS}
         np.savez_compressed(
@@ -150,12 +149,12 @@ class StyleMetric:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> StyleMetric:
-        """Read what `to_bytes` wrote; nothing in it is executed.
+        """Read the archive of `to_bytes`; nothing in it is executed.
 
         Raises
         ------
         ModelError
-            It is something else.
+            It is damaged or has another format.
         """
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
@@ -177,13 +176,13 @@ def load() -> StyleMetric:
     Raises
     ------
     ModelError
-        It is missing or damaged, or was fitted on another encoder than the one that ships.
+        It is missing or damaged, or was fitted with another encoder than the shipped one.
     """
     record = catalog.find(MODEL)
     metric = StyleMetric.from_bytes(record.file("metric").read())
     if metric.encoder != record.file("features").sha256:
         raise ModelError(
-            f"the style metric was fitted on another encoder than '{MODEL}'; "
-            "`python -m benchmarks.retrieval --fit` fits it anew"
+            f"the style metric was fitted with another encoder than '{MODEL}'; "
+            "run `python -m benchmarks.retrieval --fit`"
         )
     return metric

@@ -1,4 +1,4 @@
-"""What is compared: presets, saved styles, pictures and sounds, and what is measured of each."""
+"""Subjects of a comparison: presets, saved styles, pictures and sounds, with their measurements."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ Need = Literal["code", "features", "colors", "vector", "sound"]
 Kind = Literal["preset", "style", "picture", "sound"]
 
 THUMBNAIL = 240  # px, long side
-SCALES = (1.0, 0.5**0.5, 0.5)  # of the strokes: the picture as it is, and from further away
-BINS = 8  # of each colour axis of the histogram
+SCALES = (1.0, 0.5**0.5, 0.5)  # of the strokes
+BINS = 8  # of each color axis of the histogram
 PALETTE_DIRECTIONS, PALETTE_QUANTILES = 32, 64
 PALETTE_PIXELS = 8000
 LONGEST_SOUND = 60.0  # seconds; statistics of a minute stand for the whole
@@ -42,24 +42,24 @@ LONGEST_SOUND = 60.0  # seconds; statistics of a minute stand for the whole
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One thing to compare, with what was measured of it. What is None was not asked for, or there is none.
+    """One thing to compare, with its measurements; those not asked for or not possible are None.
 
     Parameters
     ----------
     name : str
-        As tables show it.
+        For tables.
     kind : "preset", "style", "picture" or "sound"
-        A preset and a saved style are a code: they have no pixels to measure.
+        A preset and a saved style are codes without pixels.
     code : np.ndarray [shape=(K,), float32] or None
     model : str
-        Whose code it is.
+        Network of the code.
     afar : np.ndarray [shape=(2, K), float32] or None
-        Codes of a picture seen from 1.4 times and from twice the distance: see `codes_of`.
+        Codes of a picture at .7 and .5 of its size: see `codes_of`.
     layers : mapping of layer name to LayerMoments, or None
     histogram : np.ndarray [shape=(512,), float64] or None
-        Share of each colour, RGB in 8 steps.
+        Share of each color, RGB in 8 steps.
     palette : np.ndarray [shape=(32, 64), float64] or None
-        Quantiles of the OKLab colours along 32 directions.
+        Quantiles of the OKLab colors along 32 directions.
     vector : np.ndarray [shape=(E,), float64] or None
         The style vector.
     cepstrum : np.ndarray [shape=(24,), float64] or None
@@ -84,7 +84,7 @@ class Subject:
 
 
 def kind_of(source: Any, model: Arbitrary) -> Kind:
-    """Tell what a source is without reading all of it."""
+    """Return the kind of a source, without reading all of it."""
     if isinstance(source, Style):
         return "style"
     if not isinstance(source, (str, os.PathLike)):
@@ -101,7 +101,7 @@ def kind_of(source: Any, model: Arbitrary) -> Kind:
 
 
 def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | None = None) -> Subject:
-    """Measure what the chosen metrics need.
+    """Measure the needs of the chosen metrics.
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
         A preset's name, or the path of a picture, a saved style or a sound.
     needs : set of "code", "features", "colors", "vector", "sound"
     model : Arbitrary
-        Whose codes are compared.
+        Network of the codes.
     name : str or None
-        None takes that of the file or the preset.
+        None: name of the file or preset.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
         style = resolve(source, model=model)
         return Subject(name or style.name, kind, code=style.read, model=style.model)
     if isinstance(source, (str, os.PathLike)) and not os.path.lexists(source):
-        resolve(source, model=model)  # says what is wrong, and which names are near
+        resolve(source, model=model)  # raises, with similar names
     pixels = images.load_image(source).pixels
     shown = name or (Path(source).name if isinstance(source, (str, os.PathLike)) else "picture")
     try:
@@ -164,11 +164,10 @@ def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name
 
 
 def codes_of(picture: FloatArray, model: Arbitrary) -> FloatArray:
-    """Codes of a picture [shape=(H, W, 3), float32, range 0..1, RGB], as it is and from further away, [3, K].
+    """Codes of a picture [shape=(H, W, 3), float32, range 0..1, RGB] at full, .7 and half size, [3, K].
 
-    A code tells large strokes from small ones, and every picture is brought to one size before it is encoded:
-    a detail of a work is enlarged more than the whole, and its strokes with it. From 1.4 times the distance a
-    detail of .7 of the width has the strokes of the whole again.
+    A code depends on stroke size, and every picture is resized before it is encoded, so a detail has larger
+    strokes than the whole work. At .7 of the size, a detail of .7 of the width has the same strokes.
     """
     return np.stack([model.encode(picture, scale) for scale in SCALES])
 
@@ -192,9 +191,9 @@ def color_histogram(picture: FloatArray) -> Vector:
 
 
 def palette_of(picture: FloatArray) -> Vector:
-    """Quantiles of the OKLab colours along directions, [32, 64]: their distribution, without places."""
+    """Quantiles of the OKLab colors along directions, [32, 64]: their distribution without positions."""
     pixels = picture.reshape(-1, 3)
-    # Even steps through the picture: the quantiles of a sample are those of the whole, near enough.
+    # An even sample has nearly the same quantiles.
     pixels = pixels[:: max(1, len(pixels) // PALETTE_PIXELS)]
     colors = rgb_to_oklab(pixels.astype(np.float64))
     axes = random_directions(3, PALETTE_DIRECTIONS)
@@ -211,7 +210,7 @@ def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
         return Subject(shown, "sound")
     wave = at_rate(y, sr)
     if not np.isfinite(wave).all() or not wave.any():
-        raise InputError(f"{shown}: holds nothing to hear")
+        raise InputError(f"{shown}: contains only silence or invalid samples")
     cepstrum = mfcc(wave)
     return Subject(
         shown,
@@ -222,14 +221,14 @@ def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
 
 
 def members(folder: PathLike) -> list[Path]:
-    """List what can be compared below a folder, by suffix: pictures, saved styles, sounds.
+    """List pictures, saved styles and sounds below a folder, by suffix.
 
     Hidden files, links to folders and folders that cannot be listed: as in `images.formats.find_files`.
 
     Raises
     ------
     InputError
-        There is nothing of that kind, or the folder cannot be listed.
+        There are none, or the folder cannot be listed.
     """
 
     def known(file: str) -> bool:

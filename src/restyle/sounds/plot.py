@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from restyle.errors import require
 from restyle.files import writing
+from restyle.images.plots import drawing, require_plots
 from restyle.sounds.files import load_sound
 from restyle.sounds.stft import Float, mel, stft
 from restyle.sounds.styles import style_file, style_name
@@ -19,7 +19,6 @@ SECONDS = 30.0  # of each sound
 RANGE = 80.0  # dB
 COLUMNS = 1200  # most frames in a panel
 TICKS = (100, 200, 500, 1000, 2000, 5000, 10000, 20000)
-CHINESE = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei")
 
 
 def plot_spectrograms(
@@ -63,13 +62,11 @@ def spectrogram_figure(panels: Sequence[tuple[str, Float, int]]) -> Any:
     -------
     matplotlib.figure.Figure
     """
-    require("a plot", "plots", "matplotlib")
-    from matplotlib import font_manager, rc_context
+    require_plots("a plot")
     from matplotlib.figure import Figure
 
-    fonts = ["DejaVu Sans", *(name for name in font_manager.get_font_names() if name in CHINESE)]
     top = min(20000.0, max(sr for _, _, sr in panels) / 2)
-    with rc_context({"font.family": fonts}):
+    with drawing(title for title, _, _ in panels):
         figure = Figure(figsize=(1 + 5 * len(panels), 4), layout="constrained")
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axis, (title, y, sr) in zip(axes, panels, strict=True):
