@@ -28,6 +28,7 @@ def test_exported_peer_computes_what_torch_computes(name: str, tmp_path: Path) -
     np.testing.assert_allclose(graph.run(None, feed)[0], expected, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_all_candidates_run(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     try:

@@ -56,6 +56,7 @@ def test_two_pictures_give_every_distance(
     assert list(in_folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_layers_add_a_row_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder / "red.png", folder / "blue.jpg", "--layers") == 0
     assert (
@@ -70,6 +71,7 @@ def test_a_preset_says_what_it_lacks(folder: Path, capsys: pytest.CaptureFixture
     assert "cosine" in out.split("great-wave is only")[0]
 
 
+@pytest.mark.slow
 def test_three_are_compared_pair_by_pair_and_written(
     folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,6 +128,7 @@ def test_without_the_extra_a_folder_gets_its_tables(
     assert not (in_folder / "asked").exists()
 
 
+@pytest.mark.slow
 def test_what_exists_is_left_alone(folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder, "-o", "there") == 0
     (in_folder / "there" / "map.png").write_bytes(b"mine")
@@ -136,6 +139,7 @@ def test_what_exists_is_left_alone(folder: Path, in_folder: Path, capsys: pytest
     assert (in_folder / "there" / "map.png").read_bytes() != b"mine"
 
 
+@pytest.mark.slow
 def test_unreadable_files_are_listed_and_the_rest_is_compared(
     folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,6 +190,7 @@ def test_without_a_place_to_look_the_nearest_presets_are_found(capsys: pytest.Ca
     assert lines[0].split() == ["nearest", "cosine"]
 
 
+@pytest.mark.slow
 def test_sounds_have_distances_of_their_own(in_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("rain", "vinyl", "bells", "-o", "sounds/") == 0
     out = capsys.readouterr().out

@@ -48,6 +48,7 @@ def test_results_of_a_folder(folders: Path) -> None:
         assert sheet.width > 3 * 264
 
 
+@pytest.mark.slow
 def test_a_method_at_settings(folders: Path, tiny_model: Path) -> None:
     done = run(folders, *BASE, "--run", "strength=0.3", "--model", str(tiny_model), "-o", "report")
     assert done.returncode == 0, done.stderr

@@ -182,6 +182,7 @@ def test_the_default_depends_on_what_is_compared(photo_file: Path, style_file: P
     assert restyle.similarity("rain", "fire") == restyle.similarity("rain", "fire", metric="mfcc")
 
 
+@pytest.mark.slow
 def test_paths_arrays_pil_images_and_styles_serve(photo: Photo, photo_file: Path) -> None:
     assert restyle.similarity(photo, photo_file) == pytest.approx(0, abs=1e-9)
     assert restyle.similarity(Image.fromarray(photo), photo) == 0

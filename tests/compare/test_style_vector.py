@@ -89,6 +89,6 @@ def test_a_metric_of_another_encoder_is_refused(monkeypatch: pytest.MonkeyPatch,
     )
     monkeypatch.setattr(catalog, "find", lambda name: replace(record, files=files))
     style_vector.load.cache_clear()
-    with pytest.raises(ModelError, match="fitted on another encoder"):
+    with pytest.raises(ModelError, match="fitted with another encoder"):
         style_vector.load()
     style_vector.load.cache_clear()

@@ -43,6 +43,7 @@ def test_kinds_are_told_from_names_and_content(photo_file: Path, tmp_path: Path)
     assert kind_of(Style.from_preset("great-wave"), model) == "style"
 
 
+@pytest.mark.slow
 def test_only_what_is_needed_is_measured(photo_file: Path) -> None:
     model = arbitrary.load(threads=1)
     bare = measure(photo_file, frozenset({"colors"}), model)
@@ -56,6 +57,7 @@ def test_only_what_is_needed_is_measured(photo_file: Path) -> None:
     assert full.name == "photo.png"
 
 
+@pytest.mark.slow
 def test_a_picture_has_codes_from_three_distances(photo_file: Path) -> None:
     model = arbitrary.load(threads=1)
     found = measure(photo_file, frozenset({"code"}), model)

@@ -94,6 +94,7 @@ def test_a_method_is_timed_and_may_fail(folders: Path, make_bench: MakeBench) ->
     assert made.failures == ["negative, cat__wave: no waves today", "negative, dog__wave: no waves today"]
 
 
+@pytest.mark.slow
 def test_films_are_measured_in_time(tmp_path: Path, make_bench: MakeBench) -> None:
     size = (80, 112)
     clip = make_clip(tmp_path / "ball.mp4", moving(5, size))
@@ -110,6 +111,7 @@ def test_films_are_measured_in_time(tmp_path: Path, make_bench: MakeBench) -> No
     assert "does not stylize videos" in still.failures[0]
 
 
+@pytest.mark.slow
 def test_a_film_with_missing_frames_is_listed(tmp_path: Path, make_bench: MakeBench) -> None:
     clip = make_clip(tmp_path / "ball.mp4", moving(5, (80, 112)))
     short = make_clip(tmp_path / "short.mp4", moving(3, (80, 112)))

@@ -37,6 +37,7 @@ def test_as_scikit_image(change: str) -> None:
     assert structural_similarity(other, PHOTO) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_as_torchmetrics(change: str) -> None:
     planes = [torch.from_numpy(luma(each))[None, None] for each in (CHANGES[change], PHOTO)]

@@ -33,6 +33,7 @@ def test_a_motion_of_the_whole_frame_is_found(motion: tuple[float, float]) -> No
     assert endpoint_error(tvl1(*moved(*motion)), *motion) < 0.15
 
 
+@pytest.mark.slow
 def test_as_good_as_scikit_image() -> None:
     one, two = moved(1.5, -2.25)
     ours = endpoint_error(tvl1(one, two), 1.5, -2.25)
@@ -115,6 +116,7 @@ def test_texture_that_sticks_to_the_frame_is_unsteady(motion: Motion) -> None:
     assert motion.error(stuck) > 10 * motion.error(CONTENT)
 
 
+@pytest.mark.slow
 def test_nothing_is_compared_over_a_cut() -> None:
     other = [
         np.clip(frame * np.float32(0.3) + [0.6, 0, 0], 0, 1).astype(np.float32)

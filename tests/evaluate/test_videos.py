@@ -53,6 +53,7 @@ def test_a_folder_of_frames_is_a_film(clip: Path, tmp_path: Path) -> None:
     assert np.abs(again[1] - frames_of(clip, 2)[1]).max() < 1 / 255
 
 
+@pytest.mark.slow
 def test_trivial_films(make_bench: MakeBench, clip: Path) -> None:
     subject = film_subject(make_bench(), clip)
     content = subject.measure(subject.content).figures
@@ -80,6 +81,7 @@ def test_films_that_do_not_fit(make_bench: MakeBench, clip: Path) -> None:
         subject.fitted([frame[:, :80] for frame in subject.content])
 
 
+@pytest.mark.slow
 def test_temporal_error_is_kept(make_bench: MakeBench, clip: Path, tmp_path: Path) -> None:
     subject = film_subject(make_bench(cache=Cache(tmp_path)), clip)
     first = subject.measure(subject.content)

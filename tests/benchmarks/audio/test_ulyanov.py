@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.audio.ulyanov import griffin_lim, ulyanov
 from restyle.sounds.stft import stft
@@ -17,6 +18,7 @@ def test_griffin_lim_comes_near_the_magnitudes() -> None:
     assert errors[1] < 0.5 * errors[0]
 
 
+@pytest.mark.slow
 def test_the_baseline_runs_and_keeps_the_length() -> None:
     content, style = melody()[:11025], noise()[:9000]
     y = ulyanov(content, style, filters=32, steps=3, griffin_lim_steps=2)

@@ -4,6 +4,7 @@ import pytest
 from benchmarks.optimize.gatys import Yardstick, gatys
 
 
+@pytest.mark.slow
 def test_the_yardstick_is_0_for_a_picture_in_its_own_style_and_falls_on_the_way() -> None:
     generator = np.random.default_rng(0)
     content, style = generator.random((2, 48, 64, 3), np.float32)

@@ -54,6 +54,7 @@ def test_all_pairs_agree_with_the_package(subjects: list[Subject], measured: Mea
     assert {"gram", "gram:relu1_1", "moments", "palette", "histogram", "cosine", "euclidean"} <= {*compared}
 
 
+@pytest.mark.slow
 def test_wasserstein_agrees_with_the_package(subjects: list[Subject], measured: Measured) -> None:
     expected = metrics.matrix(subjects, metrics.METRICS["wasserstein"])
     layers = [gaussian_pairs(measured, np.arange(4), layer, 2) for layer in LAYERS]

@@ -25,6 +25,7 @@ def lines(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return call
 
 
+@pytest.mark.slow
 def test_speed_tells_every_stage_and_the_aim(lines: Callable[..., list[str]]) -> None:
     table = lines("speed", "--frames", "3", "--rounds", "1")
     assert any(line.startswith("| inference alone |") for line in table)
@@ -46,6 +47,7 @@ def test_memory_and_length_tell_the_aim_and_the_growth(
     assert "".join(lines("length", "--minutes", "2")[-2:]).endswith("that of one:met (1.05).")
 
 
+@pytest.mark.slow
 def test_live_tells_resolution_and_delay(lines: Callable[..., list[str]]) -> None:
     table = lines("live", "--seconds", "0.6")
     assert [line.split(" | ")[0] for line in table if " ms | " in line] == ["| 48x32", "| 64x48"]

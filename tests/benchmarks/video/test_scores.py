@@ -14,6 +14,7 @@ from benchmarks.video.scores import optimized, steadiness
 from restyle.models.arbitrary import Arbitrary
 
 
+@pytest.mark.slow
 def test_clips_can_be_scored_one_by_one(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
