@@ -16,6 +16,7 @@ from restyle.errors import OptionError
 from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
+from restyle.methods import table
 from restyle.methods.protocol import Files, Step, Stopped, state_path
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
@@ -267,7 +268,7 @@ class Stylizer:
         except Stopped as stop:
             if stop.result is not None:
                 pipeline.save(stop.result, output, saving, sources)
-            raise KeyboardInterrupt(f"the picture so far is in {output}; resume=True continues") from None
+            raise KeyboardInterrupt(f"the picture so far is in {output}{_how_to_resume(method)}") from None
         return pipeline.save(picture, output, saving, sources)
 
 
@@ -388,6 +389,11 @@ def _parse(
             given[name] = os.fspath(given[name])
     options, method = from_keywords(given, PhotoOptions, OptimizeOptions)
     return options, method, callback
+
+
+def _how_to_resume(method: OptimizeOptions | None) -> str:
+    resumes = method is not None and table.find(method.method).resumes
+    return "; resume=True continues" if resumes else ""
 
 
 def _paths(*sources: Any) -> Iterator[PathLike]:

@@ -51,8 +51,8 @@ def painted_side(size: tuple[int, int], options: ImageOptions) -> int:
     longest = max(size)
     if options.colors_only:
         return longest
-    wanted = options.paint_size if isinstance(options, PhotoOptions) else None
-    side = max(MIN_SIDE, round(min(longest, wanted or longest) / options.style_scale))
+    side = options.painted_side(size) if isinstance(options, PhotoOptions) else longest
+    side = max(MIN_SIDE, round(side / options.style_scale))
     height, width = fit_size(size, long=side)
     if side > longest and height * width > MAX_PIXELS:
         raise OptionError(

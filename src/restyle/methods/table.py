@@ -40,7 +40,9 @@ class MethodInfo:
     strength : bool
         Whether it takes a strength below 1 itself; otherwise its result is mixed with the content.
     steps : bool
-        Whether it works in steps: calls `callback`, writes previews, and can be resumed.
+        Whether it works in steps: calls `callback`, writes previews, and saves the picture so far at Ctrl-C.
+    resumes : bool
+        Whether it keeps its state beside the result, so that an interrupted run can go on.
     video : bool
         Whether it stylizes videos.
     previous_frame : bool
@@ -56,6 +58,7 @@ class MethodInfo:
     regions: bool = False
     strength: bool = False
     steps: bool = False
+    resumes: bool = False
     video: bool = False
     previous_frame: bool = False
 
@@ -77,6 +80,7 @@ METHODS: dict[str, MethodInfo] = {
             summary="paints with strokes copied from the artwork, much slower than fast",
             module="restyle.methods.paint",
             paint_size=True,
+            steps=True,
         ),
         MethodInfo(
             name="optimize",
@@ -86,6 +90,7 @@ METHODS: dict[str, MethodInfo] = {
             regions=True,
             strength=True,
             steps=True,
+            resumes=True,
             video=True,
             previous_frame=True,
         ),

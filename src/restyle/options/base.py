@@ -29,7 +29,7 @@ def opt(default: Any, help: str, within: tuple[float, float] | None = None, **fa
     **facts
         `metavar`: placeholder in `--help`. `bare`: value of the flag when given without one. `panel`: heading
         in `--help`. `choices`: a function that returns the accepted words. `method`: the only method that
-        accepts the option.
+        accepts the option, or several, `paint|optimize`.
     """
     if within is not None:
         facts["low"], facts["high"] = within
@@ -124,10 +124,10 @@ def check_method(options: OptionSet, method: str) -> None:
         An option that is for another method differs from its default.
     """
     for each in fields(options):  # type: ignore[arg-type]
-        owner = each.metadata.get("method", method)
-        if owner != method and getattr(options, each.name) != each.default:
+        owners = each.metadata.get("method", method).split("|")
+        if method not in owners and getattr(options, each.name) != each.default:
             name = each.name.replace("_", "-")
-            raise OptionError(f"{name} is for --method {owner}; add that, or leave {name} out")
+            raise OptionError(f"{name} is for --method {' or '.join(owners)}; add that, or leave {name} out")
 
 
 def _check(name: str, value: Any, hint: Any, facts: Any) -> None:

@@ -13,6 +13,8 @@ from restyle.options.optimize import OptimizeKeywords
 if TYPE_CHECKING:
     from restyle.types import PathLike, RegionsLike, Report
 
+PAINT_SIZE = 1024  # px, longest side of a photo that is painted at its own size
+
 KeepColors = Literal["luminance", "statistics"]
 
 
@@ -66,12 +68,12 @@ class ImageOptions(OptionSet):
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoOptions(ImageOptions):
-    """How a picture that is not a video frame is stylized."""
+    """How a single picture is stylized, as opposed to the frames of a video."""
 
     paint_size: int | None = opt(
         None,
-        "For large photos: strokes as large as in a picture with this longest side (1024), at full size"
-        " and with the photo's detail.",
+        "Longest side in pixels that is painted. The painting of a larger photo is enlarged, and the photo's"
+        f" own fine detail added, so that strokes can be seen at any size. Default: {PAINT_SIZE}.",
         (64, 100_000),
         metavar="PX",
     )
@@ -80,6 +82,10 @@ class PhotoOptions(ImageOptions):
         super().__post_init__()
         if self.paint_size is not None and self.colors_only:
             raise OptionError("paint-size and colors-only contradict each other; give one of them")
+
+    def painted_side(self, size: tuple[int, int]) -> int:
+        """Return the longest side at which a photo of (height, width) is painted, in px."""
+        return min(max(size), self.paint_size or PAINT_SIZE)
 
 
 class ImageKeywords(TypedDict, total=False):

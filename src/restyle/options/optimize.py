@@ -21,6 +21,7 @@ Effort = Literal["draft", "fine", "finest"]
 
 STARTS = ("fast", "content", "noise")
 OPTIMIZE: dict[str, Any] = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
+_STEPS: dict[str, Any] = {"panel": "Painting and optimizing", "method": "paint|optimize"}
 _PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint"}
 
 
@@ -93,14 +94,14 @@ class OptimizeOptions(OptionSet):
         **OPTIMIZE,
     )
     preview: str | None = opt(
-        None, "Update this file with the current result while running.", metavar="FILE", **OPTIMIZE
+        None, "Update this file with the current result while running.", metavar="FILE", **_STEPS
     )
     save_every: int | None = opt(
         None,
         "Save the picture of every Nth step to a numbered file.",
         (1, 1_000_000),
         metavar="N",
-        **OPTIMIZE,
+        **_STEPS,
     )
     resume: bool = opt(False, "Continue an interrupted run.", **OPTIMIZE)
 

@@ -36,3 +36,16 @@ def test_all_parts_of_the_style_are_used() -> None:
     style = np.concatenate([content, content + np.float32(0.3) * vectors(16, 16, 5)], 1)
     right = nearest(content, style) % 32 >= 16
     assert 0.2 < right.mean() < 0.6
+
+
+def test_colors_decide_between_alike_features() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(1, 2, 8)).astype(np.float32)
+    style = np.repeat(vectors, 2, 0)  # every vector twice, once dark and once light
+    light = np.zeros((2, 2, 3), np.float32)
+    light[1, :, 0] = 1
+    for tone, row in ((0.1, 0), (0.9, 1)):
+        wanted = np.zeros((1, 2, 3), np.float32)
+        wanted[..., 0] = tone
+        index = nearest(vectors, style, (wanted, light))
+        assert [divmod(each, 2)[0] for each in index.ravel()] == [row, row]

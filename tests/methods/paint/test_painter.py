@@ -1,6 +1,7 @@
 """Painting: gradients, sizes, ugly inputs, and that the artwork's strokes arrive."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 import restyle
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork, blocks, fitted, paint, scales, shown
+from restyle.methods.protocol import Step
 from restyle.types import FloatArray
 
 
@@ -73,9 +75,10 @@ def test_an_artwork_of_one_color(net: network.PaintingNetwork) -> None:
 def test_progress_rises_and_can_stop(net: network.PaintingNetwork) -> None:
     seen: list[float] = []
 
-    def progress(done: float, picture: object) -> bool:
-        seen.append(done)
-        return len(seen) == 3
+    def progress(state: painter.State) -> bool:
+        seen.append(state.done)
+        assert state.picture().shape == (*state.size, 3)
+        return state.number == 3
 
     result = paint(textured(64, 64), [Artwork(textured(64, 64, 1))], net, side=64, progress=progress)
     assert result.shape == (64, 64, 3)
@@ -111,3 +114,44 @@ def test_by_the_public_call_with_a_preset() -> None:
     )
     near = np.asarray(large.resize(photo.size, Image.Resampling.BOX), float) - np.asarray(art, float)
     assert np.abs(near).mean() < 12  # levels of 255: both are painted at 64 px
+
+
+def test_the_style_of_a_folder_is_prepared_once(net: network.PaintingNetwork) -> None:
+    art = textured(64, 64, 3)
+    first = painter.prepare_style(Artwork(art), 64, net)
+    assert painter.prepare_style(Artwork(art.copy()), 64, net) is first
+    assert painter.prepare_style(Artwork(art, scale=2), 64, net) is not first
+    assert painter.prepare_style(Artwork(1 - art), 64, net) is not first
+
+
+def test_steps_are_reported_and_previews_written(tmp_path: Path) -> None:
+    photo = Image.fromarray((textured(64, 80) * 255).astype(np.uint8))
+    photo.save(tmp_path / "photo.png")
+    seen: list[Step] = []
+    output = restyle.image(
+        tmp_path / "photo.png",
+        "great-wave",
+        method="paint",
+        effort="draft",
+        output=tmp_path / "art.png",
+        preview=tmp_path / "preview.png",
+        save_every=10,
+        callback=seen.append,
+    )
+    assert [step.number for step in seen] == list(range(1, seen[-1].total + 1))
+    assert seen[0].loss > seen[-1].loss > 0
+    last = np.asarray(Image.open(tmp_path / "preview.png"), int)
+    assert np.abs(last - np.asarray(Image.open(output), int)).mean() <= 4  # before the last smoothing
+    assert len(list(tmp_path.glob("art-*.png"))) == seen[-1].total // 10
+
+
+def test_the_picture_so_far_is_kept_at_ctrl_c(tmp_path: Path) -> None:
+    def stop(step: Step) -> None:
+        if step.number == 5:
+            raise KeyboardInterrupt
+
+    photo = Image.fromarray((textured(64, 80) * 255).astype(np.uint8))
+    with pytest.raises(KeyboardInterrupt, match=r"picture so far is in .*art\.png$"):
+        restyle.image(photo, "great-wave", method="paint", output=tmp_path / "art.png", callback=stop)
+    with Image.open(tmp_path / "art.png") as art:
+        assert art.size == photo.size

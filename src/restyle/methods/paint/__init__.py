@@ -6,18 +6,20 @@ can be seen; a larger photo gets the painting enlarged with its own fine detail.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from restyle.images.detail import enlarge_with_detail
 from restyle.images.resize import fit_size, resize
+from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
-from restyle.methods.protocol import Settings
+from restyle.methods.protocol import Settings, Step, Stopped
 from restyle.options import PhotoOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 
-PAINT_SIZE = 1024  # px, longest side of the painting where `paint_size` is not given
 EFFORTS = {"draft": 0.5, "fine": 1.0, "finest": 2.0}
 
 
@@ -28,27 +30,50 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     ------
     StyleError
         The style is a code without its picture.
+    Stopped
+        By Ctrl-C; holds the picture so far.
     """
     artworks = [Artwork(each.pixels, each.weight, each.scale) for each in style.exemplars()]
     options = settings.image
-    wanted = options.paint_size if isinstance(options, PhotoOptions) else None
     size = (content.shape[0], content.shape[1])
-    side = min(max(size), wanted or PAINT_SIZE)
+    side = options.painted_side(size) if isinstance(options, PhotoOptions) else max(size)
+    observer, began = Observer(settings), time.monotonic()
+    stopped: list[painter.State] = []
 
-    def progress(done: float, _picture: object) -> bool:
-        settings.report(done)
-        return False
+    def progress(state: painter.State) -> bool:
+        step = Step(
+            number=state.number,
+            total=state.total,
+            height=state.size[0],
+            width=state.size[1],
+            terms={"loss": state.loss},
+            seconds_left=(time.monotonic() - began) * (1 / state.done - 1),
+            _picture=lambda: enlarge(state.picture(), content),
+        )
+        stopped[:] = [state]
+        return bool(observer(step))
 
-    painted = painter.paint(
-        content,
-        artworks,
-        network.load("cpu", settings.network.threads),
-        side=side,
-        likeness=settings.method.likeness,
-        effort=EFFORTS[settings.method.effort],
-        progress=progress,
-    )
-    if side >= max(size):
+    try:
+        painted = painter.paint(
+            content,
+            artworks,
+            network.load("cpu", settings.network.threads),
+            side=side,
+            likeness=settings.method.likeness,
+            effort=EFFORTS[settings.method.effort],
+            progress=progress,
+        )
+    except KeyboardInterrupt:
+        if not stopped:
+            raise
+        raise Stopped(enlarge(stopped[0].picture(), content)) from None
+    return enlarge(painted, content)
+
+
+def enlarge(painted: FloatArray, content: FloatArray) -> FloatArray:
+    """Resize a painting to the content's size, [H, W, 3]; a larger content adds its fine detail."""
+    size = (content.shape[0], content.shape[1])
+    if max(painted.shape[:2]) >= max(size) - 8:  # painted sides are multiples of 8
         return np.clip(resize(painted, size, "lanczos"), 0, 1)
     seen = resize(content, fit_size(size, long=max(painted.shape[:2])), "area")
     seen = resize(seen, (painted.shape[0], painted.shape[1]), "bicubic")

@@ -1,4 +1,4 @@
-"""Keep the painting clean: color follows the photo's edges, and calm areas of the photo stay calm."""
+"""Keep the painting clean: color follows the photo's objects, and calm areas of the photo stay calm."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from restyle.images.statistics import mean_covariance, transport_map
 from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray
 
+OWN_COLOR = 0.6  # share of the photo's own fine chroma, in the painting's palette
+OBJECT_EDGE = 4e-3  # as EDGE, for the difference between the painting's chroma and the photo's
 EDGE = 1e-3  # variance of the photo's luma from which an edge stops the smoothing of color
 CALM = 0.02  # deviation of the photo's luma at which half of the fine luma is kept
 MAX_GAIN = 4.0  # of a color direction when colors are moved
@@ -32,6 +34,21 @@ def smooth_color(picture: FloatArray, photo: FloatArray, radius: int) -> FloatAr
     colors = convert(picture, YCC_FROM_RGB)
     guide = luma(photo)
     colors[1:] = [guided(guide, plane, radius, EDGE) for plane in colors[1:]]
+    return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
+
+
+def color_by_object(picture: FloatArray, photo: FloatArray, radius: int) -> FloatArray:
+    """Take broad color from the painting, and fine color in part from the photo in the painting's palette.
+
+    What is smoothed is the difference of the two, so that small forms (eyes, teeth, leaves) keep one color.
+    Shapes as for `smooth_color`.
+    """
+    colors = convert(picture, YCC_FROM_RGB)
+    own = np.float32(OWN_COLOR) * convert(recolor(photo, picture, 1.0), YCC_FROM_RGB)
+    guide = luma(photo)
+    for plane in (1, 2):
+        apart = guided(guide, colors[plane] - own[plane], radius, OBJECT_EDGE)
+        colors[plane] = own[plane] + apart
     return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
 
 

@@ -1,8 +1,9 @@
 """Nearest neighbors: for every place of the content, the place of the style whose features are most alike.
 
 After Kolkin et al. 2022 ("Neural Neighbor Style Transfer"): centered cosine similarity of single feature
-vectors. Differs from it in that a match is then traded for the continuation of a neighbor's match where that
-is nearly as good (the propagation of PatchMatch, Barnes et al. 2009), so that whole strokes are copied.
+vectors. Differs from it in three points: colors that differ cost similarity, so that light stays light; parts
+of the style are used about equally; and a match is traded for the continuation of a neighbor's match where
+that is nearly as good (the propagation of PatchMatch, Barnes et al. 2009), so that whole strokes are copied.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from restyle.types import FloatArray
 
 Indices = npt.NDArray[np.int64]
 
+TONE = 0.8  # similarity lost per squared difference of luma
+HUE = 0.4  # and of chroma
 COHERENCE = 0.05  # similarity that one agreeing neighbor is worth
 ROUNDS = 3  # of propagation
 CENTER = 0.5  # share of the content's own mean in the mean that is subtracted from it
@@ -27,13 +30,17 @@ _BLOCK = 2048  # content vectors compared at a time
 _NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def nearest(content: FloatArray, style: FloatArray) -> Indices:
+def nearest(
+    content: FloatArray, style: FloatArray, colors: tuple[FloatArray, FloatArray] | None = None
+) -> Indices:
     """Match every place of the content with one of the style.
 
     Parameters
     ----------
     content : np.ndarray [shape=(h, w, D), float32]
     style : np.ndarray [shape=(H, W, D), float32]
+    colors : (np.ndarray [shape=(h, w, 3), float32], np.ndarray [shape=(H, W, 3), float32])
+        Luma and chroma of both, the content's moved to the style's; None compares features alone.
 
     Returns
     -------
@@ -45,7 +52,12 @@ def nearest(content: FloatArray, style: FloatArray) -> Indices:
     mean = known.mean(0)
     wanted = _unit(flat - CENTER * flat.mean(0) - (1 - CENTER) * mean)
     known = _unit(known - mean)
-    bias = _balance(wanted.reshape(content.shape), known, (style.shape[0], style.shape[1]))
+    penalty = np.zeros(len(known), np.float32)
+    if colors is not None:
+        wanted, known, penalty = _with_colors(wanted, known, colors)
+    wanted = wanted.reshape(height, width, -1)
+    bias = penalty + _balance(wanted, known, penalty, (style.shape[0], style.shape[1]))
+    wanted = wanted.reshape(height * width, -1)
     index = np.empty(len(wanted), np.int64)
     similarity = np.empty(len(wanted), np.float32)
     for start in range(0, len(wanted), _BLOCK):
@@ -57,14 +69,28 @@ def nearest(content: FloatArray, style: FloatArray) -> Indices:
     return _propagate(
         index.reshape(height, width),
         similarity.reshape(height, width),
-        wanted.reshape(height, width, depth),
+        wanted.reshape(height, width, -1),
         known,
         bias,
         (style.shape[0], style.shape[1]),
     )
 
 
-def _balance(wanted: FloatArray, known: FloatArray, size: tuple[int, int]) -> FloatArray:
+def _with_colors(
+    wanted: FloatArray, known: FloatArray, colors: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Append colors to the vectors; with the penalty, their product loses the squared difference of colors.
+
+    (a - b)^2 = a^2 - 2ab + b^2, of which a^2, the content's own, does not change what is nearest.
+    """
+    scale = np.sqrt(np.array([TONE, HUE, HUE], np.float32))
+    ours, theirs = (each.reshape(-1, 3) * scale for each in colors)
+    middle = theirs.mean(0)
+    ours, theirs = ours - middle, theirs - middle
+    return np.hstack([wanted, 2 * ours]), np.hstack([known, theirs]), -np.square(theirs).sum(1)
+
+
+def _balance(wanted: FloatArray, known: FloatArray, penalty: FloatArray, size: tuple[int, int]) -> FloatArray:
     """Bias of the similarity, per style vector, with which all parts of the style are used about equally.
 
     Without it, a flat sky copies one place of the style over and over. Differs from Kolkin et al. 2022, who
@@ -73,14 +99,16 @@ def _balance(wanted: FloatArray, known: FloatArray, size: tuple[int, int]) -> Fl
     Parameters
     ----------
     wanted : np.ndarray [shape=(h, w, D), float32]
-        Unit vectors of the content.
+        Vectors of the content.
     known : np.ndarray [shape=(H x W, D), float32]
-        Unit vectors of the style.
+        Vectors of the style.
+    penalty : np.ndarray [shape=(H x W,), float32]
     size : (H, W)
     """
     samples = min(SAMPLES, _MOST_SCORES // len(known))
     step = max(1, round((wanted.shape[0] * wanted.shape[1] / max(1, samples)) ** 0.5))
     scores = wanted[step // 2 :: step, step // 2 :: step].reshape(-1, wanted.shape[2]) @ known.T
+    scores += penalty
     bias = np.zeros(len(known), np.float32)
     radius = max(1, max(size) // 16)
     for _ in range(BALANCE_ROUNDS):

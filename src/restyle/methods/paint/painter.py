@@ -6,14 +6,16 @@ Style Transfer"). Differs from it in the encoder (ours, to relu4_1, instead of V
 (`matching`: neighbors stay together, parts of the style are used about equally), in a loss on Gram matrices
 beside the matches, and in how the photo counts: where it has detail, its own features are mixed into the
 targets; where it is flat, the painting so far is matched more than the photo, so strokes of coarse scales
-continue at fine ones. `cleanup` keeps the result clean: fine layers count less and color is smoothed where
-the photo is calm.
+continue at fine ones. `cleanup` keeps the result clean: fine layers count less where the photo is calm, and
+fine color follows the photo's objects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
+from hashlib import sha256
 
 import numpy as np
 
@@ -22,10 +24,8 @@ from restyle.images.statistics import gram
 from restyle.methods.paint import cleanup
 from restyle.methods.paint.matching import Indices, nearest
 from restyle.methods.paint.network import PaintingNetwork, Targets, prepare
-from restyle.methods.paint.pyramid import Pyramid
+from restyle.methods.paint.pyramid import YCC_FROM_RGB, Pyramid, convert
 from restyle.types import FloatArray
-
-Progress = Callable[[float, Callable[[], FloatArray]], object]
 
 SMALLEST = 128  # px, longest side at the first scale
 RATIO = 1.75  # between the sides of neighboring scales, at most
@@ -43,9 +43,9 @@ MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whateve
 MAX_ASPECT = 4.0  # longer styles are cut to this aspect
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Artwork:
-    """A style picture and its share of the style.
+    """A style picture and its share of the style; equal if the pixels are.
 
     Parameters
     ----------
@@ -58,6 +58,44 @@ class Artwork:
     pixels: FloatArray
     weight: float = 1.0
     scale: float = 1.0
+
+    @cached_property
+    def _key(self) -> tuple[object, ...]:
+        return sha256(self.pixels.tobytes()).digest(), self.pixels.shape, self.weight, self.scale
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Artwork) and self._key == other._key
+
+
+@dataclass(frozen=True)
+class State:
+    """Progress after one step.
+
+    Parameters
+    ----------
+    number, total : int
+        The step, counted from 1, and the number of all steps.
+    done : float, 0..1
+        Share of the work; steps at larger scales take longer.
+    size : (height, width)
+        Of the current scale, in px.
+    loss : float
+        Before the step.
+    """
+
+    number: int
+    total: int
+    done: float
+    size: tuple[int, int]
+    loss: float
+    _picture: Callable[[], FloatArray] = field(repr=False)
+
+    def picture(self) -> FloatArray:
+        """Return the finished picture of this step [shape=(h, w, 3), float32, RGB, range 0..1]."""
+        return self._picture()
 
 
 @dataclass(frozen=True)
@@ -92,7 +130,7 @@ def paint(
     side: int,
     likeness: float = 0.5,
     effort: float = 1.0,
-    progress: Progress | None = None,
+    progress: Callable[[State], object] | None = None,
 ) -> FloatArray:
     """Paint a photo in the style of artworks.
 
@@ -108,8 +146,8 @@ def paint(
         How closely the painting follows the photo's forms.
     effort : float
         Multiplies the number of steps.
-    progress : function of the fraction done and of a function that gives the picture so far, or None
-        Called after every step; a true answer stops the painting.
+    progress : function of a State, or None
+        Called after every step; returning True stops the painting.
 
     Returns
     -------
@@ -117,25 +155,31 @@ def paint(
         Of the photo's aspect, about `side` px on its longer side, with sides that are multiples of 8.
     """
     plan = scales(side, effort)
-    costs = [sum(scale.rounds) * scale.side**2 for scale in plan]
+    total = sum(sum(scale.rounds) for scale in plan)
+    work = sum(sum(scale.rounds) * scale.side**2 for scale in plan)
     picture: FloatArray | None = None
-    done, stopped = 0.0, False
-    for scale, cost in zip(plan, costs, strict=True):
+    number, done, stopped = 0, 0, False
+    for scale in plan:
         content = fitted(photo, scale.side)
-        works = [Work(each, scale.side, network) for each in artworks]
+        works = [prepare_style(each, scale.side, network) for each in artworks]
         if picture is None:
             picture = cleanup.recolor(content, works[0].pixels, 1.0)
         else:
             picture = resized(picture, (content.shape[1], content.shape[2]))
-        for number, steps in enumerate(scale.rounds):
-            first = number == 0 and scale is plan[0]
+        for index, steps in enumerate(scale.rounds):
+            first = index == 0 and scale is plan[0]
             feed = targets(content, picture, works, network, likeness, first=first)
             pyramid = Pyramid(picture, steps)
             for _ in range(steps):
-                _, gradient = network.gradient(pyramid.picture(), feed)
+                loss, gradient = network.gradient(pyramid.picture(), feed)
                 pyramid.step(gradient)
-                done += cost / sum(scale.rounds)
-                if progress is not None and progress(done / sum(costs), lambda: pyramid.picture()):  # noqa: B023
+                number, done = number + 1, done + scale.side**2
+                if progress is None:
+                    continue
+
+                size = (content.shape[1], content.shape[2])
+                so_far = partial(_so_far, pyramid, content, works[0].pixels)
+                if progress(State(number, total, done / work, size, loss, so_far)):
                     stopped = True
                     break
             picture = cleanup.smooth_color(pyramid.picture(), content, max(2, round(scale.side / 85)))
@@ -145,10 +189,14 @@ def paint(
     return finish(picture, content, works[0].pixels)
 
 
+def _so_far(pyramid: Pyramid, content: FloatArray, style: FloatArray) -> FloatArray:
+    return finish(pyramid.picture(), content, style)
+
+
 def finish(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
     """Settle the colors and clean up; [3, H, W] in, [H, W, 3] out."""
     picture = cleanup.calm(picture, content)
-    picture = cleanup.smooth_color(picture, content, max(4, round(max(content.shape[1:]) / 50)))
+    picture = cleanup.color_by_object(picture, content, max(4, round(max(content.shape[1:]) / 40)))
     picture = cleanup.recolor(picture, style, FINAL_COLORS)
     return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
@@ -163,6 +211,12 @@ class Work:
         )
         self.features = network.features(self.pixels)
         self.grams = [np.asarray(gram(each), np.float32) for each in self.features]
+
+
+@lru_cache(maxsize=6)  # the scales of one style; some 280 MB in all at 1,024 px
+def prepare_style(artwork: Artwork, side: int, network: PaintingNetwork) -> Work:
+    """Compute the features of an artwork at one scale; those of a folder's style are computed once."""
+    return Work(artwork, side, network)
 
 
 def targets(
@@ -189,7 +243,8 @@ def targets(
         if not first:
             share = np.float32(0.5 + 0.5 * likeness) - np.float32(FREEDOM) * (1 - held)
             asked = share * asked + (1 - share) * picture
-        found = copied(network.features(asked), work.features)
+        colors = cleanup.recolor(content, work.pixels, 1.0)
+        found = copied(network.features(asked), work.features, (colors, work.pixels))
         part = [np.float32(work.weight / total) * _unit(each) for each in found]
         vectors = part if vectors is None else [a + b for a, b in zip(vectors, part, strict=True)]
     assert vectors is not None
@@ -212,13 +267,23 @@ def targets(
     return prepare(Targets([_unit(each) for each in vectors], weights, grams, GRAM_WEIGHTS))
 
 
-def copied(content: list[FloatArray], style: list[FloatArray]) -> list[FloatArray]:
+def copied(
+    content: list[FloatArray], style: list[FloatArray], pictures: tuple[FloatArray, FloatArray]
+) -> list[FloatArray]:
     """Features of the style at the places that match the content's.
 
     relu4_1 is matched by itself, the finer layers at relu3_1 with relu4_1 beside it.
     """
-    fine = nearest(hypercolumns(content), hypercolumns(style))
-    deep = nearest(_places(content[3]), _places(style[3]))
+
+    def colors(layer: int) -> tuple[FloatArray, FloatArray]:
+        ours, theirs = (
+            small_colors(picture, features[layer].shape[1:])
+            for picture, features in zip(pictures, (content, style), strict=True)
+        )
+        return ours, theirs
+
+    fine = nearest(hypercolumns(content), hypercolumns(style), colors(2))
+    deep = nearest(_places(content[3]), _places(style[3]), colors(3))
     height, width = style[2].shape[1:]
     return [
         blocks(style[0], fine, (height, width), 4),
@@ -226,6 +291,12 @@ def copied(content: list[FloatArray], style: list[FloatArray]) -> list[FloatArra
         style[2].reshape(len(style[2]), -1)[:, fine],
         style[3].reshape(len(style[3]), -1)[:, deep],
     ]
+
+
+def small_colors(picture: FloatArray, size: tuple[int, ...]) -> FloatArray:
+    """Luma and chroma of [3, H, W] at a smaller size (h, w): [h, w, 3]."""
+    planes = convert(picture, YCC_FROM_RGB)
+    return np.stack([resize(plane, (size[0], size[1]), "area") for plane in planes], -1)
 
 
 def hypercolumns(features: list[FloatArray]) -> FloatArray:
