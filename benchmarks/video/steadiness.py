@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from restyle.evaluate.ssim import luma
+from restyle.evaluate.pixel_metrics import luma
 from restyle.images.statistics import gram
 from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import PerceptualEncoder

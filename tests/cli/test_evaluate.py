@@ -79,7 +79,7 @@ def test_names_that_fit_nothing_are_one_line(folders: Path) -> None:
     done = run(folders, "other", *BASE)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "belongs to no content and style" in line
+    assert "matches no content and style" in line
 
 
 @pytest.mark.parametrize(

@@ -77,5 +77,5 @@ def test_rows_of_one_name_are_refused(folders: Path) -> None:
 
 def test_names_that_fit_nothing_give_one_line(folders: Path) -> None:
     save(folders / "other", "horse.png", drawn(0))
-    with pytest.raises(InputError, match=r"horse\.png: belongs to no content and style"):
+    with pytest.raises(InputError, match=r"horse\.png: matches no content and style"):
         plan(folders, "other")

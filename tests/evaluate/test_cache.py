@@ -61,7 +61,7 @@ def test_the_users_folder_is_where_it_is_told(tmp_path: Path, monkeypatch: pytes
 
 def test_the_code_is_all_that_measuring_depends_on() -> None:
     paths = {path.relative_to(cache.PACKAGE).as_posix() for path in cache.dependencies()}
-    assert {"evaluate/temporal.py", "evaluate/videos.py", "evaluate/losses.py"} <= paths
+    assert {"evaluate/temporal.py", "evaluate/videos.py", "evaluate/feature_metrics.py"} <= paths
     assert {"images/statistics.py", "images/resize.py", "models/features.py", "videos/read.py"} <= paths
     assert not {path for path in paths if path.startswith(("cli/", "train/", "compare/"))}
     assert len(cache.code_version()) == 64

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from restyle.evaluate.cache import Measurement
-from restyle.evaluate.frechet import art_aggregate, frechet_distance, relative_frechet
+from restyle.evaluate.feature_metrics import art_aggregate, frechet_distance, relative_frechet
 from restyle.evaluate.pairs import Pair
 from restyle.evaluate.run import Evaluation, Row
 from restyle.evaluate.summary import mean_interval, resampled, row_summary, summarize

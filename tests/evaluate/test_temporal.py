@@ -7,7 +7,7 @@ import pytest
 from skimage import data, registration
 
 from restyle.errors import InputError
-from restyle.evaluate.ssim import luma
+from restyle.evaluate.pixel_metrics import luma
 from restyle.evaluate.temporal import Motion, tvl1, visible, warped
 
 _astronaut: Any = data.astronaut  # scikit-image has no types

@@ -9,20 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from restyle.errors import InputError
-from restyle.evaluate import artifacts, losses
+from restyle.evaluate import feature_metrics, pixel_metrics
 from restyle.evaluate.cache import Cache, Measurement, key_of
 from restyle.evaluate.encoder import Encoder
-from restyle.evaluate.frechet import parts
-from restyle.evaluate.losses import Features, StyleStatistics, perceptual_distance
+from restyle.evaluate.feature_metrics import Features, StyleStatistics, parts, perceptual_distance
 from restyle.evaluate.lpips_fid import Standard
-from restyle.evaluate.ssim import structural_similarity
+from restyle.evaluate.pixel_metrics import structural_similarity
 from restyle.images import picture as images
 from restyle.images.geometry import aspect_box, crop
 from restyle.images.resize import fit_size, resize
 from restyle.types import FloatArray, from_unit, to_unit
 
 ASPECT_TOLERANCE = 0.02
-SMALLEST = artifacts.BLOCK  # px, short side
+SMALLEST = pixel_metrics.BLOCK  # px, short side
 
 
 class Bench:
@@ -165,17 +164,17 @@ class Subject:
         content, statistics = self.bench.content_features(self.content), StyleStatistics.of(features)
         style, _ = self.bench.style_statistics(self.style)
         figures = {
-            "style": losses.style_gap(statistics, style),
-            "content": losses.content_gap(features, content),
+            "style": feature_metrics.style_gap(statistics, style),
+            "content": feature_metrics.content_gap(features, content),
             "perceptual": perceptual_distance(features, content),
             "ssim": structural_similarity(result, self.content),
-            "grid": artifacts.grid(result, self.content),
-            "blur": artifacts.blur(result),
-            "clipping": artifacts.clipping(result, self.content, self.style),
-            "gatys-style": losses.gatys_style(statistics, style),
-            "gatys-content": losses.gatys_content(features, content),
-            "adain-style": losses.adain_style(statistics, style),
-            "adain-content": losses.adain_content(features, content, style),
+            "grid": pixel_metrics.grid(result, self.content),
+            "blur": pixel_metrics.blur(result),
+            "clipping": pixel_metrics.clipping(result, self.content, self.style),
+            "gatys-style": feature_metrics.gatys_style(statistics, style),
+            "gatys-content": feature_metrics.gatys_content(features, content),
+            "adain-style": feature_metrics.adain_style(statistics, style),
+            "adain-content": feature_metrics.adain_content(features, content, style),
         }
         if self.bench.standard.lpips is not None:
             figures["lpips-alex"] = self.bench.standard.lpips(result, self.content)

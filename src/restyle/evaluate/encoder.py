@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from restyle.errors import MissingExtraError, ModelError
-from restyle.evaluate.losses import Features
+from restyle.evaluate.feature_metrics import Features
 from restyle.models import catalog
 from restyle.models.features import FeatureEncoder
 from restyle.types import FloatArray

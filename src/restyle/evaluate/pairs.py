@@ -43,12 +43,12 @@ def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
     sources : sequence of str
         Files, and folders of pictures and videos.
     what : str
-        How messages call them: "contents".
+        For messages: "contents".
 
     Raises
     ------
     InputError
-        A file does not exist, a folder holds none, or two have one name.
+        A file does not exist, a folder is empty, or two files have the same name.
     """
     found: dict[str, Path] = {}
     for source in sources:
@@ -57,7 +57,7 @@ def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
         if path.is_dir():
             files = sorted(each for each in path.iterdir() if _is_medium(each))
             if not files:
-                raise InputError(f"{source}: holds no pictures or videos")
+                raise InputError(f"{source}: contains no pictures or videos")
         elif not path.exists():
             hint = "; styles are artworks here, and presets ship without theirs" if what == "styles" else ""
             raise InputError(f"{source}: there is no such file or folder{hint}")
@@ -69,7 +69,7 @@ def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
 
 
 def combined(contents: Mapping[str, Path], styles: Mapping[str, Path]) -> list[Pair]:
-    """Every content with every style, contents in order."""
+    """Pair every content with every style."""
     return [Pair(content, style) for content in contents.values() for style in styles.values()]
 
 
@@ -79,7 +79,7 @@ def read_pairs(path: Path, contents: Mapping[str, Path], styles: Mapping[str, Pa
     Raises
     ------
     InputError
-        It is no such file, or names a content or style that is not there.
+        It is not such a list, or a content or style is not among the files.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -92,7 +92,7 @@ def read_pairs(path: Path, contents: Mapping[str, Path], styles: Mapping[str, Pa
     for content, style in names:
         if content not in contents or style not in styles:
             missing = f"content '{content}'" if content not in contents else f"style '{style}'"
-            raise InputError(f"{path}: names the {missing}, which is not among the files given")
+            raise InputError(f"{path}: {missing} is not among the given files")
         pairs.append(Pair(contents[content], styles[style]))
     return pairs
 
@@ -102,12 +102,12 @@ def matched(
 ) -> tuple[dict[Pair, Path], list[str]]:
     """Find the content and style of each result by its name.
 
-    `CONTENT__STYLE` and `CONTENT-STYLE` (as `restyle image` names results), and, where there is one style
-    only, `CONTENT`. Letter case does not matter, nor how a style's name is spelt as a preset's.
+    Names are `CONTENT__STYLE`, `CONTENT-STYLE` (as written by `restyle image`), or with a single style
+    `CONTENT`; case does not matter.
 
     Returns
     -------
-    results by their pair, and one line for each that matches none
+    results by pair, and one line for each unmatched result
 
     Raises
     ------
@@ -123,19 +123,19 @@ def matched(
         for name in names:
             known.setdefault(name.casefold(), pair)
     found: dict[Pair, Path] = {}
-    strangers = []
+    unmatched = []
     for path in results:
         match = known.get(path.stem.casefold())
         if match is None:
-            strangers.append(path)
+            unmatched.append(path)
         elif match in found:
             raise InputError(f"{found[match]} and {path} are both results of {match.name}; keep one")
         else:
             found[match] = path
     example = next(iter(known.values())).name if known else "CONTENT__STYLE"
     lines = [
-        f"{path}: belongs to no content and style given; such a name is '{example}{path.suffix}'"
-        for path in strangers
+        f"{path}: matches no content and style; a name such as '{example}{path.suffix}' is needed"
+        for path in unmatched
     ]
     if not found:
         raise InputError(lines[0] if lines else "no results are given")

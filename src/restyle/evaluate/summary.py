@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.evaluate.cache import Measurement
+from restyle.evaluate.feature_metrics import Cloud, art_aggregate, frechet_distance, relative_frechet
 from restyle.evaluate.figures import FIGURES
-from restyle.evaluate.frechet import Cloud, art_aggregate, frechet_distance, relative_frechet
 from restyle.evaluate.pairs import Pair
 from restyle.evaluate.run import Evaluation, Row
 from restyle.types import FloatArray

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError
-from restyle.evaluate.ssim import luma
+from restyle.evaluate.pixel_metrics import luma
 from restyle.images.resize import resize
 from restyle.types import FloatArray, Report
 from restyle.videos.scenes import SceneCuts

@@ -1,9 +1,10 @@
-"""Artifacts of networks: grids, blur, clipping.
+"""Metrics on pixels: structural similarity, and artifacts of networks (grids, blur, clipping).
 
-References: Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts"; Durall, Keuper and
-Keuper 2020, "Watch your Up-Convolution" (grids in the spectrum); Crete, Dolmiere, Ladret and Nicolas 2007,
-"The blur effect: perception and estimation with a new no-reference perceptual blur metric"; Welch 1967, "The
-Use of Fast Fourier Transform for the Estimation of Power Spectra".
+References: Wang, Bovik, Sheikh and Simoncelli 2004, "Image Quality Assessment: From Error Visibility to
+Structural Similarity"; Odena, Dumoulin and Olah 2016, "Deconvolution and Checkerboard Artifacts"; Durall,
+Keuper and Keuper 2020, "Watch your Up-Convolution" (grids in the spectrum); Crete, Dolmiere, Ladret and
+Nicolas 2007, "The blur effect: perception and estimation with a new no-reference perceptual blur metric";
+Welch 1967, "The Use of Fast Fourier Transform for the Estimation of Power Spectra".
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError
-from restyle.evaluate.ssim import luma
+from restyle.images.color import LUMA_WEIGHTS
 from restyle.types import FloatArray
 
+K1, K2 = 0.01, 0.03
+SIGMA = 1.5  # px
+TAPS = 11
 BLOCK = 64  # px, side of the blocks of the spectrum
 PERIOD = 8  # px, longest period of a grid; harmonics are included
 BLUR_LENGTH = 11  # px, averaging of the blur effect
@@ -23,6 +27,48 @@ _STEP = BLOCK // PERIOD
 _DARK, _LIGHT = 0.5 / 255, 254.5 / 255
 
 _Plane = NDArray[np.float64]
+
+
+def luma(picture: FloatArray) -> NDArray[np.float64]:
+    """Y of YIQ. [H, W, 3] -> [H, W]."""
+    return np.asarray(np.asarray(picture, np.float64) @ np.array(LUMA_WEIGHTS), np.float64)
+
+
+def structural_similarity(result: FloatArray, content: FloatArray) -> float:
+    """Mean SSIM index of two pictures' luma, with the paper's window and constants.
+
+    Parameters
+    ----------
+    result, content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+        Same size, at least 11 px a side.
+
+    Returns
+    -------
+    float, -1..1
+        1: the same picture. Computed only where the window is inside the picture, as in the paper.
+
+    Raises
+    ------
+    InputError
+        The pictures differ in size or are too small.
+    """
+    if result.shape != content.shape:
+        raise InputError(
+            f"SSIM compares pictures of the same size, not {result.shape[:2]} and {content.shape[:2]}"
+        )
+    if min(result.shape[:2]) < TAPS:
+        raise InputError(
+            f"SSIM needs pictures of {TAPS} px a side, not {result.shape[1]} x {result.shape[0]}"
+        )
+    x, y = luma(result), luma(content)
+    mean_x, mean_y = _windowed(x), _windowed(y)
+    variance_x = _windowed(x * x) - mean_x * mean_x
+    variance_y = _windowed(y * y) - mean_y * mean_y
+    covariance = _windowed(x * y) - mean_x * mean_y
+    c1, c2 = K1**2, K2**2
+    numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    denominator = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    return float((numerator / denominator).mean())
 
 
 def grid_lines(picture: FloatArray) -> NDArray[np.float64]:
@@ -114,6 +160,18 @@ def clipping(result: FloatArray, content: FloatArray, style: FloatArray) -> floa
 def clipped(picture: FloatArray) -> float:
     """Share of pixels with all channels at the same end of the range, within half an 8-bit level."""
     return float(((picture >= _LIGHT).all(axis=-1) | (picture <= _DARK).all(axis=-1)).mean())
+
+
+def _windowed(plane: _Plane) -> _Plane:
+    """Mean under a circular Gaussian window, where it is inside the plane."""
+    offsets = np.arange(TAPS) - TAPS // 2
+    weights = np.exp(-0.5 * (offsets / SIGMA) ** 2)
+    weights /= weights.sum()
+    rows = plane.shape[0] - TAPS + 1
+    tall = sum(weight * plane[tap : tap + rows] for tap, weight in enumerate(weights))
+    columns = plane.shape[1] - TAPS + 1
+    wide = sum(weight * tall[:, tap : tap + columns] for tap, weight in enumerate(weights))
+    return np.asarray(wide, np.float64)
 
 
 def _welch(plane: _Plane) -> _Plane:

@@ -1,4 +1,4 @@
-"""Style and content losses and perceptual distance, on the features of an encoder.
+"""Metrics on features of an encoder: style and content losses, perceptual and Frechet distance.
 
 Each loss is also given as a relative gap, independent of the magnitude of the features and of the contrast
 of the style: 0 for equal statistics, 1 for nothing in common. The papers use VGG-19; figures of another
@@ -7,26 +7,40 @@ encoder are not comparable, so reports name the encoder.
 References: Gatys, Ecker and Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks"; Huang
 and Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization"; Zhang, Isola,
 Efros, Shechtman and Wang 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"
-(LPIPS is `perceptual_distance` on AlexNet with learned weights of channels).
+(LPIPS: `perceptual_distance` on AlexNet with learned weights of channels); Heusel et al. 2017, "GANs Trained
+by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium" (FID); Wright and Ommer 2022, "ArtFID:
+Quantitative Evaluation of Neural Style Transfer".
+
+FID uses 2048 features of Inception for each picture and needs thousands of pictures. With the perceptual
+encoder, features of 16 parts of each picture are used, so that a few dozen pictures suffice. Reports call
+this figure `frechet`, and the aggregate `art`; they are not FID and ArtFID.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from restyle.images.statistics import gram, match_mean_std, mean_std, relative_gap
+from restyle.errors import InputError
+from restyle.images.statistics import gaussian_distance, gram, match_mean_std, mean_std, relative_gap
 from restyle.types import FloatArray
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_1"
 ADAIN_LAYERS = LAYERS[:4]
+CELLS = 4  # a side: 16 parts of a picture
 _EPSILON = np.float32(1e-10)
 
 Features = Mapping[str, FloatArray]
 """Layer -> [shape=(C, H, W), float32]."""
+
+
+Cloud = NDArray[np.float64]
+"""[shape=(parts, C)]."""
 
 
 @dataclass(frozen=True)
@@ -140,3 +154,77 @@ def unit_length(feature: FloatArray) -> FloatArray:
     """Divide the vector at each position by its length. [shape=(C, H, W)]."""
     length = np.sqrt(np.einsum("chw,chw->hw", feature, feature))
     return np.asarray(feature / (length + _EPSILON), np.float32)
+
+
+def parts(features: Features) -> Cloud:
+    """Mean features of 4 x 4 parts of a picture at relu4_1.
+
+    Parameters
+    ----------
+    features : layer -> np.ndarray [shape=(C, H, W)], H and W at least 4
+
+    Returns
+    -------
+    np.ndarray [shape=(16, C), float64]
+    """
+    feature = features[CONTENT_LAYER]
+    rows = np.linspace(0, feature.shape[1], CELLS + 1).round().astype(int)
+    columns = np.linspace(0, feature.shape[2], CELLS + 1).round().astype(int)
+    means = [
+        feature[:, top:bottom, left:right].mean(axis=(1, 2), dtype=np.float64)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
+    ]
+    return np.asarray(means)
+
+
+def frechet_distance(results: Cloud, styles: Cloud) -> float:
+    """Squared 2-Wasserstein distance of the Gaussians fitted to two clouds (Heusel et al. 2017, eq. 6).
+
+    ``|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2))``, with covariances of the sample (divided by n - 1).
+
+    Parameters
+    ----------
+    results, styles : np.ndarray [shape=(n, C)], [shape=(m, C)]
+
+    Returns
+    -------
+    float, 0 and up
+
+    Raises
+    ------
+    InputError
+        A cloud has fewer than two points.
+    """
+    if min(len(results), len(styles)) < 2:
+        raise InputError("a Frechet distance needs at least two points in each cloud")
+    difference = results.mean(axis=0) - styles.mean(axis=0)
+    if max(len(results), len(styles)) > results.shape[1]:
+        cov_a, cov_b = (np.atleast_2d(np.cov(cloud, rowvar=False)) for cloud in (results, styles))
+        zero = np.zeros_like(difference)
+        spread = float(gaussian_distance(zero, cov_a, zero, cov_b))
+    else:
+        # Fewer points than features: with C = A^T A and C' = B^T B the trace of (C C')^(1/2) is the sum of
+        # the singular values of A B^T, a small matrix.
+        a, b = ((cloud - cloud.mean(axis=0)) / np.sqrt(len(cloud) - 1) for cloud in (results, styles))
+        spread = float((a * a).sum() + (b * b).sum() - 2 * np.linalg.norm(a @ b.T, "nuc"))
+    return max(0.0, float(difference @ difference) + spread)
+
+
+def art_aggregate(content_distance: float, style_distance: float) -> float:
+    """``(1 + content distance)(1 + style distance)`` (Wright and Ommer 2022, eq. 1).
+
+    The product can be small because one factor is, as for an unmodified content: compare both factors.
+
+    Examples
+    --------
+    >>> art_aggregate(0.5, 1.0)
+    3.0
+    """
+    return (1 + content_distance) * (1 + style_distance)
+
+
+def relative_frechet(results: Cloud, styles: Cloud) -> float:
+    """The Frechet distance over the total variance of the styles, independent of the features' magnitude."""
+    distance = frechet_distance(results, styles)
+    return distance / max(float(styles.var(axis=0, ddof=1).sum()), 1e-12)
