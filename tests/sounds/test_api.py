@@ -235,7 +235,7 @@ def test_it_is_chosen_on_the_loudest_stretch(monkeypatch: pytest.MonkeyPatch) ->
     method = Listener([(noise(), 1.0)], SR)
     api.analyze(Content(y, SR), method, api.round_to_hop(SR // 3, method))
     assert len(settled) == 1
-    assert np.array_equal(settled[0][:, 0], y[SR * 3 // 2 : SR * 2])
+    assert np.abs(settled[0][:, 0] - y[SR * 3 // 2 : SR * 2]).max() < 0.01
 
 
 def test_nothing_is_left_when_the_content_turns_out_bad(tmp_path: Path) -> None:

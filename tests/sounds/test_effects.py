@@ -10,12 +10,15 @@ from restyle.sounds.effects import (
     STEADY,
     coherences,
     decorrelate,
+    hold_level,
     limit,
     limit_blocks,
     match_coherence,
     percussive_share,
+    remove_rumble,
     running_median,
     sharpen_transients,
+    without_rumble,
 )
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.stft import Float
@@ -191,3 +194,37 @@ def test_gain_falls_and_rises_smoothly_about_a_peak() -> None:
     assert np.abs(np.diff(gain)).max() < 0.03
     assert np.allclose(gain[:1800], 1)
     assert np.allclose(gain[2200:], 1)
+
+
+# -------------------------------------------------------------------------------- rumble and steady level
+
+
+def test_offset_and_rumble_are_removed_and_nothing_else() -> None:
+    t = np.arange(4 * SR) / SR
+    y = (0.2 * np.sin(2 * np.pi * 30 * t)).astype(np.float32)
+    rumble = (0.5 + 0.3 * np.sin(2 * np.pi * 12 * t)).astype(np.float32)
+    inside = slice(SR // 2, -SR // 2)
+    assert np.abs(remove_rumble(y, SR) - y)[inside].max() < 2e-3
+    assert np.abs(remove_rumble(y + rumble, SR) - y)[inside].max() < 2e-3
+    assert np.abs(remove_rumble(np.full(9000, 0.4, np.float32), SR)).max() < 1e-6
+    assert len(remove_rumble(np.zeros(0, np.float32), SR)) == 0
+
+
+@pytest.mark.parametrize("size", [700, 9000])
+def test_rumble_is_removed_from_blocks_as_from_the_whole(size: int) -> None:
+    y = RNG.uniform(0, 1, (2 * SR, 2)).astype(np.float32)
+    blocks = (y[start : start + size] for start in range(0, len(y), size))
+    assert np.abs(np.concatenate(list(without_rumble(blocks, SR))) - remove_rumble(y, SR)).max() < 1e-5
+
+
+def test_a_pulsating_sound_is_held_where_the_content_is_steady() -> None:
+    pulses = (1.05 + np.sin(2 * np.pi * 4 * T)).astype(np.float32)
+    y = (0.1 * RNG.standard_normal(len(T)).astype(np.float32) * pulses)[:, None]
+
+    def movement(sound: Float) -> float:
+        level = 10 * np.log10((sound[: len(sound) // 1000 * 1000].reshape(-1, 1000) ** 2).mean(axis=1))
+        return float(np.percentile(level, 95) - np.percentile(level, 5))
+
+    steady = tone()[:, None]
+    assert movement(hold_level(y, steady, SR)) < movement(y) - 8
+    assert np.abs(movement(hold_level(y, steady * pulses[:, None], SR)) - movement(y)) < 3

@@ -40,7 +40,7 @@ def test_all_rhythm_keeps_the_dynamics() -> None:
     transport = EnvelopeTransport.fit(content, style)
     free, kept = transport(content), transport(content, rhythm=1.0)
     assert total_level(free).std() < 0.7 * total_level(content).std()
-    assert total_level(kept).std() == pytest.approx(total_level(content).std(), rel=1e-3)
+    assert total_level(kept).std() == pytest.approx(total_level(content).std(), rel=0.05)
 
 
 def test_silence_stays_silent() -> None:
@@ -54,3 +54,21 @@ def test_a_single_frame_of_either_is_enough() -> None:
     one = np.full((1, 8), -20, np.float32)
     assert np.isfinite(EnvelopeTransport.fit(one, cloud(-40, 3))(one)).all()
     assert np.allclose(EnvelopeTransport.fit(cloud(-40, 3), one)(cloud(-40, 3)), -20, atol=1)
+
+
+def test_steady_content_does_not_jump() -> None:
+    """A style that switches on and off, whose map is steep, and content that only ripples."""
+    content = (-20 + RNG.standard_normal((2000, 8)) * 0.3).astype(np.float32)
+    style = np.where((np.arange(4000) // 40 % 2)[:, None] == 0, -20, -60) + cloud(0, 1)
+    moved = EnvelopeTransport.fit(content, style.astype(np.float32))(content)
+    level = total_level(moved)
+    assert np.percentile(level, 97.5) - np.percentile(level, 2.5) < 8
+
+
+def test_faint_noise_is_not_raised() -> None:
+    content, style = cloud(-20, 3), cloud(-20, 1)
+    content[1000:1100] -= 80
+    transport = EnvelopeTransport.fit(content, style)
+    moved = transport(content)
+    rise = total_level(moved) - total_level(content) - transport.gain
+    assert rise[1000:1100].max() < 3.1

@@ -29,8 +29,8 @@ class AudioOptions(OptionSet):
     )
     keep_rhythm: float | None = opt(
         None,
-        "How much of the content's dynamics to keep; 0 uses the style's. Default: 0 to 0.15, chosen for the"
-        " pair.",
+        "How much of the content's dynamics to keep; 0 uses the style's, except where the content is steady"
+        " or silent. Default: 0 to 0.15, chosen for the pair.",
         (0, 1),
     )
     keep_loudness: float = opt(

@@ -18,11 +18,13 @@ from restyle.errors import InputError, OptionError
 from restyle.files import check_output, writing
 from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
 from restyle.sounds.content import Content, TemporarySound, from_samples, in_windows, with_margins
-from restyle.sounds.files import SoundWriter, check_format
+from restyle.sounds.effects import without_rumble
+from restyle.sounds.files import SoundWriter, check_format, regroup
 from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.stft import Float
 from restyle.sounds.styles import default_output, load_styles, parse_styles, style_paths
+from restyle.sounds.tags import read_tags
 from restyle.types import PathLike, Report, SoundLike, SoundStylesLike
 
 Preview = Callable[[Float, int], None]
@@ -197,7 +199,7 @@ def analyze(source: Content, method: Method, size: int) -> tuple[int, LoudnessMe
     levels: list[Float] = []
     total = 0
     stride = 1
-    for window, part in with_margins(source.blocks(size), method.reach):
+    for window, part in with_margins(audible_blocks(source, size), method.reach):
         block = window[part]
         meter.add(block)
         loudest.add(block)
@@ -216,12 +218,18 @@ def analyze(source: Content, method: Method, size: int) -> tuple[int, LoudnessMe
 def render(source: Content, method: Method, size: int) -> Iterator[Float]:
     """Apply the method to overlapping windows of the content."""
     overlap = round_to_hop(min(round(OVERLAP * source.sr), size // 2), method)
-    return in_windows(method.stylize, source.blocks(size), overlap)
+    return in_windows(method.stylize, audible_blocks(source, size), overlap)
+
+
+def audible_blocks(source: Content, size: int) -> Iterator[Float]:
+    """Yield blocks of the content without offset and rumble, which would be measured but not heard."""
+    return regroup(without_rumble(source.blocks(size), source.sr), size)
 
 
 def save(blocks: Iterable[Float], path: PathLike, source: Content) -> None:
-    """Write blocks at the content's rate, channels and, where the format supports it, bit depth."""
-    with SoundWriter(path, source.sr, source.channels, source.depth) as writer:
+    """Write blocks with the content's rate, channels, tags and, where the format supports it, bit depth."""
+    tags = None if source.path is None else read_tags(source.path)
+    with SoundWriter(path, source.sr, source.channels, source.depth, tags) as writer:
         for block in blocks:
             writer.write(block)
 

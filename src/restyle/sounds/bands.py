@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.sounds.stft import Complex, Float, erb_bank, istft, stft
+from restyle.sounds.stft import Complex, Double, Float, erb_bank, istft, stft
 
 FLOOR = 1e-12  # power, -120 dB: below the rounding of 16 bits
+LOUD, SILENCE = 30.0, 60.0  # dB below the loudest frame
+FREE_SILENCE = 3.0  # dB that silence may be raised
+SLOPE = 2.0  # dB more for each dB that a frame is louder than silence
+STEADY_FRAMES = 25  # about 0.3 s, within which a level is compared with itself
+STEADY, MOVING = 2.0, 5.0  # dB of movement: up to the first a level is steady, from the second not
 
 
 @dataclass(frozen=True)
@@ -120,3 +125,17 @@ def smooth(x: Float, frames: int) -> Float:
     padded = np.pad(x, [(half + 1, half)] + [(0, 0)] * (x.ndim - 1), mode="edge").astype(np.float64)
     total = np.cumsum(padded, axis=0)
     return ((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)).astype(np.float32)
+
+
+def steadiness(levels: Float | Double) -> Double:
+    """Rate how steady levels in dB are over time, from 0, moving, to 1 [shape=(frames, bands), float64]."""
+    half = STEADY_FRAMES // 2
+    padded = np.pad(levels.astype(np.float64), ((half, half), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, STEADY_FRAMES, axis=0)
+    return 1 - np.clip((np.ptp(windows, axis=-1) - STEADY) / (MOVING - STEADY), 0, 1)
+
+
+def allowed_rise(level: Double, loudest: float) -> Double:
+    """Return how far frames may be raised more than loud ones, in dB: little where the content is silent."""
+    result: Double = FREE_SILENCE + SLOPE * np.maximum(0, level - (loudest - SILENCE))
+    return result

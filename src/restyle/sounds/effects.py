@@ -1,4 +1,4 @@
-"""Effects on a finished sound: sharper transients, the stereo image of another sound, a limiter."""
+"""Filters and effects: no rumble, sharper transients, the stereo image of another sound, a limiter."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from restyle.sounds.bands import Bands, power_of, smooth
+from restyle.sounds.bands import LOUD, Bands, allowed_rise, power_of, smooth, steadiness
 from restyle.sounds.content import with_margins
 from restyle.sounds.stft import Complex, Double, Float, hann
+
+LOWEST = 22.0  # Hz: half of the amplitude here is removed, everything below 18 Hz, nothing above 26 Hz
+RUMBLE_SECONDS = 0.35  # half the length of that filter
 
 MEDIAN_FRAMES, MEDIAN_BINS = 17, 17
 SORTED_AT_ONCE = 1 << 22  # values
@@ -17,11 +20,43 @@ FAST, SLOW = 0.004, 0.05  # seconds of the envelope and of its surroundings
 MOST = 12.0  # dB of gain
 STEADY = 0.75  # percussive share of steady noise is a half; below this nothing is sharpened
 
+SLOW_FRAMES = 101  # of 10 ms, over which the level is compared to itself
+FREE_PULSE = 2.0  # dB that a steady level may move
+
 COHERENCE_FRAMES = 9
 IDENTICAL = 0.999  # coherence from which channels count as one
 DELAY_RANGE = 0.008  # seconds
 
 ATTACK = 0.005  # seconds of the limiter's fade before and after a peak
+
+
+# ----------------------------------------------------------------------------------------------- rumble
+
+
+def remove_rumble(y: Float, sr: int) -> Float:
+    """Remove a constant offset and everything below hearing, with a linear-phase filter.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,) or (n, channels), float32]
+    """
+    if not len(y):
+        return y
+    half = round(RUMBLE_SECONDS * sr)
+    t = np.arange(-half, half + 1) / sr
+    kernel = np.sinc(2 * LOWEST * t) * np.blackman(2 * half + 1)
+    kernel /= kernel.sum()
+    padded = np.pad(y.astype(np.float64), [(half, half)] + [(0, 0)] * (y.ndim - 1), mode="symmetric")
+    size = 1 << (len(padded) + 2 * half).bit_length()
+    response = np.fft.rfft(kernel, size).reshape(-1, *[1] * (y.ndim - 1))
+    low = np.fft.irfft(np.fft.rfft(padded, size, axis=0) * response, size, axis=0)
+    return (y - low[2 * half : 2 * half + len(y)]).astype(np.float32)
+
+
+def without_rumble(blocks: Iterator[Float], sr: int) -> Iterator[Float]:
+    """Apply `remove_rumble` to a stream; the result is that of the whole, in other blocks."""
+    for window, part in with_margins(blocks, round(RUMBLE_SECONDS * sr)):
+        yield remove_rumble(window, sr)[part]
 
 
 # -------------------------------------------------------------------------------------------- transients
@@ -98,6 +133,41 @@ def _moving_average(x: Double, width: int) -> Double:
     total = np.cumsum(np.pad(x, (half + 1, half), mode="edge"))
     result: Double = total[2 * half + 1 :] - total[: -2 * half - 1]
     return result / (2 * half + 1)
+
+
+# ------------------------------------------------------------------------------------------ steady level
+
+
+def hold_level(y: Float, content: Float, sr: int) -> Float:
+    """Where the content's level is steady, keep the result's from pulsating; where it is silent, silence it.
+
+    Band levels by frame cannot: a grain may begin and decay within a frame.
+
+    Parameters
+    ----------
+    y, content : np.ndarray [shape=(n, channels), float32]
+
+    Returns
+    -------
+    y : np.ndarray [shape=(n, channels), float32]
+    """
+    hop = max(1, sr // 100)
+    own, found = (_level(each, hop) for each in (content, y))
+    gap = found - own
+    usual = np.median(gap[own >= own.max() - LOUD])
+    slow = usual + np.clip(smooth(gap, SLOW_FRAMES) - usual, -FREE_PULSE, FREE_PULSE)
+    pulse = gap - slow
+    gain = np.clip(np.clip(pulse, -FREE_PULSE, FREE_PULSE) - pulse, -MOST, MOST) * steadiness(own)
+    gain = (gain - np.maximum(0, gap + gain - usual - allowed_rise(own, float(own.max()))))[:, 0]
+    factor = 10 ** (np.interp(np.arange(len(y)), np.arange(len(gain)) * hop, gain) / 20)
+    return (y * factor[:, None]).astype(np.float32)
+
+
+def _level(y: Float, hop: int) -> Double:
+    """Level over 4 hops, every hop [shape=(frames, 1), float64, dB]."""
+    power = _moving_average((y.astype(np.float64) ** 2).mean(axis=1), 4 * hop)[::hop]
+    result: Double = 10 * np.log10(power + 1e-10 * power.mean() + 1e-20)[:, None]
+    return result
 
 
 # ----------------------------------------------------------------------------------------------- stereo

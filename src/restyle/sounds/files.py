@@ -17,6 +17,7 @@ import numpy as np
 from restyle.errors import InputError, OutputError
 from restyle.files import Closing, check_readable
 from restyle.sounds.stft import Float
+from restyle.sounds.tags import Tags, add_cover, insert_tags, set_text
 from restyle.types import PathLike
 
 MAX_CHANNELS = 32
@@ -41,6 +42,7 @@ LIBSNDFILE = {
 # suffix: (FFmpeg's container, encoder)
 FFMPEG = {".m4a": ("ipod", "aac"), ".mp4": ("mp4", "aac"), ".mka": ("matroska", "flac")}
 SUFFIXES = (*LIBSNDFILE, *FFMPEG)
+DEPTHS = {"s32": "PCM_24", "flt": "FLOAT", "dbl": "DOUBLE"}  # FFmpeg's format: libsndfile's subtype
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_RATES = (7350, *_MP3_RATES, 64000, 88200, 96000)
@@ -56,18 +58,12 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class SoundInfo:
-    """Properties of a sound file.
-
-    sr : int
-    channels : int
-    frames : int or None, samples of each channel, where the file says
-    depth : str, libsndfile's name: ``"PCM_16"``, ``"FLOAT"``, ``"VORBIS"``
-    """
+    """Properties of a sound file."""
 
     sr: int
     channels: int
-    frames: int | None
-    depth: str
+    frames: int | None  # where the file says
+    depth: str  # libsndfile's name: "PCM_16", "FLOAT", "VORBIS"
 
 
 class SoundReader(Closing):
@@ -131,7 +127,7 @@ class SoundReader(Closing):
 
     def _raw(self, frames: int) -> Iterator[Float]:
         if self._sound is None:
-            yield from _regroup(self._decode(), frames)
+            yield from regroup(self._decode(), frames)
             return
         import soundfile
 
@@ -164,10 +160,9 @@ class SoundReader(Closing):
         length = None
         if stream.duration is not None and stream.time_base is not None:
             length = round(float(stream.duration * stream.time_base) * (context.sample_rate or 0))
-        depths = {"s16": "PCM_16", "s32": "PCM_24", "flt": "FLOAT", "dbl": "DOUBLE"}
         name = str(context.format.name).removesuffix("p") if context.format else ""
         lossy = "pcm" not in context.name and context.name not in ("flac", "alac")
-        depth = "PCM_16" if lossy else depths.get(name, "PCM_16")
+        depth = "PCM_16" if lossy else DEPTHS.get(name, "PCM_16")
         return SoundInfo(int(context.sample_rate or 0), int(context.channels or 0), length, depth)
 
     def _decode(self) -> Iterator[Float]:
@@ -259,7 +254,7 @@ def _is_mp3(path: PathLike) -> bool:
     return head == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
 
 
-def _regroup(parts: Iterator[Float], frames: int) -> Iterator[Float]:
+def regroup(parts: Iterator[Float], frames: int) -> Iterator[Float]:
     """Yield the same samples in blocks of `frames`."""
     pending: list[Float] = []
     count = 0
@@ -287,10 +282,15 @@ class SoundWriter:
     sr, channels : int
     depth : str
         Bit depth of the content; used where the format supports it.
+    tags : Tags
+        Text for all formats but W64; the cover for MP3, FLAC, M4A and MP4.
     """
 
-    def __init__(self, path: PathLike, sr: int, channels: int, depth: str = "PCM_16") -> None:
+    def __init__(
+        self, path: PathLike, sr: int, channels: int, depth: str = "PCM_16", tags: Tags | None = None
+    ) -> None:
         check_format(path, sr, channels)
+        self._path, self._tags = path, tags or Tags()
         self._sound: Any = None
         self._container: Any = None
         self._sr, self._position = sr, 0
@@ -310,6 +310,8 @@ class SoundWriter:
             )
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise OutputError(f"cannot write {os.fspath(path)}: {error}") from error
+        if suffix != ".mp3":
+            set_text(self._sound, self._tags)
 
     def __enter__(self) -> Self:
         return self
@@ -321,6 +323,8 @@ class SoundWriter:
             self._container.close()
         if self._sound is not None:
             self._sound.close()
+            if kind is None:
+                insert_tags(self._path, self._tags)
 
     def write(self, y: Float) -> None:
         """Append a block [shape=(n, channels), float32, -1..1]."""
@@ -358,12 +362,18 @@ class SoundWriter:
         if channels not in LAYOUTS:
             raise OutputError(f"cannot write {channels} channels to '{suffix}'; use .flac or .wav")
         container, encoder = FFMPEG[suffix]
+        cover = None if container == "matroska" else self._tags.cover
+        if cover:
+            container = "mp4"  # FFmpeg's `ipod` takes no pictures
         # In a coarser time unit the length of an MP4 would be rounded.
         scale = {} if container == "matroska" else {"movie_timescale": str(self._sr)}
         self._container = av.open(os.fspath(path), "w", format=container, container_options=scale)
+        self._container.metadata.update(self._tags.text)
         self._stream = self._container.add_stream(encoder, rate=self._sr, layout=LAYOUTS[channels])
         if encoder == "aac":
             self._stream.bit_rate = 96000 * channels
+        if cover:
+            self._container.mux(add_cover(self._container, cover))
 
 
 def check_suffix(path: PathLike) -> str:

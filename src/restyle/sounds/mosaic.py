@@ -18,7 +18,7 @@ import numpy as np
 
 from restyle.sounds.auto_keep import SETTINGS, Keep, choose_keep
 from restyle.sounds.bands import Bands, amplitude, mean_power, power_of, smooth
-from restyle.sounds.effects import match_coherence, percussive_share, sharpen_transients
+from restyle.sounds.effects import hold_level, match_coherence, percussive_share, sharpen_transients
 from restyle.sounds.nmf import Grains
 from restyle.sounds.stft import Float
 from restyle.sounds.transport import EnvelopeTransport, total_level
@@ -173,7 +173,8 @@ class Mosaic:
     def sharpen(self, result: Float, y: Float) -> Float:
         """Give a result [shape=(n, channels), float32] the sharp attacks of its content `y`."""
         power = mean_power([self.bands.stft(channel) for channel in y.T])
-        return sharpen_transients(result, y, percussive_share(power), self.bands.hop, self.bands.sr)
+        result = sharpen_transients(result, y, percussive_share(power), self.bands.hop, self.bands.sr)
+        return hold_level(result, y, self.bands.sr)
 
     def target(self, y: Float) -> Float:
         """Band levels of the result [shape=(frames, bands), float32, dB]."""
@@ -252,9 +253,11 @@ class _Dynamics:
         return cls(peak, float(np.maximum(total, peak - DEEPEST).mean()))
 
     def contour(self, levels: Float, frames: int) -> Float:
-        """Level minus the mean, averaged over `frames` [shape=(frames,), float32, dB]."""
-        total = np.maximum(total_level(levels), self.peak - DEEPEST).astype(np.float32)
-        return smooth(total, frames) - np.float32(self.mean)
+        """Level of the power averaged over `frames`, minus the mean [shape=(frames,), float32, dB]."""
+        power = smooth((10 ** (total_level(levels) / 10))[:, None], frames)[:, 0]
+        floor = 10 ** ((self.peak - DEEPEST) / 10)
+        result: Float = 10 * np.log10(np.maximum(power, np.float32(floor))) - np.float32(self.mean)
+        return result
 
 
 def _share(channel: Float, mean: Float) -> Float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from restyle.errors import StyleError
 from restyle.sounds.content import to_samples
+from restyle.sounds.effects import remove_rumble
 from restyle.sounds.files import SUFFIXES, SoundReader
 from restyle.sounds.stft import Float, resample
 from restyle.types import PathLike, SoundStylesLike
@@ -36,7 +38,9 @@ PRESETS = {
 STYLE_SAMPLES = 3_000_000  # of all styles together; longer ones are sampled in excerpts
 EXCERPT = 5.0  # seconds
 FADE = 0.02  # seconds at both ends of an excerpt
+EDGE = 0.1  # seconds at both ends of a style that are not used: there rumble is not removed completely
 SILENT = 1e-5  # peak
+LONGEST_NAME = 24  # letters of a style in the name of a result
 
 
 def preset_path(name: str) -> Path:
@@ -87,7 +91,9 @@ def load_styles(styles: Sequence[tuple[Any, float]], sr: int) -> list[tuple[Floa
             y, rate = _load_excerpts(style_file(style), seconds)
         else:
             y, rate = to_samples(style).mean(axis=1), sr
-        y = resample(y, sr / rate)
+        y = remove_rumble(resample(y, sr / rate), sr)
+        edge = round(EDGE * sr)
+        y = y[edge:-edge] if len(y) > 20 * edge else y
         if not len(y) or float(np.abs(y).max()) < SILENT:
             raise StyleError(f"style '{style_name(style)}' is silent; use a sound that can be heard")
         loaded.append((y, weight))
@@ -104,12 +110,27 @@ def default_output(content: PathLike, styles: Sequence[tuple[Any, float]]) -> Pa
     """Return `speech-rain.wav` in the current folder for `speech.wav` and `rain`."""
     path = Path(content)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.suffix.lower() != ".mp4" else ".wav"
-    return Path(f"{path.stem}-{joined_names(styles)}{suffix}")
+    return Path(f"{path.stem}-{joined_names(styles, path.stem)}{suffix}")
 
 
-def joined_names(styles: Sequence[tuple[Any, float]]) -> str:
-    """Return the styles' names as a part of a file name: `choir-bells`."""
-    return "-".join(Path(style_name(style)).stem for style, _ in styles)
+def joined_names(styles: Sequence[tuple[Any, float]], content: str = "") -> str:
+    """Return the styles' names as a part of a file name: `choir-bells`.
+
+    Words at the start that the content's name has as well are left out, and long names are cut.
+    """
+    return "-".join(_short(Path(style_name(style)).stem, content) for style, _ in styles)
+
+
+def _short(name: str, content: str) -> str:
+    shared = sum(
+        1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(name, content, strict=False))
+    )
+    words = max(name.rfind(separator, 0, shared) for separator in "_- ") + 1
+    rest = name[words:].strip("_- ") or name
+    if len(rest) > LONGEST_NAME:
+        ends = [place for place, letter in enumerate(rest[: LONGEST_NAME + 1]) if letter in "_- "]
+        rest = rest[: ends[-1] if ends and ends[-1] else LONGEST_NAME]
+    return rest.strip("_- ") or name
 
 
 def style_name(style: Any) -> str:

@@ -17,12 +17,14 @@ work for all pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from restyle.errors import MissingExtraError
+from restyle.sounds.effects import hold_level
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.stft import Float, erb_bank, hann
 from restyle.types import Report
@@ -92,7 +94,9 @@ class TextureTransfer:
         self.report, self.preview = report, preview
         self.losses = SoundLosses(sr, seed)
         with torch.no_grad():
-            each = [(self.losses.statistics(_normalize(y)), weight) for y, weight in styles]
+            each = [
+                (self.losses.statistics(self.losses.features(_normalize(y))), weight) for y, weight in styles
+            ]
         shared = set.intersection(*(set(found) for found, _ in each))
         self.targets = {
             name: torch.stack([weight * found[name] for found, weight in each]).sum(0)
@@ -114,7 +118,9 @@ class TextureTransfer:
         if not float(np.abs(content).max()) or inside.stop - inside.start < 4 * self.losses.n_fft:
             return mosaic.to_channels(voice, y, target)[inside]
         level = float(np.sqrt(np.mean(voice.astype(np.float64) ** 2)))
-        result = self.optimize(voice, content, inside) * np.float32(level / LEVEL)
+        with _one_thread():
+            result = self.optimize(voice, content, inside) * np.float32(level / LEVEL)
+        result = hold_level(result[:, None], content[:, None], mosaic.bands.sr)[:, 0]
         if y.shape[1] == 1:
             return result[inside, None]
         return mosaic.to_channels(result, y, mosaic.levels(result[:, None]))[inside]
@@ -123,16 +129,18 @@ class TextureTransfer:
         """Optimize a waveform [shape=(n,), float32] from `start`; previews show the part `shown`."""
         losses, reference = self.losses, _normalize(content)
         with torch.no_grad():
-            chroma, onsets = losses.chroma(reference), losses.onsets(reference)
-            targets = self._blended(losses.statistics(reference)) if self.strength < 1 else self.targets
+            own = losses.features(reference)
+            chroma, onsets = losses.chroma(reference), losses.onsets(own)
+            targets = self._blended(losses.statistics(own)) if self.strength < 1 else self.targets
             weight = torch.sqrt((chroma**2).sum(1))
             weight = weight / weight.sum()
 
         def loss_of(y: Tensor) -> Tensor:
             pitch = (weight * (1 - _cosine(losses.chroma(y), chroma))).sum()
-            rhythm = 1 - _cosine(losses.onsets(y)[None], onsets[None])[0]
+            found = losses.features(y)
+            rhythm = 1 - _cosine(losses.onsets(found)[None], onsets[None])[0]
             return (
-                _style_loss(losses.statistics(y), targets)
+                _style_loss(losses.statistics(found), targets)
                 + 3 * self.mosaic.keep_pitch * pitch
                 + (0.5 + self.mosaic.keep_rhythm) * 2 * rhythm
             )
@@ -173,6 +181,17 @@ class TextureTransfer:
         }
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: these tensors are small, and two threads take twice as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _style_loss(found: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
     loss = torch.zeros(())
     grams = max(1, sum(name.startswith("gram") for name in targets))
@@ -196,7 +215,7 @@ def _cosine(a: Tensor, b: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Features:
+class Features:
     """What the statistics are computed from, each [frames, bins or bands]; levels are in dB."""
 
     fine: Tensor
@@ -236,7 +255,7 @@ class SoundLosses:
             for width in widths
         ]
 
-    def features(self, y: Tensor) -> _Features:
+    def features(self, y: Tensor) -> Features:
         """Compute the features of a waveform [n]."""
         D = torch.stft(
             y, self.n_fft, self.hop, window=self.window, return_complex=True, pad_mode="constant"
@@ -244,16 +263,15 @@ class SoundLosses:
         power = D.real**2 + D.imag**2 + 1e-9
         root = power**-0.35  # magnitude to the power 0.3, with the phase
         bands = power @ self.bank
-        return _Features(
+        return Features(
             torch.relu(10 * torch.log10(power @ self.half_bank) + 80) / 20,
             torch.cat([D.real * root, D.imag * root], dim=1),
             bands**0.15,
             10 * torch.log10(bands),
         )
 
-    def statistics(self, y: Tensor) -> dict[str, Tensor]:
+    def statistics(self, features: Features) -> dict[str, Tensor]:
         """Compute the statistics of style, each a tensor of any shape."""
-        features = self.features(y)
         found: dict[str, Tensor] = {}
         for number, (part, kernel) in enumerate(self.kernels):
             x = getattr(features, part)
@@ -324,9 +342,9 @@ class SoundLosses:
         classes = torch.sqrt(D.real**2 + D.imag**2 + 1e-9) @ self.classes
         return classes - classes.mean(1, keepdim=True)
 
-    def onsets(self, y: Tensor) -> Tensor:
+    def onsets(self, features: Features) -> Tensor:
         """Rise of the band levels minus its mean [frames]."""
-        levels = self.features(y).levels
+        levels = features.levels
         smooth = torch.nn.functional.avg_pool1d(levels.T[None], 3, 1, 1)[0].T if len(levels) > 3 else levels
         rise = torch.relu(smooth[2:] - smooth[:-2]).mean(1)
         return rise - rise.mean()

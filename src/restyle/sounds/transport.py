@@ -4,22 +4,24 @@ The band levels of a frame are a point, those of a sound a cloud of points. The 
 statistics are linear in it, and most of McDermott's statistics are its moments. The content's cloud is moved
 onto the style's by the linear Monge-Kantorovich map between two normal distributions (Pitie and Kokaram
 2007), and then band by band by histogram matching. The map moves points as little as possible, so the order
-in time, the rhythm, stays.
+in time, the rhythm, stays. But it is steep where the style moves more than the content, and would turn
+ripples into jumps: so levels are held where the content is steady, and silence stays silence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from restyle.sounds.bands import LOUD, SILENCE, STEADY_FRAMES, allowed_rise, smooth, steadiness
 from restyle.sounds.stft import Double, Float
 
-RANGE = 60.0  # dB below the loudest frame: everything below is silence
 QUANTILES = 257  # many, for styles that are mostly silent and have their sound in the last percent
+FREE_BAND, FREE_TOTAL = 4.0, 2.0  # dB that a band, and the whole, may move where the content is steady
 
 
-def total_level(levels: Float) -> Double:
+def total_level(levels: Float | Double) -> Double:
     """Level of each frame over all bands, in dB [shape=(frames,), float64]."""
     result: Double = 10 * np.log10((10 ** (levels.astype(np.float64) / 10)).sum(axis=1))
     return result
@@ -37,6 +39,7 @@ class EnvelopeTransport:
     before: Double  # [shape=(QUANTILES, bands), dB]
     after: Double
     offset: float  # dB from the content's loudest frame to the result's
+    gain: float  # dB from the content's loud frames to the result's, the median
 
     @classmethod
     def fit(cls, content: Float, style: Float, ridge: float = 5.0) -> EnvelopeTransport:
@@ -62,7 +65,10 @@ class EnvelopeTransport:
         offset = float(
             total_level(after[-1:].astype(np.float32))[0] - total_level(x.astype(np.float32)).max()
         )
-        return cls(floor, threshold, mean, style_mean, matrix, before, after, offset)
+        transport = cls(floor, threshold, mean, style_mean, matrix, before, after, offset, gain=0.0)
+        loud = content[total_level(content) >= threshold + SILENCE - LOUD]
+        gain = float(np.median(total_level(transport._map(loud)) - total_level(loud)))
+        return replace(transport, gain=gain)
 
     def __call__(self, levels: Float, *, detail: float = 0.0, rhythm: float = 0.0) -> Float:
         """Map band levels.
@@ -79,8 +85,15 @@ class EnvelopeTransport:
         Returns
         -------
         levels : np.ndarray [shape=(frames, bands), float32, dB]
-            Silent frames of the content stay as far below the others as they were.
+            Where the content is steady or silent, so is the result.
         """
+        y = self._map(levels, detail)
+        own = total_level(levels)
+        if rhythm:
+            y += rhythm * (own + self.offset - total_level(y))[:, None]
+        return self._hold(levels, own, y).astype(np.float32)
+
+    def _map(self, levels: Float, detail: float = 0.0) -> Double:
         x = np.maximum(levels.astype(np.float64), self.floor)
         plain = x - self.content_mean + self.style_mean
         y = (x - self.content_mean) @ self.matrix + self.style_mean
@@ -91,18 +104,24 @@ class EnvelopeTransport:
             wide = np.pad(relief, ((0, 0), (2, 2)), mode="edge")
             average = np.mean([wide[:, i : i + relief.shape[1]] for i in range(5)], axis=0)
             y += detail * (relief - average)
-        own = total_level(levels)
-        if rhythm:
-            y += rhythm * (own + self.offset - total_level(y.astype(np.float32)))[:, None]
-        y += np.minimum(0, own - self.threshold)[:, None]
-        return y.astype(np.float32)
+        return y
+
+    def _hold(self, levels: Float, own: Double, y: Double) -> Double:
+        """Hold the levels `y` where the content's bands, or its total level `own`, are steady or silent."""
+        slow = smooth(y, STEADY_FRAMES)
+        y = y + steadiness(levels) * (slow + np.clip(y - slow, -FREE_BAND, FREE_BAND) - y)
+        change = total_level(y) - own - self.gain
+        y += steadiness(own[:, None]) * (np.clip(change, -FREE_TOTAL, FREE_TOTAL) - change)[:, None]
+        rise = allowed_rise(own, self.threshold + SILENCE)
+        y -= np.maximum(0, total_level(y) - own - self.gain - rise)[:, None]
+        return y
 
 
 def _sounding_frames(levels: Float) -> tuple[Double, Double, float]:
     """Return the frames above the threshold, raised to the bands' floor; the floor; the threshold."""
     total = total_level(levels)
-    threshold = float(total.max() - RANGE)
-    floor = levels.max(axis=0).astype(np.float64) - RANGE - 10
+    threshold = float(total.max() - SILENCE)
+    floor = levels.max(axis=0).astype(np.float64) - SILENCE - 10
     return np.maximum(levels[total >= threshold].astype(np.float64), floor), floor, threshold
 
 

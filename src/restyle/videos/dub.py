@@ -132,4 +132,4 @@ def default_output(content: PathLike, styles: Sequence[tuple[Any, float]]) -> Pa
     """`clip.avi` and `rain` -> `clip-rain.mp4` in the current folder."""
     path = Path(content)
     suffix = path.suffix if path.suffix.lower() in CONTAINERS else ".mp4"
-    return Path(f"{path.stem}-{joined_names(styles)}{suffix}")
+    return Path(f"{path.stem}-{joined_names(styles, path.stem)}{suffix}")
