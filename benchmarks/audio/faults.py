@@ -72,7 +72,8 @@ def level(y: Float) -> Float:
     """Level of windows of 50 ms every 25 ms, at most `FLOOR` below the loudest [shape=(frames,), dB]."""
     power = np.convolve(y.astype(np.float64) ** 2, np.ones(2 * STEP) / (2 * STEP), "valid")[::STEP]
     decibel = 10 * np.log10(np.maximum(power, 1e-14))
-    return np.maximum(decibel, decibel.max() - FLOOR).astype(np.float32)
+    result: Float = np.maximum(decibel, decibel.max() - FLOOR).astype(np.float32)
+    return result
 
 
 def offset_rows() -> Iterator[tuple[str, dict[str, float]]]:

@@ -117,11 +117,11 @@ def amplitude(gain: Float) -> Float:
     return factor
 
 
-def smooth(x: Float, frames: int) -> Float:
+def smooth(x: Float | Double, frames: int) -> Float:
     """Moving average over time; the ends are repeated."""
     half = frames // 2
     if half == 0:
-        return x
+        return x.astype(np.float32, copy=False)
     padded = np.pad(x, [(half + 1, half)] + [(0, 0)] * (x.ndim - 1), mode="edge").astype(np.float64)
     total = np.cumsum(padded, axis=0)
     return ((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)).astype(np.float32)
@@ -132,7 +132,8 @@ def steadiness(levels: Float | Double) -> Double:
     half = STEADY_FRAMES // 2
     padded = np.pad(levels.astype(np.float64), ((half, half), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, STEADY_FRAMES, axis=0)
-    return 1 - np.clip((np.ptp(windows, axis=-1) - STEADY) / (MOVING - STEADY), 0, 1)
+    result: Double = 1 - np.clip((np.ptp(windows, axis=-1) - STEADY) / (MOVING - STEADY), 0, 1)
+    return result
 
 
 def allowed_rise(level: Double, loudest: float) -> Double:

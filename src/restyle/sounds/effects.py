@@ -160,7 +160,8 @@ def hold_level(y: Float, content: Float, sr: int) -> Float:
     gain = np.clip(np.clip(pulse, -FREE_PULSE, FREE_PULSE) - pulse, -MOST, MOST) * steadiness(own)
     gain = (gain - np.maximum(0, gap + gain - usual - allowed_rise(own, float(own.max()))))[:, 0]
     factor = 10 ** (np.interp(np.arange(len(y)), np.arange(len(gain)) * hop, gain) / 20)
-    return (y * factor[:, None]).astype(np.float32)
+    result: Float = (y * factor[:, None]).astype(np.float32)
+    return result
 
 
 def _level(y: Float, hop: int) -> Double:

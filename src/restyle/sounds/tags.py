@@ -83,7 +83,7 @@ def add_cover(container: Any, cover: bytes) -> Any:
     import av
     from av.stream import Disposition
 
-    with av.open(io.BytesIO(cover)) as picture:
+    with av.open(io.BytesIO(cover), "r") as picture:
         stream = container.add_stream_from_template(picture.streams.video[0])
         stream.disposition = Disposition.attached_pic
         packet = next(packet for packet in picture.demux() if packet.size)
