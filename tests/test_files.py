@@ -319,3 +319,33 @@ def test_unreadable_files_are_one_line(tmp_path: Path) -> None:
             check_readable(tmp_path / name)
     (tmp_path / "some").write_text("x")
     check_readable(tmp_path / "some")
+
+
+def test_long_names_of_many_bytes_work(tmp_path: Path) -> None:
+    path = tmp_path / ("\u753b" * 80 + ".txt")
+    with writing(path) as temporary:
+        temporary.write_text("all")
+    assert path.read_text() == "all"
+
+
+def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "absent.txt")
+    with pytest.raises(OutputError, match="is a link to a file that does not exist"):
+        check_output(tmp_path / "link.txt", overwrite=True)
+
+
+def test_temporary_files_of_killed_runs_are_deleted(tmp_path: Path) -> None:
+    old, new, other = (
+        tmp_path / ".restyle-1.part.png",
+        tmp_path / ".restyle-2.part.png",
+        tmp_path / ".a.part.png",
+    )
+    for path in (old, new, other):
+        path.touch()
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    with writing(tmp_path / "a.txt"):
+        pass
+    assert not old.exists()
+    assert new.exists()
+    assert other.exists()

@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = {
     "numpy", "PIL", "onnxruntime", "torch", "cv2", "av", "scipy", "matplotlib", "soundfile", "safetensors",
-    "onnx", "keras", "skimage",
+    "onnx", "keras", "skimage", "pyvips", "pi_heif",
 }  # fmt: skip
 # Parts of restyle that stylizing a picture with the fast method must not load.
 OTHER_PARTS = ("nn", "train", "sounds", "videos", "compare", "evaluate", "study", "keras")
@@ -50,7 +50,7 @@ def test_stylizing_a_picture_loads_no_other_part(tmp_path: Path) -> None:
     output = str(tmp_path / "out.jpg")
     loaded = modules_after(command("image", str(PHOTO), "-s", "starry-night", "--size", "64", "-o", output))
     assert Path(output).exists()
-    assert not loaded & (HEAVY - {"numpy", "PIL", "onnxruntime", "av"})
+    assert not loaded & (HEAVY - {"numpy", "PIL", "pyvips", "onnxruntime", "av"})
     own = {name for name in loaded if name.startswith("restyle.")}
     assert not {name for name in own if name.split(".")[1] in OTHER_PARTS}
     assert len(own) < 75

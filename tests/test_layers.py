@@ -150,7 +150,18 @@ def test_third_parties_are_declared_and_the_base_is_light() -> None:
         return {re.split(r"[\[>;<=\s]", requirement)[0] for requirement in requirements}
 
     base = distributions(project["dependencies"])
-    assert base <= {"numpy", "pillow", "onnxruntime", "typer", "rich", "av", "soundfile"}
+    assert base <= {
+        "numpy",
+        "pillow",
+        "onnxruntime",
+        "typer",
+        "rich",
+        "av",
+        "soundfile",
+        "pyvips",
+        "pyvips-binary",
+        "pi-heif",
+    }
 
     extras = set().union(*(distributions(needs) for needs in project["optional-dependencies"].values()))
     declared = {MODULES.get(name, name) for name in base | extras} | {"click"}  # click comes with typer

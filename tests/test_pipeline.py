@@ -342,3 +342,15 @@ def test_large_pictures_have_regions_too(
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1)
     assert len(seen) > 10
+
+
+def test_colors_under_full_transparency_decide_nothing(tiny: Arbitrary, wave: Style) -> None:
+    pixels = np.random.default_rng(5).random((40, 50, 3), np.float32)
+    alpha = np.zeros((40, 50), np.float32)
+    alpha[10:30, 5:35] = 1
+    other = np.where(alpha[..., None] > 0, pixels, 1 - pixels)
+    options = PhotoOptions(contrast=1.3, keep_colors="statistics")
+    results = [pipeline.image(Picture(each, alpha), wave, tiny, options).pixels for each in (pixels, other)]
+    np.testing.assert_array_equal(results[0], results[1])
+    codes = [Style.from_image(np.dstack([each, alpha]), model=tiny).code for each in (pixels, other)]
+    np.testing.assert_array_equal(codes[0], codes[1])

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
@@ -18,6 +20,7 @@ from typing import Self
 from restyle.errors import InputError, OutputError
 from restyle.types import PathLike
 
+STANDARD_STREAM = "-"  # as a path: standard input or output
 _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -68,10 +71,14 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
         device, or its folder does not exist.
     """
     shown = os.fspath(path)
+    if shown == STANDARD_STREAM:
+        return Path(shown)
     target = Path(os.path.realpath(path))
     try:
         status = os.stat(target)
     except FileNotFoundError:
+        if os.path.islink(path):
+            raise OutputError(f"cannot write {shown}: it is a link to a file that does not exist") from None
         if not target.parent.is_dir():
             raise OutputError(f"cannot write {shown}: there is no folder '{Path(shown).parent}'") from None
         return target
@@ -124,7 +131,8 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
     inputs = list(inputs)
     target = check_output(path, overwrite=overwrite, inputs=inputs)
     shown = os.fspath(path)
-    temporary = target.with_name(f".{target.stem[:80]}-{secrets.token_hex(6)}.part{target.suffix}")
+    _sweep(target.parent)
+    temporary = target.with_name(f".restyle-{secrets.token_hex(6)}.part{target.suffix}")
     try:
         # Mode 0o666 less the umask, as for any new file; tempfile would make it private.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -176,6 +184,18 @@ def flush(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+_STALE_SECONDS = 86_400  # no encoder pauses for a day
+
+
+@functools.cache
+def _sweep(folder: Path) -> None:
+    """Delete the temporary files of killed runs, once a process for each folder."""
+    for left in folder.glob(".restyle-*.part*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                left.unlink()
 
 
 def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:

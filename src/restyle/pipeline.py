@@ -16,7 +16,7 @@ from restyle.images.blend import blend
 from restyle.images.color import adjust_brightness, adjust_contrast
 from restyle.images.geometry import Box, aspect_box, crop, fraction_box, size_box
 from restyle.images.picture import Picture
-from restyle.images.resize import fit_size, resize
+from restyle.images.resize import fill_hidden, fit_size, resize
 from restyle.methods import table
 from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped
 from restyle.methods.regions import Regions
@@ -95,10 +95,10 @@ def image(
     )
     try:
         if isinstance(style, Style):
-            return finish(stylize(content.pixels, style, settings))
+            return finish(stylize(content.visible, style, settings))
         assert parts is not None
         if table.find(method.method).regions:
-            return finish(_stylize_together(content.pixels, parts, settings))
+            return finish(_stylize_together(content.visible, parts, settings))
         results = _stylize_in_turn(content, parts, settings)
         return replace(content, pixels=blend(results, content.pixels), gray=False)
     except Stopped as stop:
@@ -146,7 +146,10 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
     if options.brightness != 1:
         pixels = adjust_brightness(pixels, options.brightness)
     if options.contrast != 1:
-        pixels = adjust_contrast(pixels, options.contrast)
+        visible = (
+            pixels if alpha is None else fill_hidden(pixels, alpha)
+        )  # hidden colors must not set the mean
+        pixels = adjust_contrast(visible, options.contrast)
     return replace(picture, pixels=pixels, alpha=alpha)
 
 
@@ -179,7 +182,7 @@ def _stylize_in_turn(
         def report(fraction: float, before: int = index) -> None:
             settings.report((before + fraction) / len(parts))
 
-        painted = stylize(content.pixels, style, replace(settings, report=report))
+        painted = stylize(content.visible, style, replace(settings, report=report))
         yield share, postprocess(painted, content, settings.image).pixels
 
 
@@ -200,11 +203,11 @@ def postprocess(painted: FloatArray, content: Picture, options: ImageOptions) ->
     if options.strength == 0:
         painted = content.pixels
     elif options.keep_colors == "luminance":
-        painted = color.keep_luminance(content.pixels, painted)
+        painted = color.keep_luminance(content.visible, painted)
     elif options.keep_colors == "statistics":
-        painted = color.keep_statistics(content.pixels, painted)
+        painted = color.keep_statistics(content.visible, painted)
     elif options.colors_only:
-        painted = color.colors_only(content.pixels, painted)
+        painted = color.colors_only(content.visible, painted)
     return replace(content, pixels=painted, gray=content.gray and options.strength == 0)
 
 

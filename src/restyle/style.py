@@ -111,7 +111,7 @@ class Style:
         method = method_of(model)
         arbitrary.check_scale(scale)
         path = source if isinstance(source, (str, os.PathLike)) else None
-        pixels = picture.load_image(source).pixels
+        pixels = picture.load_image(source).visible
         try:
             strokes = ImageCodes(pixels, method)
             code = strokes.code(scale)

@@ -231,7 +231,7 @@ class Stylizer:
 
         Parameters
         ----------
-        content : str, Path, PIL.Image.Image or np.ndarray
+        content : path, bytes, binary file, PIL.Image.Image or np.ndarray
         style : Style or Regions
             Encoded at `pipeline.encoding_scale`.
         output : path
@@ -329,8 +329,9 @@ def image(
 
     Parameters
     ----------
-    content : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
-        Arrays may also be H x W (gray) or H x W x 4 (with alpha, which is kept).
+    content : path, bytes, binary file, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16, float]
+        Arrays are RGB, floats in 0..1; also H x W (gray) or H x W x 4 (with alpha, which is kept).
+        Bytes and open files give a PIL image.
     style : Style, str, Path, PIL.Image.Image, np.ndarray, a list, or None
         The name of a preset, a picture, or a saved style. A list is mixed; its items may be texts `name:0.4`
         or pairs (style, weight). None is for networks with one style of their own, and for regions.

@@ -17,6 +17,7 @@ from restyle.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from PIL import Image
 
@@ -29,8 +30,8 @@ Array: TypeAlias = Any  # np.ndarray or torch.Tensor, where a function takes bot
 Report: TypeAlias = Callable[[float], None]
 """Receives the fraction done, 0..1."""
 
-ImageLike: TypeAlias = "PathLike | Image.Image | npt.NDArray[Any]"
-"""A picture: a path, a Pillow image, or an array [shape=(H, W, 3), (H, W, 4) or (H, W)]."""
+ImageLike: TypeAlias = "PathLike | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
+"""A picture: a path, the bytes of a file, an open file, a Pillow image, or an array [shape=(H, W, 3)]."""
 
 StyleLike: TypeAlias = "Style | ImageLike"
 """A style: a preset's name, a picture, a saved style, or a `Style`. `name:0.4` gives a weight in a list."""
@@ -76,7 +77,7 @@ def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
     InputError
         NaN or infinity, a value outside the range, or an unsupported type.
     """
-    if array.dtype in (np.uint8, np.uint16):
+    if array.dtype.kind == "u" and array.dtype.itemsize < 4:  # of either byte order
         levels = np.float32(np.iinfo(array.dtype).max)
         unit: FloatArray = np.divide(array, levels, dtype=np.float32, order="C")
         return unit

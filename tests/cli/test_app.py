@@ -52,7 +52,7 @@ def test_help_of_a_command_imports_nothing_heavy(name: str) -> None:
         "import sys\nfrom restyle.cli import main\n"
         f"try: main([{name!r}, '--help'])\n"
         "except SystemExit as leaving: assert leaving.code == 0, leaving.code\n"
-        "names = {'torch', 'onnxruntime', 'cv2', 'av', 'scipy', 'numpy', 'PIL', 'safetensors'}\n"
+        "names = {'torch', 'onnxruntime', 'cv2', 'av', 'scipy', 'numpy', 'PIL', 'pyvips', 'safetensors'}\n"
         "heavy = names & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -1,4 +1,4 @@
-"""Files as people have them, read to plain arrays; and files that are none."""
+"""Image files of all kinds, decoded to plain arrays; and damaged files, with their messages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import io
 import logging
 import os
 import socket
+import subprocess
+import sys
 import threading
 import warnings
 import zlib
@@ -16,13 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import pyvips
 import tifffile
 from PIL import Image
 
 from restyle.errors import InputError
-from restyle.images import decode, formats, png16, tiff
-from restyle.images.decode import check_pixels, read_file, read_image
-from tests.images.made_profiles import gray_profile, rgb_profile, table_profile
+from restyle.images import icc, png, tiff
+from restyle.images.decode import read_file, read_image
+from restyle.images.decoders import check_pixels
+from restyle.images.picture import load_image
+from tests.images.made_heic import heic
+from tests.images.made_profiles import DISPLAY_P3, SRGB_CURVE, gray_profile, rgb_profile, table_profile
 from tests.images.test_exif import camera_block
 
 Levels = npt.NDArray[np.uint8]
@@ -155,15 +161,6 @@ def test_orientation_is_reported_for_the_caller_to_apply(
     assert frame.exif is not None
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_tiff_is_turned_once(tmp_path: Path, scene: Levels, orientation: int) -> None:
-    plain = read_file(saved(tmp_path, Image.fromarray(scene), "a.png", exif=camera_block(orientation)), LIMIT)
-    turned = read_file(saved(tmp_path, Image.fromarray(scene), "a.tif", tiffinfo={274: orientation}), LIMIT)
-    assert turned.orientation == 1
-    assert turned.colors.shape[:2] == (scene.shape[:2] if orientation < 5 else scene.shape[1::-1])
-    assert plain.colors.shape == scene.shape
-
-
 def test_deep_tiff_reports_orientation_exif_and_profile(
     tmp_path: Path, deep_scene: npt.NDArray[np.uint16]
 ) -> None:
@@ -203,7 +200,7 @@ def test_ycck(tmp_path: Path) -> None:
     assert np.abs(frame.colors.astype(int) - red).max() < 6
 
 
-def test_cmyk_profile_is_used_up(tmp_path: Path) -> None:
+def test_cmyk_profile_is_applied(tmp_path: Path) -> None:
     image = Image.new("CMYK", (8, 8), (0, 0, 0, 255))
     frame = read_file(saved(tmp_path, image, "ink.tif", icc_profile=table_profile(b"CMYK")), LIMIT)
     assert frame.converted
@@ -211,7 +208,7 @@ def test_cmyk_profile_is_used_up(tmp_path: Path) -> None:
     assert frame.colors.max() < 6
 
 
-def test_a_wrong_profile_on_cmyk_is_said_and_ignored(
+def test_wrong_profile_on_cmyk_is_ignored_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
@@ -220,7 +217,7 @@ def test_a_wrong_profile_on_cmyk_is_said_and_ignored(
     assert "profile, which cannot be used" in caplog.text
 
 
-def test_content_decides_and_a_note_is_made(
+def test_content_decides_over_the_suffix(
     tmp_path: Path, scene: Levels, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "restyle.images")
@@ -252,7 +249,9 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "header only.gif": (b"GIF89a", "damaged or unsupported GIF"),
     "clip.mp4": (b"\0\0\0\x18ftypisom\0\0\0\0", "is video (MP4), not an image"),
     "song.wav": (b"RIFF\0\0\0\0WAVE", "is audio (WAV), not an image"),
-    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC image; restyle reads JPEG"),
+    "header only.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "damaged or unsupported HEIC"),
+    "photo.jxl": (b"\xff\x0a", "is a JPEG XL image; restyle reads JPEG"),
+    "camera.cr3": (b"\0\0\0\x18ftypcrx \0\0\0\0", "is a camera raw image; restyle reads JPEG"),
     "paper.pdf": (b"%PDF-1.4", "is not an image (it contains PDF"),
 }
 
@@ -265,7 +264,7 @@ def test_bad_files(tmp_path: Path, name: str) -> None:
     assert message in one_line(path)
 
 
-def test_what_is_no_file_at_all(tmp_path: Path) -> None:
+def test_paths_that_are_not_image_files(tmp_path: Path) -> None:
     assert one_line(tmp_path / "absent.jpg").endswith("there is no such file")
     (tmp_path / "holiday.jpeg").touch()
     assert one_line(tmp_path / "holiday.jpg").endswith("no such file; did you mean 'holiday.jpeg'?")
@@ -324,21 +323,11 @@ def test_limit_is_exact() -> None:
         check_pixels((0, 5), 99, "a")
 
 
-def test_missing_plugin_is_said(tmp_path: Path, scene: Levels, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = saved(tmp_path, Image.fromarray(scene), "a.avif")
+def test_missing_plugin(tmp_path: Path, scene: Levels, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, Image.fromarray(scene), "a.webp")
     Image.init()
-    monkeypatch.delitem(Image.OPEN, "AVIF")
+    monkeypatch.delitem(Image.OPEN, "WEBP")
     assert "which the installed Pillow cannot read" in one_line(path)
-
-
-def test_a_file_that_shrinks_while_it_is_read(tmp_path: Path, scene: Levels) -> None:
-    """An uncompressed file is not mapped into memory: cut short, it is an error and not a crash."""
-    path = saved(tmp_path, Image.fromarray(scene), "a.bmp")
-    with open(path, "rb") as file:
-        image = decode._open(file, formats.BMP, "a.bmp")
-        os.truncate(path, 200)
-        with pytest.raises(OSError, match="truncated"):
-            image.load()
 
 
 def test_warnings_of_pillow_stay_inside(tmp_path: Path, scene: Levels) -> None:
@@ -402,7 +391,7 @@ FUZZED: dict[str, Callable[[Image.Image, io.BytesIO], Any]] = {
     "png": lambda image, stream: image.save(stream, "PNG", exif=camera_block(), icc_profile=rgb_profile()),
     "palette": lambda image, stream: image.quantize(16).save(stream, "PNG", transparency=0),
     "deep png": lambda image, stream: stream.write(
-        png16.encode(np.asarray(image).astype(np.uint16) * 257, icc=rgb_profile(), exif=camera_block())
+        png.encode(np.asarray(image).astype(np.uint16) * 257, icc=rgb_profile(), exif=camera_block())
     ),
     "webp": lambda image, stream: image.save(stream, "WEBP", exif=camera_block()),
     "gif": lambda image, stream: image.save(stream, "GIF"),
@@ -437,3 +426,131 @@ def test_damaged_files_raise_only_input_errors(tmp_path: Path, scene: Levels, na
             messages.append(str(error))
     assert messages
     assert all(message.startswith(f"{path}: ") and "\n" not in message for message in messages)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_heic_is_upright_and_keeps_exif(tmp_path: Path, scene: Levels, turns: int) -> None:
+    path = tmp_path / "phone.heic"
+    path.write_bytes(heic(scene, turns=turns, exif=camera_block(6)))
+    frame = read_file(path, LIMIT)
+    assert np.abs(frame.colors.astype(int) - np.rot90(scene, turns)).mean() < 3
+    assert frame.orientation == 1
+    assert frame.cicp == (1, 13)
+    assert frame.exif is not None
+    assert b"Maker of cameras" in frame.exif
+
+
+def test_heic_of_display_p3_is_converted(scene: Levels) -> None:
+    muted = (scene // 4 + 96).astype(np.uint8)
+    colored = load_image(heic(muted, cicp=(12, 13))).pixels
+    expected = icc.to_srgb(muted.astype(np.float32) / np.float32(255), rgb_profile(DISPLAY_P3, SRGB_CURVE))
+    assert np.abs(colored - expected).mean() * 255 < 2
+    assert np.abs(colored * 255 - muted).mean() > 2
+
+
+def test_truncated_heic_and_its_limit(tmp_path: Path, scene: Levels) -> None:
+    path = tmp_path / "phone.heic"
+    data = heic(scene)
+    path.write_bytes(data)
+    assert "over the limit of 99" in one_line(path, 99)
+    path.write_bytes(data[: len(data) // 2])
+    assert "damaged or unsupported HEIC" in one_line(path)
+
+
+def pq(light: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """BT.2100: encode light, 1 is 203 cd/m2."""
+    power = (light * 203 / 10_000) ** (2610 / 16384)
+    return np.asarray(((107 / 128 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32))
+
+
+def linear(levels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    unit = levels / 255
+    return np.where(unit <= 0.04045, unit / 12.92, ((unit + 0.055) / 1.055) ** 2.4)
+
+
+BT709_TO_BT2020 = np.array(  # ITU-R BT.2087
+    [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]
+)
+
+
+def test_png_in_pq_is_converted(tmp_path: Path, scene: Levels) -> None:
+    wide = pq(linear(scene) @ BT709_TO_BT2020.T)
+    data = png.encode(np.rint(wide * 65535).astype(np.uint16))
+    cicp = png._chunk(b"cICP", bytes([9, 16, 0, 1]))
+    path = tmp_path / "hdr.png"
+    path.write_bytes(data[:33] + cicp + data[33:])
+    assert np.abs(load_image(path).pixels * 255 - scene).max() < 1
+
+
+def test_avif_of_10_bits_in_pq_is_converted(tmp_path: Path, scene: Levels) -> None:
+    wide = np.rint(pq(linear(scene) @ BT709_TO_BT2020.T) * 65535).astype(np.uint16)
+    path = tmp_path / "hdr.avif"
+    image = pyvips.Image.new_from_array(wide, interpretation="rgb16")
+    data = image.heifsave_buffer(compression="av1", bitdepth=10, lossless=True, subsample_mode="off")
+    at = data.index(b"nclx") + 4
+    path.write_bytes(data[:at] + bytes([0, 9, 0, 16]) + data[at + 4 :])
+    picture = load_image(path)
+    assert picture.depth == 16
+    assert np.abs(picture.pixels * 255 - scene).mean() < 2
+
+
+@pytest.mark.parametrize("place", ["behind", "text"])
+def test_exif_of_png_in_odd_places(tmp_path: Path, scene: Levels, place: str) -> None:
+    path = saved(tmp_path, Image.fromarray(scene), "a.png")
+    data = path.read_bytes()
+    block = camera_block(6)
+    if place == "behind":
+        at, extra = data.index(b"IEND") - 4, png._chunk(b"eXIf", block[6:])
+    else:
+        text = f"\nexif\n{len(block):8}\n{block.hex()}\n".encode()
+        at, extra = 33, png._chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text))
+    path.write_bytes(data[:at] + extra + data[at:])
+    frame = read_file(path, LIMIT)
+    assert frame.orientation == 6
+    assert frame.exif is not None
+
+
+def test_png_with_megabytes_of_text(tmp_path: Path, scene: Levels) -> None:
+    path = saved(tmp_path, Image.fromarray(scene), "a.png")
+    data = path.read_bytes()
+    text = png._chunk(b"zTXt", b"workflow\0\0" + zlib.compress(b"node " * 1_000_000))
+    path.write_bytes(data[:33] + text + data[33:])
+    np.testing.assert_array_equal(read_file(path, LIMIT).colors, scene)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_exif_of_deep_tiff(
+    tmp_path: Path, deep_scene: npt.NDArray[np.uint16], byteorder: Any, bigtiff: bool
+) -> None:
+    path = tmp_path / "a.tif"
+    tags = [(274, "H", 1, 6, True), (315, "s", 0, "An artist", True)]
+    tifffile.imwrite(
+        path, deep_scene[..., :3], photometric="rgb", bigtiff=bigtiff, byteorder=byteorder, extratags=tags
+    )
+    frame = read_file(path, LIMIT)
+    assert frame.orientation == 6
+    if not (bigtiff and byteorder == ">"):
+        assert frame.exif is not None
+        assert b"An artist" in frame.exif
+
+
+def test_camera_raw_is_named(tmp_path: Path, scene: Levels) -> None:
+    path = tmp_path / "camera.dng"
+    with tifffile.TiffWriter(path) as file:
+        file.write(scene[:6, :8], subifds=1, subfiletype=1, photometric="rgb")
+        file.write(scene[..., 0], subfiletype=0, photometric=32803, extratags=[(33421, "H", 2, (2, 2), True)])
+    assert "is a camera raw file" in one_line(path)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.bmp", "a.gif", "a.avif"])
+def test_a_forked_process_reads_pictures(tmp_path: Path, scene: Levels, name: str) -> None:
+    path = saved(tmp_path, Image.fromarray(scene), name)
+    code = (
+        "import os, signal, sys\nfrom restyle.images.decode import read_file\n"
+        "expected = read_file(sys.argv[1], 10**6).colors\npid = os.fork()\n"
+        "if pid == 0:\n    signal.alarm(20)\n"
+        "    os._exit(0 if (read_file(sys.argv[1], 10**6).colors == expected).all() else 1)\n"
+        "sys.exit(os.waitpid(pid, 0)[1])"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)

@@ -95,7 +95,7 @@ def test_alpha(scene: Levels, kind: formats.Format, caplog: pytest.LogCaptureFix
         assert f"art.x: {kind.name} has no transparency" in caplog.text
 
 
-def test_opaque_alpha_goes_without_a_word(scene: Levels, caplog: pytest.LogCaptureFixture) -> None:
+def test_opaque_alpha_needs_no_warning(scene: Levels, caplog: pytest.LogCaptureFixture) -> None:
     encode(picture(scene, alpha=np.ones((40, 56), np.float32)), formats.JPEG, None, "art")
     assert not caplog.text
 
@@ -129,7 +129,7 @@ def test_a_format_without_profiles_gets_srgb(scene: Levels) -> None:
     np.testing.assert_array_equal(np.asarray(image), scene)
 
 
-def test_exif_too_long_for_jpeg_is_left_out_with_a_word(
+def test_exif_too_long_for_jpeg_is_dropped_with_a_warning(
     scene: Levels, caplog: pytest.LogCaptureFixture
 ) -> None:
     block = exif.upright(camera_block() + bytes(70_000))
@@ -154,7 +154,7 @@ def test_depth(kind: formats.Format) -> None:
     assert encode(Picture(tint, depth=8), formats.PNG, None, "art")[24] == 8
 
 
-def test_gray_stays_gray_while_it_is() -> None:
+def test_gray_stays_gray() -> None:
     ramp = np.repeat(np.linspace(0, 1, 40, dtype=np.float32).reshape(5, 8, 1), 3, axis=-1)
     for kind in WRITABLE:
         image = opened(encode(Picture(ramp, gray=True), kind, None, "art"))

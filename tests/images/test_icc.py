@@ -1,4 +1,4 @@
-"""Color profiles: against LittleCMS, against the formulae, and there and back."""
+"""Color profiles: compared with LittleCMS and with the formulas, and converted back."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_curves_and_matrix_agree_with_littlecms(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHAPERS)
-def test_there_and_back_keeps_16_bits(name: str) -> None:
+def test_round_trip_keeps_16_bits(name: str) -> None:
     pixels = muted(np.random.default_rng(1), (50, 50, 3))
     back = icc_profiles.from_srgb(icc_profiles.to_srgb(pixels, SHAPERS[name]), SHAPERS[name])
     assert np.abs(back - pixels).max() * 65535 < 3

@@ -1,7 +1,9 @@
-"""Pictures in and out: the whole way, from what people have to what they get."""
+"""Load and save pictures: orientation, EXIF, profiles, alpha and depth from file to file."""
 
 from __future__ import annotations
 
+import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,7 @@ def levels_of(picture: Picture) -> Levels:
     return np.asarray(np.rint(picture.pixels * 255), np.uint8)
 
 
-def test_a_photo_there_and_back(tmp_path: Path) -> None:
+def test_photo_round_trip(tmp_path: Path) -> None:
     photo: Levels = data.astronaut()  # type: ignore[no-untyped-call]
     Image.fromarray(photo).save(tmp_path / "photo.png")
     picture = load_image(tmp_path / "photo.png")
@@ -192,7 +194,7 @@ def test_cmyk_gets_an_srgb_profile(tmp_path: Path) -> None:
     assert (levels_of(picture) > 245).all()
 
 
-def test_a_profile_that_leads_one_way_is_replaced(tmp_path: Path, scene: Levels) -> None:
+def test_profile_without_inverse_is_replaced(tmp_path: Path, scene: Levels) -> None:
     Image.fromarray(scene).save(tmp_path / "scan.png", icc_profile=table_profile(b"RGB ", back=False))
     picture = load_image(tmp_path / "scan.png")
     assert picture.icc == icc_profiles.srgb_profile()
@@ -200,7 +202,7 @@ def test_a_profile_that_leads_one_way_is_replaced(tmp_path: Path, scene: Levels)
 
 
 @pytest.mark.parametrize("icc", [b"no profile", gray_profile(), table_profile(b"CMYK"), rgb_profile()[:140]])
-def test_an_unusable_profile_is_said_and_ignored(
+def test_unusable_profile_is_ignored_with_a_warning(
     tmp_path: Path, scene: Levels, icc: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     Image.fromarray(scene).save(tmp_path / "odd.png", icc_profile=icc)
@@ -224,13 +226,28 @@ def test_kinds_of_sources(tmp_path: Path, scene: Levels) -> None:
     with Image.open(tmp_path / "a.png") as image:
         for source in (str(tmp_path / "a.png"), tmp_path / "a.png", image, scene):
             np.testing.assert_array_equal(levels_of(load_image(source)), scene)
+    content = (tmp_path / "a.png").read_bytes()
+    with open(tmp_path / "a.png", "rb") as file:
+        streams: list[Any] = [content, bytearray(content), memoryview(content), io.BytesIO(content), file]
+        for stream in streams:
+            np.testing.assert_array_equal(levels_of(load_image(stream)), scene)
     picture = load_image(scene)
     assert load_image(picture) is picture
 
 
-@pytest.mark.parametrize("source", [None, 3, b"bytes", [[1, 2]], {"a": 1}], ids=repr)
-def test_what_no_picture_can_be_made_of(source: Any) -> None:
-    with pytest.raises(InputError, match="pass a path, a PIL image or an array"):
+def test_streams_that_hold_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"bytes: is empty"):
+        load_image(b"")
+    with pytest.raises(InputError, match=r"is not an image .it contains text"):
+        load_image(io.BytesIO(b"hello, I am no picture"))
+    text: Any = io.StringIO("text")
+    with pytest.raises(InputError, match="open it with mode 'rb'"):
+        load_image(text)
+
+
+@pytest.mark.parametrize("source", [None, 3, [[1, 2]], {"a": 1}], ids=repr)
+def test_unsupported_sources(source: Any) -> None:
+    with pytest.raises(InputError, match="pass a path, bytes, an open file, a PIL image"):
         load_image(source)
 
 
@@ -245,7 +262,7 @@ def test_limits_hold_for_every_source(tmp_path: Path, scene: Levels) -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_arrays_come_back_as_they_came(scene: Levels, dtype: type, channels: int) -> None:
+def test_array_round_trip(scene: Levels, dtype: type, channels: int) -> None:
     values = np.dstack([scene, scene[..., 0]])[..., :channels] / 255
     top = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
     array: npt.NDArray[Any] = np.rint(values * top).astype(dtype) if top > 1 else values.astype(dtype)
@@ -267,7 +284,7 @@ def test_array_of_one_plane_and_missing_alpha(scene: Levels) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 8), st.integers(1, 8), st.sampled_from([3, 4]))))
-def test_pil_images_come_back_as_they_came(array: Levels) -> None:
+def test_pil_round_trip(array: Levels) -> None:
     image = Image.fromarray(array)
     back = to_pil(from_pil(image))
     assert back.mode == image.mode
@@ -341,3 +358,34 @@ def test_size_is_exact(tmp_path: Path, suffix: str, size: tuple[int, int]) -> No
     picture = load_image(save_image(Picture(np.full((*size, 3), 0.5, np.float32)), tmp_path / f"a{suffix}"))
     assert picture.pixels.shape[:2] == size
     assert np.abs(picture.pixels - 0.5).max() < 0.02
+
+
+def test_big_endian_arrays(scene: Levels) -> None:
+    deep = scene.astype(">u2") * 257
+    picture = from_array(deep)
+    assert picture.depth == 16
+    np.testing.assert_array_equal(levels_of(picture), scene)
+    np.testing.assert_array_equal(to_array(picture, like=deep), deep)
+
+
+def test_standard_streams(scene: Levels, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(scene).save(stream, "TIFF")
+    stream.seek(0)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output))
+    save_image(load_image("-"), "-")
+    with Image.open(io.BytesIO(output.getvalue())) as image:
+        assert image.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(image), scene)
+
+
+@pytest.mark.parametrize("name", ["moving.gif", "moving.png", "moving.webp", "pages.tif"])
+def test_frames_that_are_left_out_are_named(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    red, blue = Image.new("RGB", (8, 6), (250, 0, 0)), Image.new("RGB", (8, 6), (0, 0, 250))
+    red.save(tmp_path / name, save_all=True, append_images=[blue])
+    load_image(tmp_path / name)
+    assert f"{name}: has several frames or pages; only the first is read" in caplog.text

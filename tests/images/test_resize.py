@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restyle.errors import OptionError
-from restyle.images.resize import fit_size, join_phases, resize, split_phases
+from restyle.images.resize import fill_hidden, fit_size, join_phases, resize, split_phases
 from restyle.types import FloatArray
 
 METHODS = ["lanczos", "area", "bilinear"]
@@ -165,3 +165,20 @@ def test_a_slanted_line_is_smoother_than_one_enlarged() -> None:
     four = join_phases([drawn(part) for part in split_phases(edge)])
     one = drawn(split_phases(edge)[3]).repeat(2, 0).repeat(2, 1)
     assert np.square(four - ideal).mean() < 0.6 * np.square(one - ideal).mean()
+
+
+def test_hidden_colors_are_filled_from_visible_ones() -> None:
+    alpha = np.zeros((9, 12), np.float32)
+    alpha[2:5, 3:7] = 1
+    red, hidden = (
+        np.array([0.8, 0.1, 0.2], np.float32),
+        np.random.default_rng(0).random((9, 12, 3), np.float32),
+    )
+    pixels = np.where(alpha[..., None] > 0, red, hidden)
+    np.testing.assert_allclose(fill_hidden(pixels, alpha), np.broadcast_to(red, (9, 12, 3)), atol=1e-5)
+    np.testing.assert_array_equal(
+        fill_hidden(pixels, alpha), fill_hidden(np.where(alpha[..., None] > 0, red, 0), alpha)
+    )
+    opaque = np.ones_like(alpha)
+    assert fill_hidden(pixels, opaque) is pixels
+    assert (fill_hidden(pixels, opaque * 0) == 0.5).all()

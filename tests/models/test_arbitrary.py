@@ -62,6 +62,15 @@ def test_a_long_scroll_is_encoded_in_windows(tiny: Arbitrary, monkeypatch: pytes
     assert tiny.encode(scroll) == pytest.approx(whole, abs=0.02)
 
 
+def test_a_scroll_of_many_windows_costs_as_much_as_a_few(
+    tiny: Arbitrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arbitrary, "STYLE_PIXELS", 64 * 64)
+    windows = list(arbitrary._windows(textured(64, 1280), 64))
+    assert len(windows) == arbitrary.MOST_WINDOWS
+    assert {window.shape[:2] for window in windows} == {(64, 64)}
+
+
 @pytest.mark.parametrize("scale", [0.1, 5, float("nan")])
 def test_scale_has_bounds(tiny: Arbitrary, scale: float) -> None:
     with pytest.raises(OptionError, match="style scale"):

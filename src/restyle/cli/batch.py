@@ -13,7 +13,7 @@ import typer
 
 from restyle.cli.terminal import as_flags
 from restyle.errors import InputError, OutputError, RestyleError
-from restyle.files import make_folder
+from restyle.files import STANDARD_STREAM, make_folder
 from restyle.images import formats
 from restyle.pipeline import result_name
 
@@ -110,7 +110,7 @@ def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[J
         and output is not None
         and not _is_folder(output)
     ):
-        if not Path(output).suffix:
+        if output != STANDARD_STREAM and not Path(output).suffix:
             raise OutputError(
                 f"cannot tell what '{output}' is: give a file a suffix such as .jpg, and end a folder with /"
             )

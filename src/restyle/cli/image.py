@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from restyle.cli.flags import with_flags
+from restyle.files import STANDARD_STREAM
 from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions
 
 if TYPE_CHECKING:
     from restyle.methods.protocol import Step
 
 Contents = Annotated[
-    list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="CONTENT...")
+    list[str],
+    typer.Argument(help="Pictures, folders of pictures, or `-`: standard input.", metavar="CONTENT..."),
 ]
 Styles = Annotated[
     list[str] | None,
@@ -43,7 +46,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE|FOLDER/",
-        help="Output path. Default: CONTENT-STYLE in the current folder.",
+        help="Output path, or `-`: PNG to standard output. Default: CONTENT-STYLE in the current folder.",
     ),
 ]
 
@@ -115,4 +118,4 @@ def image(
                     report=report,
                     callback=show if in_steps else None,
                 )
-                typer.echo(str(job.target))
+                typer.echo(str(job.target), err=job.target == Path(STANDARD_STREAM))

@@ -1,6 +1,6 @@
 """Encode a picture to the bytes of a file.
 
-Pillow encodes, except 16-bit PNG (`images.png16`) and TIFF (`images.tiff`).
+Pillow encodes, except 16-bit PNG (`images.png`) and TIFF (`images.tiff`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import OutputError
-from restyle.images import exif, formats, icc, png16, tiff
+from restyle.images import exif, formats, icc, png, tiff
 from restyle.types import FloatArray, from_unit
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def encode(picture: Picture, form: formats.Format, quality: int | None, name: st
     if form is formats.TIFF:
         return tiff.encode(samples, icc=profile, exif=block)
     if deep:
-        return png16.encode(samples, icc=profile, exif=block)
+        return png.encode(samples, icc=profile, exif=block)
     return _encode_by_pillow(samples, form, quality, profile, block, name)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -82,16 +83,19 @@ def with_size(block: bytes, width: int, height: int) -> bytes:
     return PREFIX + bytes(data)
 
 
-def take(source: Image.Image | Image.Exif) -> tuple[bytes | None, int]:
-    """Return the upright EXIF block of a Pillow image or tag table, and its orientation 1..8."""
-    exif = source if isinstance(source, Image.Exif) else source.getexif()
+def take(source: bytes | Image.Image | Image.Exif) -> tuple[bytes | None, int]:
+    """Return the EXIF of a block, a Pillow image or a table of tags: upright; and the orientation 1..8."""
+    if isinstance(source, bytes):
+        raw: Any = source
+        exif = Image.Exif()
+        exif.load(b"Exif\0\0" + source.removeprefix(PREFIX))
+    else:
+        exif = source if isinstance(source, Image.Exif) else source.getexif()
+        raw = None if isinstance(source, Image.Exif) else source.info.get("exif")
+        if not isinstance(raw, bytes):
+            raw = from_tags(exif)
     orientation = exif.get(ExifTags.Base.Orientation, 1)
-    if orientation not in range(1, 9):
-        orientation = 1
-    raw = None if isinstance(source, Image.Exif) else source.info.get("exif")
-    if not isinstance(raw, bytes):
-        raw = from_tags(exif)
-    return (upright(raw) if raw else None), int(orientation)
+    return (upright(raw) if raw else None), int(orientation) if orientation in range(1, 9) else 1
 
 
 def from_tags(exif: Image.Exif) -> bytes | None:

@@ -6,6 +6,7 @@ an output picks its format.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError, OutputError
+from restyle.files import STANDARD_STREAM
 from restyle.types import PathLike
+
+log = logging.getLogger("restyle.images")
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,10 @@ class Format:
         Regular expression that the beginning of a file matches.
     medium : str
         ``"image"``, ``"video"``, ``"audio"`` or ``"other"``.
+    loader : str
+        Operation of libvips that reads it; empty if another library does.
     plugin : str
-        Pillow's module that reads and writes it; empty if restyle does not read it.
+        Pillow's module that reads (without ``loader``) and writes it, or ``pi_heif``.
     save : mapping or None
         Options for Pillow's writer; None if restyle does not write it.
     quality : int or None
@@ -45,6 +51,7 @@ class Format:
     suffixes: tuple[str, ...]
     magic: bytes = b""
     medium: str = "image"
+    loader: str = ""
     plugin: str = ""
     save: Mapping[str, Any] | None = None
     quality: int | None = None
@@ -66,26 +73,35 @@ class Format:
 # Default qualities give a PSNR of 40 dB on photos; JPEG and AVIF reach it with grain of 2 levels as well.
 # Brush strokes have colored edges, so chroma keeps its full resolution; WebP always halves it.
 JPEG = Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), rb"\xff\xd8\xff",
-              plugin="JpegImagePlugin", save={"subsampling": "4:4:4"}, quality=95)  # fmt: skip
+              loader="jpegload", plugin="JpegImagePlugin",
+              save={"subsampling": "4:4:4"}, quality=95)  # fmt: skip
 PNG = Format("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n",
-             plugin="PngImagePlugin", save={"compress_level": 4}, alpha=True, deep=True)  # fmt: skip
+             loader="pngload", plugin="PngImagePlugin",
+             save={"compress_level": 4}, alpha=True, deep=True)  # fmt: skip
 WEBP = Format("WEBP", (".webp",), rb"RIFF....WEBP", plugin="WebPImagePlugin",
               save={"method": 2, "exact": True},  # exact: keep colors under transparency
               quality=98, alpha=True)  # fmt: skip
 TIFF = Format("TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]",
-              plugin="TiffImagePlugin", save={}, alpha=True, deep=True)  # fmt: skip
+              loader="tiffload", plugin="TiffImagePlugin", save={}, alpha=True, deep=True)  # fmt: skip
 BMP = Format("BMP", (".bmp", ".dib"), rb"BM", plugin="BmpImagePlugin", save={}, metadata=False)
 GIF = Format("GIF", (".gif",), rb"GIF8[79]a", plugin="GifImagePlugin")
 AVIF = Format("AVIF", (".avif", ".avifs"), rb"....ftyp(avif|avis|(mif1|msf1).*avif)",
-              plugin="AvifImagePlugin", save={"subsampling": "4:4:4", "speed": 8},
+              loader="heifload", plugin="AvifImagePlugin", save={"subsampling": "4:4:4", "speed": 8},
               quality=92, alpha=True)  # fmt: skip
+HEIC = Format("HEIC", (".heic", ".heif", ".hif"), rb"....ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)",
+              plugin="pi_heif", alpha=True)  # fmt: skip
 
 # The first format that matches wins.
-FORMATS = [JPEG, PNG, WEBP, TIFF, BMP, GIF, AVIF]
+FORMATS = [JPEG, PNG, WEBP, TIFF, BMP, GIF, AVIF, HEIC]
 
 # Files that are recognized so that messages can name them.
 OTHERS = [
-    Format("HEIC", (".heic", ".heif"), rb"....ftyp(heic|heix|hevc|mif1|msf1)"),
+    # Those that start like a TIFF are recognized by their tags.
+    Format(
+        "camera raw",
+        (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"),
+        rb"II\*\0\x10\0\0\0CR|IIR[OS]|IIU\0|FUJIFILMCCD-RAW|....ftypcrx ",
+    ),
     Format("JPEG XL", (".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL "),
     Format("JPEG 2000", (".jp2", ".j2k"), rb"\0\0\0\x0cjP  "),
     Format("Photoshop", (".psd", ".psb"), rb"8BPS"),
@@ -137,7 +153,7 @@ def from_suffix(path: PathLike) -> Format:
 
 def output_format(path: PathLike) -> Format:
     """Return the format to write to a path; OutputError lists the suffixes if this one is not among them."""
-    found = from_suffix(path)
+    found = PNG if os.fspath(path) == STANDARD_STREAM else from_suffix(path)
     if found.writable:
         return found
     known = ", ".join(each.suffixes[0] for each in FORMATS if each.writable)
@@ -152,12 +168,32 @@ def is_image(path: PathLike) -> bool:
 
 
 def find_images(folder: PathLike) -> Iterator[Path]:
-    """Yield the images below a folder, by suffix; see `find_files`."""
-    return find_files(folder, is_image)
+    """Yield the images below a folder, by suffix; see `find_files`.
+
+    One warning names the images and videos that are left out because they are not read.
+    """
+    left_out: list[str] = []
+
+    def wanted(name: str) -> bool:
+        if is_image(name):
+            return True
+        if from_suffix(name).medium in ("image", "video"):
+            left_out.append(name)
+        return False
+
+    yield from find_files(folder, wanted)
+    if left_out:
+        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        log.warning("%s: left out what is not read as an image: %s%s", folder, ", ".join(left_out[:3]), more)
+
+
+def natural_order(name: str) -> list[tuple[str, int]]:
+    """Sort key of a name: numbers by value, so that `frame_2` comes before `frame_10`."""
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def find_files(folder: PathLike, wanted: Callable[[str], bool]) -> Iterator[Path]:
-    """Yield the files below a folder whose names are `wanted`, in a stable order.
+    """Yield the files below a folder whose names are `wanted`, in natural order.
 
     Skips hidden files and folders, and does not follow links to folders. A subfolder that cannot be listed is
     yielded last, as a path, so that loading it reports the error.
@@ -169,8 +205,8 @@ def find_files(folder: PathLike, wanted: Callable[[str], bool]) -> Iterator[Path
     """
     errors: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=errors.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_order)
+        for name in sorted(files, key=natural_order):
             if not name.startswith(".") and wanted(name):
                 yield Path(parent, name)
     for error in errors:

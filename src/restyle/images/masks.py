@@ -67,7 +67,9 @@ def mask_name(source: ImageLike) -> str:
     """Return the name of a mask for messages."""
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
-    return "mask (PIL image)" if isinstance(source, Image.Image) else "mask (array)"
+    if isinstance(source, Image.Image):
+        return "mask (PIL image)"
+    return "mask (array)" if hasattr(source, "__array__") else "mask (file)"
 
 
 def check_aspect(mask: FloatArray, size: tuple[int, int], name: str) -> None:

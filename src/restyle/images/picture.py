@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import InputError, OptionError
-from restyle.files import check_output, writing
+from restyle.files import STANDARD_STREAM, check_output, writing
 from restyle.images import decode, encode, exif, formats, icc
+from restyle.images.code_points import coded_to_srgb
+from restyle.images.decoders import RawImage
 from restyle.images.icc import ProfileError
+from restyle.images.resize import fill_hidden
 from restyle.types import FloatArray, ImageLike, PathLike, from_unit, split_channels, to_unit
 
 log = logging.getLogger("restyle.images")
@@ -66,19 +70,24 @@ class Picture:
         """Columns."""
         return int(self.pixels.shape[1])
 
+    @property
+    def visible(self) -> FloatArray:
+        """The pixels, with the colors under full transparency replaced by visible ones around them."""
+        return self.pixels if self.alpha is None else fill_hidden(self.pixels, self.alpha)
+
 
 def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Load a picture from a path, a Pillow image or an array.
+    """Load a picture from a path, the bytes of a file, an open file, a Pillow image or an array.
 
     The content of a file decides its format, not the suffix. Only the first frame of an animation is read.
     EXIF and color profile are preserved; XMP, IPTC, comments and PNG's gamma are dropped.
 
-    16 bits are preserved in PNG and TIFF, also through a profile of curves and a matrix. They are reduced to
-    8 in CMYK and Lab, in color PNG passed as a Pillow image, and in AVIF of 10 or 12 bits.
+    More than 8 bits are preserved in PNG, TIFF, AVIF and HEIC, also through a profile. They are reduced to 8
+    in CMYK and Lab, and in color images passed as Pillow images.
 
     Parameters
     ----------
-    source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W)]
+    source : path, bytes, binary file, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W)]
         Arrays are uint8, uint16, or float in 0..1. A ``Picture`` is returned unchanged.
     max_pixels : int
         Larger images raise before they are decoded.
@@ -105,10 +114,19 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
         return _picture(decode.read_file(source, max_pixels), os.fspath(source))
     if isinstance(source, Image.Image):
         return from_pil(source, max_pixels=max_pixels)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _picture(decode.read_bytes(bytes(source), max_pixels, "bytes"), "bytes")
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
-        return from_array(source)
+        return from_array(np.asarray(source))
+    if callable(read := getattr(source, "read", None)):
+        name = str(getattr(source, "name", "stream"))
+        data = read()
+        if not isinstance(data, bytes):
+            raise InputError(f"{name}: is open as text; open it with mode 'rb'")
+        return _picture(decode.read_bytes(data, max_pixels, name), name)
     raise InputError(
-        f"cannot read a picture from a {type(source).__name__}; pass a path, a PIL image or an array"
+        f"cannot read a picture from a {type(source).__name__}; "
+        "pass a path, bytes, an open file, a PIL image or an array"
     )
 
 
@@ -184,7 +202,7 @@ def save_image(
     overwrite: bool = False,
     inputs: Iterable[PathLike] = (),
 ) -> Path:
-    """Save a picture atomically; the suffix picks the format.
+    """Save a picture atomically; the suffix picks the format. ``-`` writes PNG to standard output.
 
     Formats without alpha (JPEG, BMP) place the picture on white, with a warning. 16 bits are preserved in PNG
     and TIFF and reduced to 8 elsewhere.
@@ -215,6 +233,10 @@ def save_image(
     form = formats.output_format(path)
     if quality is not None and not 1 <= quality <= 100:
         raise OptionError(f"quality {quality} is outside 1..100")
+    if os.fspath(path) == STANDARD_STREAM:
+        sys.stdout.buffer.write(encode.encode(picture, form, quality, "standard output"))
+        sys.stdout.buffer.flush()
+        return Path(path)
     inputs = list(inputs)
     check_output(path, overwrite=overwrite, inputs=inputs)
     data = encode.encode(picture, form, quality, os.fspath(path))
@@ -223,7 +245,7 @@ def save_image(
     return Path(path)
 
 
-def _picture(raw: decode.RawImage, name: str) -> Picture:
+def _picture(raw: RawImage, name: str) -> Picture:
     """Apply the orientation, convert to float and to sRGB."""
     depth = 8 if raw.colors.dtype == np.uint8 else 16
     pixels = to_unit(_orient(raw.colors, raw.orientation), name)
@@ -238,6 +260,8 @@ def _picture(raw: decode.RawImage, name: str) -> Picture:
             profile = None
     if pixels.shape[-1] == 1:
         pixels = np.repeat(pixels, 3, axis=-1)
+    if raw.cicp is not None and raw.icc is None:
+        pixels = coded_to_srgb(pixels, *raw.cicp)
     return Picture(pixels, alpha, depth, raw.exif, profile, gray)
 
 

@@ -75,6 +75,36 @@ def fit_size(
     return max(1, round(old_height * scale)), max(1, round(old_width * scale))
 
 
+_VISIBLE = 1 / 510  # the least opacity that 8 bits can show
+
+
+def fill_hidden(pixels: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Extend visible colors to the pixels without opacity, so that hidden colors have no influence.
+
+    Each level of a pyramid halves the picture, weighted by alpha, and fills the hidden pixels one level up.
+
+    Parameters
+    ----------
+    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    alpha : np.ndarray [shape=(H, W), float32, range 0..1]
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    """
+    hidden = alpha < _VISIBLE
+    if not hidden.any():
+        return pixels
+    if hidden.all():
+        return np.full_like(pixels, 0.5)
+    half = (-(-alpha.shape[0] // 2), -(-alpha.shape[1] // 2))
+    weight = resize(alpha, half, "area")
+    colors = resize(pixels * alpha[..., None], half, "area")
+    colors = np.divide(colors, weight[..., None], out=colors, where=weight[..., None] > 0)
+    rough = resize(fill_hidden(np.minimum(colors, 1), weight), alpha.shape, "bilinear")
+    return np.where(hidden[..., None], rough, pixels)
+
+
 def resize(
     array: FloatArray, size: tuple[int, int], method: str = "lanczos", *, alpha: FloatArray | None = None
 ) -> FloatArray:

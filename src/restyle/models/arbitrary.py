@@ -37,6 +37,7 @@ SMALLEST_INPUT = 16  # px, of both graphs
 
 # A style is encoded in windows of at most this many pixels, whose codes are averaged by area.
 STYLE_PIXELS = 4_000_000
+MOST_WINDOWS = 4  # of a long scroll
 STYLE_SCALES = (0.25, 4.0)
 
 # One pass takes about 320 bytes per pixel, so this is the largest picture within about 1 GB.
@@ -380,8 +381,13 @@ def restore_content(styled: FloatArray, content: FloatArray, own: FloatArray, st
 
 
 def _windows(picture: FloatArray, short: int) -> Iterator[FloatArray]:
-    """Divide a long scroll along its long side, so that each window fits at the short side `short`."""
+    """Divide a long scroll along its long side, so that each window fits at the short side `short`.
+
+    A very long one is sampled at `MOST_WINDOWS` even steps, which bounds time and memory.
+    """
     height, width = picture.shape[:2]
     scale = short / min(height, width)
     count = math.ceil(height * width * scale * scale / STYLE_PIXELS)
-    yield from np.array_split(picture, min(count, max(height, width)), axis=int(width > height))
+    windows = np.array_split(picture, min(count, max(height, width)), axis=int(width > height))
+    chosen = np.linspace(0, len(windows) - 1, min(len(windows), MOST_WINDOWS)).round().astype(int)
+    yield from (windows[index] for index in chosen)

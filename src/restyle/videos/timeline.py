@@ -50,7 +50,7 @@ def timed_styles(style: TimedStylesLike | None, method: Arbitrary, scale: float 
     groups: dict[float, list[Any]] = {}
     for (second, each), item in zip(timed, items, strict=True):
         if second is None:
-            raise StyleError(f"style '{item}' has no time and others have; write 0:{item} or the like")
+            raise StyleError(f"style '{item!s}' has no time and others have; write 0:{item!s} or the like")
         groups.setdefault(second, []).append(each)
     return [(second, resolve_all(groups[second], model=method, scale=scale)) for second in sorted(groups)]
 

@@ -1,0 +1,328 @@
+"""Decoders: one function for each library and for each format that needs more than one.
+
+Three libraries decode; the table in `images.formats` says which one a format needs:
+
+- libvips: JPEG, PNG, TIFF, and AVIF of 10 and 12 bits. It keeps 16 bits and is about twice as fast as Pillow.
+  Its pixels are fetched by regions in the calling thread, because its own threads do not survive a fork.
+- pi-heif: HEIC, which the wheel of libvips lacks (patents).
+- Pillow: AVIF of 8 bits, whose chroma it interpolates better; WebP and GIF, which libvips decodes in threads
+  of its own; BMP, which libvips lacks; and the Pillow images that callers pass.
+
+The number of pixels is checked before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import io
+import logging
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from restyle.errors import InputError
+from restyle.images import exif, formats, icc, png, tiff
+from restyle.images.icc import ProfileError
+
+log = logging.getLogger("restyle.images")
+
+# What decoders raise on damaged files: nearly anything.
+DECODER_ERRORS = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError,
+    MemoryError, RuntimeError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+
+BYTES_PER_PIXEL = 27  # of memory, from decoding to encoding, measured on 200 megapixels
+_REGION_BYTES = 1 << 22  # of pixels that libvips decodes at a time
+_SAMPLE_TYPES = {
+    "uchar": np.uint8, "char": np.int8, "ushort": np.uint16, "short": np.int16, "uint": np.uint32,
+    "int": np.int32, "float": np.float32,
+}  # fmt: skip
+
+Samples = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """A decoded image as it is stored in its file.
+
+    Attributes
+    ----------
+    colors : np.ndarray [shape=(H, W, 1) or (H, W, 3), uint8, uint16, or float in 0..1]
+        Gray or RGB in the profile ``icc``; without one by the code points ``cicp``; without both in sRGB.
+    alpha : np.ndarray [shape=(H, W), of the same type] or None
+        Straight.
+    cicp : (color primaries, transfer characteristics) or None
+        Code points of ITU-T H.273.
+    orientation : int
+        EXIF orientation 1..8, not applied yet.
+    converted : bool
+        Whether ``colors`` have been converted to sRGB already (CMYK, Lab).
+    """
+
+    colors: Samples
+    alpha: Samples | None = None
+    icc: bytes | None = None
+    cicp: tuple[int, int] | None = None
+    exif: bytes | None = None
+    orientation: int = 1
+    converted: bool = False
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
+    """Raise InputError for an image of more than ``max_pixels``, or of none.
+
+    Parameters
+    ----------
+    size : (width, height)
+    """
+    width, height = size
+    if width < 1 or height < 1:
+        raise InputError(f"{name}: has {width} x {height} pixels")
+    if (pixels := width * height) > max_pixels:
+        memory = pixels * BYTES_PER_PIXEL / 1e9
+        raise InputError(
+            f"{name}: has {width} x {height} = {pixels:,} pixels, over the limit of {max_pixels:,}; "
+            f"resize it, or raise the limit (--max-pixels {pixels}; in Python max_pixels)"
+            + (f", which takes some {memory:.0f} GB of memory" if memory > 1 else "")
+        )
+
+
+def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+    """Decode the first frame of a file; anything in `DECODER_ERRORS` and `pyvips.Error` may be raised."""
+    if form is formats.TIFF:
+        return _decode_tiff(data, form, max_pixels, name)
+    if form.plugin == "pi_heif":
+        return _decode_heic(data, max_pixels, name)
+    if form is formats.AVIF:
+        return _decode_avif(data, form, max_pixels, name)
+    if form.loader:
+        samples, image = _decode_by_vips(data, form, max_pixels, name)
+        raw = _split_bands(samples, image, name)
+        _note_frames(form is formats.PNG and png.is_animated(data), name)
+        add = _add_png_metadata if form is formats.PNG else _add_jpeg_metadata
+        return _with_metadata(lambda raw: add(raw, image, data), raw, name)
+    return _decode_by_pillow(data, form, max_pixels, name)
+
+
+def decode_image(image: Image.Image, max_pixels: int, name: str) -> RawImage:
+    """Decode a Pillow image of any mode."""
+    check_pixels(image.size, max_pixels, name)
+    image.load()
+    return _with_metadata(lambda raw: _add_exif(raw, image), _split_modes(image, name), name)
+
+
+def _decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+    """Not by Image.open, whose limit on pixels is global to the process, and which tries every format."""
+    try:
+        importlib.import_module(f"PIL.{form.plugin}")
+        factory = Image.OPEN[form.name][0]
+    except (ImportError, KeyError):
+        raise InputError(f"{name}: is a {form.name} image, which the installed Pillow cannot read") from None
+    image = factory(io.BytesIO(data), "")
+    raw = decode_image(image, max_pixels, name)
+    _note_frames(getattr(image, "is_animated", False), name)
+    return raw
+
+
+def _note_frames(several: bool, name: str) -> None:
+    if several:
+        log.warning("%s: has several frames or pages; only the first is read", name)
+
+
+@functools.cache
+def _vips() -> Any:
+    pyvips: Any = importlib.import_module("pyvips")
+
+    def to_string(text: Any) -> str:
+        return "" if text == pyvips.ffi.NULL else pyvips.ffi.string(text).decode("utf-8", "replace")
+
+    # Messages quote bytes of damaged files, which pyvips takes for valid UTF-8.
+    pyvips._to_string = pyvips.error._to_string = to_string
+    pyvips.cache_set_max(0)
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # what matters is raised
+    return pyvips
+
+
+def _decode_by_vips(data: bytes, form: formats.Format, max_pixels: int, name: str) -> tuple[Samples, Any]:
+    """Return the samples [shape=(H, W, bands)] and the image of libvips with its metadata."""
+    vips = _vips()
+    load = getattr(vips.Image, f"{form.loader}_source")
+    image = load(vips.Source.new_from_memory(data), access="sequential", fail_on="error")
+    check_pixels((image.width, image.height), max_pixels, name)
+    if image.format not in _SAMPLE_TYPES:
+        raise InputError(f"holds {image.format} samples")
+    samples = np.empty((image.height, image.width, image.bands), _SAMPLE_TYPES[image.format])
+    region = vips.Region.new(image)
+    rows = max(1, _REGION_BYTES // samples[0].nbytes)
+    for top in range(0, image.height, rows):
+        part = samples[top : top + rows]
+        part[...] = np.frombuffer(region.fetch(0, top, image.width, len(part)), part.dtype).reshape(
+            part.shape
+        )
+    return samples, image
+
+
+def _split_bands(samples: Samples, image: Any, name: str, has_alpha: bool = True) -> RawImage:
+    """Interpret the bands of libvips."""
+    profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+    if image.interpretation == "cmyk":
+        ink = (samples[..., :4] >> (8 * samples.itemsize - 8)).astype(np.uint8)
+        return _from_print(Image.fromarray(ink, "CMYK"), profile, name)
+    if samples.dtype == np.uint32:
+        samples = samples / np.float64(0xFFFFFFFF)
+    elif samples.dtype.kind == "i":
+        samples = _from_integers(samples)
+    count = 1 if image.interpretation in ("b-w", "grey16") or samples.shape[-1] < 3 else 3
+    alpha = samples[..., count] if has_alpha and samples.shape[-1] > count else None
+    return RawImage(samples[..., :count], alpha, profile)
+
+
+def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+    tags = tiff.read_tags(data)
+    if tags is None:
+        log.warning("%s: its EXIF is not read (big-endian BigTIFF)", name)
+        samples, image = _decode_by_vips(data, form, max_pixels, name)
+        return replace(_split_bands(samples, image, name), orientation=image.get("orientation"))
+    if tiff.is_camera_raw(tags):
+        raise InputError("is a camera raw file; develop it first, for example to a TIFF of 16 bits")
+    check_pixels(tiff.size(tags), max_pixels, name)
+    tiff.check_blocks(tags, max_pixels)
+    if tiff.for_pillow(tags):
+        return _decode_by_pillow(data, form, max_pixels, name)
+    plain = tiff.repack(data, tags) if tiff.needs_repack(tags) else data
+    alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
+    raw = _split_bands(*_decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
+    _note_frames(tags.next != 0, name)
+    if raw.colors.dtype.kind == "f" and tiff.number(tags, tiff.Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
+        raw = replace(raw, colors=1 - raw.colors)
+    return _with_metadata(lambda raw: _add_exif(raw, tiff.read_exif(data, tags)), raw, name)
+
+
+def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+    """Read depth and code points by hand: libheif's own header has crashed on damaged files."""
+    nclx, config = data.find(b"colrnclx"), data.find(b"av1C")
+    cicp = None
+    if 0 < nclx <= len(data) - 12:
+        cicp = (int.from_bytes(data[nclx + 8 : nclx + 10]), int.from_bytes(data[nclx + 10 : nclx + 12]))
+    if config > 0 and any(byte & 0x40 for byte in data[config + 6 : config + 7]):  # more than 8 bits
+        samples, image = _decode_by_vips(data, form, max_pixels, name)
+        raw = _split_bands(samples, image, name)
+        raw = _with_metadata(lambda raw: _add_jpeg_metadata(raw, image, data), raw, name)
+        return replace(raw, orientation=1, cicp=cicp)  # libheif has turned it upright
+    return replace(_decode_by_pillow(data, form, max_pixels, name), cicp=cicp)
+
+
+def _decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
+    image = _open_heif(data)
+    check_pixels(image.size, max_pixels, name)
+    samples = np.asarray(image)
+    count = 1 if samples.ndim == 2 or samples.shape[-1] < 3 else 3
+    samples = samples.reshape(*samples.shape[:2], -1)
+    alpha = samples[..., count] if samples.shape[-1] > count else None
+    raw = RawImage(samples[..., :count], alpha, image.info.get("icc_profile") or None)
+    return _with_metadata(lambda raw: _add_heif_metadata(raw, image), raw, name)
+
+
+def _open_heif(data: bytes) -> Any:
+    heif: Any = importlib.import_module("pi_heif")
+    # Only the picture: reading the list of depth maps has crashed on damaged files.
+    heif.options.THUMBNAILS = heif.options.DEPTH_IMAGES = heif.options.AUX_IMAGES = False
+    return heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+
+
+def _add_jpeg_metadata(raw: RawImage, image: Any, _: bytes) -> RawImage:
+    return _add_exif(raw, image.get("exif-data") if image.get_typeof("exif-data") else None)
+
+
+def _add_png_metadata(raw: RawImage, _: Any, data: bytes) -> RawImage:
+    """Not from libvips, which misses EXIF behind the pixels, code points, and profiles with faults."""
+    profile, block, cicp = png.metadata(data)
+    return replace(_add_exif(raw, block), icc=profile, cicp=cicp)
+
+
+def _add_heif_metadata(raw: RawImage, image: Any) -> RawImage:
+    """Add the metadata of HEIC or AVIF. libheif has turned it upright: EXIF's orientation is ignored."""
+    return replace(_add_exif(raw, image.info.get("exif")), orientation=1, cicp=_cicp(image))
+
+
+def _cicp(image: Any) -> tuple[int, int] | None:
+    nclx = image.info.get("nclx_profile")
+    return None if nclx is None else (int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
+
+
+def _add_exif(raw: RawImage, source: bytes | Image.Image | Image.Exif | None) -> RawImage:
+    if source is None:
+        return raw
+    block, orientation = exif.take(source)
+    return replace(raw, exif=block, orientation=orientation)
+
+
+def _with_metadata(add: Callable[[RawImage], RawImage], raw: RawImage, name: str) -> RawImage:
+    """Add metadata, if it can be read: damaged metadata is no reason to refuse the pixels."""
+    try:
+        return add(raw)
+    except DECODER_ERRORS as error:
+        log.warning("%s: dropped its EXIF, which is damaged (%s)", name, error)
+        return raw
+
+
+def _split_modes(image: Image.Image, name: str) -> RawImage:
+    """Interpret the modes of Pillow."""
+    profile = image.info.get("icc_profile") or None
+    mode = image.mode
+    if mode in ("CMYK", "LAB"):
+        return _from_print(image, profile, name)
+    key = image.info.get("transparency")
+    if mode == "1":
+        image = image.convert("L")
+    elif mode in ("P", "PA", "La", "RGBa", "YCbCr", "HSV", "RGBX", "RGB"):
+        image = image.convert(_plain_mode(image))
+    array = np.asarray(image)
+    if mode in ("1", "L", "F", "I") or mode.startswith("I;16"):
+        if mode == "I":
+            array = _from_integers(array)
+        elif mode.startswith("I;16"):
+            array = array.astype(np.uint16, copy=False)
+        alpha = None
+        if isinstance(key, int) and array.dtype.kind == "u":
+            alpha = np.where(array == key, 0, np.iinfo(array.dtype).max).astype(array.dtype)
+        return RawImage(array[..., None], alpha, profile)
+    if array.shape[-1] in (2, 4):
+        return RawImage(array[..., :-1], array[..., -1], profile)
+    return RawImage(array, None, profile)
+
+
+def _plain_mode(image: Image.Image) -> str:
+    if image.mode == "La":
+        return "LA"
+    if image.mode in ("PA", "RGBa") or image.has_transparency_data:
+        return "RGBA"
+    return "RGB"
+
+
+def _from_integers(array: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 65535:
+        raise InputError(f"holds 32-bit integers from {low} to {high}; restyle takes 8 or 16 bits")
+    return array.astype(np.uint16)
+
+
+def _from_print(image: Image.Image, profile: bytes | None, name: str) -> RawImage:
+    if image.mode == "LAB":
+        return RawImage(np.asarray(icc.lab_to_srgb(image)), None, converted=True)
+    if profile is not None:
+        try:
+            if icc.color_space(profile) != "CMYK":
+                raise ProfileError(f"a {icc.color_space(profile)} profile in a CMYK image")
+            return RawImage(np.asarray(icc.image_to_srgb(image, profile)), None, converted=True)
+        except ProfileError as error:
+            log.warning("%s: ignored its color profile, which cannot be used (%s)", name, error)
+    return RawImage(np.asarray(image.convert("RGB")), None, converted=profile is not None)
