@@ -131,6 +131,7 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(place: Path) -> No
     assert ours.training["steps"] == 30
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_a_run(place: Path) -> None:
     usual = ["--style", "styles/red.png", "-o", "again.restyle", "--steps", "2"]
     assert train(place, *usual).returncode == 0

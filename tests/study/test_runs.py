@@ -11,6 +11,7 @@ def square(number: int) -> dict[str, Any]:
     return {"square": number * number}
 
 
+@pytest.mark.slow
 def test_results_come_in_the_order_of_the_plans() -> None:
     finished: list[tuple[int, int]] = []
     results = run_all(square, [3, 1, 2], 2, lambda place, result: finished.append((place, result["square"])))

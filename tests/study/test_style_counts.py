@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from restyle.nn.transformer import TransformerShape
@@ -15,6 +16,7 @@ from tests.train.made_pictures import encoder_file, photos
 SHAPE = TransformerShape(half=4, quarter=4, eighth=6, full=4, blocks=1, code=8)
 
 
+@pytest.mark.slow
 def test_trains_on_some_styles_and_evaluates_on_others(tmp_path: Path) -> None:
     paths = sorted(photos(tmp_path / "photos", 8).iterdir())
     encoder_file(tmp_path / "encoder.safetensors")

@@ -21,6 +21,7 @@ def network() -> ArbitraryNetwork:
     return ArbitraryNetwork(PerceptualEncoder(SMALL), shape).eval()
 
 
+@pytest.mark.slow
 def test_graphs_run_at_sizes_and_batches_they_were_not_traced_at(tmp_path: Path) -> None:
     net = network()
     report = export_arbitrary(net, tmp_path, "tiny")
@@ -41,6 +42,7 @@ def test_graphs_run_at_sizes_and_batches_they_were_not_traced_at(tmp_path: Path)
     np.testing.assert_allclose(used, expected_stats.numpy(), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_weights_are_float16_on_disk_and_say_what_they_are(tmp_path: Path) -> None:
     export_arbitrary(network(), tmp_path, "tiny", style_size=300)
     for file in ("style_encoder.onnx", "transformer.onnx"):
@@ -61,6 +63,7 @@ def test_beyond_the_tolerance_nothing_is_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_is_in_the_folder_stays_unless_it_may_go(tmp_path: Path) -> None:
     (tmp_path / "transformer.onnx").write_bytes(b"precious")
     with pytest.raises(OutputError, match="it exists"):
