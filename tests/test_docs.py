@@ -47,3 +47,14 @@ def test_the_pages_use_every_word_of_the_glossary() -> None:
     text = re.sub(r"[\s-]+", " ", "\n".join(pages).lower())
     assert len(glossary()) > 50
     assert not [word for word in glossary() if word.lower().replace("-", " ") not in text]
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in PAGES
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not target.startswith("#")
+    }
+    pages = [page for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in linked]
+    assert not [str(page.relative_to(ROOT)) for page in pages]

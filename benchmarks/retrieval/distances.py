@@ -105,9 +105,9 @@ def _moments(measured: Measured, layer: str) -> Floats:
 
 
 def _squared(rows: Floats) -> Distances:
-    centred = rows - rows.mean(0)
-    lengths = (centred * centred).sum(1)
-    squared = lengths[:, None] + lengths - 2 * (centred @ centred.T)
+    centered = rows - rows.mean(0)
+    lengths = (centered * centered).sum(1)
+    squared = lengths[:, None] + lengths - 2 * (centered @ centered.T)
     np.maximum(squared, 0, out=squared)
     np.fill_diagonal(squared, 0)
     return np.asarray(squared, np.float32)

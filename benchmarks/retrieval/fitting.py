@@ -47,7 +47,7 @@ def fit(measured: Measured, artists: npt.NDArray[np.str_], used: Mask) -> StyleM
     top = np.argsort(values)[::-1][:COMPONENTS]
     components = data.T @ works[:, top] / np.sqrt(np.maximum(values[top], 1e-12))
     matrix = components @ _whitening(data @ components, artists[rows])
-    return StyleMetric(bases, plain.centre, plain.spread, matrix, middle @ matrix)
+    return StyleMetric(bases, plain.center, plain.spread, matrix, middle @ matrix)
 
 
 def applied(metric: StyleMetric, measured: Measured) -> tuple[Floats, Floats]:
@@ -79,7 +79,7 @@ def _standardize(metric: StyleMetric, blocks: list[Doubles]) -> Doubles:
     parts, start = [], 0
     for block in blocks:
         end = start + block.shape[1]
-        part = (block - metric.centre[start:end]) / metric.spread[start:end]
+        part = (block - metric.center[start:end]) / metric.spread[start:end]
         parts.append(part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9))
         start = end
     return np.concatenate(parts, 1)

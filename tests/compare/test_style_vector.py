@@ -32,7 +32,7 @@ def test_blocks_have_the_lengths_of_the_shipped_metric() -> None:
     metric = style_vector.load()
     blocks = blocks_of(*statistics(), metric.bases)
     assert [len(block) for block in blocks[:5]] == [count * (count + 1) // 2 for count in DIRECTIONS]
-    assert sum(map(len, blocks)) == len(metric.centre) == len(metric.spread) == len(metric.matrix)
+    assert sum(map(len, blocks)) == len(metric.center) == len(metric.spread) == len(metric.matrix)
     assert metric.offset.shape == (metric.matrix.shape[1],)
 
 

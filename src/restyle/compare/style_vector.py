@@ -99,7 +99,7 @@ class StyleMetric:
     Parameters
     ----------
     bases : mapping of layer name to np.ndarray [shape=(C, D)]
-    centre, spread : np.ndarray [shape=(n,)]
+    center, spread : np.ndarray [shape=(n,)]
         Mean and deviation of each statistic over the pictures of the fit.
     matrix : np.ndarray [shape=(n, E)]
     offset : np.ndarray [shape=(E,)]
@@ -109,7 +109,7 @@ class StyleMetric:
     """
 
     bases: Mapping[str, Vector]
-    centre: Vector
+    center: Vector
     spread: Vector
     matrix: Vector
     offset: Vector
@@ -120,7 +120,7 @@ class StyleMetric:
         parts, start = [], 0
         for block in blocks:
             end = start + len(block)
-            part = (block - self.centre[start:end]) / self.spread[start:end]
+            part = (block - self.center[start:end]) / self.spread[start:end]
             parts.append(part / max(float(np.linalg.norm(part)), 1e-9))
             start = end
         return np.concatenate(parts)
@@ -138,7 +138,7 @@ class StyleMetric:
         np.savez_compressed(
             file,
             format=np.array(FORMAT),
-            centre=self.centre.astype(np.float32),
+            centre=self.center.astype(np.float32),
             spread=self.spread.astype(np.float32),
             matrix=self.matrix.astype(np.float16),
             offset=self.offset.astype(np.float32),

@@ -183,8 +183,8 @@ def _welch(plane: _Plane) -> _Plane:
     pieces = np.lib.stride_tricks.sliding_window_view(plane, (BLOCK, BLOCK))[:: BLOCK // 2, :: BLOCK // 2]
     total = np.zeros((BLOCK, BLOCK))
     for row in pieces:
-        centred = row - row.mean(axis=(-2, -1), keepdims=True)
-        total += (np.abs(np.fft.fft2(centred * taper)) ** 2).sum(axis=0)
+        centered = row - row.mean(axis=(-2, -1), keepdims=True)
+        total += (np.abs(np.fft.fft2(centered * taper)) ** 2).sum(axis=0)
     return np.asarray(total / (pieces.shape[0] * pieces.shape[1] * (taper**2).sum()), np.float64)
 
 

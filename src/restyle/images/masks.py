@@ -18,7 +18,7 @@ from restyle.types import FloatArray, ImageLike
 
 ASPECT_TOLERANCE = 0.03
 _LEAST = 0.02  # a mask that is nowhere lighter counts as black
-_COLOUR = 0.02  # mean distance of the channels above which a picture is in color
+_COLORFUL = 0.02  # mean distance of the channels above which a picture is in color
 
 
 def load_mask(source: ImageLike, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> FloatArray:
@@ -128,7 +128,7 @@ def mask_values(picture: Picture, name: str) -> FloatArray:
         return picture.alpha
     pixels = picture.pixels
     distance = float((pixels.max(axis=-1) - pixels.min(axis=-1)).mean())
-    if distance > _COLOUR:
+    if distance > _COLORFUL:
         raise InputError(f"{name}: is a color image, not a mask; use a grayscale image, or one with alpha")
     return np.ascontiguousarray(pixels.mean(axis=-1, dtype=np.float32))
 

@@ -206,7 +206,7 @@ def _layers(options: NetworkOptions, styles: int, seed: int) -> tuple[Any, Any]:
     """Return inputs and outputs of the network."""
     content = keras.Input((None, None, 3), name="content")
     code = keras.Input((styles,), name="code") if styles > 1 else None
-    normalised = torch_weights.style_points(options)
+    normalized = torch_weights.style_points(options)
     width, seeds = options.width, iter(range(seed, seed + 1000))
 
     def convolve(x: Any, name: str, filters: int, *, strides: int = 1, gain: float = 1.0) -> Any:
@@ -217,9 +217,9 @@ def _layers(options: NetworkOptions, styles: int, seed: int) -> tuple[Any, Any]:
         x = keras.layers.Conv2D(
             filters, options.kernel_size, strides, kernel_initializer=initial, name=label, data_format=LAST
         )(x)
-        if name not in normalised:
+        if name not in normalized:
             return x
-        style = StyleScale(styles, normalised[name], name=torch_weights.style_layer_name(name))
+        style = StyleScale(styles, normalized[name], name=torch_weights.style_layer_name(name))
         return style(x) if code is None else style(x, code)
 
     def activated(x: Any, name: str, filters: int, *, strides: int = 1) -> Any:

@@ -34,7 +34,7 @@ def test_vectors_tell_artists_that_the_map_has_seen(
     for row in (0, 20):
         alone = metric.vector(measured.layers(row), measured.histograms[row].astype(np.float64))
         np.testing.assert_allclose(found[row], alone, atol=1e-4)
-    assert plain.shape == (len(ARTISTS), len(metric.centre))
+    assert plain.shape == (len(ARTISTS), len(metric.center))
     near = found @ found.T
     same = ARTISTS[:, None] == ARTISTS
     others = ~np.eye(len(ARTISTS), dtype=bool)
@@ -57,5 +57,5 @@ def test_what_is_not_used_does_not_matter(measured: Measured, monkeypatch: pytes
     )
     second = fitting.fit(spoiled, np.where(used, ARTISTS, "a"), used)
     np.testing.assert_array_equal(first.matrix, second.matrix)
-    np.testing.assert_array_equal(first.centre, second.centre)
+    np.testing.assert_array_equal(first.center, second.center)
     np.testing.assert_array_equal(first.bases["relu4_1"], second.bases["relu4_1"])
