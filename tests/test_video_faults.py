@@ -57,7 +57,7 @@ def sound_only(path: Path) -> Path:
 
 
 def unknown_codec(path: Path) -> Path:
-    """A clip whose sample description names a codec that nobody has."""
+    """A clip whose sample description names a codec that does not exist."""
     make_clip(path, moving(5))
     content = path.read_bytes()
     assert content.count(b"avc1") >= 1
@@ -101,7 +101,7 @@ def test_cut_before_its_index(run: Run, in_folder: Path) -> None:
     clip = make_clip(Path("a.mp4"), moving(30))
     content = clip.read_bytes()
     clip.write_bytes(content[: len(content) // 2])
-    refused(run, in_folder, clip, "cut short")
+    refused(run, in_folder, clip, "a truncated one")
 
 
 @pytest.mark.slow
@@ -110,7 +110,8 @@ def test_truncated_gives_what_is_there_and_says_so(run: Run, in_folder: Path) ->
     content = clip.read_bytes()
     clip.write_bytes(content[: len(content) * 6 // 10])
     code, out, err = run(clip, "-o", "out.mp4")
-    assert (code, out) == (0, ["out.mp4"])
+    assert (code, out, len(err)) == (0, ["out.mp4"], 1)
+    assert "is truncated after" in err[0]
     assert 20 < len(stamps_of(Path("out.mp4"))) < 60
     fast = make_clip(Path("b.mp4"), moving(60), options={"g": "10"})
     # Its index comes first, as of files for the web.
@@ -124,8 +125,8 @@ def test_truncated_gives_what_is_there_and_says_so(run: Run, in_folder: Path) ->
     Path("c.mp4").write_bytes(content[: len(content) * 7 // 10])
     code, out, err = run("c.mp4", "-o", "out2.mp4")
     assert (code, out, len(err)) == (0, ["out2.mp4"], 1)
-    assert "breaks off after" in err[0]
-    assert "of 60 frames; so does the result" in err[0]
+    assert "is truncated after" in err[0]
+    assert "of 60 frames; so is the result" in err[0]
 
 
 @pytest.mark.slow
@@ -146,13 +147,13 @@ def test_a_broken_frame_in_the_middle(run: Run, in_folder: Path) -> None:
     clip.write_bytes(content)
     code, out, err = run(clip, "-o", "out.mkv", "--codec", "ffv1")
     assert (code, out, len(err)) == (0, ["out.mkv"], 1)
-    assert "1 damaged frame; the one before stands in" in err[0]
+    assert "1 damaged frame is replaced by the previous one" in err[0]
     mended, good = frames_of(Path("out.mkv")), frames_of(Path("whole.mkv"))
     assert len(mended) == len(good) == 30
     assert stamps_of(Path("out.mkv")) == stamps_of(Path("whole.mkv"))
     assert packets_of(Path("out.mkv"), "audio") == packets_of(Path("whole.mkv"), "audio")
     assert np.array_equal(mended[index], mended[index - 1])
-    # What does not lean on the broken frame is as it was; 5 frames on the next key frame begins anew.
+    # Frames that do not depend on the damaged one are unchanged; the next key frame is 5 frames later.
     assert all(np.array_equal(mended[n], good[n]) for n in range(index - 4))
     off = [float(np.abs(mended[n].astype(int) - good[n]).mean()) for n in range(index + 5, 30)]
     assert max(off) < 1

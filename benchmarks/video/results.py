@@ -15,7 +15,7 @@ TIMED = ("speed", "live")  # parts that depend on the load of the machine
 
 HEADER = """# Video: results
 
-Written by `python -m benchmarks.video --docs`. What is measured and how: [video](../../video.md#measured).
+Written by `python -m benchmarks.video --docs`. What is measured and how: [lab notes](../video.md).
 
 ## Summary
 """

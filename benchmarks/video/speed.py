@@ -1,4 +1,4 @@
-"""Frames per second of a video, end to end and by stage, and its memory."""
+"""Frames per second of a video, end to end and stage by stage, and peak memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import av
 import numpy as np
 
 from benchmarks.timing import interleaved
-from restyle import videos
 from restyle.images import picture
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
-from restyle.videos import stages as stages_of
+from restyle.videos import VideoStylizer, runner
 from restyle.videos.info import VideoFrame
 from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
@@ -26,7 +25,7 @@ from restyle.videos.write import VideoWriter
 
 
 def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
-    """Write an H.264 clip of moving waves with some noise, 25 frames per second."""
+    """Write an H.264 clip of moving waves with noise, 25 frames per second."""
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     noise = np.random.default_rng(0).normal(0, 6, (height, width, 3)).astype(np.float32)
@@ -50,7 +49,7 @@ def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
 def rates(
     clip: Path, folder: Path, method: Arbitrary, styles: TimedStyles, rounds: int = 3
 ) -> dict[str, float]:
-    """Measure frames per second of each stage, of the sequential loop, and of the overlapping stages."""
+    """Measure frames per second of each stage alone, of a sequential loop, and of the overlapping stages."""
     with VideoReader(clip) as reader:
         info = reader.info
         frames = [item for item in reader.items() if isinstance(item, VideoFrame)]
@@ -81,14 +80,15 @@ def rates(
 
     def together(steady: Steady = "statistics") -> None:
         options = VideoOptions(overwrite=True, steady=steady)
-        videos.make(clip, styles, folder / "together.mp4", method, ImageOptions(), options)
+        stylizer = VideoStylizer(dict(styles), options=options, method=method)
+        stylizer.write(clip, folder / "together.mp4")
 
-    def alike() -> None:
-        aside, stages_of.ASIDE = stages_of.ASIDE, 0
+    def equal_priority() -> None:
+        nice, runner.NICE = runner.NICE, 0
         try:
             together()
         finally:
-            stages_of.ASIDE = aside
+            runner.NICE = nice
 
     def _write(items: Iterator[Any], path: Path, source: VideoReader | None = None) -> None:
         writer = VideoWriter(path, info, info.size, "h264", source=source)
@@ -101,9 +101,9 @@ def rates(
             "decode": decode,
             "inference alone": infer,
             "encode": encode,
-            "decode, infer, encode in turn": in_turn,
+            "decode, infer, encode sequentially": in_turn,
             "end to end": together,
-            "end to end, no stage standing aside": alike,
+            "end to end, equal priority": equal_priority,
             "end to end, flow": lambda: together("flow"),
         },
         rounds=rounds,
@@ -115,7 +115,7 @@ def rates(
 
 
 def peak_memory(clip: Path, output: Path, threads: int, steady: str = "statistics") -> float:
-    """Return the peak memory of a `restyle video` process in MB."""
+    """Return the peak memory, in MB, of a process that runs `restyle video`."""
     code = (
         "import resource, restyle, sys; "
         "options = {'output': sys.argv[2], 'overwrite': True, 'threads': int(sys.argv[3]), "

@@ -52,7 +52,7 @@ def test_a_file_played_as_a_camera(run: Run, tmp_path: Path, in_folder: Path) ->
     [
         (["77"], 1, "camera '77': there is no /dev/video77"),
         (["clip.mp4"], 1, "give --output FILE"),
-        (["clip.mp4", "-o", "a.gif"], 1, "do not go to a GIF"),
+        (["clip.mp4", "-o", "a.gif"], 1, "cannot write a GIF"),
         (["clip.mp4", "-o", "clip.mp4", "--overwrite"], 1, "it is the input"),
         (["clip.mp4", "-o", "a.mp4", "--delay", "1"], 2, "delay 1 is outside 20..5000"),
     ],

@@ -51,7 +51,7 @@ def test_styles_over_time(run: Run, clip: Path, in_folder: Path) -> None:
 def test_what_is_lost_is_said(run: Run, clip: Path, in_folder: Path) -> None:
     code, out, err = run(clip, "-s", "great-wave", "-o", "art.webm")
     assert (code, out) == (0, ["art.webm"])
-    assert err == ["restyle: '.webm' cannot hold aac sound; it is encoded anew as libopus"]
+    assert err == ["restyle: '.webm' cannot hold aac audio; it is converted to opus"]
 
 
 def test_frames_into_a_folder(run: Run, clip: Path, in_folder: Path) -> None:
@@ -60,7 +60,7 @@ def test_frames_into_a_folder(run: Run, clip: Path, in_folder: Path) -> None:
 
 
 def test_a_bad_one_among_several_stops_none(run: Run, clip: Path, in_folder: Path) -> None:
-    Path("text.mp4").write_text("no film\n" * 20)
+    Path("text.mp4").write_text("no video\n" * 20)
     code, out, err = run("text.mp4", clip, "-s", "great-wave", "-o", "out/")
     assert code == 1
     assert out == ["out/clip-great-wave.mp4"]

@@ -1,4 +1,4 @@
-"""Films from file to file."""
+"""Videos from file to file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle import videos
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import EngineOptions, ImageOptions, VideoKeywords, VideoOptions
 from restyle.style import Style
-from restyle.videos import runner
+from restyle.videos import VideoStylizer, runner
+from restyle.videos.api import default_output
 from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.painter import VideoPainter
 from restyle.videos.timeline import timed_styles
@@ -70,7 +70,7 @@ def test_stamps_count_and_sound_are_kept(make: Make, clip: Path, in_folder: Path
     assert sorted(os.listdir()) == ["clip-starry-night.mp4"]
 
 
-def test_strength_0_gives_the_film_back(make: Make, lossless: Path, tmp_path: Path) -> None:
+def test_strength_0_gives_the_video_back(make: Make, lossless: Path, tmp_path: Path) -> None:
     written = make(lossless, strength=0.0, output=tmp_path / "out.mkv", codec="ffv1")
     for before, after in zip(frames_of(lossless), frames_of(written), strict=True):
         assert np.array_equal(before, after)
@@ -127,7 +127,7 @@ def test_styles_change_over_time(make: Make, tmp_path: Path, tiny_model: Path) -
     np.testing.assert_allclose(means[25], BLUE, atol=0.03)
 
 
-def test_a_new_scene_begins_anew(make: Make, tmp_path: Path) -> None:
+def test_a_new_scene_begins_again(make: Make, tmp_path: Path) -> None:
     """The scene after a cut comes out as it does alone."""
     one, two = moving(10), [255 - frame[::-1] for frame in moving(10)]
     both = make_clip(tmp_path / "both.mkv", [*one, *two], codec="ffv1", pix_fmt="bgr0")
@@ -158,7 +158,7 @@ def test_a_damaged_frame_is_stood_in_for(make: Make, tmp_path: Path) -> None:
     said: list[str] = []
     written = make(path, output=tmp_path / "out.mp4", tell=said.append)
     assert len(stamps_of(written)) == 30
-    assert "1 damaged frame;" in said[0]
+    assert "1 damaged frame is replaced" in said[0]
 
 
 def test_ctrl_c_leaves_a_playable_part(clip: Path, tmp_path: Path, tiny_model: Path) -> None:
@@ -169,19 +169,10 @@ def test_ctrl_c_leaves_a_playable_part(clip: Path, tmp_path: Path, tiny_model: P
             raise KeyboardInterrupt
 
     method = Arbitrary(tiny_model, threads=1)
-    styles = timed_styles("starry-night", method)
+    stylizer = VideoStylizer("starry-night", method=method)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        videos.make(
-            clip,
-            styles,
-            tmp_path / "out.mp4",
-            method,
-            ImageOptions(),
-            VideoOptions(),
-            watch=watch,
-            tell=said.append,
-        )
+        stylizer.write(clip, tmp_path / "out.mp4", watch=watch, tell=said.append)
     part = tmp_path / "out.partial.mp4"
     done = len(stamps_of(part))
     assert 7 <= done < 20
@@ -265,7 +256,7 @@ def test_a_disk_that_fills_up_leaves_nothing(make: Make, clip: Path, tmp_path: P
         ({"codec": "vp8"}, OptionError, "codec 'vp8' is none of"),
         ({"fps": 25.0}, OptionError, "fps is for folders"),
         ({"output": "full/"}, OutputError, "it holds files"),
-        ({"output": "new/", "codec": "h264"}, OptionError, "neither codec nor quality"),
+        ({"output": "new/", "codec": "h264"}, OptionError, "no codec or quality"),
         ({"strength": 2}, OptionError, "strength 2 is outside"),
         ({"crop": "900x900"}, OptionError, "900"),
         (
@@ -304,8 +295,8 @@ def test_default_names(tmp_path: Path, tiny_model: Path, in_folder: Path) -> Non
         "b.ts": "b-plain.mp4",
     }.items():
         (tmp_path / name).touch()
-        assert videos.default_output(tmp_path / name, styles) == Path(expected)
-    assert videos.default_output(".", styles) == Path("here-plain.mp4")
+        assert default_output(tmp_path / name, styles) == Path(expected)
+    assert default_output(".", styles) == Path("here-plain.mp4")
 
 
 def test_keywords_and_defaults_come_from_the_option_sets() -> None:
@@ -319,7 +310,7 @@ def test_keywords_and_defaults_come_from_the_option_sets() -> None:
 
 
 @pytest.mark.slow
-def test_films_are_optimised_frame_by_frame(
+def test_videos_are_optimized_frame_by_frame(
     make: Make, lossless: Path, tmp_path: Path, style_file: Path
 ) -> None:
     """What the frames are is in tests/videos/test_optimized.py; here, that the options arrive."""
@@ -340,7 +331,7 @@ def test_films_are_optimised_frame_by_frame(
         ("picture", {"method": "fast", "steps": 3}, OptionError, "steps is for --method optimize"),
     ],
 )
-def test_what_optimising_cannot_do_is_said(
+def test_what_optimizing_cannot_do_is_said(
     make: Make, clip: Path, style_file: Path, style: Any, options: dict[str, Any], error: Any, said: str
 ) -> None:
     given = {"method": "optimize", **options}

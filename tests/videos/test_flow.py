@@ -39,15 +39,15 @@ def panned(count: int, step: int = 2, seed: int = 0) -> list[FloatArray]:
     return [np.ascontiguousarray(wide[:, step * n : step * n + SIZE[1]]) for n in range(count)]
 
 
-def shimmering(film: list[FloatArray], amount: float = 0.1) -> list[FloatArray]:
-    """The film with other noise in every frame, as strokes painted anew have."""
+def shimmering(video: list[FloatArray], amount: float = 0.1) -> list[FloatArray]:
+    """The video with other noise in every frame, as strokes painted again have."""
     rng = np.random.default_rng(7)
-    return [np.clip(each + rng.normal(0, amount, each.shape), 0, 1).astype(np.float32) for each in film]
+    return [np.clip(each + rng.normal(0, amount, each.shape), 0, 1).astype(np.float32) for each in video]
 
 
-def steadied(film: list[FloatArray], content: list[FloatArray]) -> list[FloatArray]:
+def steadied(video: list[FloatArray], content: list[FloatArray]) -> list[FloatArray]:
     finder, steadier = MotionFinder(), FlowSteadier()
-    return [steadier(frame, finder(seen)) for frame, seen in zip(film, content, strict=True)]
+    return [steadier(frame, finder(seen)) for frame, seen in zip(video, content, strict=True)]
 
 
 def test_motion_is_found_and_what_enters_is_not_trusted() -> None:
@@ -64,7 +64,7 @@ def test_motion_is_found_and_what_enters_is_not_trusted() -> None:
 
 
 def test_what_uncovers_is_not_trusted() -> None:
-    """Behind a thing that moves there is ground that nobody has painted yet."""
+    """A moving object uncovers background that has no previous result."""
     ground, thing = texture(1)[:, : SIZE[1]], texture(2)[:24, :24]
     frames = []
     for left in (30, 42):
@@ -83,15 +83,15 @@ def test_what_uncovers_is_not_trusted() -> None:
 @pytest.mark.slow
 def test_half_the_warping_error_at_the_same_sharpness() -> None:
     content = panned(10)
-    film = shimmering(content)
-    steady = steadied(film, content)
+    video = shimmering(content)
+    steady = steadied(video, content)
     measure = Measure(content)
-    assert measure.error(steady) < 0.5 * measure.error(film)
+    assert measure.error(steady) < 0.5 * measure.error(video)
 
     def edges(frames: list[FloatArray]) -> float:
         return float(np.mean([np.abs(np.diff(each, axis=1)).mean() for each in frames]))
 
-    assert edges(steady) > 0.9 * edges(film)
+    assert edges(steady) > 0.9 * edges(video)
 
 
 @pytest.mark.parametrize("size", [(72, 104), (9, 40), (5, 5), (1100, 20)])
@@ -105,13 +105,13 @@ def test_a_static_scene_stays_to_the_bit(size: tuple[int, int]) -> None:
 
 def test_noise_on_a_static_scene_is_calmed_and_does_not_drift() -> None:
     content = [np.clip(each, 0, 1) for each in shimmering([panned(1)[0]] * 60, 0.02)]
-    film = shimmering([panned(1, seed=5)[0]] * 60, 0.05)
-    steady = steadied(film, content)
+    video = shimmering([panned(1, seed=5)[0]] * 60, 0.05)
+    steady = steadied(video, content)
     change = [float(np.abs(one - two).mean()) for one, two in pairwise(steady[10:])]
-    before = [float(np.abs(one - two).mean()) for one, two in pairwise(film[10:])]
+    before = [float(np.abs(one - two).mean()) for one, two in pairwise(video[10:])]
     assert np.mean(change) < 0.7 * np.mean(before)
     truth = panned(1, seed=5)[0]
-    assert np.abs(steady[-1] - truth).mean() < np.abs(film[-1] - truth).mean() * 1.1
+    assert np.abs(steady[-1] - truth).mean() < np.abs(video[-1] - truth).mean() * 1.1
     assert abs(float(steady[-1].mean() - truth.mean())) < 0.005
 
 
@@ -120,9 +120,9 @@ def test_a_wrong_memory_fades() -> None:
     still = Motion(np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32))
     steadier = FlowSteadier()
     steadier(np.full((*SIZE, 3), 0.55, np.float32), None)
-    grey = np.full((*SIZE, 3), 0.5, np.float32)
+    gray = np.full((*SIZE, 3), 0.5, np.float32)
     for count in range(1, 30):
-        off = float(np.abs(steadier(grey, still) - 0.5).mean())
+        off = float(np.abs(steadier(gray, still) - 0.5).mean())
         assert off == pytest.approx(0.05 * KEEP**count, abs=1e-3)
 
 
@@ -159,7 +159,7 @@ def test_what_changes_little_by_little_is_not_dragged_along() -> None:
     assert np.abs(content[0] - content[-1])[inner].mean() > 0.1
 
 
-def test_a_cut_and_another_size_begin_anew() -> None:
+def test_a_cut_and_another_size_begin_again() -> None:
     one, two = panned(1)[0], panned(1, seed=9)[0]
     finder, steadier = MotionFinder(), FlowSteadier()
     steadier(one, finder(one))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError, OutputError
-from restyle.videos.frames import FolderReader, FolderWriter, GifWriter
+from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, WebPReader, is_animated_webp
 from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.read import VideoReader
 from tests.made_clips import moving, stamps_of
@@ -95,3 +95,30 @@ def test_what_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     writer.write(VideoFrame(moving(1)[0], 0, 1))
     writer.abort()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_are_read_in_natural_order(tmp_path: Path) -> None:
+    for index in (1, 2, 10, 11, 100):
+        Image.fromarray(np.full((8, 8, 3), index, np.uint8)).save(tmp_path / f"frame_{index}.png")
+    found = [item.pixels for item in FolderReader(tmp_path, 25).items()]
+    assert [int(pixels[0, 0, 0]) for pixels in found if pixels is not None] == [1, 2, 10, 11, 100]
+
+
+def test_animated_webp_keeps_frames_and_times(tmp_path: Path) -> None:
+    frames = [Image.fromarray(frame) for frame in moving(4)]
+    path = tmp_path / "in.webp"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[100, 50, 200, 100], lossless=True)
+    frames[0].save(tmp_path / "still.webp")
+    assert is_animated_webp(path)
+    assert not is_animated_webp(tmp_path / "still.webp")
+    said: list[str] = []
+    reader = WebPReader(path, said.append, 10_000)
+    items = list(reader.items())
+    reader.close()
+    assert [(item.pts, item.duration) for item in items] == [(0, 100), (100, 50), (150, 200), (350, 100)]
+    for item, frame in zip(items, moving(4), strict=True):
+        assert item.pixels is not None
+        assert np.array_equal(item.pixels, frame)
+    assert said == []
+    with pytest.raises(InputError, match="64x48 have more than 3,000 pixels"):
+        WebPReader(path, said.append, 3000)

@@ -1,4 +1,4 @@
-"""Films with a style for each region: masks that stand still and masks that move."""
+"""Videos with a style for each region: masks that stand still and masks that move."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_masks_that_end_early_hold_and_it_is_said(make: Make, clip: Path, tmp_pa
         Image.fromarray(each).save(mask / f"{index}.png")
     said: list[str] = []
     out = frames(make(clip, regions={mask: "great-wave"}, feather=0, tell=said.append))
-    assert said == [f"{mask}: ends after 3 frames; its last mask holds"]
+    assert said == [f"{mask}: ends after 3 frames; its last mask is repeated"]
     assert (out[9, :, 12:] == frames(clip)[9, :, 12:]).all()
 
 
@@ -224,7 +224,7 @@ def test_bad_masks(make: Make, clip: Path, tmp_path: Path) -> None:
         tmp_path / "tall.mkv", [np.full((64, 48, 3), 255, np.uint8)] * 2, codec="ffv1", pix_fmt="bgr0"
     )
     for mask, said in {
-        "alpha": "films have no alpha",
+        "alpha": "the alpha of a video is not read",
         tmp_path / "text.mp4": "not a video",
         tmp_path / "absent.mp4": "no such file",
         coloured: "is a color image, not a mask",

@@ -1,4 +1,4 @@
-"""Frames optimised one after the other."""
+"""Frames optimized one after the other."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def painter(
     return OptimizedPainter([Exemplar(style)], SteadyPainter(method, strength, 1.0), options, threads=1)
 
 
-def film(made: OptimizedPainter, method: Arbitrary, content: list[FloatArray]) -> list[FloatArray]:
+def video(made: OptimizedPainter, method: Arbitrary, content: list[FloatArray]) -> list[FloatArray]:
     finder = MotionFinder()
     code = method.encode(content[0])
     return [made(frame, code, 0.04, finder(frame)) for frame in content]
@@ -45,7 +45,7 @@ def test_frames_are_held_to_the_one_before(method: Arbitrary) -> None:
     content = panned(3)
 
     def change(weight: float) -> float:
-        done = film(painter(method, weight), method, content)
+        done = video(painter(method, weight), method, content)
         # The camera pans by 2 px a frame.
         gaps = [two[10:-10, 10:-12] - one[10:-10, 12:-10] for one, two in pairwise(done)]
         assert done[0].shape == content[0].shape
@@ -55,13 +55,13 @@ def test_frames_are_held_to_the_one_before(method: Arbitrary) -> None:
 
 
 def test_a_scene_that_does_not_change_stays_to_the_bit(method: Arbitrary) -> None:
-    done = film(painter(method), method, panned(1) * 4)
+    done = video(painter(method), method, panned(1) * 4)
     assert not np.array_equal(done[0], panned(1)[0])
     assert all(np.array_equal(frame, done[0]) for frame in done)
 
 
 @pytest.mark.slow
-def test_a_cut_begins_anew_and_strength_0_gives_the_film(method: Arbitrary) -> None:
+def test_a_cut_begins_again_and_strength_0_gives_the_video(method: Arbitrary) -> None:
     one, two = panned(1)[0], panned(1, seed=5)[0]
     made = painter(method)
     code = method.encode(one)
@@ -98,7 +98,7 @@ def test_the_temporal_loss_and_its_gradient() -> None:
     torch.testing.assert_close(gradient, leaf.grad)
 
 
-def test_options_of_optimising_need_the_method() -> None:
+def test_options_of_optimizing_need_the_method() -> None:
     assert VideoMethodOptions().method == "fast"
     with pytest.raises(OptionError, match="steps is for --method optimize"):
         VideoMethodOptions(steps=10)

@@ -22,9 +22,9 @@ from tests.made_clips import moving
 INFO = VideoInfo((48, 64), Fraction(1, 25), Fraction(25), None)
 
 
-def make(model: Path, pictures: ImageOptions, film: VideoOptions, state: Any = None) -> VideoPainter:
+def make(model: Path, pictures: ImageOptions, video: VideoOptions, state: Any = None) -> VideoPainter:
     method = Arbitrary(model, threads=1)
-    painter = VideoPainter(timed_styles("great-wave", method), method, pictures, film, INFO)
+    painter = VideoPainter(timed_styles("great-wave", method), method, pictures, video, INFO)
     if state is not None:
         painter.restore(state)
     return painter
@@ -103,7 +103,7 @@ def test_what_is_no_frame_keeps_its_place_and_segments_end_after_their_frames(ti
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("pictures", "film"),
+    ("pictures", "video"),
     [
         (ImageOptions(), VideoOptions(steady="flow")),
         (ImageOptions(strength=0.4), VideoOptions()),
@@ -113,15 +113,15 @@ def test_what_is_no_frame_keeps_its_place_and_segments_end_after_their_frames(ti
     ],
 )
 def test_the_state_of_a_segment_is_all_there_is_to_remember(
-    tiny_model: Path, pictures: ImageOptions, film: VideoOptions
+    tiny_model: Path, pictures: ImageOptions, video: VideoOptions
 ) -> None:
     frames = [VideoFrame(pixels, index, 1) for index, pixels in enumerate(moving(SEGMENT + 12))]
     frames[SEGMENT + 1].pixels = None  # damaged
-    whole = through(make(tiny_model, pictures, film), iter(frames))
+    whole = through(make(tiny_model, pictures, video), iter(frames))
     ends = [item for item in whole if isinstance(item, SegmentEnd)]
     assert [item.index for item in ends] == [0]
     skipped = [VideoFrame(None, each.pts, 1, skipped=True) for each in frames[:SEGMENT]]
-    again = make(tiny_model, pictures, film, ends[0].state)
+    again = make(tiny_model, pictures, video, ends[0].state)
     went_on = through(again, iter([*skipped, *frames[SEGMENT:]]))
     rest = [item for item in whole if isinstance(item, VideoFrame)][SEGMENT:]
     new = [item for item in went_on if isinstance(item, VideoFrame) and not item.skipped]

@@ -8,11 +8,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from restyle.errors import InputError
 from restyle.videos.info import ColorTags, Turn, VideoFrame
 from restyle.videos.read import VideoReader
-from tests.made_clips import even_stamps, make_clip, moving, stamps_of, uneven_stamps
+from tests.made_clips import even_stamps, frames_of, make_clip, moving, stamps_of, uneven_stamps
 
 TURNS = [Turn(quarters, mirrored) for quarters in range(4) for mirrored in (False, True)]
 
@@ -100,7 +101,7 @@ def test_broadcast_files_start_at_0(tmp_path: Path) -> None:
 def test_packets_of_other_streams_come_between(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.mkv", moving(20), even_stamps(20), sound="aac", subtitles=True)
     with VideoReader(path) as reader:
-        kinds = [each.type for each in reader.others]
+        kinds = [each.type for each in reader.other_streams]
         items = ["video" if isinstance(item, VideoFrame) else item.stream.type for item in reader.items()]
     assert kinds == ["audio", "subtitle"]
     assert items.count("video") == 20
@@ -128,7 +129,7 @@ def test_a_broken_frame_is_told_and_the_length_kept(tmp_path: Path) -> None:
     frames, said = read(path)
     assert [frame.pts for frame in frames] == even_stamps(30)
     assert [index for index, frame in enumerate(frames) if frame.pixels is None] == [14]
-    assert said[0] == f"{path}: 1 damaged frame; the one before stands in"
+    assert said[0] == f"{path}: 1 damaged frame is replaced by the previous one"
 
 
 def test_a_file_that_breaks_off_is_told(tmp_path: Path) -> None:
@@ -147,12 +148,12 @@ def test_a_file_that_breaks_off_is_told(tmp_path: Path) -> None:
     fast.write_bytes(content[: len(content) * 2 // 3])
     frames, said = read(fast)
     assert 10 < len(frames) < 60
-    assert f"breaks off after {len(frames)} of 60 frames" in said[-1]
+    assert f"is truncated after {len(frames)} of 60 frames" in said[-1]
 
 
 def test_what_is_no_video_is_said_in_one_line(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", moving(5), sound="aac")
-    (tmp_path / "text.mp4").write_text("not a film at all\n" * 40)
+    (tmp_path / "text.mp4").write_text("not a video at all\n" * 40)
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "cut.mp4").write_bytes(clip.read_bytes()[:2000])
     av_image = moving(1)[0]
@@ -169,7 +170,7 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path: Path) -> None:
         "missing.mp4": "there is no such file",
         "text.mp4": "not a video that restyle can read",
         "empty.mp4": "is empty",
-        "cut.mp4": "cut short",
+        "cut.mp4": "a truncated one",
         "photo.jpg": "is a still picture; use restyle image",
         "sound.m4a": "has only sound",
         ".": "is not a file",
@@ -184,3 +185,110 @@ def test_a_file_without_a_frame_that_decodes(tmp_path: Path) -> None:
     size = path.read_bytes().find(b"moov") - path.read_bytes().find(b"mdat") - 8
     with pytest.raises(InputError, match="holds no frame that can be decoded"):
         VideoReader(damaged(path, 4, size))
+
+
+def test_joined_broadcast_files_play_one_after_the_other(tmp_path: Path) -> None:
+    """The clock of the second part starts again; frames and sound follow the first part, in sync."""
+    part = make_clip(tmp_path / "part.ts", moving(10), sound="mp2").read_bytes()
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(part + part)
+    with VideoReader(joined) as reader:
+        items = list(reader.items())
+        base = float(reader.info.time_base)
+    frames = [item.pts * base for item in items if isinstance(item, VideoFrame)]
+    sound = [float(item.dts * item.time_base) for item in items if not isinstance(item, VideoFrame)]
+    assert len(frames) == 20
+    assert frames == sorted(set(frames))
+    assert sound == sorted(set(sound))
+    assert frames[-1] - frames[0] == pytest.approx(0.76, abs=0.1)
+    assert sound[-1] == pytest.approx(frames[-1], abs=0.15)
+
+
+def test_an_edit_list_is_not_damage(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", moving(25))
+    trimmed = tmp_path / "trimmed.mp4"
+    with av.open(str(source)) as before, av.open(str(trimmed), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0])
+        for packet in before.demux(video=0):
+            if packet.dts is not None and packet.pts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - 10 * 512, packet.dts - 10 * 512, stream
+                after.mux(packet)
+    frames, said = read(trimmed)
+    assert len(frames) == 15
+    assert said == []
+
+
+def combed(count: int) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    """Frames whose even rows are half a frame ahead of the odd ones."""
+    times = moving(2 * count, (96, 128))
+    frames = []
+    for index in range(count):
+        frame = times[2 * index].copy()
+        frame[1::2] = times[2 * index + 1][1::2]
+        frames.append(frame)
+    return frames
+
+
+def combing(pixels: object) -> float:
+    rows = np.asarray(pixels, np.float64)
+    return float(np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean())
+
+
+def test_interlaced_videos_are_deinterlaced(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "in.mp4", combed(12), options={"x264-params": "tff=1", "crf": "1"})
+    frames, said = read(path)
+    assert said == [f"{path}: is interlaced; the result is deinterlaced"]
+    assert [frame.pts for frame in frames] == even_stamps(12)
+    raw = combing(frames_of(path)[5])
+    assert combing(frames[5].pixels) < 0.7 * raw
+
+
+def test_hidden_colors_of_transparent_frames_do_not_appear(tmp_path: Path) -> None:
+    red = np.zeros((48, 64, 4), np.uint8)
+    red[..., 0], red[:24, :, 3] = 200, 255
+    still = Image.fromarray(red)
+    other = Image.fromarray(np.roll(red, 4, axis=0))
+    still.save(tmp_path / "in.webp", lossless=True, exact=True)
+    still.save(tmp_path / "in.gif", save_all=True, append_images=[other], duration=100, disposal=2)
+    frames, said = read(tmp_path / "in.gif")
+    assert "its transparency is lost" in said[0]
+    assert frames[0].pixels is not None
+    assert frames[0].pixels[10, 10, 0] > 150
+    assert frames[0].pixels[40, 10].max() == 0
+
+
+def test_a_name_is_never_a_url(tmp_path: Path) -> None:
+    (tmp_path / "http:").mkdir()
+    for name in ("Meeting: notes.mp4", "http:/clip.mp4", "100%d.mp4", "pipe:0"):
+        path = make_clip(tmp_path / "clip.mp4", moving(2)).rename(tmp_path / name)
+        assert len(read(path)[0]) == 2
+
+
+def test_a_playlist_is_refused(tmp_path: Path) -> None:
+    make_clip(tmp_path / "secret.mp4", moving(2))
+    for text in (
+        "ffconcat version 1.0\nfile secret.mp4\n",
+        "#EXTM3U\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+    ):
+        (tmp_path / "list.mp4").write_text(text)
+        with pytest.raises(InputError, match="not a video"):
+            VideoReader(tmp_path / "list.mp4")
+
+
+def test_huge_frames_are_refused_before_decoding(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", moving(2))
+    with pytest.raises(InputError, match="64x48 have more than 3,000 pixels"):
+        VideoReader(path, max_pixels=3000)
+
+
+def test_lost_hdr_metadata_is_reported(tmp_path: Path) -> None:
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    path = make_clip(
+        tmp_path / "clip.mkv",
+        [frame.astype(np.uint16) << 8 for frame in moving(3)],
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        colors=(1, 9, 16, 9),
+        options={"x265-params": f"log-level=none:hdr10=1:master-display={display}:max-cll=1000,400"},
+    )
+    assert read(path)[1] == [f"{path}: its HDR metadata (mastering display, light level) is lost"]

@@ -61,7 +61,7 @@ def test_deep_frames_are_judged_alike() -> None:
 
 
 @pytest.mark.skipif(not VIDEOS.is_dir(), reason="needs the clips of ../shared")
-def test_the_cut_of_a_real_film_is_found() -> None:
+def test_the_cut_of_a_real_video_is_found() -> None:
     import av
 
     with av.open(str(VIDEOS / "cutBunny.mp4")) as container:

@@ -54,7 +54,7 @@ def test_after_a_change_the_result_settles_where_each_frame_by_itself_is(method:
 
 
 def test_what_does_not_change_flickers_less(method: Arbitrary) -> None:
-    """A lamp that flickers on the left shall not move the right."""
+    """A lamp that flickers on the left must not change the right."""
 
     def flicker(seconds: float) -> float:
         painter = SteadyPainter(method, 1.0, seconds)

@@ -1,8 +1,10 @@
-"""What is written is what was read: stamps, streams, colours, orientation."""
+"""What is written is what was read: stamps, streams, colors, orientation."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from restyle.errors import OptionError, OutputError
-from restyle.videos.encoding import ENCODERS, check_format
+from restyle.videos.formats import ENCODERS, check_format, copied_metadata
 from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.read import VideoReader
 from restyle.videos.write import VideoWriter
@@ -123,13 +125,13 @@ def test_every_codec_keeps_picture_and_stamps(tmp_path: Path, codec: str, suffix
     assert error == 0 if codec == "ffv1" else error < 60
 
 
-def test_sound_that_webm_cannot_hold_is_encoded_anew_in_step(tmp_path: Path) -> None:
+def test_sound_that_webm_cannot_hold_is_encoded_again_in_step(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", moving(25), sound="aac", subtitles=True)
     target = tmp_path / "out.webm"
     said = copied(source, target, "vp9")
     assert said == [
-        "'.webm' cannot hold aac sound; it is encoded anew as libopus",
-        "'.webm' cannot hold mov_text subtitles; they are left out",
+        "'.webm' cannot hold aac audio; it is converted to opus",
+        "'.webm' cannot hold mov_text subtitles; left out",
     ]
     with av.open(str(target)) as container:
         sound = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
@@ -140,16 +142,16 @@ def test_sound_that_webm_cannot_hold_is_encoded_anew_in_step(tmp_path: Path) -> 
     assert abs(int(spectrum.argmax()) * rate / middle.size - 440) < 8
 
 
-def test_sound_that_mov_refuses_only_when_asked_is_encoded_anew(tmp_path: Path) -> None:
+def test_sound_that_mov_refuses_only_when_asked_is_encoded_again(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", moving(5), sound="libopus")
     said = copied(source, tmp_path / "out.mov", "prores")
-    assert said == ["'.mov' cannot hold opus sound; it is encoded anew as aac"]
+    assert said == ["'.mov' cannot hold opus audio; it is converted to aac"]
 
 
 def test_odd_sides_are_cut_with_a_word_or_kept(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", moving(3, (49, 63)), codec="ffv1", pix_fmt="bgr0")
     said = copied(source, tmp_path / "out.mp4")
-    assert said == ["libx264 needs even sides: 63x49 is cut to 62x48 (--codec vp9 or ffv1 keeps it)"]
+    assert said == ["libx264 needs even sides: 63x49 is cut to 62x48 (--codec vp9 or ffv1 keeps odd ones)"]
     assert described(tmp_path / "out.mp4")["size"] == (48, 62)
     assert copied(source, tmp_path / "out.webm", "vp9") == []
     assert described(tmp_path / "out.webm")["size"] == (49, 63)
@@ -175,10 +177,10 @@ def test_quality_is_quality(tmp_path: Path) -> None:
     [
         ("a.avi", None, None, "cannot write '.avi' videos; use one of .mp4"),
         ("a", None, None, "has no suffix"),
-        ("a.mp4", "ffv1", None, "'.mp4' does not hold codec ffv1; use one of .mkv"),
-        ("a.webm", "h264", None, "'.webm' does not hold codec h264"),
-        ("a.mkv", "ffv1", 50, "codec ffv1 has no quality"),
-        ("a.gif", "h264", None, "a GIF has neither codec nor quality"),
+        ("a.mp4", "ffv1", None, "'.mp4' cannot hold codec ffv1; use one of .mkv"),
+        ("a.webm", "h264", None, "'.webm' cannot hold codec h264"),
+        ("a.mkv", "ffv1", 50, "codec ffv1 has no quality setting"),
+        ("a.gif", "h264", None, "a GIF has no codec or quality"),
     ],
 )
 def test_what_cannot_be_written_is_said(name: str, codec: str | None, quality: int | None, said: str) -> None:
@@ -202,3 +204,74 @@ def test_encoders_leave_the_environment_alone(tmp_path: Path, monkeypatch: pytes
     writer.write(VideoFrame(np.zeros((64, 64, 3), np.uint8), 0, 1))
     writer.close()
     assert "SVT_LOG" not in os.environ
+
+
+def test_metadata_of_the_source_file_itself_is_not_copied() -> None:
+    given = {"title": "A", "major_brand": "isom", "HANDLER_NAME": "x"}
+    assert copied_metadata(given) == {"title": "A"}
+
+
+_ENCODE = """
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from restyle.videos.info import VideoFrame, VideoInfo
+from restyle.videos.write import VideoWriter
+from tests.made_clips import packets_of
+
+rng = np.random.default_rng(0)
+blocks = rng.integers(0, 256, (6, 8, 3)).repeat(8, 0).repeat(8, 1)
+info = VideoInfo((48, 64), Fraction(1, 25), Fraction(25), None)
+writer = VideoWriter(Path("out.mkv"), info, info.size, "h264")
+for index in range(60):
+    pixels = np.roll(blocks, (index, 2 * index), (0, 1)) + rng.integers(-9, 9, blocks.shape)
+    writer.write(VideoFrame(pixels.clip(0, 255).astype(np.uint8), index, 1))
+writer.close()
+print(hashlib.sha256(b"".join(packets_of(Path("out.mkv"), "video"))).hexdigest())
+"""
+
+
+def test_h264_does_not_depend_on_uninitialized_memory(tmp_path: Path) -> None:
+    """glibc fills new memory with the byte of MALLOC_PERTURB_ (docs/lab/video-reproducibility.md)."""
+    root = Path(__file__).parents[2]
+    results = set()
+    for byte in ("1", "85", "170", "255"):
+        environment = {**os.environ, "MALLOC_PERTURB_": byte, "PYTHONPATH": f"{root / 'src'}:{root}"}
+        command = [sys.executable, "-c", _ENCODE]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        results.add(done.stdout)
+    assert len(results) == 1
+
+
+def test_h264_is_written_in_420_for_all_players(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", moving(3), pix_fmt="yuv444p")
+    copied(source, tmp_path / "out.mp4")
+    assert described(tmp_path / "out.mp4")["form"] == "yuv420p"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_chapters_are_kept_and_lost_streams_are_reported(tmp_path: Path, suffix: str) -> None:
+    source = make_clip(tmp_path / "in.mkv", moving(25))
+    full = tmp_path / f"full{suffix}"
+    chapters: list[Any] = [
+        {"id": 1, "start": 0, "end": 400, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}},
+        {"id": 2, "start": 400, "end": 1000, "time_base": Fraction(1, 1000), "metadata": {"title": "Two"}},
+    ]
+    with av.open(str(source)) as one, av.open(str(source)) as other, av.open(str(full), "w") as target:
+        target.set_chapters(chapters)
+        pairs = [(each, target.add_stream_from_template(each.streams.video[0])) for each in (one, other)]
+        for container, stream in pairs:
+            for packet in container.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    target.mux(packet)
+    assert copied(full, tmp_path / f"out{suffix}") == ["streams that are left out: 1 picture"]
+    with av.open(str(tmp_path / f"out{suffix}")) as written:
+        found = [
+            (each["metadata"]["title"], each["start"] * (each["time_base"] or 0))
+            for each in written.chapters()
+        ]
+    assert found == [("One", 0), ("Two", Fraction(2, 5))]

@@ -2,70 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from restyle.cli.flags import with_flags
 from restyle.options import DubOptions, EngineOptions, ImageOptions, VideoOptions
 
+if TYPE_CHECKING:
+    from restyle.videos import VideoStylizer
+
+Content: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        help="Videos, animated GIFs, and folders with the frames of a video.", metavar="CONTENT..."
+    ),
+]
+StyleFlag: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--style",
+        "-s",
+        metavar="[SECONDS:]STYLE[:WEIGHT]",
+        help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight. A style"
+        " with a time applies at that second, with a transition to the next. A network of `restyle train"
+        " style` has its own style, by name.",
+    ),
+]
+RegionFlag: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        "-r",
+        metavar="MASK=STYLE[:WEIGHT]",
+        help="Apply another style where a mask is white, as for restyle image. The mask may also be a video,"
+        " or a folder with one picture for each frame. STYLE `keep` leaves that part unchanged. --style"
+        " applies to the rest.",
+    ),
+]
+AudioStyleFlag: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--audio-style",
+        metavar="STYLE[:WEIGHT]",
+        help="Style of the sound, as --style of restyle audio. Without --style the picture is copied.",
+        rich_help_panel="Sound",
+    ),
+]
+OutputFlag: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|FOLDER/",
+        help="Output: .mp4, .m4v, .mov, .mkv, .webm, .gif, or a folder for frames as PNG; for several"
+        " contents a folder for all results. Default: CONTENT-STYLE in the current folder.",
+    ),
+]
+
 
 @with_flags
 def video(
-    content: Annotated[
-        list[str],
-        typer.Argument(
-            help="Videos, animated GIFs, and folders that hold the frames of one.", metavar="CONTENT..."
-        ),
-    ],
+    content: Content,
     *,
-    style: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--style",
-            "-s",
-            metavar="[SECONDS:]STYLE[:WEIGHT]",
-            help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight;"
-            " those with a time hold at that time, with a blend in between. A network of `restyle train"
-            " style` has its own, by name.",
-        ),
-    ] = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--region",
-            "-r",
-            metavar="MASK=STYLE[:WEIGHT]",
-            help="Another style where a mask is white, as for restyle image; the mask may be a video, too, or"
-            " a folder with a picture for each frame. STYLE `keep` leaves the film as it is there; --style"
-            " is that of the rest.",
-        ),
-    ] = None,
-    audio_style: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--audio-style",
-            metavar="STYLE[:WEIGHT]",
-            help="A style of the sound, as --style of restyle audio. Given alone, the picture is copied.",
-            rich_help_panel="Sound",
-        ),
-    ] = None,
+    style: StyleFlag = None,
+    region: RegionFlag = None,
+    audio_style: AudioStyleFlag = None,
     options: ImageOptions,
-    film: VideoOptions,
+    video_options: VideoOptions,
     engine: EngineOptions,
     dubbing: DubOptions,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|FOLDER/",
-            help="Where to write: .mp4, .m4v, .mov, .mkv, .webm, .gif, or a folder for frames as PNG; of"
-            " several contents a folder for all. By default CONTENT-STYLE beside where you stand.",
-        ),
-    ] = None,
+    output: OutputFlag = None,
 ) -> None:
-    """Give videos the style of pictures, steadily; sound, subtitles and time stamps are kept.
+    """Apply the style of pictures to videos, without flicker; sound, subtitles and time stamps are kept.
 
     restyle video clip.mp4 --style great-wave
 
@@ -77,75 +87,58 @@ def video(
 
     restyle video clip.mov --style my-painting.jpg --strength 0.7 --size 1280 --codec h265 -o art.mov
     """
-    from pathlib import Path
-
-    from restyle import videos as films
     from restyle.cli.batch import Batch
     from restyle.cli.terminal import Bar
     from restyle.errors import OutputError
-    from restyle.files import make_folder
-    from restyle.methods.regions import region_paths
-    from restyle.sounds.styles import parse_styles, style_paths
-    from restyle.videos.audio_track import NewSound
-    from restyle.videos.dub import check_container, dub, is_only_sound, new_sound
-    from restyle.videos.dub import default_output as dub_output
+    from restyle.videos import VideoStylizer, is_folder
 
     several = len(content) > 1
-    if several and output is not None and not films.is_folder(output):
+    if several and output is not None and not is_folder(output):
         raise OutputError(f"cannot write several videos to '{output}'; give a folder, or end it with /")
-    sounds = parse_styles(audio_style) if audio_style else []
-    only_sound = not region and is_only_sound(style or None, audio_style or None, engine, options, film)
-    if not only_sound:
-        method = films.method_for(engine)
-        with Bar(1, "starting"):
-            styles, regions = films.styles_of(style, region, method, options, film)
+    with Bar(1, "starting"):
+        stylizer = VideoStylizer(
+            style or None,
+            regions=region or None,
+            audio_style=audio_style or None,
+            image_options=options,
+            options=video_options,
+            audio_options=dubbing.of_sound,
+            engine=engine,
+        )
     targets: dict[Path, str] = {}
     with Batch(len(content), "videos") as batch:
         for name in content:
             with batch.each(name):
-                usual = (
-                    dub_output(name, sounds) if only_sound else films.default_output(name, styles, regions)
-                )
-                target = Path(output or usual)
-                place: str | Path = target
-                if output is not None and (several or (only_sound and films.is_folder(output))):
-                    make_folder(Path(output))
-                    place = target = Path(output) / usual
-                elif output is not None:
-                    place = output  # as it was typed: a slash at its end says folder
-                if target in targets:
-                    raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
-                targets[target] = name
-                sound: NewSound | None = None
-                with Bar(1, f"sound of {Path(name).name}") as bar:
-                    if only_sound:
-                        place = dub(
-                            name,
-                            sounds,
-                            output=place,
-                            overwrite=film.overwrite,
-                            options=dubbing.of_sound,
-                            report=bar.at,
-                            tell=bar.note,
-                        )
-                    elif sounds:
-                        check_container(place)
-                        sound = new_sound(name, sounds, dubbing.of_sound, bar.at)
-                if only_sound:
-                    typer.echo(str(place))
-                    continue
-                with Bar(label=Path(name).name) as bar:
-                    written = films.make(
-                        name,
-                        styles,
-                        place,
-                        method,
-                        options,
-                        film,
-                        regions=regions,
-                        inputs=[*(style or []), *region_paths(region or []), *style_paths(sounds)],
-                        watch=bar.frames,
-                        tell=bar.note,
-                        sound=sound,
-                    )
-                typer.echo(str(written))
+                target = _target(output, stylizer.default_output(name), several or stylizer.only_audio)
+                if (path := Path(target)) in targets:
+                    raise OutputError(f"{name}: would be written to {path}, as is {targets[path]}")
+                targets[path] = name
+                typer.echo(str(_write(stylizer, name, target)))
+
+
+def _target(output: str | None, usual: Path, file_in_folder: bool) -> Path | str:
+    """Return the output of one content; a folder holds several results, or the frames of one."""
+    from restyle.files import make_folder
+    from restyle.videos import is_folder
+
+    if output is None:
+        return usual
+    if file_in_folder and is_folder(output):
+        make_folder(output)
+        return Path(output, usual)
+    return output  # as typed: a slash at its end means a folder
+
+
+def _write(stylizer: VideoStylizer, name: str, target: Path | str) -> Path:
+    """Stylize one video, with a bar."""
+    from restyle.cli.terminal import Bar
+
+    label = Path(name).name
+    with Bar(label=label) as bar:
+        return stylizer.write(
+            name,
+            target,
+            watch=bar.frames,
+            report=lambda fraction: bar.at(fraction, f"{label} | sound"),
+            tell=bar.note,
+        )

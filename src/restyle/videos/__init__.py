@@ -1,6 +1,5 @@
-"""Films: read, painted and written in overlapping stages."""
+"""Stylize videos: read, stylize and write frames in overlapping stages."""
 
-from restyle.videos.api import make, method_for, styles_of, video
-from restyle.videos.io import default_output, is_folder
+from restyle.videos.api import VideoStylizer, is_folder, video
 
-__all__ = ["default_output", "is_folder", "make", "method_for", "styles_of", "video"]
+__all__ = ["VideoStylizer", "is_folder", "video"]

@@ -1,10 +1,8 @@
-"""A film from file to file: `video` does all stages, overlapping.
+"""Stylize videos: `video` from file to file; `VideoStylizer` encodes the styles once for many videos.
 
     read -> prepare -> paint -> finish -> write
 
-Each stage has a thread of its own and is at most a few frames ahead, so memory does not grow with length,
-and the time of the shorter ones hides behind the longest. What is no frame, sound and subtitles, passes
-through in its place.
+Each stage has its own thread (`runner`). Audio and subtitles pass through in their place.
 """
 
 from __future__ import annotations
@@ -13,10 +11,16 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
-from restyle.files import writing
+import numpy as np
+
+from restyle import pipeline
+from restyle.errors import OptionError
+from restyle.files import check_output, writing
+from restyle.images import picture
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
@@ -30,32 +34,35 @@ from restyle.options import (
     VideoOptions,
     explain,
     from_keywords,
+    parse_size,
 )
 from restyle.pipeline import encoding_scale
 from restyle.sounds.styles import parse_styles
-from restyle.sounds.styles import style_paths as sound_paths
+from restyle.sounds.styles import style_paths as audio_style_paths
 from restyle.types import PathLike, RegionsLike, Report, SoundStylesLike, TimedStylesLike
-from restyle.videos.audio_track import NewSound
-from restyle.videos.dub import check_container, dub, is_only_sound, new_sound
-from restyle.videos.frames import FolderWriter
-from restyle.videos.io import (
-    Writer,
-    checked,
-    default_output,
-    is_folder,
-    open_content,
-    open_writer,
-    with_even_size,
+from restyle.videos import audio as video_audio
+from restyle.videos.audio import NewAudio
+from restyle.videos.formats import ENCODERS, SUFFIXES, check_format, pixel_format
+from restyle.videos.frames import (
+    FolderReader,
+    FolderWriter,
+    GifWriter,
+    WebPReader,
+    check_folder,
+    is_animated_webp,
 )
+from restyle.videos.info import Tell, VideoInfo
 from restyle.videos.masks import VideoRegions
 from restyle.videos.painter import VideoPainter
-from restyle.videos.read import Tell
+from restyle.videos.read import VideoReader
 from restyle.videos.resume import Segments, plan_of
-from restyle.videos.runner import keep_part, run
-from restyle.videos.stages import done_aside
+from restyle.videos.runner import Reader, Writer, run, run_nice, save_partial
 from restyle.videos.timeline import TimedStyles, style_paths, timed_styles
+from restyle.videos.write import VideoWriter
 
 Watch = Callable[[int, int | None], None]
+
+DEFAULT_FPS = 25.0  # of a folder of pictures
 
 _log = logging.getLogger("restyle")
 
@@ -69,17 +76,18 @@ def video(
     audio_style: SoundStylesLike | None = None,
     audio_options: AudioKeywords | None = None,
     output: PathLike | None = None,
-    report: Report = lambda part: None,
+    report: Report = lambda fraction: None,
     tell: Tell = _log.warning,
     model: PathLike = EngineOptions.model,
     device: DeviceName = EngineOptions.device,
     threads: int | None = EngineOptions.threads,
     **options: Unpack[VideoKeywords],
 ) -> Path:
-    """Give a video the style of a picture.
+    """Apply the style of a picture to a video.
 
-    Frames keep their number and time stamps; sound and subtitles are copied. Written is a file by its suffix
-    (.mp4, .m4v, .mov, .mkv, .webm, .gif), or a folder of PNGs where `output` is a folder or ends in a slash.
+    The number of frames and their time stamps stay the same; audio and subtitles are copied. The suffix of
+    the output selects the format (.mp4, .m4v, .mov, .mkv, .webm, .gif); an output that is a folder or ends
+    in a slash becomes a folder of PNGs.
 
     Parameters
     ----------
@@ -88,31 +96,25 @@ def video(
     style : Style, str, Path, PIL.Image.Image, np.ndarray, or a list
         As for `restyle.image`. Texts `SECONDS:STYLE`, or a dict {seconds: style}, change it over time.
     regions : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`, or None
-        As for `restyle.image`; a mask may also be a video, an animated GIF, or a folder with a picture for
+        As for `restyle.image`; a mask may also be a video, an animated GIF, or a folder with one picture for
         each frame.
     audio_style : str, Path, or a list
-        Style of the sound, as for `restyle.audio`. Given alone, the picture is copied.
+        Style of the sound, as for `restyle.audio`. Without `style` the picture is copied.
     audio_options : dict
         See `options.AudioOptions`.
     output : path or None
-        None writes `CONTENT-STYLE.SUFFIX` in the current folder.
+        Default: `CONTENT-STYLE.SUFFIX` in the current folder.
     report : function of one float
         Called with the fraction done, 0..1.
     tell : function of one line
-        Called with what could not be kept; a warning in the log if not given.
+        Called with what was lost or repaired. Default: a warning in the log.
     {options}
 
     Returns
     -------
     Path
-        The file or folder written.
-
-    Raises
-    ------
-    RestyleError
-        One of its kinds, each with one line that says what is wrong and what to do.
-    KeyboardInterrupt
-        Ctrl-C; what was done by then is in a file named `NAME.partial.SUFFIX`, which `tell` has said.
+        The file or folder written. After Ctrl-C (KeyboardInterrupt) the frames done so far are in
+        `NAME.partial.SUFFIX`.
 
     Examples
     --------
@@ -120,147 +122,246 @@ def video(
     >>> restyle.video("clip.mp4", {0: "starry-night", 4.5: "great-wave"})  # doctest: +SKIP
     PosixPath('clip-starry-night-great-wave.mp4')
     """
-    pictures, film = from_keywords(options, ImageOptions, VideoOptions)
-    engine = EngineOptions(model=os.fspath(model), device=device, threads=threads)
+    image_options, video_options = from_keywords(options, ImageOptions, VideoOptions)
+    stylizer = VideoStylizer(
+        style,
+        regions=regions,
+        audio_style=audio_style,
+        image_options=image_options,
+        options=video_options,
+        audio_options=AudioOptions(**(audio_options or {})),
+        engine=EngineOptions(model=os.fspath(model), device=device, threads=threads),
+    )
 
     def watch(done: int, total: int | None) -> None:
         if total:
             report(min(1.0, done / total))
 
-    of_sound = AudioOptions(**(audio_options or {}))
-    if regions is None and is_only_sound(style, audio_style, engine, pictures, film):
-        return dub(
-            content,
-            audio_style,
-            output=output,
-            overwrite=film.overwrite,
-            options=of_sound,
-            report=report,
-            tell=tell,
-        )
-    method = method_for(engine)
-    styles, where = styles_of(style, regions, method, pictures, film)
-    target = default_output(content, styles, where) if output is None else output
-    inputs, sound = [style, *region_paths(regions or [])], None
-    if audio_style is not None:
-        check_container(target)
-        sounds = parse_styles(audio_style)
-        inputs += sound_paths(sounds)
-        sound = new_sound(content, sounds, of_sound)
-    written = make(
-        content,
-        styles,
-        target,
-        method,
-        pictures,
-        film,
-        regions=where,
-        inputs=inputs,
-        watch=watch,
-        tell=tell,
-        sound=sound,
-    )
+    audio_report: Report = report if stylizer.only_audio else lambda fraction: None
+    written = stylizer.write(content, output, watch=watch, report=audio_report, tell=tell)
     report(1.0)
     return written
 
 
-def styles_of(
-    style: Any, regions: Any, method: Arbitrary, pictures: ImageOptions, film: VideoOptions
-) -> tuple[TimedStyles, Regions | None]:
-    """Encode the styles of a film: those of the whole or the rest over time, and those of regions."""
-    scale = encoding_scale(pictures, film.method)
-    if regions is None:
-        return timed_styles(style, method, scale), None
-    rest = style is not None and not (isinstance(style, (list, tuple)) and not style)
-    where = make_regions(
-        regions,
-        None,
-        model=method,
-        scale=scale,
-        max_pixels=pictures.max_pixels,
-        moving=True,
-        rest=rest,
-    )
-    return timed_styles(style, method, scale) if rest else [], where
+class VideoStylizer:
+    """Encodes styles once and applies them to any number of videos; see `video` for the parameters.
 
-
-def make(
-    content: PathLike,
-    styles: TimedStyles,
-    output: PathLike,
-    method: Arbitrary,
-    pictures: ImageOptions,
-    film: VideoOptions,
-    *,
-    regions: Regions | None = None,
-    inputs: Sequence[Any] = (),
-    watch: Watch = lambda done, total: None,
-    tell: Tell = _log.warning,
-    sound: NewSound | None = None,
-) -> Path:
-    """Do what `video` does, with option sets in place of keywords.
-
-    Parameters
-    ----------
-    styles : list of (seconds, Style)
-        Of `styles_of`, as are the regions.
-    regions : Regions or None
-    inputs : sequence
-        Sources of the styles; the files among them, and the content, are never replaced.
-    watch : function of (frames done, frames in all or None)
-        Called after every frame.
-    sound : NewSound or None
-        What replaces the first stream of sound.
+    `method` is a loaded model, instead of `engine`.
     """
-    kept = [content, *style_paths(inputs)]
-    to_folder = is_folder(output)
-    codec = checked(output, film, kept)
-    with ExitStack() as stack:
-        # Decoders and encoders start threads of their own, which are to stand aside, too.
-        reader = done_aside(lambda: open_content(content, film, tell))
-        stack.callback(reader.close)
-        if not to_folder:
-            pictures = with_even_size(pictures, reader.info, codec)
-        where = None
+
+    def __init__(
+        self,
+        style: TimedStylesLike | None = None,
+        *,
+        regions: RegionsLike | None = None,
+        audio_style: SoundStylesLike | None = None,
+        image_options: ImageOptions | None = None,
+        options: VideoOptions | None = None,
+        audio_options: AudioOptions | None = None,
+        engine: EngineOptions | None = None,
+        method: Arbitrary | None = None,
+    ) -> None:
+        self.image_options, self.options = image_options or ImageOptions(), options or VideoOptions()
+        self.audio_options, engine = audio_options or AudioOptions(), engine or EngineOptions()
+        self.only_audio = regions is None and video_audio.is_audio_only(
+            style, audio_style, engine, self.image_options, self.options
+        )
+        self.styles: TimedStyles = []
+        self.regions: Regions | None = None
+        if not self.only_audio:
+            self.method = method or arbitrary.load(engine.model, engine.device, engine.threads)
+            self._encode_styles(style, regions)
+        self.audio_styles = [] if audio_style is None else parse_styles(audio_style)
+        self._inputs = [style, *region_paths(regions or []), *audio_style_paths(self.audio_styles)]
+
+    def default_output(self, content: PathLike) -> Path:
+        """Return the default output: `clip.avi` and `great-wave` give `clip-great-wave.mp4`."""
+        if self.only_audio:
+            return video_audio.default_output(content, self.audio_styles)
+        return default_output(content, self.styles, self.regions)
+
+    def write(
+        self,
+        content: PathLike,
+        output: PathLike | None = None,
+        *,
+        watch: Watch = lambda done, total: None,
+        report: Report = lambda fraction: None,
+        tell: Tell = _log.warning,
+    ) -> Path:
+        """Stylize a video and return the path of the result.
+
+        `watch` takes the frames done and the number of frames or None; `report` the fraction of the sound
+        that is done.
+        """
+        target = self.default_output(content) if output is None else output
+        if self.only_audio:
+            return video_audio.restyle_audio(
+                content,
+                self.audio_styles,
+                target,
+                overwrite=self.options.overwrite,
+                options=self.audio_options,
+                report=report,
+                tell=tell,
+            )
+        audio = None
+        if self.audio_styles:
+            video_audio.check_container(target)
+            audio = video_audio.new_audio(content, self.audio_styles, self.audio_options, report)
+        return self._write_frames(content, target, audio, watch, tell)
+
+    def _encode_styles(self, style: TimedStylesLike | None, regions: RegionsLike | None) -> None:
+        scale = encoding_scale(self.image_options, self.options.method)
+        has_style = style is not None and not (isinstance(style, (list, tuple)) and not style)
         if regions is not None:
-            where = VideoRegions(regions, reader.info, pictures, tell)
-            stack.callback(where.close)
-        # Before the segments: options that it refuses must not cost an earlier run its frames.
-        painter = VideoPainter(styles, method, pictures, film, reader.info, regions=where)
-        segments: Segments | None = None
-        if codec != "gif":
-            plan = plan_of(content, styles, method, pictures, film, regions)
-            segments = Segments(output, plan, film.resume, tell)
-            stack.callback(segments.leave)
-            if (state := segments.state()) is not None:
-                painter.restore(state)
-        writer: Writer
-        if to_folder:
-            writer = folder = FolderWriter(output, segments.folder / "frames" if segments else None)
-            temporary = folder.temporary
-        else:
-            temporary = stack.enter_context(writing(output, film.overwrite, kept))
-            if segments:
-                segments.note_temporary(temporary)
-            writer = done_aside(lambda: open_writer(temporary, reader, codec, pictures, film, tell, sound))
-        total = reader.info.frames
-        try:
-            stopped = run(reader, painter, writer, lambda done: watch(done, total), segments)
-        except BaseException:
-            if segments and not film.resume:
-                segments.remove()
-            raise
-        if stopped is not None:
-            goes_on = segments is not None and segments.count > 0
-            keep_part(writer.frames, total, temporary, output, goes_on, tell)
-            raise stopped
-        if to_folder:
-            folder.move(Path(output))
-    if segments:
-        segments.remove()
-    return Path(output)
+            self.regions = make_regions(
+                regions,
+                None,
+                model=self.method,
+                scale=scale,
+                max_pixels=self.image_options.max_pixels,
+                moving=True,
+                rest=has_style,
+            )
+        if regions is None or has_style:
+            self.styles = timed_styles(style, self.method, scale)
+
+    def _write_frames(
+        self, content: PathLike, output: PathLike, audio: NewAudio | None, watch: Watch, tell: Tell
+    ) -> Path:
+        options, image_options = self.options, self.image_options
+        inputs = [content, *style_paths(self._inputs)]
+        codec = check_target(output, options, inputs)
+        with ExitStack() as stack:
+            # Decoders and encoders start threads, which should have a low priority, too.
+            reader = run_nice(lambda: open_content(content, options, tell, image_options.max_pixels))
+            stack.callback(reader.close)
+            if codec:
+                image_options = with_even_size(image_options, reader.info, codec)
+            regions = None
+            if self.regions is not None:
+                regions = VideoRegions(self.regions, reader.info, image_options, tell)
+                stack.callback(regions.close)
+            # Before the segments: an option that it refuses must not delete the frames of an earlier run.
+            painter = VideoPainter(self.styles, self.method, image_options, options, reader.info, regions)
+            segments: Segments | None = None
+            if codec != "gif":
+                plan = plan_of(content, self.styles, self.method, image_options, options, self.regions)
+                segments = Segments(output, plan, options.resume, tell)
+                stack.callback(segments.leave)
+                if (state := segments.state()) is not None:
+                    painter.restore(state)
+            writer: Writer
+            if not codec:
+                writer = folder = FolderWriter(output, segments.folder / "frames" if segments else None)
+                temporary = folder.temporary
+            else:
+                temporary = stack.enter_context(writing(output, options.overwrite, inputs))
+                if segments:
+                    segments.note_temporary(temporary)
+                size = prepared_size(reader.info, image_options)
+                writer = run_nice(lambda: open_writer(temporary, reader, codec, size, options, tell, audio))
+            _run(reader, painter, writer, segments, options, temporary, output, watch, tell)
+            if not codec:
+                folder.move(Path(output))
+        if segments:
+            segments.remove()
+        return Path(output)
 
 
-def method_for(engine: EngineOptions) -> Arbitrary:
-    """Load the model that the options name."""
-    return arbitrary.load(engine.model, engine.device, engine.threads)
+def _run(
+    reader: Reader,
+    painter: VideoPainter,
+    writer: Writer,
+    segments: Segments | None,
+    options: VideoOptions,
+    temporary: Path,
+    output: PathLike,
+    watch: Watch,
+    tell: Tell,
+) -> None:
+    """Run all stages; save the partial result of an interrupt, and raise the interrupt again."""
+    total = reader.info.frames
+    try:
+        interrupt = run(reader, painter, writer, lambda done: watch(done, total), segments)
+    except BaseException:
+        if segments and not options.resume:
+            segments.remove()
+        raise
+    if interrupt is not None:
+        resumable = segments is not None and segments.count > 0
+        save_partial(writer.frames, total, temporary, output, resumable, tell)
+        raise interrupt
+
+
+def open_content(content: PathLike, options: VideoOptions, tell: Tell, max_pixels: int) -> Reader:
+    """Open a video or a folder of pictures."""
+    if os.path.isdir(content):
+        return FolderReader(content, options.fps or DEFAULT_FPS)
+    if options.fps is not None:
+        raise OptionError("fps is for folders of pictures; a video keeps its own time stamps")
+    if is_animated_webp(content):
+        return WebPReader(content, tell, max_pixels)
+    return VideoReader(content, tell, max_pixels)
+
+
+def open_writer(
+    path: PathLike,
+    reader: Reader,
+    codec: str,
+    size: tuple[int, int],
+    options: VideoOptions,
+    tell: Tell,
+    audio: NewAudio | None = None,
+) -> VideoWriter | GifWriter:
+    """Open the output file for frames of (height, width)."""
+    if codec == "gif":
+        return GifWriter(path, reader.info, size)
+    source = reader if isinstance(reader, VideoReader) else None
+    return VideoWriter(path, reader.info, size, codec, options.quality, source, tell, audio=audio)
+
+
+def prepared_size(info: VideoInfo, options: ImageOptions) -> tuple[int, int]:
+    """Return the height and width of frames after `--crop` and `--size`."""
+    blank = picture.from_array(np.zeros((*info.size, 3), np.uint8))
+    height, width = pipeline.preprocess(blank, options).pixels.shape[:2]
+    return height, width
+
+
+def with_even_size(options: ImageOptions, info: VideoInfo, codec: str) -> ImageOptions:
+    """Round the sides to even numbers if only the longest one is given and the codec needs it."""
+    if options.size is None or isinstance(parse_size(options.size), tuple) or codec not in ENCODERS:
+        return options
+    if not ENCODERS[codec].even or "444" in pixel_format(ENCODERS[codec], info):
+        return options
+    height, width = (max(2, 2 * round(side / 2)) for side in prepared_size(info, options))
+    return replace(options, size=f"{width}x{height}")
+
+
+def default_output(content: PathLike, styles: TimedStyles, regions: Regions | None = None) -> Path:
+    """Return the default output: `clip.avi` and `great-wave` give `clip-great-wave.mp4`."""
+    path = Path(os.path.abspath(content)) if os.path.isdir(content) else Path(content)
+    suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"
+    named = [*(style for _, style in styles), *(regions.styles if regions else ())]
+    names = "-".join(dict.fromkeys(style.name for style in named if style is not None))
+    return Path(f"{path.name if path.is_dir() else path.stem}-{names}{suffix}")
+
+
+def is_folder(output: PathLike) -> bool:
+    """Return whether an output means a folder of PNGs: it is a folder, or ends with a slash."""
+    return os.path.isdir(output) or os.fspath(output).endswith(("/", os.sep))
+
+
+def check_target(output: PathLike, options: VideoOptions, inputs: Sequence[PathLike]) -> str:
+    """Check an output before any work; return the codec, "" for a folder."""
+    if not is_folder(output):
+        codec = check_format(output, options.codec, options.quality)
+        if codec == "gif" and options.resume:
+            raise OptionError("resume is not for GIFs; write .mp4 or a folder/, or leave it out")
+        check_output(output, overwrite=options.overwrite, inputs=inputs)
+        return codec
+    if options.codec is not None or options.quality is not None:
+        raise OptionError("a folder of PNGs has no codec or quality; leave them out")
+    check_folder(output)
+    return ""

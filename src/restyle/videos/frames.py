@@ -1,8 +1,9 @@
-"""Moving pictures that are no video files: GIF out, and folders of numbered pictures in and out."""
+"""Moving pictures that are not video files: GIF (written), WebP (read), folders of pictures (both)."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,20 +17,15 @@ from restyle.errors import InputError, OutputError
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.types import PathLike, from_unit
-from restyle.videos.info import Pixels, VideoFrame, VideoInfo
+from restyle.videos.info import Pixels, Tell, VideoFrame, VideoInfo, over_black
 
-GIF_TICK = Fraction(1, 100)  # seconds: the only clock that a GIF has
+GIF_TICK = Fraction(1, 100)  # seconds, the time base of every GIF
 
 
 class GifWriter:
-    """An animated GIF, with a palette for each frame and an ordered dither, which lies still.
+    """Writes an animated GIF, with a palette for each frame and ordered dithering, which does not flicker.
 
-    Parameters
-    ----------
-    path : path
-    info : VideoInfo
-        Of the source; only its time base counts.
-    size : (height, width)
+    `info` is that of the source; only its time base is used.
     """
 
     def __init__(self, path: PathLike, info: VideoInfo, size: tuple[int, int]) -> None:
@@ -62,7 +58,7 @@ class GifWriter:
         self._durations: dict[int, int] = {}
 
     def write(self, frame: VideoFrame) -> None:
-        """Append a frame; its stamp is rounded to a hundredth of a second."""
+        """Append a frame; its time is rounded to a hundredth of a second."""
         import av
 
         assert frame.pixels is not None
@@ -76,14 +72,14 @@ class GifWriter:
         self._drain()
 
     def copy(self, packet: Any) -> None:
-        """Drop a packet of sound: a GIF has none."""
+        """Drop a packet of another stream: a GIF has only one."""
 
     def end_segment(self) -> None:
-        """Do nothing: a GIF is not written in segments."""
+        """Do nothing: a GIF is not resumed."""
 
     def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
-        """Fail: its frames lean on the ones before."""
-        raise OutputError("a GIF cannot be continued")
+        """Fail: the frames of a GIF depend on the previous ones."""
+        raise OutputError("a GIF cannot be resumed")
 
     def close(self) -> None:
         """Finish the file."""
@@ -95,7 +91,7 @@ class GifWriter:
             self.container.close()
 
     def abort(self) -> None:
-        """Let go of the file."""
+        """Close a file that will be deleted."""
         self.container.close()
 
     def _drain(self) -> None:
@@ -116,24 +112,11 @@ class GifWriter:
 
 
 class FolderReader:
-    """A folder of pictures as a video: sorted by name, all as large as the first.
-
-    Parameters
-    ----------
-    folder : path
-    fps : float
-        Frames a second.
-
-    Raises
-    ------
-    InputError
-        The folder holds no picture.
-    """
+    """Reads a folder of pictures of one size as a video, in natural order of their names."""
 
     def __init__(self, folder: PathLike, fps: float) -> None:
         self.path = folder
-        inside = (each for each in sorted(Path(folder).iterdir()) if not each.name.startswith("."))
-        self._files = [each for each in inside if each.is_file() and formats.is_image(each)]
+        self._files = frame_files(Path(folder))
         if not self._files:
             raise InputError(f"{os.fspath(folder)}: holds no pictures")
         self._first = images.load_image(self._files[0])
@@ -145,18 +128,14 @@ class FolderReader:
             frames=len(self._files),
             depth=self._first.depth,
         )
-        self.others: list[Any] = []
 
     def close(self) -> None:
-        """Do nothing: every picture has been closed."""
+        """Do nothing: every picture is closed after reading."""
 
     def items(self, skip: int = 0) -> Iterator[VideoFrame]:
-        """Every picture, with the stamps 0, 1, 2, ...; the first `skip` are not read.
+        """Yield every picture, with the time stamps 0, 1, 2, ...; the first `skip` are not read.
 
-        Raises
-        ------
-        InputError
-            A picture cannot be read, or has another size than the first.
+        Raises InputError if a picture cannot be read, or its size differs from that of the first.
         """
         for index, path in enumerate(self._files):
             if index < skip:
@@ -167,26 +146,69 @@ class FolderReader:
             if (height, width) != self.info.size:
                 wanted = f"{self.info.size[1]}x{self.info.size[0]}"
                 raise InputError(
-                    f"{path}: is {width}x{height}, the first frame {wanted}; give frames of one size"
+                    f"{path}: is {width}x{height}, but the first frame is {wanted}; give frames of one size"
                 )
             pixels: Pixels = from_unit(picture.pixels, np.uint16 if self.info.depth > 8 else np.uint8)
             yield VideoFrame(pixels, index, 1)
 
 
+class WebPReader:
+    """Reads an animated WebP, which FFmpeg cannot."""
+
+    def __init__(self, path: PathLike, tell: Tell, max_pixels: int) -> None:
+        from PIL import Image, UnidentifiedImageError
+
+        self._shown, self._tell = os.fspath(path), tell
+        try:
+            self._image = Image.open(path)
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            raise InputError(f"{self._shown}: not a WebP that restyle can read") from error
+        width, height = self._image.size
+        if width * height > max_pixels:
+            raise InputError(
+                f"{self._shown}: its frames of {width}x{height} have more than {max_pixels:,} pixels"
+            )
+        count = getattr(self._image, "n_frames", 1)
+        self.info = VideoInfo((height, width), Fraction(1, 1000), None, count)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._image.close()
+
+    def items(self, skip: int = 0) -> Iterator[VideoFrame]:
+        """Yield every frame, composited over black; the first `skip` have no pixels."""
+        time, transparent = 0, False
+        for index in range(self.info.frames or 0):
+            try:
+                self._image.seek(index)
+                pixels = np.asarray(self._image.convert("RGBA"))
+            except (OSError, EOFError, ValueError):
+                self._tell(f"{self._shown}: is truncated after {index} of {self.info.frames} frames")
+                break
+            duration = max(1, round(self._image.info.get("duration", 100)))
+            transparent = transparent or bool(pixels[..., 3].min() < 255)
+            skipped = index < skip
+            yield VideoFrame(None if skipped else over_black(pixels), time, duration, skipped)
+            time += duration
+        if transparent:
+            self._tell(f"{self._shown}: its transparency is lost; transparent parts are black")
+
+
+def is_animated_webp(path: PathLike) -> bool:
+    """Return whether a file is a WebP with several frames, by its header."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(21)
+    except OSError:
+        return False
+    return header[:4] == b"RIFF" and header[8:16] == b"WEBPVP8X" and bool(header[20] & 2)
+
+
 class FolderWriter:
-    """A folder of PNGs `00001.png`, `00002.png`, ..., which appears when it is complete.
+    """Writes a folder of PNGs `00001.png`, `00002.png`, ..., which appears when it is complete.
 
-    Parameters
-    ----------
-    folder : path
-        New or empty.
-    temporary : path or None
-        Where the pictures wait until then: a folder that somebody else removes. None makes one.
-
-    Raises
-    ------
-    OutputError
-        It holds files, or cannot be made.
+    Until then the pictures are in `temporary`, which the caller removes, or in a folder of its own. Raises
+    OutputError if `folder` holds files or cannot be created.
     """
 
     def __init__(self, folder: PathLike, temporary: Path | None = None) -> None:
@@ -201,7 +223,7 @@ class FolderWriter:
             raise OutputError(
                 f"cannot write {os.fspath(folder)}: {(error.strerror or '').lower()}"
             ) from error
-        for unfinished in self.temporary.glob(".*.part.png"):  # a run was killed while it wrote this picture
+        for unfinished in self.temporary.glob(".*.part.png"):  # left by a killed run
             unfinished.unlink()
 
     def write(self, frame: VideoFrame) -> None:
@@ -212,32 +234,43 @@ class FolderWriter:
         images.save_image(images.from_array(frame.pixels), path, overwrite=not self._own)
 
     def copy(self, packet: Any) -> None:
-        """Drop a packet of sound: a folder has none."""
+        """Drop a packet of another stream."""
 
     def end_segment(self) -> None:
-        """Do nothing: every picture stands alone."""
+        """Do nothing: every picture is independent."""
 
     def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
-        """Count the pictures of an earlier run, which are there."""
+        """Count the pictures that an earlier run wrote."""
         self.frames += len(stamps)
 
     def close(self) -> None:
         """Do nothing: every picture is complete."""
 
     def abort(self) -> None:
-        """Remove what was written, from a folder of its own."""
+        """Remove the pictures, unless the caller does."""
         if self._own:
             shutil.rmtree(self.temporary, ignore_errors=True)
 
     def move(self, target: Path) -> None:
-        """Give the folder its name."""
+        """Move the folder to its final name."""
         if target.is_dir():
-            target.rmdir()  # empty, or it fails
+            target.rmdir()  # fails unless it is empty
         os.replace(self.temporary, target)
 
 
+def frame_files(folder: Path) -> list[Path]:
+    """Return the pictures in a folder in natural order: `frame_2.png` before `frame_10.png`."""
+    files = [each for each in folder.iterdir() if not each.name.startswith(".")]
+    files = [each for each in files if each.is_file() and formats.is_image(each)]
+    return sorted(files, key=lambda each: (_natural(each.name), each.name))
+
+
+def _natural(name: str) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
 def check_folder(folder: PathLike) -> Path:
-    """Check that a folder is new or empty; return it with links resolved."""
+    """Return a folder with links resolved; raise OutputError unless it is new or empty."""
     target = Path(os.path.realpath(folder))
     if target.is_dir() and any(target.iterdir()):
         raise OutputError(f"cannot write frames to {os.fspath(folder)}: it holds files; give a new folder")

@@ -1,7 +1,8 @@
-"""What a video says of its picture: size, clock, colours, and which way is up."""
+"""What is known about a video and its frames: size, time stamps, colors and orientation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -10,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Tell = Callable[[str], None]
+"""Takes one line about something that was lost or repaired."""
 
-UNSPECIFIED = 2  # of colour matrix, transfer and primaries (ITU-T H.273)
+# Numbers of ITU-T H.273
+UNSPECIFIED = 2
 RGB, BT709, BT601 = 0, 1, 6
 LIMITED, FULL = 1, 2
 _KNOWN_MATRICES = {1, 4, 5, 6, 7, 9}
@@ -19,7 +23,7 @@ _KNOWN_MATRICES = {1, 4, 5, 6, 7, 9}
 
 @dataclass(frozen=True)
 class ColorTags:
-    """How YUV values stand for colours, as numbers of ITU-T H.273.
+    """How YUV values map to colors, as numbers of ITU-T H.273.
 
     range : 0 unspecified, 1 limited, 2 full
     matrix, transfer, primaries : 2 is unspecified
@@ -31,7 +35,7 @@ class ColorTags:
     primaries: int = UNSPECIFIED
 
     def working_matrix(self, height: int) -> int:
-        """The matrix to compute with: where none is told, BT.709 from 720 lines up and BT.601 below."""
+        """Return the matrix to convert with; if unspecified, BT.709 from 720 rows up and BT.601 below."""
         if self.matrix in _KNOWN_MATRICES:
             return self.matrix
         return BT709 if height >= 720 else BT601
@@ -39,7 +43,7 @@ class ColorTags:
 
 @dataclass(frozen=True)
 class Turn:
-    """How stored frames are turned to stand upright: counter-clockwise, then mirrored left to right."""
+    """How to turn stored frames upright: quarter turns counterclockwise, then mirrored left to right."""
 
     quarters: int = 0
     mirrored: bool = False
@@ -50,30 +54,22 @@ class Turn:
         return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
 
     def stored(self, pixels: Pixels) -> Pixels:
-        """Turn an upright frame [H, W, 3] back to how it is stored."""
-        flat: Any = pixels[:, ::-1] if self.mirrored else pixels
-        return np.ascontiguousarray(np.rot90(flat, -self.quarters))
+        """Turn an upright frame [H, W, 3] back to its stored orientation."""
+        mirrored: Any = pixels[:, ::-1] if self.mirrored else pixels
+        return np.ascontiguousarray(np.rot90(mirrored, -self.quarters))
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of its picture.
+    """Properties of the picture of a video.
 
-    Parameters
-    ----------
-    size : (height, width)
-        Upright.
-    time_base : Fraction
-        Seconds of one unit of `VideoFrame.pts`.
-    rate : Fraction or None
-        Frames a second, on average.
-    frames : int or None
-        As many as the file claims to hold; None if it does not say.
-    depth : int
-        Bits of a channel.
+    size : (height, width), upright
+    time_base : unit of `VideoFrame.pts`, in seconds
+    rate : average frames per second
+    frames : number of frames that the file claims to hold
+    depth : bits per channel
     chroma : "420", "422" or "444"
-    aspect : Fraction
-        Width of a pixel by its height, upright.
+    aspect : width of an upright pixel divided by its height
     """
 
     size: tuple[int, int]
@@ -93,14 +89,9 @@ class VideoInfo:
 class VideoFrame:
     """One frame.
 
-    Parameters
-    ----------
-    pixels : np.ndarray [shape=(H, W, 3), uint8 or uint16, RGB] or None
-        Upright. None where the file is damaged.
-    pts, duration : int
-        In units of `VideoInfo.time_base`; `pts` grows from frame to frame.
-    skipped : bool
-        Whether its pixels were not asked for.
+    pixels : [shape=(H, W, 3), uint8 or uint16, RGB], upright; None if the frame is damaged or skipped
+    pts, duration : in units of `VideoInfo.time_base`; `pts` increases from frame to frame
+    skipped : whether its pixels were not requested
     """
 
     pixels: Pixels | None
@@ -110,30 +101,33 @@ class VideoFrame:
 
 
 def turn_of(frame: Any) -> Turn:
-    """How a decoded frame is to be turned, by the display matrix that came with it."""
+    """Return how a decoded frame is turned, from its display matrix."""
     from av.sidedata.sidedata import Type
 
     data = frame.side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return Turn()
     matrix = np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
-    # Rows of the matrix say where x and y of a stored pixel go: (x, y) -> (a x + c y, b x + d y).
-    a, b, c, d = (int(np.sign(value)) for value in (*matrix[0, :2], *matrix[1, :2]))
-    for quarters in range(4):
-        for mirrored in (False, True):
-            if (a, b, c, d) == _directions(quarters, mirrored):
-                return Turn(quarters, mirrored)
-    return Turn()  # not a multiple of a quarter turn: players leave such frames as they are
+    # The matrix maps a stored pixel: (x, y) -> (a x + c y, b x + d y).
+    signs = tuple(int(np.sign(value)) for value in (*matrix[0, :2], *matrix[1, :2]))
+    for quarters, (a, b, c, d) in enumerate(((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))):
+        if signs == (a, b, c, d):
+            return Turn(quarters)
+        if signs == (-a, b, -c, d):
+            return Turn(quarters, mirrored=True)
+    return Turn()  # not a quarter turn: players ignore it, too
 
 
-def _directions(quarters: int, mirrored: bool) -> tuple[int, int, int, int]:
-    """Signs of a display matrix that means this turn."""
-    a, b, c, d = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[quarters]
-    return (-a, b, -c, d) if mirrored else (a, b, c, d)
+def over_black(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Composite [H, W, 4] over black; the colors of transparent pixels are arbitrary, and must not appear."""
+    opacity, top = pixels[..., 3:], np.iinfo(pixels.dtype).max
+    if opacity.min() == top:
+        return pixels[..., :3]
+    return (pixels[..., :3] * (opacity / np.float32(top)) + np.float32(0.5)).astype(pixels.dtype)
 
 
 def scaling() -> Any:
-    """Flags of swscale for conversions between YUV and RGB: every chroma sample counts."""
+    """Return flags of swscale for conversion between YUV and RGB that uses every chroma sample."""
     from av.video.reformatter import Interpolation
 
     return Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

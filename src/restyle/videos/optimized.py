@@ -1,12 +1,13 @@
-"""Optimise the frames of a film one after the other, each from the one before, moved along.
+"""`--method optimize` of videos: optimize each frame, starting from the previous result.
 
-A frame begins with the result before it where the flow can be trusted, and with the network's picture
-elsewhere, so that a few steps at full size are enough; and it is held to that result by the temporal loss
+Where the optical flow is reliable a frame starts from the warped previous result, elsewhere from the output
+of the network, so that a few steps at full size are enough. A temporal loss keeps it close to that:
 
     w mean(v (O(t) - W O(t-1))^2)
 
-with W the warp by the flow and v its trust (Ruder et al. 2016, "Artistic style transfer for videos"). Differs
-from the paper: only one frame back, flow by `videos.flow`, no passes back and forth.
+W is the warp and v the confidence of the flow (Ruder et al. 2016, "Artistic style transfer for videos").
+Differs from the paper: only the previous frame is used, the flow is that of `videos.flow`, and there are no
+backward passes.
 """
 
 from __future__ import annotations
@@ -27,20 +28,9 @@ from restyle.videos.steadiness import SteadyPainter
 
 
 class OptimizedPainter:
-    """Paints frames one after the other, finest.
+    """Optimizes consecutive frames; `fast` computes the start where there is no previous result.
 
-    Parameters
-    ----------
-    styles : sequence of Exemplar
-    fast : SteadyPainter
-        Paints what there is nothing before to begin with.
-    options : VideoMethodOptions
-    threads : int or None
-
-    Raises
-    ------
-    MissingExtraError
-        torch is not installed.
+    Raises MissingExtraError without torch.
     """
 
     def __init__(
@@ -55,38 +45,24 @@ class OptimizedPainter:
         self.last: FloatArray | None = None
 
     def cut(self) -> None:
-        """Forget what was: a new scene begins."""
+        """Start a new scene: forget earlier frames."""
         self._fast.cut()
         self.last = None
 
     def __call__(
         self, content: FloatArray, code: FloatArray, elapsed: float, motion: Motion | None
     ) -> FloatArray:
-        """Paint the next frame.
-
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        code : np.ndarray [shape=(K,), float32]
-        elapsed : float
-            Seconds since the frame before.
-        motion : Motion or None
-            Since the frame before; None begins anew.
-
-        Returns
-        -------
-        np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        """
+        """Stylize the next frame; as `SteadyPainter`, with the motion since the previous frame, if any."""
         if self._fast.strength == 0:
             return content
         start = self._fast(content, code, elapsed)
         previous = None
         if motion is not None and self.last is not None and self.last.shape == content.shape:
-            moved = np.clip(warp(self.last, motion.back, fine=True), 0, 1)
-            start = start + motion.trust[..., None] * (moved - start)
-            previous = Previous(moved, motion.trust, self._options.temporal_weight)
-            if np.array_equal(moved, self.last) and motion.trust.min() == 1:
-                return self.last  # nothing moved: what is there cannot get better, only different
+            warped = np.clip(warp(self.last, motion.back, cubic=True), 0, 1)
+            start = start + motion.trust[..., None] * (warped - start)
+            previous = Previous(warped, motion.trust, self._options.temporal_weight)
+            if np.array_equal(warped, self.last) and motion.trust.min() == 1:
+                return self.last  # nothing moved: another run would only differ, not improve
         self.last = self._method.stylize_frame(
             content,
             start,
@@ -99,10 +75,10 @@ class OptimizedPainter:
         return self.last
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What is remembered of the frames so far, for `restore`."""
+        """Return the memory of earlier frames, for `restore`."""
         return {**self._fast.state(), **({} if self.last is None else {"last": self.last})}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on where another one was."""
+        """Continue from a `state`."""
         self._fast.restore(state)
         self.last = state.get("last")

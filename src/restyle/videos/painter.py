@@ -1,7 +1,6 @@
-"""The three stages between reading and writing: prepare, paint, finish. Each may run in a thread of its own.
+"""The stages between reading and writing frames: prepare, paint, finish. Each can run in its own thread.
 
-What a stage remembers from frame to frame is gathered at the end of every segment, so that a run that was
-killed goes on as if it had never stopped.
+At the end of every segment the stages save what they remember of earlier frames, for `--resume`.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ from restyle.videos.timeline import TimedStyles, Timeline
 
 State = dict[str, NDArray[Any]]
 
-SEGMENT = 120  # frames that a killed run loses at most
+SEGMENT = 120  # frames; a killed run loses at most this many
 
 
 @dataclass
 class SegmentEnd:
-    """Follows the last frame of a segment through the stages, and gathers what they remember."""
+    """Follows the last frame of a segment through the stages and collects their state."""
 
     index: int
     state: State = field(default_factory=dict)
@@ -48,127 +47,115 @@ class SegmentEnd:
 
 @dataclass
 class _Work:
-    """A frame between two stages."""
+    """A frame between two stages. Lists have one entry for each layer."""
 
     frame: VideoFrame
     content: Picture
     codes: list[FloatArray | None]
-    shares: list[FloatArray] | None
+    weights: list[FloatArray] | None
     elapsed: float
     new_scene: bool
     motion: Motion | None
     painted: list[FloatArray | None] = field(default_factory=list)
-    cubes: list[ColorLut | None] = field(default_factory=list)
+    palettes: list[ColorLut | None] = field(default_factory=list)
 
-    def wanted(self, layer: int) -> bool:
-        """Whether a layer shows anywhere in the frame."""
-        return self.codes[layer] is not None and (self.shares is None or bool(self.shares[layer].any()))
+    def visible(self, layer: int) -> bool:
+        """Return whether a layer shows anywhere in the frame."""
+        return self.codes[layer] is not None and (self.weights is None or bool(self.weights[layer].any()))
 
 
 class _Layer:
-    """One style of a film: what paints it, and what it remembers from frame to frame."""
+    """One style of a video: what stylizes its frames, and its memory of earlier ones."""
 
     def __init__(self, painter: SteadyPainter | OptimizedPainter, steadier: FlowSteadier | None) -> None:
         self.painter, self.steadier = painter, steadier
-        self.cube: ColorLut | None = None
+        self.palette: ColorLut | None = None
 
     def cut(self) -> None:
-        """Forget what was."""
+        """Start a new scene."""
         self.painter.cut()
-        self.cube = None
+        self.palette = None
 
-    def paint(self, item: _Work, code: FloatArray, pictures: ImageOptions) -> None:
-        """Run the network, or fit the palette once a scene."""
+    def paint(self, item: _Work, code: FloatArray, options: ImageOptions) -> None:
+        """Stylize a frame; with `colors_only`, fit a palette once per scene, so that colors stay constant."""
         content = item.content.pixels
         if isinstance(self.painter, OptimizedPainter):
             item.painted.append(self.painter(content, code, item.elapsed, item.motion))
-        elif not pictures.colors_only or pictures.strength == 0:
-            side = painted_side((item.content.height, item.content.width), pictures)
+        elif not options.colors_only or options.strength == 0:
+            side = painted_side((item.content.height, item.content.width), options)
             painter, elapsed = self.painter, item.elapsed
             item.painted.append(
-                apply_at_size(side, content, lambda seen: painter(seen, code, elapsed), pictures.strength)
+                apply_at_size(side, content, lambda pixels: painter(pixels, code, elapsed), options.strength)
             )
         else:
-            if self.cube is None:
-                # Fitted once, so that a colour becomes the same colour in every frame of a scene.
-                seen = pipeline.pixels_to_stylize(content, pictures)
-                self.cube = fit_palette(content, self.painter(seen, code, item.elapsed))
+            if self.palette is None:
+                small = pipeline.pixels_to_stylize(content, options)
+                self.palette = fit_palette(content, self.painter(small, code, item.elapsed))
             item.painted.append(None)
-        item.cubes.append(self.cube)
+        item.palettes.append(self.palette)
 
     def state(self) -> State:
-        """What the painting stage remembers."""
+        """Return the memory of the painting stage."""
         state = {f"painter.{name}": value for name, value in self.painter.state().items()}
-        return state if self.cube is None else {**state, "cube": self.cube.nodes}
+        return state if self.palette is None else {**state, "cube": self.palette.nodes}
 
     def restore(self, state: State) -> None:
-        """Go on where another one was."""
+        """Continue from a `state`."""
         self.painter.restore(_part(state, "painter."))
         if "cube" in state:
-            self.cube = ColorLut(state["cube"])
+            self.palette = ColorLut(state["cube"])
         if self.steadier:
             self.steadier.last = state.get("steadied")
 
 
 class VideoPainter:
-    """Paints the frames of a film, in stages that pass everything else through.
+    """Stylizes the frames of a video; its stages pass everything else through.
 
-    Parameters
-    ----------
-    styles : list of (seconds, Style)
-    method : Arbitrary
-    pictures : ImageOptions
-    film : VideoOptions
-    info : VideoInfo
-    regions : VideoRegions or None
-        Where other styles are painted; `styles` are then those of the rest, and none leave it as it is.
-
-    Raises
-    ------
-    OptionError
-        Options that contradict each other.
-    MissingExtraError
-        `--steady flow` without OpenCV; `--method optimize` without it or torch.
+    With `regions`, `styles` apply to the rest, which stays unchanged if there are none. Raises OptionError
+    if options contradict each other, MissingExtraError without OpenCV (`--steady flow`) or torch (`--method
+    optimize`).
     """
 
     def __init__(
         self,
         styles: TimedStyles,
         method: Arbitrary,
-        pictures: ImageOptions,
-        film: VideoOptions,
+        image_options: ImageOptions,
+        options: VideoOptions,
         info: VideoInfo,
         regions: VideoRegions | None = None,
     ) -> None:
-        if pictures.colors_only and len(styles) > 1:
-            raise OptionError("colors-only takes one style for the whole of a video; give one, without times")
-        self._pictures, self._time_base = pictures, info.time_base
+        if image_options.colors_only and len(styles) > 1:
+            raise OptionError("colors-only takes one style for a whole video; give one, without times")
+        self._options, self._time_base = image_options, info.time_base
         self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
         self._regions = regions
         self._cuts = SceneCuts()
-        finest = table.find(film.method).previous_frame
-        if finest and (pictures.colors_only or len(styles) > 1):
+        optimize = table.find(options.method).previous_frame
+        if optimize and (image_options.colors_only or len(styles) > 1):
             raise OptionError(
-                f"--method {film.method} takes one style for a whole video, and no --colors-only"
+                f"--method {options.method} takes one style for a whole video, and no --colors-only"
             )
-        by_flow = film.steady == "flow" and pictures.strength > 0 and not pictures.colors_only
+        by_flow = options.steady == "flow" and image_options.strength > 0 and not image_options.colors_only
         self._finder: MotionFinder | None = None
-        if finest or by_flow:
-            self._finder = MotionFinder(f"--method {film.method} of a video" if finest else "--steady flow")
-        # Strokes that are carried along need no average, which costs some of the style.
-        seconds = film.steady_seconds if film.steady == "statistics" else 0.0
+        if optimize or by_flow:
+            self._finder = MotionFinder(
+                f"--method {options.method} of a video" if optimize else "--steady flow"
+            )
+        # An average would cost some style, and warped strokes do not need it.
+        seconds = options.steady_seconds if options.steady == "statistics" else 0.0
         self._layers = []
         for style in [styles[0][1] if styles else None, *(regions.styles if regions else [])]:
-            fast = SteadyPainter(method, pictures.strength, seconds)
+            fast = SteadyPainter(method, image_options.strength, seconds)
             painter: SteadyPainter | OptimizedPainter = fast
-            if finest and style is not None:
-                painter = OptimizedPainter(style.exemplars(), fast, film, method.threads)
-            self._layers.append(_Layer(painter, FlowSteadier() if by_flow and not finest else None))
-        self._before = 0  # stamp of the frame before
+            if optimize and style is not None:
+                painter = OptimizedPainter(style.exemplars(), fast, options, method.threads)
+            self._layers.append(_Layer(painter, FlowSteadier() if by_flow and not optimize else None))
+        self._before = 0  # pts of the previous frame
         self._last: Any = None  # pixels of the last result
 
     def prepare(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Crop, resize and adjust; find cuts, and motion if it is wanted."""
+        """Preprocess frames; detect cuts, and motion if it is needed."""
         first: int | None = None
         count = 0
         for item in items:
@@ -176,36 +163,33 @@ class VideoPainter:
                 yield item
                 continue
             first = item.pts if first is None else first
+            yield item if item.pixels is None else self._prepared(item, count, first)
             count += 1
-            if item.pixels is None:
-                yield item
-            else:
-                new_scene = self._cuts(item.pixels)
-                content = pipeline.preprocess(picture.from_array(item.pixels), self._pictures)
-                second = float((item.pts - first) * self._time_base)
-                codes: list[FloatArray | None] = [self._timeline.at(second) if self._timeline else None]
-                shares = None
-                if self._regions:
-                    codes += [style.code for style in self._regions.styles]
-                    shares = self._regions.at(count - 1, second, (content.height, content.width))
-                yield _Work(
-                    item,
-                    content,
-                    codes,
-                    shares,
-                    float((item.pts - self._before) * self._time_base),
-                    new_scene,
-                    self._finder(content.pixels, new_scene) if self._finder else None,
-                )
-                self._before = item.pts
             if count % SEGMENT == 0 and not item.skipped:
-                state: State = {f"cuts.{name}": value for name, value in self._cuts.state().items()}
-                state["before"] = np.array(self._before)
-                if self._finder and self._finder.before is not None:
-                    state["content"] = self._finder.before
-                    assert self._finder.carried is not None
-                    state["carried"] = self._finder.carried
-                yield SegmentEnd(count // SEGMENT - 1, state)
+                yield SegmentEnd(count // SEGMENT - 1, self._prepare_state())
+
+    def _prepared(self, frame: VideoFrame, index: int, first: int) -> _Work:
+        assert frame.pixels is not None
+        new_scene = self._cuts(frame.pixels)
+        content = pipeline.preprocess(picture.from_array(frame.pixels), self._options)
+        second = float((frame.pts - first) * self._time_base)
+        codes: list[FloatArray | None] = [self._timeline.at(second) if self._timeline else None]
+        weights = None
+        if self._regions:
+            codes += [style.code for style in self._regions.styles]
+            weights = self._regions.at(index, second, (content.height, content.width))
+        elapsed = float((frame.pts - self._before) * self._time_base)
+        self._before = frame.pts
+        motion = self._finder(content.pixels, new_scene) if self._finder else None
+        return _Work(frame, content, codes, weights, elapsed, new_scene, motion)
+
+    def _prepare_state(self) -> State:
+        state: State = {f"cuts.{name}": value for name, value in self._cuts.state().items()}
+        state["before"] = np.array(self._before)
+        if self._finder and self._finder.before is not None:
+            assert self._finder.carried is not None
+            state |= {"content": self._finder.before, "carried": self._finder.carried}
+        return state
 
     def paint(self, items: Iterator[Any]) -> Iterator[Any]:
         """Run the network."""
@@ -215,17 +199,17 @@ class VideoPainter:
                     item.state |= {f"{place}.{name}": value for name, value in layer.state().items()}
             elif isinstance(item, _Work):
                 for place, (layer, code) in enumerate(zip(self._layers, item.codes, strict=True)):
-                    if item.new_scene or not item.wanted(place):
+                    if item.new_scene or not item.visible(place):
                         layer.cut()
-                    if code is not None and item.wanted(place):
-                        layer.paint(item, code, self._pictures)
+                    if code is not None and item.visible(place):
+                        layer.paint(item, code, self._options)
                     else:
                         item.painted.append(None)
-                        item.cubes.append(None)
+                        item.palettes.append(None)
             yield item
 
     def finish(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Steady by motion, settle the colours, and make frames again."""
+        """Apply `--steady flow` and the color mode, blend regions, and return to integer pixels."""
         for item in items:
             if isinstance(item, SegmentEnd):
                 for place, layer in enumerate(self._layers):
@@ -239,32 +223,31 @@ class VideoPainter:
                 self._last = from_unit(self._finished(item), item.frame.pixels.dtype)
                 yield replace(item.frame, pixels=self._last)
             elif isinstance(item, VideoFrame) and not item.skipped:
-                yield replace(item, pixels=self._last)  # damaged: the one before stands in
+                yield replace(item, pixels=self._last)  # damaged: repeat the previous frame
             else:
                 yield item
 
     def _finished(self, item: _Work) -> FloatArray:
-        if item.shares is None:
-            return self._of_layer(item, 0)
+        if item.weights is None:
+            return self._finished_layer(item, 0)
         parts = (
-            (share, self._of_layer(item, place))
-            for place, share in enumerate(item.shares)
-            if item.wanted(place)
+            (weight, self._finished_layer(item, place))
+            for place, weight in enumerate(item.weights)
+            if item.visible(place)
         )
         result = blend(parts, item.content.pixels)
         for place, layer in enumerate(self._layers):
-            if layer.steadier and not item.wanted(place):
+            if layer.steadier and not item.visible(place):
                 layer.steadier.last = None
         return result
 
-    def _of_layer(self, item: _Work, place: int) -> FloatArray:
-        """The frame as it would be if it had only one of its styles."""
-        cube, painted, steadier = item.cubes[place], item.painted[place], self._layers[place].steadier
-        if cube is not None:
-            return cube.apply(item.content.pixels)
+    def _finished_layer(self, item: _Work, place: int) -> FloatArray:
+        palette, painted, steadier = item.palettes[place], item.painted[place], self._layers[place].steadier
+        if palette is not None:
+            return palette.apply(item.content.pixels)
         assert painted is not None
         steady = steadier(painted, item.motion) if steadier else painted
-        return pipeline.postprocess(steady, item.content, self._pictures).pixels
+        return pipeline.postprocess(steady, item.content, self._options).pixels
 
     def restore(self, state: State) -> None:
         """Continue after the segment whose `SegmentEnd` had this state."""

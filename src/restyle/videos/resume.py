@@ -1,13 +1,12 @@
-"""What a killed run leaves behind, so that `--resume` can go on from it.
+"""The finished segments of a killed run, from which `--resume` continues.
 
-A film is encoded in segments that do not lean on one another. Beside the unfinished result there is a folder
-`.NAME.parts` with, for each finished segment,
+A video is encoded in independent segments. A folder `.NAME.parts` next to the output holds, for each one,
 
-    00003.packets      what the encoder gave, one packet after the other (nothing for a folder of PNGs)
-    00003.npz          stamps and sizes of those packets; its presence says that the segment is complete
+    00003.packets      the packets of the encoder, concatenated (absent for a folder of PNGs)
+    00003.npz          time stamps and sizes of those packets; if it exists, the segment is complete
 
-and, for the last one, `00003.state.npz`: what the stages remember from frame to frame. `plan.json` says of
-what film, style and options the segments are. The folder goes when the result is complete.
+and for the last one `00003.state.npz`, what the stages remember of earlier frames. `plan.json` identifies the
+video, the styles and the options. The folder is removed when the result is complete.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -32,9 +32,9 @@ from restyle.methods.regions import Regions
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
 from restyle.types import PathLike
+from restyle.videos.info import Tell
 from restyle.videos.masks import regions_digest
 from restyle.videos.painter import SEGMENT, State
-from restyle.videos.read import Tell
 from restyle.videos.timeline import TimedStyles
 
 Plan = dict[str, Any]
@@ -45,32 +45,24 @@ _FIELDS = ("pts", "dts", "duration", "size", "key")
 class Segments:
     """The finished segments of one result.
 
-    Parameters
-    ----------
-    output : path
-        The result.
-    plan : dict
-        Of `plan_of`.
-    resume : bool
-        Whether to go on from an earlier run; otherwise its segments are thrown away, which `tell` says.
-
-    Raises
-    ------
-    OptionError
-        The earlier run was of another film, or had other options.
-    OutputError
-        Another run is at work on the same result, or the folder cannot be made.
+    With `resume` an earlier run is continued; otherwise its segments are deleted, and `tell` is called.
+    Raises OptionError if the earlier run had another `plan` (see `plan_of`), OutputError if another process
+    writes the same result, or the folder cannot be created.
     """
 
     def __init__(self, output: PathLike, plan: Plan, resume: bool, tell: Tell = lambda line: None) -> None:
-        target = Path(os.path.realpath(output))
+        self._target = target = Path(os.path.realpath(output))
         self.folder = target.with_name(f".{target.name[:200]}.parts")
         self._shown = os.fspath(output)
+        self._index: list[tuple[int, ...]] = []
+        self._data: BinaryIO | None = None
+        if self.folder.is_symlink():
+            raise OutputError(f"cannot write {self._shown}: '{self.folder}' is a link; remove it")
         try:
             self.folder.mkdir(exist_ok=True)
             self._lock = _locked(self.folder / "lock")
         except BlockingIOError as error:
-            raise OutputError(f"cannot write {self._shown}: another restyle is at work on it") from error
+            raise OutputError(f"cannot write {self._shown}: another restyle process is writing it") from error
         except OSError as error:
             raise OutputError(f"cannot write {self._shown}: {(error.strerror or '').lower()}") from error
         try:
@@ -83,8 +75,7 @@ class Segments:
         self._plan = self.folder / "plan.json"
         self.count = len(self._indices())
         earlier = _read(self._plan)
-        with contextlib.suppress(OSError):
-            Path(earlier.pop("temporary", "") or self.folder / "none").unlink()  # of a run that was killed
+        self._remove_temporary(earlier.pop("temporary", None))
         if resume and self.count:
             _check_same(earlier, plan, self._shown)
         elif self.count or earlier:
@@ -97,34 +88,39 @@ class Segments:
         plan = json.loads(json.dumps(plan))
         _write(self._plan, json.dumps(plan).encode())
         self.plan = plan
-        self._index: list[tuple[int, ...]] = []
-        self._data: BinaryIO | None = None
+
+    def _remove_temporary(self, name: object) -> None:
+        """Remove the unfinished result of a killed run; its name in the plan is not trusted."""
+        target = self.folder.parent / Path(str(name)).name
+        stem = f".{self._target.stem[:80]}-"
+        if name and target.name.startswith(stem) and ".part" in target.name:
+            with contextlib.suppress(OSError):
+                target.unlink()
 
     @property
     def frames(self) -> int:
-        """Frames of the finished segments."""
+        """Number of frames in the finished segments."""
         return self.count * SEGMENT
 
     def note_temporary(self, path: Path) -> None:
-        """Remember the unfinished result, so that a later run removes it if this one is killed."""
+        """Record the unfinished result; if this run is killed, the next one removes it."""
         _write(self._plan, json.dumps({**self.plan, "temporary": os.fspath(path)}).encode())
 
     def state(self) -> State | None:
-        """What the stages remembered after the last finished segment."""
+        """Return the state of the stages after the last finished segment."""
         if not self.count:
             return None
-        with np.load(self._file(self.count - 1, ".state.npz"), allow_pickle=False) as arrays:
-            return dict(arrays)
+        return self._load(self.count - 1, ".state.npz")
 
     def keep(self, packet: Any) -> None:
-        """Keep a packet of the segment at work."""
+        """Save a packet of the current segment."""
         if self._data is None:
             self._data = open(self._file(self.count, ".packets"), "wb")  # noqa: SIM115, until `finish`
         self._data.write(packet)
         self._index.append((packet.pts, packet.dts, packet.duration, packet.size, int(packet.is_keyframe)))
 
     def finish(self, state: State) -> None:
-        """Say that the segment at work is complete, all its packets given to `keep`."""
+        """Mark the current segment as complete; `keep` has got all its packets."""
         if self._data is not None:
             self._data.flush()
             os.fsync(self._data.fileno())
@@ -139,29 +135,34 @@ class Segments:
         self.count += 1
 
     def packets(self, index: int) -> tuple[Iterator[Any], list[int]]:
-        """Packets of a finished segment, and the stamps of its frames in the order of showing."""
-        with np.load(self._file(index, ".npz"), allow_pickle=False) as arrays:
-            table = {name: arrays[name].tolist() for name in _FIELDS}
-        # A folder of PNGs has no packets; its frames count all the same.
+        """Return the packets of a finished segment, and the time stamps of its frames in display order."""
+        arrays = self._load(index, ".npz")
+        table = {name: arrays[name].tolist() for name in _FIELDS}
+        # A folder of PNGs has frames and no packets.
         return self._read_packets(index, table), sorted(table["pts"]) or list(range(SEGMENT))
 
     def leave(self) -> None:
-        """Let go of the folder, and remove it if no segment is finished."""
-        if self._data_open:
-            self._data.close()  # type: ignore[union-attr]
+        """Unlock the folder, and remove it if no segment is finished."""
+        if self._data is not None:
+            self._data.close()
             self._data = None
         _unlock(self._lock)
         if not self._indices():
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def remove(self) -> None:
-        """Remove the folder: the result is complete, or shall not be."""
+        """Remove the folder."""
         self._clear()
         self.leave()
 
-    @property
-    def _data_open(self) -> bool:
-        return getattr(self, "_data", None) is not None
+    def _load(self, index: int, suffix: str) -> State:
+        try:
+            with np.load(self._file(index, suffix), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise OptionError(
+                f"cannot resume {self._shown}: the saved frames are damaged; start again without resume=True"
+            ) from error
 
     def _read_packets(self, index: int, table: dict[str, list[int]]) -> Iterator[Any]:
         import av
@@ -194,19 +195,19 @@ def plan_of(
     content: PathLike,
     styles: TimedStyles,
     method: Arbitrary,
-    pictures: ImageOptions,
-    film: VideoOptions,
+    image_options: ImageOptions,
+    options: VideoOptions,
     regions: Regions | None = None,
 ) -> Plan:
-    """Everything that decides what the frames of a result are."""
+    """Return everything that determines the frames of a result."""
     codes = hashlib.sha256()
     for second, style in styles:
         codes.update(np.float64(second).tobytes() + style.code.tobytes())
     if regions is not None:
         codes.update(regions_digest(regions).encode())
-    options = {**asdict(pictures), **asdict(film)}
+    all_options = {**asdict(image_options), **asdict(options)}
     for name in ("overwrite", "resume"):
-        options.pop(name)
+        all_options.pop(name)
     files = sorted(Path(content).iterdir()) if os.path.isdir(content) else [Path(content)]
     stats = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files if each.is_file()]
     return {
@@ -215,7 +216,7 @@ def plan_of(
         "model": [method.record.name, *(each.sha256 for each in method.record.files)],
         "version": __version__,
         "segment": SEGMENT,
-        **options,
+        **all_options,
     }
 
 
@@ -257,7 +258,7 @@ def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 
 def _locked(path: Path) -> BinaryIO:
-    """Open a file that one process at a time can have; a process that dies lets go of it."""
+    """Open a file that one process at a time can lock; the lock ends with the process."""
     file = open(path, "wb")  # noqa: SIM115, it is the lock
     try:
         if os.name == "nt":

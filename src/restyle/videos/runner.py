@@ -1,26 +1,40 @@
-"""The stages of a film at work: each in its thread, until all is done or somebody stops it."""
+"""Run the stages of a video: each in its own thread, joined by bounded queues, until the end or an interrupt.
+
+Memory does not grow with the length of the video, and the short stages run while the network computes. The
+network uses all cores and waits for its slowest thread after every layer, so a short stage that takes half a
+core would slow down all of it. The short stages therefore run at a lower priority (a higher `nice`).
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from queue import Empty, Full, Queue
+from threading import Event, Thread, get_native_id
+from typing import Any, TypeVar
 
 from restyle.errors import OutputError
 from restyle.files import DISK_ERRORS
 from restyle.types import PathLike
-from restyle.videos.info import VideoFrame
-from restyle.videos.io import Reader, Writer
+from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, WebPReader
+from restyle.videos.info import Tell, VideoFrame
 from restyle.videos.painter import SEGMENT, SegmentEnd, VideoPainter
-from restyle.videos.read import Tell
+from restyle.videos.read import VideoReader
 from restyle.videos.resume import Segments
-from restyle.videos.stages import Stages
 from restyle.videos.write import VideoWriter
 
-AHEAD = 4  # frames that reading and writing may be ahead or behind
-BETWEEN = 2  # frames that wait between the stages of painting, which hold them as floats
+T = TypeVar("T")
+Reader = VideoReader | FolderReader | WebPReader
+Writer = VideoWriter | GifWriter | FolderWriter
+
+AHEAD = 4  # frames in the queues after reading and before writing
+BETWEEN = 2  # frames in the queues around the network, as floats
+NICE = 10  # added to the niceness of the short stages: a tenth of the normal CPU share
+_POLL = 0.05  # seconds between two checks for a stop
+_END = object()
 
 
 def run(
@@ -30,44 +44,42 @@ def run(
     watch: Callable[[int], None],
     segments: Segments | None = None,
 ) -> BaseException | None:
-    """Do every stage in its thread, until all is done or somebody stops it.
+    """Read, prepare, paint, finish and write all frames.
 
-    Returns
-    -------
-    KeyboardInterrupt, SystemExit (a termination signal, on the command line) or None
-        What stopped it: the writer is finished all the same, with the frames that were done.
+    Returns what interrupted it, KeyboardInterrupt or SystemExit (a termination signal); the writer has then
+    finished the file with the frames that were done.
     """
     import av
 
     stages = Stages()
-    stopped: BaseException | None = None
+    interrupt: BaseException | None = None
     try:
-        items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD, aside=True)
-        items = stages.ahead(painter.prepare(items), BETWEEN, aside=True)
+        items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD, nice=True)
+        items = stages.ahead(painter.prepare(items), BETWEEN, nice=True)
         items = stages.ahead(painter.paint(items), BETWEEN)
-        frames = stages.ahead(painter.finish(items), AHEAD, aside=True)
+        frames = stages.ahead(painter.finish(items), AHEAD, nice=True)
         try:
-            # The writer too has a thread, so that Ctrl-C, which arrives in this one, never cuts it in two.
-            for done in stages.ahead(written(frames, writer, segments), AHEAD, aside=True):
+            # Ctrl-C arrives in this thread, so it never interrupts the writer.
+            for done in stages.ahead(write_items(frames, writer, segments), AHEAD, nice=True):
                 watch(done)
         except (KeyboardInterrupt, SystemExit) as signal:
-            stopped = signal
+            interrupt = signal
         finally:
             stages.close()
         writer.close()
     except BaseException as error:
         writer.abort()
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-            raise  # `writing` has the words for it
+            raise  # `files.writing` has a message for it
         if isinstance(error, (OSError, av.FFmpegError)):
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             raise OutputError(f"cannot write the video: {reason}") from error
         raise
-    return stopped
+    return interrupt
 
 
-def written(items: Iterator[Any], writer: Writer, segments: Segments | None = None) -> Iterator[int]:
-    """Write everything; yield how many frames are done after each."""
+def write_items(items: Iterator[Any], writer: Writer, segments: Segments | None = None) -> Iterator[int]:
+    """Write frames, packets and finished segments; yield the number of frames after each."""
     if segments and isinstance(writer, VideoWriter):
         writer.keep = segments.keep
     skipped = 0
@@ -88,21 +100,105 @@ def written(items: Iterator[Any], writer: Writer, segments: Segments | None = No
             yield writer.frames
 
 
-def keep_part(
-    done: int, total: int | None, temporary: Path, output: PathLike, goes_on: bool, tell: Tell
+def save_partial(
+    done: int, total: int | None, temporary: Path, output: PathLike, resumable: bool, tell: Tell
 ) -> None:
-    """Name what is left after a stop `clip.partial.mp4`, and say so; nothing if no frame was done."""
+    """Save an interrupted result as `clip.partial.mp4` and report it; nothing if no frame was done."""
     if not done:
         return
     path = Path(output)
-    names = [
-        path.with_name(f"{path.stem}.partial{n}{path.suffix}")
-        for n in ("", *(f"-{i}" for i in range(2, 1000)))
-    ]
-    free = next(name for name in names if not name.exists())
-    if goes_on and temporary.is_dir():
-        shutil.copytree(temporary, free)
+    endings = ("", *(f"-{number}" for number in range(2, 1000)))
+    names = (path.with_name(f"{path.stem}.partial{ending}{path.suffix}") for ending in endings)
+    partial = next(name for name in names if not name.exists())
+    if resumable and temporary.is_dir():
+        shutil.copytree(temporary, partial)
     else:
-        os.replace(temporary, free)
-    said = f"{done} of {total} frames are in {free}" if total else f"{done} frames are in {free}"
-    tell(f"{said}; resume=True continues from there" if goes_on else said)
+        os.replace(temporary, partial)
+    line = f"{done} of {total} frames are in {partial}" if total else f"{done} frames are in {partial}"
+    tell(f"{line}; resume=True continues from there" if resumable else line)
+
+
+class Stages:
+    """Runs iterators in threads, ahead of the code that takes their items.
+
+    Examples
+    --------
+    >>> stages = Stages()
+    >>> numbers = stages.ahead(range(4), depth=2)
+    >>> squares = stages.ahead((n * n for n in numbers), depth=2)
+    >>> list(squares)
+    [0, 1, 4, 9]
+    >>> stages.close()
+    """
+
+    def __init__(self) -> None:
+        self._stop = Event()
+        self._threads: list[Thread] = []
+
+    def ahead(self, items: Iterable[T], depth: int, nice: bool = False) -> Iterator[T]:
+        """Yield the same items, computed in a thread that is at most `depth` items ahead.
+
+        An exception in the thread is raised here, after the items before it. After `close` the items end.
+        With `nice` the thread, and those that it starts, run at a lower priority.
+        """
+        queue: Queue[tuple[Any, BaseException | None]] = Queue(depth)
+
+        def put(item: Any, error: BaseException | None = None) -> bool:
+            while not self._stop.is_set():
+                try:
+                    queue.put((item, error), timeout=_POLL)
+                except Full:
+                    continue
+                return True
+            return False
+
+        def work() -> None:
+            if nice:
+                lower_priority()
+            try:
+                for item in items:
+                    if not put(item):
+                        return
+            except BaseException as error:  # noqa: BLE001, it is raised in `_taken`
+                put(_END, error)
+            else:
+                put(_END)
+
+        thread = Thread(target=work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return self._taken(queue)
+
+    def close(self) -> None:
+        """Stop every thread after its current item, and wait for them."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _taken(self, queue: Queue[tuple[Any, BaseException | None]]) -> Iterator[Any]:
+        while not self._stop.is_set():
+            try:
+                item, error = queue.get(timeout=_POLL)
+            except Empty:
+                continue
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+
+
+def run_nice(work: Callable[[], T]) -> T:
+    """Return the result of `work`, called in a thread of low priority that its own threads inherit."""
+    stages = Stages()
+    try:
+        return next(stages.ahead((work() for _ in range(1)), 1, nice=True))
+    finally:
+        stages.close()
+
+
+def lower_priority() -> None:
+    """Lower the priority of this thread and of those it will start; only Linux has one for each thread."""
+    if sys.platform == "linux":
+        thread = get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICE))

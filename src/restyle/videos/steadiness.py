@@ -1,13 +1,12 @@
-"""Paint the frames of a film so that nothing flickers: content statistics averaged over time.
+"""`--steady statistics`: stylize frames with content statistics averaged over time, to avoid flicker.
 
-Normalising each frame by its own statistics makes the whole picture brighter or darker as things come into
-view. Here the statistics are an average over the last moments, in one pass: the transformer mixes what it is
-given with the frame's own, and gives back the mixture, which the next frame is given in turn.
+If each frame is normalized by its own statistics, the whole picture changes when something enters it. Here
+the statistics are a running average: the network mixes the previous average with the frame's own statistics.
 
     stats(t) = w stats(t-1) + (1 - w) own(t),    w = min(exp(-dt / tau), n / (n + 1))
 
-with dt the time since the last frame and n the frames since the last cut: a plain mean at first, which then
-forgets. Where nothing changes, own(t) = stats(t-1) and the difference is exactly 0, so nothing drifts.
+dt is the time since the previous frame, n the number of frames since the last cut: a plain mean at first,
+then an exponential one. In a static scene own(t) = stats(t-1), so nothing drifts.
 """
 
 from __future__ import annotations
@@ -25,14 +24,8 @@ from restyle.types import FloatArray
 
 
 class SteadyPainter:
-    """Paints frames one after the other.
-
-    Parameters
-    ----------
-    method : Arbitrary
-    strength : float, 0..1
-    seconds : float
-        Time constant tau of the average; 0 paints every frame by itself.
+    """Stylizes consecutive frames; `seconds` is the time constant tau, and with 0 each frame is stylized
+    alone.
     """
 
     def __init__(self, method: Arbitrary, strength: float, seconds: float) -> None:
@@ -40,36 +33,26 @@ class SteadyPainter:
         self.cut()
 
     def cut(self) -> None:
-        """Forget what was: a new scene begins."""
+        """Start a new scene: forget earlier frames."""
         self._frames = 0
         self._styled: FloatArray | None = None
         self._rebuilt: FloatArray | None = None
         self._own: FloatArray | None = None
 
     def __call__(self, content: FloatArray, code: FloatArray, elapsed: float) -> FloatArray:
-        """Paint the next frame.
-
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        code : np.ndarray [shape=(K,), float32]
-        elapsed : float
-            Seconds since the frame before.
-
-        Returns
-        -------
-        np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+        """Stylize the next frame [H, W, 3], float32 in 0..1, with a code [K]; `elapsed` seconds after the
+        last.
         """
         if self.strength == 0:
             return content
         weight = self._weight(elapsed)
         self._frames += 1
         if self.strength == 1:
-            picture, self._styled = self.method.paint_steady(content, code, self._styled, weight)
-            return picture
+            result, self._styled = self.method.paint_steady(content, code, self._styled, weight)
+            return result
         if not self.method.encodes:
-            picture, self._styled = self.method.paint_steady(content, code, self._styled, weight)
-            return arbitrary.restore_content(picture, content, picture, self.strength)
+            result, self._styled = self.method.paint_steady(content, code, self._styled, weight)
+            return arbitrary.restore_content(result, content, result, self.strength)
         own = self.method.encode(pad(content, 1, minimum=SMALLEST_INPUT)[0])
         if self._own is not None:
             own = np.asarray(own + np.float32(weight) * (self._own - own), np.float32)
@@ -80,13 +63,13 @@ class SteadyPainter:
         return arbitrary.restore_content(styled, content, rebuilt, self.strength)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """What is remembered of the frames so far, for `restore`."""
-        known = {"styled": self._styled, "rebuilt": self._rebuilt, "own": self._own}
-        there = {name: value for name, value in known.items() if value is not None}
-        return {"frames": np.array(self._frames), **there}
+        """Return the memory of earlier frames, for `restore`."""
+        memory = {"styled": self._styled, "rebuilt": self._rebuilt, "own": self._own}
+        present = {name: value for name, value in memory.items() if value is not None}
+        return {"frames": np.array(self._frames), **present}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on where another one was."""
+        """Continue from a `state`."""
         self._frames = int(state["frames"])
         self._styled, self._rebuilt = state.get("styled"), state.get("rebuilt")
         self._own = state.get("own")

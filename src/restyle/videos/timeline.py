@@ -1,4 +1,4 @@
-"""Styles over time, as texts and dicts: `0:starry-night`, `4.5:great-wave:0.3`, {0: style, 4.5: style}."""
+"""Styles over time: `0:starry-night` and `4.5:great-wave:0.3`, or {0: style, 4.5: style}."""
 
 from __future__ import annotations
 
@@ -22,21 +22,11 @@ _TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re
 
 
 def timed_styles(style: TimedStylesLike | None, method: Arbitrary, scale: float = 1.0) -> TimedStyles:
-    """Read styles, of which each may have a second at which it holds.
+    """Encode styles, each with the second at which it applies.
 
-    Parameters
-    ----------
-    style : as for `restyle.image`, texts `[MINUTES:]SECONDS:STYLE[:WEIGHT]`, or a dict {seconds: style}
-
-    Returns
-    -------
-    list of (seconds, Style)
-        Those of one second mixed; one second 0 where no second is named.
-
-    Raises
-    ------
-    StyleError
-        Some have a second and others none.
+    Styles are those of `restyle.image`, texts `[MINUTES:]SECONDS:STYLE[:WEIGHT]`, or a dict {seconds:
+    style}. Those of the same second are mixed; without times there is one style at second 0. Raises
+    StyleError if only some have a time.
     """
     if isinstance(style, Mapping):
         pairs = [(float(second), each) for second, each in style.items()]
@@ -50,25 +40,29 @@ def timed_styles(style: TimedStylesLike | None, method: Arbitrary, scale: float 
     groups: dict[float, list[Any]] = {}
     for (second, each), item in zip(timed, items, strict=True):
         if second is None:
-            raise StyleError(f"style '{item!s}' has no time and others have; write 0:{item!s} or the like")
+            raise StyleError(
+                f"style '{item!s}' has no time, but others have one; write 0:{item!s}, for example"
+            )
         groups.setdefault(second, []).append(each)
     return [(second, resolve_all(groups[second], model=method, scale=scale)) for second in sorted(groups)]
 
 
 def split_time(style: Any) -> tuple[float | None, Any]:
-    """Split the second off a style.
+    """Split the time off a style.
 
     Examples
     --------
     >>> split_time("4.5:great-wave"), split_time("1:02:great-wave:0.5"), split_time("great-wave:2")
     ((4.5, 'great-wave'), (62.0, 'great-wave:0.5'), (None, 'great-wave:2'))
     """
-    found = _TIMED.fullmatch(style) if isinstance(style, str) and not os.path.exists(style) else None
-    if isinstance(style, str) and found is None and _NEGATIVE.match(style) and not os.path.exists(style):
-        raise StyleError(f"style '{style}' has a time before the video begins; seconds count from 0")
-    if found is None:
+    if not isinstance(style, str) or os.path.exists(style):
         return None, style
-    return 60 * float(found[1] or 0) + float(found[2]), found[3]
+    match = _TIMED.fullmatch(style)
+    if match is None and _NEGATIVE.match(style):
+        raise StyleError(f"style '{style}' has a time before the start of the video; seconds count from 0")
+    if match is None:
+        return None, style
+    return 60 * float(match[1] or 0) + float(match[2]), match[3]
 
 
 def style_paths(sources: TimedStylesLike | None) -> Iterator[PathLike]:
@@ -86,12 +80,7 @@ def style_paths(sources: TimedStylesLike | None) -> Iterator[PathLike]:
 
 
 class Timeline:
-    """Style codes at given seconds, interpolated in between.
-
-    Parameters
-    ----------
-    codes : sequence of (seconds, code)
-        In any order, no two at the same second; `code` is an np.ndarray [shape=(K,), float32].
+    """Style codes [shape=(K,), float32] at given seconds, with linear interpolation in between.
 
     Examples
     --------
@@ -107,13 +96,11 @@ class Timeline:
         self.codes = [code for _, code in ordered]
 
     def at(self, second: float) -> FloatArray:
-        """Return the code [shape=(K,), float32] of a second; the first and the last hold beyond."""
+        """Return the code [shape=(K,), float32] of a second; constant before the first and after the last."""
         after = int(np.searchsorted(self.seconds, second, side="right"))
-        if after == 0:
-            return self.codes[0]
-        if after == len(self.codes):
-            return self.codes[-1]
+        if after in (0, len(self.codes)):
+            return self.codes[max(0, after - 1)]
         start, end = self.seconds[after - 1], self.seconds[after]
-        part = np.float32((second - start) / (end - start))
-        mixed = self.codes[after - 1] + part * (self.codes[after] - self.codes[after - 1])
+        weight = np.float32((second - start) / (end - start))
+        mixed = self.codes[after - 1] + weight * (self.codes[after] - self.codes[after - 1])
         return np.asarray(mixed, np.float32)

@@ -1,49 +1,56 @@
-"""Write videos: frames with the time stamps they came with, and the other streams as they were.
+"""Write videos: encode frames with the time stamps of the source, and copy its other streams.
 
-Sound and subtitles are copied packet by packet. Where the new container cannot hold a sound, it is encoded
-anew; where it cannot hold a subtitle, that is left out. Either is told.
+Audio that the container cannot hold is converted, subtitles are left out; both are reported.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from restyle.errors import OutputError
 from restyle.types import PathLike
-from restyle.videos.audio_track import Dub, NewSound
-from restyle.videos.encoding import CONTAINERS, Encoding
-from restyle.videos.info import VideoFrame, VideoInfo
-from restyle.videos.read import Tell, VideoReader
-from restyle.videos.transcode import Transcoder, holds, kept
-
-_REENCODED = {".webm": "libopus"}
+from restyle.videos.audio import ConvertedAudio, NewAudio, ReplacedAudio
+from restyle.videos.formats import (
+    CONTAINERS,
+    DEFAULT_QUALITY,
+    ENCODERS,
+    copied_metadata,
+    copied_stream,
+    copy_chapters,
+    encoder_settings,
+    left_out,
+    pixel_format,
+)
+from restyle.videos.info import (
+    BT709,
+    FULL,
+    LIMITED,
+    RGB,
+    UNSPECIFIED,
+    ColorTags,
+    Pixels,
+    Tell,
+    VideoFrame,
+    VideoInfo,
+    scaling,
+)
+from restyle.videos.read import VideoReader
 
 
 class VideoWriter:
-    """A video file written frame by frame. Give it the temporary path of `files.writing`.
+    """Writes a video file frame by frame, to the temporary path of `files.writing`.
 
-    Parameters
-    ----------
-    path : path
-    info : VideoInfo
-        Of the source; time base, colours, orientation and metadata are kept.
-    size : (height, width)
-        Of the frames, upright.
-    codec : str
-        One of `encoding.ENCODERS`.
-    quality : int or None
-        1 to 100.
-    source : VideoReader or None
-        Whose other streams shall be copied.
-    tell : function of a line
-        Called with what the container cannot hold.
-    keep : function of av.Packet
-        Called with every packet of the encoder, its stamps final, before it is written.
-    sound : NewSound or None
-        What replaces the source's first stream of sound.
+    The time base, colors, orientation and metadata of `info` are kept; the other streams of `source` are
+    copied, but `audio` replaces its first audio stream. `size` is the (height, width) of upright frames,
+    `codec` a key of `formats.ENCODERS`. `tell` takes one line about what the container cannot hold. `keep`
+    takes every packet of the encoder, with its final time stamps, before it is written.
     """
 
     def __init__(
@@ -56,39 +63,44 @@ class VideoWriter:
         source: VideoReader | None = None,
         tell: Tell = lambda line: None,
         keep: Callable[[Any], None] = lambda packet: None,
-        sound: NewSound | None = None,
+        audio: NewAudio | None = None,
     ) -> None:
         import av
 
         self.frames, self.keep = 0, keep
         self.info, self.suffix = info, Path(path).suffix.lower()
         self._durations: dict[int, int] = {}
-        self._stamps: list[int] = []  # of every frame so far; as decoding orders them only at the end
-        self._delay = self._sent = 0  # frames by which decoding runs ahead of showing; packets so far
+        self._stamps: list[int] = []  # pts of every frame so far; sorted, they are the dts of later segments
+        self._delay = self._sent = 0  # frames by which decoding runs ahead of display; packets so far
         self._first_segment = True
         self._encoder: Any = None
         self._held: Any = None
         self._began = self._end = 0
-        # Sound begins before 0 where its codec needs a run-up; Matroska would shift the picture to make room.
-        matroska = {"avoid_negative_ts": "disabled"}
         kind = CONTAINERS[self.suffix]
         self._by_decoding = kind in ("mp4", "mov")
-        self.container: Any = av.open(
-            os.fspath(path),
-            "w",
-            format=kind,
-            container_options={"movflags": "+faststart"} if self._by_decoding else matroska,
-        )
+        # Audio starts before 0 if its codec needs priming; Matroska would shift the picture to make room.
+        settings = {"movflags": "+faststart"} if self._by_decoding else {"avoid_negative_ts": "disabled"}
+        self.container: Any = av.open(os.fspath(path), "w", format=kind, container_options=settings)
         try:
             self._encoding = Encoding(codec, info, size, quality)
             if self._encoding.cut:
                 tell(self._encoding.cut)
             self._open_stream()
-            self.container.metadata.update(kept(info.metadata))
+            self.container.metadata.update(copied_metadata(info.metadata))
             self._copies: dict[int, Any] = {}
-            self._transcoders: dict[int, Transcoder] = {}
+            self._converted: dict[int, ConvertedAudio] = {}
+            for stream in source.other_streams if source is not None else ():
+                assert source is not None
+                if audio is not None and stream.type == "audio":
+                    replaced = ReplacedAudio(self.container, stream, audio, float(source.clock.shift))
+                    self._converted[stream.index] = replaced
+                    audio = None  # further audio streams are copied
+                else:
+                    self._add_stream(stream, tell)
             if source is not None:
-                self._add_others(source, sound, tell)
+                copy_chapters(source.container, self.container)
+                if line := left_out(source.container, source.stream):
+                    tell(line)
             self.container.start_encoding()
         except (av.FFmpegError, ValueError) as error:
             self.abort()
@@ -97,7 +109,7 @@ class VideoWriter:
             ) from error
 
     def write(self, frame: VideoFrame) -> None:
-        """Append a frame; its pixels are there."""
+        """Encode a frame that has pixels."""
         assert frame.pixels is not None
         if self._encoder is None:
             self._encoder = self._encoding.another(self.stream.codec_context)
@@ -109,7 +121,7 @@ class VideoWriter:
         self._mux(self._encoder.encode(picture))
 
     def end_segment(self) -> None:
-        """Let the encoder finish: what follows does not lean on what was."""
+        """Flush the encoder; later frames do not depend on earlier ones."""
         if self._encoder is None:
             return
         self._mux(self._encoder.encode(None))
@@ -117,13 +129,8 @@ class VideoWriter:
         self._first_segment = False
 
     def append(self, packets: Iterable[Any], stamps: Iterable[int]) -> None:
-        """Append what was kept of a whole segment in an earlier run.
-
-        Parameters
-        ----------
-        packets : iterable of av.Packet
-        stamps : iterable of int
-            Of its frames, as they are shown.
+        """Append the packets of a segment that an earlier run encoded, and the `pts` of its frames in
+        display order.
         """
         self._stamps.extend(stamps)
         self.frames = len(self._stamps)
@@ -134,10 +141,10 @@ class VideoWriter:
         self._encoder, self._first_segment = None, False
 
     def copy(self, packet: Any) -> None:
-        """Append a packet of another stream of the source."""
+        """Copy or convert a packet of another stream of the source."""
         index = packet.stream.index
-        if index in self._transcoders:
-            self._transcoders[index].add(packet)
+        if index in self._converted:
+            self._converted[index].add(packet)
         elif index in self._copies:
             if packet.dts is None:
                 packet.dts = packet.pts
@@ -145,20 +152,20 @@ class VideoWriter:
             self.container.mux(packet)
 
     def close(self) -> None:
-        """Write what is held back, and finish the file."""
+        """Flush the encoders and finish the file."""
         try:
             self.end_segment()
             if self._held is not None:
-                # Counted from the first stamp of decoding, the file ends when its last frame does.
+                # The file ends when its last frame does, counted from the first dts.
                 self._held.duration = max(1, self._end - self._began - self._held.dts)
                 self.container.mux(self._held)
-            for each in self._transcoders.values():
+            for each in self._converted.values():
                 each.finish()
         finally:
             self.container.close()
 
     def abort(self) -> None:
-        """Let go of a file that nobody shall have."""
+        """Close a file that will be deleted."""
         import av
 
         try:
@@ -175,10 +182,24 @@ class VideoWriter:
         self.stream.metadata.update(
             {key: value for key, value in info.stream_metadata.items() if key in ("language", "title")}
         )
-        # Without this tag Apple's players refuse the file.
+        # Apple's players refuse H.265 without this tag.
         tag = "hvc1" if encoding.encoder.name == "libx265" and self._by_decoding else None
         self._encoder = self.stream.codec_context
         encoding.open(self._encoder, tag)
+
+    def _add_stream(self, stream: Any, tell: Tell) -> None:
+        copied = copied_stream(self.container, stream)
+        if copied is not None:
+            self._copies[stream.index] = copied
+            return
+        name = None if stream.codec_context is None else stream.codec_context.name
+        if stream.type == "audio" and name is not None:
+            codec = "libopus" if self.suffix == ".webm" else "aac"
+            self._converted[stream.index] = ConvertedAudio(self.container, stream, codec, tell)
+            tell(f"'{self.suffix}' cannot hold {name} audio; it is converted to {codec.removeprefix('lib')}")
+        else:
+            kind = {"audio": "audio", "subtitle": "subtitles"}[stream.type]
+            tell(f"'{self.suffix}' cannot hold {name or 'unknown'} {kind}; left out")
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
@@ -187,7 +208,7 @@ class VideoWriter:
             if self._first_segment:
                 self._delay += packet.dts < self._stamps[0]
             else:
-                # Encoders of later segments know nothing of the frames before.
+                # The encoder of a later segment does not know the frames before it.
                 packet.dts = self._stamps[self._sent - self._delay]
             self.keep(packet)
             self._put(packet)
@@ -197,7 +218,7 @@ class VideoWriter:
         if not self._by_decoding:
             self.container.mux(packet)
             return
-        # These containers store how long a frame lasts in decoding order, so each waits for the next.
+        # These containers store durations in decoding order, so each packet waits for the dts of the next.
         end = packet.pts + packet.duration
         if self._held is None:
             self._began = packet.pts - packet.dts
@@ -207,26 +228,116 @@ class VideoWriter:
         self._held = packet
         self._end = max(self._end, end)
 
-    def _add_others(self, source: VideoReader, sound: NewSound | None, tell: Tell) -> None:
-        for each in source.others:
-            if sound is not None and each.type == "audio":
-                self._transcoders[each.index] = Dub(self.container, each, sound, float(source.shift))
-                sound = None  # further streams are copied
-            else:
-                self._add_other(each, tell)
 
-    def _add_other(self, stream: Any, tell: Tell) -> None:
-        name = None if stream.codec_context is None else stream.codec_context.name
-        what = "sound" if stream.type == "audio" else "subtitles"
-        if name is not None and holds(CONTAINERS[self.suffix], stream):
-            copied = self.container.add_stream_from_template(stream)
-            copied.metadata.update(kept(dict(stream.metadata)))
-            copied.disposition = stream.disposition
-            self._copies[stream.index] = copied
-            return
-        if stream.type == "audio" and name is not None:
-            codec = _REENCODED.get(self.suffix, "aac")
-            self._transcoders[stream.index] = Transcoder(self.container, stream, codec)
-            tell(f"'{self.suffix}' cannot hold {name} sound; it is encoded anew as {codec}")
-        else:
-            tell(f"'{self.suffix}' cannot hold {name or 'unknown'} {what}; they are left out")
+class Encoding:
+    """The settings of an encoder for frames of one size; opens any number of encoders with them.
+
+    The time base, colors and orientation of `info` are kept. `size` is the (height, width) of upright
+    frames; odd sides are cut where the codec needs even ones, and `cut` is then the message.
+    """
+
+    def __init__(self, codec: str, info: VideoInfo, size: tuple[int, int], quality: int | None) -> None:
+        from av.video.stream import VideoStream
+
+        self.info, self.encoder = info, ENCODERS[codec]
+        self.rate = (info.rate or Fraction(25)).limit_denominator(1001)
+        self.settings = encoder_settings(self.encoder)
+        if self.encoder.worst:
+            share = (100 - (quality or DEFAULT_QUALITY)) / 100
+            self.settings["crf"] = str(round(self.encoder.worst * share))
+        self.form = pixel_format(self.encoder, info)
+        turn = info.turn
+        self.turns = hasattr(VideoStream, "set_display_rotation") and (turn.quarters > 0 or turn.mirrored)
+        (height, width), self.aspect = size, info.aspect
+        if self.turns and turn.quarters % 2:
+            height, width, self.aspect = width, height, 1 / self.aspect
+        halved = (self.encoder.even and "420" in self.form, "420" in self.form or "422" in self.form)
+        self.cut = ""
+        if self.encoder.even and ((height % 2 and halved[0]) or (width % 2 and halved[1])):
+            before = f"{width}x{height}"
+            height, width = height - height % 2 * halved[0], width - width % 2 * halved[1]
+            self.cut = (
+                f"{self.encoder.name} needs even sides: {before} is cut to {width}x{height}"
+                " (--codec vp9 or ffv1 keeps odd ones)"
+            )
+        if height < 1 or width < 1:
+            raise ValueError("too small")
+        self.size = (height, width)
+        self.colors = _written_colors(info.colors, self.form, height)
+
+    def open(self, context: Any, tag: str | None = None) -> None:
+        """Apply the settings to an encoder and open it."""
+        height, width = self.size
+        context.options = dict(self.settings)
+        context.width, context.height, context.pix_fmt = width, height, self.form
+        context.framerate, context.time_base = self.rate, self.info.time_base
+        context.sample_aspect_ratio = self.aspect
+        context.color_range = self.colors.range
+        context.colorspace = self.colors.matrix
+        context.color_trc = self.colors.transfer
+        context.color_primaries = self.colors.primaries
+        if tag is not None:
+            context.codec_tag = tag
+        with _quiet_svt():
+            context.open(strict=False)
+
+    def another(self, like: Any) -> Any:
+        """Open another encoder, whose packets follow those of `like`."""
+        import av
+
+        context: Any = av.CodecContext.create(self.encoder.name, "w")
+        context.flags = like.flags
+        # PyAV sets these for streams and not for encoders.
+        context.bit_rate, context.bit_rate_tolerance = like.bit_rate or 0, like.bit_rate_tolerance or 0
+        self.open(context)
+        return context
+
+    def converted(self, pixels: Pixels) -> Any:
+        """Convert an upright frame [H, W, 3] to the pixel format of the encoder."""
+        import av
+
+        height, width = self.size
+        stored = self.info.turn.stored(pixels) if self.turns else pixels
+        cut: Any = np.ascontiguousarray(stored[:height, :width])
+        picture = av.VideoFrame.from_ndarray(cut, "rgb24" if pixels.dtype == np.uint8 else "rgb48le")
+        if _is_rgb(self.form):
+            return picture.reformat(format=self.form)
+        converted = picture.reformat(
+            format=self.form,
+            src_color_range=FULL,
+            dst_color_range=self.colors.range or LIMITED,
+            dst_colorspace=self.colors.working_matrix(height),
+            interpolation=scaling(),
+        )
+        converted.color_range = self.colors.range
+        converted.colorspace = self.colors.matrix
+        converted.color_trc = self.colors.transfer
+        converted.color_primaries = self.colors.primaries
+        return converted
+
+
+def _is_rgb(form: str) -> bool:
+    return form.startswith(("bgr", "gbr", "rgb"))
+
+
+def _written_colors(colors: ColorTags, form: str, height: int) -> ColorTags:
+    if _is_rgb(form):
+        return ColorTags(FULL, RGB, colors.transfer, colors.primaries)
+    if colors.matrix == RGB:
+        return ColorTags(LIMITED, BT709, colors.transfer, colors.primaries)
+    if colors.matrix not in (UNSPECIFIED, colors.working_matrix(height)):
+        return ColorTags(colors.range, UNSPECIFIED, colors.transfer, colors.primaries)
+    return colors
+
+
+@contextmanager
+def _quiet_svt() -> Iterator[None]:
+    """Keep SVT-AV1 from logging to standard error; it reads SVT_LOG when it opens and has no option."""
+    if "SVT_LOG" in os.environ:
+        yield
+        return
+    os.environ["SVT_LOG"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("SVT_LOG", None)

@@ -1,8 +1,14 @@
-"""The loop: take the newest frame, paint it, show it, and keep the pace."""
+"""`restyle live`: stylize a camera in real time, and drop frames so that the output is never late.
+
+A frame waits at most as long as the previous frame takes, and then takes its own time. So a delay of D
+allows D / 2 per frame, less a reserve, and the resolution is chosen accordingly. Only the time of the network
+depends on it; reading, enlarging and encoding do not, so a smaller size does not always help.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,31 +24,28 @@ from restyle.options import ImageOptions, VideoOptions, parse_size
 from restyle.options.video import LiveOptions
 from restyle.style import Style
 from restyle.types import PathLike, from_unit
+from restyle.videos.devices import Bytes, Newest, Shot, open_sink, open_source
 from restyle.videos.info import Pixels
-from restyle.videos.live.camera import Newest, Shot, open_source
-from restyle.videos.live.pace import SIZES, Pace
-from restyle.videos.live.sinks import Bytes, open_sink
 from restyle.videos.scenes import SceneCuts
 from restyle.videos.steadiness import SteadyPainter
 
-_WAIT = 0.25  # seconds without a frame after which the window is looked at again
+_WAIT = 0.25  # seconds without a frame after which the window is checked
 _STILL = 1.0  # seconds after which a late frame is better than none
 _TRIALS = 3
+SIZES = (96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512, 576, 640, 768, 896, 1024, 1280, 1536, 1920)
+# px, longest sides; steps of about a fifth, all multiples of 32
+_RESERVE = 0.9  # share of the allowed time that an average frame may take
+_WORST = 1.05  # share that the slowest recent frames may take
+_HELPS = 0.05  # share of a frame's time that the next smaller size must save
+_MEMORY = 12  # frames at one size before a larger one is tried
+_PATIENCE = 1.0  # seconds at one size before a larger one is tried
+_PATIENCE_GROWTH = 2.0  # factor after every larger size that was too slow
 
 
 @dataclass
 class Summary:
-    """How it went.
-
-    Parameters
-    ----------
-    shown, dropped : int
-        Frames.
-    seconds : float
-    size : (height, width)
-        At which frames were painted, at the end.
-    delays : list of float
-        Seconds from camera to result, of every frame shown.
+    """Figures of a finished run: frames, size (height, width) at the end, and delays of shown frames in
+    seconds.
     """
 
     shown: int
@@ -52,7 +55,7 @@ class Summary:
     delays: list[float]
 
     def delay(self, part: float) -> float:
-        """Seconds that a part, 0..1, of the frames kept under; 0 if none was shown."""
+        """Return the quantile `part`, 0..1, of the delays in seconds; 0 if no frame was shown."""
         return float(np.quantile(self.delays, part)) if self.delays else 0.0
 
     def __str__(self) -> str:
@@ -75,30 +78,13 @@ def show(
     *,
     watch: Callable[[int, float, int], None] = lambda shown, delay, size: None,
 ) -> Summary:
-    """Paint a camera, or a file played as one, until it ends or somebody ends it.
+    """Stylize a camera (number, device or a video file) until it ends or is stopped.
 
-    Parameters
-    ----------
-    source : str
-        Number or device of a camera, or a video file.
-    style : Style
-    method : Arbitrary
-    pictures : ImageOptions
-        `size` None chooses the resolution by what the machine manages.
-    live : LiveOptions
-    output : path or None
-        A file, a virtual device, or None for a window.
-    watch : function of frames shown, the last delay in seconds, the longest side in px
-        Called after every frame. KeyboardInterrupt from it, or from Ctrl-C, ends well.
+    Without `pictures.size` the resolution adapts to the speed of the machine. The output is a file, a
+    virtual camera, or a window. `watch` takes the frames shown, the last delay in seconds and the longest
+    side in px after every frame; KeyboardInterrupt from it, or by Ctrl-C, ends the run normally.
 
-    Returns
-    -------
-    Summary
-
-    Raises
-    ------
-    InputError, OutputError
-        No such camera; no screen; a file that cannot be written.
+    Raises InputError or OutputError if there is no such camera or no screen, or the file cannot be written.
     """
     camera = open_source(source)
     newest: Newest | None = None
@@ -130,7 +116,7 @@ def show(
                     summary.delays.append(now - shot.taken)
                     watch(summary.shown, now - shot.taken, painter.pace.size)
             except KeyboardInterrupt:
-                pass  # the usual way to end what has no end
+                pass  # the normal way to stop
             summary.seconds = time.monotonic() - begin
             summary.dropped, summary.size = newest.dropped + late, painter.painted_size
         return summary
@@ -142,7 +128,7 @@ def show(
 
 
 class _Painter:
-    """Frames of a camera in, painted frames of one size out, whatever the size they are painted at."""
+    """Stylizes camera frames at any resolution and returns frames of one size."""
 
     def __init__(
         self,
@@ -161,31 +147,33 @@ class _Painter:
         self.pace = Pace(live.delay / 1e3, min(max(self._framed), SIZES[-1]), fixed)
         self._steady = SteadyPainter(method, pictures.strength, VideoOptions.steady_seconds)
         self._cuts, self._last = SceneCuts(), 0.0
-        # Encoders and devices want even sides, and one size from beginning to end.
+        # Encoders and devices need even sides and a constant size.
         height, width = self._size(fixed or max(self._framed))
         self.shown_size = (height - height % 2, width - width % 2)
         self.painted_size = self._size(self.pace.size)
-        self.painting = 0.0  # seconds that the last frame was painted, without what its size does not change
+        self.painting = (
+            0.0  # seconds that the last frame took, without the steps that do not depend on its size
+        )
 
     def warm_up(self) -> None:
-        """Load the model, and find the size to begin with."""
-        grey = np.full((*self._camera, 3), 128, np.uint8)
+        """Load the model and choose the first size."""
+        gray = np.full((*self._camera, 3), 128, np.uint8)
         took = []
         for _ in range(_TRIALS):
-            self(Shot(grey, time.monotonic()))
+            self(Shot(gray, time.monotonic()))
             took.append(self.painting)
         self.pace.start(min(took))
         self._steady.cut()
         self._cuts, self._last = SceneCuts(), 0.0
 
     def __call__(self, shot: Shot) -> Bytes:
-        """Paint a frame."""
+        """Stylize a frame."""
         pixels = shot.pixels
         if self._cuts(pixels):
             self._steady.cut()
         self.painted_size = self._size(self.pace.size)
         if self._pictures.crop is None:
-            pixels = _scaled(pixels, self.painted_size)  # faster than resizing floats
+            pixels = _scaled(pixels, self.painted_size)  # faster than resizing as floats
             options = self._pictures
         else:
             options = replace(self._pictures, size=f"{self.painted_size[1]}x{self.painted_size[0]}")
@@ -194,7 +182,7 @@ class _Painter:
         side = painted_side((content.height, content.width), options)
         elapsed = max(0.0, shot.taken - self._last)
         painted = apply_at_size(
-            side, content.pixels, lambda seen: self._steady(seen, self._code, elapsed), options.strength
+            side, content.pixels, lambda pixels: self._steady(pixels, self._code, elapsed), options.strength
         )
         self._last = shot.taken
         done: Any = from_unit(pipeline.postprocess(painted, content, self._pictures).pixels, np.uint8)
@@ -208,7 +196,7 @@ class _Painter:
 
 
 def _scaled(pixels: Pixels, size: tuple[int, int]) -> Bytes:
-    """Bring a frame to (height, width) and 8 bits."""
+    """Resize a frame to (height, width), 8 bits."""
     import av
     from av.video.reformatter import Interpolation
 
@@ -221,3 +209,87 @@ def _scaled(pixels: Pixels, size: tuple[int, int]) -> Bytes:
     how = Interpolation.AREA if smaller else Interpolation.BICUBIC
     resized = frame.reformat(width=size[1], height=size[0], format="rgb24", interpolation=how)
     return np.asarray(resized.to_ndarray(), np.uint8)
+
+
+class Pace:
+    """Chooses the resolution from the time that recent frames took.
+
+    `delay` is the allowed time from camera to output in seconds, `longest` the longest side of the camera's
+    frames in px, and `fixed` a size that is always used.
+
+    Examples
+    --------
+    >>> pace = Pace(0.2, 640)
+    >>> pace.start(seconds=0.030)  # for a frame of `SIZES[pace.trial]`
+    >>> pace.size
+    320
+    """
+
+    def __init__(self, delay: float, longest: int, fixed: int | None = None) -> None:
+        self.allowed = delay / 2
+        self._sizes = [size for size in SIZES if size < longest] + [longest]
+        self.trial = min(len(self._sizes) - 1, 4)
+        self._fixed = fixed
+        self._at = self.trial
+        self._took: deque[float] = deque(maxlen=_MEMORY)
+        self._painting: deque[float] = deque(maxlen=_MEMORY)
+        self._since, self._patience = 0.0, _PATIENCE
+        self._went_up = False
+
+    @property
+    def size(self) -> int:
+        """Current longest side in px."""
+        return self._fixed or self._sizes[self._at]
+
+    @property
+    def slow(self) -> float:
+        """Seconds that the slowest recent frames took; 0 before the first."""
+        return float(np.quantile(self._took, 0.9)) if self._took else 0.0
+
+    def too_old(self, age: float) -> bool:
+        """Return whether a frame that was captured `age` seconds ago would be shown too late."""
+        return age > self.allowed + max(0.0, self.allowed - self.slow)
+
+    def start(self, seconds: float) -> None:
+        """Choose the first size from the seconds that a frame of the trial size took."""
+        share = seconds / self._area(self.trial)
+        fits = [n for n in range(len(self._sizes)) if share * self._area(n) <= _RESERVE * self.allowed]
+        self._at = max(fits, default=0)
+
+    def took(self, seconds: float, now: float, painting: float | None = None) -> None:
+        """Record the seconds that a frame took in total, and those that depend on the resolution."""
+        if self._since == 0.0:
+            self._since = now
+        self._took.append(seconds)
+        self._painting.append(seconds if painting is None else painting)
+        usual, slow = float(np.median(self._took)), self.slow
+        too_slow = len(self._took) >= 3 and (usual > _RESERVE * self.allowed or slow > _WORST * self.allowed)
+        if too_slow and self._at > 0:
+            if -self._change(-1) < _HELPS * usual:
+                return
+            if self._went_up:
+                self._patience *= _PATIENCE_GROWTH  # or the size would oscillate
+            self._go(self._at - 1, now)
+        elif len(self._took) == _MEMORY and now - self._since > self._patience and self._at + 1 < self._count:
+            more = self._change(1)
+            if usual + more < _RESERVE * self.allowed and slow + more < _WORST * self.allowed:
+                self._go(self._at + 1, now)
+
+    def _change(self, by: int) -> float:
+        """Return the additional seconds per frame at a size that is `by` steps larger."""
+        growth = self._area(self._at + by) / self._area(self._at)
+        return (growth - 1) * float(np.median(self._painting))
+
+    @property
+    def _count(self) -> int:
+        return len(self._sizes)
+
+    def _go(self, at: int, now: float) -> None:
+        self._went_up = at > self._at
+        self._at = at
+        self._took.clear()
+        self._painting.clear()
+        self._since = now
+
+    def _area(self, at: int) -> float:
+        return float(self._sizes[at]) ** 2

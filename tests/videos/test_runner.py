@@ -1,4 +1,4 @@
-"""Stages overlap, stay bounded, and stop when told to."""
+"""Stages overlap, stay bounded, and stop on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from restyle.videos.stages import ASIDE, Stages, done_aside
+from restyle.videos.runner import NICE, Stages, run_nice
 
 
 def test_items_come_in_order_through_several_stages() -> None:
@@ -89,17 +89,17 @@ def niceness() -> Iterator[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
-def test_short_stages_stand_aside_and_nobody_else() -> None:
+def test_only_short_stages_have_a_low_priority() -> None:
     own, _ = niceness()
-    aside = min(19, own + ASIDE)
+    low = min(19, own + NICE)
     stages = Stages()
-    assert list(stages.ahead(niceness(), 2, aside=True)) == [aside, aside]
+    assert list(stages.ahead(niceness(), 2, nice=True)) == [low, low]
     assert list(stages.ahead(niceness(), 2)) == [own, own]
-    assert done_aside(lambda: list(niceness())) == [aside, aside]
+    assert run_nice(lambda: list(niceness())) == [low, low]
     assert list(niceness()) == [own, own]
     stages.close()
 
 
-def test_what_is_raised_aside_arrives() -> None:
+def test_errors_of_a_nice_thread_are_raised() -> None:
     with pytest.raises(ZeroDivisionError):
-        done_aside(lambda: 1 // 0)
+        run_nice(lambda: 1 // 0)

@@ -1,0 +1,96 @@
+"""Open media files safely, and read their packets with time stamps that a new file can take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from restyle.types import PathLike
+
+# Formats whose clock does not start at 0.
+_BROADCAST = {"mpegts", "mpeg", "vob"}
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_MAX_HELD = 64  # packets
+# Formats that FFmpeg may open. Playlists are not among them, because they name other files.
+_FORMATS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,gif,ogg,dv,mxf,rm,nut,wtv,ivf,obu,h264,hevc,m4v,apng,"
+    "yuv4mpegpipe,swf,bink,smk,roq,film_cpk,amv,webp,wav,mp3,aac,flac,aiff,caf,w64,ac3,eac3,dts,au,amr"
+)
+
+
+def open_file(path: PathLike) -> Any:
+    """Open a file with FFmpeg; its name is never a URL, and it may not refer to other files."""
+    import av
+
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    container: Any = av.open(f"file:{os.fspath(path)}", options=options)
+    for stream in container.streams.audio:
+        context = stream.codec_context
+        if context is not None and stream.layout.name == f"{context.channels} channels":
+            context.layout = _LAYOUTS.get(context.channels, stream.layout.name)
+    return container
+
+
+def demux(container: Any, clock: Clock, *streams: Any) -> Iterator[Any]:
+    """Yield the packets of some streams, with corrected time stamps."""
+    held: dict[int, list[Any]] = {}  # packets before the first one with a dts
+    started: set[int] = set()
+    for packet in container.demux(*streams):
+        clock.apply(packet)
+        index = packet.stream_index
+        waiting = held.setdefault(index, [])
+        if index not in started and packet.dts is None and packet.size and len(waiting) < _MAX_HELD:
+            waiting.append(packet)
+            continue
+        started.add(index)
+        # Matroska has no dts, and FFmpeg does not know those of the first B-frames.
+        step = max(1, packet.duration or 0)
+        for place, each in enumerate(waiting):
+            if packet.dts is not None:
+                each.dts = packet.dts - step * (len(waiting) - place)
+            yield each
+        waiting.clear()
+        yield packet
+    for waiting in held.values():
+        yield from waiting
+
+
+class Clock:
+    """Corrects the clock of broadcast files (TS, VOB), which starts anywhere and jumps where files join."""
+
+    def __init__(self, container: Any) -> None:
+        self._broadcast = container.format.name in _BROADCAST
+        late = self._broadcast and container.start_time
+        self.shift = Fraction(container.start_time, 1_000_000) if late else Fraction(0)  # seconds, at first
+        self._shifts = [self.shift]
+        self._current: dict[int, Fraction] = {}  # shift of each stream
+        self._last: dict[int, int] = {}  # last dts of each stream
+        self._ends: dict[int, Fraction] = {}  # end of the last packet of each stream, in seconds
+
+    def apply(self, packet: Any) -> None:
+        """Correct the time stamps of a packet."""
+        stamp = packet.pts if packet.dts is None else packet.dts
+        if not self._broadcast or stamp is None:
+            return
+        index, time = packet.stream_index, stamp * packet.time_base
+        shift, end = self._current.get(index, self.shift), self._ends.get(index)
+        if end is not None and not _follows(time - shift, end):
+            # All streams jump at about the same place; they stay in sync if they use the same shift.
+            known = (each for each in reversed(self._shifts) if _follows(time - each, end))
+            shift = next(known, time - max(self._ends.values()))
+            self._shifts.append(shift)
+        self._current[index] = shift
+        self._ends[index] = time - shift + (packet.duration or 0) * packet.time_base
+        units = round(shift / packet.time_base)
+        if packet.dts is not None:
+            packet.dts = max(packet.dts - units, self._last.get(index, packet.dts - units - 1) + 1)
+            self._last[index] = packet.dts
+        if packet.pts is not None:
+            packet.pts -= units
+
+
+def _follows(time: Fraction, end: Fraction) -> bool:
+    """Return whether a packet can follow one that ended at `end`, in seconds, without a jump of the clock."""
+    return end - Fraction(1, 10) <= time <= end + 10
