@@ -75,7 +75,7 @@ def test_deep_frames_stay_deep(tmp_path: Path) -> None:
 def test_frames_of_different_sizes_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (32, 20)).save(tmp_path / "1.png")
     Image.new("RGB", (30, 20)).save(tmp_path / "2.png")
-    with pytest.raises(InputError, match="is 30x20, the first frame 32x20"):
+    with pytest.raises(InputError, match="is 30x20, but the first frame is 32x20"):
         list(FolderReader(tmp_path, 25).items())
 
 

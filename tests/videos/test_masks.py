@@ -216,7 +216,7 @@ def test_styles_are_painted_once_each(tiny_model: Path) -> None:
 
 def test_bad_masks(make: Make, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no pictures, one mask for each frame"):
+    with pytest.raises(InputError, match="holds no pictures; give one mask for each frame"):
         MaskVideo(tmp_path / "empty", "empty", print)
     (tmp_path / "text.mp4").write_text("no video")
     coloured = make_clip(tmp_path / "coloured.mkv", moving(3), codec="ffv1", pix_fmt="bgr0")

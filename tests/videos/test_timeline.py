@@ -41,7 +41,7 @@ def test_styles_of_one_moment_are_mixed(tiny_model: Path) -> None:
 @pytest.mark.parametrize(
     ("style", "said"),
     [
-        (["starry-night", "2:great-wave"], "'starry-night' has no time and others have"),
+        (["starry-night", "2:great-wave"], "'starry-night' has no time, but others have one"),
         (["0:starry-night", "-2.5:great-wave"], "'-2.5:great-wave'"),
         ({}, "at least one"),
         ({-1: "great-wave"}, "from 0 up"),
