@@ -165,6 +165,7 @@ class WebPReader:
             raise InputError(f"{self._shown}: not a WebP that restyle can read") from error
         width, height = self._image.size
         if width * height > max_pixels:
+            self._image.close()
             raise InputError(
                 f"{self._shown}: its frames of {width}x{height} have more than {max_pixels:,} pixels"
             )
