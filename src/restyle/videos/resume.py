@@ -51,7 +51,7 @@ class Segments:
     """
 
     def __init__(self, output: PathLike, plan: Plan, resume: bool, tell: Tell = lambda line: None) -> None:
-        self._target = target = Path(os.path.realpath(output))
+        target = Path(os.path.realpath(output))
         self.folder = target.with_name(f".{target.name[:200]}.parts")
         self._shown = os.fspath(output)
         self._index: list[tuple[int, ...]] = []
@@ -92,8 +92,7 @@ class Segments:
     def _remove_temporary(self, name: object) -> None:
         """Remove the unfinished result of a killed run; its name in the plan is not trusted."""
         target = self.folder.parent / Path(str(name)).name
-        stem = f".{self._target.stem[:80]}-"
-        if name and target.name.startswith(stem) and ".part" in target.name:
+        if name and target.match(".restyle-*.part*"):  # of `files.writing`
             with contextlib.suppress(OSError):
                 target.unlink()
 
