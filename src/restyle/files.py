@@ -57,18 +57,17 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
     overwrite : bool
         Whether an existing file may be replaced.
     inputs : iterable of path
-        Source files of the result, which are never replaced, even with ``overwrite``.
+        Source files, which are never replaced, also not through links or another spelling of their paths.
 
     Returns
     -------
     Path
-        The final location: ``path`` with links resolved.
+        ``path`` with links resolved.
 
     Raises
     ------
     OutputError
-        The file exists, is an input (also through links or another spelling of its path), is a folder or a
-        device, or its folder does not exist.
+        The file exists, is an input, is a folder or a device, or its folder does not exist.
     """
     shown = os.fspath(path)
     if shown == STANDARD_STREAM:
@@ -115,7 +114,7 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
     Yields
     ------
     Path
-        An empty file. The result has the permission bits of the file it replaces, or those of a new file.
+        An empty file. The result keeps the permission bits of a file that it replaces.
 
     Raises
     ------

@@ -106,10 +106,8 @@ class Stylizer:
 
         Parameters
         ----------
-        given : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`
-            See `restyle.image`.
-        style : as for `style`, or None
-            Style of the area that no mask covers; None keeps the photo there.
+        given, style
+            As `regions` and `style` of `restyle.image`.
         scale : float, 0.25..4
         max_pixels : int
             Larger masks are rejected.
@@ -227,25 +225,19 @@ class Stylizer:
         report: Report = quiet,
         callback: Callable[[Step], object] | None = None,
     ) -> Path:
-        """Give a picture a style and write it, with option sets in place of keywords.
+        """Give a picture a style and write it, with option sets in place of keywords; return the path.
 
         Parameters
         ----------
-        content : path, bytes, binary file, PIL.Image.Image or np.ndarray
+        content, output, report, callback
+            See `restyle.image`.
         style : Style or Regions
             Encoded at `pipeline.encoding_scale`.
-        output : path
         options, saving : ImageOptions, SaveOptions
         method : OptimizeOptions or None
             None: the default method.
         inputs : sequence
             Sources of the style. Files among them, and the content, are never replaced.
-        report, callback
-            See `restyle.image`.
-
-        Returns
-        -------
-        Path
         """
         sources = list(_paths(content, *inputs))
         formats.output_format(output)
