@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restyle.cli.flags import with_flags
-from restyle.files import STANDARD_STREAM
 from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions
 
 if TYPE_CHECKING:
@@ -77,6 +76,7 @@ def image(
     """
     from restyle.cli.batch import Batch, output_folders, plan
     from restyle.cli.terminal import Bar
+    from restyle.files import STANDARD_STREAM
     from restyle.methods.regions import region_paths
     from restyle.methods.table import find
     from restyle.pipeline import encoding_scale
