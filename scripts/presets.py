@@ -28,6 +28,7 @@ LIST = ROOT / "scripts" / "presets.toml"
 STYLES = ROOT / "src" / "restyle" / "models" / "styles"
 ARTWORKS = STYLES.parent / "artworks"
 SHORT = 640  # px, short side of the largest artwork that ships
+QUALITY = 72  # of the JPEG: all artworks together take at most 6 MB
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def write_artwork(preset: Preset, data: Path) -> Path:
     )
     ARTWORKS.mkdir(exist_ok=True)
     path = ARTWORKS / f"{preset.name}.jpg"
-    image.save(path, quality=85, optimize=True)
+    image.save(path, quality=QUALITY, optimize=True, progressive=True)
     return path
 
 
