@@ -203,12 +203,12 @@ CASES: dict[str, list[str]] = {
         "restyle image in/alpha.png -s great-wave -o flat.jpg",
     ],
     "image-grey": ["restyle image in/grey.png -s great-wave -o grey.png"],
-    "image-deep": [f"restyle image in/deep.{each} -s tiger -o deep.{each}" for each in ("png", "tif")],
+    "image-deep": [f"restyle image in/deep.{each} -s irises -o deep.{each}" for each in ("png", "tif")],
     "image-folder": ["restyle image in/tree in/scene.png -s starry-night --size 64 -o art/"],
     "image-mix": [
         "restyle image in/scene.png -s starry-night:2 -s in/painting.png:1 --strength 0.7 -o mixed.png"
     ],
-    "image-strength": ["restyle image in/scene.png -s tiger --strength 0 -o none.png"],
+    "image-strength": ["restyle image in/scene.png -s irises --strength 0 -o none.png"],
     "image-keep-colors": [
         "restyle image in/coffee.jpg --size 160 -s great-wave --keep-colors -o a.png",
         "restyle image in/coffee.jpg --size 160 -s great-wave --keep-colors statistics -o b.png",
@@ -219,7 +219,7 @@ CASES: dict[str, list[str]] = {
     ],
     "image-region": [
         "restyle image in/astronaut.jpg --size 160 -s starry-night -r in/mask.png=keep -o person.png",
-        "restyle image in/astronaut.jpg --size 160 -r in/mask.png=scream:0.5 -r in/mask.png=tiger:0.2 --feather 5 -o other.png",
+        "restyle image in/astronaut.jpg --size 160 -r in/mask.png=scream:0.5 -r in/mask.png=irises:0.2 --feather 5 -o other.png",
     ],
     "image-shape": [
         "restyle image in/chelsea.jpg -s leaves --crop 16:9 --size 128 --brightness 1.2 --contrast 0.8 -o a.png",
@@ -265,9 +265,9 @@ CASES: dict[str, list[str]] = {
     ],
     "errors-existing": [
         "restyle image in/scene.png -s scream -o a.png",
-        "restyle image in/scene.png -s tiger -o a.png",
-        "restyle image in/scene.png -s tiger -o a.png --overwrite",
-        "restyle image a.png -s tiger -o a.png --overwrite",
+        "restyle image in/scene.png -s irises -o a.png",
+        "restyle image in/scene.png -s irises -o a.png --overwrite",
+        "restyle image a.png -s irises -o a.png --overwrite",
     ],
     "errors-other": [
         "restyle",
@@ -433,7 +433,7 @@ pixels = np.asarray(Image.open("in/scene.png"))
 for kind in (pixels, pixels.astype(np.uint16) * 257, pixels.astype(np.float32) / 255, pixels[..., 0]):
     out = restyle.image(kind, "in/painting.png", size="64", colors_only=False)
     print(out.shape, out.dtype, round(float(out.mean(dtype=np.float64)), 4), round(float(out.std(dtype=np.float64)), 4))
-print(restyle.image(pixels, [("tiger", 0.3), "scream:2"], regions={"in/spot.png": "keep"}, output="regions.png"))
+print(restyle.image(pixels, [("irises", 0.3), "scream:2"], regions={"in/spot.png": "keep"}, output="regions.png"))
 """,
     ],
     "api-style": [
@@ -469,7 +469,7 @@ import restyle
 for call in (
     lambda: restyle.image("missing.png", "scream"), lambda: restyle.image("in/scene.png", "nothing"),
     lambda: restyle.image("in/scene.png", "scream", strength=3), lambda: restyle.audio("in/tune.wav", "nothing"),
-    lambda: restyle.similarity("scream", "tiger", metric="gram"), lambda: restyle.Style.load("in/scene.png"),
+    lambda: restyle.similarity("scream", "irises", metric="gram"), lambda: restyle.Style.load("in/scene.png"),
     lambda: restyle.image(3, "scream"), lambda: restyle.video("in/clip.mp4", None),
 ):
     try:

@@ -28,7 +28,7 @@ LIST = ROOT / "scripts" / "presets.toml"
 STYLES = ROOT / "src" / "restyle" / "models" / "styles"
 ARTWORKS = STYLES.parent / "artworks"
 SHORT = 640  # px, short side of the largest artwork that ships
-QUALITY = 72  # of the JPEG: all artworks together take at most 6 MB
+QUALITY = 65  # of the JPEG: all artworks together take at most 6 MB
 
 
 @dataclass(frozen=True)
