@@ -1,4 +1,4 @@
-"""Keep the painting clean: color follows the photo's objects, and calm areas of the photo stay calm."""
+"""Keep the painting clean: light and color follow the photo's objects, and its calm areas stay calm."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray
 
 OWN_COLOR = 0.6  # share of the photo's own fine chroma, in the painting's palette
+BROAD_COLOR = 0.4  # how far its broad chroma is moved to the photo's, in that palette
 OBJECT_EDGE = 4e-3  # as EDGE, for the difference between the painting's chroma and the photo's
 EDGE = 1e-3  # variance of the photo's luma from which an edge stops the smoothing of color
 CALM = 0.02  # deviation of the photo's luma at which half of the fine luma is kept
+CONTRAST = 0.7  # least deviation of the painting's broad luma, relative to the photo's
+LIGHT_EDGE = 1e-2  # as EDGE, for the difference between the painting's luma and the photo's
 MAX_GAIN = 4.0  # of a color direction when colors are moved
 FLAT_DETAIL = 0.4  # share of the fine luma that stays where the photo is flat
 
@@ -40,15 +43,44 @@ def smooth_color(picture: FloatArray, photo: FloatArray, radius: int) -> FloatAr
 def color_by_object(picture: FloatArray, photo: FloatArray, radius: int) -> FloatArray:
     """Take broad color from the painting, and fine color in part from the photo in the painting's palette.
 
-    What is smoothed is the difference of the two, so that small forms (eyes, teeth, leaves) keep one color.
+    What is smoothed is the difference of the two, so that small forms (eyes, teeth, leaves) keep one color;
+    and patches of color that cut across objects fade.
     Shapes as for `smooth_color`.
     """
     colors = convert(picture, YCC_FROM_RGB)
-    own = np.float32(OWN_COLOR) * convert(recolor(photo, picture, 1.0), YCC_FROM_RGB)
+    own = convert(recolor(photo, picture, 1.0), YCC_FROM_RGB)
     guide = luma(photo)
     for plane in (1, 2):
-        apart = guided(guide, colors[plane] - own[plane], radius, OBJECT_EDGE)
-        colors[plane] = own[plane] + apart
+        fine = np.float32(OWN_COLOR) * own[plane]
+        smooth = fine + guided(guide, colors[plane] - fine, radius, OBJECT_EDGE)
+        toward = guided(guide, own[plane] - smooth, 2 * radius, LIGHT_EDGE)
+        colors[plane] = smooth + np.float32(BROAD_COLOR) * toward
+    return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
+
+
+def light_by_object(
+    picture: FloatArray, photo: FloatArray, style: FloatArray, share: float, radius: int
+) -> FloatArray:
+    """Move the broad luma of a painting toward the photo's, in the style's range.
+
+    What is dark in the photo stays dark beside what is light: faces keep their form in hazy styles, and no
+    patch of the artwork cuts across an object.
+
+    Parameters
+    ----------
+    picture, photo, style : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
+        The style may have another size.
+    share : float, 0..1
+        How far.
+    radius : int
+        Of the windows, in px; finer luma, the strokes, stays.
+    """
+    colors = convert(picture, YCC_FROM_RGB)
+    guide, tones = luma(photo), luma(style)
+    spread = float(guide.std())
+    gain = max(float(tones.std()), CONTRAST * spread) / max(spread, 1e-3)
+    own = np.clip((guide - guide.mean()) * np.float32(gain) + tones.mean(), 0, 1)
+    colors[0] += np.float32(share) * guided(guide, own - colors[0], radius, LIGHT_EDGE)
     return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
 
 

@@ -38,6 +38,7 @@ FREEDOM = 0.3  # how much less the photo counts in matching where it is flat; th
 # Share of the photo's own features, by layer, where the photo has detail, at a likeness of .5
 KEEP = {1: 0.15, 2: 0.35, 3: 0.35}
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
+LIGHT = 0.5  # how far broad luma is moved to the photo's, after every scale and at the end
 FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
 MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
 MAX_ASPECT = 4.0  # longer styles are cut to this aspect
@@ -183,6 +184,8 @@ def paint(
                     stopped = True
                     break
             picture = cleanup.smooth_color(pyramid.picture(), content, max(2, round(scale.side / 85)))
+            style, radius = works[0].pixels, max(2, round(scale.side / 40))
+            picture = cleanup.light_by_object(picture, content, style, LIGHT, radius)
             if stopped:
                 return finish(picture, content, works[0].pixels)
     assert picture is not None
@@ -196,8 +199,10 @@ def _so_far(pyramid: Pyramid, content: FloatArray, style: FloatArray) -> FloatAr
 def finish(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
     """Settle the colors and clean up; [3, H, W] in, [H, W, 3] out."""
     picture = cleanup.calm(picture, content)
-    picture = cleanup.color_by_object(picture, content, max(4, round(max(content.shape[1:]) / 40)))
+    side = max(content.shape[1:])
+    picture = cleanup.color_by_object(picture, content, max(4, round(side / 40)))
     picture = cleanup.recolor(picture, style, FINAL_COLORS)
+    picture = cleanup.light_by_object(picture, content, style, LIGHT, max(4, round(side / 25)))
     return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
 
