@@ -1,5 +1,7 @@
 """Clean-up of paintings: broad light and color follow the photo, strokes and noise-free areas stay."""
 
+from typing import Any
+
 import numpy as np
 
 from restyle.methods.paint import cleanup
@@ -7,7 +9,7 @@ from restyle.methods.paint.pyramid import YCC_FROM_RGB, convert
 from restyle.types import FloatArray
 
 
-def gray(plane: FloatArray) -> FloatArray:
+def gray(plane: Any) -> FloatArray:
     return np.repeat(np.asarray(plane, np.float32)[None], 3, 0)
 
 
