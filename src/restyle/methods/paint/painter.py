@@ -183,9 +183,7 @@ def paint(
                 if progress(State(number, total, done / work, size, loss, so_far)):
                     stopped = True
                     break
-            picture = cleanup.smooth_color(pyramid.picture(), content, max(2, round(scale.side / 85)))
-            style, radius = works[0].pixels, max(2, round(scale.side / 40))
-            picture = cleanup.light_by_object(picture, content, style, LIGHT, radius)
+            picture = tidy(pyramid.picture(), content, works[0].pixels)
             if stopped:
                 return finish(picture, content, works[0].pixels)
     assert picture is not None
@@ -193,7 +191,14 @@ def paint(
 
 
 def _so_far(pyramid: Pyramid, content: FloatArray, style: FloatArray) -> FloatArray:
-    return finish(pyramid.picture(), content, style)
+    return finish(tidy(pyramid.picture(), content, style), content, style)
+
+
+def tidy(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
+    """Clean up after a round of steps; [3, H, W] in and out."""
+    side = max(content.shape[1:])
+    picture = cleanup.smooth_color(picture, content, max(2, round(side / 85)))
+    return cleanup.light_by_object(picture, content, style, LIGHT, max(2, round(side / 40)))
 
 
 def finish(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
