@@ -49,3 +49,13 @@ def test_colors_decide_between_alike_features() -> None:
         wanted[..., 0] = tone
         index = nearest(vectors, style, (wanted, light))
         assert [divmod(each, 2)[0] for each in index.ravel()] == [row, row]
+
+
+def test_fewer_dimensions_find_nearly_the_same() -> None:
+    rng = np.random.default_rng(1)
+    mixing = rng.normal(size=(20, 300)).astype(np.float32)
+    style = rng.normal(size=(12, 12, 20)).astype(np.float32) @ mixing
+    content = style[2:10, 1:9] + rng.normal(0, 0.1, (8, 8, 300)).astype(np.float32)
+    rows, columns = np.divmod(nearest(content, style), 12)
+    right = (rows == np.arange(2, 10)[:, None]) & (columns == np.arange(1, 9))
+    assert right.mean() > 0.9

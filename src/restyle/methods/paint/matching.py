@@ -16,6 +16,7 @@ from restyle.types import FloatArray
 
 Indices = npt.NDArray[np.int64]
 
+DIMENSIONS = 128  # of the feature vectors that are compared
 TONE = 0.8  # similarity lost per squared difference of luma
 HUE = 0.4  # and of chroma
 COHERENCE = 0.05  # similarity that one agreeing neighbor is worth
@@ -26,7 +27,7 @@ BALANCE_ROUNDS = 8
 BALANCE_RATE = 0.03  # similarity per round, for a part used twice as often as the average
 SAMPLES = 1024  # content vectors that the use of the style is estimated from
 _MOST_SCORES = 1 << 25  # computed at a time for that: 128 MB
-_BLOCK = 2048  # content vectors compared at a time
+_BLOCK = 1024  # content vectors compared at a time
 _NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -50,8 +51,8 @@ def nearest(
     height, width, depth = content.shape
     flat, known = content.reshape(-1, depth), style.reshape(-1, depth)
     mean = known.mean(0)
-    wanted = _unit(flat - CENTER * flat.mean(0) - (1 - CENTER) * mean)
-    known = _unit(known - mean)
+    wanted, known = _reduced(flat - CENTER * flat.mean(0) - (1 - CENTER) * mean, known - mean)
+    wanted, known = _unit(wanted), _unit(known)
     penalty = np.zeros(len(known), np.float32)
     if colors is not None:
         wanted, known, penalty = _with_colors(wanted, known, colors)
@@ -74,6 +75,15 @@ def nearest(
         bias,
         (style.shape[0], style.shape[1]),
     )
+
+
+def _reduced(wanted: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Project centered vectors to the style's principal components (PCA): matching is twice as fast."""
+    if known.shape[1] <= DIMENSIONS:
+        return wanted, known
+    _, axes = np.linalg.eigh(known.T @ known)
+    axes = np.ascontiguousarray(axes[:, -DIMENSIONS:])
+    return wanted @ axes, known @ axes
 
 
 def _with_colors(
