@@ -1,7 +1,9 @@
 """Nearest neighbors on features whose answer is known."""
 
 import numpy as np
+import pytest
 
+from restyle.methods.paint import matching
 from restyle.methods.paint.matching import nearest
 
 
@@ -51,7 +53,8 @@ def test_colors_decide_between_alike_features() -> None:
         assert [divmod(each, 2)[0] for each in index.ravel()] == [row, row]
 
 
-def test_fewer_dimensions_find_nearly_the_same() -> None:
+def test_fewer_dimensions_find_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "FEW", 0)
     rng = np.random.default_rng(1)
     mixing = rng.normal(size=(20, 300)).astype(np.float32)
     style = rng.normal(size=(12, 12, 20)).astype(np.float32) @ mixing

@@ -16,7 +16,8 @@ from restyle.types import FloatArray
 
 Indices = npt.NDArray[np.int64]
 
-DIMENSIONS = 128  # of the feature vectors that are compared
+DIMENSIONS = 128  # of the feature vectors that are compared, where there are many
+FEW = 1 << 26  # pairs of vectors from which reducing them pays
 TONE = 0.8  # similarity lost per squared difference of luma
 HUE = 0.4  # and of chroma
 COHERENCE = 0.05  # similarity that one agreeing neighbor is worth
@@ -79,7 +80,7 @@ def nearest(
 
 def _reduced(wanted: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Project centered vectors to the style's principal components (PCA): matching is twice as fast."""
-    if known.shape[1] <= DIMENSIONS:
+    if known.shape[1] <= DIMENSIONS or len(wanted) * len(known) < FEW:
         return wanted, known
     _, axes = np.linalg.eigh(known.T @ known)
     axes = np.ascontiguousarray(axes[:, -DIMENSIONS:])
