@@ -83,9 +83,7 @@ def evaluate(
     bench = load_bench(options, engine, metric or [])
     facts = facts_of(bench, environment())
     with tempfile.TemporaryDirectory(prefix="restyle-evaluate-") as folder:
-        plan = make_plan(
-            results or [], content or [], style or [], run or [], pairs, engine, Path(folder), bench.size
-        )
+        plan = make_plan(results, content, style, run, pairs, engine, Path(folder), bench.size)
         if output is not None:
             check_report(Path(output), options.overwrite, plan.inputs)
         evaluation, sheet = measure(plan, bench, options.frames)

@@ -44,10 +44,10 @@ def load_bench(
 
 
 def make_plan(
-    results: Sequence[str],
-    content: Sequence[str],
-    style: Sequence[str],
-    runs: Sequence[str],
+    results: Sequence[str] | None,
+    content: Sequence[str] | None,
+    style: Sequence[str] | None,
+    runs: Sequence[str] | None,
     pairs: str | None,
     engine: EngineOptions,
     folder: Path,
@@ -75,7 +75,7 @@ def make_plan(
         raise OptionError(f"give {missing}: a result is compared with its content and its style")
     contents, styles = listed(content, "contents"), listed(style, "styles")
     chosen = read_pairs(Path(pairs), contents, styles) if pairs else None
-    return plan_of(results, contents, styles, runs, chosen, engine, folder, size)
+    return plan_of(results or [], contents, styles, runs or [], chosen, engine, folder, size)
 
 
 def plan_of(
