@@ -45,7 +45,7 @@ def test_every_format_gives_the_sound_back(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp3", ".m4a", ".mp4", ".ogg", ".mka", ".opus"])
 @pytest.mark.parametrize("samples", [100, 12345, 1152 * 7])
 def test_lossy_formats_keep_every_sample_in_its_place(suffix: str, samples: int, tmp_path: Path) -> None:
-    """Run-up and filling of the codec are neither heard nor counted, whoever reads the file."""
+    """Padding that a codec adds at start and end is removed, in every reader."""
     rng = np.random.default_rng(samples)
     y = (0.3 * np.convolve(rng.standard_normal(samples), np.ones(6) / 6, "same")).astype(np.float32)
     sr = 48000 if suffix == ".opus" else SR
