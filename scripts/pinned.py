@@ -199,7 +199,7 @@ CASES: dict[str, list[str]] = {
     ],
     "image-alpha": [
         "restyle image in/alpha.png -s great-wave",
-        "restyle image in/alpha.png -r alpha=scream -s leaves -o region.png",
+        "restyle image in/alpha.png -r alpha=scream -s the-kiss -o region.png",
         "restyle image in/alpha.png -s great-wave -o flat.jpg",
     ],
     "image-grey": ["restyle image in/grey.png -s great-wave -o grey.png"],
@@ -222,9 +222,9 @@ CASES: dict[str, list[str]] = {
         "restyle image in/astronaut.jpg --size 160 -r in/mask.png=scream:0.5 -r in/mask.png=irises:0.2 --feather 5 -o other.png",
     ],
     "image-shape": [
-        "restyle image in/chelsea.jpg -s leaves --crop 16:9 --size 128 --brightness 1.2 --contrast 0.8 -o a.png",
-        "restyle image in/chelsea.jpg -s leaves --crop 50% --size 120x90 -o b.png",
-        "restyle image in/chelsea.jpg -s leaves --crop 100x80 -o c.png",
+        "restyle image in/chelsea.jpg -s the-kiss --crop 16:9 --size 128 --brightness 1.2 --contrast 0.8 -o a.png",
+        "restyle image in/chelsea.jpg -s the-kiss --crop 50% --size 120x90 -o b.png",
+        "restyle image in/chelsea.jpg -s the-kiss --crop 100x80 -o c.png",
     ],
     "image-strokes": [
         "restyle image in/coffee.jpg --size 160 -s scream --style-scale 2 -o a.png",
