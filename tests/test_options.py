@@ -72,6 +72,8 @@ def test_defaults_are_within_their_ranges(kind: Any) -> None:
         ({"crop": "wide"}, "crop 'wide' is none of"),
         ({"crop": "0:3"}, "crop '0:3'"),
         ({"crop": "120%"}, "crop '120%'"),
+        ({"crop": "60%x50%+50%+0%"}, "crop '60%x50%+50%+0%' is empty or reaches beyond the photo"),
+        ({"crop": "0%x50%+50%+0%"}, "is empty"),
         ({"size": "big"}, "size 'big' is neither"),
         ({"size": 0}, "size '0' is neither"),
         ({"size": "800x0"}, "size '800x0' is neither"),
@@ -114,6 +116,7 @@ def test_numbers_of_numpy_serve() -> None:
         ("800x600", ("pixels", 800, 600)),
         ("50%", ("part", 0.5, 0.5)),
         ("0.25", ("part", 0.25, 0.25)),
+        ("40%x62.5%+25%+0%", ("box", 0.4, 0.625, 0.25, 0)),
     ],
 )
 def test_parse_crop(text: str | None, crop: object) -> None:

@@ -223,7 +223,13 @@ def test_framing_is_what_is_cut() -> None:
     assert pipeline.framing((40, 60), ImageOptions()) == Box(0, 0, 40, 60)
     assert pipeline.framing((40, 60), ImageOptions(crop="1:1")) == Box(0, 10, 40, 40)
     assert pipeline.framing((40, 60), ImageOptions(crop="1:2", size="50x10")) == Box(18, 20, 4, 20)
-    for options in ({"crop": "30x20"}, {"crop": "80%", "size": "33x33"}, {"size": "7x90"}):
+    assert pipeline.framing((40, 60), ImageOptions(crop="50%x25%+10%+75%")) == Box(30, 6, 10, 30)
+    for options in (
+        {"crop": "30x20"},
+        {"crop": "50%x100%+50%+0%"},
+        {"crop": "80%", "size": "33x33"},
+        {"size": "7x90"},
+    ):
         made = ImageOptions(**options, strength=0)  # type: ignore[arg-type]
         box = pipeline.framing((40, 60), made)
         cut = GRADIENT[box.top : box.top + box.height, box.left : box.left + box.width]

@@ -14,7 +14,7 @@ from restyle.images import color, formats
 from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.color import adjust_brightness, adjust_contrast
-from restyle.images.geometry import Box, aspect_box, crop, fraction_box, size_box
+from restyle.images.geometry import Box, aspect_box, crop, fraction_box, parts_box, size_box
 from restyle.images.picture import Picture
 from restyle.images.resize import fill_hidden, fit_size, resize
 from restyle.methods import table
@@ -234,13 +234,14 @@ def framing(size: tuple[int, int], options: ImageOptions) -> Box:
     box = Box(0, 0, *size)
     wanted = parse_crop(options.crop)
     if wanted is not None:
-        kind, width, height = wanted
-        if kind == "aspect":
-            box = aspect_box(size, width / height)
-        elif kind == "pixels":
-            box = size_box(size, (int(height), int(width)))
+        if wanted[0] == "box":
+            box = parts_box(size, *wanted[1:])
+        elif wanted[0] == "aspect":
+            box = aspect_box(size, wanted[1] / wanted[2])
+        elif wanted[0] == "pixels":
+            box = size_box(size, (int(wanted[2]), int(wanted[1])))
         else:
-            box = fraction_box(size, width)
+            box = fraction_box(size, wanted[1])
     exact = parse_size(options.size)
     if isinstance(exact, tuple):
         inner = aspect_box((box.height, box.width), exact[1] / exact[0])

@@ -19,6 +19,7 @@ from restyle.images.geometry import (
     inner_size,
     join_tiles,
     pad,
+    parts_box,
     plan_tiles,
     rotate,
     size_box,
@@ -66,6 +67,18 @@ def test_fraction_box(size: tuple[int, int], fraction: float) -> None:
     box = fraction_box(size, fraction)
     assert abs(box.height - size[0] * fraction) <= 0.5 or box.height == 1
     assert abs(box.width - size[1] * fraction) <= 0.5 or box.width == 1
+
+
+@given(size=sizes, corners=st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_parts_box_lies_inside(size: tuple[int, int], corners: list[float]) -> None:
+    (left, right), (top, bottom) = sorted(corners[:2]), sorted(corners[2:])
+    box = parts_box(size, right - left, bottom - top, left, top)
+    assert box.height >= 1
+    assert box.width >= 1
+    assert 0 <= box.top <= box.top + box.height <= size[0]
+    assert 0 <= box.left <= box.left + box.width <= size[1]
+    assert abs(box.left - left * size[1]) <= 1
+    assert abs(box.width - (right - left) * size[1]) <= 1.5
 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.01, float("nan")])

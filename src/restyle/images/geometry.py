@@ -64,6 +64,16 @@ def fraction_box(size: tuple[int, int], fraction: float) -> Box:
     return size_box(size, (max(1, round(size[0] * fraction)), max(1, round(size[1] * fraction))))
 
 
+def parts_box(size: tuple[int, int], width: float, height: float, left: float, top: float) -> Box:
+    """Return the box whose sides and corner are parts (0..1) of the picture's; at least one pixel."""
+    x, y = min(round(left * size[1]), size[1] - 1), min(round(top * size[0]), size[0] - 1)
+    right, bottom = (
+        min(round((left + width) * size[1]), size[1]),
+        min(round((top + height) * size[0]), size[0]),
+    )
+    return Box(y, x, max(1, bottom - y), max(1, right - x))
+
+
 def crop(array: ArrayT, box: Box) -> ArrayT:
     """Crop an array [H, W, ...] to a box; gives a view, or the array itself if the box covers it."""
     if box == Box(0, 0, *array.shape[:2]):

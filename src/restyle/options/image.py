@@ -38,8 +38,9 @@ class ImageOptions(OptionSet):
     )
     crop: str | None = opt(
         None,
-        "Crop the center of the photo: an aspect ratio (16:9), pixels (800x600), or a part (50%).",
-        metavar="W:H|WxH|N%",
+        "Crop the center of the photo: an aspect ratio (16:9), pixels (800x600), or a part (50%); or crop any"
+        " box: width x height + left + top, in percent of the photo (40%x60%+25%+0%).",
+        metavar="W:H|WxH|N%|W%xH%+X%+Y%",
         panel="Preparing the photo",
     )
     size: int | str | None = opt(
@@ -126,13 +127,21 @@ class EngineKeywords(CallKeywords, total=False):
     threads: int | None
 
 
-def parse_crop(crop: str | None) -> tuple[Literal["aspect", "pixels", "part"], float, float] | None:
-    """Parse `--crop`: its kind, then width and height, or the part twice.
+Crop = (
+    tuple[Literal["aspect", "pixels", "part"], float, float]
+    | tuple[Literal["box"], float, float, float, float]
+)
+
+
+def parse_crop(crop: str | None) -> Crop | None:
+    """Parse `--crop`: its kind, then width and height, or the part twice, or a box as parts of the sides.
 
     Examples
     --------
     >>> parse_crop("16:9")
     ('aspect', 16.0, 9.0)
+    >>> parse_crop("40%x60%+25%+0%")
+    ('box', 0.4, 0.6, 0.25, 0.0)
     """
     if crop is None:
         return None
@@ -148,7 +157,16 @@ def parse_crop(crop: str | None) -> tuple[Literal["aspect", "pixels", "part"], f
         part = float(found[1]) / (100 if found[2] else 1)
         if 0 < part <= 1:
             return "part", part, part
-    raise OptionError(f"crop '{crop}' is none of W:H (16:9), WxH (800x600), or a part (50%, 0.5)")
+    elif found := re.fullmatch(rf"{number}%x{number}%\+{number}%\+{number}%", crop):
+        width, height, left, top = (float(side) / 100 for side in found.groups())
+        if width > 0 and height > 0 and left + width <= 1.00001 and top + height <= 1.00001:
+            return "box", width, height, left, top
+        raise OptionError(
+            f"crop '{crop}' is empty or reaches beyond the photo; W + X and H + Y are at most 100"
+        )
+    raise OptionError(
+        f"crop '{crop}' is none of W:H (16:9), WxH (800x600), a part (50%, 0.5), or a box (40%x60%+25%+0%)"
+    )
 
 
 def parse_size(size: int | str | None) -> tuple[int, int] | int | None:
