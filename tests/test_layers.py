@@ -33,6 +33,7 @@ LAYERS = (
     ("train",),
     ("keras",),
     ("study",),
+    ("studio",),
     ("__init__",),
     ("cli",),
     ("__main__",),
@@ -53,9 +54,21 @@ PLACES = {
     "optuna": ("study/search.py",),
     "matplotlib": ("images/plots.py", "compare/map.py", "sounds/plot.py"),
     "scipy": ("compare/charts.py",),
+    "fastapi": ("studio/",),
+    "starlette": ("studio/",),
+    "pydantic": ("studio/",),
+    "uvicorn": ("studio/",),
+    "python_multipart": ("studio/",),
 }
 # Distributions whose modules have another name.
-MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "torch-fidelity": "torch_fidelity"}
+MODULES = {
+    "pillow": "PIL",
+    "opencv-python-headless": "cv2",
+    "torch-fidelity": "torch_fidelity",
+    "python-multipart": "python_multipart",
+}
+# Libraries that come with others: click with typer, the rest with fastapi.
+COMPANIONS = {"click", "starlette", "pydantic"}
 
 
 class Import(NamedTuple):
@@ -164,17 +177,22 @@ def test_third_parties_are_declared_and_the_base_is_light() -> None:
     }
 
     extras = set().union(*(distributions(needs) for needs in project["optional-dependencies"].values()))
-    declared = {MODULES.get(name, name) for name in base | extras} | {"click"}  # click comes with typer
+    declared = {MODULES.get(name, name) for name in base | extras} | COMPANIONS
     allowed = declared | sys.stdlib_module_names
     assert not [str(found) for found in imports() if found.name.split(".")[0] not in allowed]
 
 
 def test_tests_mirror_the_tree() -> None:
-    """A test file in a folder that mirrors a package tests the module of that name."""
+    """A test file in a folder that mirrors a package tests the module of that name.
+
+    In `studio`, `test_page_*` and `test_static_*` test the folder `page` and the module `static`.
+    """
     tests = ROOT / "tests"
     paths = [path.relative_to(tests) for path in sorted(tests.rglob("test_*.py"))]
     inside = [
         path for path in paths if len(path.parts) > 1 and path.parts[0] not in ("benchmarks", "scripts")
     ]
+    browser = re.compile(r"test_(page|static)\w*\.py")
+    inside = [path for path in inside if path.parts[0] != "studio" or not browser.fullmatch(path.name)]
     subjects = {path: SOURCE / path.with_name(path.name.removeprefix("test_")) for path in inside}
     assert not [f"{path} has no {subject}" for path, subject in subjects.items() if not subject.exists()]

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, without flicker."),
     "live": Entry("restyle.cli.live:live", "Stylize a camera in real time."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
+    "studio": Entry("restyle.cli.studio:studio", "Open restyle in the browser, with an HTTP API."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
     "evaluate": Entry(
         "restyle.cli.evaluate:evaluate", "Measure results: style, content, artifacts, flicker, time."

@@ -1,0 +1,36 @@
+"""`restyle studio`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from restyle.cli.flags import with_flags
+from restyle.options.studio import StudioOptions
+
+
+@with_flags
+def studio(
+    options: StudioOptions,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Open restyle in the browser: a page, and an HTTP API (extra studio).
+
+    restyle studio --open
+
+    restyle studio --host 0.0.0.0 --token auto
+    """
+    from restyle.errors import require
+
+    require("restyle studio", "studio", "fastapi", "uvicorn", "python_multipart")
+    from restyle.studio.server import serve
+
+    def say(address: str) -> None:
+        typer.echo(f"restyle studio: {address}  (Ctrl-C stops it)")
+        if open_browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    serve(options, say)
