@@ -26,7 +26,10 @@ def _section(title: str, command: Any) -> list[str]:
         usage = " ".join(command.get_usage(context).removeprefix("Usage: ").split())
         parts = [f"## `{title}`\n", f"{_paragraphs(command.help)}\n", f"Usage: `{usage}`\n"]
         records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-    rows = [f"| `{_cell(name)}` | {_cell(text)} |" for name, text in filter(None, records)]
+    # `[default: 1]` is no link, neither here nor on the site.
+    rows = [
+        f"| `{_cell(name)}` | {_cell(text).replace('[', '&#91;')} |" for name, text in filter(None, records)
+    ]
     if rows:
         parts.append("\n".join(["| option | meaning |", "| --- | --- |", *rows]) + "\n")
     for name, below in getattr(command, "commands", {}).items():

@@ -1,9 +1,15 @@
 """The command reference is fresh, links lead somewhere, and the glossary has the words of the pages."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
-from scripts.command_reference import reference
+import pytest
+
+from scripts import api_reference, command_reference
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")]
@@ -16,9 +22,21 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_command_reference_is_fresh() -> None:
-    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-    assert page == reference(), "out of date: run scripts/docs"
+@pytest.mark.parametrize(("name", "module"), [("commands.md", command_reference), ("api.md", api_reference)])
+def test_generated_pages_are_fresh(name: str, module: ModuleType) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert page == module.reference(), "out of date: run scripts/docs"
+
+
+@pytest.mark.slow
+def test_the_site_has_every_page_and_no_broken_link(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="extra `docs` is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "not included in the" not in done.stderr, "add new pages to nav in mkdocs.yml"
+    assert (tmp_path / "zh" / "index.html").exists()
 
 
 def test_links_lead_to_files_and_headings() -> None:

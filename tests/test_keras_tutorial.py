@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 DOCS = Path(__file__).parent.parent / "docs"
-ENGLISH, CHINESE = DOCS / "keras-tutorial.md", DOCS / "keras-tutorial.zh-CN.md"
+ENGLISH, CHINESE = DOCS / "keras-tutorial.md", DOCS / "keras-tutorial.zh.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -1,0 +1,57 @@
+"""Hooks of MkDocs: the site gets pages from the root, and links that leave docs/ are resolved."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.nav import Navigation
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parent.parent
+# Pages of the root that have a place on the site.
+ROOT_PAGES = {"glossary.md": "GLOSSARY.md", "changelog.md": "CHANGELOG.md"}
+# The README is the start page of the repository; the site has its own.
+PLACES = {name: place for place, name in ROOT_PAGES.items()} | {
+    "README.md": "index.md",
+    "README.zh-CN.md": "index.md",
+}
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Insert pages of the root; links to files outside docs/ become links of the site or plain names."""
+    place = page.file.src_uri
+    folder = "docs"
+    if place in ROOT_PAGES:
+        markdown = (ROOT / ROOT_PAGES[place]).read_text(encoding="utf-8")
+        folder = ""
+
+    def replaced(match: re.Match[str]) -> str:
+        text, target, anchor = match[1], match[2], match[3] or ""
+        # The header of the site switches between languages.
+        if target.endswith(".zh.md"):
+            return text
+        if "://" in target:
+            return match[0]
+        path = posixpath.normpath(posixpath.join(folder, posixpath.dirname(place), target))
+        to = PLACES.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else None)
+        if to is None:
+            return text if path in text else f"{text} (`{path}`)"
+        return f"[{text}]({posixpath.relpath(to, posixpath.dirname(place) or '.')}{anchor})"
+
+    return LINK.sub(replaced, markdown)
+
+
+def on_page_context(
+    context: dict[str, Any], *, page: Page, config: MkDocsConfig, nav: Navigation
+) -> dict[str, Any]:
+    """Make the links between languages relative, so that the site works in any folder."""
+    for language in config.extra.get("alternate", []):
+        language["link"] = language["link"].lstrip("/")
+    return context
