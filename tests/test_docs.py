@@ -67,12 +67,15 @@ def test_the_pages_use_every_word_of_the_glossary() -> None:
     assert not [word for word in glossary() if word.lower().replace("-", " ") not in text]
 
 
-def test_every_page_is_linked_from_another() -> None:
+def test_every_page_is_linked_or_in_the_navigation() -> None:
     linked = {
         (page.parent / target.partition("#")[0]).resolve()
         for page in PAGES
         for target in LINK.findall(page.read_text(encoding="utf-8"))
         if not target.startswith("#")
     }
+    navigation = re.findall(r"[\w/.-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    linked |= {ROOT / "docs" / name for name in navigation}
+    linked |= {page.with_suffix(".zh.md") for page in linked}
     pages = [page for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in linked]
     assert not [str(page.relative_to(ROOT)) for page in pages]
