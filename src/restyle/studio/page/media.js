@@ -1,0 +1,457 @@
+/** Videos and sounds: a file, a style, a job on the server, a player that compares, a download. */
+
+import { download, stem } from "./output.js";
+import { scaled, toBlob, canvasOf } from "./photos.js";
+import { all, put, remove } from "./store.js";
+import { describe, duration, explain, t } from "./texts.js";
+import { Wall } from "./wall.js";
+
+const $ = (selector) => document.querySelector(selector);
+const ENDED = ["done", "failed", "cancelled"];
+const COLUMNS = 300; // of a waveform
+const LARGEST_WAVEFORM = 40e6; // bytes of a sound whose waveform is drawn
+
+/** A picture of a video, near its beginning; null if the browser cannot play it. */
+async function frameOf(file) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.src = URL.createObjectURL(file);
+  const ready = (event) =>
+    new Promise((resolve, reject) => {
+      video.addEventListener(event, resolve, { once: true });
+      video.addEventListener("error", reject, { once: true });
+      setTimeout(reject, 8000);
+    });
+  try {
+    await ready("loadeddata");
+    video.currentTime = Math.min(1, video.duration / 3 || 0);
+    await ready("seeked");
+    const [canvas, context] = canvasOf(video.videoWidth, video.videoHeight);
+    context.drawImage(video, 0, 0);
+    return await scaled(await toBlob(canvas), 512);
+  } catch {
+    return null;
+  } finally {
+    URL.revokeObjectURL(video.src);
+  }
+}
+
+/** Plays the original and the result together. */
+class Player {
+  constructor(root) {
+    this.root = root;
+    this.screen = root.querySelector(".screen");
+    this.seek = root.querySelector(".seek");
+    this.button = root.querySelector(".play");
+    this.wave = root.querySelector(".wave");
+    this.split = root.querySelector(".split");
+    this.button.addEventListener("click", () => this.toggle());
+    this.seek.addEventListener("input", () => this.go(this.seek.value / 1000));
+    this.split.addEventListener("input", () => this.setSplit(this.split.value / 100));
+    this.screen.addEventListener("pointerdown", (event) => this.drag(event));
+    this.screen.addEventListener("pointermove", (event) => event.buttons && this.drag(event));
+    root.addEventListener("change", (event) => event.target.name === "listen" && this.listen(event.target.value));
+  }
+
+  /** Show a file and its result; without a result, the file alone. */
+  async open(kind, original, result) {
+    this.close();
+    this.kind = kind;
+    const tag = kind === "video" ? "video" : "audio";
+    this.media = [original, result].filter(Boolean).map((blob) => {
+      const node = document.createElement(tag);
+      node.playsInline = true;
+      node.src = URL.createObjectURL(blob);
+      return node;
+    });
+    const main = this.media.at(-1);
+    this.screen.replaceChildren(...(kind === "video" ? this.media : []));
+    main.classList.add("after");
+    main.addEventListener("timeupdate", () => this.tick());
+    main.addEventListener("ended", () => this.show(false));
+    main.addEventListener("loadedmetadata", () => {
+      if (main.videoWidth) this.screen.style.setProperty("--ratio", main.videoWidth / main.videoHeight);
+      this.tick();
+    });
+    main.addEventListener("error", () => this.root.classList.add("unplayable"));
+    this.media[0].addEventListener("error", () => result && this.root.classList.add("no-original"));
+    this.root.classList.remove("unplayable", "no-original");
+    this.root.classList.toggle("compares", Boolean(result));
+    this.root.classList.toggle("listens", kind === "audio");
+    this.listen("result");
+    const chosen = this.root.querySelector("[name=listen][value=result]");
+    if (chosen) chosen.checked = true;
+    this.split.value = result ? 50 : 0;
+    this.setSplit(this.split.value / 100);
+    this.wave.hidden = kind !== "audio";
+    if (kind === "audio") await this.draw([original, result].filter(Boolean));
+  }
+
+  close() {
+    for (const node of this.media ?? []) {
+      node.pause();
+      URL.revokeObjectURL(node.src);
+    }
+    this.media = [];
+    this.show(false);
+  }
+
+  show(playing) {
+    this.button.querySelector("use").setAttribute("href", `page/icons.svg#${playing ? "pause" : "play"}`);
+    this.button.setAttribute("aria-label", t(playing ? "pause" : "play"));
+  }
+
+  toggle() {
+    const main = this.media.at(-1);
+    if (!main) return;
+    if (main.paused) {
+      for (const node of this.media) {
+        node.currentTime = main.currentTime;
+        node.play().catch(() => {});
+      }
+    } else for (const node of this.media) node.pause();
+    this.show(!main.paused);
+  }
+
+  tick() {
+    const main = this.media.at(-1);
+    if (!main) return;
+    for (const node of this.media) {
+      if (node !== main && !main.paused && Math.abs(node.currentTime - main.currentTime) > 0.12) {
+        node.currentTime = main.currentTime;
+      }
+    }
+    const part = main.currentTime / main.duration || 0;
+    this.seek.value = part * 1000;
+    this.seek.style.setProperty("--part", part);
+    this.seek.setAttribute("aria-valuetext", `${clock(main.currentTime)} / ${clock(main.duration)}`);
+    this.root.querySelector(".time").textContent = `${clock(main.currentTime)} / ${clock(main.duration)}`;
+  }
+
+  go(part) {
+    for (const node of this.media) if (node.duration) node.currentTime = part * node.duration;
+  }
+
+  listen(which) {
+    this.media.forEach((node, index) => {
+      node.muted = this.media.length > 1 && (which === "result") !== (index === 1);
+    });
+  }
+
+  drag(event) {
+    if (!this.root.classList.contains("compares")) return;
+    const box = this.screen.getBoundingClientRect();
+    this.split.value = Math.min(100, Math.max(0, ((event.clientX - box.left) / box.width) * 100));
+    this.setSplit(this.split.value / 100);
+  }
+
+  setSplit(part) {
+    const main = this.media.at(-1);
+    if (main) main.style.clipPath = `inset(0 0 0 ${part * 100}%)`;
+    this.screen.style.setProperty("--split", part);
+    this.split.style.setProperty("--part", part);
+    this.split.setAttribute("aria-valuetext", t("dividerAt", { percent: Math.round(part * 100) }));
+  }
+
+  /** Draw the loudness over time: the original above, the result below. */
+  async draw(blobs) {
+    const context = this.wave.getContext("2d");
+    Object.assign(this.wave, { width: COLUMNS * 2, height: 160 });
+    const colors = getComputedStyle(this.wave);
+    for (const [index, blob] of blobs.entries()) {
+      if (blob.size > LARGEST_WAVEFORM) continue;
+      const sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(await blob.arrayBuffer()).catch(() => null);
+      if (!sound) continue;
+      const samples = sound.getChannelData(0);
+      const step = Math.ceil(samples.length / COLUMNS);
+      context.fillStyle = colors.getPropertyValue(index ? "--accent" : "--muted");
+      for (let column = 0; column < COLUMNS; column++) {
+        let peak = 0;
+        for (let i = column * step; i < Math.min(samples.length, (column + 1) * step); i++) peak = Math.max(peak, Math.abs(samples[i]));
+        const height = Math.max(1, peak * 38);
+        context.fillRect(column * 2, 40 + index * 80 - height, 1.4, 2 * height);
+      }
+    }
+  }
+}
+
+const clock = (seconds) => (Number.isFinite(seconds) ? `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}` : "0:00");
+
+export class Media {
+  constructor(app) {
+    this.app = app;
+    this.jobs = [];
+    this.looks = { video: this.newLook(), audio: this.newLook() };
+    this.player = new Player($("#player"));
+    this.wall = new Wall(app, $("#media-styles"), { choose: (style) => this.choose(style), removed: () => {} });
+    this.input = $("#media-file");
+    for (const button of document.querySelectorAll(".choose-media")) button.addEventListener("click", () => this.input.click());
+    this.input.addEventListener("change", () => {
+      this.take([...this.input.files]);
+      this.input.value = "";
+    });
+    $("#media-start").addEventListener("click", () => this.start());
+    for (const name of ["strength", "keepColors"]) {
+      $(`#media-${name}`).addEventListener("input", (event) => {
+        this.look[name] = name === "strength" ? event.target.value / 100 : event.target.checked;
+        this.drawLook();
+      });
+    }
+    this.loading = this.load();
+  }
+
+  newLook() {
+    return { file: null, style: null, strength: 1, keepColors: false, tiles: {} };
+  }
+
+  async load() {
+    this.jobs = (await all("jobs")).sort((a, b) => b.added - a.added);
+    for (const job of this.jobs) if (!ENDED.includes(job.state)) this.follow(job);
+  }
+
+  get look() {
+    return this.looks[this.kind];
+  }
+
+  async open(kind) {
+    this.player.close();
+    this.kind = kind;
+    $("#media-view").setAttribute("aria-labelledby", kind === "video" ? "tab-videos" : "tab-sounds");
+    await this.loading;
+    this.shown = this.jobs.find((job) => job.kind === kind && job.state === "done" && !this.look.file) ?? null;
+    this.input.accept = kind === "video" ? "video/*,image/gif,.mkv" : "audio/*,video/*,.flac,.opus";
+    this.draw();
+    if (kind === "video" && this.look.file) this.paintWall();
+  }
+
+  /** A file was chosen, dropped or pasted. */
+  async take(files) {
+    const [file] = files;
+    if (!file || !this.kind) return;
+    Object.assign(this.look, { file, tiles: {}, frame: null });
+    this.shown = null;
+    $("#media-error").textContent = "";
+    this.draw();
+    if (this.kind === "video") this.paintWall();
+  }
+
+  async paintWall() {
+    const { look } = this;
+    look.frame ??= await frameOf(look.file);
+    if (look.frame && look === this.look) this.wall.paint(look.frame, { done: look.tiles });
+  }
+
+  choose(style) {
+    this.look.style = style.name;
+    this.drawLook();
+  }
+
+  draw() {
+    if (!this.kind) return;
+    const video = this.kind === "video";
+    for (const node of document.querySelectorAll(".choose-media .text")) node.textContent = t(video ? "chooseVideo" : "chooseSound");
+    $("#media-hint").textContent = t(video ? "videoHint" : "soundHint");
+    $("#jobs-title").textContent = t(video ? "jobs" : "soundJobs");
+    $("#media-start").textContent = t(video ? "startVideo" : "startSound");
+    $("#media-styles").hidden = !video;
+    $("#sound-styles").hidden = video;
+    $("#media-keepColors").closest("label").hidden = !video;
+    if (video && this.wall.tiles.size !== this.app.styles.paintings.length) this.wall.draw();
+    if (!video) this.drawSounds();
+    this.drawLook();
+    this.drawStage();
+    this.drawJobs();
+  }
+
+  drawSounds() {
+    $("#sound-styles").replaceChildren(
+      ...this.app.styles.sounds.map((style) => {
+        const item = document.createElement("li");
+        const button = document.createElement("button");
+        const { title, line } = describe(style);
+        button.innerHTML = "<strong></strong><span></span>";
+        button.firstChild.textContent = title;
+        button.lastChild.textContent = line;
+        button.dataset.name = style.name;
+        button.addEventListener("click", () => this.choose(style));
+        item.append(button);
+        return item;
+      }),
+    );
+  }
+
+  drawLook() {
+    const { file, style, strength, keepColors } = this.look;
+    this.wall.mark(style ? [style] : []);
+    for (const button of document.querySelectorAll("#sound-styles button")) {
+      button.setAttribute("aria-pressed", button.dataset.name === style);
+    }
+    const slider = $("#media-strength");
+    slider.value = Math.round(strength * 100);
+    slider.style.setProperty("--part", strength);
+    slider.parentElement.querySelector("output").textContent = `${slider.value} %`;
+    $("#media-keepColors").checked = keepColors;
+    $(".media-look").hidden = !file;
+    $("#media-start").disabled = !file || !style;
+    $("#media-next").hidden = !file || Boolean(style);
+  }
+
+  drawStage() {
+    const { file } = this.look;
+    const { shown } = this;
+    const original = shown ? shown.file : file;
+    $("#dropzone").hidden = Boolean(original);
+    $("#player").hidden = !original;
+    $("#media-name").textContent = original?.name ?? "";
+    if (original) this.player.open(this.kind, original, shown?.result);
+  }
+
+  drawJobs() {
+    const jobs = this.jobs.filter((job) => job.kind === this.kind);
+    $("#jobs-title").hidden = jobs.length === 0;
+    $("#jobs").replaceChildren(...jobs.map((job) => this.card(job)));
+  }
+
+  card(job) {
+    const node = document.createElement("li");
+    node.className = "job";
+    node.innerHTML = `<img alt="" hidden><div class="about"><strong></strong><span></span><p class="state" role="status"></p>
+      <progress max="1" hidden></progress></div><div class="actions"></div>`;
+    job.node = node;
+    node.querySelector("strong").textContent = job.file.name;
+    const style = this.app.styles.find(job.style);
+    node.querySelector(".about > span").textContent = style ? describe(style).title : job.style;
+    this.update(job);
+    return node;
+  }
+
+  /** Show the state of a job on its card. */
+  update(job) {
+    const { node } = job;
+    if (!node) return;
+    const ended = ENDED.includes(job.state);
+    const state = node.querySelector(".state");
+    state.textContent = this.words(job);
+    state.classList.toggle("error", job.state === "failed");
+    const bar = node.querySelector("progress");
+    bar.hidden = ended;
+    if (job.progress) bar.value = job.progress;
+    else bar.removeAttribute("value");
+    const image = node.querySelector("img");
+    if (job.preview && !image.dataset.busy && job.preview.type.startsWith("image/")) {
+      URL.revokeObjectURL(image.src);
+      image.src = URL.createObjectURL(job.preview);
+      image.hidden = false;
+    }
+    const actions = node.querySelector(".actions");
+    if (actions.dataset.state === job.state) return;
+    actions.dataset.state = job.state;
+    const action = (key, act, kind = "quiet") => {
+      const button = document.createElement("button");
+      button.className = kind;
+      button.textContent = t(key);
+      button.addEventListener("click", act);
+      return button;
+    };
+    const all = {
+      done: () => [
+        action("play", () => this.show(job)),
+        action("download", () => download(job.result, `${stem(job.file.name)}-${job.style}${this.ending(job)}`), "primary"),
+        action("remove", () => this.discard(job)),
+      ],
+      failed: () => [action("retry", () => this.again(job)), action("remove", () => this.discard(job))],
+      cancelled: () => [action("retry", () => this.again(job)), action("remove", () => this.discard(job))],
+    };
+    actions.replaceChildren(...(all[job.state]?.() ?? [action("cancel", () => job.stop?.abort())]));
+  }
+
+  words(job) {
+    if (job.state === "uploading") return t("uploading", { percent: Math.round((job.sent ?? 0) * 100) });
+    if (job.state === "queued") return t("waiting", { position: job.position });
+    if (job.state === "running") return job.left ? t("workingLeft", { time: duration(job.left) }) : t("working");
+    return job.state === "failed" ? job.error : job.state === "cancelled" ? t("cancelled") : "";
+  }
+
+  ending(job) {
+    const known = { "video/mp4": ".mp4", "video/webm": ".webm", "image/gif": ".gif", "audio/wav": ".wav", "audio/x-wav": ".wav" };
+    const own = /\.[^.]*$/.exec(job.file.name)?.[0] ?? "";
+    return job.result.type === job.file.type && own ? own : (known[job.result.type] ?? own);
+  }
+
+  show(job) {
+    this.shown = job;
+    this.drawStage();
+    this.player.toggle();
+    $("#player").scrollIntoView({ block: "nearest" });
+  }
+
+  async discard(job) {
+    this.jobs = this.jobs.filter((each) => each !== job);
+    if (this.shown === job) this.shown = null;
+    await remove("jobs", job.id);
+    this.drawStage();
+    this.drawJobs();
+  }
+
+  start() {
+    const { file, style, strength, keepColors } = this.look;
+    const job = { id: crypto.randomUUID?.() ?? String(Date.now()), kind: this.kind, file, style, strength, keepColors, added: Date.now() };
+    this.jobs.unshift(job);
+    this.again(job);
+  }
+
+  again(job) {
+    Object.assign(job, { jobId: null, error: null, state: "uploading", sent: 0, progress: 0 });
+    this.follow(job);
+    this.drawJobs();
+    job.node?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Run a job to its end, or go on with one of before a reload. */
+  async follow(job) {
+    const { engine, styles } = this.app;
+    job.stop = new AbortController();
+    const set = (facts) => {
+      Object.assign(job, facts);
+      this.update(job);
+    };
+    const handlers = {
+      signal: job.stop.signal,
+      onUpload: (sent) => set({ sent }),
+      onJob: (jobId) => {
+        set({ jobId, state: "running" });
+        this.keep(job);
+      },
+      onPosition: (position) => set({ state: "queued", position }),
+      onProgress: (progress, left) => set({ state: "running", progress, left }),
+      onPreview: (preview) => set({ preview }),
+    };
+    try {
+      if (job.jobId) set({ result: await engine.resume(job.jobId, handlers), state: "done" });
+      else {
+        const result = await styles.using([job.style], (real) => {
+          const request = { styles: [{ name: real(job.style), weight: 1 }], strength: job.strength };
+          if (job.kind === "video") request.keepColors = job.keepColors;
+          return engine.job(job.file, job.kind, request, handlers);
+        });
+        set({ result, state: "done" });
+      }
+      this.shown = job;
+      if (job.kind === this.kind) this.drawStage();
+    } catch (error) {
+      if (error.code === "gone") this.app.failed(error);
+      if (error.code === "gone" && job.jobId) return; // goes on when the server is back
+      if (error.name === "AbortError") set({ state: "cancelled" });
+      else set({ state: "failed", error: error.status === 404 ? t("jobGone") : explain(error) });
+    }
+    this.keep(job);
+  }
+
+  keep({ id, kind, file, style, strength, keepColors, added, jobId, state, error, result }) {
+    put("jobs", { id, kind, file, style, strength, keepColors, added, jobId, state, error, result });
+  }
+
+  reconnect() {
+    for (const job of this.jobs) if (job.jobId && !ENDED.includes(job.state)) this.follow(job);
+  }
+}
