@@ -16,6 +16,7 @@ from restyle.models import network_files
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.network_files import NetworkRecord
 from restyle.models.style_files import slug
+from restyle.options.base import from_keywords
 from restyle.options.train import (
     ADDED_RATE,
     ENCODERS,
@@ -155,7 +156,7 @@ class StyleNetwork:
         own_optimizer = None if isinstance(optimizer, str) else optimizer
         if isinstance(optimizer, str):
             options = {"optimizer": optimizer, **options}
-        train_options = StyleTrainOptions(**({"rate": ADDED_RATE} if add else {}) | options)
+        (train_options,) = from_keywords(({"rate": ADDED_RATE} if add else {}) | options, StyleTrainOptions)
         history = History()
 
         def warn(line: str) -> None:
