@@ -1,7 +1,7 @@
 """Run the pages of the course, and write their pictures and notebooks.
 
-    python -m scripts.course             run every page, write docs/course/pictures
-    python -m scripts.course FOLDER      also write the notebooks of both languages to FOLDER
+python -m scripts.course             run every page, write docs/course/pictures
+python -m scripts.course FOLDER      also write the notebooks of both languages to FOLDER
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 COURSE = ROOT / "docs" / "course"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PICTURE = re.compile(r"!\[[^\]]*\]\(pictures/([^)]+)\)")
 
 
 def pages() -> list[Path]:
     """The chapters in English, in order."""
-    return sorted(COURSE.glob("[0-9]*[a-z].md"))
+    return sorted(page for page in COURSE.glob("[0-9]*.md") if not page.stem.endswith(".zh"))
 
 
 def blocks(page: Path) -> list[str]:
@@ -54,11 +55,19 @@ def main(notebooks: Path | None) -> None:
                 with Image.open(picture) as image:
                     image.convert("RGB").save(COURSE / "pictures" / f"{picture.stem}.jpg", quality=88)
     if notebooks:
-        import jupytext
+        print(f"{len(write_notebooks(notebooks))} notebooks in {notebooks}")
 
-        notebooks.mkdir(parents=True, exist_ok=True)
-        for page in sorted(COURSE.glob("[0-9]*.md")):
-            jupytext.write(jupytext.read(page), notebooks / f"{page.stem}.ipynb")
+
+def write_notebooks(folder: Path) -> list[Path]:
+    """Write every page of both languages as a notebook without results."""
+    import jupytext
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for page in sorted(COURSE.glob("[0-9]*.md")):
+        written.append(folder / f"{page.stem}.ipynb")
+        jupytext.write(jupytext.read(page), written[-1])
+    return written
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from latex2mathml.converter import convert
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -21,6 +24,7 @@ PLACES = {name: place for place, name in ROOT_PAGES.items()} | {
     "README.md": "index.md",
     "README.zh-CN.md": "index.md",
 }
+FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -46,6 +50,15 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         return f"[{text}]({posixpath.relpath(to, posixpath.dirname(place) or '.')}{anchor})"
 
     return LINK.sub(replaced, markdown)
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn formulas into MathML, which browsers draw without a script."""
+
+    def drawn(match: re.Match[str]) -> str:
+        return str(convert(unescape(match[3]), display="inline" if match[2] == "(" else "block"))
+
+    return FORMULA.sub(drawn, html)
 
 
 def on_page_context(

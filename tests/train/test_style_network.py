@@ -260,3 +260,8 @@ def test_videos_are_painted_too(place: Path, tmp_path: Path) -> None:
             art = np.asarray(image)
         alone = restyle.image(photo(), "red", model=place / "two.restyle", strength=strength)
         assert np.abs(art.astype(int) - alone.astype(int)).max() <= 1
+
+
+def test_fit_suggests_the_keyword_that_was_meant() -> None:
+    with pytest.raises(TypeError, match="unknown keyword 'step'; did you mean 'steps'"):
+        StyleNetwork().fit("photos", "style.jpg", step=3)

@@ -1,0 +1,45 @@
+"""The course: its code runs, is the same in both languages, and converts to notebooks."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts import course
+
+PAGES = course.pages()
+NEEDS = {"05-johnson": ["torch", "keras"], "12-sound": []}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    for module in NEEDS.get(page.stem, ["torch"]):
+        pytest.importorskip(module)
+    assert len(course.blocks(page)) >= 3
+    course.run(page, tmp_path)
+
+
+def test_both_languages_have_the_same_pages_and_code() -> None:
+    assert len(PAGES) == 12
+    for page in PAGES:
+        assert course.blocks(page) == course.blocks(page.with_suffix(".zh.md")), page.name
+
+
+def test_pictures_are_those_that_the_pages_write() -> None:
+    for page in PAGES:
+        shown = {Path(name).stem for name in course.PICTURE.findall(page.read_text(encoding="utf-8"))}
+        code = "\n".join(course.blocks(page))
+        assert all(f'"{name}.png"' in code for name in shown), page.name
+
+
+def test_pages_are_notebooks(tmp_path: Path) -> None:
+    pytest.importorskip("jupytext", reason="extra `docs` is not installed")
+    written = course.write_notebooks(tmp_path)
+    assert len(written) == 24
+    import nbformat
+
+    notebook = nbformat.read(tmp_path / "01-convolution.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.strip() for cell in cells] == [block.strip() for block in course.blocks(PAGES[0])]
