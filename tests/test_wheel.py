@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts import release
+
 ROOT = Path(__file__).parent.parent
 PHOTO = ROOT / "docs" / "photos" / "astronaut.jpg"
 LARGEST_ENVIRONMENT = 380e6  # bytes
@@ -56,6 +58,18 @@ def test_wheel_contains_models_styles_license_and_types(wheel: Path) -> None:
     assert len([name for name in sizes if name.endswith(".style")]) >= 20
     assert any(name.endswith("licenses/LICENSE") for name in sizes)
     assert not [name for name in sizes if name.startswith(("tests", "docs", "benchmarks", "scripts"))]
+
+
+def test_bill_of_materials_lists_all_that_is_bundled(wheel: Path) -> None:
+    parts = release.bill_of_materials(wheel, "1.0")["components"]
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    bundled = [name for name in names if name.endswith((".onnx", ".safetensors", ".npz"))]
+    kinds = [part["type"] for part in parts]
+    assert kinds.count("machine-learning-model") >= len(bundled) > 4
+    assert kinds.count("data") == len([name for name in names if "/artworks/" in name]) > 40
+    assert {"numpy", "onnxruntime", "pillow"} <= {part["name"] for part in parts}
+    assert all(part.get("licenses") for part in parts if part["type"] != "library")
 
 
 def test_environment_is_small_and_has_no_torch(environment: Path, tmp_path: Path) -> None:

@@ -1,0 +1,245 @@
+"""Build and check what a release publishes, into dist/.
+
+    python -m scripts.release                    sdist, wheel, bill of materials, conda and Homebrew files
+    python -m scripts.release --smoke PYTHON     also install the wheel alone for each PYTHON and run it
+    python -m scripts.release --lowest           also with the lowest allowed versions of all dependencies
+
+Needs `build`, `twine` and, for --lowest, `uv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+LARGEST_WHEEL = 60e6  # bytes
+SMOKE = (
+    ["--version"],
+    ["styles"],
+    ["image", "photo.png", "--style", "great-wave", "--method", "fast", "-o", "fast.png"],
+    ["image", "photo.png", "--style", "great-wave", "--method", "paint", "-o", "paint.png"],
+    ["compare", "fast.png", "great-wave"],
+)
+
+
+def build(folder: Path) -> tuple[Path, Path]:
+    """Build both archives, check their metadata, and return (sdist, wheel)."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("restyle-*"):
+        old.unlink()
+    run([sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)], quiet=True)
+    (sdist,), (wheel,) = folder.glob("restyle-*.tar.gz"), folder.glob("restyle-*.whl")
+    run([sys.executable, "-m", "twine", "check", "--strict", str(sdist), str(wheel)])
+    return sdist, wheel
+
+
+def contents(archive: Path) -> Counter[str]:
+    """Print and return the bytes in each folder of an archive, two levels deep."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            sizes = {entry.filename: entry.file_size for entry in wheel.infolist()}
+    else:
+        with tarfile.open(archive) as sdist:
+            sizes = {entry.name.partition("/")[2]: entry.size for entry in sdist if entry.isfile()}
+    folders: Counter[str] = Counter()
+    for name, size in sizes.items():
+        folders["/".join(name.split("/")[:-1][:3]) or "."] += size
+    print(f"\n{archive.name}: {archive.stat().st_size / 1e6:.1f} MB, {len(sizes)} files")
+    for name, size in folders.most_common(12):
+        print(f"  {size / 1e6:8.2f} MB  {name}")
+    return folders
+
+
+def bill_of_materials(wheel: Path, version: str) -> dict[str, Any]:
+    """CycloneDX 1.6: what the wheel bundles, with license and hash, and what it requires."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    catalog = tomllib.loads((ROOT / "src/restyle/models/catalog.toml").read_text(encoding="utf-8"))
+    presets = tomllib.loads((ROOT / "scripts/presets.toml").read_text(encoding="utf-8"))["preset"]
+    parts: list[dict[str, Any]] = []
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        for name, model in catalog.items():
+            files = [f"restyle/models/{each['path']}" for each in model.get("files", []) if "path" in each]
+            for path in (each for each in files if each in names):
+                parts.append(
+                    component("machine-learning-model", f"{name}: {Path(path).name}", archive.read(path))
+                    | {"licenses": [{"license": {"id": model["license"]}}]}
+                )
+        for preset in presets:
+            path = f"restyle/models/artworks/{preset['name']}.jpg"
+            if path in names:
+                title = f"{preset['title']} ({preset['artist']}, {preset['year']})"
+                parts.append(
+                    component("data", title, archive.read(path))
+                    | {"licenses": [{"license": {"name": "Public domain"}}]}
+                )
+    for requirement in project["dependencies"]:
+        name = re.split(r"[<>=!~\[ ]", requirement, maxsplit=1)[0]
+        parts.append(
+            {"type": "library", "name": name, "version": requirement.removeprefix(name), "scope": "required"}
+        )
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": {"type": "application", "name": "restyle", "version": version}},
+        "components": parts,
+    }
+
+
+def component(kind: str, name: str, content: bytes) -> dict[str, Any]:
+    """A bundled file."""
+    digest = hashlib.sha256(content).hexdigest()
+    return {"type": kind, "name": name, "hashes": [{"alg": "SHA-256", "content": digest}]}
+
+
+def conda_recipe(version: str, sdist: Path) -> str:
+    """A recipe for rattler-build or conda-build 3 (recipe.yaml)."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    # Names that differ on conda-forge.
+    renamed = {"av": "av", "soundfile": "pysoundfile", "pyvips-binary": "libvips", "pi-heif": "pi_heif"}
+    needs = []
+    for requirement in project["dependencies"]:
+        name = re.split(r"[<>=!~\[ ]", requirement, maxsplit=1)[0]
+        needs.append(f"    - {renamed.get(name, name)} {requirement.removeprefix(name)}")
+    return f"""schema_version: 1
+package:
+  name: restyle
+  version: "{version}"
+source:
+  path: {sdist.name}
+  sha256: {hashlib.sha256(sdist.read_bytes()).hexdigest()}
+build:
+  noarch: python
+  script: python -m pip install . --no-deps --no-build-isolation
+requirements:
+  host:
+    - python >=3.11
+    - pip
+    - hatchling >=1.25
+  run:
+    - python >=3.11
+{chr(10).join(needs)}
+tests:
+  - python:
+      imports: [restyle]
+  - script:
+      - restyle styles
+about:
+  summary: {project["description"]}
+  license: MIT
+  license_file: LICENSE
+"""
+
+
+def homebrew_formula(version: str, sdist: Path) -> str:
+    """A formula that installs the published archive into an environment of its own."""
+    digest = hashlib.sha256(sdist.read_bytes()).hexdigest()
+    return f"""class Restyle < Formula
+  include Language::Python::Virtualenv
+
+  desc "Style transfer for pictures, videos and sounds, offline"
+  # The release replaces this with the address of the archive.
+  url "file:///restyle/{sdist.name}"
+  version "{version}"
+  sha256 "{digest}"
+  license "MIT"
+
+  depends_on "python@3.13"
+
+  def install
+    system "python3.13", "-m", "venv", libexec
+    system libexec/"bin/python", "-m", "pip", "install", buildpath
+    bin.install_symlink libexec/"bin/restyle"
+  end
+
+  test do
+    assert_match version.to_s, shell_output("#{{bin}}/restyle --version")
+    assert_match "great-wave", shell_output("#{{bin}}/restyle styles")
+  end
+end
+"""
+
+
+def smoke(wheel: Path, python: str, lowest: bool = False) -> None:
+    """Install the wheel alone in a fresh environment of an interpreter, and run its commands."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run([python, "-m", "venv", str(folder / "venv")])
+        program = folder / "venv" / "bin"
+        if lowest:
+            command = ["uv", "pip", "install", "--quiet", "--resolution", "lowest-direct"]
+            project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+            wanted = ["--python", str(program / "python"), *project["dependencies"], str(wheel)]
+            run([sys.executable, "-m", *command, *wanted])
+        else:
+            run([str(program / "python"), "-m", "pip", "install", "--quiet", str(wheel)])
+        draw = "from PIL import Image; Image.linear_gradient('L').convert('RGB').save('photo.png')"
+        run([str(program / "python"), "-c", draw], folder)
+        for arguments in SMOKE:
+            run([str(program / "restyle"), *arguments], folder, quiet=True)
+        versions = subprocess.run(
+            [str(program / "python"), "-m", "pip", "list", "--format=freeze"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        print(f"smoke: {python}{', lowest versions' if lowest else ''}: {len(SMOKE)} commands passed")
+        print("  " + ", ".join(versions.stdout.split()))
+
+
+def run(command: list[str], folder: Path = ROOT, quiet: bool = False) -> None:
+    """Run a command; a failure ends the script with the command's own message."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    done = subprocess.run(command, cwd=folder, env=clean, capture_output=quiet, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed\n{done.stdout or ''}{done.stderr or ''}")
+
+
+def main() -> None:
+    """Build, check and write everything."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--smoke", nargs="+", default=[], metavar="PYTHON")
+    parser.add_argument("--lowest", action="store_true")
+    arguments = parser.parse_args()
+    folder = ROOT / "dist"
+    sdist, wheel = build(folder)
+    version = wheel.name.split("-")[1]
+    contents(sdist)
+    inside = contents(wheel)
+    strange = [name for name in inside if not name.startswith(("restyle", "."))]
+    if strange or wheel.stat().st_size > LARGEST_WHEEL:
+        raise SystemExit(f"the wheel holds {strange or 'too much'}")
+    written = {
+        f"restyle-{version}.cdx.json": json.dumps(
+            bill_of_materials(wheel, version), indent=1, ensure_ascii=False
+        ),
+        "recipe.yaml": conda_recipe(version, sdist),
+        "restyle.rb": homebrew_formula(version, sdist),
+    }
+    for name, text in written.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(f"dist/{name}")
+    for python in arguments.smoke:
+        smoke(wheel, python)
+    if arguments.lowest:
+        smoke(wheel, sys.executable, lowest=True)
+
+
+if __name__ == "__main__":
+    main()
