@@ -79,3 +79,37 @@ def test_every_page_is_linked_or_in_the_navigation() -> None:
     linked |= {page.with_suffix(".zh.md") for page in linked}
     pages = [page for page in (ROOT / "docs").rglob("*.md") if page.resolve() not in linked]
     assert not [str(page.relative_to(ROOT)) for page in pages]
+
+
+def guides() -> list[Path]:
+    """The pages that exist in Chinese, too: the start, the guides and the course."""
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    parts = re.split(r"^  - ", navigation, flags=re.MULTILINE)
+    wanted = [part for part in parts if part.startswith(("Start here", "Guides", "Course"))]
+    assert len(wanted) == 3
+    return [ROOT / "docs" / name for name in re.findall(r"[\w/.-]+\.md", "".join(wanted))]
+
+
+def outline(page: Path) -> dict[str, list[str]]:
+    """What a page and its translation have in common."""
+    text = page.read_text(encoding="utf-8")
+    code = re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {
+        "code": [re.sub(r" *#.*", "", block) for block in code],  # comments are translated
+        "headings": re.findall(r"^#+", prose, re.MULTILINE),
+        "rows of tables": re.findall(r"^\|", prose, re.MULTILINE),
+        "pictures": re.findall(r"!\[[^\]]*\]\(([^)]+)\)", prose),
+    }
+
+
+def test_no_guide_lags_behind_its_twin() -> None:
+    lagging = []
+    for page in guides():
+        twin = page.with_suffix(".zh.md")
+        if not twin.exists():
+            lagging.append(f"{twin.relative_to(ROOT)} is missing")
+            continue
+        ours, theirs = outline(page), outline(twin)
+        lagging += [f"{twin.relative_to(ROOT)}: other {key}" for key in ours if ours[key] != theirs[key]]
+    assert not lagging
