@@ -1,46 +1,115 @@
-"""The application: page, styles, headers."""
+"""The server: page, reference, metrics; how it starts and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import time
+from pathlib import Path
 
 import httpx
 import pytest
 
-from restyle.options.studio import StudioOptions
 from restyle.studio.security import HEADERS
-from restyle.studio.server import make_app
+from restyle.studio.storage import PREFIX
+from tests.studio.conftest import Running
 
 
-@pytest.fixture
-def client() -> httpx.AsyncClient:
-    """A client of an application in this process."""
-    transport = httpx.ASGITransport(make_app(StudioOptions()))
-    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860")
-
-
-async def _get(client: httpx.AsyncClient, path: str) -> httpx.Response:
-    async with client:
-        return await client.get(path)
-
-
-def get(client: httpx.AsyncClient, path: str) -> httpx.Response:
-    import asyncio
-
-    return asyncio.run(_get(client, path))
-
-
-def test_page_has_headers_that_protect_it(client: httpx.AsyncClient) -> None:
-    answer = get(client, "/")
+def test_page_has_headers_that_protect_it(client: httpx.Client) -> None:
+    answer = client.get("/")
     assert answer.status_code == 200
     assert 'name="restyle-engine"' in answer.text
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    again = client.get(
+        "/page/index.html", headers={"if-none-match": client.get("/page/index.html").headers["etag"]}
+    )
+    assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
+    assert client.get("/page/sample.jpg").content[:3] == b"\xff\xd8\xff"
+    assert client.get("/page/../server.py").status_code == 404
+    assert client.get("/page/%2e%2e/server.py").status_code == 404
 
 
-def test_styles_name_paintings_and_sounds(client: httpx.AsyncClient) -> None:
-    entries = {each["name"]: each for each in get(client, "/v1/styles").json()["styles"]}
-    assert entries["great-wave"]["kind"] == "painting"
-    assert entries["great-wave"]["artwork"] == "/v1/styles/great-wave/artwork"
-    assert entries["rain"]["kind"] == "sound"
+def test_reference_needs_no_other_host_and_no_script(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+    assert not re.search(r"<script|<style|<[^>]* style=|https?://(?!127\.0\.0\.1)", page)
+    for path in ("/v1/images", "/v1/wall", "/v1/videos", "/v1/audio", "/v1/jobs/{job}/events", "/metrics"):
+        assert f"<code>{path}</code>" in page
+    assert "curl http://127.0.0.1:7860/v1/images" in page
+    assert client.get("/page/reference.css").status_code == 200
 
 
-def test_artwork_is_a_small_jpeg(client: httpx.AsyncClient) -> None:
-    answer = get(client, "/v1/styles/great-wave/artwork?size=64")
-    assert answer.headers["content-type"] == "image/jpeg"
-    assert answer.content[:3] == b"\xff\xd8\xff"
+def test_metrics_are_lines_of_prometheus(client: httpx.Client) -> None:
+    client.get("/v1/styles")
+    lines = client.get("/metrics").text.splitlines()
+    sample = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+')
+    assert not [line for line in lines if not line.startswith("#") and not sample.fullmatch(line)]
+    assert any(line.startswith('restyle_requests_total{method="GET",route="/v1/styles"') for line in lines)
+    assert 'restyle_queue_places{lane="pictures"} 32' in lines
+    assert client.get("/healthz").json()["status"] == "ok"
+
+
+def gone(number: int) -> bool:
+    """Whether a process ends within two seconds."""
+    for _ in range(40):
+        with contextlib.suppress(FileNotFoundError):
+            if Path(f"/proc/{number}/stat").read_text().split(")")[1].split()[0] != "Z":
+                time.sleep(0.05)
+                continue
+        return True
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
+def test_clean_end_and_what_a_kill_leaves(tiny_model: Path, tmp_path: Path) -> None:
+    killed = Running(tiny_model, tmp_path)
+    (folder,) = tmp_path.glob(f"{PREFIX}*")
+    with killed.client() as client:
+        assert client.get("/healthz").status_code == 200
+    workers = killed.workers()
+    assert len(workers) == 1
+    killed.stop(signal.SIGKILL)
+    assert all(gone(number) for number in workers)
+    assert folder.exists()
+
+    ended = Running(tiny_model, tmp_path)
+    assert not folder.exists()  # swept by the next server
+    with ended.client() as client:
+        assert client.get("/healthz").status_code == 200
+    workers = ended.workers()
+    assert ended.stop(signal.SIGTERM) == 0
+    assert all(gone(number) for number in workers)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
+def test_idle_server_takes_no_processor_time(studio: Running, client: httpx.Client) -> None:
+    client.get("/healthz")
+
+    def ticks() -> int:
+        numbers = [studio.process.pid, *studio.workers()]
+        fields = [Path(f"/proc/{number}/stat").read_text().rsplit(")")[-1].split() for number in numbers]
+        return sum(int(each[11]) + int(each[12]) for each in fields)
+
+    before = ticks()
+    time.sleep(1.5)
+    assert (ticks() - before) / os.sysconf("SC_CLK_TCK") < 0.04
+
+
+def test_client_that_leaves_cancels_its_work(studio: Running, photo_file: Path, style_file: Path) -> None:
+    fields = {"method": "paint", "effort": "finest", "size": "512"}
+    files = [("content", photo_file.read_bytes()), ("style_image", style_file.read_bytes())]
+
+    def running() -> float:
+        text = client.get("/metrics").text
+        return float(re.search(r'restyle_queue_running\{lane="jobs"\} (\S+)', text)[1])  # type: ignore[index]
+
+    with studio.client() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/images", files=files, data=fields, timeout=httpx.Timeout(10, read=1.0))
+        for _ in range(100):
+            if not running():
+                break
+            time.sleep(0.05)
+        assert not running()

@@ -16,6 +16,17 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 LARGE = 3 * 2**22  # floats of an input: four megapixels
 _log = logging.getLogger("restyle")
+_spinning = True
+
+
+def set_spinning(spinning: bool) -> None:
+    """Set whether the threads of sessions that are opened from now on spin while they wait for work.
+
+    Spinning is faster on an idle machine. It takes processor time from everything else, so servers turn it
+    off.
+    """
+    global _spinning
+    _spinning = spinning
 
 
 class Session:
@@ -51,6 +62,8 @@ class Session:
         options = ort.SessionOptions()
         options.log_severity_level = 4  # errors reach the user as exceptions
         options.intra_op_num_threads = threads or _cores()
+        if not _spinning:
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.name = name
         self.device = device
         self.threads = options.intra_op_num_threads

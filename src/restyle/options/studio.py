@@ -31,6 +31,26 @@ class StudioOptions(OptionSet):
         **_TRUST,
     )
     no_token: bool = opt(False, "Serve another host's clients without a token.", **_TRUST)
+    allow_host: str | None = opt(
+        None,
+        "Names by which clients call this server, as behind a proxy, separated by commas. Its addresses and"
+        " its own name are always allowed.",
+        metavar="NAME,...",
+        **_TRUST,
+    )
+    cors: str | None = opt(
+        None,
+        "Other sites whose pages may use the API, such as https://example.com, separated by commas.",
+        metavar="ORIGIN,...",
+        **_TRUST,
+    )
+    trust_proxy: str | None = opt(
+        None,
+        "Addresses of proxies whose X-Forwarded-For is believed, separated by commas.",
+        metavar="ADDRESS,...",
+        **_TRUST,
+    )
+    workers: int = opt(1, "Processes for pictures; jobs have one more.", (1, 64), metavar="N", **_LIMITS)
     max_upload: int = opt(200, "Largest upload in MB.", (1, 100_000), metavar="MB", **_LIMITS)
     max_pixels: int = opt(
         50_000_000, "Pictures with more pixels are refused.", (1, 2**40), metavar="N", **_LIMITS
@@ -55,6 +75,14 @@ class StudioOptions(OptionSet):
         **_LIMITS,
     )
     disk: int = opt(4096, "Disk space for uploads and results, in MB.", (16, 10**8), metavar="MB", **_LIMITS)
+
+    folder: str | None = opt(
+        None,
+        "Folder for uploads and results, which are deleted after an hour. Default: a new one in the system's"
+        " folder for temporary files.",
+        metavar="FOLDER",
+        **_LIMITS,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,59 +2,314 @@
 
 from __future__ import annotations
 
-import io
-from functools import lru_cache
-from typing import Any
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from starlette.background import BackgroundTask
 
-from restyle.models import arbitrary
-from restyle.models.style_files import preset_artwork, preset_files, read
-from restyle.options import EngineOptions
-from restyle.sounds.styles import PRESETS as SOUNDS
+from restyle.images import formats
+from restyle.studio import calls, reference
+from restyle.studio.answers import (
+    AUDIO_TYPES,
+    IMAGE_TYPES,
+    VIDEO_TYPES,
+    ApiError,
+    choose_type,
+    client_of,
+    prefers_async,
+    unless_gone,
+)
+from restyle.studio.calls import Call
+from restyle.studio.fields import AUDIO, MEDIA, VIDEOS, describe
+from restyle.studio.jobs import Job, OwnStyle
+from restyle.studio.storage import Folder
+from restyle.studio.uploads import Part, receive
+from restyle.studio.workers import Lane, Ticket
+
+if TYPE_CHECKING:
+    from restyle.studio.server import Studio
+
+IN_MEMORY = 1 << 20  # bytes of a result that are sent from memory
+EVENT_STREAM = "text/event-stream"
 
 
-@lru_cache(maxsize=512)
-def _artwork(name: str, size: int) -> bytes | None:
-    """The artwork of a preset as JPEG, its longest side at most `size` px."""
-    from PIL import Image
+class Incoming:
+    """A request that is being received: its folder, and its fields once they are read."""
 
-    files = preset_files(arbitrary.load(EngineOptions.model).record)
-    path = preset_artwork(files[name]) if name in files else None
-    if path is None:
-        return None
-    with Image.open(path) as picture:
-        picture.draft("RGB", (size, size))
-        picture.thumbnail((size, size))
-        buffer = io.BytesIO()
-        picture.convert("RGB").save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.parts: list[Part] = []
+        self.kept = False  # whether somebody else deletes the folder
 
 
-def routes() -> APIRouter:
-    """The routes below /v1."""
+def routes(studio: Studio) -> APIRouter:
+    """Return the routes below /v1."""
     router = APIRouter(prefix="/v1")
-
-    @router.get("/styles")
-    async def styles() -> dict[str, list[dict[str, Any]]]:
-        files = preset_files(arbitrary.load(EngineOptions.model).record)
-        entries = []
-        for name, path in files.items():
-            record = read(path)
-            entry = {"name": name, "title": record.title, "artist": record.artist, "year": record.year}
-            artwork = f"/v1/styles/{name}/artwork" if preset_artwork(path) else None
-            entries.append({**entry, "kind": "painting", "artwork": artwork})
-        entries += [
-            {"name": name, "title": text, "artist": "", "year": "", "kind": "sound", "artwork": None}
-            for name, text in SOUNDS.items()
-        ]
-        return {"styles": entries}
-
-    @router.get("/styles/{name}/artwork")
-    def artwork(name: str, size: int = Query(256, ge=16, le=2048)) -> Response:
-        data = _artwork(name, size)
-        if data is None:
-            raise HTTPException(404, f"there is no style '{name}'")
-        return Response(data, media_type="image/jpeg", headers={"cache-control": "max-age=86400"})
-
+    _styles(router, studio)
+    _pictures(router, studio)
+    _media(router, studio)
+    _jobs(router, studio)
     return router
+
+
+@contextlib.asynccontextmanager
+async def incoming(
+    studio: Studio, request: Request, lane: Lane, files: calls.Files
+) -> AsyncIterator[Incoming]:
+    """Receive the body of a request; refuse it before, if there is no place in the lane anyway."""
+    lane.admit(client_of(request)).close()
+    each = Incoming(studio.storage.folder())
+    try:
+        each.parts = await receive(request, each.folder, studio.rules(files))
+        yield each
+    finally:
+        if not each.kept:
+            each.folder.remove()
+
+
+def _styles(router: APIRouter, studio: Studio) -> None:
+    @router.get("/styles", tags=["styles"], openapi_extra=reference.STYLES)
+    async def styles() -> Response:
+        """List the styles that come with restyle: paintings, and sounds."""
+        return Response(studio.styles_json, media_type="application/json")
+
+    @router.get("/styles/{name}/artwork", tags=["styles"], openapi_extra=reference.ARTWORK)
+    async def artwork(name: str, size: int = Query(256, ge=16, le=1024)) -> Response:
+        """Get the artwork of a style as JPEG, its longest side at most `size` pixels."""
+        own = studio.shelf.styles.get(name)
+        if own is not None:
+            own.used = time.monotonic()
+            data: bytes | None = own.artwork.read_bytes()
+        else:
+            data = await asyncio.to_thread(studio.artwork, name, size)
+        if data is None:
+            raise ApiError(404, "not_found", f"there is no artwork of a style '{name:.40}'", "name")
+        return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+    @router.post("/styles", status_code=201, tags=["styles"], openapi_extra=reference.NEW_STYLE)
+    async def new_style(request: Request) -> Response:
+        """Make a style from a picture. Its name can be used for an hour after its last use."""
+        async with incoming(studio, request, studio.pictures, calls.STYLE_FILES) as each:
+            picture = calls.only_file(each.parts, "image").path
+            assert picture is not None
+            name = studio.shelf.style_name(picture)
+            if name not in studio.shelf.styles:
+                artwork = each.folder.path / "artwork.jpg"
+                task = {
+                    "kind": "style",
+                    "folder": str(each.folder.path),
+                    "content": str(picture),
+                    "names": {str(picture): "image"},
+                    "output": str(artwork),
+                }
+                with studio.pictures.admit(client_of(request)) as ticket:
+                    await unless_gone(request, ticket.run(task))
+                each.folder.measure()
+                each.kept = True
+                studio.shelf.add(OwnStyle(name, each.folder, picture, artwork))
+            return JSONResponse(studio.shelf.styles[name].view(), 201)
+
+    @router.get("/options", tags=["styles"], openapi_extra=reference.OPTIONS)
+    async def options() -> dict[str, Any]:
+        """List the options of each medium, with types, defaults, ranges and help; and the server's limits."""
+        described = {name: describe(medium) for name, medium in MEDIA.items()}
+        types = {"images": list(IMAGE_TYPES), "videos": list(VIDEO_TYPES), "audio": list(AUDIO_TYPES)}
+        return {**described, "types": types, "limits": studio.limits()}
+
+
+def _pictures(router: APIRouter, studio: Studio) -> None:
+    @router.post("/images", tags=["pictures"], openapi_extra=reference.IMAGES_BODY)
+    async def images(request: Request) -> Response:
+        """Give a picture a style. The answer is the picture, or with `Prefer: respond-async` a job."""
+        async with incoming(studio, request, studio.pictures, calls.IMAGE_FILES) as each:
+            call = calls.read_images(each.parts, each.folder, studio.names)
+            usual = call.content.form.suffixes[0] if call.content.form.suffixes else ".png"
+            usual = usual if usual in IMAGE_TYPES.values() else ".png"
+            kind, suffix = choose_type(request.headers.get("accept"), IMAGE_TYPES, usual)
+            lane = studio.jobs if call.slow or prefers_async(request) else studio.pictures
+            if prefers_async(request):
+                return _start(studio, request, each, call, "image", kind, suffix)
+            output = each.folder.path / f"result{suffix}"
+            begun = time.perf_counter()
+            with lane.admit(client_of(request)) as ticket:
+                result = await unless_gone(request, ticket.run(call.task("image", each.folder, output)))
+            headers = {
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'inline; filename="restyle-{_ascii(call.label)}{suffix}"',
+                "Server-Timing": f"worker;dur={1000 * (time.perf_counter() - begun):.1f}",
+                "X-Restyle-Size": f"{result['width']}x{result['height']}",
+            }
+            if output.stat().st_size <= IN_MEMORY:
+                return Response(output.read_bytes(), media_type=kind, headers=headers)
+            each.kept = True
+            done = BackgroundTask(each.folder.remove)
+            return FileResponse(output, media_type=kind, headers=headers, background=done)
+
+    @router.post("/wall", tags=["pictures"], openapi_extra=reference.WALL_BODY)
+    async def wall(request: Request) -> Response:
+        """Get thumbnails of a picture in many styles: a line of JSON for each, as soon as it is done."""
+        async with incoming(studio, request, studio.pictures, calls.IMAGE_FILES) as each:
+            call = calls.read_wall(each.parts, each.folder, studio.names)
+            ticket = studio.pictures.admit(client_of(request))
+            tiles = _tiles(each, call, ticket)
+            each.kept = True  # `_tiles` deletes it
+            first = await unless_gone(request, cast("Any", anext(tiles)))  # an error has its status
+
+        async def lines() -> AsyncIterator[str]:
+            try:
+                yield first
+                async for line in tiles:
+                    yield line
+            finally:
+                await tiles.aclose()
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+
+async def _tiles(each: Incoming, call: Call, ticket: Ticket) -> Any:
+    """Yield the lines of a wall; no more thumbnails are in the lane than it has workers."""
+    task = call.task("tile", each.folder, each.folder.path)
+    size = call.options.pop("size")
+    styles = deque(call.styles)
+    pending: deque[tuple[str, asyncio.Task[dict[str, Any]]]] = deque()
+    try:
+        while styles or pending:
+            while styles and len(pending) < len(ticket.lane.workers):
+                style = styles.popleft()
+                work = ticket.run({**task, "styles": [style], "size": size})
+                pending.append((style[0]["name"], asyncio.ensure_future(work)))
+            name, running = pending.popleft()
+            tile = await running
+            yield dumps({"style": name, "image": f"data:image/jpeg;base64,{tile['jpeg']}"}) + "\n"
+    finally:
+        for _, running in pending:
+            running.cancel()
+        ticket.close()
+        each.folder.remove()
+
+
+def _media(router: APIRouter, studio: Studio) -> None:
+    @router.post("/videos", status_code=202, tags=["videos and sounds"], openapi_extra=reference.VIDEOS_BODY)
+    async def videos(request: Request) -> Response:
+        """Give a video a style. The answer is a job."""
+        async with incoming(studio, request, studio.jobs, calls.VIDEO_FILES) as each:
+            call = calls.read_videos(each.parts, each.folder, studio.names, VIDEOS)
+            kind, suffix = choose_type(_wanted(request), VIDEO_TYPES, ".mp4")
+            return _start(studio, request, each, call, "video", kind, suffix)
+
+    @router.post("/audio", status_code=202, tags=["videos and sounds"], openapi_extra=reference.AUDIO_BODY)
+    async def audio(request: Request) -> Response:
+        """Give a sound the style of another. The answer is a job."""
+        async with incoming(studio, request, studio.jobs, calls.AUDIO_FILES) as each:
+            call = calls.read_audio(each.parts, AUDIO)
+            usual = call.content.form.suffixes[0] if call.content.form is not formats.UNKNOWN else ".wav"
+            usual = usual if usual in AUDIO_TYPES.values() else ".wav"
+            kind, suffix = choose_type(_wanted(request), AUDIO_TYPES, usual)
+            return _start(studio, request, each, call, "audio", kind, suffix)
+
+
+def _jobs(router: APIRouter, studio: Studio) -> None:
+    @router.get("/jobs/{job}", tags=["jobs"], openapi_extra=reference.JOB)
+    async def show(job: str) -> dict[str, Any]:
+        """Get the state of a job."""
+        return studio.shelf.job(job).view()
+
+    @router.get("/jobs/{job}/events", tags=["jobs"], openapi_extra=reference.EVENTS)
+    async def events(job: str) -> Response:
+        """Follow a job by server-sent events: `progress`, `preview`, at the end `done`, `failed` or
+        `cancelled`."""
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(studio.shelf.job(job).events(), media_type=EVENT_STREAM, headers=headers)
+
+    @router.get("/jobs/{job}/preview", tags=["jobs"], openapi_extra=reference.PREVIEW)
+    async def preview(job: str) -> Response:
+        """Get the latest preview of a job as JPEG."""
+        found = studio.shelf.job(job)
+        if not found.preview.exists():
+            raise ApiError(404, "not_found", "this job has no preview yet")
+        data = found.preview.read_bytes()
+        return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+    @router.get("/jobs/{job}/result", tags=["jobs"], openapi_extra=reference.RESULT)
+    async def result(job: str) -> Response:
+        """Get the result of a job; parts of it by `Range`."""
+        found = studio.shelf.job(job)
+        if found.state != "done" or not found.output.exists():
+            raise ApiError(404, "not_found", f"this job has no result; it is {found.state}")
+        return FileResponse(
+            found.output,
+            media_type=found.media_type,
+            filename=found.filename,
+            content_disposition_type="inline",
+            headers={"Cache-Control": "private, max-age=3600"},
+        )
+
+    @router.delete("/jobs/{job}", tags=["jobs"], openapi_extra=reference.JOB)
+    async def cancel(job: str) -> dict[str, Any]:
+        """Cancel a job and delete its files."""
+        found = studio.shelf.job(job)
+        await found.cancel()
+        if found.state != "cancelled":
+            del studio.shelf.jobs[job]
+        return {**found.view(), "result": None, "preview": None}
+
+
+def _start(
+    studio: Studio, request: Request, each: Incoming, call: Call, kind: str, media_type: str, suffix: str
+) -> Response:
+    """Start a job, which takes over the folder of the request."""
+    ticket = studio.jobs.admit(client_of(request))
+    output = each.folder.path / f"result{suffix}"
+    job = Job(
+        kind,
+        studio.jobs,
+        ticket,
+        each.folder,
+        output,
+        media_type,
+        f"restyle-{_ascii(call.label)}{suffix}",
+    )
+    each.kept = True
+    studio.shelf.add(job)
+    job.start(call.task(kind, each.folder, output))
+    headers = {"Location": job.url, "Preference-Applied": "respond-async", "Cache-Control": "no-store"}
+    return JSONResponse(job.view(), 202, headers)
+
+
+def _wanted(request: Request) -> str | None:
+    """Return the `Accept` header of a request for a job, unless it accepts the job only."""
+    accept = request.headers.get("accept")
+    return None if accept is None or accept.strip().lower().startswith("application/json") else accept
+
+
+def _ascii(label: str) -> str:
+    return label.encode("ascii", "ignore").decode("ascii")[:60] or "style"
+
+
+def entries(studio: Studio) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the list of styles."""
+    from restyle.models.style_files import preset_artwork, preset_files, read
+    from restyle.sounds.styles import PRESETS
+
+    files = preset_files(studio.record)
+    for name in studio.names.presets:
+        path: Path | None = files.get(name)
+        record = None if path is None else read(path)
+        yield {
+            "name": name,
+            "title": record.title if record else "",
+            "artist": record.artist if record else "",
+            "year": record.year if record else "",
+            "kind": "painting",
+            "artwork": f"/v1/styles/{name}/artwork" if path is not None and preset_artwork(path) else None,
+        }
+    for name, text in PRESETS.items():
+        yield {"name": name, "title": text, "artist": "", "year": "", "kind": "sound", "artwork": None}

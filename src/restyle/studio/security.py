@@ -1,9 +1,29 @@
-"""What every answer and every request passes: headers that protect the page."""
+"""What every request passes before the application sees it, and the headers of every answer.
+
+A page of another site cannot use the studio through the browser of somebody who runs it: requests under
+another host name are refused (DNS rebinding), and so are those of other sites that change something (forged
+requests). With a token, only those who have it get anything but `/healthz`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import logging
+import socket
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from restyle.studio.answers import ApiError, Metrics
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -11,6 +31,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+log = logging.getLogger("restyle.studio")
+
+COOKIE = "restyle_studio"
+HEADER_SECONDS = 15.0  # in which the header of a request has to be complete
+READ_SECONDS = 60.0  # in which a client has to read something of an answer
+SAFE = ("GET", "HEAD", "OPTIONS")
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'self'",
@@ -34,24 +60,189 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
 }
+LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>restyle studio</title>
+<p>This studio asks for a token. Open the address that <code>restyle studio</code> printed, which ends in
+<code>/?token=...</code>.</p>"""
 
 
 class Guard:
-    """ASGI middleware that adds `HEADERS` to every answer."""
+    """ASGI middleware: hosts, origins, token, headers, metrics.
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    Parameters
+    ----------
+    app : ASGI application
+    token : str or None
+        None lets everyone in.
+    hosts : set of str
+        Names by which clients may call this server, besides its addresses, `localhost` and its own name.
+    origins : set of str
+        Origins of other sites that may use the API, such as `https://example.com`.
+    metrics : Metrics
+    """
+
+    def __init__(
+        self, app: App, *, token: str | None, hosts: set[str], origins: set[str], metrics: Metrics
+    ) -> None:
+        self.app, self.token, self.metrics = app, token, metrics
+        name = socket.gethostname().lower()
+        self.hosts = {"localhost", name, f"{name}.local", *(host.lower() for host in hosts)}
+        self.origins = origins
+        self.cookie = "" if token is None else hashlib.sha256(f"restyle {token}".encode()).hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        begun, status = time.perf_counter(), 0
 
         async def with_headers(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 given = {name.lower() for name, _ in message["headers"]}
                 more = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
                 message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in given)]
             await send(message)
 
-        await self.app(scope, receive, with_headers)
+        request = Request(scope)
+        try:
+            refusal = self._refusal(request)
+            app: App = self.app if refusal is None else refusal
+            await app(scope, receive, with_headers)
+        except Exception:
+            if status:
+                raise  # the answer has begun; the connection is closed
+            log.exception("%s %s failed", request.method, request.url.path)
+            fault = ApiError(500, "internal", "the server has a fault; its log says more").answer()
+            await fault(scope, receive, with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.count(request.method, route, status, time.perf_counter() - begun)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """Return the answer to a request that must not reach the application."""
+        host = request.headers.get("host", "")
+        if not self._knows(host):
+            return ApiError(
+                400,
+                "unknown_host",
+                f"this server does not answer to '{host:.60}'; start it with --allow-host to change that",
+            ).answer()
+        if self._is_foreign(request, host):
+            return ApiError(
+                403, "cross_site", "requests of other sites are refused; start the server with --cors ORIGIN"
+            ).answer()
+        if self.token is None or request.url.path == "/healthz" or request.method == "OPTIONS":
+            return None
+        return self._without_token(request)
+
+    def _knows(self, host: str) -> bool:
+        """Tell whether a `Host` header is an address or a known name: an attacker has only other names."""
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+        except ValueError:
+            return False
+        if name in self.hosts:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    def _is_foreign(self, request: Request, host: str) -> bool:
+        """Tell whether a page of another site has sent a request that changes something."""
+        if request.method in SAFE:
+            return False
+        origin = request.headers.get("origin")
+        if origin is not None:
+            return origin not in self.origins and urlsplit(origin).netloc.lower() != host.lower()
+        return request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+
+    def _without_token(self, request: Request) -> Response | None:
+        """Return the answer to a request without the token; one that has it in the address gets a cookie."""
+        assert self.token is not None
+        word, _, given = request.headers.get("authorization", "").partition(" ")
+        if word.lower() == "bearer" and _same(given.strip(), self.token):
+            return None
+        try:
+            cookie = SimpleCookie(request.headers.get("cookie", "")).get(COOKIE)
+        except CookieError:
+            cookie = None
+        if cookie is not None and _same(cookie.value, self.cookie):
+            return None
+        if request.url.path == "/":
+            query = dict(parse_qsl(request.url.query))
+            if _same(query.get("token", ""), self.token):
+                answer = RedirectResponse("/", 303)
+                answer.set_cookie(
+                    COOKIE,
+                    self.cookie,
+                    httponly=True,
+                    samesite="strict",
+                    secure=request.url.scheme == "https",
+                )
+                return answer
+            return HTMLResponse(LOCKED, 401)
+        return ApiError(
+            401,
+            "token_needed",
+            "send the token as 'Authorization: Bearer TOKEN'",
+            headers={"WWW-Authenticate": "Bearer"},
+        ).answer()
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
+
+
+class ImpatientProtocol(H11Protocol):
+    """HTTP/1.1 that closes connections of clients that do not send a header, or do not read an answer."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEADER_SECONDS, self._give_up)
+
+    def data_received(self, data: bytes) -> None:
+        """Restart the clock for the header of a further request."""
+        if self.cycle is not None and self.cycle.response_complete and self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._give_up)
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        self._stop_unread()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Start the clock of an answer that is not read."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop that clock."""
+        super().resume_writing()
+        self._stop_unread()
+
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()

@@ -51,7 +51,7 @@ from restyle.videos.frames import (
     check_folder,
     is_animated_webp,
 )
-from restyle.videos.info import Tell, VideoInfo
+from restyle.videos.info import Pixels, Tell, VideoInfo
 from restyle.videos.masks import VideoRegions
 from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
@@ -61,6 +61,7 @@ from restyle.videos.timeline import TimedStyles, style_paths, timed_styles
 from restyle.videos.write import VideoWriter
 
 Watch = Callable[[int, int | None], None]
+Show = Callable[[Pixels], None]
 
 DEFAULT_FPS = 25.0  # of a folder of pictures
 
@@ -188,11 +189,12 @@ class VideoStylizer:
         watch: Watch = lambda done, total: None,
         report: Report = lambda fraction: None,
         tell: Tell = _log.warning,
+        show: Show = lambda pixels: None,
     ) -> Path:
         """Stylize a video and return the path of the result.
 
         `watch` takes the frames done and the number of frames or None; `report` the fraction of the sound
-        that is done.
+        that is done; `show` each stylized frame [shape=(H, W, 3), uint8 or uint16, RGB], in another thread.
         """
         target = self.default_output(content) if output is None else output
         if self.only_audio:
@@ -209,7 +211,7 @@ class VideoStylizer:
         if self.audio_styles:
             video_audio.check_container(target)
             audio = video_audio.new_audio(content, self.audio_styles, self.audio_options, report)
-        return self._write_frames(content, target, audio, watch, tell)
+        return self._write_frames(content, target, audio, watch, tell, show)
 
     def _encode_styles(self, style: TimedStylesLike | None, regions: RegionsLike | None) -> None:
         scale = encoding_scale(self.image_options, self.options.method)
@@ -228,7 +230,13 @@ class VideoStylizer:
             self.styles = timed_styles(style, self.method, scale)
 
     def _write_frames(
-        self, content: PathLike, output: PathLike, audio: NewAudio | None, watch: Watch, tell: Tell
+        self,
+        content: PathLike,
+        output: PathLike,
+        audio: NewAudio | None,
+        watch: Watch,
+        tell: Tell,
+        show: Show,
     ) -> Path:
         options, image_options = self.options, self.image_options
         inputs = [content, *style_paths(self._inputs)]
@@ -245,6 +253,7 @@ class VideoStylizer:
                 stack.callback(regions.close)
             # Before the segments: an option that it refuses must not delete the frames of an earlier run.
             painter = VideoPainter(self.styles, self.method, image_options, options, reader.info, regions)
+            painter.show = show
             segments: Segments | None = None
             if codec != "gif":
                 plan = plan_of(content, self.styles, self.method, image_options, options, self.regions)

@@ -5,7 +5,7 @@ At the end of every segment the stages save what they remember of earlier frames
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
 from restyle.types import FloatArray, from_unit
 from restyle.videos.flow import FlowSteadier, Motion, MotionFinder
-from restyle.videos.info import VideoFrame, VideoInfo
+from restyle.videos.info import Pixels, VideoFrame, VideoInfo
 from restyle.videos.masks import VideoRegions
 from restyle.videos.optimized import OptimizedPainter
 from restyle.videos.scenes import SceneCuts
@@ -153,6 +153,7 @@ class VideoPainter:
             self._layers.append(_Layer(painter, FlowSteadier() if by_flow and not optimize else None))
         self._before = 0  # pts of the previous frame
         self._last: Any = None  # pixels of the last result
+        self.show: Callable[[Pixels], None] = lambda pixels: None  # called with each result
 
     def prepare(self, items: Iterator[Any]) -> Iterator[Any]:
         """Preprocess frames; detect cuts, and motion if it is needed."""
@@ -221,6 +222,7 @@ class VideoPainter:
             elif isinstance(item, _Work):
                 assert item.frame.pixels is not None
                 self._last = from_unit(self._finished(item), item.frame.pixels.dtype)
+                self.show(self._last)
                 yield replace(item.frame, pixels=self._last)
             elif isinstance(item, VideoFrame) and not item.skipped:
                 yield replace(item, pixels=self._last)  # damaged: repeat the previous frame

@@ -1,0 +1,287 @@
+"""From the fields of a request to a task for a worker: names of styles, weights, regions, options.
+
+A client's text is never a path: a style is the name of a preset, of a style that a client has made, or a file
+in the request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from restyle.errors import OptionError, StyleError
+from restyle.methods import table
+from restyle.methods.regions import ALPHA, KEEP
+from restyle.models import catalog
+from restyle.models.style_files import near_names, preset_files, slug, split_weight
+from restyle.sounds.styles import PRESETS as SOUNDS
+from restyle.studio.answers import ApiError
+from restyle.studio.fields import IMAGES, Medium, parse
+from restyle.studio.jobs import OwnStyle
+from restyle.studio.storage import Folder
+from restyle.studio.uploads import Part, files, texts
+from restyle.videos.timeline import split_time
+
+Files = Mapping[str, tuple[str, ...]]
+
+OWN = "own-"
+_NAME = re.compile(r"[\w .:'+-]{1,120}")  # no separator of a path
+
+IMAGE_FILES: Files = {"content": ("image",), "style_image": ("image",), "mask": ("image",)}
+VIDEO_FILES: Files = {
+    "content": ("video", "image"),
+    "style_image": ("image",),
+    "style_sound": ("audio", "video"),
+    "mask": ("image", "video"),
+}
+AUDIO_FILES: Files = {"content": ("audio", "video"), "style_sound": ("audio", "video")}
+STYLE_FILES: Files = {"image": ("image",)}
+FIELDS = (
+    *("content", "style", "style_image", "style_image_weight", "style_sound", "style_sound_weight"),
+    *("audio_style", "mask", "region"),
+)
+WALL_OPTIONS = ("crop", "brightness", "contrast")
+
+
+class StyleNames:
+    """The styles that a request can name.
+
+    Parameters
+    ----------
+    record : Record
+        Of the model, whose presets are used.
+    own : mapping of name to OwnStyle
+    """
+
+    def __init__(self, record: catalog.Record, own: Mapping[str, OwnStyle]) -> None:
+        self.presets = [*preset_files(record), *record.own_styles]
+        self.own = own
+
+    def source(self, name: str, folder: Folder, where: str) -> dict[str, Any]:
+        """Return the source of a style for a worker; ApiError 422 if there is no such style."""
+        name = name.strip()
+        if name.startswith(OWN):
+            if name not in self.own:
+                raise ApiError(
+                    422,
+                    "no_such_style",
+                    f"there is no style '{name:.40}' any more; send its picture again",
+                    where,
+                )
+            return {"name": name, "path": str(self.own[name].link_into(folder)), "title": "own", "keep": True}
+        if slug(name) in self.presets:
+            return {"name": slug(name)}
+        hint = near_names(name, self.presets, "GET /v1/styles lists them")
+        raise ApiError(422, "no_such_style", f"there is no style '{name:.40}'{hint}", where)
+
+
+@dataclass
+class Call:
+    """A checked request.
+
+    Parameters
+    ----------
+    content : Part
+    styles, audio_styles : list of [source, weight or None, second or None]
+    regions : list of [path of a mask or "alpha", source or None]
+    options : dict
+        Keywords.
+    names : dict
+        Names of the fields of files, for messages.
+    """
+
+    content: Part
+    styles: list[list[Any]] = field(default_factory=list)
+    audio_styles: list[list[Any]] = field(default_factory=list)
+    regions: list[list[Any]] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the method takes much longer than a second."""
+        return bool(self.options.get("method", table.DEFAULT) != table.DEFAULT)
+
+    @property
+    def label(self) -> str:
+        """Name of the style for the name of a result."""
+        sources = [source for source, *_ in (*self.styles, *self.audio_styles)]
+        sources += [source for _, source in self.regions if source is not None]
+        return slug("-".join(dict.fromkeys(each.get("title", each["name"]) for each in sources))) or "style"
+
+    def task(self, kind: str, folder: Folder, output: Path) -> dict[str, Any]:
+        """Return the task for a worker."""
+        return {
+            "kind": kind,
+            "folder": str(folder.path),
+            "content": str(self.content.path),
+            "styles": self.styles,
+            "audio_styles": self.audio_styles,
+            "regions": self.regions,
+            "options": self.options,
+            "names": self.names,
+            "output": str(output),
+        }
+
+
+def read_images(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
+    """Read a request for a picture."""
+    call = _begin(parts, IMAGES)
+    call.styles = _styles(parts, folder, names, timed=False)
+    call.regions = _regions(parts, folder, names)
+    if not call.styles and not any(source for _, source in call.regions):
+        raise ApiError(
+            422, "no_style", "no style is given; add style=NAME, or a picture as style_image", "style"
+        )
+    return call
+
+
+def read_wall(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
+    """Read a request for a wall: without styles it has all presets."""
+    call = _begin(parts, IMAGES)
+    call.styles = _styles(parts, folder, names, timed=False)
+    call.styles = call.styles or [[{"name": name}, None, None] for name in names.presets]
+    side = call.options.pop("size", None) or 256
+    if not str(side).isdigit() or not 32 <= int(side) <= 512:
+        raise ApiError(422, "bad_option", f"size '{side}' of the thumbnails is outside 32..512", "size")
+    for name in call.options:
+        if name not in WALL_OPTIONS:
+            raise ApiError(422, "bad_option", f"{name} is not for the wall; leave it out", name)
+    call.options["size"] = int(side)
+    return call
+
+
+def read_videos(parts: list[Part], folder: Folder, names: StyleNames, medium: Medium) -> Call:
+    """Read a request for a video."""
+    call = _begin(parts, medium)
+    call.styles = _styles(parts, folder, names, timed=True)
+    call.audio_styles = _sounds(parts, "audio_style")
+    call.regions = _regions(parts, folder, names)
+    if not call.styles and not call.audio_styles and not any(source for _, source in call.regions):
+        raise ApiError(422, "no_style", "no style is given; add style=NAME, or audio_style=NAME", "style")
+    times = {second is None for _, _, second in call.styles}
+    if len(times) > 1:
+        raise ApiError(422, "bad_option", "some styles have a time and others have none", "style")
+    return call
+
+
+def read_audio(parts: list[Part], medium: Medium) -> Call:
+    """Read a request for a sound."""
+    call = _begin(parts, medium)
+    call.styles = _sounds(parts, "style")
+    if not call.styles:
+        raise ApiError(
+            422, "no_style", "no style is given; add style=NAME, or a sound as style_sound", "style"
+        )
+    return call
+
+
+def only_file(parts: list[Part], name: str) -> Part:
+    """Return the one file of a field; ApiError 422 if there is none or several."""
+    found = [part for part in parts if part.name == name]
+    if len(found) != 1 or found[0].path is None:
+        problem = "is given several times" if len(found) > 1 else "is missing"
+        problem = "has to be a file, not a text" if len(found) == 1 else problem
+        raise ApiError(422, "no_file", f"{name} {problem}; send one file in the field '{name}'", name)
+    return found[0]
+
+
+def _begin(parts: list[Part], medium: Medium) -> Call:
+    """Check the content and the options."""
+    content = only_file(parts, "content")
+    given = [(part.name, part.text) for part in parts if part.path is None and part.name not in FIELDS]
+    try:
+        options = parse(medium, given)
+    except OptionError as error:
+        first = str(error).split()[0].replace("-", "_").strip("':;")
+        field_name = next((name for name, _ in given if name == first or f"'{name}'" in str(error)), None)
+        raise ApiError(422, "bad_option", str(error), field_name) from None
+    counts: dict[str, int] = {}
+    names = {}
+    for part in parts:
+        if part.path is not None:
+            counts[part.name] = counts.get(part.name, 0) + 1
+            several = sum(each.name == part.name for each in parts) > 1
+            names[str(part.path)] = f"{part.name} {counts[part.name]}" if several else part.name
+    return Call(content, options=options, names=names)
+
+
+def _weighted(text: str, where: str, timed: bool) -> tuple[str, float | None, float | None]:
+    """Split `[SECONDS:]NAME[:WEIGHT]`."""
+    if not _NAME.fullmatch(text):
+        raise ApiError(
+            422, "no_such_style", f"'{text:.40}' is not the name of a style; GET /v1/styles lists them", where
+        )
+    try:
+        second, rest = split_time(text) if timed else (None, text)
+        name, weight = split_weight(rest)
+    except StyleError as error:
+        raise ApiError(422, "bad_option", str(error), where) from None
+    return name, weight, second
+
+
+def _styles(parts: list[Part], folder: Folder, names: StyleNames, *, timed: bool) -> list[list[Any]]:
+    styles = []
+    for text in texts(parts, "style"):
+        name, weight, second = _weighted(text, "style", timed)
+        styles.append([names.source(name, folder, "style"), weight, second])
+    return styles + _uploaded(parts, "style_image")
+
+
+def _sounds(parts: list[Part], where: str) -> list[list[Any]]:
+    styles = []
+    for text in texts(parts, where):
+        name, weight, _ = _weighted(text, where, timed=False)
+        if name not in SOUNDS:
+            hint = near_names(name, list(SOUNDS), f"the sounds are {', '.join(SOUNDS)}")
+            raise ApiError(422, "no_such_style", f"there is no sound '{name:.40}'{hint}", where)
+        styles.append([{"name": name}, weight, None])
+    return styles + _uploaded(parts, "style_sound")
+
+
+def _uploaded(parts: list[Part], where: str) -> list[list[Any]]:
+    """Return the styles that are files of the request, with their weights."""
+    paths, weights = files(parts, where), texts(parts, f"{where}_weight")
+    if texts(parts, where):
+        raise ApiError(422, "no_file", f"{where} has to be a file, not a text", where)
+    if len(weights) > len(paths):
+        raise ApiError(422, "bad_option", f"there are more weights than {where} files", f"{where}_weight")
+    styles = []
+    for place, path in enumerate(paths):
+        try:
+            weight = float(weights[place]) if place < len(weights) else None
+        except ValueError:
+            raise ApiError(
+                422, "bad_option", f"weight '{weights[place]:.40}' is not a number", f"{where}_weight"
+            ) from None
+        styles.append([{"name": f"{where} {place + 1}", "path": str(path), "title": "own"}, weight, None])
+    return styles
+
+
+def _regions(parts: list[Part], folder: Folder, names: StyleNames) -> list[list[Any]]:
+    """Pair the masks with the regions, in their order."""
+    masks = [part for part in parts if part.name == "mask"]
+    styles = texts(parts, "region")
+    if len(masks) != len(styles):
+        raise ApiError(
+            422,
+            "bad_option",
+            f"{len(masks)} masks and {len(styles)} regions are given; each mask needs a region: the name of a"
+            f" style, or '{KEEP}'",
+            "region",
+        )
+    regions: list[list[Any]] = []
+    for mask, text in zip(masks, styles, strict=True):
+        if mask.path is None and mask.text != ALPHA:
+            raise ApiError(422, "no_file", f"mask has to be a file, or the word '{ALPHA}'", "mask")
+        source = None
+        if text != KEEP:
+            name, weight, _ = _weighted(text, "region", timed=False)
+            if weight is not None:
+                raise ApiError(422, "bad_option", f"region '{text:.40}': a region has no weight", "region")
+            source = names.source(name, folder, "region")
+        regions.append([ALPHA if mask.path is None else str(mask.path), source])
+    return regions

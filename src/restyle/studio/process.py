@@ -1,0 +1,400 @@
+"""The worker process: it decodes, stylizes and encodes, and the server can kill it at any time.
+
+    python -m restyle.studio.process '{"model": "arbitrary-5", "threads": 2, ...}'
+
+Tasks come as JSON lines on standard input, `{"id": 7, "kind": "image", ...}`; `{"cancel": 7}` stops one. The
+answers are JSON lines on standard output: `{"id": 7, "progress": 0.5, ...}`, at the end `{"id": 7, "done":
+{...}}` or `{"id": 7, "error": {"code", "message"}}`. The end of standard input ends the process, so it never
+outlives the server. Paths in a task are the server's own; nothing in it is a text of a client but options
+that were checked and names of presets.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from restyle import pipeline
+from restyle.errors import InputError, MissingExtraError, ModelError, OutputError, RestyleError
+from restyle.images import encode, formats
+from restyle.images import picture as images
+from restyle.images.picture import Picture
+from restyle.images.resize import fit_size
+from restyle.methods import table
+from restyle.methods.protocol import Step
+from restyle.methods.regions import Regions, make_regions
+from restyle.models import session
+from restyle.models.arbitrary import Arbitrary
+from restyle.options import ImageOptions
+from restyle.studio.fields import IMAGES, VIDEOS, option_sets
+from restyle.style import Style, resolve_all
+from restyle.types import FloatArray
+
+TILE_QUALITY = 85
+ARTWORK_SIDE = 512  # px, of the thumbnail of a client's own style
+PREVIEW_SIDE = 1024  # px, of a frame of a video
+PREVIEW_EVERY = 2.0  # seconds
+REPORT_EVERY = 0.1  # seconds
+CACHED_PIXELS = 3_000_000  # styles of larger pictures are not kept
+CACHED_STYLES = 128
+
+
+class Cancelled(Exception):  # noqa: N818
+    """The server has asked to stop this task."""
+
+
+class Process:
+    """Runs tasks one after the other.
+
+    Parameters
+    ----------
+    settings : dict
+        `model`, `device`, `threads`: the network. `max_pixels`, `max_media_seconds`: limits of inputs.
+    send : function of one dict
+        Takes the answers.
+    """
+
+    def __init__(self, settings: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
+        session.set_spinning(False)  # the machine is shared with other workers, and with the server
+        self.settings, self.send = settings, send
+        self.network = Arbitrary(settings["model"], device=settings["device"], threads=settings["threads"])
+        self.cancelled: set[int] = set()
+        self._styles: dict[str, Style] = {}
+        self._content: tuple[str, Picture] | None = None
+        self._task: dict[str, Any] = {}
+        self._reported = self._shown = 0.0
+        self._previews = 0
+        self.kinds = {
+            "image": self.image,
+            "tile": self.tile,
+            "style": self.style,
+            "video": self.video,
+            "audio": self.audio,
+        }
+
+    def warm_up(self) -> None:
+        """Load the transformer, so that the first picture does not wait for it."""
+        _ = self.network.transformer
+
+    def run(self, task: dict[str, Any]) -> None:
+        """Run one task and send its result or error."""
+        number = task["id"]
+        self._task, self._reported, self._shown, self._previews = task, 0.0, 0.0, 0
+        tempfile.tempdir = task.get("folder")
+        answer: dict[str, Any]
+        try:
+            answer = {"done": self.kinds[task["kind"]](task)}
+        except Cancelled:
+            answer = {"error": {"code": "cancelled", "message": "cancelled"}}
+        except (RestyleError, MemoryError, OSError) as error:
+            answer = {"error": _error(error, task)}
+        except Exception as error:  # noqa: BLE001, a fault of a decoder must not end the process
+            message = f"restyle could not process this: {type(error).__name__}: {error}"
+            answer = {"error": {"code": "internal", "message": _public(message, task)}}
+        self.cancelled.discard(number)
+        self.send({"id": number, **answer})
+
+    def report(self, fraction: float, left: float | None = None, *, preview: bool = False) -> None:
+        """Send progress, at most every `REPORT_EVERY` seconds; raise Cancelled if the task is to stop."""
+        if self._task["id"] in self.cancelled:
+            raise Cancelled
+        now = time.monotonic()
+        if preview or fraction >= 1 or now - self._reported >= REPORT_EVERY:
+            self._reported, self._previews = now, self._previews + preview
+            news = {"progress": round(min(1.0, fraction), 4), "seconds_left": left, "preview": self._previews}
+            self.send({"id": self._task["id"], **news})
+
+    def image(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Stylize `content` and write `output`."""
+        options, method, saving = option_sets(IMAGES, task["options"])
+        options = replace(options, max_pixels=self.settings["max_pixels"])
+        form = formats.output_format(task["output"])
+        style = self._style_or_regions(task, pipeline.encoding_scale(options, method.method))
+        in_steps = table.find(method.method).steps
+        preview = Path(task["folder"], "preview.jpg")
+        if in_steps:
+            method = replace(method, preview=os.fspath(preview))
+        seen = 0
+
+        def watch(step: Step) -> None:
+            nonlocal seen
+            changed = preview.stat().st_mtime_ns if preview.exists() else 0
+            self.report(step.number / step.total, step.seconds_left, preview=changed != seen)
+            seen = changed
+
+        picture = pipeline.image(
+            Path(task["content"]),
+            style,
+            self.network,
+            options,
+            (lambda fraction: None) if in_steps else self.report,
+            method=method,
+            device=self.settings["device"],
+            callback=watch if in_steps else None,
+        )
+        Path(task["output"]).write_bytes(encode.encode(picture, form, saving.quality, "the result"))
+        return {"width": picture.width, "height": picture.height, "style": style.name}
+
+    def tile(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Stylize `content` as a thumbnail in one style; the result is a JPEG in base64."""
+        key = f"{task['content']} {task['size']} {task['options']}"
+        if self._content is None or self._content[0] != key:
+            (options, *_) = option_sets(IMAGES, task["options"])
+            picture = pipeline.load(Path(task["content"]), self._limited(options))
+            picture = pipeline.preprocess(picture, replace(options, size=None))
+            height, width = fit_size((picture.height, picture.width), long=task["size"])
+            if height < picture.height:
+                picture = pipeline.preprocess(picture, ImageOptions(size=f"{width}x{height}"))
+            self._content = (key, replace(picture, exif=None, icc=None, depth=8))
+        content = self._content[1]
+        painted = self.network.paint(content.visible, self._style(task["styles"][0][0]).code)
+        result = replace(content, pixels=painted, gray=False)
+        data = encode.encode(result, formats.JPEG, TILE_QUALITY, "the thumbnail")
+        return {"jpeg": base64.b64encode(data).decode("ascii")}
+
+    def style(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Check that a picture can be a style, and write its thumbnail to `output`."""
+        pixels = self._load(task["content"])
+        code = self.network.encode(pixels)
+        size = fit_size(pixels.shape[:2], long=min(ARTWORK_SIDE, max(pixels.shape[:2])))
+        small = pipeline.preprocess(images.from_array(pixels), ImageOptions(size=f"{size[1]}x{size[0]}"))
+        Path(task["output"]).write_bytes(
+            encode.encode(replace(small, depth=8), formats.JPEG, TILE_QUALITY, "")
+        )
+        return {"width": pixels.shape[1], "height": pixels.shape[0], "code": code.size}
+
+    def video(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Stylize a video and write `output`."""
+        from restyle.videos import VideoStylizer
+
+        options, video_options, dubbing = option_sets(VIDEOS, task["options"])
+        limit, notes = self.settings["max_media_seconds"], list[str]()
+        _check_length(task["content"], limit)
+        stylizer = VideoStylizer(
+            self._timed_styles(task["styles"]) or None,
+            regions=self._regions(task) or None,
+            audio_style=_sound_styles(task["audio_styles"]) or None,
+            image_options=replace(options, max_pixels=self.settings["max_pixels"]),
+            options=video_options,
+            audio_options=dubbing.of_sound,
+            method=self.network,
+        )
+
+        def watch(done: int, total: int | None) -> None:
+            self.report(done / total if total else 0.0)
+
+        stylizer.write(
+            task["content"],
+            task["output"],
+            watch=watch,
+            report=lambda fraction: self.report(fraction if stylizer.only_audio else 0.0),
+            tell=notes.append,
+            show=self._show_frame,
+        )
+        return {"notes": [_public(note, task) for note in dict.fromkeys(notes)]}
+
+    def audio(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Stylize a sound and write `output`."""
+        from restyle.sounds import api
+
+        _check_length(task["content"], self.settings["max_media_seconds"])
+        api.audio(
+            task["content"],
+            _sound_styles(task["styles"]),
+            output=task["output"],
+            report=self.report,
+            **task["options"],
+        )
+        return {}
+
+    def _show_frame(self, pixels: Any) -> None:
+        """Write a frame [shape=(H, W, 3), uint8 or uint16] as the preview, every `PREVIEW_EVERY` seconds."""
+        now = time.monotonic()
+        if now - self._shown < PREVIEW_EVERY:
+            return
+        self._shown = now
+        from PIL import Image
+
+        small = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8))
+        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        buffer = io.BytesIO()
+        small.save(buffer, "JPEG", quality=TILE_QUALITY)
+        path = Path(self._task["folder"], "preview.jpg")
+        path.with_suffix(".part").write_bytes(buffer.getvalue())
+        os.replace(path.with_suffix(".part"), path)
+        self._previews += 1
+
+    def _limited(self, options: ImageOptions) -> ImageOptions:
+        return replace(options, max_pixels=self.settings["max_pixels"])
+
+    def _load(self, path: str) -> FloatArray:
+        return images.load_image(Path(path), max_pixels=self.settings["max_pixels"]).visible
+
+    def _style(self, source: dict[str, str]) -> Style:
+        """Return a style: a preset, or a picture. The latest `CACHED_STYLES` are kept by name."""
+        name = source["name"]
+        if name in self._styles:
+            self._styles[name] = self._styles.pop(name)
+            return self._styles[name]
+        if "path" not in source:
+            style = Style.from_preset(name, model=self.network)
+        else:
+            pixels = self._load(source["path"])
+            style = Style.from_image(pixels, name=source.get("title", name), model=self.network)
+            if not source.get("keep") or pixels.shape[0] * pixels.shape[1] > CACHED_PIXELS:
+                return style
+        self._styles[name] = style
+        while len(self._styles) > CACHED_STYLES:
+            del self._styles[next(iter(self._styles))]
+        return style
+
+    def _weighted(self, sources: list[list[Any]]) -> list[Any]:
+        """Return styles, with their weights where they have one."""
+        return [
+            self._style(source) if weight is None else (self._style(source), weight)
+            for source, weight, *_ in sources
+        ]
+
+    def _timed_styles(self, sources: list[list[Any]]) -> Any:
+        """Return the styles of a video: a list, or {second: styles} if they have times."""
+        if any(second is not None for _, _, second in sources):
+            seconds = sorted({second for _, _, second in sources})
+            return {at: self._weighted([each for each in sources if each[2] == at]) for at in seconds}
+        return self._weighted(sources)
+
+    def _regions(self, task: dict[str, Any]) -> list[Any]:
+        return [
+            (mask if mask == "alpha" else Path(mask), None if source is None else self._style(source))
+            for mask, source in task["regions"]
+        ]
+
+    def _style_or_regions(self, task: dict[str, Any], scale: float) -> Style | Regions:
+        styles = self._weighted(task["styles"])
+        if not task["regions"]:
+            return resolve_all(styles, model=self.network, scale=scale)
+        return make_regions(
+            self._regions(task),
+            styles or None,
+            model=self.network,
+            scale=scale,
+            max_pixels=self.settings["max_pixels"],
+        )
+
+
+def _sound_styles(sources: list[list[Any]]) -> list[Any]:
+    """Return the styles of a sound: the path of an upload or the name of a preset, with weights."""
+    pairs = [(Path(each["path"]) if "path" in each else each["name"], weight) for each, weight, *_ in sources]
+    return [name if weight is None else (name, weight) for name, weight in pairs]
+
+
+def _check_length(path: str, limit: float) -> None:
+    """Raise InputError if a video or sound says that it lasts longer than `limit` seconds."""
+    import av
+
+    from restyle.videos.demux import open_file
+
+    try:
+        with open_file(path) as container:
+            seconds = (container.duration or 0) / av.time_base
+    except (av.FFmpegError, ValueError):
+        return  # its reader says what is wrong with it
+    if seconds > limit:
+        raise InputError(f"{path}: lasts {seconds:.0f} s; this server takes at most {limit} s")
+
+
+CODES: tuple[tuple[type[BaseException], str], ...] = (
+    (InputError, "bad_input"),
+    (MissingExtraError, "not_installed"),
+    (ModelError, "model"),
+    (OutputError, "cannot_write"),
+    (RestyleError, "bad_option"),
+    (MemoryError, "too_large"),
+    (OSError, "cannot_write"),
+)
+
+
+def _error(error: BaseException, task: dict[str, Any]) -> dict[str, str]:
+    code = next(code for kind, code in CODES if isinstance(error, kind))
+    if isinstance(error, MemoryError):
+        return {"code": code, "message": "this needs more memory than a worker of this server may take"}
+    return {"code": code, "message": _public(str(error), task)}
+
+
+def _public(message: str, task: dict[str, Any]) -> str:
+    """Replace the server's paths in a message by the names of the fields that they came in."""
+    for path, name in sorted(task.get("names", {}).items(), key=lambda pair: -len(pair[0])):
+        message = message.replace(path, name)
+    folder = task.get("folder")
+    return message if not folder else message.replace(folder + os.sep, "").replace(folder, "the upload")
+
+
+def limit_resources(memory: int, file_size: int, nice: int) -> None:
+    """Limit the data of this process and the size of a file that it writes, in bytes; lower its priority.
+
+    The kernel ends a worker before the server where memory runs out. Where the system has no such limits,
+    as Windows, only the server's limits of pixels and seconds apply.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    def cap(kind: int, most: int) -> None:
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+    cap(resource.RLIMIT_DATA, memory)
+    cap(resource.RLIMIT_FSIZE, file_size)
+    cap(resource.RLIMIT_CORE, 0)
+    os.nice(nice)
+    if sys.platform == "linux":
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+def main() -> None:
+    """Serve tasks until standard input ends."""
+    settings = json.loads(sys.argv[1])
+    # Libraries that print must not disturb the answers, so standard output becomes standard error.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    limit_resources(settings["memory"], settings["file_size"], settings["nice"])
+    lock = threading.Lock()
+
+    def send(answer: dict[str, Any]) -> None:
+        with lock:
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+    tasks: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    process = Process(settings, send)
+
+    def read() -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if "cancel" in message:
+                process.cancelled.add(message["cancel"])
+            else:
+                tasks.put(message)
+        os._exit(0)  # the server is gone; whatever runs is not wanted
+
+    threading.Thread(target=read, daemon=True).start()
+    process.warm_up()
+    send({"ready": True})
+    while True:
+        process.run(tasks.get())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Who may use the studio: hosts, origins, tokens; and clients that do not send or do not read."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from restyle.studio import security
+from restyle.studio.answers import Metrics
+from restyle.studio.security import HEADERS, Guard, ImpatientProtocol
+
+HOST = "127.0.0.1:7860"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the path; /broken raises."""
+    request = Request(scope, receive)
+    if request.url.path == "/broken":
+        raise RuntimeError("wrong inside")
+    await JSONResponse({"path": request.url.path})(scope, receive, send)
+
+
+def ask(method: str = "GET", path: str = "/", token: str | None = None, **headers: str) -> httpx.Response:
+    """Send a request through the guard."""
+    guard: Any = Guard(
+        app, token=token, hosts={"Studio.example.com"}, origins={"https://friend.org"}, metrics=Metrics()
+    )
+
+    async def run() -> httpx.Response:
+        transport = httpx.ASGITransport(guard)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+            given = {name.replace("_", "-"): value for name, value in headers.items()}
+            return await client.request(method, path, headers=given)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "host", [HOST, "localhost:7860", "[::1]:7860", "192.168.1.7", "studio.example.com:443"]
+)
+def test_known_hosts(host: str) -> None:
+    answer = ask(host=host)
+    assert answer.status_code == 200
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.com", "127.0.0.1.evil.com", "evil.com:7860", "", "[::1", "localhost.evil.com"]
+)
+def test_other_names_are_refused(host: str) -> None:
+    answer = ask(host=host)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unknown_host")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": f"http://{HOST}"}, 200),
+        ({"origin": "https://friend.org"}, 200),
+        ({"origin": "https://evil.com"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:9999"}, 403),
+        ({"sec_fetch_site": "same-origin"}, 200),
+        ({"sec_fetch_site": "cross-site"}, 403),
+        ({"sec_fetch_site": "same-site"}, 403),
+    ],
+)
+def test_other_sites_cannot_change_anything(headers: dict[str, str], status: int) -> None:
+    assert ask("POST", **headers).status_code == status
+    assert ask("DELETE", **headers).status_code == status
+    assert ask("GET", **headers).status_code == 200
+
+
+def test_token_by_header_or_by_cookie() -> None:
+    assert ask(path="/v1/styles", token="secret").json()["error"]["code"] == "token_needed"
+    assert ask(path="/v1/styles", token="secret", authorization="Bearer wrong").status_code == 401
+    assert ask(path="/v1/styles", token="secret", authorization="Bearer secret").status_code == 200
+    assert ask(path="/healthz", token="secret").status_code == 200
+    page = ask(path="/", token="secret")
+    assert (page.status_code, "token" in page.text) == (401, True)
+    assert ask(path="/?token=wrong", token="secret").status_code == 401
+    opened = ask(path="/?token=secret", token="secret")
+    cookie = opened.headers["set-cookie"]
+    assert (opened.status_code, opened.headers["location"]) == (303, "/")
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "secret" not in cookie
+    assert ask(path="/v1/styles", token="secret", cookie=cookie.split(";")[0]).status_code == 200
+
+
+def test_faults_have_the_headers_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    answer = ask(path="/broken")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "wrong inside" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "wrong inside" in caplog.text
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """A server whose clients have half a second."""
+    monkeypatch.setattr(security, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(security, "READ_SECONDS", 0.5)
+
+    async def large(scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+        await Response(bytes(50 << 20))(scope, receive, send)
+
+    import threading
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(large, http=ImpatientProtocol, ws="none", lifespan="off", log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield listener.getsockname()
+    server.should_exit = True
+    thread.join()
+
+
+def closed_after(connection: socket.socket) -> float:
+    """Seconds until the server has closed a connection."""
+    begun = time.monotonic()
+    connection.settimeout(10)
+    try:
+        while connection.recv(1 << 16):
+            pass
+    except ConnectionResetError:
+        pass
+    return time.monotonic() - begun
+
+
+def test_clients_that_do_not_send_a_header_are_closed(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as silent, socket.create_connection(address) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow")
+        assert closed_after(silent) < 5
+        assert closed_after(slow) < 5
+
+
+def test_clients_that_do_not_read_are_closed(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        time.sleep(1.5)  # the buffers of both sides are full long before
+        received = 0
+        connection.settimeout(10)
+        try:
+            while data := connection.recv(1 << 16):
+                received += len(data)
+        except ConnectionResetError:
+            pass
+        assert received < 50 << 20
