@@ -16,7 +16,7 @@ def test_bytes_are_limited_and_given_back(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path), 100)
     folder = storage.folder()
     folder.add(80)
-    asked = []
+    asked: list[int] = []
     storage.make_room = asked.append
     with pytest.raises(ApiError) as caught:
         folder.add(30)
