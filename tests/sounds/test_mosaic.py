@@ -118,3 +118,39 @@ def test_eight_channels_and_a_silent_one() -> None:
     made = run(content, noise())
     assert made.shape == content.shape
     assert np.abs(made[:, 3]).max() < 0.05 * np.abs(made[:, 0]).max()
+
+
+@pytest.mark.slow
+def test_bands_follow_the_content_with_keep_speech() -> None:
+    """Two bands of noise in turn, four times a second, are what words are to a vocoder."""
+    rng = np.random.default_rng(3)
+    spectrum = np.fft.rfft(rng.standard_normal(len(T)))
+    frequency = np.fft.rfftfreq(len(T), 1 / RATE)
+    low, high = (
+        np.fft.irfft(spectrum * ((frequency > first) & (frequency < last)), len(T))
+        for first, last in ((300, 900), (1500, 4000))
+    )
+    turn = 0.5 + 0.5 * np.sin(2 * np.pi * 4 * T)
+    content = (0.2 * (turn * low + (1 - turn) * high)).astype(np.float32)
+    bands = Mosaic([(noise(), 1.0)], RATE).bands
+
+    def balance(y: Sound) -> Sound:
+        levels = bands.levels(np.abs(bands.stft(y)) ** 2)
+        center = (frequency_of(bands.bank) / 2 * RATE).round()
+        lower, upper = (center > 300) & (center < 900), (center > 1500) & (center < 4000)
+        difference: Sound = levels[:, lower].mean(1) - levels[:, upper].mean(1)
+        return difference
+            :, (center > 1500) & (center < 4000)
+        ].mean(1)
+
+    wanted = balance(content)
+    results = [balance(run(content, noise(), keep_speech=share)) for share in (0, 1)]
+    free, kept = (float(np.corrcoef(result, wanted)[0, 1]) for result in results)
+    assert kept > 0.9
+    assert kept > free
+
+
+def frequency_of(bank: Sound) -> Sound:
+    """Center of each band as a share of the Nyquist frequency."""
+    share: Sound = (bank @ np.linspace(0, 1, bank.shape[1], dtype=np.float32)) / bank.sum(axis=1)
+    return share

@@ -39,6 +39,11 @@ class AudioOptions(OptionSet):
         " always the content's.",
         (0, 1),
     )
+    keep_speech: float = opt(
+        0.0,
+        "How closely each frequency band follows the content's; from about 0.5, words can be understood.",
+        (0, 1),
+    )
     remix: float = opt(0.0, "How much of the original sound to mix in at the end.", (0, 1))
     steps: int = opt(100, "Steps of the texture method.", (1, 100_000), metavar="N", panel="Running")
     seed: int = opt(0, "Seed of the texture method.", (0, 2**32), metavar="N", panel="Running")
@@ -52,6 +57,7 @@ class AudioKeywords(TypedDict, total=False):
     keep_pitch: float | None
     keep_rhythm: float | None
     keep_loudness: float
+    keep_speech: float
     remix: float
     steps: int
     seed: int
@@ -71,10 +77,19 @@ class DubOptions(OptionSet):
         (0, 1),
         panel="Sound",
     )
+    audio_keep_speech: float = opt(
+        AudioOptions.keep_speech,
+        "How closely each frequency band follows the sound's; from about 0.5, words can be understood.",
+        (0, 1),
+        panel="Sound",
+    )
 
     @property
     def of_sound(self) -> AudioOptions:
         """These options for a sound alone."""
         return AudioOptions(
-            method=self.audio_method, strength=self.audio_strength, keep_pitch=self.audio_keep_pitch
+            method=self.audio_method,
+            strength=self.audio_strength,
+            keep_pitch=self.audio_keep_pitch,
+            keep_speech=self.audio_keep_speech,
         )

@@ -178,6 +178,7 @@ def make_method(
         "keep_pitch": options.keep_pitch,
         "keep_rhythm": options.keep_rhythm,
         "keep_loudness": options.keep_loudness,
+        "keep_speech": options.keep_speech,
     }
     if options.method == "mosaic":
         if preview is not None:

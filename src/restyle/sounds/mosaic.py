@@ -29,6 +29,7 @@ DETAIL_FROM = 0.6  # keep_pitch from which differences between neighboring bands
 FAINT = 50.0  # dB below the loudest frame, from which the content has no pitch to keep
 AVERAGED = 3  # frames over which the content's levels are averaged: the map is steep and amplifies ripples
 SLOW = 0.5  # seconds: the time scale of keep_loudness
+HEARD = 40.0  # dB below the loudest frame: frames that count for the usual level of a band
 DEEPEST = 60.0  # dB below the loudest frame, below which keep_loudness ignores differences
 WHOLE = slice(0, None)
 
@@ -41,7 +42,7 @@ class Mosaic:
     styles : sequence of (y, weight)
         Mono waveforms [shape=(n,), float32] at `sr`; the weights sum to 1.
     sr : int
-    strength, keep_loudness : float, 0..1
+    strength, keep_loudness, keep_speech : float, 0..1
         See `restyle.options.AudioOptions`.
     keep_pitch, keep_rhythm : float, 0..1, or None
         None lets `choose_settings` choose.
@@ -56,10 +57,12 @@ class Mosaic:
         keep_pitch: float | None = None,
         keep_rhythm: float | None = None,
         keep_loudness: float = 0.0,
+        keep_speech: float = 0.0,
     ) -> None:
-        self.strength, self.keep_loudness = strength, keep_loudness
+        self.strength, self.keep_loudness, self.keep_speech = strength, keep_loudness, keep_speech
         self._fixed = (keep_pitch, keep_rhythm)
         self._dynamics: tuple[_Dynamics, _Dynamics] | None = None
+        self._means: tuple[Float, Float] | None = None
         self._use(SETTINGS[0])
         self.grain, self.bands = Bands.for_duration(sr, GRAIN_SECONDS), Bands.for_duration(sr, LEVEL_SECONDS)
         self._weights = [weight for _, weight in styles]
@@ -102,7 +105,7 @@ class Mosaic:
     def fit(self, levels: Float) -> None:
         """Fit the transport to the content's levels, of all frames or a fair sample of them."""
         self._transports = [EnvelopeTransport.fit(levels, style) for style in self._style_levels]
-        self._content_levels, self._dynamics = levels, None
+        self._content_levels, self._dynamics, self._means = levels, None, None
 
     def choose_settings(self, y: Float) -> None:
         """Choose `keep_pitch` and `keep_rhythm` where they are not fixed, on some seconds of the content.
@@ -129,7 +132,7 @@ class Mosaic:
         pitch, rhythm = self._fixed
         self.keep_pitch = setting.pitch if pitch is None else pitch
         self.keep_rhythm = setting.rhythm if rhythm is None else rhythm
-        self._dynamics = None
+        self._dynamics, self._means = None, None
 
     def stylize(self, y: Float) -> Float:
         """Stylize a window [shape=(n, channels), float32] of the content that was fitted.
@@ -179,7 +182,22 @@ class Mosaic:
     def target(self, y: Float) -> Float:
         """Band levels of the result [shape=(frames, bands), float32, dB]."""
         own = self.levels(y)
-        return own + np.float32(self.strength) * (self._transported(smooth(own, AVERAGED)) - own)
+        target = self._transported(smooth(own, AVERAGED))
+        if self.keep_speech:
+            target += np.float32(self.keep_speech) * self._articulation(own, target)
+        return own + np.float32(self.strength) * (target - own)
+
+    def _articulation(self, own: Float, target: Float) -> Float:
+        """What a target [shape=(frames, bands), dB] lacks of the content's movement in each band.
+
+        Words are in how the bands move: a channel vocoder (Dudley 1939), whose carrier is the style.
+        """
+        if self._means is None:  # of the whole content, so that windows agree
+            levels = self._content_levels
+            heard = total_level(levels) > total_level(levels).max() - HEARD
+            self._means = levels[heard].mean(axis=0), self._map(levels)[heard].mean(axis=0)
+        mean, usual = self._means
+        return np.clip((own - mean) - (target - usual), -DEEPEST, DEEPEST)
 
     def _transported(self, own: Float) -> Float:
         target = self._map(own)

@@ -57,7 +57,7 @@ class TextureTransfer:
 
     Parameters
     ----------
-    styles, sr, strength, keep_pitch, keep_rhythm, keep_loudness
+    styles, sr, strength, keep_pitch, keep_rhythm, keep_loudness, keep_speech
         As for `sounds.mosaic.Mosaic`.
     steps : int
     seed : int
@@ -79,6 +79,7 @@ class TextureTransfer:
         keep_pitch: float | None = None,
         keep_rhythm: float | None = None,
         keep_loudness: float = 0.0,
+        keep_speech: float = 0.0,
         report: Report = lambda part: None,
         preview: Callable[[int, Float], None] | None = None,
     ) -> None:
@@ -89,6 +90,7 @@ class TextureTransfer:
             keep_pitch=keep_pitch,
             keep_rhythm=keep_rhythm,
             keep_loudness=keep_loudness,
+            keep_speech=keep_speech,
         )
         self.steps, self.strength = steps, strength
         self.report, self.preview = report, preview
@@ -121,6 +123,8 @@ class TextureTransfer:
         with _one_thread():
             result = self.optimize(voice, content, inside) * np.float32(level / LEVEL)
         result = hold_level(result[:, None], content[:, None], mosaic.bands.sr)[:, 0]
+        if mosaic.keep_speech:
+            return mosaic.to_channels(result, y, target)[inside]
         if y.shape[1] == 1:
             return result[inside, None]
         return mosaic.to_channels(result, y, mosaic.levels(result[:, None]))[inside]
