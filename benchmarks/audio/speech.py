@@ -17,6 +17,7 @@ from pystoi import stoi
 from benchmarks.audio.faults import preset
 from benchmarks.audio.pairs import clip
 from benchmarks.audio.scorecard import Scorecard
+from restyle.options.audio import AudioMethod
 from restyle.sounds.api import audio
 from restyle.sounds.features import RATE
 
@@ -30,7 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 READERS = ("sense", "ashiel")
 
 
-def measure(method: str) -> dict[str, dict[str, tuple[float, float, float]]]:
+def measure(method: AudioMethod) -> dict[str, dict[str, tuple[float, float, float]]]:
     """STOI, timbre, pitch and rhythm of each pair and setting."""
     styles = {name: clip(name) for name in ("plum", "fishin")}
     styles |= {name: preset(name) for name in ("rain", "choir", "brass")}
@@ -76,7 +77,8 @@ def main() -> None:
         "Figures: STOI / timbre / pitch and rhythm.",
         "",
     ]
-    for method in ("mosaic", "texture")[: 1 + arguments.texture]:
+    methods: list[AudioMethod] = ["mosaic", "texture"] if arguments.texture else ["mosaic"]
+    for method in methods:
         lines += [f"## {method}", "", *table(measure(method)), ""]
     (Path(__file__).parent / "SPEECH.md").write_text("\n".join(lines), encoding="utf-8")
 
