@@ -49,7 +49,7 @@ class App {
   build() {
     const { can } = this.engine;
     this.viewer = new Viewer($("#viewer"), { onZoom: (real, fitted) => this.zoomed(real, fitted) });
-    this.photos = new Photos(this, { pick: (photo) => this.show(photo), say: (text) => ($("#photo-error").textContent = text) });
+    this.photos = new Photos(this, { pick: (photo) => this.show(photo), say: (text) => this.say(text) });
     this.wall = new Wall(this, $("#panel-styles"), {
       choose: (style) => this.choose(style),
       removed: (style) => this.forget(style),
@@ -106,6 +106,12 @@ class App {
     else if (kind === "image" && files[0].type !== "image/gif") this.views.open("photos");
     if (this.views.name === "photos") this.photos.add(files);
     else this.media.take(files);
+  }
+
+  /** Say what is wrong with a photo, where photos are added. */
+  say(text) {
+    $("#photo-error").textContent = text;
+    if (text) $("#photo-error").scrollIntoView({ block: "center" });
   }
 
   setMethod(method) {
@@ -258,6 +264,7 @@ class App {
   }
 
   zoomed(real, fitted) {
+    $("#zoom-real").title = t("realPixels");
     $("#zoom-real").textContent = fitted ? t("fit") : `${Math.round(real * 100)} %`;
     if (!fitted && real > 0.5) this.picture?.sharpen();
   }
@@ -285,10 +292,8 @@ class App {
     clearInterval(this.asking);
     this.asking = null;
     $("#banner").hidden = true;
-    if (this.styles.presets.length === 0) {
-      await this.styles.load();
-      this.wall.draw();
-    }
+    if (this.styles.presets.length === 0) await this.styles.load();
+    this.wall.draw(); // artworks that did not come
     this.styles.names.clear(); // a new server does not know them
     this.wall.resume();
     this.picture.refresh({ now: true });

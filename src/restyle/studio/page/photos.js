@@ -148,6 +148,7 @@ export class Photos {
     document.body.classList.toggle("only-sample", !own);
     const add = document.querySelector("#add-photo");
     add.querySelector(".text").textContent = t(own ? "addPhoto" : "yourPhoto");
+    add.querySelector(".text").classList.toggle("hidden", own);
     add.classList.toggle("primary", !own);
     for (const node of this.strip.querySelectorAll(".photo")) {
       URL.revokeObjectURL(node.querySelector("img").src);

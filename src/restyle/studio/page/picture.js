@@ -244,7 +244,7 @@ export class Picture {
         if (position) return t("waiting", { position });
         return left ? t("paintingLeft", { time: duration(left) }) : t("painting");
       },
-      error: () => explain(error),
+      error: () => (error.code === "gone" ? t("errorNoAnswer") : explain(error)), // a banner says the rest
     };
     root.dataset.state = state;
     $("#status-text").textContent = texts[state]?.() ?? "";

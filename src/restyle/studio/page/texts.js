@@ -4,7 +4,7 @@ import { ARTISTS, TITLES } from "./artworks.js";
 
 const TEXTS = {
   language: ["中文", "English"],
-  languageLabel: ["Switch the language to Chinese", "切换为英文"],
+  languageLabel: ["中文: switch this page to Chinese", "English：将本页切换为英文"],
   skip: ["Skip to the picture", "跳到图片"],
   photos: ["Photos", "照片"],
   videos: ["Video", "视频"],
@@ -21,7 +21,6 @@ const TEXTS = {
   removePhoto: ["Remove {name}", "移除 {name}"],
   photoNamed: ["Photo {name}", "照片 {name}"],
 
-  picture: ["Picture", "图片"],
   pictureKeys: [
     "Picture. Plus and minus zoom, 0 fits, 1 shows real pixels, arrow keys pan.",
     "图片。加减号缩放，0 适应窗口，1 显示实际像素，方向键平移。",
@@ -34,7 +33,6 @@ const TEXTS = {
   zoomOut: ["Zoom out", "缩小"],
   fit: ["Fit", "适应"],
   realPixels: ["Show real pixels", "显示实际像素"],
-  fitLabel: ["Fit the picture to the window", "适应窗口"],
   altPhoto: ["Your photo", "你的照片"],
   altResult: ["Your photo in the style of {style}", "{style}风格的照片"],
 
@@ -49,11 +47,9 @@ const TEXTS = {
   seconds: ["{n} s", "{n} 秒"],
   minutes: ["{n} min", "{n} 分钟"],
   cancel: ["Cancel", "取消"],
-  paintDone: ["Painted", "绘制完成"],
   paintAgain: ["Paint", "绘制"],
   retry: ["Try again", "重试"],
   close: ["Close", "关闭"],
-  done: ["Done", "完成"],
 
   tabs: ["Tools", "工具"],
   styles: ["Styles", "风格"],
@@ -64,7 +60,6 @@ const TEXTS = {
 
   search: ["Search by title or artist", "搜索作品或画家"],
   noMatch: ["No artwork matches “{query}”.", "没有与“{query}”匹配的作品。"],
-  showAll: ["Show all", "显示全部"],
   ownArtwork: ["Your artwork", "用你的画作"],
   ownArtworkHint: ["Any picture can be a style", "任何图片都能作为风格"],
   own: ["Your own", "你的画作"],
@@ -184,14 +179,13 @@ const TEXTS = {
     "The server does not answer. Your photos and settings are safe in this browser.",
     "服务器没有响应。你的照片和设置都保存在本浏览器中，不会丢失。",
   ],
-  errorBack: ["The server is back.", "服务器已恢复。"],
+  errorNoAnswer: ["No answer from the server", "服务器没有响应"],
   errorOffline: ["You are offline.", "网络已断开。"],
   errorBusy: ["The server is busy. Trying again in {n} s.", "服务器繁忙，{n} 秒后重试。"],
   errorTooLarge: ["This file is too large for the server. {detail}", "文件超出服务器的限制。{detail}"],
   errorToken: ["This server needs its access link. Open the link with the token.", "此服务器需要访问令牌，请用带令牌的链接打开。"],
   errorOther: ["That did not work: {detail}", "没有成功：{detail}"],
   errorStore: ["The browser has no space left; a reload would lose this photo.", "浏览器存储空间已满，刷新页面会丢失这张照片。"],
-  errorNoScript: ["restyle needs JavaScript.", "restyle 需要 JavaScript。"],
 };
 
 let column = 0;

@@ -260,6 +260,7 @@ export class Crop {
     this.aspect = null;
     this.root.querySelector("[value=free]").checked = true;
     this.frame.hidden = false;
+    this.corners.forEach((corner, index) => corner.setAttribute("aria-label", t("cropCorner", { n: index + 1 })));
     this.place();
   }
 

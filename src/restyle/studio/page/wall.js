@@ -183,7 +183,7 @@ export class Wall {
       finished();
     } catch (error) {
       if (signal.aborted) return;
-      this.say(explain(error), () => this.resume());
+      if (error.code !== "gone") this.say(explain(error), () => this.resume());
       this.app.failed(error);
     } finally {
       if (this.turn === turn) this.grid.removeAttribute("aria-busy");
