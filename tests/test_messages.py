@@ -60,6 +60,7 @@ image photo.png -s great-wave --method magic
 image photo.png -s great-wave --steps 9
 image photo.png -s great-wave --likeness 1
 image photo.png -s saved.style --method optimize
+image photo.png -s saved.style --method paint
 image photo.png -s great-wave --method optimize --style-loss gramm
 image photo.png -s great-wave --method optimize --style-loss gram:x
 image photo.png -s great-wave --method optimize --resume
@@ -146,7 +147,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     soundfile.write(folder / "silence.wav", np.zeros(rate), rate)
     soundfile.write(folder / "wide.wav", np.zeros((99, 8)), 192000)
     make_clip(folder / "clip.mp4", moving(3), sound="aac")
-    done = restyle(folder, "styles", "save", "photo.png", "-o", "saved.style", "--model", str(tiny_model))
+    saving = ("styles", "save", "photo.png", "-o", "saved.style", "--no-picture", "--model", str(tiny_model))
+    done = restyle(folder, *saving)
     assert done.returncode == 0, done.stderr
     return folder
 

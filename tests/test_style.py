@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError, OptionError, OutputError, StyleError
+from restyle.images.picture import load_image
+from restyle.images.resize import resize
 from restyle.models import style_files
 from restyle.models.arbitrary import Arbitrary
+from restyle.models.style_codes import Exemplar, stored
 from restyle.style import Style, resolve, resolve_all, styles
 
 
@@ -75,7 +79,7 @@ def test_shipped_presets_are_complete() -> None:
 def test_save_and_load_are_exact(tiny: Arbitrary, style_file: Path, tmp_path: Path) -> None:
     style = Style.from_image(style_file, model=tiny)
     path = style.save(tmp_path / "mine.style")
-    assert path.stat().st_size < 6000
+    assert style.save(tmp_path / "code.style", picture=False).stat().st_size < 1000
     loaded = Style.load(path)
     assert loaded.code.tolist() == style.code.tolist()
     assert loaded.name == style.name
@@ -94,6 +98,44 @@ def test_a_scaled_style_keeps_its_scale_when_saved(tiny: Arbitrary, style_file: 
     assert loaded.scaled(0.5).code == pytest.approx(style.scaled(0.5).code)
     with pytest.raises(OptionError, match="style scale"):
         style.scaled(3)
+
+
+def test_a_saved_style_holds_its_picture(tiny: Arbitrary, style_file: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).random((700, 1000, 3), np.float32)
+    large = Style.from_image(resize(noise[::70, ::100], (700, 1000)), scale=2, name="large", model=tiny)
+    mixed = Style.mix([(large, 3), (style_file, 1)], model=tiny)
+    path = mixed.save(tmp_path / "mixed.style")
+    assert path.stat().st_size < 1_000_000
+    loaded = pickle.loads(pickle.dumps(Style.load(path)))
+    assert loaded.has_picture
+    first, second = loaded.scaled(0.5).exemplars()
+    assert (first.weight, first.scale) == (0.75, 1)
+    assert (second.weight, second.scale) == (0.25, 0.5)
+    assert second.pixels.shape == (70, 90, 3)
+    assert (
+        np.abs(second.pixels - Style.from_image(style_file, model=tiny).exemplars()[0].pixels).mean() < 0.08
+    )
+    again = Style.load(loaded.save(tmp_path / "again.style"))
+    assert [each.weight for each in again.exemplars()] == [0.75, 0.25]
+    for code_only in (
+        Style.load(mixed.save(tmp_path / "code.style", picture=False)),
+        Style.mix([(large, 1), ("great-wave", 1)], model=tiny),
+    ):
+        assert not code_only.has_picture
+        with pytest.raises(StyleError, match=r"without an image.*styles save"):
+            code_only.exemplars()
+
+
+def test_a_picture_in_a_style_file_is_of_bounded_size() -> None:
+    long, small = (stored(Exemplar(np.full(size, 0.5, np.float32))) for size in ((9000, 700, 3), (3, 3, 3)))
+    assert load_image(long.source).pixels.shape == (8192, 637, 3)
+    assert load_image(small.source).pixels.shape == (3, 3, 3)
+
+
+def test_a_style_of_a_picture_can_be_pickled(tiny: Arbitrary, style_file: Path) -> None:
+    style = Style.from_image(style_file, model=tiny)
+    copy = pickle.loads(pickle.dumps(style))
+    assert copy.scaled(2).code == pytest.approx(style.scaled(2).code)
 
 
 def test_mix_is_linear_and_named(tiny: Arbitrary) -> None:

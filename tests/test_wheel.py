@@ -86,7 +86,8 @@ def test_environment_is_small_and_has_no_torch(environment: Path, tmp_path: Path
 
 
 def test_stylizes_a_photo(environment: Path, tmp_path: Path) -> None:
-    done = run(environment / "restyle", "image", str(PHOTO), "--style", "starry-night", folder=tmp_path)
+    words = ["image", str(PHOTO), "--style", "starry-night", "--paint-size", "128"]
+    done = run(environment / "restyle", *words, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["astronaut-starry-night.jpg"]
     check = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,13 @@ from restyle.images.resize import fill_hidden, fit_size, resize
 from restyle.methods import table
 from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped
 from restyle.methods.regions import Regions
+from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.style import Style
 from restyle.types import FloatArray, ImageLike, PathLike, Report
 
+_log = logging.getLogger("restyle")
 PALETTE_SIDE = 1024  # px, longest side of the copy whose palette is transferred
 
 
@@ -51,7 +54,7 @@ def image(
     options : ImageOptions
     report : function of the fraction done, 0..1
     method : OptimizeOptions or None
-        The method and its options. None: the default method.
+        The method and its options. None: the default method, see `choose_method`.
     device, files, callback
         See `methods.protocol.Settings`.
 
@@ -65,7 +68,7 @@ def image(
     methods.protocol.Stopped
         Ctrl-C during a method that works in steps.
     """
-    method = method or OptimizeOptions()
+    method, _ = choose_method(method or OptimizeOptions(), style, network, options, callback)
     check_method(method, options, callback)
     picture = load(source, options)
     content = preprocess(picture, options)
@@ -97,7 +100,7 @@ def image(
         if isinstance(style, Style):
             return finish(stylize(content.visible, style, settings))
         assert parts is not None
-        if table.find(method.method).regions:
+        if table.find(method.chosen).regions:
             return finish(_stylize_together(content.visible, parts, settings))
         results = _stylize_in_turn(content, parts, settings)
         return replace(content, pixels=blend(results, content.pixels), gray=False)
@@ -106,11 +109,60 @@ def image(
         raise
 
 
+def prepare(
+    style: Style | Regions,
+    network: Arbitrary,
+    options: ImageOptions,
+    method: OptimizeOptions,
+    callback: Callable[[Step], object] | None = None,
+) -> tuple[Style | Regions, OptimizeOptions, str]:
+    """Choose the method and encode the style at the scale it needs, once for many pictures.
+
+    Returns
+    -------
+    Style or Regions, OptimizeOptions, str
+        Style and method for `image`, and a note from `choose_method`.
+    """
+    method, note = choose_method(method, style, network, options, callback)
+    _log.info("method %s%s", method.chosen, note and f": {note}")
+    return style.scaled(encoding_scale(options, method.chosen)), method, note
+
+
+def choose_method(
+    method: OptimizeOptions,
+    style: Style | Regions,
+    network: Arbitrary,
+    options: ImageOptions,
+    callback: Callable[[Step], object] | None = None,
+) -> tuple[OptimizeOptions, str]:
+    """Choose the method if none is given: the best one, unless the last of the defaults is more suitable.
+
+    That one is chosen if a style has no image, if another network than the default is given, and for
+    `colors_only`, where strokes are not seen; but never if an option is given that it does not take.
+
+    Returns
+    -------
+    OptimizeOptions, str
+        The method with its options, and a line that says why it is not the best one; empty if the user knows.
+    """
+    if method.method is not None:
+        return method, ""
+    best, other = (table.find(name) for name in table.DEFAULTS)
+    chosen, note = best, ""
+    if method.suits(other.name) and (callback is None or other.steps):
+        if options.colors_only or (network.name != catalog.DEFAULT and not best.network):
+            chosen = other
+        elif best.pictures and not style.has_picture:
+            chosen = other
+            note = f"style '{style.name}' contains no image for {best.name}; using --method {other.name}"
+    return replace(method, method=chosen.name), note
+
+
 def check_method(
     method: OptimizeOptions, options: ImageOptions, callback: Callable[[Step], object] | None = None
 ) -> None:
     """Raise OptionError if the method does not support the callback or an option."""
-    row = table.find(method.method)
+    row = table.find(method.chosen)
     if callback is not None and not row.steps:
         raise OptionError(f"method '{row.name}' does not work in steps, so it takes no callback; use report")
     if isinstance(options, PhotoOptions) and options.paint_size is not None and not row.paint_size:
@@ -155,7 +207,7 @@ def preprocess(picture: Picture, options: ImageOptions) -> Picture:
 
 def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray:
     """Stylize [H, W, 3] float32 pixels in 0..1 by the method of the settings."""
-    name, strength = settings.method.method, settings.image.strength
+    name, strength = settings.method.chosen, settings.image.strength
     content = pixels_to_stylize(content, settings.image)
     painted = table.load(name).stylize(content, style, settings)
     if strength < 1 and not table.find(name).strength:
@@ -169,7 +221,7 @@ def _stylize_together(
     """Stylize all regions at once, with a method that supports it."""
     pixels = pixels_to_stylize(content, settings.image)
     shares = [(resize(share, pixels.shape[:2], "area"), style) for share, style in parts]
-    method = cast("RegionMethod", table.load(settings.method.method))
+    method = cast("RegionMethod", table.load(settings.method.chosen))
     return method.stylize_regions(pixels, shares, settings)
 
 
@@ -177,12 +229,20 @@ def _stylize_in_turn(
     content: Picture, parts: Sequence[tuple[FloatArray, Style]], settings: Settings
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Stylize and finish the whole picture in each style; yield (share, pixels)."""
+    count = len(parts)
     for index, (share, style) in enumerate(parts):
 
         def report(fraction: float, before: int = index) -> None:
-            settings.report((before + fraction) / len(parts))
+            settings.report((before + fraction) / count)
 
-        painted = stylize(content.visible, style, replace(settings, report=report))
+        def callback(step: Step, before: int = index) -> object:
+            assert settings.callback is not None
+            number, total = before * step.total + step.number, count * step.total
+            left = step.seconds_left if count == 1 else None
+            return settings.callback(replace(step, number=number, total=total, seconds_left=left))
+
+        one = replace(settings, report=report, callback=settings.callback and callback)
+        painted = stylize(content.visible, style, one)
         yield share, postprocess(painted, content, settings.image).pixels
 
 

@@ -22,6 +22,7 @@ from restyle.models.style_codes import (
     NetworkCode,
     SavedCodes,
     codes_at,
+    stored,
 )
 from restyle.models.style_files import (
     find_presets,
@@ -34,7 +35,7 @@ from restyle.models.style_files import (
 )
 from restyle.types import FloatArray, ImageLike, PathLike, StyleLike, StylesLike
 
-# Stroke sizes at which a saved style stores its code too, because it does not contain its picture.
+# Stroke sizes at which a saved style stores its code too, so that it need not be encoded again.
 SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
 
 
@@ -138,7 +139,9 @@ class Style:
         if slug(name) not in files:
             raise StyleError(f"no preset is called '{name}'{_near_presets(name, method)}")
         file = files[slug(name)]
-        return cls._from_record(style_files.read(file), preset_artwork(file))
+        artwork = preset_artwork(file)
+        pictures = () if artwork is None else (style_files.StylePicture(artwork),)
+        return cls._from_record(replace(style_files.read(file), pictures=pictures))
 
     @classmethod
     def load(cls, path: PathLike) -> Style:
@@ -152,7 +155,7 @@ class Style:
         return cls._from_record(style_files.read(path))
 
     @classmethod
-    def _from_record(cls, record: style_files.StyleRecord, artwork: Path | None = None) -> Style:
+    def _from_record(cls, record: style_files.StyleRecord) -> Style:
         more = 0.0 if record.refinement is None else record.refinement
         codes = {scale: code + more for scale, code in {1.0: record.code, **record.scales}.items()}
         return cls(
@@ -162,7 +165,7 @@ class Style:
             record.title,
             record.artist,
             record.year,
-            _codes=SavedCodes(codes, record.name, artwork),
+            _codes=SavedCodes(codes, record.name, record.pictures),
             _refinement=record.refinement,
         )
 
@@ -227,8 +230,8 @@ class Style:
             return self
         return replace(self, code=self._source().code(scale), _scale=scale)
 
-    def save(self, path: PathLike, *, overwrite: bool = False) -> Path:
-        """Save the style as a text file of a few kB.
+    def save(self, path: PathLike, *, overwrite: bool = False, picture: bool = True) -> Path:
+        """Save the style as a text file, with a JPEG of its image, or of each image of a mixture.
 
         Parameters
         ----------
@@ -236,6 +239,8 @@ class Style:
             `.style` is the usual suffix.
         overwrite : bool
             Whether an existing file may be replaced.
+        picture : bool
+            False leaves the images out: a few kB instead of some 200 kB per image, for the fast method only.
 
         Raises
         ------
@@ -244,18 +249,13 @@ class Style:
         """
         low, high = STYLE_SCALES
         near = [scale for scale in SAVED_SCALES if low <= scale * self._scale <= high]
-        wanted = {scale: scale * self._scale for scale in near}
-        codes = codes_at(self._source(), list(wanted.values()))
+        codes = codes_at(self._source(), [scale * self._scale for scale in near])
         more = 0.0 if self._refinement is None else self._refinement
+        scales = {scale: codes[scale * self._scale] - more for scale in near if scale * self._scale in codes}
+        pictures = tuple(map(stored, self.exemplars())) if picture and self.has_picture else ()
+        words = (self.title, self.artist, self.year)
         record = style_files.StyleRecord(
-            self.model,
-            self.name,
-            self.read,
-            self.title,
-            self.artist,
-            self.year,
-            {scale: codes[real] - more for scale, real in wanted.items() if real in codes},
-            self._refinement,
+            self.model, self.name, self.read, *words, scales, self._refinement, pictures
         )
         return style_files.write(record, path, overwrite=overwrite)
 
@@ -265,6 +265,11 @@ class Style:
             raise StyleError(f"styles of '{self.model}' and '{other.model}' cannot be compared")
         lengths = float(np.linalg.norm(self.read) + np.linalg.norm(other.read))
         return float(np.linalg.norm(self.read - other.read)) / lengths if lengths else 0.0
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether it knows its image, or all images of a mixture, which `paint` and `optimize` need."""
+        return self._source().has_pictures()
 
     def exemplars(self) -> list[Exemplar]:
         """Return the pictures of the style, with their shares and scales; StyleError if it has none."""
@@ -322,17 +327,14 @@ def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT,
         found = source.scaled(scale)
     elif isinstance(source, str) and slug(source) in preset_names(method) and not is_path(source):
         found = Style.from_preset(source, model=method).scaled(scale)
-    elif isinstance(source, (str, os.PathLike)):
-        if isinstance(source, str) and not is_path(source) and not os.path.lexists(source):
-            if method.encodes:
-                raise StyleError(f"no preset and no file is called '{source}'{_near_presets(source, method)}")
-            known = preset_names(method)
-            hint = near_names(source, known, f"it has {', '.join(known)}")
-            raise StyleError(f"no style of network '{method.name}' is called '{source}'{hint}")
-        if style_files.is_style_file(source):
-            found = Style.load(source).scaled(scale)
-        else:
-            found = Style.from_image(source, scale=scale, model=method)
+    elif isinstance(source, str) and not is_path(source) and not os.path.lexists(source):
+        if method.encodes:
+            raise StyleError(f"no preset and no file is called '{source}'{_near_presets(source, method)}")
+        known = preset_names(method)
+        hint = near_names(source, known, f"it has {', '.join(known)}")
+        raise StyleError(f"no style of network '{method.name}' is called '{source}'{hint}")
+    elif isinstance(source, (str, os.PathLike)) and style_files.is_style_file(source):
+        found = Style.load(source).scaled(scale)
     else:
         found = Style.from_image(source, scale=scale, model=method)
     if found.model != method.name or found.code.size != method.code_size:

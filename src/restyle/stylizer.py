@@ -169,16 +169,13 @@ class Stylizer:
         """
         chosen, method, callback = _parse(options)
         saving = SaveOptions(quality=quality, overwrite=overwrite)
-        inputs = [style]
-        scale = pipeline.encoding_scale(chosen, method.method)
-        encoded: Style | Regions
-        if isinstance(style, Regions):
-            encoded = style
-        elif regions is None:
-            encoded = self.style(style, scale=scale)
+        inputs = [style, *region_paths(regions or [])]
+        if regions is None:
+            encoded = style if isinstance(style, Regions) else self.style(style)
         else:
-            encoded = self.regions(regions, style, scale=scale, max_pixels=chosen.max_pixels)
-            inputs += region_paths(regions)
+            assert not isinstance(style, Regions)
+            encoded = self.regions(regions, style, max_pixels=chosen.max_pixels)
+        encoded, method, _ = pipeline.prepare(encoded, self.method, chosen, method, callback)
         if output is None and isinstance(content, (str, os.PathLike)):
             output = pipeline.result_name(content, encoded.name)
         if output is not None:
@@ -232,7 +229,7 @@ class Stylizer:
         content, output, report, callback
             See `restyle.image`.
         style : Style or Regions
-            Encoded at `pipeline.encoding_scale`.
+            From `pipeline.prepare`.
         options, saving : ImageOptions, SaveOptions
         method : OptimizeOptions or None
             None: the default method.
@@ -385,7 +382,7 @@ def _parse(
 
 
 def _how_to_resume(method: OptimizeOptions | None) -> str:
-    resumes = method is not None and table.find(method.method).resumes
+    resumes = method is not None and method.method is not None and table.find(method.method).resumes
     return "; resume=True continues" if resumes else ""
 
 

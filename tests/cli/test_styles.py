@@ -91,6 +91,16 @@ def test_save_and_use(run: Run, style_file: Path, in_folder: Path, tiny_model: P
     assert style.code == pytest.approx(Style.from_image(style_file, model=tiny_model).code)
 
 
+def test_save_with_and_without_the_picture(run: Run, style_file: Path, in_folder: Path) -> None:
+    run("save", style_file)
+    assert Style.load("my-painting.style").has_picture
+    assert run("save", "my-painting.style", "-o", "code.style", "--no-picture") == (0, ["code.style"], [])
+    assert not Style.load("code.style").has_picture
+    code, out, err = run("save", "code.style", style_file, "-o", "mixed.style")
+    assert (code, out) == (0, ["mixed.style"])
+    assert err == ["restyle: the image of the style is not known, so the file is for --method fast"]
+
+
 def test_save_names_by_flag_file_and_picture(run: Run, style_file: Path, in_folder: Path) -> None:
     assert run("save", style_file, "-o", "ink.style")[1] == ["ink.style"]
     assert Style.load("ink.style").name == "ink"

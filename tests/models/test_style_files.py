@@ -14,6 +14,7 @@ import pytest
 from restyle.errors import InputError, OutputError, StyleError
 from restyle.models import catalog, style_files
 from restyle.models.style_files import (
+    StylePicture,
     StyleRecord,
     find_presets,
     is_path,
@@ -66,6 +67,8 @@ def test_an_existing_file_stays(tmp_path: Path) -> None:
     assert style_files.read(style_files.write(RECORD, path, overwrite=True)).name == "wave"
 
 
+JPEG = base64.b64encode(b"\xff\xd8\xff").decode()
+PICTURE = {"jpeg": JPEG, "weight": 1, "scale": 2.0}
 GOOD: dict[str, Any] = {
     "format": "restyle-style/1",
     "model": "tiny-1",
@@ -94,7 +97,12 @@ GOOD: dict[str, Any] = {
         (json.dumps({**GOOD, "scales": {"big": GOOD["code"]}}), "'big' is not a scale"),
         (json.dumps({**GOOD, "scales": {"-1": GOOD["code"]}}), "'-1' is not a scale"),
         (json.dumps({**GOOD, "scales": {"2": "AACAPg=="}}), "differ in length"),
-        ("x" * (1 << 20) + "x", "larger than 1 MB"),
+        (json.dumps({**GOOD, "pictures": GOOD["code"]}), "its picture is not base64 of a JPEG"),
+        (json.dumps({**GOOD, "pictures": [JPEG]}), "its picture is not base64 of a JPEG"),
+        (json.dumps({**GOOD, "pictures": [{**PICTURE, "jpeg": GOOD["code"]}]}), "not base64 of a JPEG"),
+        (json.dumps({**GOOD, "pictures": [{**PICTURE, "weight": "1"}]}), "no weight or scale above 0"),
+        (json.dumps({**GOOD, "pictures": [{**PICTURE, "scale": -1}]}), "no weight or scale above 0"),
+        (json.dumps({**GOOD, "pictures": [{"jpeg": JPEG}]}), "no weight or scale above 0"),
     ],
 )
 def test_damaged_style_files(content: str, said: str, tmp_path: Path) -> None:
@@ -104,6 +112,17 @@ def test_damaged_style_files(content: str, said: str, tmp_path: Path) -> None:
         style_files.read(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = replace(RECORD, pictures=(StylePicture(b"\xff\xd8\xff" + bytes(3000)),))
+    path = style_files.write(record, tmp_path / "wave.style")
+    monkeypatch.setattr(style_files, "MOST_BYTES", 1 << 10)
+    with pytest.raises(StyleError, match="larger than"):
+        style_files.read(path)
+    with pytest.raises(StyleError, match="1 pictures of style 'wave' take more"):
+        style_files.write(record, path, overwrite=True)
+    assert path.stat().st_size > 4000, "the file that was there stays"
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

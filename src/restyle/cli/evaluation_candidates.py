@@ -23,6 +23,7 @@ from restyle.evaluate.pairs import Pair
 from restyle.evaluate.run import Candidate
 from restyle.evaluate.videos import frames_of
 from restyle.images import picture as images
+from restyle.methods import table
 from restyle.models import catalog
 from restyle.options import (
     CallKeywords,
@@ -65,6 +66,7 @@ def method_candidate(settings: str, engine: EngineOptions, folder: Path, size: i
     model = str(keywords.pop("model", engine.model))
     of_video = {each.name for each in fields(VideoOptions)} - set(CallKeywords.__annotations__)
     of_picture = {name: value for name, value in keywords.items() if name not in of_video}
+    of_picture.setdefault("method", table.DEFAULTS[-1])  # the row is named after the network
     stylizer = restyle.Stylizer(model, device=engine.device, threads=engine.threads)
     style = lru_cache(maxsize=64)(stylizer.style)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from restyle.cli.flags import with_flags
-from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions
+from restyle.options import EFFORTS, EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_size
 
 if TYPE_CHECKING:
     from restyle.methods.protocol import Step
+    from restyle.methods.regions import Regions
+    from restyle.style import Style
+
+LONG = 60.0  # seconds; a folder that takes less is not announced
 
 Contents = Annotated[
     list[str],
@@ -70,7 +75,9 @@ def image(
 
     restyle image photos/ --style scream -o out/
 
-    restyle image photo.jpg --style my-painting.jpg --method optimize --preview so-far.jpg
+    restyle image photos/ --style scream --method fast
+
+    restyle image photo.jpg --style my-painting.jpg --preview so-far.jpg
 
     restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
@@ -79,32 +86,38 @@ def image(
     from restyle.files import STANDARD_STREAM
     from restyle.methods.regions import region_paths
     from restyle.methods.table import find
-    from restyle.pipeline import encoding_scale
+    from restyle.pipeline import prepare
     from restyle.stylizer import Stylizer
 
-    scale = encoding_scale(options, method.method)
     stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
+    encoded: Style | Regions
     with Bar(label="starting"):
-        encoded = (
-            stylizer.regions(region, style, scale=scale, max_pixels=options.max_pixels)
-            if region
-            else stylizer.style(style, scale=scale)
-        )
+        if region:
+            encoded = stylizer.regions(region, style, max_pixels=options.max_pixels)
+        else:
+            encoded = stylizer.style(style)
+        encoded, method, note = prepare(encoded, stylizer.method, options, method)
     jobs = plan(content, encoded.name, output)
     inputs = [*(style or []), *region_paths(region or [])]
-    in_steps = find(method.method).steps
+    in_steps = find(method.chosen).steps
+    for line in (note, estimate(len(jobs), options, method, engine.threads)):
+        if line:
+            typer.echo(f"restyle: {line}", err=True)
     with output_folders(jobs), Batch(len(jobs), "pictures") as batch, Bar(len(jobs)) as bar:
         for index, job in enumerate(jobs):
-            name = job.source.name
+            name, began = job.source.name, time.monotonic()
             bar.at(index, name)
 
             def report(fraction: float, index: int = index) -> None:
                 if not in_steps:
                     bar.at(index + fraction)
 
-            def show(step: Step, index: int = index, name: str = name) -> None:
-                label = f"{name} {replace(step, seconds_left=None)}"
-                bar.at(index + step.number / step.total, label, step.seconds_left)
+            def show(step: Step, index: int = index, name: str = name, began: float = began) -> None:
+                part = step.number / step.total
+                if step.seconds_left is not None:  # the last steps are the slowest
+                    spent = time.monotonic() - began
+                    part = spent / max(spent + step.seconds_left, 1e-6)
+                bar.at(index + part, f"{name} {replace(step, seconds_left=None)}")
 
             with batch.each(job.source):
                 stylizer.write(
@@ -119,3 +132,29 @@ def image(
                     callback=show if in_steps else None,
                 )
                 typer.echo(str(job.target), err=job.target == Path(STANDARD_STREAM))
+
+
+def estimate(count: int, options: PhotoOptions, method: OptimizeOptions, threads: int | None) -> str:
+    """Say how long a folder takes, and how long by the fastest method; empty if that is not long.
+
+    Photos are taken to have 12 megapixels.
+    """
+    from restyle.cli.terminal import time_left
+    from restyle.methods import table
+    from restyle.models.session import cores
+
+    size = parse_size(options.size)
+    height, width = size if isinstance(size, tuple) else (3000, 4000)
+    side = min(options.painted_side((height, width)), size if isinstance(size, int) else max(height, width))
+    megapixels = side**2 * min(height, width) / max(height, width) / 1e6
+    share = count * megapixels * 2 / (threads or cores())
+    chosen, fastest = table.find(method.chosen), table.find(table.DEFAULTS[-1])
+    if count == 1 or chosen.pace is None or fastest.pace is None or chosen is fastest:
+        return ""
+    seconds = share * chosen.pace * EFFORTS[method.effort]
+    if seconds < LONG:
+        return ""
+    return (
+        f"{count} pictures, about {time_left(seconds)};"
+        f" --method {fastest.name} takes about {time_left(share * fastest.pace)}"
+    )

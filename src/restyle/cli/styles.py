@@ -143,9 +143,16 @@ def save(
     artist: Annotated[str, typer.Option(metavar="TEXT", help="Artist.")] = "",
     year: Annotated[str, typer.Option(metavar="TEXT", help="Year of the artwork.")] = "",
     style_scale: Annotated[float, typer.Option(help="Encode the style at this scale. [0.25 to 4]")] = 1.0,
+    picture: Annotated[
+        bool,
+        typer.Option(
+            "--picture/--no-picture",
+            help="Store the image, too, which --method paint needs: some 200 kB instead of a few.",
+        ),
+    ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Save an encoded style as a file of a few kB, to use as --style."""
+    """Save a style as a file, with its code and its image, to use as --style."""
     from restyle.files import check_output
     from restyle.models import arbitrary
     from restyle.models.style_files import SUFFIX, slug, split_weight
@@ -163,4 +170,6 @@ def save(
     )
     target = output if output is not None else f"{encoded.name}{SUFFIX}"
     check_output(target, overwrite=overwrite, inputs=[split_weight(each)[0] for each in style])
-    typer.echo(str(encoded.save(target, overwrite=overwrite)))
+    typer.echo(str(encoded.save(target, overwrite=overwrite, picture=picture)))
+    if picture and not encoded.has_picture:
+        typer.echo("restyle: the image of the style is not known, so the file is for --method fast", err=True)

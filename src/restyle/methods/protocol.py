@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from restyle.images.picture import Picture
+from restyle.methods.table import DEFAULTS
 from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.models.style_codes import Exemplar
 from restyle.options import ImageOptions, OptimizeOptions, SaveOptions
@@ -124,7 +125,7 @@ class Settings:
     network: Arbitrary
     finish: Callable[[FloatArray], Picture]
     image: ImageOptions = field(default_factory=ImageOptions)
-    method: OptimizeOptions = field(default_factory=OptimizeOptions)
+    method: OptimizeOptions = field(default_factory=lambda: OptimizeOptions(method=DEFAULTS[-1]))
     device: str = "cpu"
     alpha: FloatArray | None = None
     files: Files | None = None

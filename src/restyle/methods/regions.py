@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,16 @@ class Regions:
         """Names of the styles, the background's first, for the name of the output file."""
         names = [style.name for style in (self.background, *self.styles) if style is not None]
         return "+".join(dict.fromkeys(names))
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether all styles know their images: see `Style.has_picture`."""
+        return all(style.has_picture for style in (self.background, *self.styles) if style is not None)
+
+    def scaled(self, factor: float) -> Regions:
+        """Return the same regions with strokes `factor` times as large: see `Style.scaled`."""
+        styles = tuple(style and style.scaled(factor) for style in self.styles)
+        return replace(self, styles=styles, background=self.background and self.background.scaled(factor))
 
     def parts(
         self, photo: Picture, box: Box, size: tuple[int, int], percent: float

@@ -14,7 +14,8 @@ from restyle.errors import MissingExtraError, OptionError
 if TYPE_CHECKING:
     from restyle.methods.protocol import Method
 
-DEFAULT = "fast"
+# The default is the first that can do what is asked; the last can do everything.
+DEFAULTS = ("paint", "fast")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,10 @@ class MethodInfo:
         Which picture it resizes for `--style-scale`; "style" encodes the style at that scale.
     paint_size : bool
         Whether it takes `--paint-size`.
+    pictures : bool
+        Whether it needs the images of the style, not only its code.
+    network : bool
+        Whether its result is made by the network of `--model`.
     regions : bool
         Whether it stylizes all regions at once, by `stylize_regions`; otherwise one after the other.
     strength : bool
@@ -43,6 +48,8 @@ class MethodInfo:
         Whether it works in steps: calls `callback`, writes previews, and saves the picture so far at Ctrl-C.
     resumes : bool
         Whether it keeps its state beside the result, so that an interrupted run can go on.
+    pace : float or None
+        Seconds for a megapixel on two cores, for estimates.
     video : bool
         Whether it stylizes videos.
     previous_frame : bool
@@ -55,10 +62,13 @@ class MethodInfo:
     extra: str | None = None
     style_scale: Literal["content", "style"] = "style"
     paint_size: bool = False
+    pictures: bool = False
+    network: bool = False
     regions: bool = False
     strength: bool = False
     steps: bool = False
     resumes: bool = False
+    pace: float | None = None
     video: bool = False
     previous_frame: bool = False
 
@@ -67,12 +77,14 @@ METHODS: dict[str, MethodInfo] = {
     row.name: row
     for row in (
         MethodInfo(
-            name=DEFAULT,
+            name="fast",
             summary="one pass of a network, about a second",
             module="restyle.methods.fast",
             style_scale="content",
             paint_size=True,
+            network=True,
             strength=True,
+            pace=4.0,
             video=True,
         ),
         MethodInfo(
@@ -80,13 +92,16 @@ METHODS: dict[str, MethodInfo] = {
             summary="paints with strokes copied from the artwork, much slower than fast",
             module="restyle.methods.paint",
             paint_size=True,
+            pictures=True,
             steps=True,
+            pace=52.0,
         ),
         MethodInfo(
             name="optimize",
             summary="optimizes the pixels, minutes, best quality",
             module="restyle.methods.optimize.api",
             extra="torch",
+            pictures=True,
             regions=True,
             strength=True,
             steps=True,

@@ -84,6 +84,13 @@ class Arbitrary:
         self.threads = threads
         self._lock = Lock()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the state without the graphs, which load again on first use."""
+        return {"record": self.record, "device": self.device, "threads": self.threads}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, _lock=Lock())
+
     @cached_property
     def style_encoder(self) -> Session:
         """Graph from style image to code; StyleError if the network has none."""

@@ -61,7 +61,7 @@ class Session:
             raise OptionError(_device_error(device, f"this onnxruntime has only {', '.join(_devices())}"))
         options = ort.SessionOptions()
         options.log_severity_level = 4  # errors reach the user as exceptions
-        options.intra_op_num_threads = threads or _cores()
+        options.intra_op_num_threads = threads or cores()
         if not _spinning:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.name = name
@@ -138,7 +138,8 @@ def as_batch(picture: FloatArray) -> FloatArray:
     return np.ascontiguousarray(picture.transpose(2, 0, 1))[None]
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return the number of CPU cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -6,15 +6,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from restyle.errors import OptionError, StyleError
-from restyle.images.picture import load_image
+from restyle.errors import InputError, OptionError, StyleError
+from restyle.images import encode, formats
+from restyle.images.picture import Picture, load_image
 from restyle.images.resize import fit_size, resize
 from restyle.models.arbitrary import STYLE_SCALES, Arbitrary, mix_codes
+from restyle.models.style_files import StylePicture
 from restyle.types import FloatArray
+
+PICTURE_SHORT, PICTURE_LONG = 640, 8192  # px, sides at most, of a picture in a style file
+PICTURE_QUALITY = 80  # of its JPEG
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,16 @@ class CodeSource(ABC):
         """Tell whether `code` supports scales other than 1."""
         return False
 
+    def has_pictures(self) -> bool:
+        """Tell whether `exemplars` returns images."""
+        return False
+
     def exemplars(self) -> list[Exemplar]:
         """Return the style images and their weights; StyleError if there are none."""
         raise StyleError(
-            f"style '{self.name}' is a code without an image, which this method needs: pass the image "
-            "(--style painting.jpg), or use --method fast"
+            f"style '{self.name}' is a code without an image, which this method needs: pass the image"
+            " (--style painting.jpg), save the style again from it (restyle styles save painting.jpg),"
+            " or use --method fast"
         )
 
 
@@ -91,6 +100,9 @@ class ImageCodes(CodeSource):
     def is_scalable(self) -> bool:
         return True
 
+    def has_pictures(self) -> bool:
+        return True
+
     def exemplars(self) -> list[Exemplar]:
         return [Exemplar(self.picture)]
 
@@ -104,14 +116,16 @@ class SavedCodes(CodeSource):
         By scale, including scale 1.
     name : str
         Of the style, for messages.
-    artwork : Path or None
-        The image that the style was encoded from; presets have one.
+    pictures : sequence of StylePicture
+        The images that the style was encoded from, if they are known.
     """
 
-    def __init__(self, codes: Mapping[float, FloatArray], name: str, artwork: Path | None = None) -> None:
+    def __init__(
+        self, codes: Mapping[float, FloatArray], name: str, pictures: Sequence[StylePicture] = ()
+    ) -> None:
         self.codes = dict(sorted(codes.items()))
         self.name = name
-        self.artwork = artwork
+        self.pictures = tuple(pictures)
 
     def code(self, scale: float) -> FloatArray:
         if scale in self.codes:
@@ -134,10 +148,19 @@ class SavedCodes(CodeSource):
     def is_scalable(self) -> bool:
         return len(self.codes) > 1
 
+    def has_pictures(self) -> bool:
+        return bool(self.pictures)
+
     def exemplars(self) -> list[Exemplar]:
-        if self.artwork is None:
+        if not self.pictures:
             return super().exemplars()
-        return [Exemplar(load_image(self.artwork).pixels)]
+        return [Exemplar(self._load(each), each.weight, each.scale) for each in self.pictures]
+
+    def _load(self, picture: StylePicture) -> FloatArray:
+        try:
+            return load_image(picture.source, max_pixels=PICTURE_LONG**2).pixels
+        except InputError as error:
+            raise InputError(f"the image of style '{self.name}' cannot be used: {error}") from None
 
 
 class NetworkCode(CodeSource):
@@ -183,6 +206,9 @@ class MixedCodes(CodeSource):
     def is_scalable(self) -> bool:
         return all(source.is_scalable() for source, _, _ in self.parts)
 
+    def has_pictures(self) -> bool:
+        return all(source.has_pictures() for source, _, weight in self.parts if weight)
+
     def exemplars(self) -> list[Exemplar]:
         return [
             replace(each, weight=each.weight * weight, scale=each.scale * own)
@@ -190,6 +216,18 @@ class MixedCodes(CodeSource):
             if weight
             for each in source.exemplars()
         ]
+
+
+def stored(exemplar: Exemplar) -> StylePicture:
+    """Encode a style image as the JPEG that a style file contains, at most 640 px on the short side."""
+    pixels = exemplar.pixels
+    size = (pixels.shape[0], pixels.shape[1])
+    short, long = fit_size(size, short=PICTURE_SHORT), fit_size(size, long=PICTURE_LONG)
+    smallest = min(size, short, long)
+    if smallest != size:
+        pixels = resize(pixels, smallest, "area")
+    jpeg = encode.encode(Picture(pixels), formats.JPEG, PICTURE_QUALITY, "the style's image")
+    return StylePicture(jpeg, float(exemplar.weight), float(exemplar.scale))
 
 
 def codes_at(source: CodeSource, scales: Sequence[float]) -> dict[float, FloatArray]:

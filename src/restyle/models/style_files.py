@@ -1,12 +1,14 @@
-"""Style files and their names: a `.style` file is a style code as JSON of a few kB.
+"""Style files and their names: a `.style` file is JSON that holds a style code and the style's images.
 
     {"format": "restyle-style/1", "model": "arbitrary-5", "name": "starry-night", "title": "The Starry Night",
      "artist": "Vincent van Gogh", "year": "1889", "code": "<base64 of little-endian float32>",
      "scales": {"0.5": "<code for strokes half as large>", "2": "..."},
-     "practised": "<added to each code for stylization: the result of fine-tuning>"}
+     "practised": "<added to each code for stylization: the result of fine-tuning>",
+     "pictures": [{"jpeg": "<base64 of a JPEG file>", "weight": 1, "scale": 1}]}
 
-`title`, `artist`, `year`, `scales` and `practised` are optional. Presets are style files in the folder of a
-model; they are found by name, or by a part of artist and title.
+`title`, `artist`, `year`, `scales`, `practised` and `pictures` are optional. A mixture has one picture per
+part. Presets are style files in the folder of a model; they are found by name, or by a part of artist and
+title, and their images are files in a folder beside them.
 """
 
 from __future__ import annotations
@@ -34,7 +36,26 @@ from restyle.types import FloatArray, PathLike
 
 FORMAT = "restyle-style/1"
 SUFFIX = ".style"
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 32 << 20  # of a style file: about a hundred pictures
+
+
+@dataclass(frozen=True, eq=False)
+class StylePicture:
+    """The image of a style, or of one part of a mixture.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        An image file, or its content.
+    weight : float
+        Share in the mixture.
+    scale : float
+        Stroke size.
+    """
+
+    source: Path | bytes = field(repr=False)
+    weight: float = 1.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,8 @@ class StyleRecord:
         Codes for other stroke sizes.
     refinement : np.ndarray [shape=(K,), float32] or None
         Added to each code for stylization: the result of fine-tuning on this style. Stored as "practised".
+    pictures : tuple of StylePicture
+        The images that the style was encoded from, as JPEG; empty if the file does not contain them.
     """
 
     model: str
@@ -61,6 +84,7 @@ class StyleRecord:
     year: str = ""
     scales: Mapping[float, FloatArray] = field(default_factory=dict)
     refinement: FloatArray | None = None
+    pictures: tuple[StylePicture, ...] = ()
 
 
 def read(path: PathLike) -> StyleRecord:
@@ -76,13 +100,13 @@ def read(path: PathLike) -> StyleRecord:
     name = os.fspath(path)
     try:
         with open(path, "rb") as file:
-            content = file.read(_MOST_BYTES + 1)
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"{name}: there is no such file") from None
     except OSError as error:
         raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
-    if len(content) > _MOST_BYTES:
-        raise StyleError(f"{name}: is not a style file: it is larger than {_MOST_BYTES >> 20} MB")
+    if len(content) > MOST_BYTES:
+        raise StyleError(f"{name}: is not a style file: it is larger than {MOST_BYTES >> 20} MB")
     try:
         entry = json.loads(content)
     except (ValueError, RecursionError):
@@ -100,7 +124,13 @@ def read(path: PathLike) -> StyleRecord:
     if not isinstance(scales, dict):
         raise StyleError(f"{name}: damaged style file: 'scales' is not a table")
     refinement = _decode_like(entry["practised"], code, name) if "practised" in entry else None
-    return StyleRecord(code=code, scales=_decode_scales(scales, code, name), refinement=refinement, **words)
+    return StyleRecord(
+        code=code,
+        scales=_decode_scales(scales, code, name),
+        refinement=refinement,
+        pictures=_decode_pictures(entry.get("pictures", []), name),
+        **words,
+    )
 
 
 def write(
@@ -110,7 +140,13 @@ def write(
     overwrite: bool = False,
     inputs: Iterable[PathLike] = (),
 ) -> Path:
-    """Write a style file atomically; `inputs` are never replaced."""
+    """Write a style file atomically; `inputs` are never replaced.
+
+    Raises
+    ------
+    StyleError
+        Its pictures are larger than a style file may be.
+    """
     words = {key: getattr(record, key) for key in ("model", "name", "title", "artist", "year")}
     entry: dict[str, Any] = {"format": FORMAT, **{key: word for key, word in words.items() if word}}
     entry["code"] = _encode(record.code)
@@ -118,8 +154,16 @@ def write(
         entry["scales"] = {f"{scale:g}": _encode(record.scales[scale]) for scale in sorted(record.scales)}
     if record.refinement is not None:
         entry["practised"] = _encode(record.refinement)
+    if record.pictures:
+        entry["pictures"] = [_encode_picture(each) for each in record.pictures]
+    text = json.dumps(entry, ensure_ascii=False, indent=1) + "\n"
+    if len(text) > MOST_BYTES:
+        raise StyleError(
+            f"the {len(record.pictures)} pictures of style '{record.name}' take more than"
+            f" {MOST_BYTES >> 20} MB; mix fewer styles, or save it without pictures"
+        )
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
-        temporary.write_text(json.dumps(entry, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     return Path(path)
 
 
@@ -223,6 +267,30 @@ def _decode(text: Any, name: str) -> FloatArray:
     if code.size == 0 or not np.isfinite(code).all():
         raise StyleError(f"{name}: damaged style file: its code is empty or not finite")
     return code
+
+
+def _encode_picture(picture: StylePicture) -> dict[str, Any]:
+    content = picture.source if isinstance(picture.source, bytes) else picture.source.read_bytes()
+    jpeg = base64.b64encode(content).decode("ascii")
+    return {"jpeg": jpeg, "weight": picture.weight, "scale": picture.scale}
+
+
+def _decode_pictures(entries: Any, name: str) -> tuple[StylePicture, ...]:
+    pictures = []
+    for entry in entries if isinstance(entries, list) else [None]:
+        each: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        numbers = [each.get("weight"), each.get("scale")]
+        try:
+            content = base64.b64decode(each["jpeg"], validate=True)
+        except (TypeError, KeyError, ValueError, binascii.Error):
+            content = b""
+        if formats.sniff(content) is not formats.JPEG:
+            raise StyleError(f"{name}: damaged style file: its picture is not base64 of a JPEG file")
+        weight, scale = (float(x) if isinstance(x, (int, float)) else 0.0 for x in numbers)
+        if not (0 < weight < math.inf and 0 < scale < math.inf):
+            raise StyleError(f"{name}: damaged style file: a picture has no weight or scale above 0")
+        pictures.append(StylePicture(content, weight, scale))
+    return tuple(pictures)
 
 
 def _decode_scales(scales: dict[str, Any], code: FloatArray, name: str) -> dict[float, FloatArray]:

@@ -22,10 +22,11 @@ from restyle.options.image import (
     parse_crop,
     parse_size,
 )
-from restyle.options.optimize import OptimizeKeywords, OptimizeOptions
+from restyle.options.optimize import EFFORTS, OptimizeKeywords, OptimizeOptions
 from restyle.options.video import Steady, VideoCodec, VideoKeywords, VideoOptions
 
 __all__ = [
+    "EFFORTS",
     "AudioKeywords",
     "AudioMethod",
     "AudioOptions",

@@ -115,8 +115,8 @@ class OptionSet:
             _check(each.name, getattr(self, each.name), hints[each.name], each.metadata)
 
 
-def check_method(options: OptionSet, method: str) -> None:
-    """Refuse options of other methods.
+def check_method(options: OptionSet, *methods: str) -> None:
+    """Refuse options that are for none of the methods.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def check_method(options: OptionSet, method: str) -> None:
         An option that is for another method differs from its default.
     """
     for each in fields(options):  # type: ignore[arg-type]
-        owners = each.metadata.get("method", method).split("|")
-        if method not in owners and getattr(options, each.name) != each.default:
+        owners = each.metadata["method"].split("|") if "method" in each.metadata else methods
+        if not set(methods) & set(owners) and getattr(options, each.name) != each.default:
             name = each.name.replace("_", "-")
             raise OptionError(f"{name} is for --method {' or '.join(owners)}; add that, or leave {name} out")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Optimizer = Literal["adam", "lbfgs"]
 Effort = Literal["draft", "fine", "finest"]
 
+EFFORTS: dict[Effort, float] = {"draft": 0.5, "fine": 1.0, "finest": 2.0}  # times the steps
 STARTS = ("fast", "content", "noise")
 OPTIMIZE: dict[str, Any] = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
 _STEPS: dict[str, Any] = {"panel": "Painting and optimizing", "method": "paint|optimize"}
@@ -29,7 +30,12 @@ _PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint
 class OptimizeOptions(OptionSet):
     """Which method stylizes a picture, and the options of `paint` and `optimize`."""
 
-    method: str = opt(table.DEFAULT, f"How to stylize. {table.describe()}", choices=table.names)
+    method: str | None = opt(
+        None,
+        f"How to stylize. {table.describe()} Default: paint; fast for a style without its image, for --model,"
+        " and for --colors-only.",
+        choices=table.names,
+    )
     likeness: float = opt(
         0.5,
         "How closely the painting follows the photo: 0 is free, 1 keeps faces and lettering.",
@@ -108,7 +114,21 @@ class OptimizeOptions(OptionSet):
     def __post_init__(self) -> None:
         super().__post_init__()
         _ = self.style_weights, self.content_weights
-        check_method(self, self.method)
+        check_method(self, *([self.method] if self.method else table.DEFAULTS))
+
+    @property
+    def chosen(self) -> str:
+        """The method, which `pipeline.choose_method` chooses where None is given."""
+        assert self.method is not None
+        return self.method
+
+    def suits(self, method: str) -> bool:
+        """Tell whether a method takes all options that are given."""
+        try:
+            check_method(self, method)
+        except OptionError:
+            return False
+        return True
 
     @property
     def style_weights(self) -> dict[str, float]:
@@ -132,7 +152,7 @@ class OptimizeOptions(OptionSet):
 class OptimizeKeywords(TypedDict, total=False):
     """The fields of `OptimizeOptions` as keywords, for type checkers, and `callback`."""
 
-    method: str
+    method: str | None
     likeness: float
     effort: Effort
     encoder: str

@@ -20,7 +20,7 @@ class VideoMethodOptions(OptionSet):
     """How the frames of a video are stylized: the method and its options."""
 
     method: str = opt(
-        table.DEFAULT,
+        table.DEFAULTS[-1],
         f"How to stylize the frames. {table.describe(video=True)} Videos by optimize take"
         " minutes a frame and also need the extra flow.",
         choices=partial(table.names, video=True),

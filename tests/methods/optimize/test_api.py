@@ -66,7 +66,7 @@ def test_the_callback_sees_steps_and_stops(stylizer: Stylizer, photo: Photo, sty
     assert [step.number for step in told] == [1, 2, 3]
     assert told[-1].picture().shape == photo.shape
     with pytest.raises(OptionError, match="callback"):
-        stylizer(photo, style_file, callback=callback)
+        stylizer(photo, style_file, callback=callback, method="fast")
 
 
 def test_styles_without_an_image_are_refused(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:

@@ -16,11 +16,9 @@ from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
 from restyle.methods.protocol import Settings, Step, Stopped
-from restyle.options import PhotoOptions
+from restyle.options import EFFORTS, PhotoOptions
 from restyle.style import Style
 from restyle.types import FloatArray
-
-EFFORTS = {"draft": 0.5, "fine": 1.0, "finest": 2.0}
 
 
 def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray:
@@ -57,7 +55,7 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
         painted = painter.paint(
             content,
             artworks,
-            network.load("cpu", settings.network.threads),
+            network.load(settings.device, settings.network.threads),
             side=side,
             likeness=settings.method.likeness,
             effort=EFFORTS[settings.method.effort],
