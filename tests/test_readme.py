@@ -36,7 +36,7 @@ def reader(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / "docs" / folder, tmp_path / "docs" / folder)
     for path in (tmp_path / "docs" / "photos").iterdir():
         with Image.open(path) as photo:
-            photo.thumbnail((80, 80))
+            photo.thumbnail((104, 104))
             photo.save(path)
     return tmp_path
 

@@ -89,7 +89,7 @@ METHODS: dict[str, MethodInfo] = {
         ),
         MethodInfo(
             name="paint",
-            summary="paints with strokes copied from the artwork, much slower than fast",
+            summary="paints with strokes copied from the artwork, about half a minute",
             module="restyle.methods.paint",
             paint_size=True,
             pictures=True,
@@ -98,7 +98,7 @@ METHODS: dict[str, MethodInfo] = {
         ),
         MethodInfo(
             name="optimize",
-            summary="optimizes the pixels, minutes, best quality",
+            summary="optimizes the pixels with a choice of losses, for experiments, minutes",
             module="restyle.methods.optimize.api",
             extra="torch",
             pictures=True,
