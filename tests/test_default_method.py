@@ -84,9 +84,9 @@ def test_options_of_another_method_are_refused(photo: Photo) -> None:
 
 
 def test_in_python(photo: Photo, code_only: Path) -> None:
-    small = {"paint_size": 64, "threads": 1}
-    art = restyle.image(photo, "great-wave", **small)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(art, restyle.image(photo, "great-wave", method=BEST, **small))  # type: ignore[arg-type]
+    small: dict[str, Any] = {"paint_size": 64, "threads": 1}
+    art = restyle.image(photo, "great-wave", **small)
+    np.testing.assert_array_equal(art, restyle.image(photo, "great-wave", method=BEST, **small))
     fast = restyle.image(photo, code_only, threads=1)
     np.testing.assert_array_equal(fast, restyle.image(photo, "great-wave", method=OTHER, threads=1))
     with pytest.raises(StyleError, match="'great-wave' is a code without an image"):
