@@ -31,7 +31,7 @@ def test_texts_become_values() -> None:
     values = parse(IMAGES, given)
     assert values == {"strength": 0.5, "colors_only": True, "keep_colors": None, "size": "640x480"}
     photo, method, saving = option_sets(IMAGES, values)
-    assert (photo.size, method.method, saving.quality) == ("640x480", "fast", None)
+    assert (photo.size, method.method, saving.quality) == ("640x480", None, None)
     assert option_sets(VIDEOS, parse(VIDEOS, [("audio_strength", "0.5")]))[2].of_sound.strength == 0.5
 
 

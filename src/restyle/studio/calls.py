@@ -102,8 +102,8 @@ class Call:
 
     @property
     def slow(self) -> bool:
-        """Whether the method takes much longer than a second."""
-        return bool(self.options.get("method", table.DEFAULT) != table.DEFAULT)
+        """Whether the method takes much longer than a second, as the default method may."""
+        return bool(self.options.get("method") != table.DEFAULTS[-1])
 
     @property
     def label(self) -> str:

@@ -122,8 +122,9 @@ class Process:
         options, method, saving = option_sets(IMAGES, task["options"])
         options = replace(options, max_pixels=self.settings["max_pixels"])
         form = formats.output_format(task["output"])
-        style = self._style_or_regions(task, pipeline.encoding_scale(options, method.method))
-        in_steps = table.find(method.method).steps
+        given = self._style_or_regions(task)
+        style, method, _ = pipeline.prepare(given, self.network, options, method)
+        in_steps = table.find(method.chosen).steps
         preview = Path(task["folder"], "preview.jpg")
         if in_steps:
             method = replace(method, preview=os.fspath(preview))
@@ -281,15 +282,14 @@ class Process:
             for mask, source in task["regions"]
         ]
 
-    def _style_or_regions(self, task: dict[str, Any], scale: float) -> Style | Regions:
+    def _style_or_regions(self, task: dict[str, Any]) -> Style | Regions:
         styles = self._weighted(task["styles"])
         if not task["regions"]:
-            return resolve_all(styles, model=self.network, scale=scale)
+            return resolve_all(styles, model=self.network)
         return make_regions(
             self._regions(task),
             styles or None,
             model=self.network,
-            scale=scale,
             max_pixels=self.settings["max_pixels"],
         )
 

@@ -25,7 +25,7 @@ const literal = (value) => (typeof value === "string" ? JSON.stringify(value) : 
 /** The options of a request that differ from the defaults, named as in Python. */
 function optionsOf({ method, strength, styleScale, keepColors, likeness, crop }) {
   return Object.entries({
-    method: method === "fast" ? null : method,
+    method: method === "paint" ? null : method,
     strength: strength === 1 ? null : strength,
     style_scale: styleScale === 1 ? null : styleScale,
     keep_colors: keepColors ? "luminance" : null,
