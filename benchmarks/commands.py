@@ -18,8 +18,8 @@ from benchmarks.peers.microast import MicroAST, StyleBranch
 ROOT = Path(__file__).parent.parent
 PHOTOS = ROOT / "docs" / "photos"
 PRESET = "starry-night"
-OURS = f"restyle image --style {PRESET}"
-OURS_PICTURE = "restyle image --style PICTURE"
+OURS = f"restyle image --method fast --style {PRESET}"
+OURS_PICTURE = "restyle image --method fast --style PICTURE"
 IMPORT = "import restyle"
 NOTHING = "import nothing"
 
@@ -88,6 +88,7 @@ def candidates(size: Size, folder: Path) -> dict[str, Callable[[], object]]:
     weights = write_weights(folder)
     graphs = write_graphs(size, style, folder)
     restyle = [str(Path(sys.executable).with_name("restyle")), "image", str(source), "--overwrite"]
+    restyle += ["--method", "fast"]
     script = [sys.executable, "-m", "benchmarks.peers.script"]
     graph = [sys.executable, "-m", "benchmarks.peers.graph_script"]
     target = folder / "out.jpg"

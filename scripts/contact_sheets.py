@@ -104,7 +104,12 @@ def style_sheets(
         for label, photo in photos.items():
             for strength in strengths:
                 mark = "" if strength == 1 else f" {strength:g}"
-                row.append((stylizer(photo, name, strength=strength), f"{label}, {Path(name).stem}{mark}"))
+                row.append(
+                    (
+                        stylizer(photo, name, strength=strength, method="fast"),
+                        f"{label}, {Path(name).stem}{mark}",
+                    )
+                )
         table.append(row)
         print(name, file=sys.stderr)
     save_pages(table, out, max(max(photo.size) for photo in photos.values()), rows)
@@ -123,7 +128,7 @@ def pairs(out: Path, strength: float, rows: int) -> None:
         painting = shrink(open_picture(data / "presets" / f"{style}.jpg"), PAIR_SIZE, MULTIPLE)
         if style not in encoded:
             encoded[style] = Style.from_image(painting, name=style)
-        result = stylizer(photo, encoded[style], strength=strength)
+        result = stylizer(photo, encoded[style], strength=strength, method="fast")
         result.save(results / f"{content}__{style}.png")
         table.append([(photo, content), (painting, style), (result, f"{content}__{style}")])
         print(f"{content}__{style}", file=sys.stderr)

@@ -74,7 +74,9 @@ def presets() -> None:
         styles = {name: restyle.Style.from_preset(name) for name in names}
         encoded = {name: restyle.Style(style.read, style.model, name) for name, style in styles.items()}
         for label, codes in (("encoded", encoded), ("refined", styles)):
-            results = {f"{name}, {label}": stylizer(content, style) for name, style in codes.items()}
+            results = {
+                f"{name}, {label}": stylizer(content, style, method="fast") for name, style in codes.items()
+            }
             rows.append(row([square(image, 256, caption) for caption, image in results.items()]))
     save(column(rows, gap=6), PICTURES / "presets.jpg")
 
@@ -84,7 +86,7 @@ def stroke_sizes() -> None:
     rows = []
     for name, style in (("astronaut", "great-wave"), ("coffee", "starry-night")):
         results = {
-            scale: restyle.image(photo(name), style=style, style_scale=scale)
+            scale: restyle.image(photo(name), style=style, style_scale=scale, method="fast")
             for scale in (0.5, 1.0, 2.0, 4.0)
         }
         rows.append(row([square(image, 360, f"--style-scale {s:g}") for s, image in results.items()]))

@@ -189,53 +189,55 @@ _SHORT = "--held-out 2 --batch 1 --crop 64 --style-size 64 --width 4 --blocks 1 
 _BOTH = "--crop 64 --batch 1 --steps 2 --log-every 1"
 CASES: dict[str, list[str]] = {
     "image-formats": [
-        f"restyle image in/scene.png -s starry-night -o out.{suffix}"
+        f"restyle image --method fast in/scene.png -s starry-night -o out.{suffix}"
         for suffix in ("jpg", "png", "webp", "tif", "bmp", "avif")
     ],
-    "image-quality": ["restyle image in/scene.webp -s scream --quality 40 -o low.jpg"],
+    "image-quality": ["restyle image --method fast in/scene.webp -s scream --quality 40 -o low.jpg"],
     "image-turned": [
-        "restyle image in/turned.jpg -s great-wave",
-        "restyle image in/turned.jpg -s scream -o a.png",
+        "restyle image --method fast in/turned.jpg -s great-wave",
+        "restyle image --method fast in/turned.jpg -s scream -o a.png",
     ],
     "image-alpha": [
-        "restyle image in/alpha.png -s great-wave",
-        "restyle image in/alpha.png -r alpha=scream -s the-kiss -o region.png",
-        "restyle image in/alpha.png -s great-wave -o flat.jpg",
+        "restyle image --method fast in/alpha.png -s great-wave",
+        "restyle image --method fast in/alpha.png -r alpha=scream -s the-kiss -o region.png",
+        "restyle image --method fast in/alpha.png -s great-wave -o flat.jpg",
     ],
-    "image-grey": ["restyle image in/grey.png -s great-wave -o grey.png"],
-    "image-deep": [f"restyle image in/deep.{each} -s irises -o deep.{each}" for each in ("png", "tif")],
-    "image-folder": ["restyle image in/tree in/scene.png -s starry-night --size 64 -o art/"],
+    "image-grey": ["restyle image --method fast in/grey.png -s great-wave -o grey.png"],
+    "image-deep": [
+        f"restyle image --method fast in/deep.{each} -s irises -o deep.{each}" for each in ("png", "tif")
+    ],
+    "image-folder": ["restyle image --method fast in/tree in/scene.png -s starry-night --size 64 -o art/"],
     "image-mix": [
-        "restyle image in/scene.png -s starry-night:2 -s in/painting.png:1 --strength 0.7 -o mixed.png"
+        "restyle image --method fast in/scene.png -s starry-night:2 -s in/painting.png:1 --strength 0.7 -o mixed.png"
     ],
-    "image-strength": ["restyle image in/scene.png -s irises --strength 0 -o none.png"],
+    "image-strength": ["restyle image --method fast in/scene.png -s irises --strength 0 -o none.png"],
     "image-keep-colors": [
-        "restyle image in/coffee.jpg --size 160 -s great-wave --keep-colors -o a.png",
-        "restyle image in/coffee.jpg --size 160 -s great-wave --keep-colors statistics -o b.png",
+        "restyle image --method fast in/coffee.jpg --size 160 -s great-wave --keep-colors -o a.png",
+        "restyle image --method fast in/coffee.jpg --size 160 -s great-wave --keep-colors statistics -o b.png",
     ],
     "image-colors-only": [
-        "restyle image in/coffee.jpg --size 160 -s great-wave --colors-only -o a.png",
-        "restyle image in/coffee.jpg --size 160 -s in/strokes.jpg --colors-only --strength 0.5 -o b.png",
+        "restyle image --method fast in/coffee.jpg --size 160 -s great-wave --colors-only -o a.png",
+        "restyle image --method fast in/coffee.jpg --size 160 -s in/strokes.jpg --colors-only --strength 0.5 -o b.png",
     ],
     "image-region": [
-        "restyle image in/astronaut.jpg --size 160 -s starry-night -r in/mask.png=keep -o person.png",
-        "restyle image in/astronaut.jpg --size 160 -r in/mask.png=scream:0.5 -r in/mask.png=irises:0.2 --feather 5 -o other.png",
+        "restyle image --method fast in/astronaut.jpg --size 160 -s starry-night -r in/mask.png=keep -o person.png",
+        "restyle image --method fast in/astronaut.jpg --size 160 -r in/mask.png=scream:0.5 -r in/mask.png=irises:0.2 --feather 5 -o other.png",
     ],
     "image-shape": [
-        "restyle image in/chelsea.jpg -s the-kiss --crop 16:9 --size 128 --brightness 1.2 --contrast 0.8 -o a.png",
-        "restyle image in/chelsea.jpg -s the-kiss --crop 50% --size 120x90 -o b.png",
-        "restyle image in/chelsea.jpg -s the-kiss --crop 100x80 -o c.png",
+        "restyle image --method fast in/chelsea.jpg -s the-kiss --crop 16:9 --size 128 --brightness 1.2 --contrast 0.8 -o a.png",
+        "restyle image --method fast in/chelsea.jpg -s the-kiss --crop 50% --size 120x90 -o b.png",
+        "restyle image --method fast in/chelsea.jpg -s the-kiss --crop 100x80 -o c.png",
     ],
     "image-strokes": [
-        "restyle image in/coffee.jpg --size 160 -s scream --style-scale 2 -o a.png",
-        "restyle image in/coffee.jpg --size 160 -s in/strokes.jpg --style-scale 0.5 -o b.png",
-        "restyle image in/coffee.jpg --size 240 -s scream --paint-size 120 -o c.png",
+        "restyle image --method fast in/coffee.jpg --size 160 -s scream --style-scale 2 -o a.png",
+        "restyle image --method fast in/coffee.jpg --size 160 -s in/strokes.jpg --style-scale 0.5 -o b.png",
+        "restyle image --method fast in/coffee.jpg --size 240 -s scream --paint-size 120 -o c.png",
     ],
     "image-own-style": [
-        "restyle image in/scene.png -s in/painting.png",
-        "restyle image in/scene.png -s in/strokes.jpg",
+        "restyle image --method fast in/scene.png -s in/painting.png",
+        "restyle image --method fast in/scene.png -s in/strokes.jpg",
     ],
-    "image-tiles": ["restyle image in/large.jpg -s scream -o large.png"],
+    "image-tiles": ["restyle image --method fast in/large.jpg -s scream -o large.png"],
     "image-optimize": [
         "restyle image in/scene.png -s in/painting.png --method optimize --steps 5 --size 80 -o a.png",
         "restyle image in/scene.png -s in/painting.png --method optimize --steps 3 --size 64"
@@ -247,27 +249,27 @@ CASES: dict[str, list[str]] = {
         "restyle image in/scene.png -s great-wave --method optimize --steps 2 -o b.png",
     ],
     "errors-image": [
-        "restyle image missing.jpg -s starry-night",
-        "restyle image in/scene.png",
-        "restyle image in/scene.png -s starry-nigt",
-        "restyle image in/scene.png -s missing.png",
-        "restyle image in/tree/bad.png -s scream",
-        "restyle image in/scene.png -s scream --strength 2",
-        "restyle image in/scene.png -s scream --size 0",
-        "restyle image in/scene.png -s scream --crop many",
-        "restyle image in/scene.png -s scream --device cuda",
+        "restyle image --method fast missing.jpg -s starry-night",
+        "restyle image --method fast in/scene.png",
+        "restyle image --method fast in/scene.png -s starry-nigt",
+        "restyle image --method fast in/scene.png -s missing.png",
+        "restyle image --method fast in/tree/bad.png -s scream",
+        "restyle image --method fast in/scene.png -s scream --strength 2",
+        "restyle image --method fast in/scene.png -s scream --size 0",
+        "restyle image --method fast in/scene.png -s scream --crop many",
+        "restyle image --method fast in/scene.png -s scream --device cuda",
         "restyle image in/scene.png -s scream --model nothing",
-        "restyle image in/scene.png -s scream --max-pixels 10",
-        "restyle image in/scene.png -s scream -o out.gif",
-        "restyle image in/scene.png -s scream -r missing.png=keep -o a.png",
-        "restyle image in/scene.png -s scream --steps 3 -o a.png",
-        "restyle image in/scene.png --nonsense",
+        "restyle image --method fast in/scene.png -s scream --max-pixels 10",
+        "restyle image --method fast in/scene.png -s scream -o out.gif",
+        "restyle image --method fast in/scene.png -s scream -r missing.png=keep -o a.png",
+        "restyle image --method fast in/scene.png -s scream --steps 3 -o a.png",
+        "restyle image --method fast in/scene.png --nonsense",
     ],
     "errors-existing": [
-        "restyle image in/scene.png -s scream -o a.png",
-        "restyle image in/scene.png -s irises -o a.png",
-        "restyle image in/scene.png -s irises -o a.png --overwrite",
-        "restyle image a.png -s irises -o a.png --overwrite",
+        "restyle image --method fast in/scene.png -s scream -o a.png",
+        "restyle image --method fast in/scene.png -s irises -o a.png",
+        "restyle image --method fast in/scene.png -s irises -o a.png --overwrite",
+        "restyle image --method fast a.png -s irises -o a.png --overwrite",
     ],
     "errors-other": [
         "restyle",
@@ -292,7 +294,7 @@ CASES: dict[str, list[str]] = {
         "restyle styles",
         "restyle styles save in/painting.png --title Mine --artist Me --year 2020 -o mine.style",
         "restyle styles save great-wave:1 scream:2 --name both --style-scale 2 -o both.style",
-        "restyle image in/scene.png -s mine.style -s both.style:0.5 -o out.png",
+        "restyle image --method fast in/scene.png -s mine.style -s both.style:0.5 -o out.png",
         "restyle styles save in/painting.png -o mine.style",
     ],
     "styles-sheet": ["restyle styles --sheet sheet.png --content in/photos/0.png"],
@@ -312,7 +314,7 @@ CASES: dict[str, list[str]] = {
     "compare-map": ["restyle compare in/art -o map/"],
     "evaluate": [
         "restyle evaluate --content in/photos/0.png --style in/art --size 96 -r strength=0.6 -r keep-colors -o report/",
-        "restyle image in/photos/0.png -s in/art/0.png -o results/0-0.png",
+        "restyle image --method fast in/photos/0.png -s in/art/0.png -o results/0-0.png",
         "restyle evaluate results --content in/photos/0.png --style in/art/0.png --size 96",
     ],
     "video-steady": [
@@ -426,14 +428,14 @@ CASES: dict[str, list[str]] = {
         """python
 import numpy as np, restyle
 from PIL import Image
-print(restyle.image("in/scene.png", "starry-night"))
-art = restyle.image(Image.open("in/scene.png"), "great-wave", strength=0.5)
+print(restyle.image("in/scene.png", "starry-night", method="fast"))
+art = restyle.image(Image.open("in/scene.png"), "great-wave", method="fast", strength=0.5)
 print(type(art).__name__, art.mode, art.size); art.save("pil.png")
 pixels = np.asarray(Image.open("in/scene.png"))
 for kind in (pixels, pixels.astype(np.uint16) * 257, pixels.astype(np.float32) / 255, pixels[..., 0]):
-    out = restyle.image(kind, "in/painting.png", size="64", colors_only=False)
+    out = restyle.image(kind, "in/painting.png", method="fast", size="64", colors_only=False)
     print(out.shape, out.dtype, round(float(out.mean(dtype=np.float64)), 4), round(float(out.std(dtype=np.float64)), 4))
-print(restyle.image(pixels, [("irises", 0.3), "scream:2"], regions={"in/spot.png": "keep"}, output="regions.png"))
+print(restyle.image(pixels, [("irises", 0.3), "scream:2"], regions={"in/spot.png": "keep"}, output="regions.png", method="fast"))
 """,
     ],
     "api-style": [
@@ -445,7 +447,7 @@ print(strokes.name, mixed.name, round(strokes.distance(mixed), 5), mixed.scaled(
 print(mixed.save("mixed.style"), restyle.Style.load("mixed.style").distance(mixed) < 1e-6)
 stylizer = restyle.Stylizer(threads=2)
 for shade in (64, 128, 192):
-    art = stylizer(np.full((60, 80, 3), shade, np.uint8), mixed, strength=0.8)
+    art = stylizer(np.full((60, 80, 3), shade, np.uint8), mixed, method="fast", strength=0.8)
     print(art.shape, round(float(art.mean()), 3))
 print(len(restyle.styles()), restyle.styles()[0].name, restyle.__version__, restyle.__all__)
 for pair in (("great-wave", "scream"), ("in/scene.png", "in/painting.png"), ("in/tune.wav", "in/drone.wav")):
