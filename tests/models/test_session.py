@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from restyle.errors import ModelError, OptionError
+from restyle.models import catalog
 from restyle.models.session import Session
 
 
@@ -71,3 +72,13 @@ def test_unavailable_device(tiny_model: Path) -> None:
     content = (tiny_model / "transformer.onnx").read_bytes()
     with pytest.raises(OptionError, match=r"device 'cuda' is not available: .* choose one of cpu"):
         Session(content, name="tiny", device="cuda")
+
+
+def test_only_the_outputs_that_are_wanted() -> None:
+    record = catalog.find("painter-1")
+    session = Session(record.file("features").read(), name="painter", release=True)
+    picture = np.full((1, 3, 32, 32), 0.5, np.float32)
+    everything, some = session.run(image=picture), session.run(["relu4_1"], image=picture)
+    assert list(some) == ["relu4_1"]
+    assert len(everything) > 1
+    np.testing.assert_array_equal(some["relu4_1"], everything["relu4_1"])

@@ -66,5 +66,5 @@ def test_calm_areas_lose_fine_luma_only() -> None:
     photo = gray(np.full((64, 96), 0.5))
     noisy = np.clip(photo + gray(rng.normal(0, 0.05, (64, 96))), 0, 1)
     after = cleanup.calm(noisy, photo)
-    assert after.std() < 0.75 * noisy.std()
+    assert after.std() < 0.85 * noisy.std()
     assert abs(float(after.mean() - noisy.mean())) < 1e-3

@@ -9,6 +9,7 @@ from PIL import Image
 
 import restyle
 from restyle.methods.paint import network, painter
+from restyle.methods.paint.objects import Objects
 from restyle.methods.paint.painter import Artwork, blocks, fitted, paint, scales, shown
 from restyle.methods.protocol import Step
 from restyle.types import FloatArray
@@ -30,7 +31,7 @@ def test_the_gradient_is_that_of_the_loss(net: network.PaintingNetwork) -> None:
     """Against central differences along its own signs, in the interior, where nothing is mirrored."""
     picture = fitted(textured(96, 96), 96)
     works = [painter.Work(Artwork(textured(96, 96, 1)), 96, net)]
-    feed = painter.targets(picture, picture, works, net, 0.5, first=True)
+    feed = painter.targets(Objects(picture), picture, works, net, 0.5, first=True)
     _, gradient = net.gradient(picture, feed)
     direction = np.zeros_like(picture)
     direction[:, 32:64, 32:64] = np.sign(gradient[:, 32:64, 32:64])

@@ -20,7 +20,7 @@ CALM = 0.02  # deviation of the photo's luma at which half of the fine luma is k
 CONTRAST = 0.7  # least deviation of the painting's broad luma, relative to the photo's
 LIGHT_EDGE = 1e-2  # as EDGE, for the difference between the painting's luma and the photo's
 MAX_GAIN = 4.0  # of a color direction when colors are moved
-FLAT_DETAIL = 0.4  # share of the fine luma that stays where the photo is flat
+FLAT_DETAIL = 0.6  # share of the fine luma that stays where the photo is flat
 
 
 def smooth_color(picture: FloatArray, photo: FloatArray, radius: int) -> FloatArray:
@@ -114,19 +114,20 @@ def luma(picture: FloatArray) -> FloatArray:
 
 def activity(plane: FloatArray, radius: int) -> FloatArray:
     """Deviation of a plane [H, W] around its local mean: how much detail there is."""
-    apart = plane - _mean(plane, radius)
-    return np.sqrt(np.maximum(_mean(apart * apart, radius), 0))
+    apart = plane - box_mean(plane, radius)
+    return np.sqrt(np.maximum(box_mean(apart * apart, radius), 0))
 
 
 def guided(guide: FloatArray, plane: FloatArray, radius: int, edge: float) -> FloatArray:
     """Guided filter of one plane [H, W] (He et al. 2010)."""
-    mean_guide, mean = _mean(guide, radius), _mean(plane, radius)
-    together = _mean(guide * plane, radius) - mean_guide * mean
-    variance = _mean(guide * guide, radius) - mean_guide * mean_guide
+    mean_guide, mean = box_mean(guide, radius), box_mean(plane, radius)
+    together = box_mean(guide * plane, radius) - mean_guide * mean
+    variance = box_mean(guide * guide, radius) - mean_guide * mean_guide
     slope = together / (variance + np.float32(edge))
     offset = mean - slope * mean_guide
-    return _mean(slope, radius) * guide + _mean(offset, radius)
+    return box_mean(slope, radius) * guide + box_mean(offset, radius)
 
 
-def _mean(plane: npt.NDArray[np.floating[Any]], radius: int) -> FloatArray:
+def box_mean(plane: npt.NDArray[np.floating[Any]], radius: int) -> FloatArray:
+    """Mean of a plane [H, W] over square windows."""
     return box_blur(box_blur(np.asarray(plane, np.float32), radius, 0), radius, 1)

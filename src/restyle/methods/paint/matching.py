@@ -20,15 +20,14 @@ DIMENSIONS = 128  # of the feature vectors that are compared, where there are ma
 FEW = 1 << 26  # pairs of vectors from which reducing them pays
 TONE = 0.8  # similarity lost per squared difference of luma
 HUE = 0.4  # and of chroma
-COHERENCE = 0.05  # similarity that one agreeing neighbor is worth
+COHERENCE = 0.1  # similarity that one agreeing neighbor is worth
 ROUNDS = 3  # of propagation
 CENTER = 0.5  # share of the content's own mean in the mean that is subtracted from it
 BALANCE = 0.06  # most similarity that an often used part of the style loses, and a rarely used one gains
 BALANCE_ROUNDS = 8
 BALANCE_RATE = 0.03  # similarity per round, for a part used twice as often as the average
 SAMPLES = 1024  # content vectors that the use of the style is estimated from
-_MOST_SCORES = 1 << 25  # computed at a time for that: 128 MB
-_BLOCK = 1024  # content vectors compared at a time
+_MOST_SCORES = 1 << 24  # similarities computed at a time: 64 MB
 _NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -62,8 +61,9 @@ def nearest(
     wanted = wanted.reshape(height * width, -1)
     index = np.empty(len(wanted), np.int64)
     similarity = np.empty(len(wanted), np.float32)
-    for start in range(0, len(wanted), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    together = max(1, _MOST_SCORES // len(known))
+    for start in range(0, len(wanted), together):
+        block = slice(start, start + together)
         scores = wanted[block] @ known.T
         scores += bias
         index[block] = scores.argmax(1)

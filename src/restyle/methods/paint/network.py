@@ -6,7 +6,7 @@ features of the margin are cut off again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,17 +28,17 @@ class Targets:
 
     Parameters
     ----------
-    vectors : sequence of np.ndarray [shape=(C, h, w), float32]
+    vectors : iterable of np.ndarray [shape=(C, h, w), float32]
         Unit vectors: the direction of the features at each place.
-    weights : sequence of np.ndarray [shape=(h, w), float32]
+    weights : iterable of np.ndarray [shape=(h, w), float32]
         Weight of the cosine loss at each place.
     grams : sequence of np.ndarray [shape=(C, C), float32]
         Gram matrices of the style.
     gram_weights : sequence of float
     """
 
-    vectors: Sequence[FloatArray]
-    weights: Sequence[FloatArray]
+    vectors: Iterable[FloatArray]
+    weights: Iterable[FloatArray]
     grams: Sequence[FloatArray]
     gram_weights: Sequence[float]
 
@@ -49,24 +49,34 @@ class PaintingNetwork:
     def __init__(self, device: Device = "cpu", threads: int | None = None) -> None:
         record = catalog.find(MODEL)
         self._features, self._gradient = (
-            Session(record.file(role).read(), name=f"{MODEL} ({role})", device=device, threads=threads)
-            for role in ("features", "gradient")
+            Session(
+                record.file(role).read(),
+                name=f"{MODEL} ({role})",
+                device=device,
+                threads=threads,
+                release=release,
+            )
+            for role, release in (("features", True), ("gradient", False))
         )
 
-    def features(self, picture: FloatArray) -> list[FloatArray]:
-        """Compute the features of all layers.
+    def features(
+        self, picture: FloatArray, layers: Sequence[int] = range(len(LAYERS))
+    ) -> dict[int, FloatArray]:
+        """Compute the features of some layers.
 
         Parameters
         ----------
         picture : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
             Sides are multiples of 8, at least 32.
+        layers : sequence of int
+            Indices into `LAYERS`.
 
         Returns
         -------
-        list of np.ndarray [shape=(C, H / stride, W / stride), float32]
+        dict of int to np.ndarray [shape=(C, H / stride, W / stride), float32]
         """
-        found = self._features.run(image=_with_margin(picture))
-        return [_cut(found[layer][0], stride) for layer, stride in zip(LAYERS, STRIDES, strict=True)]
+        found = self._features.run([LAYERS[layer] for layer in layers], image=_with_margin(picture))
+        return {layer: _cut(found[LAYERS[layer]][0], STRIDES[layer]) for layer in layers}
 
     def gradient(self, picture: FloatArray, feed: dict[str, FloatArray]) -> tuple[float, FloatArray]:
         """Compute the loss and its gradient with respect to the picture.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache, partial, reduce
 from hashlib import sha256
 
 import numpy as np
@@ -23,20 +23,23 @@ from restyle.images.resize import resize
 from restyle.images.statistics import gram
 from restyle.methods.paint import cleanup
 from restyle.methods.paint.matching import Indices, nearest
-from restyle.methods.paint.network import PaintingNetwork, Targets, prepare
+from restyle.methods.paint.network import STRIDES, PaintingNetwork, Targets, prepare
+from restyle.methods.paint.objects import Objects
 from restyle.methods.paint.pyramid import YCC_FROM_RGB, Pyramid, convert
 from restyle.types import FloatArray
 
 SMALLEST = 128  # px, longest side at the first scale
 RATIO = 1.75  # between the sides of neighboring scales, at most
 LEAST = 32  # px, shortest side of the network's pictures
-WEIGHTS = (0.15, 0.5, 1.0, 1.0)  # of the cosine loss of relu1_1 .. relu4_1
-GRAM_WEIGHTS = (0.08, 0.2, 0.4, 0.4)
-FLAT_WEIGHT = 0.35  # share of the weight of relu1_1 and relu2_1 that stays where the photo is flat
+WEIGHTS = (0.1, 0.4, 1.0, 2.0)  # of the cosine loss of relu1_1 .. relu4_1
+GRAM_WEIGHTS = (0.16, 0.4, 0.8, 0.8)
+FLAT_WEIGHT = 0.6  # share of the weight of relu1_1 and relu2_1 that stays where the photo is flat
 BUSY = 0.03  # deviation of the photo's luma at which half of the rest is added
-FREEDOM = 0.3  # how much less the photo counts in matching where it is flat; the painting counts instead
+FREEDOM = 0.4  # how much less the photo counts in matching where it is flat; the painting counts instead
 # Share of the photo's own features, by layer, where the photo has detail, at a likeness of .5
-KEEP = {1: 0.15, 2: 0.35, 3: 0.35}
+KEEP = {1: 0.0, 2: 0.08, 3: 0.1}
+KEEP_PEOPLE = 0.35  # more of it on people
+COMPARED = (2, 3)  # layers whose features are matched
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
 LIGHT = 0.5  # how far broad luma is moved to the photo's, after every scale and at the end
 FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
@@ -162,6 +165,7 @@ def paint(
     number, done, stopped = 0, 0, False
     for scale in plan:
         content = fitted(photo, scale.side)
+        objects = Objects(content)
         works = [prepare_style(each, scale.side, network) for each in artworks]
         if picture is None:
             picture = cleanup.recolor(content, works[0].pixels, 1.0)
@@ -169,7 +173,8 @@ def paint(
             picture = resized(picture, (content.shape[1], content.shape[2]))
         for index, steps in enumerate(scale.rounds):
             first = index == 0 and scale is plan[0]
-            feed = targets(content, picture, works, network, likeness, first=first)
+            feed = {}  # frees that of the last round
+            feed = targets(objects, picture, works, network, likeness, first=first)
             pyramid = Pyramid(picture, steps)
             for _ in range(steps):
                 loss, gradient = network.gradient(pyramid.picture(), feed)
@@ -179,35 +184,39 @@ def paint(
                     continue
 
                 size = (content.shape[1], content.shape[2])
-                so_far = partial(_so_far, pyramid, content, works[0].pixels)
+                so_far = partial(_so_far, pyramid, objects, works[0].pixels, likeness)
                 if progress(State(number, total, done / work, size, loss, so_far)):
                     stopped = True
                     break
-            picture = tidy(pyramid.picture(), content, works[0].pixels)
+            picture = tidy(pyramid.picture(), objects, works[0].pixels)
             if stopped:
-                return finish(picture, content, works[0].pixels)
+                return finish(picture, objects, works[0].pixels, likeness)
     assert picture is not None
-    return finish(picture, content, works[0].pixels)
+    return finish(picture, objects, works[0].pixels, likeness)
 
 
-def _so_far(pyramid: Pyramid, content: FloatArray, style: FloatArray) -> FloatArray:
-    return finish(tidy(pyramid.picture(), content, style), content, style)
+def _so_far(pyramid: Pyramid, objects: Objects, style: FloatArray, likeness: float) -> FloatArray:
+    return finish(tidy(pyramid.picture(), objects, style), objects, style, likeness)
 
 
-def tidy(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
+def tidy(picture: FloatArray, objects: Objects, style: FloatArray) -> FloatArray:
     """Clean up after a round of steps; [3, H, W] in and out."""
-    side = max(content.shape[1:])
-    picture = cleanup.smooth_color(picture, content, max(2, round(side / 85)))
-    return cleanup.light_by_object(picture, content, style, LIGHT, max(2, round(side / 40)))
+    photo = objects.photo
+    side = max(photo.shape[1:])
+    picture = cleanup.smooth_color(picture, photo, max(2, round(side / 85)))
+    picture = objects.hold(picture)
+    return cleanup.light_by_object(picture, photo, style, LIGHT, max(2, round(side / 40)))
 
 
-def finish(picture: FloatArray, content: FloatArray, style: FloatArray) -> FloatArray:
+def finish(picture: FloatArray, objects: Objects, style: FloatArray, likeness: float) -> FloatArray:
     """Settle the colors and clean up; [3, H, W] in, [H, W, 3] out."""
-    picture = cleanup.calm(picture, content)
-    side = max(content.shape[1:])
-    picture = cleanup.color_by_object(picture, content, max(4, round(side / 40)))
+    photo = objects.photo
+    picture = objects.hold(cleanup.calm(picture, photo))
+    side = max(photo.shape[1:])
+    picture = cleanup.color_by_object(picture, photo, max(4, round(side / 40)))
     picture = cleanup.recolor(picture, style, FINAL_COLORS)
-    picture = cleanup.light_by_object(picture, content, style, LIGHT, max(4, round(side / 25)))
+    picture = cleanup.light_by_object(picture, photo, style, LIGHT, max(4, round(side / 25)))
+    picture = objects.keep_people(picture, min(1.0, 2 * likeness))
     return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
 
@@ -219,18 +228,22 @@ class Work:
         self.pixels = fitted(
             shown(artwork.pixels, artwork.scale), round(side * min(artwork.scale, MAX_STYLE))
         )
-        self.features = network.features(self.pixels)
-        self.grams = [np.asarray(gram(each), np.float32) for each in self.features]
+        features = network.features(self.pixels)
+        self.grams = [np.asarray(gram(each), np.float32) for each in features.values()]
+        # other layers, most of the memory, are copied but not compared
+        self.features: dict[int, FloatArray] = {
+            layer: each if layer in COMPARED else each.astype(np.float16) for layer, each in features.items()
+        }
 
 
-@lru_cache(maxsize=6)  # the scales of one style; some 280 MB in all at 1,024 px
+@lru_cache(maxsize=6)  # the scales of one style; some 180 MB in all at 1,024 px
 def prepare_style(artwork: Artwork, side: int, network: PaintingNetwork) -> Work:
     """Compute the features of an artwork at one scale; those of a folder's style are computed once."""
     return Work(artwork, side, network)
 
 
 def targets(
-    content: FloatArray,
+    objects: Objects,
     picture: FloatArray,
     works: Sequence[Work],
     network: PaintingNetwork,
@@ -240,47 +253,55 @@ def targets(
 ) -> dict[str, FloatArray]:
     """Match the content with the artworks; what was found, as inputs of the gradient graph."""
     total = sum(work.weight for work in works)
-    own = network.features(content)
+    content = objects.photo
     detail = cleanup.activity(cleanup.luma(content), 4 if content.shape[1] > 150 else 2)
     busy = detail / (detail + np.float32(BUSY))
     wide = cleanup.activity(
         cleanup.luma(content), min(max(content.shape[1:]) // 20, min(content.shape[1:]) // 4)
     )
     held = wide / (wide + np.float32(BUSY))
-    vectors: list[FloatArray] | None = None
+    matches = []
     for work in works:
         asked = cleanup.recolor(content, work.pixels, MATCH_COLORS)
         if not first:
             share = np.float32(0.5 + 0.5 * likeness) - np.float32(FREEDOM) * (1 - held)
             asked = share * asked + (1 - share) * picture
         colors = cleanup.recolor(content, work.pixels, 1.0)
-        found = copied(network.features(asked), work.features, (colors, work.pixels))
-        part = [np.float32(work.weight / total) * _unit(each) for each in found]
-        vectors = part if vectors is None else [a + b for a, b in zip(vectors, part, strict=True)]
-    assert vectors is not None
-    for layer, kept in KEEP.items():
-        size = (vectors[layer].shape[1], vectors[layer].shape[2])
-        keep = np.float32(2 * likeness * kept) * resize(held, size, "area")
-        vectors[layer] = (1 - keep) * vectors[layer] + keep * _unit(own[layer])
-    weights = []
-    for layer, weight in enumerate(WEIGHTS):
-        size = (vectors[layer].shape[1], vectors[layer].shape[2])
+        matches.append(match(network.features(asked, COMPARED), work.features, (colors, work.pixels)))
+    own = network.features(content, tuple(KEEP))
+
+    def vectors(layer: int) -> FloatArray:
+        parts = (
+            np.float32(work.weight / total) * _unit(copied(work.features[layer], layer, *found))
+            for work, found in zip(works, matches, strict=True)
+        )
+        found = reduce(np.add, parts)
+        if layer in KEEP:
+            keep = resize(KEEP[layer] * held + KEEP_PEOPLE * objects.people, found.shape[1:], "area")
+            keep = np.minimum(np.float32(2 * likeness) * keep, np.float32(1))
+            found = (1 - keep) * found + keep * _unit(own[layer])
+        return _unit(found)
+
+    def weights(layer: int) -> FloatArray:
+        size = (content.shape[1] // STRIDES[layer], content.shape[2] // STRIDES[layer])
+        here = np.ones(size, np.float32)
         if layer < 2:
             here = FLAT_WEIGHT + (1 - FLAT_WEIGHT) * resize(busy, size, "area")
-        else:
-            here = np.ones(size, np.float32)
-        weights.append(np.asarray(weight * here, np.float32))
+        return np.asarray(WEIGHTS[layer] * here, np.float32)
+
+    layers = range(len(WEIGHTS))
     grams = [
         np.asarray(sum(work.weight / total * work.grams[layer] for work in works), np.float32)
-        for layer in range(len(WEIGHTS))
+        for layer in layers
     ]
-    return prepare(Targets([_unit(each) for each in vectors], weights, grams, GRAM_WEIGHTS))
+    # one layer after the other: those of a large picture take much memory
+    return prepare(Targets(map(vectors, layers), map(weights, layers), grams, GRAM_WEIGHTS))
 
 
-def copied(
-    content: list[FloatArray], style: list[FloatArray], pictures: tuple[FloatArray, FloatArray]
-) -> list[FloatArray]:
-    """Features of the style at the places that match the content's.
+def match(
+    content: dict[int, FloatArray], style: dict[int, FloatArray], pictures: tuple[FloatArray, FloatArray]
+) -> tuple[Indices, Indices]:
+    """Places of the style that match the content's: those for relu1_1 to relu3_1, and those for relu4_1.
 
     relu4_1 is matched by itself, the finer layers at relu3_1 with relu4_1 beside it.
     """
@@ -294,13 +315,15 @@ def copied(
 
     fine = nearest(hypercolumns(content), hypercolumns(style), colors(2))
     deep = nearest(_places(content[3]), _places(style[3]), colors(3))
-    height, width = style[2].shape[1:]
-    return [
-        blocks(style[0], fine, (height, width), 4),
-        blocks(style[1], fine, (height, width), 2),
-        style[2].reshape(len(style[2]), -1)[:, fine],
-        style[3].reshape(len(style[3]), -1)[:, deep],
-    ]
+    return fine, deep
+
+
+def copied(style: FloatArray, layer: int, fine: Indices, deep: Indices) -> FloatArray:
+    """Features of one layer of the style at the places that `match` found, [C, h, w]."""
+    if layer == 3:
+        return np.asarray(style.reshape(len(style), -1)[:, deep], np.float32)
+    factor = 4 >> layer
+    return blocks(style, fine, (style.shape[1] // factor, style.shape[2] // factor), factor)
 
 
 def small_colors(picture: FloatArray, size: tuple[int, ...]) -> FloatArray:
@@ -309,7 +332,7 @@ def small_colors(picture: FloatArray, size: tuple[int, ...]) -> FloatArray:
     return np.stack([resize(plane, (size[0], size[1]), "area") for plane in planes], -1)
 
 
-def hypercolumns(features: list[FloatArray]) -> FloatArray:
+def hypercolumns(features: dict[int, FloatArray]) -> FloatArray:
     """relu3_1 with relu4_1 enlarged beside it, each scaled to mean square length 1: [h, w, D]."""
     parts = [_places(features[2]), np.repeat(np.repeat(_places(features[3]), 2, 0), 2, 1)]
     return np.concatenate([part / np.sqrt(np.square(part).sum(-1).mean() + 1e-8) for part in parts], -1)
@@ -357,6 +380,5 @@ def _places(features: FloatArray) -> FloatArray:
 
 def _unit(features: FloatArray) -> FloatArray:
     """Vectors of [C, h, w] at unit length."""
-    return np.asarray(
-        features / (np.sqrt(np.square(features).sum(0, keepdims=True)) + np.float32(1e-6)), np.float32
-    )
+    lengths = np.sqrt(np.einsum("chw,chw->hw", features, features)) + np.float32(1e-6)
+    return np.asarray(features / lengths, np.float32)
