@@ -180,9 +180,10 @@ def test_large_strokes_in_a_region(tiny: Arbitrary, wave: Style) -> None:
 def test_the_side_that_is_painted() -> None:
     size = (600, 800)
     for options, side in (
-        (ImageOptions(), 800),
-        (ImageOptions(style_scale=2), 400),
-        (ImageOptions(style_scale=0.5), 1600),
+        (ImageOptions(), 640),
+        (ImageOptions(style_scale=2), 320),
+        (ImageOptions(style_scale=0.5), 1280),
+        (PhotoOptions(), 800),
         (ImageOptions(style_scale=2, colors_only=True), 800),  # there are no strokes
         (PhotoOptions(paint_size=512), 512),
         (PhotoOptions(paint_size=512, style_scale=2), 256),
@@ -192,7 +193,7 @@ def test_the_side_that_is_painted() -> None:
         assert painted_side(size, options) == side, options
     assert painted_side((3, 20), ImageOptions(style_scale=4)) == 16
     with pytest.raises(OptionError, match="16000x12000"):
-        painted_side((3000, 4000), ImageOptions(style_scale=0.25))
+        painted_side((3000, 4000), ImageOptions(style_scale=0.25, paint_size=4000))
 
 
 def test_finer_strokes_at_the_size_of_the_photo(tiny: Arbitrary, wave: Style) -> None:

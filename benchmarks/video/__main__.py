@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.video import parts
 from benchmarks.video.results import store_section, write_report
-from benchmarks.video.scores import STYLES, optimized, steadiness
+from benchmarks.video.scores import STYLES, optimized, steadiness, trail
 from restyle.models.arbitrary import Arbitrary
 from restyle.options.video import VideoMethodOptions
 
@@ -21,6 +21,7 @@ Part = Callable[[argparse.Namespace, Arbitrary], Iterator[str]]
 
 PARTS: dict[str, Part] = {
     "steadiness": steadiness,
+    "trails": trail,
     "optimized": optimized,
     "speed": parts.speed,
     "live": parts.live,
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rounds", type=int, default=3, help="rounds of the speed part")
     made.add_argument("--seconds", type=float, default=20.0, help="length of each live clip")
     made.add_argument("--minutes", type=int, default=60, help="length of the long clip")
-    made.add_argument("--steady", default="statistics", help="--steady of the long clip")
+    made.add_argument("--steady", default="flow", help="--steady of the long clip")
     made.add_argument(
         "--weights",
         nargs="+",

@@ -57,7 +57,7 @@ def rates(
 
     def stages(items: Iterator[Any]) -> Iterator[Any]:
         painter = VideoPainter(styles, method, ImageOptions(), VideoOptions(), info)
-        done = painter.finish(painter.paint(painter.prepare(items)))
+        done = painter.finish(painter.steady(painter.paint(painter.prepare(items))))
         return (item for item in done if isinstance(item, VideoFrame))
 
     painted = list(stages(iter(frames)))
@@ -78,7 +78,7 @@ def rates(
         with VideoReader(clip) as reader:
             _write(stages(reader.items()), folder / "turns.mp4", reader)
 
-    def together(steady: Steady = "statistics") -> None:
+    def together(steady: Steady = "none") -> None:
         options = VideoOptions(overwrite=True, steady=steady)
         stylizer = VideoStylizer(dict(styles), options=options, method=method)
         stylizer.write(clip, folder / "together.mp4")
@@ -114,7 +114,7 @@ def rates(
     return {name: len(frames) / timing.median for name, timing in found.items()}
 
 
-def peak_memory(clip: Path, output: Path, threads: int, steady: str = "statistics") -> float:
+def peak_memory(clip: Path, output: Path, threads: int, steady: str = "none") -> float:
     """Return the peak memory, in MB, of a process that runs `restyle video`."""
     code = (
         "import resource, restyle, sys; "

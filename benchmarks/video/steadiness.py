@@ -1,32 +1,70 @@
-"""Flicker of a stylized video, together with its sharpness and style distance.
+"""Flicker of a stylized video, with its sharpness, its style distance, and the trails on flat ground.
 
-Warping error is `restyle.evaluate.temporal`: its flow is TV-L1 of the *input*, which nothing in restyle
-uses to steady (that is dense inverse search), with what is hidden left out. Blur and copies of the input win
-that figure alone, so sharpness and style stand beside it.
+Warping error is `restyle.evaluate.temporal`, by two flows of the *input* that restyle does not steady with
+(that is dense inverse search): TV-L1 and Farneback's polynomial expansion. Blur and copies of the input
+win that figure alone, so sharpness and style stand beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from restyle.evaluate.pixel_metrics import luma
+from restyle.evaluate.temporal import Flow
 from restyle.images.statistics import gram
 from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import PerceptualEncoder
-from restyle.options import Steady, VideoOptions
+from restyle.options import Steady
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 from restyle.videos.flow import FlowSteadier, MotionFinder
 from restyle.videos.optimized import OptimizedPainter
 from restyle.videos.scenes import SceneCuts
-from restyle.videos.steadiness import SteadyPainter
 
 BLUR = 4.0  # px, of the baseline
+FLAT = 3 / 255  # deviation of the input's luma in its neighborhood, below which the ground is flat
+_AROUND = 5.0  # px, sigma of that neighborhood
+_NOISE = 1.0  # px, sigma of the blur that removes noise first
+_DETAIL = 6.0  # px, sigma of the blur whose residual is detail on flat ground
+WINDOW = 8  # frames over which trails are averaged
+
+
+def farneback(frame: FloatArray, following: FloatArray) -> Flow:
+    """Compute the flow by polynomial expansion (Farneback 2003), as `restyle.evaluate.temporal.tvl1`."""
+    one, two = ((each * 255).astype(np.uint8) for each in (frame, following))
+    found = cv2.calcOpticalFlowFarneback(one, two, None, 0.5, 5, 15, 5, 7, 1.5, 0)  # type: ignore[call-overload]
+    return np.ascontiguousarray(found[..., ::-1].transpose(2, 0, 1), np.float32)
+
+
+def flat_ground(frame: FloatArray) -> NDArray[np.bool_]:
+    """Find the pixels of an input frame that have no texture around them, [H, W]."""
+    light = cv2.GaussianBlur(luma(frame).astype(np.float32), (0, 0), _NOISE)
+    mean = cv2.GaussianBlur(light, (0, 0), _AROUND)
+    square = cv2.GaussianBlur(light * light, (0, 0), _AROUND)
+    return np.asarray(square - mean * mean < FLAT**2)
+
+
+def trails(
+    content: Sequence[FloatArray], fresh: Sequence[FloatArray], film: Sequence[FloatArray], end: int
+) -> float:
+    """Detail of a video on flat ground in the frames before `end`, relative to frames stylized alone.
+
+    Strokes that a flow drags over ground without texture are trails: more detail than a new painting has.
+    """
+    found = np.zeros(2)
+    for index in range(max(0, end - WINDOW), end):
+        ground = flat_ground(content[index])
+        for place, frame in enumerate((film[index], fresh[index])):
+            detail = ((frame - cv2.GaussianBlur(frame, (0, 0), _DETAIL)) ** 2).mean(-1)
+            found[place] += float(detail[ground].sum())
+    return float(np.sqrt(found[0] / found[1])) if found[1] else float("nan")
 
 
 def sharpness(film: Sequence[FloatArray]) -> float:
@@ -60,22 +98,16 @@ class StyleScore:
 
 
 def painted(
-    frames: Sequence[FloatArray], method: Arbitrary, code: FloatArray, steady: Steady, fps: float = 25.0
-) -> list[FloatArray]:
+    frames: Sequence[FloatArray], method: Arbitrary, code: FloatArray
+) -> dict[Steady, list[FloatArray]]:
     """Stylize the frames as `restyle video --steady ...` does."""
-    painter = SteadyPainter(method, 1.0, VideoOptions.steady_seconds if steady == "statistics" else 0.0)
-    cuts = SceneCuts()
-    finder, steadier = (MotionFinder(), FlowSteadier()) if steady == "flow" else (None, None)
-    film: list[FloatArray] = []
-    for frame in frames:
-        new_scene = cuts((frame * 255).astype(np.uint8))
-        if new_scene:
-            painter.cut()
-        picture = painter(frame, code, 1 / fps)
-        if finder and steadier:
-            picture = steadier(picture, finder(frame, new_scene))
-        film.append(picture)
-    return film
+    cuts, finder, steadier = SceneCuts(), MotionFinder(), FlowSteadier()
+    alone = [method.paint(frame, code) for frame in frames]
+    film = [
+        steadier(picture, finder(frame, cuts((frame * 255).astype(np.uint8))))
+        for picture, frame in zip(alone, frames, strict=True)
+    ]
+    return {"none": alone, "flow": film}
 
 
 def optimized_film(
@@ -83,18 +115,16 @@ def optimized_film(
     method: Arbitrary,
     style: Style,
     options: VideoMethodOptions,
-    fps: float = 25.0,
 ) -> list[FloatArray]:
     """Stylize the frames as `restyle video --method optimize ...` does."""
-    fast = SteadyPainter(method, 1.0, VideoOptions.steady_seconds)
-    painter = OptimizedPainter(style.exemplars(), fast, options, method.threads)
+    painter = OptimizedPainter(style.exemplars(), method, 1.0, options, method.threads)
     cuts, finder = SceneCuts(), MotionFinder("--method optimize")
     film: list[FloatArray] = []
     for frame in frames:
         new_scene = cuts((frame * 255).astype(np.uint8))
         if new_scene:
             painter.cut()
-        film.append(painter(frame, style.code, 1 / fps, finder(frame, new_scene)))
+        film.append(painter(frame, style.code, finder(frame, new_scene)))
     return film
 
 

@@ -23,7 +23,7 @@ from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stoppe
 from restyle.methods.regions import Regions
 from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary, quiet
-from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
+from restyle.options import ImageOptions, OptimizeOptions, SaveOptions, parse_crop, parse_size
 from restyle.style import Style
 from restyle.types import FloatArray, ImageLike, PathLike, Report
 
@@ -165,7 +165,7 @@ def check_method(
     row = table.find(method.chosen)
     if callback is not None and not row.steps:
         raise OptionError(f"method '{row.name}' does not work in steps, so it takes no callback; use report")
-    if isinstance(options, PhotoOptions) and options.paint_size is not None and not row.paint_size:
+    if options.paint_size is not None and not row.paint_size:
         raise OptionError(f"method '{row.name}' does not take paint-size; leave it out")
 
 
@@ -249,6 +249,15 @@ def _stylize_in_turn(
 def encoding_scale(options: ImageOptions, method: str) -> float:
     """Scale at which a style is encoded; 1 if the method resizes the content instead."""
     return options.style_scale if table.find(method).style_scale == "style" else 1.0
+
+
+def prepared_size(size: tuple[int, int], options: ImageOptions) -> tuple[int, int]:
+    """Return the (height, width) of a picture of this size after `preprocess`."""
+    box = framing(size, options)
+    wanted = parse_size(options.size)
+    if isinstance(wanted, tuple):
+        return wanted
+    return (box.height, box.width) if wanted is None else fit_size((box.height, box.width), long=wanted)
 
 
 def pixels_to_stylize(content: FloatArray, options: ImageOptions) -> FloatArray:

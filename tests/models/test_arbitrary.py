@@ -240,16 +240,16 @@ def test_load_gives_the_same_model_again(tiny_model: Path) -> None:
     assert arbitrary.load(str(tiny_model)) is arbitrary.load(str(tiny_model))
 
 
-def test_steady_painting_gives_what_transfer_gives(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Arbitrary(tiny_model, threads=1)
+def test_the_same_model_with_another_number_of_threads(tiny_model: Path) -> None:
+    model = Arbitrary(tiny_model, threads=2)
+    one = model.with_threads(1)
+    assert one is model.with_threads(1)
+    assert one.with_threads(1) is one
+    assert (one.threads, one.transformer.threads, model.threads) == (1, 1, 2)
     picture = np.random.default_rng(0).random((40, 48, 3), np.float32)
-    code = model.encode(picture)
-    whole, stats = model.paint_steady(picture, code, None, 0.0)
-    assert np.array_equal(whole, model.transfer(picture, code)[0])
-    monkeypatch.setattr("restyle.models.arbitrary.ONE_PASS_PIXELS", 1000)
-    tiled, same = model.paint_steady(picture, code, stats, 0.5)
-    np.testing.assert_allclose(tiled, whole, atol=1e-4)
-    np.testing.assert_allclose(same, stats, atol=1e-5)
+    np.testing.assert_allclose(
+        one.paint(picture, one.encode(picture)), model.paint(picture, model.encode(picture))
+    )
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=6).filter(lambda weights: sum(weights) > 1e-3))

@@ -212,7 +212,28 @@ def test_memory_does_not_grow_with_length(tiny_model: Path) -> None:
     painter = VideoPainter(styles, method, ImageOptions(), VideoOptions(), info)
     assert not runner.run(Source(), painter, Sink(), lambda done: None)  # type: ignore[arg-type]
     assert len(ahead) == 60
-    assert max(ahead) <= 2 * runner.AHEAD + 2 * runner.BETWEEN + 5
+    most = 2 * runner.AHEAD + 3 * runner.BETWEEN + painter.at_once + painter.finishing + 6
+    assert max(ahead) <= most
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_flow_is_the_default_where_it_is_installed(
+    clip: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """Without it, that is told once for all videos, and not if the user chose."""
+    monkeypatch.setattr("restyle.videos.flow.is_installed", lambda: installed)
+    if installed:
+        pytest.importorskip("cv2")
+    method, told = Arbitrary(tiny_model, threads=1), list[str]()
+    stylizer = VideoStylizer("great-wave", method=method)
+    assert stylizer.options.steady == ("flow" if installed else "none")
+    for name in ("one.mp4", "two.mp4"):
+        stylizer.write(clip, tmp_path / name, tell=told.append)
+    assert [line for line in told if "restyle[flow]" in line] == told
+    assert len(told) == (not installed)
+    chosen = VideoStylizer("great-wave", method=method, options=VideoOptions(steady="none"))
+    chosen.write(clip, tmp_path / "three.mp4", tell=told.append)
+    assert len(told) == (not installed)
 
 
 def test_what_fails_midway_leaves_nothing(
@@ -221,7 +242,7 @@ def test_what_fails_midway_leaves_nothing(
     def fail(*about: Any) -> Any:
         raise InputError("not enough memory")
 
-    monkeypatch.setattr(Arbitrary, "paint_steady", fail)
+    monkeypatch.setattr(Arbitrary, "stylize", fail)
     with pytest.raises(InputError, match="not enough memory"):
         make(clip, output=tmp_path / "out.mp4")
     with pytest.raises(InputError, match="not enough memory"):

@@ -111,31 +111,40 @@ def test_noise_on_a_static_scene_is_calmed_and_does_not_drift() -> None:
     before = [float(np.abs(one - two).mean()) for one, two in pairwise(video[10:])]
     assert np.mean(change) < 0.7 * np.mean(before)
     truth = panned(1, seed=5)[0]
-    assert np.abs(steady[-1] - truth).mean() < np.abs(video[-1] - truth).mean() * 1.1
+    assert np.abs(steady[-1] - truth).mean() < np.abs(video[-1] - truth).mean() * 1.25
     assert abs(float(steady[-1].mean() - truth.mean())) < 0.005
 
 
 def test_a_wrong_memory_fades() -> None:
-    """The pull to the frame itself: nothing wrong stays for long."""
-    still = Motion(np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32))
+    """Nothing stays that the frame itself does not show: strokes on flat ground are gone at once."""
+    still = Motion(np.zeros((*SIZE, 2), np.float32), *np.ones((2, *SIZE), np.float32))
     steadier = FlowSteadier()
-    steadier(np.full((*SIZE, 3), 0.55, np.float32), None)
+    strokes = shimmering([np.full((*SIZE, 3), 0.5, np.float32)], 0.2)[0]
+    steadier(strokes, None)
     gray = np.full((*SIZE, 3), 0.5, np.float32)
+    assert np.abs(steadier(gray, still) - 0.5).max() < 0.005
+
+
+def test_a_memory_within_the_limits_fades_at_the_stated_rate() -> None:
+    still = Motion(np.zeros((*SIZE, 2), np.float32), *np.ones((2, *SIZE), np.float32))
+    rough = shimmering([np.full((*SIZE, 3), 0.5, np.float32)], 0.1)[0]
+    steadier = FlowSteadier()
+    steadier(rough + np.float32(0.02), None)
     for count in range(1, 30):
-        off = float(np.abs(steadier(gray, still) - 0.5).mean())
-        assert off == pytest.approx(0.05 * KEEP**count, abs=1e-3)
+        off = float((steadier(rough, still) - rough).mean())
+        assert off == pytest.approx(0.02 * KEEP**count, rel=0.3)
 
 
 def test_large_forms_that_differ_leave_no_echo() -> None:
     """A stroke beside a thing, carried off by the ground behind it, is gone at once."""
-    still = Motion(np.zeros((*SIZE, 2), np.float32), np.ones(SIZE, np.float32))
+    still = Motion(np.zeros((*SIZE, 2), np.float32), *np.ones((2, *SIZE), np.float32))
     ground = np.full((*SIZE, 3), 0.7, np.float32)
     stroke = ground.copy()
     stroke[20:50, 40:55] = 0.2
     steadier = FlowSteadier()
     steadier(stroke, None)
     after = steadier(ground, still)
-    assert np.abs(after - ground)[25:45, 44:51].max() < 1e-3
+    assert np.abs(after - ground)[25:45, 44:51].max() < 0.003
     assert np.abs(after - ground)[60:].max() < 1e-3
 
 
@@ -155,7 +164,7 @@ def test_what_changes_little_by_little_is_not_dragged_along() -> None:
     assert min(trust[inner].mean() for trust in trusts) < 0.7
     steadier = FlowSteadier()
     steady = [steadier(frame, motion) for frame, motion in zip(content, found, strict=True)]
-    assert np.abs(steady[-1] - content[-1])[inner].mean() < 0.03  # without looking: .065
+    assert np.abs(steady[-1] - content[-1])[inner].mean() < 0.05  # without looking: .065
     assert np.abs(content[0] - content[-1])[inner].mean() > 0.1
 
 

@@ -78,9 +78,9 @@ class Slow:
     def __init__(self, method: Arbitrary, per_megapixel: float) -> None:
         self._method, self._share = method, per_megapixel / 1e6
 
-    def paint_steady(self, content: Any, *about: Any) -> Any:
+    def stylize(self, content: Any, *about: Any) -> Any:
         time.sleep(self._share * content.shape[0] * content.shape[1])
-        return self._method.paint_steady(content, *about)
+        return self._method.stylize(content, *about)
 
 
 @pytest.mark.slow

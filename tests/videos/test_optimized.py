@@ -17,7 +17,6 @@ from restyle.options.video import VideoMethodOptions
 from restyle.types import FloatArray
 from restyle.videos.flow import MotionFinder
 from restyle.videos.optimized import OptimizedPainter
-from restyle.videos.steadiness import SteadyPainter
 from tests.videos.test_flow import panned, texture
 
 
@@ -31,13 +30,13 @@ def painter(
 ) -> OptimizedPainter:
     style = np.ascontiguousarray(texture(11)[:64, :64] * [1.0, 0.5, 0.2], np.float32)
     options = VideoMethodOptions(method="optimize", steps=steps, temporal_weight=weight)
-    return OptimizedPainter([Exemplar(style)], SteadyPainter(method, strength, 1.0), options, threads=1)
+    return OptimizedPainter([Exemplar(style)], method, strength, options, threads=1)
 
 
 def video(made: OptimizedPainter, method: Arbitrary, content: list[FloatArray]) -> list[FloatArray]:
     finder = MotionFinder()
     code = method.encode(content[0])
-    return [made(frame, code, 0.04, finder(frame)) for frame in content]
+    return [made(frame, code, finder(frame)) for frame in content]
 
 
 @pytest.mark.slow
@@ -65,11 +64,11 @@ def test_a_cut_begins_again_and_strength_0_gives_the_video(method: Arbitrary) ->
     one, two = panned(1)[0], panned(1, seed=5)[0]
     made = painter(method)
     code = method.encode(one)
-    made(one, code, 0.04, None)
+    made(one, code, None)
     made.cut()
-    after = made(two, code, 0.04, None)
-    np.testing.assert_array_equal(after, painter(method)(two, code, 0.04, None))
-    assert painter(method, strength=0.0)(one, code, 0.04, None) is one
+    after = made(two, code, None)
+    np.testing.assert_array_equal(after, painter(method)(two, code, None))
+    assert painter(method, strength=0.0)(one, code, None) is one
 
 
 @pytest.mark.slow
@@ -80,9 +79,9 @@ def test_what_is_remembered_comes_back(method: Arbitrary) -> None:
     motions = [finder(frame) for frame in content]
     whole, again = painter(method), painter(method)
     for frame, motion in zip(content[:2], motions[:2], strict=True):
-        whole(frame, code, 0.04, motion)
+        whole(frame, code, motion)
     again.restore(whole.state())
-    last = [made(content[2], code, 0.04, motions[2]) for made in (whole, again)]
+    last = [made(content[2], code, motions[2]) for made in (whole, again)]
     np.testing.assert_array_equal(last[1], last[0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +15,7 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
 from restyle.types import FloatArray
 from restyle.videos.info import VideoFrame, VideoInfo
-from restyle.videos.painter import SEGMENT, SegmentEnd, VideoPainter
-from restyle.videos.steadiness import SteadyPainter
+from restyle.videos.painter import SEGMENT, SegmentEnd, VideoPainter, in_parallel
 from restyle.videos.timeline import timed_styles
 from tests.made_clips import moving
 
@@ -31,12 +31,12 @@ def make(model: Path, pictures: ImageOptions, video: VideoOptions, state: Any = 
 
 
 def through(painter: VideoPainter, items: Iterator[Any]) -> list[Any]:
-    return list(painter.finish(painter.paint(painter.prepare(items))))
+    return list(painter.finish(painter.steady(painter.paint(painter.prepare(items)))))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strength", [1.0, 0.5])
-@pytest.mark.parametrize("steady", ["none", "statistics", "flow"])
+@pytest.mark.parametrize("steady", ["none", "flow"])
 def test_a_static_scene_stays_still_for_500_frames(tiny_model: Path, steady: Steady, strength: float) -> None:
     """To the bit: no drift, no breathing."""
     still = moving(1)[0]
@@ -54,13 +54,13 @@ def test_strokes_of_another_size(
 ) -> None:
     """Frames are painted smaller or larger, and come out at their own size."""
     seen: list[tuple[int, ...]] = []
-    paint = SteadyPainter.__call__
+    paint = Arbitrary.stylize
 
-    def watched(self: SteadyPainter, content: FloatArray, *rest: Any) -> FloatArray:
+    def watched(self: Arbitrary, content: FloatArray, *rest: Any) -> FloatArray:
         seen.append(content.shape[:2])
         return paint(self, content, *rest)
 
-    monkeypatch.setattr(SteadyPainter, "__call__", watched)
+    monkeypatch.setattr(Arbitrary, "stylize", watched)
     frame = moving(1)[0]
     done, usual = (
         through(make(tiny_model, options, VideoOptions()), iter([VideoFrame(frame.copy(), 0, 1)]))[0].pixels
@@ -71,18 +71,43 @@ def test_strokes_of_another_size(
     assert np.abs(done.astype(int) - usual).max() > 4
 
 
-def test_only_statistics_averages_them(tiny_model: Path) -> None:
-    """A lamp that goes on at the left: what is carried along by flow is painted by its own statistics."""
-    dark, lit = moving(1)[0], moving(1)[0]
-    lit[:, :20] += 25  # too little for a cut
-    painted: dict[str, Any] = {}
-    modes: tuple[Steady, ...] = ("none", "statistics", "flow")
+def test_large_frames_are_painted_smaller_and_keep_their_detail(tiny_model: Path) -> None:
+    """A pattern too fine for the painted size is in the result, with and without flow."""
+    stripes = (moving(1, (96, 128))[0] // 2 + 50).astype(np.uint8)
+    stripes[:, ::2] += 40
+    modes: tuple[Steady, ...] = ("none", "flow")
     for steady in modes:
-        painter = make(tiny_model, ImageOptions(), VideoOptions(steady=steady))
-        frames = (VideoFrame(each.copy(), index, 1) for index, each in enumerate((dark, lit)))
-        painted[steady] = list(painter.paint(painter.prepare(frames)))[-1].painted[0]
-    np.testing.assert_array_equal(painted["flow"], painted["none"])
-    assert not np.array_equal(painted["statistics"], painted["none"])
+        made = make(tiny_model, ImageOptions(paint_size=64), VideoOptions(steady=steady))
+        frames = (VideoFrame(stripes.copy(), index, 1) for index in range(3))
+        for item in through(made, frames):
+            assert item.pixels.shape == stripes.shape
+            step = np.abs(np.diff(item.pixels[20:-20, 20:-20].astype(float), axis=1)).mean()
+            assert step > 8, steady
+
+
+def test_frames_painted_in_parallel_stay_in_order() -> None:
+    waits = [0.05, 0.0, 0.03, 0.0, 0.01]
+
+    def slow(index: int) -> int:
+        time.sleep(waits[index])
+        return index
+
+    assert list(in_parallel(slow, range(5), threads=3)) == [0, 1, 2, 3, 4]
+    with pytest.raises(ZeroDivisionError):
+        list(in_parallel(lambda number: 1 // number, [1, 0, 1], threads=2))
+
+
+def test_several_threads_give_the_frames_of_one(tiny_model: Path) -> None:
+    done = []
+    for threads in (1, 3):
+        method = Arbitrary(tiny_model, threads=threads)
+        painter = VideoPainter(
+            timed_styles("great-wave", method), method, ImageOptions(), VideoOptions(steady="flow"), INFO
+        )
+        assert painter.at_once == threads
+        done.append(through(painter, (VideoFrame(each, n, 1) for n, each in enumerate(moving(7)))))
+    for one, three in zip(*done, strict=True):
+        np.testing.assert_array_equal(one.pixels, three.pixels)
 
 
 def test_what_is_no_frame_keeps_its_place_and_segments_end_after_their_frames(tiny_model: Path) -> None:

@@ -16,7 +16,7 @@ from restyle.images.detail import enlarge_with_detail
 from restyle.images.resize import PHASES, fit_size, join_phases, resize, split_phases
 from restyle.methods.protocol import Settings
 from restyle.models.arbitrary import Arbitrary, quiet
-from restyle.options import ImageOptions, PhotoOptions
+from restyle.options import ImageOptions
 from restyle.style import Style
 from restyle.types import FloatArray, Report
 
@@ -51,8 +51,7 @@ def painted_side(size: tuple[int, int], options: ImageOptions) -> int:
     longest = max(size)
     if options.colors_only:
         return longest
-    side = options.painted_side(size) if isinstance(options, PhotoOptions) else longest
-    side = max(MIN_SIDE, round(side / options.style_scale))
+    side = max(MIN_SIDE, round(options.painted_side(size) / options.style_scale))
     height, width = fit_size(size, long=side)
     if side > longest and height * width > MAX_PIXELS:
         raise OptionError(

@@ -60,7 +60,7 @@ class Arbitrary:
 
     Parameters
     ----------
-    model : str, path or NetworkRecord
+    model : str, path, NetworkRecord or Record
         Name in the catalog, a folder written by `restyle export`, or a `.restyle` file or its content. A
         network that has only its own styles has no style encoder: its codes are weights of those styles.
     device : "cpu" or "cuda"
@@ -70,7 +70,7 @@ class Arbitrary:
 
     def __init__(
         self,
-        model: PathLike | NetworkRecord = catalog.DEFAULT,
+        model: PathLike | NetworkRecord | catalog.Record = catalog.DEFAULT,
         *,
         device: Device = "cpu",
         threads: int | None = None,
@@ -79,10 +79,11 @@ class Arbitrary:
             raise OptionError(f"unknown device '{device}'; choose one of {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise OptionError(f"threads {threads} is less than 1")
-        self.record = catalog.find(model)
+        self.record = model if isinstance(model, catalog.Record) else catalog.find(model)
         self.device = device
         self.threads = threads
         self._lock = Lock()
+        self._others: dict[int, Arbitrary] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """Return the state without the graphs, which load again on first use."""
@@ -238,30 +239,6 @@ class Arbitrary:
         report(1.0)
         return picture
 
-    def paint_steady(
-        self, content: FloatArray, code: FloatArray, stats: FloatArray | None, weight: float
-    ) -> tuple[FloatArray, FloatArray]:
-        """Stylize a video frame of any size with statistics averaged over frames.
-
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        code : np.ndarray [shape=(K,), float32]
-        stats : np.ndarray [shape=(P,), float32] or None
-            Result for the previous frame; None for the first.
-        weight : float, 0..1
-            Weight of `stats`.
-
-        Returns
-        -------
-        picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        stats : np.ndarray [shape=(P,), float32]
-        """
-        if content.shape[0] * content.shape[1] <= ONE_PASS_PIXELS:
-            return self.transfer(content, code, stats, weight)
-        stats = self.thumbnail_stats(content, code, stats, weight)
-        return self.transfer_tiles(content, code, stats=stats), stats
-
     def stylize(
         self, content: FloatArray, code: FloatArray, strength: float = 1.0, report: Report = quiet
     ) -> FloatArray:
@@ -295,6 +272,15 @@ class Arbitrary:
         styled = self.paint(content, interpolate_code(own, code, strength), lambda f: report(f / 2))
         rebuilt = self.paint(content, own, lambda f: report(0.5 + f / 2))
         return restore_content(styled, content, rebuilt, strength)
+
+    def with_threads(self, threads: int) -> Arbitrary:
+        """Return the same network with another number of threads per call, on a CPU; shared where it is."""
+        if self.device != "cpu" or threads == self.threads:
+            return self
+        with self._lock:
+            if threads not in self._others:
+                self._others[threads] = Arbitrary(self.record, threads=threads)
+            return self._others[threads]
 
     def _load(self, role: str, inputs: set[str], outputs: set[str]) -> Session:
         # The lock makes cached_property load only once when two threads ask first at the same time.

@@ -13,7 +13,8 @@ from restyle.options.optimize import OptimizeKeywords
 if TYPE_CHECKING:
     from restyle.types import PathLike, RegionsLike, Report
 
-PAINT_SIZE = 1024  # px, longest side of a photo that is painted at its own size
+PHOTO_SIZE = 1024  # px, longest side of a photo that is painted at its own size
+FRAME_SIZE = 640  # the same of a video frame
 
 KeepColors = Literal["luminance", "statistics"]
 
@@ -31,6 +32,14 @@ class ImageOptions(OptionSet):
         bare="luminance",
     )
     colors_only: bool = opt(False, "Transfer only the palette; keep the photo's structure and texture.")
+    paint_size: int | None = opt(
+        None,
+        "Longest side in pixels that is painted. The painting of a larger picture is enlarged, and the"
+        " picture's own fine detail added, so that strokes can be seen at any size. Default:"
+        f" {PHOTO_SIZE}, for videos {FRAME_SIZE}.",
+        (64, 100_000),
+        metavar="PX",
+    )
     feather: float = opt(
         1.0,
         "Width of the transition between regions, in percent of the longer side; 0 uses masks as they are.",
@@ -61,32 +70,25 @@ class ImageOptions(OptionSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.paint_size is not None and self.colors_only:
+            raise OptionError("paint-size and colors-only contradict each other; give one of them")
         if self.keep_colors and self.colors_only:
             raise OptionError("keep-colors and colors-only contradict each other; give one of them")
         parse_crop(self.crop)
         parse_size(self.size)
+
+    def painted_side(self, size: tuple[int, int]) -> int:
+        """Return the longest side at which a frame of (height, width) is painted, in px."""
+        return min(max(size), self.paint_size or FRAME_SIZE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoOptions(ImageOptions):
     """How a single picture is stylized, as opposed to the frames of a video."""
 
-    paint_size: int | None = opt(
-        None,
-        "Longest side in pixels that is painted. The painting of a larger photo is enlarged, and the photo's"
-        f" own fine detail added, so that strokes can be seen at any size. Default: {PAINT_SIZE}.",
-        (64, 100_000),
-        metavar="PX",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.paint_size is not None and self.colors_only:
-            raise OptionError("paint-size and colors-only contradict each other; give one of them")
-
     def painted_side(self, size: tuple[int, int]) -> int:
         """Return the longest side at which a photo of (height, width) is painted, in px."""
-        return min(max(size), self.paint_size or PAINT_SIZE)
+        return min(max(size), self.paint_size or PHOTO_SIZE)
 
 
 class ImageKeywords(TypedDict, total=False):
@@ -96,6 +98,7 @@ class ImageKeywords(TypedDict, total=False):
     style_scale: float
     keep_colors: KeepColors | None
     colors_only: bool
+    paint_size: int | None
     feather: float
     crop: str | None
     size: int | str | None
@@ -106,8 +109,6 @@ class ImageKeywords(TypedDict, total=False):
 
 class PaintKeywords(ImageKeywords, OptimizeKeywords, total=False):
     """Keywords that decide how a picture is stylized."""
-
-    paint_size: int | None
 
 
 class CallKeywords(PaintKeywords, total=False):

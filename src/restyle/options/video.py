@@ -11,7 +11,7 @@ from restyle.options.base import OptionSet, SaveOptions, again, check_method, op
 from restyle.options.image import ImageKeywords
 from restyle.options.optimize import OPTIMIZE, OptimizeOptions
 
-Steady = Literal["none", "statistics", "flow"]
+Steady = Literal["none", "flow"]
 VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
 
 
@@ -52,14 +52,11 @@ class VideoMethodOptions(OptionSet):
 class VideoOptions(VideoMethodOptions):
     """How a video is stylized, stabilized and written."""
 
-    steady: Steady = opt(
-        "statistics",
-        "How to reduce flicker: statistics averages the normalization statistics over time, between cuts;"
-        " flow also moves strokes with the motion (needs the extra flow); none treats every frame by itself.",
+    steady: Steady | None = opt(
+        None,
+        "How to reduce flicker: flow moves strokes with the motion (needs the extra flow); none treats every"
+        " frame by itself. Default: flow if it is installed.",
         panel="Steadiness",
-    )
-    steady_seconds: float = opt(
-        1.0, "Averaging window of `--steady statistics`, in seconds.", (0, 60), panel="Steadiness"
     )
     codec: VideoCodec | None = opt(
         None, "Video codec. Default: h264, or vp9 in .webm. ffv1 is lossless.", panel="Writing"
@@ -92,8 +89,7 @@ class VideoKeywords(ImageKeywords, total=False):
     steps: int
     encoder: str
     temporal_weight: float
-    steady: Steady
-    steady_seconds: float
+    steady: Steady | None
     codec: VideoCodec | None
     quality: int | None
     fps: float | None

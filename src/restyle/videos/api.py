@@ -1,6 +1,6 @@
 """Stylize videos: `video` from file to file; `VideoStylizer` encodes the styles once for many videos.
 
-    read -> prepare -> paint -> finish -> write
+    read -> prepare -> paint -> steady -> finish -> write
 
 Each stage has its own thread (`runner`). Audio and subtitles pass through in their place.
 """
@@ -15,12 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-import numpy as np
-
 from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.files import check_output, writing
-from restyle.images import picture
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
@@ -41,6 +38,7 @@ from restyle.sounds.styles import parse_styles
 from restyle.sounds.styles import style_paths as audio_style_paths
 from restyle.types import PathLike, RegionsLike, Report, SoundStylesLike, TimedStylesLike
 from restyle.videos import audio as video_audio
+from restyle.videos import flow
 from restyle.videos.audio import NewAudio
 from restyle.videos.formats import ENCODERS, SUFFIXES, check_format, pixel_format
 from restyle.videos.frames import (
@@ -164,12 +162,14 @@ class VideoStylizer:
     ) -> None:
         self.image_options, self.options = image_options or ImageOptions(), options or VideoOptions()
         self.audio_options, engine = audio_options or AudioOptions(), engine or EngineOptions()
+        self._notes: list[str] = []  # told with the first video
         self.only_audio = regions is None and video_audio.is_audio_only(
             style, audio_style, engine, self.image_options, self.options
         )
         self.styles: TimedStyles = []
         self.regions: Regions | None = None
         if not self.only_audio:
+            self._choose_steady()
             self.method = method or arbitrary.load(engine.model, engine.device, engine.threads)
             self._encode_styles(style, regions)
         self.audio_styles = [] if audio_style is None else parse_styles(audio_style)
@@ -207,11 +207,24 @@ class VideoStylizer:
                 report=report,
                 tell=tell,
             )
+        while self._notes:
+            tell(self._notes.pop())
         audio = None
         if self.audio_styles:
             video_audio.check_container(target)
             audio = video_audio.new_audio(content, self.audio_styles, self.audio_options, report)
         return self._write_frames(content, target, audio, watch, tell, show)
+
+    def _choose_steady(self) -> None:
+        """Set the default of `--steady`: flow if OpenCV is installed."""
+        if self.options.steady is not None:
+            return
+        self.options = replace(self.options, steady="flow" if flow.is_installed() else "none")
+        changes = self.image_options.strength > 0 and not self.image_options.colors_only
+        if self.options.steady == "none" and changes:
+            self._notes.append(
+                "frames are not steadied; pip install 'restyle[flow]' for that, or give steady none"
+            )
 
     def _encode_styles(self, style: TimedStylesLike | None, regions: RegionsLike | None) -> None:
         scale = encoding_scale(self.image_options, self.options.method)
@@ -269,7 +282,7 @@ class VideoStylizer:
                 temporary = stack.enter_context(writing(output, options.overwrite, inputs))
                 if segments:
                     segments.note_temporary(temporary)
-                size = prepared_size(reader.info, image_options)
+                size = pipeline.prepared_size(reader.info.size, image_options)
                 writer = run_nice(lambda: open_writer(temporary, reader, codec, size, options, tell, audio))
             _run(reader, painter, writer, segments, options, temporary, output, watch, tell)
             if not codec:
@@ -331,20 +344,13 @@ def open_writer(
     return VideoWriter(path, reader.info, size, codec, options.quality, source, tell, audio=audio)
 
 
-def prepared_size(info: VideoInfo, options: ImageOptions) -> tuple[int, int]:
-    """Return the height and width of frames after `--crop` and `--size`."""
-    blank = picture.from_array(np.zeros((*info.size, 3), np.uint8))
-    height, width = pipeline.preprocess(blank, options).pixels.shape[:2]
-    return height, width
-
-
 def with_even_size(options: ImageOptions, info: VideoInfo, codec: str) -> ImageOptions:
     """Round the sides to even numbers if only the longest one is given and the codec needs it."""
     if options.size is None or isinstance(parse_size(options.size), tuple) or codec not in ENCODERS:
         return options
     if not ENCODERS[codec].even or "444" in pixel_format(ENCODERS[codec], info):
         return options
-    height, width = (max(2, 2 * round(side / 2)) for side in prepared_size(info, options))
+    height, width = (max(2, 2 * round(side / 2)) for side in pipeline.prepared_size(info.size, options))
     return replace(options, size=f"{width}x{height}")
 
 

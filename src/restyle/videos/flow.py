@@ -1,30 +1,35 @@
 """Optical flow of a video, and `--steady flow`: carry strokes along with the motion of the content.
 
 Strokes that are computed for every frame alone flicker on moving objects. Here the previous result is warped
-by the optical flow of the content and mixed in:
+by the optical flow of the content, limited, and mixed in:
 
-    M(t) = P(t) + a v (W M(t-1) - P(t)),    O(t) = sharpen(M(t)) to the sharpness of P(t)
+    H(t) = clip(W O(t-1), m - g s, m + g s),    M(t) = P(t) + a v (H(t) - P(t)),    O(t) = sharpen(M(t))
 
-P(t) is the frame stylized alone, W the warp, v the confidence of the flow, and 1 - a a pull to P(t) that
-keeps errors of the flow from accumulating. Strokes reach beyond the edges of objects, where the background
-would drag them along as echoes; so v also falls where M and P differ in coarse structure. Averaging
-misaligned strokes costs sharpness; the output is sharpened, the memory M is not, so that sharpening never
-feeds on itself. In a static scene W M(t-1) = P(t), the difference is exactly 0, and nothing drifts.
+P(t) is the frame stylized alone, W the warp, v the confidence of the flow, m and s the mean and deviation of
+P(t) in a small window. The limit removes what the frame itself would not show: without it, strokes that the
+flow drags over flat ground add up to trails. It is the variance clipping of temporal antialiasing (Karis
+2014, "High Quality Temporal Supersampling"; Salvi 2016, "An Excursion in Temporal Supersampling"). 1 - a is a
+pull to P(t) that keeps errors of the flow from accumulating. v also falls where H and P differ in coarse
+structure, so that the background does not drag along strokes that reach beyond the edges of objects.
+Averaging misaligned strokes costs sharpness, so M is sharpened, or softened, to the local sharpness of P. In
+a static scene W O(t-1) = P(t), the difference is exactly 0, and nothing drifts.
 
 The flow is dense inverse search (Kroeger et al. 2016) in both directions. A pixel that fails the
 forward-backward consistency check is occluded in one of the frames (Sundaram et al. 2010). Because small
 errors add up over many frames and would drag a rotating object along its outline, the content is warped and
-mixed in the same way; where it no longer resembles the actual frame, v is 0. Differs from Ruder et al. 2016
-and Lai et al. 2018: nothing is trained or optimized, so it works with every style and model.
+mixed in the same way; where it no longer resembles the actual frame, v is 0. Where it does, but the flow is
+not consistent (spray, grass, snow), v is a little below 1: a wrong match that looks the same is steadier than
+a new painting. Differs from Ruder et al. 2016 and Lai et al. 2018: nothing is trained or optimized, so it
+works with every style and model.
 
 Flow arrays are [H, W, 2] with (x, y) in the last axis, as in OpenCV, and lead from a frame back to the
-previous one. `evaluate.flow` has [2, H, W] with (row, column), leading forward.
+previous one. `evaluate.temporal` has [2, H, W] with (row, column), leading forward.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,15 +40,19 @@ from restyle.images.color import LUMA
 from restyle.types import FloatArray
 
 KEEP = 0.985  # a: weight of the previous result where the flow is reliable
-FLOW_SIDE = 960  # px; the flow of larger frames is computed on a smaller copy
-MAX_SHARPEN = 2.0  # gain of details
-DETAIL = 1.2  # px, sigma of the blur whose residual counts as detail
-_CONSISTENT_SHARE, _CONSISTENT_PX = (
-    0.01,
-    0.5,
-)  # limits of the squared forward-backward error (Sundaram et al.)
+LIKELY = 0.9  # the most confidence where the flow is not consistent
+SPREAD = 1.2  # g: deviations from the mean of the new painting that the previous result may keep
+FLOW_SIDE = 400  # px; the flow of larger frames is computed on a smaller copy
+SHARPEN = (0.5, 2.0)  # least and most gain of details
+DETAIL = 1.6  # px, sigma of the blur whose residual counts as detail
+# Limits of the squared forward-backward error, as a share of the squared length and in px.
+_CONSISTENT = (0.01, 0.5)  # for `Motion.trust` (Sundaram et al.)
+_NEARLY = (0.05, 4.0)  # for `Motion.likely`
 _SMALLEST = 16  # px; the search needs room for its patches
-_UNLIKE = 0.03  # mean difference of content and warped content, 0..1, at which the confidence is 0
+_UNLIKE = 0.03  # mean difference of content and warped content, 0..1, at which `Motion.trust` is 0
+_OTHER_CONTENT = 0.16  # the same for `Motion.likely`
+_WINDOW = 9  # px, in which mean and deviation of a painting are measured
+_LEVEL = 0.5 / 255  # added to that deviation
 _GRAIN = 1.0  # px, sigma of the blur that removes noise from that difference
 _NEAR = 1.5  # px, sigma of the mean
 _CELLS = 80  # longest side of the copy that holds coarse structure
@@ -58,10 +67,18 @@ class Motion:
 
     back : [shape=(H, W, 2), float32, px], (x, y) offset to the position in the previous frame
     trust : [shape=(H, W), float32, 0..1], confidence; 0 where the pixel was occluded or has no match
+    likely : [shape=(H, W), float32, 0..1], the same with wider limits
     """
 
     back: FloatArray
     trust: FloatArray
+    likely: FloatArray
+
+    @cached_property
+    def weight(self) -> FloatArray:
+        """Weight of the previous result, [H, W]."""
+        weight: FloatArray = np.maximum(self.trust, np.float32(LIKELY) * self.likely)
+        return weight * np.float32(KEEP)
 
 
 class MotionFinder:
@@ -86,29 +103,34 @@ class MotionFinder:
             self.carried = content
             return None
         if np.array_equal(before, content):  # much faster, and exactly static
-            return Motion(
-                np.zeros((*content.shape[:2], 2), np.float32), np.ones(content.shape[:2], np.float32)
-            )
+            sure = np.ones(content.shape[:2], np.float32)
+            return Motion(np.zeros((*content.shape[:2], 2), np.float32), sure, sure)
         cv = self._cv
         one, two = self._gray(before), self._gray(content)
         back, forward = self._dis.calc(two, one, None), self._dis.calc(one, two, None)
         returned = warp(forward, back)
         error = _squared(back + returned)
         length = _squared(back) + _squared(returned)
-        visible = (error <= _CONSISTENT_SHARE * length + _CONSISTENT_PX).astype(np.float32) * _inside(back)
+        inside = _inside(back).astype(np.float32)
+        visible, likely = (
+            (error <= share * length + pixels) * inside for share, pixels in (_CONSISTENT, _NEARLY)
+        )
         height, width = content.shape[:2]
         if min(height, width) < _SMALLEST:
-            back, visible = back[:height, :width], visible[:height, :width]
+            back, visible, likely = (each[:height, :width] for each in (back, visible, likely))
         elif one.shape != (height, width):
             scale = np.array([width / one.shape[1], height / one.shape[0]], np.float32)
             back = cv.resize(back, (width, height), interpolation=cv.INTER_LINEAR) * scale
-            visible = cv.resize(visible, (width, height), interpolation=cv.INTER_LINEAR)
+            visible, likely = (
+                cv.resize(each, (width, height), interpolation=cv.INTER_LINEAR) for each in (visible, likely)
+            )
         drift = warp(self.carried, back) - content
         unlike = _blur(_mean(np.abs(_blur(drift, _GRAIN))), _NEAR)
         trust = visible * np.clip(2 - 2 * unlike / np.float32(_UNLIKE), 0, 1)
-        trust = np.asarray(trust * _blur(trust, 1.0), np.float32)
-        self.carried = content + drift * (np.float32(KEEP) * trust)[..., None]
-        return Motion(back, trust)
+        likely = likely * np.clip(2 - 2 * unlike / np.float32(_OTHER_CONTENT), 0, 1)
+        motion = Motion(back, *(np.asarray(each * _blur(each, 1.0), np.float32) for each in (trust, likely)))
+        self.carried = content + drift * motion.weight[..., None]
+        return motion
 
     def _gray(self, content: FloatArray) -> NDArray[np.uint8]:
         gray = np.asarray(content @ _LUMA + np.float32(0.5), np.uint8)
@@ -121,16 +143,19 @@ class MotionFinder:
 
 
 class FlowSteadier:
-    """Mixes the previous result, warped, into each stylized frame.
+    """Mixes the previous result, warped and limited, into each stylized frame.
 
     Examples
     --------
     >>> import numpy as np
     >>> steadier = FlowSteadier()
-    >>> still = Motion(np.zeros((16, 16, 2), np.float32), np.ones((16, 16), np.float32))
-    >>> _ = steadier(np.full((16, 16, 3), 0.50, np.float32), None)
-    >>> round(float(steadier(np.full((16, 16, 3), 0.55, np.float32), still).mean()), 4)
-    0.5015
+    >>> sure = np.ones((16, 16), np.float32)
+    >>> still = Motion(np.zeros((16, 16, 2), np.float32), sure, sure)
+    >>> first, second = np.full((2, 16, 16, 3), 0.5, np.float32)
+    >>> second[4, 4] = 0.6
+    >>> _ = steadier(first, None)
+    >>> round(float(steadier(second, still)[4, 4, 0]), 3)
+    0.503
     """
 
     def __init__(self) -> None:
@@ -145,27 +170,39 @@ class FlowSteadier:
         if motion is None or self.last is None or self.last.shape != painted.shape:
             self.last = painted
             return painted
-        change = warp(self.last, motion.back, cubic=True) - painted
-        change *= np.float32(KEEP) * (motion.trust * _alike(change))[..., None]
-        self.last = np.clip(painted + change, 0, 1)
-        return np.clip(_as_sharp(self.last, painted), 0, 1)
+        change = _limited(warp(self.last, motion.back, sharp=True), painted) - painted
+        if not change.any():
+            return self.last  # rounding in the sharpening would add up
+        change *= (motion.weight * _alike(change))[..., None]
+        self.last = np.clip(_as_sharp(painted + change, painted), 0, 1)
+        return self.last
 
 
-def warp(picture: FloatArray, back: FloatArray, cubic: bool = False) -> FloatArray:
-    """Warp the previous frame, [H, W] or [H, W, C], by `Motion.back`; `cubic` keeps more detail."""
+def warp(picture: FloatArray, back: FloatArray, sharp: bool = False) -> FloatArray:
+    """Warp the previous frame, [H, W] or [H, W, C], by `Motion.back`; `sharp` keeps more detail."""
     cv = _opencv()
     rows, columns = _grid(*back.shape[:2])
-    how = cv.INTER_CUBIC if cubic else cv.INTER_LINEAR
+    how = cv.INTER_LANCZOS4 if sharp else cv.INTER_LINEAR
     moved: FloatArray = cv.remap(
         picture, columns + back[..., 0], rows + back[..., 1], how, borderMode=cv.BORDER_REPLICATE
     )
     return moved
 
 
+def _limited(earlier: FloatArray, painted: FloatArray) -> FloatArray:
+    """Clip the warped result to the values around each pixel of the new painting."""
+    box, border = (_WINDOW, _WINDOW), _opencv().BORDER_REFLECT_101
+    mean = _opencv().blur(painted, box, borderType=border)
+    spread = _opencv().sqrBoxFilter(painted, -1, box, borderType=border) - mean * mean
+    spread = np.float32(SPREAD) * np.sqrt(np.maximum(spread, 0)) + np.float32(_LEVEL)
+    # The painting itself is always within the limits, or a static scene would change.
+    return np.clip(earlier, np.minimum(mean - spread, painted), np.maximum(mean + spread, painted))
+
+
 def _as_sharp(mixed: FloatArray, painted: FloatArray) -> FloatArray:
-    """Sharpen a mixture to the local energy of the Laplacian of `painted`."""
+    """Sharpen or soften a mixture to the local energy of the Laplacian of `painted`."""
     tiny = np.float32(1e-6)
-    gain = np.clip(np.sqrt((_energy(painted) + tiny) / (_energy(mixed) + tiny)), 1, MAX_SHARPEN)
+    gain = np.clip(np.sqrt((_energy(painted) + tiny) / (_energy(mixed) + tiny)), *SHARPEN)
     return np.asarray(mixed + (gain - 1)[..., None] * (mixed - _blur(mixed, DETAIL)), np.float32)
 
 
@@ -214,6 +251,15 @@ def _grid(height: int, width: int) -> tuple[FloatArray, FloatArray]:
 def _blur(picture: FloatArray, sigma: float) -> FloatArray:
     blurred: FloatArray = _opencv().GaussianBlur(picture, (0, 0), sigma)
     return blurred
+
+
+def is_installed() -> bool:
+    """Return whether OpenCV, of the extra flow, is installed."""
+    try:
+        _opencv()
+    except MissingExtraError:
+        return False
+    return True
 
 
 def _opencv(purpose: str = "--steady flow") -> Any:

@@ -20,14 +20,12 @@ from restyle.images import picture
 from restyle.images.resize import fit_size
 from restyle.methods.fast import apply_at_size, painted_side
 from restyle.models.arbitrary import Arbitrary
-from restyle.options import ImageOptions, VideoOptions, parse_size
+from restyle.options import ImageOptions, parse_size
 from restyle.options.video import LiveOptions
 from restyle.style import Style
 from restyle.types import PathLike, from_unit
 from restyle.videos.devices import Bytes, Newest, Shot, open_sink, open_source
 from restyle.videos.info import Pixels
-from restyle.videos.scenes import SceneCuts
-from restyle.videos.steadiness import SteadyPainter
 
 _WAIT = 0.25  # seconds without a frame after which the window is checked
 _STILL = 1.0  # seconds after which a late frame is better than none
@@ -145,8 +143,7 @@ class _Painter:
         self._framed = (box.height, box.width)
         fixed = max(self._exact) if isinstance(self._exact, tuple) else self._exact
         self.pace = Pace(live.delay / 1e3, min(max(self._framed), SIZES[-1]), fixed)
-        self._steady = SteadyPainter(method, pictures.strength, VideoOptions.steady_seconds)
-        self._cuts, self._last = SceneCuts(), 0.0
+        self._method = method
         # Encoders and devices need even sides and a constant size.
         height, width = self._size(fixed or max(self._framed))
         self.shown_size = (height - height % 2, width - width % 2)
@@ -163,14 +160,10 @@ class _Painter:
             self(Shot(gray, time.monotonic()))
             took.append(self.painting)
         self.pace.start(min(took))
-        self._steady.cut()
-        self._cuts, self._last = SceneCuts(), 0.0
 
     def __call__(self, shot: Shot) -> Bytes:
         """Stylize a frame."""
         pixels = shot.pixels
-        if self._cuts(pixels):
-            self._steady.cut()
         self.painted_size = self._size(self.pace.size)
         if self._pictures.crop is None:
             pixels = _scaled(pixels, self.painted_size)  # faster than resizing as floats
@@ -180,11 +173,12 @@ class _Painter:
         begin = time.monotonic()
         content = pipeline.preprocess(picture.from_array(pixels), options)
         side = painted_side((content.height, content.width), options)
-        elapsed = max(0.0, shot.taken - self._last)
         painted = apply_at_size(
-            side, content.pixels, lambda pixels: self._steady(pixels, self._code, elapsed), options.strength
+            side,
+            content.pixels,
+            lambda pixels: self._method.stylize(pixels, self._code, options.strength),
+            options.strength,
         )
-        self._last = shot.taken
         done: Any = from_unit(pipeline.postprocess(painted, content, self._pictures).pixels, np.uint8)
         self.painting = time.monotonic() - begin
         return _scaled(done[:, ::-1] if self._mirror else done, self.shown_size)

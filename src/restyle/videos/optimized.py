@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from restyle.methods import table
 from restyle.methods.protocol import FrameMethod, Previous
+from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_codes import Exemplar
 from restyle.options.video import VideoMethodOptions
 from restyle.types import FloatArray
 from restyle.videos.flow import Motion, warp
-from restyle.videos.steadiness import SteadyPainter
 
 
 class OptimizedPainter:
@@ -36,29 +36,30 @@ class OptimizedPainter:
     def __init__(
         self,
         styles: Sequence[Exemplar],
-        fast: SteadyPainter,
+        fast: Arbitrary,
+        strength: float,
         options: VideoMethodOptions,
         threads: int | None = None,
     ) -> None:
         self._method = cast("FrameMethod", table.load(options.method))
-        self._styles, self._fast, self._options, self._threads = styles, fast, options, threads
+        self._styles, self._fast, self._strength = styles, fast, strength
+        self._options, self._threads = options, threads
         self.last: FloatArray | None = None
 
     def cut(self) -> None:
         """Start a new scene: forget earlier frames."""
-        self._fast.cut()
         self.last = None
 
-    def __call__(
-        self, content: FloatArray, code: FloatArray, elapsed: float, motion: Motion | None
-    ) -> FloatArray:
-        """Stylize the next frame; as `SteadyPainter`, with the motion since the previous frame, if any."""
-        if self._fast.strength == 0:
+    def __call__(self, content: FloatArray, code: FloatArray, motion: Motion | None) -> FloatArray:
+        """Stylize the next frame [H, W, 3], float32 in 0..1, with a code [K] and the motion since the
+        previous frame, if any.
+        """
+        if self._strength == 0:
             return content
-        start = self._fast(content, code, elapsed)
+        start = self._fast.stylize(content, code, self._strength)
         previous = None
         if motion is not None and self.last is not None and self.last.shape == content.shape:
-            warped = np.clip(warp(self.last, motion.back, cubic=True), 0, 1)
+            warped = np.clip(warp(self.last, motion.back, sharp=True), 0, 1)
             start = start + motion.trust[..., None] * (warped - start)
             previous = Previous(warped, motion.trust, self._options.temporal_weight)
             if np.array_equal(warped, self.last) and motion.trust.min() == 1:
@@ -68,7 +69,7 @@ class OptimizedPainter:
             start,
             self._styles,
             self._options,
-            strength=self._fast.strength,
+            strength=self._strength,
             threads=self._threads,
             previous=previous,
         )
@@ -76,9 +77,8 @@ class OptimizedPainter:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the memory of earlier frames, for `restore`."""
-        return {**self._fast.state(), **({} if self.last is None else {"last": self.last})}
+        return {} if self.last is None else {"last": self.last}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Continue from a `state`."""
-        self._fast.restore(state)
         self.last = state.get("last")

@@ -1,15 +1,18 @@
-"""The stages between reading and writing frames: prepare, paint, finish. Each can run in its own thread.
+"""The stages between reading and writing frames: prepare, paint, steady, finish.
 
+Each runs in its own thread; painting and finishing take several frames at once, each in one thread. Frames
+are painted and steadied at the size of `painted_side`, and enlarged at the end with their own fine detail.
 At the end of every segment the stages save what they remember of earlier frames, for `--resume`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from restyle import pipeline
@@ -18,10 +21,13 @@ from restyle.images import picture
 from restyle.images.blend import blend
 from restyle.images.color import fit_palette
 from restyle.images.color_lut import ColorLut
+from restyle.images.detail import enlarge_with_detail
 from restyle.images.picture import Picture
+from restyle.images.resize import fit_size, resize
 from restyle.methods import table
-from restyle.methods.fast import apply_at_size, painted_side
+from restyle.methods.fast import painted_side
 from restyle.models.arbitrary import Arbitrary
+from restyle.models import session
 from restyle.options import ImageOptions, VideoOptions
 from restyle.types import FloatArray, from_unit
 from restyle.videos.flow import FlowSteadier, Motion, MotionFinder
@@ -29,12 +35,13 @@ from restyle.videos.info import Pixels, VideoFrame, VideoInfo
 from restyle.videos.masks import VideoRegions
 from restyle.videos.optimized import OptimizedPainter
 from restyle.videos.scenes import SceneCuts
-from restyle.videos.steadiness import SteadyPainter
 from restyle.videos.timeline import TimedStyles, Timeline
 
 State = dict[str, NDArray[Any]]
 
 SEGMENT = 120  # frames; a killed run loses at most this many
+_PIXEL_BYTES = 320  # that a pass of the network takes, per pixel
+_PAINTING_BYTES = 1_000_000_000  # of all frames that are painted at the same time
 
 
 @dataclass
@@ -51,9 +58,9 @@ class _Work:
 
     frame: VideoFrame
     content: Picture
+    small: FloatArray  # content at the size at which it is painted
     codes: list[FloatArray | None]
     weights: list[FloatArray] | None
-    elapsed: float
     new_scene: bool
     motion: Motion | None
     painted: list[FloatArray | None] = field(default_factory=list)
@@ -67,41 +74,43 @@ class _Work:
 class _Layer:
     """One style of a video: what stylizes its frames, and its memory of earlier ones."""
 
-    def __init__(self, painter: SteadyPainter | OptimizedPainter, steadier: FlowSteadier | None) -> None:
-        self.painter, self.steadier = painter, steadier
+    def __init__(
+        self, method: Arbitrary, optimized: OptimizedPainter | None, steadier: FlowSteadier | None
+    ) -> None:
+        self.method, self.optimized, self.steadier = method, optimized, steadier
         self.palette: ColorLut | None = None
 
     def cut(self) -> None:
         """Start a new scene."""
-        self.painter.cut()
+        if self.optimized:
+            self.optimized.cut()
         self.palette = None
 
-    def paint(self, item: _Work, code: FloatArray, options: ImageOptions) -> None:
+    def paint(
+        self, item: _Work, code: FloatArray, options: ImageOptions
+    ) -> tuple[FloatArray | None, ColorLut | None]:
         """Stylize a frame; with `colors_only`, fit a palette once per scene, so that colors stay constant."""
-        content = item.content.pixels
-        if isinstance(self.painter, OptimizedPainter):
-            item.painted.append(self.painter(content, code, item.elapsed, item.motion))
-        elif not options.colors_only or options.strength == 0:
-            side = painted_side((item.content.height, item.content.width), options)
-            painter, elapsed = self.painter, item.elapsed
-            item.painted.append(
-                apply_at_size(side, content, lambda pixels: painter(pixels, code, elapsed), options.strength)
-            )
-        else:
-            if self.palette is None:
-                small = pipeline.pixels_to_stylize(content, options)
-                self.palette = fit_palette(content, self.painter(small, code, item.elapsed))
-            item.painted.append(None)
-        item.palettes.append(self.palette)
+        if self.optimized:
+            return self.optimized(item.small, code, item.motion), None
+        if not options.colors_only or options.strength == 0:
+            return self.method.stylize(item.small, code, options.strength), None
+        if self.palette is None:
+            content = item.content.pixels
+            small = pipeline.pixels_to_stylize(content, options)
+            self.palette = fit_palette(content, self.method.stylize(small, code, options.strength))
+        return None, self.palette
 
     def state(self) -> State:
         """Return the memory of the painting stage."""
-        state = {f"painter.{name}": value for name, value in self.painter.state().items()}
+        state = {}
+        if self.optimized:
+            state = {f"painter.{name}": value for name, value in self.optimized.state().items()}
         return state if self.palette is None else {**state, "cube": self.palette.nodes}
 
     def restore(self, state: State) -> None:
         """Continue from a `state`."""
-        self.painter.restore(_part(state, "painter."))
+        if self.optimized:
+            self.optimized.restore(_part(state, "painter."))
         if "cube" in state:
             self.palette = ColorLut(state["cube"])
         if self.steadier:
@@ -111,9 +120,9 @@ class _Layer:
 class VideoPainter:
     """Stylizes the frames of a video; its stages pass everything else through.
 
-    With `regions`, `styles` apply to the rest, which stays unchanged if there are none. Raises OptionError
-    if options contradict each other, MissingExtraError without OpenCV (`--steady flow`) or torch (`--method
-    optimize`).
+    With `regions`, `styles` apply to the rest, which stays unchanged if there are none. `options.steady` is
+    none or flow. Raises OptionError if options contradict each other, MissingExtraError without OpenCV
+    (`--steady flow`) or torch (`--method optimize`).
     """
 
     def __init__(
@@ -131,29 +140,45 @@ class VideoPainter:
         self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
         self._regions = regions
         self._cuts = SceneCuts()
-        optimize = table.find(options.method).previous_frame
-        if optimize and (image_options.colors_only or len(styles) > 1):
+        self._optimize = table.find(options.method).previous_frame
+        if self._optimize and (image_options.colors_only or len(styles) > 1):
             raise OptionError(
                 f"--method {options.method} takes one style for a whole video, and no --colors-only"
             )
         by_flow = options.steady == "flow" and image_options.strength > 0 and not image_options.colors_only
         self._finder: MotionFinder | None = None
-        if optimize or by_flow:
+        if self._optimize or by_flow:
             self._finder = MotionFinder(
-                f"--method {options.method} of a video" if optimize else "--steady flow"
+                f"--method {options.method} of a video" if self._optimize else "--steady flow"
             )
-        # An average would cost some style, and warped strokes do not need it.
-        seconds = options.steady_seconds if options.steady == "statistics" else 0.0
+        cores = method.threads or session.cores()
+        self.at_once = self._frames_at_once(pipeline.prepared_size(info.size, image_options), cores)
+        self.finishing = cores
+        if not self._optimize:
+            method = method.with_threads(max(1, cores // self.at_once))
         self._layers = []
         for style in [styles[0][1] if styles else None, *(regions.styles if regions else [])]:
-            fast = SteadyPainter(method, image_options.strength, seconds)
-            painter: SteadyPainter | OptimizedPainter = fast
-            if optimize and style is not None:
-                painter = OptimizedPainter(style.exemplars(), fast, options, method.threads)
-            self._layers.append(_Layer(painter, FlowSteadier() if by_flow and not optimize else None))
-        self._before = 0  # pts of the previous frame
+            optimized = None
+            if self._optimize and style is not None:
+                optimized = OptimizedPainter(
+                    style.exemplars(), method, image_options.strength, options, method.threads
+                )
+            self._layers.append(_Layer(method, optimized, FlowSteadier() if by_flow and not self._optimize else None))
         self._last: Any = None  # pixels of the last result
         self.show: Callable[[Pixels], None] = lambda pixels: None  # called with each result
+
+    def _frames_at_once(self, size: tuple[int, int], cores: int) -> int:
+        """Return how many frames are painted at the same time: one a core, as memory allows."""
+        if self._optimize or self._options.colors_only:
+            return 1  # each depends on the one before
+        height, width = self._small_size(size)
+        return max(1, min(cores, _PAINTING_BYTES // (_PIXEL_BYTES * height * width)))
+
+    def _small_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        if self._optimize or self._options.colors_only or self._options.strength == 0:
+            return size
+        side = painted_side(size, self._options)
+        return size if side == max(size) else fit_size(size, long=side)
 
     def prepare(self, items: Iterator[Any]) -> Iterator[Any]:
         """Preprocess frames; detect cuts, and motion if it is needed."""
@@ -173,20 +198,22 @@ class VideoPainter:
         assert frame.pixels is not None
         new_scene = self._cuts(frame.pixels)
         content = pipeline.preprocess(picture.from_array(frame.pixels), self._options)
+        size = (content.height, content.width)
         second = float((frame.pts - first) * self._time_base)
         codes: list[FloatArray | None] = [self._timeline.at(second) if self._timeline else None]
         weights = None
         if self._regions:
             codes += [style.code for style in self._regions.styles]
-            weights = self._regions.at(index, second, (content.height, content.width))
-        elapsed = float((frame.pts - self._before) * self._time_base)
-        self._before = frame.pts
-        motion = self._finder(content.pixels, new_scene) if self._finder else None
-        return _Work(frame, content, codes, weights, elapsed, new_scene, motion)
+            weights = self._regions.at(index, second, size)
+        small_size = self._small_size(size)
+        small = content.pixels
+        if small_size != size:
+            small = resize(small, small_size, "area" if max(small_size) < max(size) else "lanczos")
+        motion = self._finder(small, new_scene) if self._finder else None
+        return _Work(frame, content, small, codes, weights, new_scene, motion)
 
     def _prepare_state(self) -> State:
         state: State = {f"cuts.{name}": value for name, value in self._cuts.state().items()}
-        state["before"] = np.array(self._before)
         if self._finder and self._finder.before is not None:
             assert self._finder.carried is not None
             state |= {"content": self._finder.before, "carried": self._finder.carried}
@@ -194,40 +221,60 @@ class VideoPainter:
 
     def paint(self, items: Iterator[Any]) -> Iterator[Any]:
         """Run the network."""
+        return in_parallel(self._paint, items, self.at_once)
+
+    def _paint(self, item: Any) -> Any:
+        if isinstance(item, SegmentEnd):
+            for place, layer in enumerate(self._layers):
+                item.state |= {f"{place}.{name}": value for name, value in layer.state().items()}
+        elif isinstance(item, _Work):
+            for place, (layer, code) in enumerate(zip(self._layers, item.codes, strict=True)):
+                if item.new_scene or not item.visible(place):
+                    layer.cut()
+                painted, palette = None, None
+                if code is not None and item.visible(place):
+                    painted, palette = layer.paint(item, code, self._options)
+                item.painted.append(painted)
+                item.palettes.append(palette)
+        return item
+
+    def steady(self, items: Iterator[Any]) -> Iterator[Any]:
+        """Apply `--steady flow`."""
         for item in items:
-            if isinstance(item, SegmentEnd):
-                for place, layer in enumerate(self._layers):
-                    item.state |= {f"{place}.{name}": value for name, value in layer.state().items()}
-            elif isinstance(item, _Work):
-                for place, (layer, code) in enumerate(zip(self._layers, item.codes, strict=True)):
-                    if item.new_scene or not item.visible(place):
-                        layer.cut()
-                    if code is not None and item.visible(place):
-                        layer.paint(item, code, self._options)
+            for place, layer in enumerate(self._layers):
+                if layer.steadier is None:
+                    continue
+                if isinstance(item, SegmentEnd) and layer.steadier.last is not None:
+                    item.state[f"{place}.steadied"] = layer.steadier.last
+                elif isinstance(item, _Work):
+                    painted = item.painted[place]
+                    if painted is None:
+                        layer.steadier.last = None
                     else:
-                        item.painted.append(None)
-                        item.palettes.append(None)
+                        item.painted[place] = layer.steadier(painted, item.motion)
             yield item
 
     def finish(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Apply `--steady flow` and the color mode, blend regions, and return to integer pixels."""
-        for item in items:
+        """Enlarge, apply the color mode, blend regions, and return to integer pixels."""
+        for item in in_parallel(self._finish, items, self.finishing):
             if isinstance(item, SegmentEnd):
-                for place, layer in enumerate(self._layers):
-                    if layer.steadier and layer.steadier.last is not None:
-                        item.state[f"{place}.steadied"] = layer.steadier.last
                 if self._last is not None:
                     item.state["last"] = self._last
                 yield item
-            elif isinstance(item, _Work):
-                assert item.frame.pixels is not None
-                self._last = from_unit(self._finished(item), item.frame.pixels.dtype)
-                self.show(self._last)
-                yield replace(item.frame, pixels=self._last)
             elif isinstance(item, VideoFrame) and not item.skipped:
-                yield replace(item, pixels=self._last)  # damaged: repeat the previous frame
+                if item.pixels is None:
+                    item = replace(item, pixels=self._last)  # damaged: repeat the previous frame
+                self._last = item.pixels
+                self.show(self._last)
+                yield item
             else:
                 yield item
+
+    def _finish(self, item: Any) -> Any:
+        if not isinstance(item, _Work):
+            return item
+        assert item.frame.pixels is not None
+        return replace(item.frame, pixels=from_unit(self._finished(item), item.frame.pixels.dtype))
 
     def _finished(self, item: _Work) -> FloatArray:
         if item.weights is None:
@@ -237,23 +284,22 @@ class VideoPainter:
             for place, weight in enumerate(item.weights)
             if item.visible(place)
         )
-        result = blend(parts, item.content.pixels)
-        for place, layer in enumerate(self._layers):
-            if layer.steadier and not item.visible(place):
-                layer.steadier.last = None
-        return result
+        return blend(parts, item.content.pixels)
 
     def _finished_layer(self, item: _Work, place: int) -> FloatArray:
-        palette, painted, steadier = item.palettes[place], item.painted[place], self._layers[place].steadier
+        palette, painted, content = item.palettes[place], item.painted[place], item.content
         if palette is not None:
-            return palette.apply(item.content.pixels)
+            return palette.apply(content.pixels)
         assert painted is not None
-        steady = steadier(painted, item.motion) if steadier else painted
-        return pipeline.postprocess(steady, item.content, self._options).pixels
+        size = (content.height, content.width)
+        if max(painted.shape) > max(size):
+            painted = resize(painted, size, "area")
+        elif painted.shape[:2] != size:
+            painted = enlarge_with_detail(painted, item.small, content.pixels, self._options.strength)
+        return pipeline.postprocess(painted, content, self._options).pixels
 
     def restore(self, state: State) -> None:
         """Continue after the segment whose `SegmentEnd` had this state."""
-        self._before = int(state["before"])
         self._last = state.get("last")
         self._cuts.restore(_part(state, "cuts."))
         for place, layer in enumerate(self._layers):
@@ -264,3 +310,21 @@ class VideoPainter:
 
 def _part(state: State, prefix: str) -> State:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def in_parallel(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
+    """Yield `function(item)` for each item, in order, computed by so many threads.
+
+    Examples
+    --------
+    >>> list(in_parallel(lambda number: number * number, range(4), threads=2))
+    [0, 1, 4, 9]
+    """
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,8 +1,8 @@
 """Run the stages of a video: each in its own thread, joined by bounded queues, until the end or an interrupt.
 
-Memory does not grow with the length of the video, and the short stages run while the network computes. The
-network uses all cores and waits for its slowest thread after every layer, so a short stage that takes half a
-core would slow down all of it. The short stages therefore run at a lower priority (a higher `nice`).
+Memory does not grow with the length of the video, and the short stages run while the network computes. They
+run at a lower priority (a higher `nice`), so that a network that uses several threads for one frame does not
+wait for them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run(
     watch: Callable[[int], None],
     segments: Segments | None = None,
 ) -> BaseException | None:
-    """Read, prepare, paint, finish and write all frames.
+    """Read, prepare, paint, steady, finish and write all frames.
 
     Returns what interrupted it, KeyboardInterrupt or SystemExit (a termination signal); the writer has then
     finished the file with the frames that were done.
@@ -57,6 +57,7 @@ def run(
         items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD, nice=True)
         items = stages.ahead(painter.prepare(items), BETWEEN, nice=True)
         items = stages.ahead(painter.paint(items), BETWEEN)
+        items = stages.ahead(painter.steady(items), BETWEEN, nice=True)
         frames = stages.ahead(painter.finish(items), AHEAD, nice=True)
         try:
             # Ctrl-C arrives in this thread, so it never interrupts the writer.

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.video import clips
 from benchmarks.video.__main__ import parser
-from benchmarks.video.scores import optimized, steadiness
+from benchmarks.video.scores import optimized, steadiness, trail
 from restyle.models.arbitrary import Arbitrary
 
 
@@ -32,9 +32,9 @@ def test_clips_can_be_scored_one_by_one(
     method = Arbitrary(tiny_model, threads=1)
     list(steadiness(parser().parse_args(["--clips", "one", *usual]), method))
     table = list(steadiness(parser().parse_args(["--clips", "two", *usual]), method))
-    assert sum(line.startswith("| one | noise") for line in table) == 5
-    assert sum(line.startswith("| two | noise") for line in table) == 5
-    assert "Targets for flow, mean" in "".join(table)
+    assert sum(line.startswith("| one | noise") for line in table) == 3
+    assert sum(line.startswith("| two | noise") for line in table) == 3
+    assert "Targets for flow: mean warping error" in "".join(table)
     assert {path.name for path in tmp_path.glob("*.png")} == {
         f"{kind}-{clip}-noise.png" for kind in ("video", "still") for clip in ("one", "two")
     }
@@ -47,3 +47,4 @@ def test_what_is_absent_is_skipped_visibly(
     method, arguments = Arbitrary(tiny_model, threads=1), parser().parse_args(["--out", str(tmp_path)])
     assert "Skipped" in "".join(steadiness(arguments, method))
     assert "Skipped" in "".join(optimized(arguments, method))
+    assert "Skipped" in "".join(trail(arguments, method))

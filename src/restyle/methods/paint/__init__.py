@@ -16,7 +16,7 @@ from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
 from restyle.methods.protocol import Settings, Step, Stopped
-from restyle.options import EFFORTS, PhotoOptions
+from restyle.options import EFFORTS
 from restyle.style import Style
 from restyle.types import FloatArray
 
@@ -34,7 +34,7 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     artworks = [Artwork(each.pixels, each.weight, each.scale) for each in style.exemplars()]
     options = settings.image
     size = (content.shape[0], content.shape[1])
-    side = options.painted_side(size) if isinstance(options, PhotoOptions) else max(size)
+    side = options.painted_side(size)
     observer, began = Observer(settings), time.monotonic()
     stopped: list[painter.State] = []
 
