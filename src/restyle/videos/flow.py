@@ -40,7 +40,7 @@ from restyle.images.color import LUMA
 from restyle.types import FloatArray
 
 KEEP = 0.985  # a: weight of the previous result where the flow is reliable
-LIKELY = 0.9  # the most confidence where the flow is not consistent
+LIKELY = 0.95  # the most confidence where the flow is not consistent
 SPREAD = 1.2  # g: deviations from the mean of the new painting that the previous result may keep
 FLOW_SIDE = 400  # px; the flow of larger frames is computed on a smaller copy
 SHARPEN = (0.5, 2.0)  # least and most gain of details
@@ -50,7 +50,7 @@ _CONSISTENT = (0.01, 0.5)  # for `Motion.trust` (Sundaram et al.)
 _NEARLY = (0.05, 4.0)  # for `Motion.likely`
 _SMALLEST = 16  # px; the search needs room for its patches
 _UNLIKE = 0.03  # mean difference of content and warped content, 0..1, at which `Motion.trust` is 0
-_OTHER_CONTENT = 0.16  # the same for `Motion.likely`
+_OTHER_CONTENT = 0.2  # the same for `Motion.likely`
 _WINDOW = 9  # px, in which mean and deviation of a painting are measured
 _LEVEL = 0.5 / 255  # added to that deviation
 _GRAIN = 1.0  # px, sigma of the blur that removes noise from that difference

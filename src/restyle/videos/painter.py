@@ -163,7 +163,9 @@ class VideoPainter:
                 optimized = OptimizedPainter(
                     style.exemplars(), method, image_options.strength, options, method.threads
                 )
-            self._layers.append(_Layer(method, optimized, FlowSteadier() if by_flow and not self._optimize else None))
+            self._layers.append(
+                _Layer(method, optimized, FlowSteadier() if by_flow and not self._optimize else None)
+            )
         self._last: Any = None  # pixels of the last result
         self.show: Callable[[Pixels], None] = lambda pixels: None  # called with each result
 
