@@ -40,7 +40,7 @@ from restyle.images.color import LUMA
 from restyle.types import FloatArray
 
 KEEP = 0.985  # a: weight of the previous result where the flow is reliable
-LIKELY = 0.95  # the most confidence where the flow is not consistent
+LIKELY = 0.9  # the most confidence where the flow is not consistent
 SPREAD = 1.2  # g: deviations from the mean of the new painting that the previous result may keep
 FLOW_SIDE = 400  # px; the flow of larger frames is computed on a smaller copy
 SHARPEN = (0.5, 2.0)  # least and most gain of details
