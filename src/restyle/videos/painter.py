@@ -26,8 +26,8 @@ from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
 from restyle.methods import table
 from restyle.methods.fast import painted_side
-from restyle.models.arbitrary import Arbitrary
 from restyle.models import session
+from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
 from restyle.types import FloatArray, from_unit
 from restyle.videos.flow import FlowSteadier, Motion, MotionFinder
