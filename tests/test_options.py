@@ -60,8 +60,8 @@ def test_defaults_are_within_their_ranges(kind: Any) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"strength": 1.5}, "strength 1.5 is outside 0..1"),
-        ({"strength": -0.1}, "strength -0.1 is outside 0..1"),
+        ({"strength": 1.6}, "strength 1.6 is outside 0..1.5"),
+        ({"strength": -0.1}, "strength -0.1 is outside 0..1.5"),
         ({"strength": float("nan")}, "strength nan is outside"),
         ({"strength": "full"}, "strength 'full' is not of type float"),
         ({"strength": True}, "strength True is not of type float"),

@@ -68,7 +68,7 @@ def test_a_method_from_outside_at_the_command_line(
 
 
 def test_unknown_methods_and_missing_extras(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(OptionError, match=r"'oil'.*fast, paint, optimize"):
+    with pytest.raises(OptionError, match=r"'oil'.*fast, paint, photo, optimize"):
         restyle.image(photo, "great-wave", method="oil")
     row = MethodInfo(name="oil", summary="", module="not_installed", extra="oil")
     monkeypatch.setitem(METHODS, "oil", row)

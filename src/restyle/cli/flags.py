@@ -119,8 +119,9 @@ def _flag(field: Any, hint: Any) -> inspect.Parameter:
     about = facts["help"]
     if "low" in facts and base is float:
         about += f" [{facts['low']:g} to {facts['high']:g}]"
+    flag = flag_name(field.name)
     option = typer.Option(
-        flag_name(field.name),
+        f"{flag}/--no-{flag[2:]}" if base is bool and field.default else flag,
         help=about,
         metavar=facts.get("metavar") or ("|".join(choices) if choices else None),
         rich_help_panel=facts.get("panel"),

@@ -90,9 +90,14 @@ def rgb_to_oklab(colors: Points) -> Points:
 
 def oklab_to_rgb(lab: Points) -> Points:
     """Convert [shape=(..., 3), float64, OKLab] to sRGB, clipped to 0..1."""
+    return np.clip(oklab_to_unbounded_rgb(lab), 0, 1)
+
+
+def oklab_to_unbounded_rgb(lab: Points) -> Points:
+    """Convert [shape=(..., 3), float64, OKLab] to sRGB; colors that it lacks are below 0 or above 1."""
     linear = (lab @ np.linalg.inv(_LAB_FROM_LMS).T) ** 3 @ np.linalg.inv(_LMS_FROM_RGB).T
-    linear = np.clip(linear, 0, 1)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    curved = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.where(linear <= 0.0031308, linear * 12.92, curved)
 
 
 def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
@@ -176,12 +181,12 @@ def fit_palette(content: FloatArray, palette: FloatArray, max_slope: float = _MA
     """
     colors, wanted = _sample(content), _sample(palette)
     lab = rgb_to_oklab(colors)
-    moved = _transport(lab, rgb_to_oklab(wanted))
+    moved = transport(lab, rgb_to_oklab(wanted))
     moved[:, 0] = lab[:, 0] + _LIGHTNESS_SHARE * (moved[:, 0] - lab[:, 0])
     return fit_lut(colors, oklab_to_rgb(moved), max_slope=max_slope)
 
 
-def _transport(source: Points, target: Points) -> Points:
+def transport(source: Points, target: Points) -> Points:
     """Move points [N, 3] to the distribution of others by gradient descent on the sliced distance."""
     points = source
     for turn in range(_ROUNDS):

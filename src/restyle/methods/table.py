@@ -44,6 +44,10 @@ class MethodInfo:
         Whether it stylizes all regions at once, by `stylize_regions`; otherwise one after the other.
     strength : bool
         Whether it takes a strength below 1 itself; otherwise its result is mixed with the content.
+    max_strength : float
+        Largest strength it takes.
+    strokes : bool
+        Whether it paints strokes, whose size `--style-scale` sets; otherwise the photo keeps its structure.
     steps : bool
         Whether it works in steps: calls `callback`, writes previews, and saves the picture so far at Ctrl-C.
     resumes : bool
@@ -66,6 +70,8 @@ class MethodInfo:
     network: bool = False
     regions: bool = False
     strength: bool = False
+    max_strength: float = 1.0
+    strokes: bool = True
     steps: bool = False
     resumes: bool = False
     pace: float | None = None
@@ -95,6 +101,14 @@ METHODS: dict[str, MethodInfo] = {
             pictures=True,
             steps=True,
             pace=52.0,
+        ),
+        MethodInfo(
+            name="photo",
+            summary="gives a photo the colors and light of another and keeps its structure, about a second",
+            module="restyle.methods.photo.api",
+            strength=True,
+            max_strength=1.5,
+            strokes=False,
         ),
         MethodInfo(
             name="optimize",

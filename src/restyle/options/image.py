@@ -23,7 +23,12 @@ KeepColors = Literal["luminance", "statistics"]
 class ImageOptions(OptionSet):
     """How an image is stylized."""
 
-    strength: float = opt(1.0, "How much of the style: 0 returns the photo, 1 gives the full style.", (0, 1))
+    strength: float = opt(
+        1.0,
+        "How much of the style: 0 returns the photo, 1 gives the full style. `--method photo` takes up to"
+        " 1.5.",
+        (0, 1.5),
+    )
     style_scale: float = opt(1.0, "Stroke size: 2 doubles it, 0.5 halves it.", (0.25, 4))
     keep_colors: KeepColors | None = opt(
         None,

@@ -1,4 +1,4 @@
-"""The method of pictures, and the options of `paint` and `optimize`."""
+"""The method of pictures, and its options."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ EFFORTS: dict[Effort, float] = {"draft": 0.5, "fine": 1.0, "finest": 2.0}  # tim
 STARTS = ("fast", "content", "noise")
 OPTIMIZE: dict[str, Any] = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
 _STEPS: dict[str, Any] = {"panel": "Painting and optimizing", "method": "paint|optimize"}
+_PHOTO: dict[str, Any] = {"panel": "Photos (--method photo)", "method": "photo"}
 _PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeOptions(OptionSet):
-    """Which method stylizes a picture, and the options of `paint` and `optimize`."""
+    """Which method stylizes a picture, and its options."""
 
     method: str | None = opt(
         None,
@@ -45,6 +46,7 @@ class OptimizeOptions(OptionSet):
     effort: Effort = opt(
         "fine", "How many steps: draft takes half the time of fine, finest twice as much.", **_PAINT
     )
+    protect_skin: bool = opt(True, "Keep the hue of skin.", **_PHOTO)
     encoder: str = opt(
         "encoder-4",
         "Network used to compute the losses: encoder-4, encoder-1, encoder-2, or vgg19 (after `restyle"
@@ -155,6 +157,7 @@ class OptimizeKeywords(TypedDict, total=False):
     method: str | None
     likeness: float
     effort: Effort
+    protect_skin: bool
     encoder: str
     style_loss: str
     content_loss: str

@@ -163,6 +163,7 @@ class VideoStylizer:
         self.image_options, self.options = image_options or ImageOptions(), options or VideoOptions()
         self.audio_options, engine = audio_options or AudioOptions(), engine or EngineOptions()
         self._notes: list[str] = []  # told with the first video
+        pipeline.check_strength(self.options.method, self.image_options)
         self.only_audio = regions is None and video_audio.is_audio_only(
             style, audio_style, engine, self.image_options, self.options
         )

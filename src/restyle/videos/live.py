@@ -18,6 +18,7 @@ import numpy as np
 from restyle import pipeline
 from restyle.images import picture
 from restyle.images.resize import fit_size
+from restyle.methods import table
 from restyle.methods.fast import apply_at_size, painted_side
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, parse_size
@@ -139,6 +140,7 @@ class _Painter:
         self._code, self._pictures, self._mirror = style.code, replace(pictures, size=None), live.mirror
         self._camera = camera
         self._exact = parse_size(pictures.size)
+        pipeline.check_strength(table.DEFAULT, pictures)
         box = pipeline.framing(camera, pictures)
         self._framed = (box.height, box.width)
         fixed = max(self._exact) if isinstance(self._exact, tuple) else self._exact

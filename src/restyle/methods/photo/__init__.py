@@ -1,0 +1,1 @@
+"""The method `photo`: the color and light of one photo on another."""
