@@ -102,7 +102,7 @@ def test_what_it_does_not_take(landscape: FloatArray, evening: FloatArray) -> No
         ({"strength": 1.6}, r"outside 0\.\.1\.5"),
     ):
         with pytest.raises(OptionError, match=message):
-            stylize(landscape, evening, **options)  # type: ignore[arg-type]
+            stylize(landscape, evening, **options)
     with pytest.raises(OptionError, match=r"strength 1.2 is outside 0\.\.1 for method 'fast'"):
         restyle.image(landscape, evening, strength=1.2, threads=1)
     with pytest.raises(OptionError, match="protect-skin is for --method photo"):

@@ -183,7 +183,7 @@ def _sample(pixels: Pixels) -> npt.NDArray[np.intp]:
     """Indices of pixels, drawn by weight, always the same ones."""
     edges = np.cumsum(pixels.weights)
     places = np.searchsorted(edges, (np.arange(_SAMPLES) + 0.5) / _SAMPLES * edges[-1])
-    return np.minimum(places, len(edges) - 1)
+    return np.asarray(np.minimum(places, len(edges) - 1), np.intp)
 
 
 def skin_share(lab: Values) -> Values:
