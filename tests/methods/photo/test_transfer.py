@@ -52,7 +52,7 @@ def distance(a: FloatArray, b: FloatArray) -> float:
         (lab.mean(axis=0), np.cov(lab.T))
         for lab in (rgb_to_oklab(each.astype(np.float64)) for each in (a, b))
     ]
-    return max(float(gaussian_distance(*moments[0], *moments[1])), 0.0) ** 0.5
+    return float(np.sqrt(np.maximum(gaussian_distance(*moments[0], *moments[1]), 0)))
 
 
 def test_colors_come_close_to_the_style(content: FloatArray, style: FloatArray) -> None:
