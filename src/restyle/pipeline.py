@@ -167,7 +167,7 @@ def check_method(
         raise OptionError(f"method '{row.name}' does not work in steps, so it takes no callback; use report")
     if options.paint_size is not None and not row.paint_size:
         raise OptionError(f"method '{row.name}' does not take paint-size; leave it out")
-    check_strength(method.method, options)
+    check_strength(row.name, options)
     if not row.strokes and (options.style_scale != 1 or options.colors_only):
         name = "colors-only" if options.colors_only else "style-scale"
         raise OptionError(f"method '{row.name}' paints no strokes, so it does not take {name}; leave it out")

@@ -106,9 +106,11 @@ METHODS: dict[str, MethodInfo] = {
             name="photo",
             summary="gives a photo the colors and light of another and keeps its structure, about a second",
             module="restyle.methods.photo.api",
+            pictures=True,
             strength=True,
             max_strength=1.5,
             strokes=False,
+            pace=0.5,
         ),
         MethodInfo(
             name="optimize",

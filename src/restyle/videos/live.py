@@ -140,7 +140,7 @@ class _Painter:
         self._code, self._pictures, self._mirror = style.code, replace(pictures, size=None), live.mirror
         self._camera = camera
         self._exact = parse_size(pictures.size)
-        pipeline.check_strength(table.DEFAULT, pictures)
+        pipeline.check_strength(table.DEFAULTS[-1], pictures)
         box = pipeline.framing(camera, pictures)
         self._framed = (box.height, box.width)
         fixed = max(self._exact) if isinstance(self._exact, tuple) else self._exact

@@ -104,7 +104,7 @@ def test_what_it_does_not_take(landscape: FloatArray, evening: FloatArray) -> No
         with pytest.raises(OptionError, match=message):
             stylize(landscape, evening, **options)
     with pytest.raises(OptionError, match=r"strength 1.2 is outside 0\.\.1 for method 'fast'"):
-        restyle.image(landscape, evening, strength=1.2, threads=1)
+        restyle.image(landscape, evening, strength=1.2, method="fast", threads=1)
     with pytest.raises(OptionError, match="protect-skin is for --method photo"):
         restyle.image(landscape, evening, protect_skin=False, threads=1)
 
