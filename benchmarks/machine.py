@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import restyle
-from restyle.evaluate.report import LIBRARIES, cores, environment
+from restyle.evaluate.report import LIBRARIES, environment
 from restyle.evaluate.report import is_busy as busy
+from restyle.models.session import cores
 
 __all__ = ["LIBRARIES", "busy", "commit", "cores", "describe"]
 ROOT = Path(__file__).resolve().parent.parent

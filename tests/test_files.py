@@ -278,7 +278,7 @@ def test_file_and_folder_are_flushed_before_and_after_the_move(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    flush, move = files.flush, files._move
+    flush, move = files.flush, files.move
 
     def flushing(path: Path) -> None:
         seen.append("folder" if path.is_dir() else "file")
@@ -289,7 +289,7 @@ def test_file_and_folder_are_flushed_before_and_after_the_move(
         move(temporary, target, overwrite=overwrite)
 
     monkeypatch.setattr(files, "flush", flushing)
-    monkeypatch.setattr(files, "_move", moving)
+    monkeypatch.setattr(files, "move", moving)
     with writing(tmp_path / "art.png") as temporary:
         temporary.write_bytes(b"x")
     assert seen == ["file", "move", "folder"]

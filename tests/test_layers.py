@@ -28,6 +28,7 @@ LAYERS = (
     ("pipeline",),
     ("videos",),
     ("stylizer",),
+    ("batch",),
     ("compare",),
     ("evaluate",),
     ("train",),
@@ -52,6 +53,9 @@ PLACES = {
     "keras": ("keras/",),
     "cv2": ("videos/flow.py",),
     "optuna": ("study/search.py",),
+    "ray": ("batch/ray_engine.py",),
+    "pyarrow": ("batch/ray_engine.py",),
+    "fsspec": ("batch/ray_engine.py",),
     "matplotlib": ("images/plots.py", "compare/map.py", "sounds/plot.py"),
     "scipy": ("compare/charts.py",),
     "fastapi": ("studio/",),
@@ -67,8 +71,8 @@ MODULES = {
     "torch-fidelity": "torch_fidelity",
     "python-multipart": "python_multipart",
 }
-# Libraries that come with others: click with typer, the rest with fastapi.
-COMPANIONS = {"click", "starlette", "pydantic"}
+# Libraries that come with others: click with typer, two with fastapi, two with ray[data].
+COMPANIONS = {"click", "starlette", "pydantic", "pyarrow", "fsspec"}
 
 
 class Import(NamedTuple):

@@ -58,6 +58,10 @@ image photo.png -s great-wave --paint-size 64 --colors-only
 image photo.png -s great-wave --paint-size 64 --method optimize
 image photo.png -s great-wave --method magic
 image photo.png -s great-wave --steps 9
+batch none.csv -s great-wave -o out
+batch photo.png -s great-wave -o out --shard 3/2
+batch photo.png -s great-wave -o out --engine cluster
+batch s3://bucket/photos -s great-wave -o out
 image photo.png -s great-wave --likeness 1
 image photo.png -s saved.style --method optimize
 image photo.png -s saved.style --method paint

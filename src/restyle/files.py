@@ -15,7 +15,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from restyle.errors import InputError, OutputError
 from restyle.types import PathLike
@@ -146,7 +146,7 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
             raise
         try:
             flush(temporary)
-            _move(temporary, target, overwrite=overwrite)
+            move(temporary, target, overwrite=overwrite)
             flush(target.parent)
         except FileExistsError:
             raise OutputError(f"cannot write {shown}: another program has just created it") from None
@@ -197,7 +197,8 @@ def _sweep(folder: Path) -> None:
                 left.unlink()
 
 
-def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:
+def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    """Move a finished file into place; FileExistsError if another file is there and may not be replaced."""
     if overwrite:
         with contextlib.suppress(FileNotFoundError):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
@@ -211,6 +212,33 @@ def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:
         if target.exists():
             raise FileExistsError from None
         os.replace(temporary, target)
+
+
+def lock(path: Path) -> BinaryIO:
+    """Open a file that one process at a time can lock; the lock ends with the process.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process has the lock.
+    OSError
+        The file cannot be created, or is a link.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    file = os.fdopen(handle, "r+b")
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise BlockingIOError from error
+    return file
 
 
 class Closing:

@@ -1,163 +1,221 @@
-"""Which result goes to which file, and what happens when one of several files fails."""
+"""`restyle batch` as people run it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-import typer
+from PIL import Image
 
-from restyle.cli.batch import Batch, output_folders, plan
-from restyle.errors import InputError, OutputError
+from restyle.batch.journal import FOLDER
+from restyle.batch.processes import run_processes
+from restyle.cli import main
+from tests.batch.test_run import in_loop
 
-
-def test_all_well_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Batch(2, "videos") as batch:
-        for name in ("a.mp4", "b.mp4"):
-            with batch.each(name):
-                pass
-    assert batch.done == 2
-    assert capsys.readouterr() == ("", "")
+Run = Callable[..., tuple[int, list[str], list[str]]]
 
 
-def test_failures_are_listed_by_name_and_exit_with_1(capsys: pytest.CaptureFixture[str]) -> None:
-    reached = []
-
-    def work() -> None:
-        with Batch(3, "videos") as batch:
-            for name, reason in (("a.mp4", "a.mp4: is empty"), ("b.mp4", ""), ("c.mp4", "disk full")):
-                with batch.each(name):
-                    reached.append(name)
-                    if reason:
-                        raise InputError(reason)
-
-    with pytest.raises(typer.Exit) as ended:
-        work()
-    assert reached == ["a.mp4", "b.mp4", "c.mp4"]
-    assert ended.value.exit_code == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert lines == ["restyle: 2 of 3 videos failed:", "  a.mp4: is empty", "  c.mp4: disk full"]
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of eight small pictures."""
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 256, (24, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
 
 
-def test_one_file_fails_as_itself() -> None:
-    with pytest.raises(InputError, match="is empty"), Batch(1, "videos") as batch, batch.each("a.mp4"):
-        raise InputError("a.mp4: is empty")
+@pytest.fixture
+def run(tiny_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `restyle batch` with the tiny model, painting in this process: exit code, output, errors."""
+
+    def local(rows: Any, finished: Any, settings: Any, workers: int) -> Any:
+        class Place:
+            output, work = Path(settings.output), Path(settings.work)
+
+        Place.finished = finished  # type: ignore[attr-defined]
+        yield from in_loop(rows, Place)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("restyle.batch.processes.run_processes", local)
+
+    def call(*arguments: object) -> tuple[int, list[str], list[str]]:
+        with pytest.raises(SystemExit) as leaving:
+            main(["batch", *map(str, arguments), "--model", str(tiny_model), "--threads", "1"])
+        said = capsys.readouterr()
+        return int(leaving.value.code or 0), said.out.splitlines(), said.err.splitlines()
+
+    return call
+
+
+def test_a_folder_and_again(run: Run, pictures: Path, in_folder: Path) -> None:
+    code, out, err = run(pictures, "-s", "great-wave", "-o", "out/")
+    assert (code, sorted(out)) == (0, [f"{n}.png" for n in range(8)])
+    assert err[-1].startswith("restyle: 8 of 8 rows done")
+    assert run(pictures, "-s", "great-wave", "-o", "out")[1:] == (
+        [],
+        ["restyle: 0 of 8 rows done, 8 finished before"],
+    )
+    assert sorted(os.listdir("out")) == [FOLDER, *(f"{n}.png" for n in range(8))]
+
+
+def test_a_list_with_bad_rows(run: Run, pictures: Path, in_folder: Path, style_file: Path) -> None:
+    rows = [
+        "content,style,strength,output",
+        f"{pictures}/0.png,great-wave,0.5,a/one.jpg",
+        f"{pictures}/1.png,{style_file};great-wave:0.2,,",
+        f"{pictures}/2.png,great-wave,3,",
+        f"{pictures}/none\x1b[31m.png,great-wave,,",
+        f"{pictures}/3.png,great-wave,,../evil.png",
+        f"{pictures}/4.png,great-wave,,",
+    ]
+    Path("jobs.csv").write_text("\n".join(rows))
+    code, out, err = run("jobs.csv", "-o", "out")
+    assert (code, out) == (1, ["a/one.jpg", "1-my-painting+great-wave.png", "4-great-wave.png"])
+    assert "restyle: 3 of 6 rows failed; all in out/failures.jsonl:" in err
+    assert not any("\x1b" in line for line in err)
+    reasons = [json.loads(line)["reason"] for line in Path("out/failures.jsonl").read_text().splitlines()]
+    assert [reason[:18] for reason in reasons[:2]] == ["jobs.csv, line 4: ", "jobs.csv, line 6: "]
+    assert reasons[2].endswith("there is no such file")
+    assert not Path("evil.png").exists()
+
+
+def test_events_as_json(run: Run, pictures: Path, in_folder: Path) -> None:
+    (pictures / "bad.png").write_text("text")
+    code, out, err = run(pictures, "-s", "great-wave", "-o", "out", "--json")
+    events = [json.loads(line) for line in out]
+    assert (code, err) == (1, [])
+    assert [each["event"] for each in events] == ["start", *["row"] * 9, "end"]
+    assert events[0]["rows"] == 9
+    assert {each["state"] for each in events[1:-1]} == {"done", "failed"}
+    assert events[-2]["settled"] == 9
+    assert events[-1] | {"seconds": 0} == {"event": "end", "done": 8, "skipped": 0, "failed": 1, "seconds": 0}
+
+
+def test_shards_divide_the_rows(run: Run, pictures: Path, in_folder: Path) -> None:
+    found = [run(pictures, "-s", "great-wave", "-o", "out", "--shard", f"{n}/3")[1] for n in (1, 2, 3)]
+    assert [len(each) for each in found] == [3, 3, 2]
+    assert sorted(name for each in found for name in each) == [f"{n}.png" for n in range(8)]
+    assert run(pictures, "-s", "great-wave", "-o", "out")[2] == [
+        "restyle: 0 of 8 rows done, 8 finished before"
+    ]
+
+
+def test_a_dry_run_paints_nothing(run: Run, pictures: Path, in_folder: Path) -> None:
+    code, out, err = run(pictures, "-s", "great-wave", "-o", "out", "--dry-run")
+    assert (code, out[0]) == (0, "left      0.png")
+    assert err == ["restyle: 8 rows: 0 finished, 8 left, 0 cannot be used"]
+    assert not Path("out").exists()
+    run(pictures / "0.png", "-s", "great-wave", "-o", "out")
+    code, out, _ = run(
+        pictures, pictures / "none.png", "-s", "great-wave", "-o", "out", "--dry-run", "--json"
+    )
+    assert code == 1
+    assert json.loads(out[-1])["failed"] == 1
+
+
+def test_notes_on_flags_and_names(run: Run, pictures: Path, in_folder: Path) -> None:
+    (in_folder / "clip.mp4").write_bytes(b"")
+    flags = ["-s", "great-wave", "--paint-size", "64", "-o", "out"]
+    code, _, err = run(pictures / "0.png", pictures / ".." / "p" / "0.png", "clip.mp4", *flags)
+    assert code == 1
+    assert "restyle: --paint-size: not for videos, which are done without" in err
+    assert "restyle: names that are taken got a suffix: 1, such as 0-great-wave-png.png" in err
 
 
 @pytest.mark.parametrize(
-    ("stop", "told"),
+    ("arguments", "code", "told"),
     [
-        (KeyboardInterrupt(), "1 of 3 videos are done"),
-        (KeyboardInterrupt("b is in parts"), "1 of 3 videos are done; b is in parts"),
+        (["none.csv", "-s", "great-wave", "-o", "out"], 1, "none.csv"),
+        (["p", "-s", "great-wave", "-o", "out", "--shard", "3/2"], 2, "shard '3/2'"),
+        (["p", "-s", "great-wave", "-o", "out", "--workers", "0"], 2, "workers 0"),
+        (["p", "-s", "great-wave", "-o", "-"], 2, "output '-'"),
+        (["p", "-s", "great-wave", "-o", "out", "--preview", "x.jpg", "--method", "paint"], 2, "preview"),
+        (["s3://bucket/p", "-s", "great-wave", "-o", "out"], 2, "add --engine ray"),
+        (["p", "-s", "great-wave", "-o", "s3://bucket/out"], 2, "add --engine ray"),
+        (["p", "-s", "great-wave", "-o", "file.txt"], 1, "file.txt"),
     ],
 )
-def test_interrupted_it_says_what_is_done(stop: KeyboardInterrupt, told: str) -> None:
-    def work() -> None:
-        with Batch(3, "videos") as batch:
-            with batch.each("a.mp4"):
-                pass
-            with batch.each("b.mp4"):
-                raise stop
-
-    with pytest.raises(KeyboardInterrupt) as interrupted:
-        work()
-    assert str(interrupted.value) == told
-
-
-def test_other_errors_end_the_run_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ZeroDivisionError), Batch(3, "videos") as batch, batch.each("a.mp4"):
-        raise ZeroDivisionError
-    assert capsys.readouterr().err == ""
+def test_what_cannot_be_done_is_one_line(
+    run: Run,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").write_text("x")
+    found, _, err = run(*arguments)
+    assert found == code
+    assert any(told in line for line in err), err
 
 
-def touch(*paths: str) -> None:
-    for path in paths:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(b"")
+def test_the_real_workers_are_used_by_default() -> None:
+    assert run_processes.__module__ == "restyle.batch.processes"
 
 
-def targets(*contents: str, output: str | None = None) -> list[str]:
-    return [job.target.as_posix() for job in plan(contents, "wave", output)]
+def command(tiny_model: Path, pictures: Path, out: Path) -> list[str]:
+    words = ["batch", str(pictures), "-s", "great-wave", "--model", str(tiny_model), "-o", str(out)]
+    return [sys.executable, "-m", "restyle", *words, "--workers", "2", "--threads", "1", "--json"]
 
 
-@pytest.mark.usefixtures("in_folder")
-class TestNames:
-    def test_one_picture(self) -> None:
-        assert targets("x/photo.jpg") == ["photo-wave.jpg"]
-        assert targets("x/photo.jpg", output="art.png") == ["art.png"]
-        assert targets("x/photo.jpg", output="art/") == ["art/photo-wave.jpg"]
-        Path("there").mkdir()
-        assert targets("x/photo.jpg", output="there") == ["there/photo-wave.jpg"]
-
-    def test_one_picture_needs_a_known_format(self) -> None:
-        with pytest.raises(OutputError, match="'art'"):
-            targets("photo.jpg", output="art")
-        with pytest.raises(OutputError, match=r"cannot write '\.xyz'"):
-            targets("photo.jpg", output="art.xyz")
-
-    def test_several_pictures(self) -> None:
-        assert targets("a.jpg", "x/b.png") == ["a-wave.jpg", "b-wave.png"]
-        assert targets("a.jpg", "x/b.png", output="art") == ["art/a-wave.jpg", "art/b-wave.png"]
-
-    def test_several_pictures_do_not_go_to_one_file(self) -> None:
-        with pytest.raises(OutputError, match=r"several pictures to 'art.jpg'; give a folder"):
-            targets("a.jpg", "b.jpg", output="art.jpg")
-        touch("file")
-        with pytest.raises(OutputError, match="'file': it is a file"):
-            targets("a.jpg", "b.jpg", output="file")
-
-    def test_a_folder_keeps_its_tree(self) -> None:
-        touch("photos/a.jpg", "photos/sub/b.PNG", "photos/notes.txt", "photos/.hidden/c.jpg")
-        assert targets("photos") == ["photos-wave/a.jpg", "photos-wave/sub/b.PNG"]
-        assert targets("photos/", output="art") == ["art/a.jpg", "art/sub/b.PNG"]
-        os.chdir("photos")
-        assert targets(".") == ["photos-wave/a.jpg", "photos-wave/sub/b.PNG"]
-
-    def test_several_folders_keep_apart(self) -> None:
-        touch("x/a.jpg", "y/a.jpg", "a.jpg")
-        assert targets("x", "y", "a.jpg", output="art") == ["art/x/a.jpg", "art/y/a.jpg", "art/a-wave.jpg"]
-
-    def test_a_folder_without_pictures(self) -> None:
-        touch("notes/a.txt")
-        with pytest.raises(InputError, match=r"^notes: "):
-            targets("notes")
-
-    def test_names_do_not_collide(self) -> None:
-        touch("p/a.gif", "p/a.jpg", "p/a.png", "q/a.png")
-        assert targets("p", output="art") == ["art/a.png", "art/a.jpg", "art/a-png.png"]
-        assert targets("p/a.png", "q/a.png", "p/a.gif") == [
-            "a-wave.png",
-            "a-wave-png.png",
-            "a-wave-gif.png",
-        ]
-        touch("q/A.png", "r/a.png", "s/a.png")
-        found = targets("p/a.png", "q/A.png", "r/a.png", "s/a.png")
-        assert len({name.casefold() for name in found}) == 4
-
-    def test_the_same_picture_twice_is_one_job(self) -> None:
-        touch("p/a.jpg")
-        assert targets("p/a.jpg", "p/../p/a.jpg") == ["a-wave.jpg"]
-
-    def test_results_of_an_earlier_run_are_no_content(self) -> None:
-        touch("p/a.jpg", "p/art/a.jpg")
-        assert targets("p", output="p/art") == ["p/art/a.jpg"]
-        assert targets("p", output="p") == ["p/a.jpg", "p/art/a.jpg"]
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.png")}
 
 
-def test_folders_are_created_and_empty_ones_removed(in_folder: Path) -> None:
-    touch("p/a.jpg", "p/s/b.jpg", "old/file")
-    with output_folders(plan(["p"], "wave", "art/deep")):
-        assert (in_folder / "art/deep/s").is_dir()
-        touch("art/deep/a.jpg")
-    assert not (in_folder / "art/deep/s").exists()
-    with output_folders(plan(["p"], "wave", "old")):
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of Unix")
+def test_killed_at_any_moment_it_continues(tiny_model: Path, pictures: Path, tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    subprocess.run(command(tiny_model, pictures, whole), check=True, capture_output=True)
+    for wanted in (1, 4):
+        running = subprocess.Popen(
+            command(tiny_model, pictures, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert running.stdout is not None
+        seen = 0
+        while seen < wanted and (line := running.stdout.readline()):
+            seen += '"done"' in line
+        running.kill()
+        running.communicate()
+    time.sleep(0.2)
+    done = subprocess.run(command(tiny_model, pictures, out), capture_output=True, text=True, check=True)
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["failed"] == 0
+    assert last["skipped"] >= 4
+    assert digests(out) == digests(whole)
+    entries = (out / FOLDER / "journal.jsonl").read_text().splitlines()
+    assert len({json.loads(line)["output"] for line in entries if line}) == 8
+    assert sorted(os.listdir(out / FOLDER)) == ["journal.jsonl", "lock"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of Unix")
+def test_ctrl_c_says_how_to_continue(tiny_model: Path, pictures: Path, tmp_path: Path) -> None:
+    for number in range(8, 60):
+        pixels = np.random.default_rng(number).integers(0, 256, (24, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(pictures / f"{number}.png")
+    running = subprocess.Popen(
+        command(tiny_model, pictures, tmp_path / "out"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    while '"done"' not in running.stdout.readline():
         pass
-    assert sorted(path.name for path in (in_folder / "old").iterdir()) == ["file"]
-    assert (in_folder / "art/deep/a.jpg").exists()
-
-
-def test_a_folder_that_cannot_be_created(in_folder: Path) -> None:
-    touch("file", "p/a.jpg")
-    with pytest.raises(OutputError, match="'file/art'"), output_folders(plan(["p"], "wave", "file/art")):
-        pass
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "of 60 rows are done; the same command continues" in errors
+    assert not (tmp_path / "out" / FOLDER / "work").exists()

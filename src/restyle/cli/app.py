@@ -19,7 +19,7 @@ from typer.main import get_command as typer_command
 
 import restyle
 from restyle.cli.flags import BareValues
-from restyle.cli.terminal import as_flags
+from restyle.cli.terminal import as_flags, printable
 from restyle.errors import OptionError, RestyleError
 
 # Base class of all errors in a command line; typer exports only its subclasses.
@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, without flicker."),
     "live": Entry("restyle.cli.live:live", "Stylize a camera in real time."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
+    "batch": Entry("restyle.cli.batch:batch", "Stylize a folder or list on many cores, and resume."),
     "studio": Entry("restyle.cli.studio:studio", "Open restyle in the browser, with an HTTP API."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
     "evaluate": Entry(
@@ -133,7 +134,7 @@ class LazyGroup(TyperGroup):
 
 def complain(message: str) -> None:
     """Print one line on standard error: `restyle: message`."""
-    typer.echo("restyle: " + as_flags(" ".join(message.split("\n"))), err=True)
+    typer.echo("restyle: " + printable(as_flags(" ".join(message.split("\n")))), err=True)
 
 
 def _usage_message(error: Any, arguments: Sequence[str]) -> str:

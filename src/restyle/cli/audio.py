@@ -78,7 +78,7 @@ def audio(
 
     restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png --preview now.wav
     """
-    from restyle.cli.batch import Batch
+    from restyle.cli.several_files import SeveralFiles
     from restyle.cli.terminal import Bar
     from restyle.sounds import api
     from restyle.sounds.plot import plot_spectrograms
@@ -87,14 +87,14 @@ def audio(
     _check_paths(content, output, plot, preview, overwrite)
     styles = parse_styles(style)
     targets: dict[Path, str] = {}
-    with Batch(len(content), "sounds") as batch, Bar(len(content)) as bar, ExitStack() as stack:
+    with SeveralFiles(len(content), "sounds") as files, Bar(len(content)) as bar, ExitStack() as stack:
         writer: SoundPreview | None = None
         if preview is not None:
             inputs = [*content, *map(str, style_paths(styles))]
             writer = stack.enter_context(SoundPreview(preview, overwrite=overwrite, inputs=inputs))
         for index, name in enumerate(content):
             bar.at(index, Path(name).name)
-            with batch.each(name):
+            with files.each(name):
                 result = api.audio(
                     name,
                     styles,

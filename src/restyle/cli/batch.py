@@ -1,198 +1,287 @@
-"""Commands over several files: which result goes to which file, and what happens when one fails."""
+"""`restyle batch`."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.terminal import as_flags
-from restyle.errors import InputError, OutputError, RestyleError
-from restyle.files import STANDARD_STREAM, make_folder
-from restyle.images import formats
-from restyle.pipeline import result_name
+from restyle.cli.flags import flag_name, with_flags
+from restyle.cli.image import RegionStyles, Styles
+from restyle.cli.terminal import as_flags, printable, time_left
+from restyle.errors import OptionError
+from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions
+from restyle.options.batch import BatchOptions, EngineName, parse_shard
+
+if TYPE_CHECKING:
+    from restyle.batch.journal import Journal
+    from restyle.batch.painter import Outcome
+    from restyle.batch.rows import Defaults, Failure, Row
+    from restyle.batch.run import Engine, Progress
+    from restyle.cli.terminal import Bar
+
+SHOWN = 5  # failures that are printed at the end; the file has all
+
+Jobs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="JOBS...",
+        help="Folders, quoted patterns ('scans/**/*.tif'), files, `-` (names on standard input), or lists:"
+        " .txt with a content per line; .csv, .tsv, .jsonl or .json with the columns content, style, region,"
+        " output, model, and any option by name. Several styles in a cell are separated by `;`.",
+    ),
+]
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="FOLDER/", help="Folder of the results and the journal.")
+]
 
 
-class Batch:
-    """Work on several files: failures are listed at the end and make the exit code 1, the rest goes on.
+@with_flags
+def batch(
+    jobs: Jobs,
+    *,
+    style: Styles = None,
+    region: RegionStyles = None,
+    output: Output,
+    batch_options: BatchOptions,
+    options: PhotoOptions,
+    saving: SaveOptions,
+    engine: EngineOptions,
+    method: OptimizeOptions,
+) -> None:
+    """Stylize many pictures, videos and sounds. The same command continues after any interruption.
 
-    With only one file, its error is that of the command. Ctrl-C reports how many files are done.
+    Flags apply to all rows that have no value of their own. Results that are finished are skipped. Rows that
+    fail are listed in failures.jsonl in the output folder, and the exit code is 1.
+
+    restyle batch photos/ --style great-wave -o out/
+
+    restyle batch jobs.csv -o out/ --workers 4
+
+    restyle batch 'scans/**/*.tif' --style scream -o out/ --shard 2/8 --json
+    """
+    from restyle.batch.rows import Defaults, changed
+    from restyle.batch.run import run
+    from restyle.cli.terminal import Bar
+
+    _check_flags(method, output)
+    given = changed(options, method, saving)
+    given.pop("overwrite", None)
+    defaults = Defaults(tuple(style or ()), tuple(region or ()), given, engine.model)
+    index, count = parse_shard(batch_options.shard)
+    with Bar(label="reading the list"):
+        rows = _rows(jobs, defaults, output, batch_options.engine)[index - 1 :: count]
+    workers, threads = _workers(rows, engine, batch_options)
+    report = Report(len(rows), as_json=batch_options.json)
+    if batch_options.dry_run:
+        report.plan(rows, output, workers)
+        return
+    with _journal(output, (index, count), batch_options.engine) as journal, Bar(len(rows)) as bar:
+        report.begin(bar, workers, [*_notes(rows, given), *journal.notes])
+        chosen = _engine(batch_options.engine, engine, workers, threads, saving.overwrite)
+        try:
+            run(rows, journal, chosen, saving.overwrite, report.row)
+        except KeyboardInterrupt:
+            done = f"{report.settled} of {len(rows)} rows are done; the same command continues"
+            raise KeyboardInterrupt(done) from None
+        failures = journal.failures_name
+    report.end(failures)
+
+
+def _check_flags(method: OptimizeOptions, output: str) -> None:
+    """Refuse flags that are for one picture."""
+    from restyle.files import STANDARD_STREAM
+
+    for name in ("preview", "save_every", "resume"):
+        if getattr(method, name):
+            raise OptionError(f"{name.replace('_', '-')} is for a single picture; leave it out")
+    if output in ("", STANDARD_STREAM):
+        raise OptionError(f"output '{output}' is not a folder; give one")
+
+
+def _rows(jobs: Sequence[str], defaults: Defaults, output: str, engine: EngineName) -> list[Row | Failure]:
+    """Read all rows of the batch."""
+    from restyle.batch.lists import read_jobs
+    from restyle.batch.rows import columns, make_rows
+
+    addresses = [job for job in jobs if "://" in job]
+    if (addresses or "://" in output) and engine != "ray":
+        raise OptionError(f"'{[*addresses, output][0]}' is not a path of this machine; add --engine ray")
+    entries = list(read_jobs([job for job in jobs if "://" not in job], columns(), output))
+    if addresses:
+        from restyle.batch.ray_engine import list_addresses
+
+        entries += list_addresses(addresses)
+    return list(make_rows(entries, defaults, Path(output)))
+
+
+def _workers(rows: Sequence[Row | Failure], engine: EngineOptions, options: BatchOptions) -> tuple[int, int]:
+    """Return the number of workers, and of threads of each."""
+    from restyle.batch.processes import WORKER_BYTES, default_workers
+    from restyle.batch.rows import Row
+    from restyle.models.session import cores
+
+    if options.engine == "ray":
+        return options.workers or 0, engine.threads or 1
+    values = [dict(row.options) for row in rows if isinstance(row, Row)]
+    limits = [v.get("memory", OptimizeOptions.memory) for v in values if v.get("method") == "optimize"]
+    each = WORKER_BYTES + int(max(limits, default=0) * 1e9)
+    workers = options.workers or default_workers(len(values), engine.threads, each)
+    return workers, engine.threads or max(1, cores() // workers)
+
+
+def _notes(rows: Sequence[Row | Failure], flags: Mapping[str, Any]) -> Iterator[str]:
+    """Say which flags do not apply, and which results have another name."""
+    from restyle.batch.rows import OPTION_SETS, Row
+
+    good = [row for row in rows if isinstance(row, Row)]
+    for medium in dict.fromkeys(row.medium for row in good):
+        known = {each.name for kind in OPTION_SETS[medium] for each in fields(kind)}  # type: ignore[arg-type]
+        if unused := [flag_name(name) for name in flags if name not in known]:
+            yield f"{', '.join(unused)}: not for {medium}s, which are done without"
+    if renamed := [row for row in good if row.renamed]:
+        yield f"names that are taken got a suffix: {len(renamed)}, such as {renamed[0].output}"
+
+
+def _journal(output: str, shard: tuple[int, int], engine: EngineName) -> Journal:
+    if engine == "ray":
+        from restyle.batch.ray_engine import open_journal
+
+        return open_journal(output, shard)
+    from restyle.batch.journal import Journal
+
+    return Journal(Path(output), shard)
+
+
+def _engine(name: EngineName, engine: EngineOptions, workers: int, threads: int, overwrite: bool) -> Engine:
+    """Return the function that paints rows."""
+    if name == "ray":
+        from restyle.batch.ray_engine import run_ray
+
+        return partial(run_ray, workers=workers, device=engine.device, threads=threads, overwrite=overwrite)
+
+    from restyle.batch.painter import Settings
+    from restyle.batch.processes import run_processes
+
+    def run_local(rows: Sequence[Row], journal: Journal) -> Generator[list[Outcome], None, None]:
+        settings = Settings(str(journal.output), str(journal.work), overwrite, engine.device, threads)
+        return run_processes(rows, journal.finished, settings, workers)
+
+    return run_local
+
+
+class Report:
+    """Prints what happens: paths and notes for people, or a line of JSON for each event.
 
     Parameters
     ----------
     total : int
-        Number of files.
-    what : str
-        The plural noun for them: "videos".
-
-    Examples
-    --------
-    >>> with Batch(1, "videos") as batch, batch.each("clip.mp4"):
-    ...     print("clip.mp4 is done")
-    clip.mp4 is done
+        Number of rows.
+    as_json : bool
     """
 
-    def __init__(self, total: int, what: str) -> None:
+    def __init__(self, total: int, *, as_json: bool) -> None:
         self.total = total
-        self.what = what
-        self.done = 0
-        self.failures: list[str] = []
+        self.as_json = as_json
+        self.settled = 0
+        self.counts: Counter[str] = Counter()
+        self.reasons: list[str] = []
+        self._bar: Bar | None = None
+        self._begun = time.monotonic()
 
-    def __enter__(self) -> Batch:
-        return self
+    def plan(self, rows: Sequence[Row | Failure], output: str, workers: int) -> None:
+        """Print the state of each row, without painting: `--dry-run`."""
+        from restyle.batch.rows import Failure
+        from restyle.batch.run import estimate
 
-    @contextlib.contextmanager
-    def each(self, source: object) -> Iterator[None]:
-        """Wrap the work on one file; its error is recorded, with the name of the file in front."""
-        try:
-            yield
-        except RestyleError as error:
-            if self.total == 1:
-                raise
-            reason = as_flags(str(error))
-            self.failures.append(reason if reason.startswith(str(source)) else f"{source}: {reason}")
+        states, summary = estimate(rows, Path(output), max(1, workers))
+        for row, state in zip(rows, states, strict=True):
+            reason = row.reason if isinstance(row, Failure) else ""
+            name = "" if isinstance(row, Failure) else row.output
+            if self.as_json:
+                self._event(
+                    "row", row=row.number, content=row.content, output=name, state=state, reason=reason
+                )
+            else:
+                typer.echo(printable(f"{state:9} {name or reason}"))
+        if self.as_json:
+            self._event("plan", **asdict(summary), workers=workers)
         else:
-            self.done += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, KeyboardInterrupt) and self.total > 1:
-            parts = [f"{self.done} of {self.total} {self.what} are done", str(error)]
-            raise KeyboardInterrupt("; ".join(filter(None, parts))) from None
-        if error is None and self.failures:
-            typer.echo(f"restyle: {len(self.failures)} of {self.total} {self.what} failed:", err=True)
-            for reason in self.failures:
-                typer.echo(f"  {reason}", err=True)
+            needed = "" if summary.seconds is None else f", about {time_left(summary.seconds)}"
+            counts = (
+                f"{summary.finished} finished, {summary.left} left{needed}, {summary.failed} cannot be used"
+            )
+            typer.echo(f"restyle: {len(rows)} rows: {counts}", err=True)
+        if summary.failed:
             raise typer.Exit(1)
 
+    def begin(self, bar: Bar, workers: int, notes: Iterable[str]) -> None:
+        """Report the start."""
+        self._bar = bar
+        if self.as_json:
+            self._event("start", rows=self.total, workers=workers, notes=list(notes))
+            return
+        for note in notes:
+            bar.note(printable(note))
 
-@dataclass(frozen=True)
-class Job:
-    """A picture and the path of its result."""
-
-    source: Path
-    target: Path
-
-
-def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[Job]:
-    """Decide the path of every result before the first picture is stylized.
-
-    A picture gives `NAME-STYLE.SUFFIX` in the output folder (default: the current folder). A folder gives the
-    same tree under the output folder (default: `FOLDER-STYLE`); with several contents, each folder gets a
-    folder of its own there. Results never share a name, also on file systems that ignore case.
-
-    Parameters
-    ----------
-    contents : sequence of str
-        Pictures and folders.
-    style_name : str
-    output : str or None
-        A file for one picture; otherwise a folder.
-
-    Raises
-    ------
-    InputError
-        A folder contains no picture, or a name is empty.
-    OutputError
-        The output is a file and there are several pictures, or its suffix is unknown.
-    """
-    if "" in contents:
-        raise InputError("the name '' is empty; give a picture or a folder")
-    if (
-        len(contents) == 1
-        and not os.path.isdir(contents[0])
-        and output is not None
-        and not _is_folder(output)
-    ):
-        if output != STANDARD_STREAM and not Path(output).suffix:
-            raise OutputError(
-                f"cannot tell what '{output}' is: give a file a suffix such as .jpg, and end a folder with /"
+    def row(self, outcome: Outcome, progress: Progress) -> None:
+        """Report a row; called for each."""
+        row = outcome.row
+        self.settled, self.counts = progress.settled, progress.counts
+        if self._bar is not None:
+            rate = f"{progress.per_second:.2g}/s" if progress.per_second else "starting"
+            self._bar.at(self.settled, f"{rate} | {Path(row.content).name}", progress.seconds_left)
+        if outcome.state == "failed":
+            self.reasons.append(outcome.reason) if len(self.reasons) < SHOWN else None
+        if self.as_json:
+            left = progress.seconds_left
+            self._event(
+                "row",
+                row=row.number,
+                content=row.content,
+                output=row.output,
+                state=outcome.state,
+                reason=outcome.reason,
+                seconds=outcome.entry.seconds if outcome.entry else 0.0,
+                notes=outcome.notes,
+                settled=self.settled,
+                total=self.total,
+                per_second=round(progress.per_second, 3),
+                seconds_left=None if left is None else round(left, 1),
             )
-        formats.output_format(output)
-        return [Job(Path(contents[0]), Path(output))]
-    if output is not None:
-        _check_folder(output)
-    jobs: list[Job] = []
-    seen: set[str] = set()
-    taken: set[str] = set()
-    for content in contents:
-        for source, target in _targets(content, style_name, output, alone=len(contents) == 1):
-            place = os.path.abspath(source)
-            if place in seen:
-                continue
-            seen.add(place)
-            jobs.append(Job(source, _free(target, source, taken)))
-    return jobs
+            return
+        for note in outcome.notes:
+            assert self._bar is not None
+            self._bar.note(printable(note))
+        if outcome.state == "done":
+            typer.echo(printable(row.output))
 
+    def end(self, failures: str) -> None:
+        """Report the sums; the exit code is 1 if a row has failed."""
+        counts = {name: self.counts[name] for name in ("done", "skipped", "failed")}
+        seconds = time.monotonic() - self._begun
+        if self.as_json:
+            self._event("end", **counts, seconds=round(seconds, 1))
+        else:
+            skipped = f", {counts['skipped']} finished before" if counts["skipped"] else ""
+            rate = f", {counts['done'] / seconds:.2g}/s" if counts["done"] else ""
+            typer.echo(f"restyle: {counts['done']} of {self.total} rows done{skipped}{rate}", err=True)
+        if not counts["failed"]:
+            return
+        if not self.as_json:
+            typer.echo(
+                f"restyle: {counts['failed']} of {self.total} rows failed; all in {failures}:", err=True
+            )
+            for reason in self.reasons:
+                typer.echo(f"  {printable(as_flags(reason))}", err=True)
+        raise typer.Exit(1)
 
-@contextlib.contextmanager
-def output_folders(jobs: Sequence[Job]) -> Iterator[None]:
-    """Create the folders of the results; at the end remove new ones that are empty.
-
-    Raises
-    ------
-    OutputError
-        A folder cannot be created.
-    """
-    new: list[Path] = []
-    try:
-        for folder in sorted({job.target.parent for job in jobs}):
-            missing = [each for each in (folder, *folder.parents) if not each.exists()]
-            make_folder(folder)
-            new += missing
-        yield
-    finally:
-        for folder in sorted(new, key=lambda each: len(each.parts), reverse=True):
-            with contextlib.suppress(OSError):  # it holds results
-                folder.rmdir()
-
-
-def _targets(content: str, style_name: str, output: str | None, alone: bool) -> Iterator[tuple[Path, Path]]:
-    if not os.path.isdir(content):
-        yield Path(content), Path(output or "") / result_name(content, style_name)
-        return
-    folder = Path(content)
-    own_name = Path(os.path.abspath(content)).name
-    if output is None:
-        root = Path(f"{own_name}-{style_name}")
-    else:
-        root = Path(output) if alone else Path(output, own_name)
-    inside = os.path.realpath(root)
-    found = False
-    for source in formats.find_images(folder):
-        if os.path.realpath(source).startswith(inside + os.sep) and inside != os.path.realpath(folder):
-            continue  # results of an earlier run
-        found = True
-        target = root / source.relative_to(folder)
-        yield source, target if formats.from_suffix(target).writable else target.with_suffix(".png")
-    if not found:
-        known = ", ".join(kind.suffixes[0] for kind in formats.FORMATS)
-        raise InputError(f"{content}: contains no pictures ({known})")
-
-
-def _free(target: Path, source: Path, taken: set[str]) -> Path:
-    """Return the target, or a similar name that is not taken: `a-gif.png`, `a-gif-2.png`."""
-    other = target.with_stem(f"{target.stem}-{source.suffix.lstrip('.').lower()}")
-    names = [target, other, *(other.with_stem(f"{other.stem}-{count}") for count in range(2, 2 + len(taken)))]
-    free = next(name for name in names if os.path.abspath(name).casefold() not in taken)
-    taken.add(os.path.abspath(free).casefold())
-    return free
-
-
-def _is_folder(output: str) -> bool:
-    return os.path.isdir(output) or output.endswith(("/", os.sep))
-
-
-def _check_folder(output: str) -> None:
-    if _is_folder(output):
-        return
-    if os.path.exists(output):
-        raise OutputError(f"cannot write several pictures to '{output}': it is a file; give a folder")
-    if formats.from_suffix(output) is not formats.UNKNOWN:
-        raise OutputError(f"cannot write several pictures to '{output}'; give a folder, or end it with /")
+    def _event(self, event: str, **values: Any) -> None:
+        typer.echo(json.dumps({"event": event, **values}))

@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
-from restyle.cli.batch import Batch
 from restyle.cli.comparison_output import TABLES, Output, every_metric, matrix_table, missing_font
+from restyle.cli.several_files import SeveralFiles
 from restyle.cli.terminal import Bar, table
 from restyle.compare import metrics
 from restyle.compare.metrics import METRICS, Metric
@@ -59,11 +59,11 @@ def _compare(request: Request, model: Arbitrary) -> None:
     every = request.metric is None and len(named) <= FEW and not folders
     chosen = _chosen(request.metric, named, model, mixed=bool(folders))
     wanted = [each for each in METRICS.values() if request.layers or ":" not in each.name]
-    with Batch(len(named), "styles") as batch:
-        subjects = _measured(named, wanted if every else [chosen], model, batch)
+    with SeveralFiles(len(named), "styles") as files:
+        subjects = _measured(named, wanted if every else [chosen], model, files)
         if len(subjects) < 2:
             raise InputError(
-                f"of {len(named)} styles only {len(subjects)} can be compared: {batch.failures[0]}"
+                f"of {len(named)} styles only {len(subjects)} can be compared: {files.failures[0]}"
             )
         if every:
             text, pairs = every_metric(subjects, wanted)
@@ -117,10 +117,10 @@ def _nearest(request: Request, count: int, model: Arbitrary) -> None:
     chosen = _chosen(request.metric, [(source, source), *pool], model)
     mine = measure(source, frozenset({chosen.need}), model)
     chosen.check(mine.kind)
-    with Batch(len(pool), "styles") as batch:
-        subjects = _measured(pool, [chosen], model, batch)
+    with SeveralFiles(len(pool), "styles") as files:
+        subjects = _measured(pool, [chosen], model, files)
         if not subjects:
-            raise InputError(f"nothing can be compared with '{source}': {batch.failures[0]}")
+            raise InputError(f"nothing can be compared with '{source}': {files.failures[0]}")
         found = sorted((chosen.distance(mine, each), each.name) for each in subjects)[:count]
         typer.echo(table(["nearest", chosen.name], [[name, f"{value:.4f}"] for value, name in found]))
         typer.echo(f"\n{chosen.name}: {chosen.about}. {chosen.scale}")
@@ -158,15 +158,15 @@ def _chosen(metric: str | None, named: Sequence[Named], model: Arbitrary, mixed:
 
 
 def _measured(
-    named: Sequence[Named], wanted: Sequence[Metric], model: Arbitrary, batch: Batch
+    named: Sequence[Named], wanted: Sequence[Metric], model: Arbitrary, files: SeveralFiles
 ) -> list[Subject]:
-    """Measure the sources; files that fail, or that the only metric is not defined for, go to the batch."""
+    """Measure the sources; files that fail, or that the only metric is not defined for, are failures."""
     needs = frozenset(each.need for each in wanted)
     subjects: list[Subject] = []
     with Bar(len(named), "measuring") as bar:
         for done, (name, source) in enumerate(named):
             bar.at(done, name)
-            with batch.each(source):
+            with files.each(source):
                 if len(wanted) == 1:
                     wanted[0].check(kind_of(source, model))
                 subjects.append(measure(source, needs, model, name))

@@ -12,7 +12,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from restyle.options import (
     OptionSet,
     PhotoOptions,
     VideoOptions,
+    from_text,
 )
 from restyle.types import FloatArray, from_unit, to_unit
 from restyle.videos.read import VideoReader
@@ -149,26 +150,16 @@ def _options() -> Iterator[tuple[type[OptionSet], Any, Any]]:
 def _value(text: str | None, one: Any, hint: Any, settings: str) -> Any:
     """Convert a value to the type of its option."""
     shown = one.name.replace("_", "-")
-    arms = {arm for arm in (get_args(hint) or (hint,)) if isinstance(arm, type)}
     if text is None:
-        if bool in arms:
+        if hint is bool:
             return True
         if "bare" in one.metadata:
             return one.metadata["bare"]
         raise OptionError(f"run '{settings}': {shown} needs a value, {shown}=...")
-    if bool in arms:
-        if text not in ("true", "false"):
-            raise OptionError(f"run '{settings}': {shown} is true or false, not '{text}'")
-        return text == "true"
-    for kind in (int, float):
-        if kind in arms:
-            try:
-                return kind(text)
-            except ValueError:
-                continue
-    if arms & {int, float} and str not in arms:
-        raise OptionError(f"run '{settings}': {shown} '{text}' is not a number")
-    return text
+    try:
+        return from_text(text, one, hint)
+    except OptionError as error:
+        raise OptionError(f"run '{settings}': {error}") from None
 
 
 def _rate(path: Path) -> float:

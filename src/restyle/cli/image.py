@@ -81,7 +81,7 @@ def image(
 
     restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
-    from restyle.cli.batch import Batch, output_folders, plan
+    from restyle.cli.several_files import SeveralFiles, output_folders, plan
     from restyle.cli.terminal import Bar
     from restyle.files import STANDARD_STREAM
     from restyle.methods.regions import region_paths
@@ -103,7 +103,7 @@ def image(
     for line in (note, estimate(len(jobs), options, method, engine.threads)):
         if line:
             typer.echo(f"restyle: {line}", err=True)
-    with output_folders(jobs), Batch(len(jobs), "pictures") as batch, Bar(len(jobs)) as bar:
+    with output_folders(jobs), SeveralFiles(len(jobs), "pictures") as files, Bar(len(jobs)) as bar:
         for index, job in enumerate(jobs):
             name, began = job.source.name, time.monotonic()
             bar.at(index, name)
@@ -119,7 +119,7 @@ def image(
                     part = spent / max(spent + step.seconds_left, 1e-6)
                 bar.at(index + part, f"{name} {replace(step, seconds_left=None)}")
 
-            with batch.each(job.source):
+            with files.each(job.source):
                 stylizer.write(
                     job.source,
                     encoded,

@@ -122,7 +122,7 @@ class Bar:
         """Print `restyle: line`, once however often it comes."""
         if line not in self._noted:
             self._noted.add(line)
-            self.say(f"restyle: {as_flags(line)}")
+            self.say(f"restyle: {printable(as_flags(line))}")
 
     def _count(self) -> str:
         if self.total > 1:
@@ -228,6 +228,22 @@ def as_flags(message: str) -> str:
     'a.jpg exists; pass --overwrite'
     """
     return re.sub(r"\b(overwrite|resume)=True\b", r"--\1", message)
+
+
+def printable(text: str) -> str:
+    r"""Escape control characters, which a terminal would obey.
+
+    Examples
+    --------
+    >>> print(printable("red\x1b[31m.jpg"))
+    red\x1b[31m.jpg
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or "\udc80" <= each <= "\udcff" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def time_left(seconds: float) -> str:

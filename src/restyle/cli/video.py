@@ -87,7 +87,7 @@ def video(
 
     restyle video clip.mov --style my-painting.jpg --strength 0.7 --size 1280 --codec h265 -o art.mov
     """
-    from restyle.cli.batch import Batch
+    from restyle.cli.several_files import SeveralFiles
     from restyle.cli.terminal import Bar
     from restyle.errors import OutputError
     from restyle.videos import VideoStylizer, is_folder
@@ -106,9 +106,9 @@ def video(
             engine=engine,
         )
     targets: dict[Path, str] = {}
-    with Batch(len(content), "videos") as batch:
+    with SeveralFiles(len(content), "videos") as files:
         for name in content:
-            with batch.each(name):
+            with files.each(name):
                 target = _target(output, stylizer.default_output(name), several or stylizer.only_audio)
                 if (path := Path(target)) in targets:
                     raise OutputError(f"{name}: would be written to {path}, as is {targets[path]}")

@@ -15,6 +15,7 @@ from typing import Any
 
 from restyle.evaluate.figures import BY_NAME, FIGURES, Figure, shown
 from restyle.evaluate.summary import Interval, RowSummary
+from restyle.models.session import cores
 
 NOTE = (
     "Lower is better unless a column says (up). Compare every row with the two baselines: `copy content` has"
@@ -41,11 +42,6 @@ def environment() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):  # an extra that is not installed
             facts[library] = metadata.version(library)
     return facts
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_busy() -> bool:

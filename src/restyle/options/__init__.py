@@ -9,6 +9,8 @@ from restyle.options.base import (
     again,
     explain,
     from_keywords,
+    from_text,
+    hints_of,
     opt,
 )
 from restyle.options.image import (
@@ -51,6 +53,8 @@ __all__ = [
     "again",
     "explain",
     "from_keywords",
+    "from_text",
+    "hints_of",
     "opt",
     "parse_crop",
     "parse_size",

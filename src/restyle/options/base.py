@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from numbers import Real
@@ -67,7 +68,7 @@ def explain(*kinds: type[OptionSet]) -> Callable[[FunctionT], FunctionT]:
 
 
 def _lines(kind: type[OptionSet]) -> list[str]:
-    hints, lines = get_type_hints(kind), list[str]()
+    hints, lines = hints_of(kind), list[str]()
     for each in fields(kind):  # type: ignore[arg-type]
         facts, arms = each.metadata, str(each.type).split(" | ")
         choices = choices_of(hints[each.name], facts)
@@ -100,6 +101,16 @@ def from_keywords(keywords: Mapping[str, Any], *kinds: type[OptionSet]) -> tuple
     )
 
 
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def hints_of(kind: type[OptionSet]) -> dict[str, Any]:
+    """Types of the fields of an option set; kept, because `get_type_hints` takes milliseconds."""
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind)
+    return _HINTS[kind]
+
+
 class OptionSet:
     """Base of the option sets. Types and ranges are checked on creation.
 
@@ -110,7 +121,7 @@ class OptionSet:
     """
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
+        hints = hints_of(type(self))
         for each in fields(self):  # type: ignore[arg-type]
             _check(each.name, getattr(self, each.name), hints[each.name], each.metadata)
 
@@ -157,6 +168,37 @@ def choices_of(hint: Any, facts: Any) -> tuple[str, ...]:
         return tuple(facts["choices"]())
     arms = (hint, *get_args(hint))
     return tuple(word for arm in arms if get_origin(arm) is Literal for word in get_args(arm))
+
+
+def from_text(text: str, option: Any, hint: Any) -> Any:
+    """Convert the text of a value to the type of its option; the option set checks its range.
+
+    Parameters
+    ----------
+    text : str
+    option : dataclasses.Field
+        A field of an option set.
+    hint
+        Its type, from `hints_of`.
+
+    Raises
+    ------
+    OptionError
+        The text is not of that type.
+    """
+    shown = option.name.replace("_", "-")
+    arms = {arm for arm in (get_args(hint) or (hint,)) if isinstance(arm, type)}
+    if bool in arms:
+        if text.lower() not in ("true", "false"):
+            raise OptionError(f"{shown} is true or false, not '{text}'")
+        return text.lower() == "true"
+    for kind in (int, float):
+        if kind in arms:
+            with suppress(ValueError):
+                return kind(text)
+    if arms & {int, float} and str not in arms:
+        raise OptionError(f"{shown} '{text}' is not a number")
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from restyle import __version__
 from restyle.errors import OptionError, OutputError
-from restyle.files import flush
+from restyle.files import flush, lock
 from restyle.methods.regions import Regions
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
@@ -60,7 +60,10 @@ class Segments:
             raise OutputError(f"cannot write {self._shown}: '{self.folder}' is a link; remove it")
         try:
             self.folder.mkdir(exist_ok=True)
-            self._lock = _locked(self.folder / "lock")
+            for each in self.folder.iterdir():
+                if each.is_symlink():  # not from an earlier run; writing would follow it
+                    raise OutputError(f"cannot write {self._shown}: '{each}' is a link; remove it")
+            self._lock = lock(self.folder / "lock")
         except BlockingIOError as error:
             raise OutputError(f"cannot write {self._shown}: another restyle process is writing it") from error
         except OSError as error:
@@ -145,7 +148,9 @@ class Segments:
         if self._data is not None:
             self._data.close()
             self._data = None
-        _unlock(self._lock)
+        self._lock.close()
+        with contextlib.suppress(OSError):
+            (self.folder / "lock").unlink()
         if not self._indices():
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -254,28 +259,3 @@ def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
         np.savez(file, allow_pickle=False, **arrays)
     flush(temporary)
     os.replace(temporary, path)
-
-
-def _locked(path: Path) -> BinaryIO:
-    """Open a file that one process at a time can lock; the lock ends with the process."""
-    file = open(path, "wb")  # noqa: SIM115, it is the lock
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise BlockingIOError from error
-    return file
-
-
-def _unlock(file: BinaryIO) -> None:
-    path = file.name
-    file.close()
-    with contextlib.suppress(OSError):
-        os.unlink(path)
