@@ -56,7 +56,7 @@ def test_flags_are_for_rows_without_a_value() -> None:
     flags = Defaults(("wave",), (), changed(PhotoOptions(strength=0.3, paint_size=512)), "arbitrary-5")
     assert row(defaults=flags).options == (("paint_size", 512), ("strength", 0.3))
     assert row({"strength": 1}, defaults=flags).options == (("paint_size", 512), ("strength", 1))
-    assert row(content="a.mp4", defaults=flags).options == (("strength", 0.3),)
+    assert row(content="a.wav", defaults=flags).options == (("strength", 0.3),)
     assert changed(SaveOptions()) == {}
 
 
@@ -68,7 +68,7 @@ def test_flags_are_for_rows_without_a_value() -> None:
         ({"strength": {}}, "a.jpg", "strength '{}' is not a value"),
         ({"strength": True}, "a.jpg", "strength True is not of type"),
         ({"steps": "9"}, "a.jpg", "steps is for --method optimize"),
-        ({"paint_size": "256"}, "a.mp4", "paint-size is not an option of a video"),
+        ({"paint_size": "256"}, "a.wav", "paint-size is not an option of a sound"),
         ({"style": 5}, "a.jpg", "style '5' is neither"),
         ({"output": "../a.png"}, "a.jpg", "output '../a.png'"),
         ({"output": 5}, "a.jpg", "output '5' is not a name"),

@@ -125,11 +125,11 @@ def test_a_dry_run_paints_nothing(run: Run, pictures: Path, in_folder: Path) -> 
 
 
 def test_notes_on_flags_and_names(run: Run, pictures: Path, in_folder: Path) -> None:
-    (in_folder / "clip.mp4").write_bytes(b"")
+    (in_folder / "clip.wav").write_bytes(b"")
     flags = ["-s", "great-wave", "--paint-size", "64", "-o", "out"]
-    code, _, err = run(pictures / "0.png", pictures / ".." / "p" / "0.png", "clip.mp4", *flags)
+    code, _, err = run(pictures / "0.png", pictures / ".." / "p" / "0.png", "clip.wav", *flags)
     assert code == 1
-    assert "restyle: --paint-size: not for videos, which are done without" in err
+    assert "restyle: --paint-size: not for sounds, which are done without" in err
     assert "restyle: names that are taken got a suffix: 1, such as 0-great-wave-png.png" in err
 
 
