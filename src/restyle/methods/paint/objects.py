@@ -2,8 +2,8 @@
 
 Both are found without a model. Soft clusters of the photo's colors say which color the painting gives to each
 of them nearby; what differs much from that is a patch of the artwork that cuts across objects. Skin is smooth
-and its hue varies little between people (it is the luma that varies: Jones and Rehg 2002, "Statistical Color
-Models with Application to Skin Detection").
+and encloses eyes and mouths, which tells it from wood and sand. Its hue varies little between people, unlike
+its luma (Jones and Rehg 2002, "Statistical Color Models with Application to Skin Detection").
 """
 
 from __future__ import annotations
@@ -17,24 +17,31 @@ from restyle.methods.paint.cleanup import box_mean
 from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray
 
-CLUSTERS = 24
+CLUSTERS = 16
 CLUSTER_ROUNDS = 6  # of k-means
 CLUSTER_SPREAD = 0.06  # deviation of a cluster, in luma; chroma counts double
-CLUSTER_SIDE = 256  # px, longest side at which the clusters are found, and the painting's color of each
+CLUSTER_SIDE = 256  # px, about the longest side at which clusters and patches are found
 NEARBY = 0.13  # radius in which a cluster has one color, relative to the longer side
 PATCH = 0.008  # least radius of a patch, relative to the longer side
 STRAY_CHROMA = 0.035  # difference from the color of its cluster at which a patch loses .3 of the difference
 STRAY_LUMA = 0.15
-PEOPLE_COLOR = 0.42  # how far people's colors are moved to the photo's
+PEOPLE_COLOR = 0.4  # how far people's colors are moved to the photo's
 PEOPLE_FORM = 0.32  # how far their luma is moved to the photo's, around the painting's mean nearby
 PEOPLE_CONTRAST = 0.9  # of that form, relative to the photo's
 STRAY_PEOPLE = 0.4  # both, relative, on people
-SKIN_HUE = 132.0  # degrees, atan2(Cr, Cb)
-SKIN_WIDTH = 24.0
+SKIN_HUE = 130.0  # degrees, atan2(Cr, Cb)
+SKIN_WIDTH = 25.0
 SKIN_CHROMA = (0.05, 0.1)  # chroma by luma from which it may be skin, and is
-MOST_CHROMA = (0.2, 0.14)  # chroma from which it is not, and may not be
+MOST_RELATIVE = (0.4, 0.3)  # chroma by luma from which it is not, and may not be
+MOST_CHROMA = (0.24, 0.17)  # the same for chroma
 SKIN_TEXTURE = 0.035  # deviation of luma that makes skin half as likely
-PEOPLE_WINDOWS = (0.035, 0.09)  # radii relative to the longer side: eyes and mouths are as large at most
+PEOPLE_WINDOWS = (
+    0.02,
+    0.035,
+    0.09,
+)  # radii relative to the longer side, in which eyes and mouths are enclosed
+FACE = 0.16  # radius in which skin encloses something
+ENCLOSED = (0.012, 0.045)  # its area there, relative to the skin, from which skin may be a person's, and is
 
 
 class Objects:
@@ -58,15 +65,19 @@ class Objects:
         blue, red, mean = (box_mean(plane, near) for plane in (blue, red, luma))
         chroma = np.hypot(blue, red)
         hue = np.degrees(np.arctan2(red, blue))
-        likely = np.exp(-(((hue - SKIN_HUE) / SKIN_WIDTH) ** 4))
-        likely *= _ramp(chroma / (mean + np.float32(0.1)), *SKIN_CHROMA) * _ramp(chroma, *MOST_CHROMA)
+        skin = np.exp(-(((hue - SKIN_HUE) / SKIN_WIDTH) ** 4)) * _ramp(chroma, *MOST_CHROMA)
+        relative = chroma / (mean + np.float32(0.1))
+        skin *= _ramp(relative, *SKIN_CHROMA) * _ramp(relative, *MOST_RELATIVE)
         texture = box_mean(np.square(luma - mean), 2 * near)
-        likely /= 1 + texture / np.float32(SKIN_TEXTURE**2)
+        smooth = skin / (1 + texture / np.float32(SKIN_TEXTURE**2))
         found = np.zeros_like(luma)
         for part in PEOPLE_WINDOWS:
             radius = max(2, round(side * part))
-            around = box_mean(box_mean(likely, radius), max(1, radius // 2))
+            around = box_mean(box_mean(smooth, radius), max(1, radius // 2))
             found = np.maximum(found, _ramp(around, 0.3, 0.55))
+        radius = max(2, round(side * FACE))
+        enclosed = _window(found * (1 - skin) * _ramp(found, 0.5, 0.9), radius)
+        found *= _ramp(enclosed / (_window(found, radius) + np.float32(0.02)), *ENCLOSED)
         return box_mean(found, near)
 
     @cached_property
@@ -87,26 +98,20 @@ class Objects:
             found = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], found)
         return np.asarray(found, np.float32)
 
-    def expected(self, planes: FloatArray) -> FloatArray:
-        """Mean of planes [C, H, W] over places nearby that have like colors in the photo."""
-        small, colors = _small(planes), _small(self._colors)
-        radius = max(1, round(NEARBY * max(small.shape[1:])))
-        size = (planes.shape[1], planes.shape[2])
-        total = np.full(size, 1e-6, np.float32)
-        sums = np.zeros_like(planes)
-        shares = [_likeness(colors, center) for center in self._centers]
-        small_total = sum(shares) + np.float32(1e-6)
-        for share, center in zip(shares, self._centers, strict=True):
-            share = share / small_total
-            over_all = (share * small).mean((1, 2)) / (share.mean() + 1e-6)
-            few = np.float32(1e-4)  # where the cluster is not nearby, its color in the whole picture counts
-            weight = box_mean(box_mean(share, radius), radius) + few
-            here = _likeness(self._colors, center)
-            total += here
-            for plane, own, out in zip(small, over_all, sums, strict=True):
-                found = (box_mean(box_mean(share * plane, radius), radius) + few * own) / weight
-                out += here * resize(found, size, "bilinear")
-        return sums / total
+    def _expected(self, planes: FloatArray) -> FloatArray:
+        """Mean of planes [C, h, w], as `_small` makes them, over places nearby of like color in the photo."""
+        colors = _small(self._colors)
+        radius = max(1, round(NEARBY * max(planes.shape[1:])))
+        shares = np.stack([_likeness(colors, center) for center in self._centers])
+        shares /= shares.sum(0) + np.float32(1e-6)
+        few = np.float32(1e-4)  # where a cluster is not nearby, its color in the whole picture counts
+        out = np.zeros_like(planes)
+        for share in shares:
+            weight = _window(share, radius) + few
+            for plane, result in zip(planes, out, strict=True):
+                over_all = (share * plane).mean() / (share.mean() + np.float32(1e-6))
+                result += share * (_window(share * plane, radius) + few * over_all) / weight
+        return out
 
     def keep_people(self, picture: FloatArray, share: float) -> FloatArray:
         """Move people in a painting [3, H, W] toward the photo: skin, lips and eyes keep hue and form.
@@ -128,15 +133,24 @@ class Objects:
         Fine differences, the strokes, stay, except on people.
         """
         colors = convert(picture, YCC_FROM_RGB)
-        radius = max(1, round(max(colors.shape[1:]) * PATCH))
-        apart = colors - self.expected(colors)
-        broad = np.stack([box_mean(box_mean(plane, radius), radius) for plane in apart])
-        broad += self.people * (apart - broad)
-        limit = 1 - np.float32(1 - STRAY_PEOPLE) * self.people
+        small = _small(colors)
+        people = _small(self.people[None])[0]
+        apart = small - self._expected(small)
+        radius = max(1, round(max(small.shape[1:]) * PATCH))
+        broad = np.stack([_window(plane, radius) for plane in apart])
+        broad += people * (apart - broad)
+        limit = 1 - np.float32(1 - STRAY_PEOPLE) * people
         luma, chroma = np.abs(broad[0]), np.hypot(broad[1], broad[2])
-        colors[0] -= broad[0] * (1 - 1 / np.sqrt(1 + np.square(luma / (STRAY_LUMA * limit))))
-        colors[1:] -= broad[1:] * (1 - 1 / np.sqrt(1 + np.square(chroma / (STRAY_CHROMA * limit))))
+        broad[0] *= 1 - 1 / np.sqrt(1 + np.square(luma / (STRAY_LUMA * limit)))
+        broad[1:] *= 1 - 1 / np.sqrt(1 + np.square(chroma / (STRAY_CHROMA * limit)))
+        size = (colors.shape[1], colors.shape[2])
+        colors -= np.stack([resize(plane, size, "bilinear") for plane in broad])
         return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
+
+
+def _window(plane: FloatArray, radius: int) -> FloatArray:
+    """Mean over round windows, nearly."""
+    return box_mean(box_mean(plane, radius), radius)
 
 
 def _scaled(colors: FloatArray) -> FloatArray:
@@ -145,7 +159,7 @@ def _scaled(colors: FloatArray) -> FloatArray:
 
 
 def _small(planes: FloatArray) -> FloatArray:
-    factor = max(1, max(planes.shape[1:]) // CLUSTER_SIDE)
+    factor = max(1, round(max(planes.shape[1:]) / CLUSTER_SIDE))
     size = (planes.shape[1] // factor, planes.shape[2] // factor)
     return planes if factor == 1 else np.stack([resize(plane, size, "area") for plane in planes])
 

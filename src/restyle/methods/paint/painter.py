@@ -38,7 +38,7 @@ BUSY = 0.03  # deviation of the photo's luma at which half of the rest is added
 FREEDOM = 0.4  # how much less the photo counts in matching where it is flat; the painting counts instead
 # Share of the photo's own features, by layer, where the photo has detail, at a likeness of .5
 KEEP = {1: 0.0, 2: 0.08, 3: 0.1}
-KEEP_PEOPLE = 0.35  # more of it on people
+KEEP_PEOPLE = 0.3  # more of it on people
 COMPARED = (2, 3)  # layers whose features are matched
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
 LIGHT = 0.5  # how far broad luma is moved to the photo's, after every scale and at the end
@@ -117,11 +117,11 @@ def scales(side: int, effort: float = 1.0) -> list[Scale]:
         sides.insert(0, max(SMALLEST, round(sides[0] / RATIO)))
     plan = []
     for each in sides:
-        rounds: tuple[float, ...] = (12.0,) if each > 640 else (14.0,) if each > 400 else (14.0, 14.0)
+        rounds: tuple[float, ...] = (12.0,) if each > 640 else (14.0,) if each > 400 else (14.0, 10.0)
         if each <= 260:
-            rounds = (18.0, 18.0)
+            rounds = (16.0, 16.0)
         if each <= 160:
-            rounds = (24.0, 24.0)
+            rounds = (20.0, 20.0)
         plan.append(Scale(each, tuple(max(4, round(effort * steps)) for steps in rounds)))
     return plan
 
