@@ -172,7 +172,7 @@ class App {
     const key = JSON.stringify(crop);
     if (photo.tilesOf !== key) Object.assign(photo, { tiles: {}, tilesOf: key });
     const finished = () => put("photos", photo);
-    this.wall.paint(photo.preview, { crop, done: photo.tiles, finished });
+    this.wall.paint(photo.quick, { crop, done: photo.tiles, finished });
   }
 
   applyCrop(crop) {
@@ -244,6 +244,8 @@ class App {
   // Tabs and views
 
   tabChanged(name, before) {
+    // On a phone the panel begins below the picture, wherever the last one was scrolled to.
+    if (before) scrollTo({ top: Math.min(scrollY, $("#strip").closest(".source").getBoundingClientRect().bottom + scrollY) });
     this.viewer.margin = name === "crop" ? 28 : 0;
     if (before === "crop") this.crop.finish();
     if ([name, before].includes("crop")) this.viewer.fit();

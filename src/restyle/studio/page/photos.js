@@ -3,7 +3,8 @@
 import { put, remove } from "./store.js";
 import { explain, t } from "./texts.js";
 
-export const DISPLAY = 1600; // px, longest side of the copy that is shown and sent for quick pictures
+export const DISPLAY = 1600; // px, longest side of the copy that is shown
+const QUICK = 1024; // px, longest side of the copy that is sent for quick pictures: the size at which they are painted
 const THUMBNAIL = 160;
 const PLAIN = ["image/jpeg", "image/png", "image/webp"];
 
@@ -30,16 +31,17 @@ export const toBlob = (canvas, type = "image/jpeg", quality = 0.93) =>
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("canvas"))), type, quality),
   );
 
-/** A part of a picture (x, y, width, height as parts), its longest side at most `side` px; null: all of it. */
-export async function scaled(blob, side, crop = null, type = "image/jpeg") {
-  const bitmap = await createImageBitmap(blob);
+/** A part of a picture (x, y, width, height as parts), its longest side at most `side` px; null: all of it.
+ * `source` is a Blob or an ImageBitmap. */
+export async function scaled(source, side, crop = null, type = "image/jpeg") {
+  const bitmap = source instanceof Blob ? await createImageBitmap(source) : source;
   const [x, y, width, height] = crop ?? [0, 0, 1, 1];
   const cut = [x * bitmap.width, y * bitmap.height, width * bitmap.width, height * bitmap.height];
   const factor = Math.min(1, side / Math.max(cut[2], cut[3]));
   const [canvas, context] = canvasOf(cut[2] * factor, cut[3] * factor);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, ...cut, 0, 0, canvas.width, canvas.height);
-  bitmap.close();
+  if (source !== bitmap) bitmap.close();
   return toBlob(canvas, type);
 }
 
@@ -67,12 +69,15 @@ export async function makePhoto(file, engine, { sample = false } = {}) {
   }
   const { width, height } = bitmap;
   const alpha = file.type !== "image/jpeg" && isTransparent(bitmap);
+  const copy = (side) => {
+    const fits = Math.max(width, height) <= side && PLAIN.includes(shown.type);
+    return fits ? shown : scaled(bitmap, side, null, alpha ? "image/png" : "image/jpeg");
+  };
+  const [preview, quick, thumbnail] = [await copy(DISPLAY), await copy(QUICK), await scaled(bitmap, THUMBNAIL)];
   bitmap.close();
-  const fits = Math.max(width, height) <= DISPLAY && PLAIN.includes(shown.type);
-  const preview = fits ? shown : await scaled(shown, DISPLAY, null, alpha ? "image/png" : "image/jpeg");
-  const thumbnail = await scaled(preview, THUMBNAIL);
   const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-  return { id, name, sample, alpha, width, height, blob: file, preview, thumbnail, added: Date.now(), tiles: {} };
+  const pictures = { blob: file, preview, quick, thumbnail, tiles: {} };
+  return { id, name, sample, alpha, width, height, ...pictures, added: Date.now() };
 }
 
 /** The strip of photos and the ways into it. */

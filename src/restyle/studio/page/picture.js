@@ -149,9 +149,9 @@ export class Picture {
     this.status("styling");
     const key = this.key("fast");
     const handlers = { signal, type: photo.alpha ? "image/png" : "image/jpeg" };
-    const call = (named) => this.app.engine.image(photo.preview, { ...named, method: "fast" }, handlers);
+    const call = (named) => this.app.engine.image(photo.quick, { ...named, method: "fast" }, handlers);
     const blob = await this.withStyles(request, call);
-    return this.keep(key, { blob, method: "fast", full: photo.preview === photo.blob });
+    return this.keep(key, { blob, method: "fast", full: photo.quick === photo.blob });
   }
 
   /** Real pixels of a quick picture, made from the original file when somebody zooms in. */
@@ -159,6 +159,8 @@ export class Picture {
     const { photo, shown } = this;
     if (!shown || shown.full || shown.sharpening) return;
     shown.sharpening = true;
+    const busy = $("#status").dataset.state === "done";
+    if (busy) this.status("sharpening");
     try {
       const request = await this.requestFor("fast");
       const type = photo.alpha ? "image/png" : "image/jpeg";
@@ -167,6 +169,8 @@ export class Picture {
       if (this.shown === shown) await this.display(better);
     } catch (error) {
       this.app.failed(error);
+    } finally {
+      if (busy && $("#status").dataset.state === "sharpening") this.status("done");
     }
   }
 
@@ -240,6 +244,7 @@ export class Picture {
     const root = $("#status");
     const texts = {
       styling: () => t("styling"),
+      sharpening: () => t("sharpening"),
       painting: () => {
         if (position) return t("waiting", { position });
         return left ? t("paintingLeft", { time: duration(left) }) : t("painting");
@@ -249,7 +254,7 @@ export class Picture {
     root.dataset.state = state;
     $("#status-text").textContent = texts[state]?.() ?? "";
     const bar = $("#progress");
-    bar.hidden = !["styling", "painting"].includes(state);
+    bar.hidden = !["styling", "sharpening", "painting"].includes(state);
     if (part) bar.value = part;
     else bar.removeAttribute("value");
     this.buttons();

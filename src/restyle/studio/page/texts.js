@@ -41,6 +41,7 @@ const TEXTS = {
   painted: ["Brush strokes", "真实笔触"],
   methodLabel: ["How to paint", "绘制方式"],
   styling: ["Applying the style …", "正在应用风格……"],
+  sharpening: ["Loading real pixels …", "正在载入实际像素……"],
   waiting: ["Waiting: number {position} in line", "排队中：第 {position} 位"],
   painting: ["Painting …", "正在绘制……"],
   paintingLeft: ["Painting, {time} left", "正在绘制，还需 {time}"],
@@ -75,6 +76,7 @@ const TEXTS = {
   strokeSize: ["Stroke size", "笔触大小"],
   strokeSizeHint: ["Finer or broader strokes", "笔触更细或更粗"],
   keepColors: ["Keep the photo's colors", "保留照片的颜色"],
+  keepColorsVideo: ["Keep the colors", "保留原有颜色"],
   reset: ["Reset", "恢复默认"],
 
   mixHint: [
