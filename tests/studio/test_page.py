@@ -206,7 +206,7 @@ def test_saved_file_is_that_of_the_api_of_python_and_of_the_command(
     assert name == "holiday photo-great-wave.jpg"
     assert Image.open(io.BytesIO(content)).getexif()[0x0110] == "Camera of a test"
 
-    fields = {"style": "great-wave", "strength": "0.8", "keep_colors": "luminance"}
+    fields = {"style": "great-wave", "method": "fast", "strength": "0.8", "keep_colors": "luminance"}
     with studio.client(headers={"Accept": "image/jpeg"}) as client:
         answer = client.post("/v1/images", data=fields, files={"content": photo.read_bytes()})
     assert answer.content == content
@@ -302,7 +302,7 @@ def test_two_styles_are_mixed_on_the_pad(visit: Visit, studio: Running, photo: P
         "The Great Wave off Kanagawa 25 %, Sunflowers 75 %, strength 75 %"
     )
     content = saved(page, "PNG")[1]
-    fields = {"style": ["great-wave:0.25", "sunflowers:0.75"], "strength": "0.75"}
+    fields = {"style": ["great-wave:0.25", "sunflowers:0.75"], "method": "fast", "strength": "0.75"}
     with studio.client(headers={"Accept": "image/png"}) as client:
         answer = client.post("/v1/images", data=fields, files={"content": photo.read_bytes()})
     assert answer.content == content
@@ -318,7 +318,7 @@ def test_crop_is_a_part_of_the_photo(visit: Visit, studio: Running, photo: Path)
     changed(page, lambda: page.get_by_role("button", name="Apply").click())
     content = saved(page, "PNG")[1]
     assert Image.open(io.BytesIO(content)).size == (80, 80)
-    fields = {"style": "great-wave", "crop": "66.66%x100%+16.66%+0%"}
+    fields = {"style": "great-wave", "method": "fast", "crop": "66.66%x100%+16.66%+0%"}
     with studio.client(headers={"Accept": "image/png"}) as client:
         answer = client.post("/v1/images", data=fields, files={"content": photo.read_bytes()})
     assert answer.content == content

@@ -12,7 +12,7 @@ import { Viewer } from "./viewer.js";
 import { Styles, Wall } from "./wall.js";
 
 const $ = (selector) => document.querySelector(selector);
-const ALIVE = 3000; // ms between questions whether the server is back
+const ALIVE = 2000; // ms between questions whether the server is back
 
 class App {
   sample = "page/sample.jpg";

@@ -22,7 +22,7 @@ const quoted = (word) => (/^[\w./:=%+@-]+$/.test(word) ? word : `'${word.replace
 
 const literal = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
 
-/** The options of a request that differ from the defaults, named as in Python. */
+/** The method of a request and the options that differ from the defaults, named as in Python. */
 function optionsOf({ method, strength, styleScale, keepColors, likeness, crop }) {
   return Object.entries({
     method: method === "paint" ? null : method,
