@@ -1,4 +1,4 @@
-"""Workers that are killed, and lanes: limits, turns, cancelling."""
+"""Workers that are killed, and work again."""
 
 from __future__ import annotations
 
@@ -13,115 +13,7 @@ import pytest
 
 from restyle.studio import workers
 from restyle.studio.answers import ApiError
-from restyle.studio.workers import Lane, Worker
-
-
-class Instant:
-    """In place of a worker: remembers tasks, and ends each when it is told to."""
-
-    def __init__(self) -> None:
-        self.tasks: list[Any] = []
-        self.stopped: list[Any] = []
-        self.gate = asyncio.Event()
-
-    async def run(self, task: dict[str, Any], seconds: float, news: Any) -> dict[str, Any]:
-        self.tasks.append(task["name"])
-        try:
-            await self.gate.wait()
-        except asyncio.CancelledError:
-            self.stopped.append(task["name"])
-            raise
-        return {"name": task["name"]}
-
-    async def stop(self) -> None:
-        pass
-
-
-def lane(worker: Any, places: int = 10) -> Lane:
-    return Lane("test", [worker], places, 5)
-
-
-async def submit(queue: Lane, client: str, name: str) -> dict[str, Any]:
-    with queue.admit(client) as ticket:
-        return await ticket.run({"name": name})
-
-
-def test_clients_take_turns() -> None:
-    async def run() -> list[str]:
-        worker = Instant()
-        queue = lane(worker)
-        names = [("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("c", "c1"), ("b", "b2")]
-        running = [asyncio.ensure_future(submit(queue, client, name)) for client, name in names]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert [entry.task["name"] for entry in queue.order()] == ["a2", "b1", "c1", "a3", "b2"]
-        worker.gate.set()
-        await asyncio.gather(*running)
-        return worker.tasks
-
-    assert asyncio.run(run()) == ["a1", "a2", "b1", "c1", "a3", "b2"]
-
-
-def test_places_are_limited_for_all_and_for_each() -> None:
-    async def run() -> None:
-        queue = lane(Instant(), places=4)
-        first = [queue.admit("a"), queue.admit("a")]
-        with pytest.raises(ApiError) as caught:
-            queue.admit("a")
-        assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "1"})
-        _ = [queue.admit("b"), queue.admit("c")]
-        with pytest.raises(ApiError, match="full"):
-            queue.admit("d")
-        first[0].close()
-        first[0].close()  # a second time changes nothing
-        queue.admit("d")
-        with pytest.raises(ApiError, match="full"):
-            queue.admit("e")
-        assert queue.refused == 3
-
-    asyncio.run(run())
-
-
-def test_cancelled_tasks_leave_the_queue_or_stop() -> None:
-    async def run() -> None:
-        worker = Instant()
-        queue = lane(worker)
-        running, waiting, last = (
-            asyncio.ensure_future(submit(queue, "a", name)) for name in ("running", "waiting", "last")
-        )
-        await asyncio.sleep(0.01)
-        waiting.cancel()
-        await asyncio.sleep(0.01)
-        assert (queue.waiting, queue.running) == (1, 1)
-        running.cancel()
-        await asyncio.sleep(0.01)
-        assert worker.stopped == ["running"]
-        worker.gate.set()
-        assert (await last) == {"name": "last"}
-        assert worker.tasks == ["running", "last"]
-        with queue.admit("a"):  # all places were given back
-            pass
-        assert not queue._admitted
-
-    asyncio.run(run())
-
-
-def test_closing_refuses_what_waits_and_finishes_what_runs() -> None:
-    async def run() -> None:
-        worker = Instant()
-        queue = lane(worker)
-        running, waiting = (asyncio.ensure_future(submit(queue, "a", name)) for name in ("one", "two"))
-        await asyncio.sleep(0.01)
-        asyncio.get_running_loop().call_later(0.05, worker.gate.set)
-        await queue.close(2)
-        assert (await running) == {"name": "one"}
-        with pytest.raises(ApiError) as caught:
-            await waiting
-        assert caught.value.code == "stopping"
-        with pytest.raises(ApiError, match="shutting down"):
-            queue.admit("a")
-
-    asyncio.run(run())
+from restyle.studio.workers import Worker
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ def _flag(field: Any, hint: Any) -> inspect.Parameter:
         help=about,
         metavar=facts.get("metavar") or ("|".join(choices) if choices else None),
         rich_help_panel=facts.get("panel"),
+        envvar=facts.get("variable"),
         show_default=field.default is not None and field.default is not False,
     )
     annotation = Annotated[base | None if field.default is None else base, option]  # type: ignore[valid-type]

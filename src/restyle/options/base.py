@@ -28,9 +28,10 @@ def opt(default: Any, help: str, within: tuple[float, float] | None = None, **fa
     within : (low, high) or None
         Inclusive range.
     **facts
-        `metavar`: placeholder in `--help`. `bare`: value of the flag when given without one. `panel`: heading
-        in `--help`. `choices`: a function that returns the accepted words. `method`: the only method that
-        accepts the option, or several, `paint|optimize`.
+        `metavar`: placeholder in `--help`. `variable`: environment variable with the same meaning. `bare`:
+        value of the flag when given without one. `panel`: heading in `--help`. `choices`: a function that
+        returns the accepted words. `method`: the only method that accepts the option, or several,
+        `paint|optimize`.
     """
     if within is not None:
         facts["low"], facts["high"] = within

@@ -25,9 +25,10 @@ class StudioOptions(OptionSet):
     port: int = opt(7860, "Port to listen on; 0 takes a free one.", (0, 65535), metavar="N", **_TRUST)
     token: str | None = opt(
         None,
-        "Word that clients must give; `auto` makes one and prints it. The environment variable"
-        " RESTYLE_TOKEN does the same and is not visible in the list of processes.",
+        "Word that clients must give; `auto` makes one and prints it. The environment variable is not visible"
+        " in the list of processes.",
         metavar="WORD",
+        variable="RESTYLE_TOKEN",
         **_TRUST,
     )
     no_token: bool = opt(False, "Serve another host's clients without a token.", **_TRUST)

@@ -162,8 +162,12 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(left())
+    gone = asyncio.ensure_future(left())
+    await asyncio.sleep(0)
+    task = asyncio.ensure_future(work)
     try:
+        if gone.done():
+            raise ApiError(499, "client_left", "the client went away")
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()

@@ -30,9 +30,9 @@ from restyle.studio.answers import (
 from restyle.studio.calls import Call
 from restyle.studio.fields import AUDIO, MEDIA, VIDEOS, describe
 from restyle.studio.jobs import Job, OwnStyle
+from restyle.studio.lanes import Lane, Ticket
 from restyle.studio.storage import Folder
 from restyle.studio.uploads import Part, receive
-from restyle.studio.workers import Lane, Ticket
 
 if TYPE_CHECKING:
     from restyle.studio.server import Studio
@@ -65,10 +65,16 @@ async def incoming(
     studio: Studio, request: Request, lane: Lane, files: calls.Files
 ) -> AsyncIterator[Incoming]:
     """Receive the body of a request; refuse it before, if there is no place in the lane anyway."""
-    lane.admit(client_of(request)).close()
-    each = Incoming(studio.storage.folder())
+    client = client_of(request)
+    lane.admit(client).close()
+    with studio.receiving.admit(client):
+        each = Incoming(studio.storage.folder())
+        try:
+            each.parts = await receive(request, each.folder, studio.rules(files))
+        except BaseException:
+            each.folder.remove()
+            raise
     try:
-        each.parts = await receive(request, each.folder, studio.rules(files))
         yield each
     finally:
         if not each.kept:

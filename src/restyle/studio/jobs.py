@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from restyle.studio.answers import ApiError, event
+from restyle.studio.lanes import Entry, Lane, Ticket
 from restyle.studio.storage import Folder, Storage
-from restyle.studio.workers import Entry, Lane, Ticket
 
 KEPT = 3600.0  # seconds since the last use
 HEARTBEAT = 15.0  # seconds between two comments of a quiet stream of events

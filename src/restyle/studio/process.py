@@ -12,6 +12,7 @@ that were checked and names of presets.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -360,7 +361,8 @@ def limit_resources(memory: int, file_size: int, nice: int) -> None:
     cap(resource.RLIMIT_CORE, 0)
     os.nice(nice)
     if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
 def main() -> None:

@@ -36,14 +36,16 @@ from restyle.studio import api, reference
 from restyle.studio.answers import WORDS, ApiError, Metrics
 from restyle.studio.calls import StyleNames
 from restyle.studio.jobs import Shelf
+from restyle.studio.lanes import Lane, Places
 from restyle.studio.security import Guard, ImpatientProtocol
 from restyle.studio.storage import MB, Storage
 from restyle.studio.uploads import Rules
-from restyle.studio.workers import Lane, Worker
+from restyle.studio.workers import Worker
 
 PAGE = Path(__file__).parent / "page"
 SAMPLE = Path(sheet.__file__).with_name("sample_photo.jpg")
 CONNECTIONS = 800
+UPLOADS = 64  # that come in at a time; a client may have half of them
 GRACE = 10.0  # seconds that running pictures have at the end
 TICK = 1.0  # seconds between two looks of the server at its own state
 NICE = 5  # of workers for jobs: pictures that somebody waits for go first
@@ -72,6 +74,7 @@ class Studio:
         seconds = options.picture_seconds, options.job_seconds
         self.pictures = Lane("pictures", self._workers(options.workers, 0), options.queue, seconds[0])
         self.jobs = Lane("jobs", self._workers(1, NICE), options.queue, seconds[1])
+        self.receiving = Places(UPLOADS)
         self._sweeper: asyncio.Task[None] | None = None
         self.artwork = lru_cache(maxsize=512)(self._artwork)
 
@@ -330,7 +333,7 @@ def serve(options: StudioOptions, engine: EngineOptions, say: Callable[[str], No
         app,
         http=ImpatientProtocol,
         ws="none",
-        log_level="warning",
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=bool(proxies),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import struct
 import time
 import warnings
 from collections.abc import AsyncIterator, Mapping
@@ -26,7 +27,7 @@ from restyle.images import formats
 from restyle.studio.answers import ApiError
 from restyle.studio.storage import MB, Folder
 
-HEAD = 1 << 16  # bytes in which the header of a picture is looked for
+HEAD = 1 << 17  # bytes in which the header of a picture is looked for
 FLUSH = 1 << 20  # bytes that are written at a time
 MOST_FILES, MOST_TEXTS, LONGEST_TEXT = 20, 100, 2000
 PATIENCE = 20.0  # seconds without a byte after which an upload ends
@@ -265,7 +266,10 @@ class _Body:
                     assert each.part.path is not None
                     each.file = each.part.path.open("xb")
                 data, each.data = each.data, bytearray()
-                await asyncio.to_thread(each.file.write, data)
+                if len(data) < FLUSH:
+                    each.file.write(data)  # a thread would take longer
+                else:
+                    await asyncio.to_thread(each.file.write, data)
         if least == 0:
             self.close()
 
@@ -305,11 +309,14 @@ def _announced_pixels(head: bytes) -> int:
     """Return the number of pixels that the header of a common picture announces; 0 if that is not clear."""
     from PIL import Image
 
+    if formats.sniff(head[: formats.HEAD_BYTES]) is formats.PNG and len(head) >= 24:
+        width, height = struct.unpack_from(">II", head, 16)
+        return int(width * height)
     Image.preinit()
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(head), formats=("JPEG", "PNG", "GIF", "BMP")) as picture,
+            Image.open(io.BytesIO(head), formats=("JPEG", "GIF", "BMP")) as picture,
         ):
             return picture.width * picture.height
     except Image.DecompressionBombError:

@@ -1,0 +1,1 @@
+"""What the studio costs, and what it stands: see `python -m benchmarks.studio --help`."""

@@ -1,0 +1,37 @@
+"""The load of the benchmark: what clients send, and what they count."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks.studio import load
+from benchmarks.studio.servers import PEER, STUDIO, running
+
+
+def test_mixture_is_the_same_for_a_seed() -> None:
+    assert load.plan(50, (16,), 1, False) == load.plan(50, (16,), 1, False)
+    assert {kind for kind, *_ in load.plan(200, (16,), 1, False)} == set(load.EXPECTED)
+    assert {kind for kind, *_ in load.plan(20, (16,), 1, True)} == {"picture"}
+    with Image.open(io.BytesIO(load.photo(64))) as picture:
+        assert (picture.size, picture.format) == ((64, 48), "JPEG")
+
+
+def test_crowd_is_answered_by_both_servers(tiny_model: Path) -> None:
+    for name, words, route, pictures in (
+        ("studio", STUDIO, "/v1/images", False),
+        ("peer", PEER, "/api/restyle", True),
+    ):
+        flags = ("--model", str(tiny_model), "--threads", "1")
+        with running(name, words, route, *flags) as server:
+            requests = load.plan(12, (32,), 5, pictures)
+            requests = [(kind, data, "great-wave") for kind, data, _ in requests if kind != "wall"]
+            outcome = asyncio.run(load.crowd(server, requests, 3))
+            assert not outcome.faults
+            assert sum(outcome.statuses.values()) == len(requests)
+            assert outcome.median > 0
+            assert server.memory() > 10
+            assert server.processor_seconds() > 0

@@ -1,0 +1,152 @@
+"""Jobs and own styles: how they end, and when they are deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restyle.studio import jobs
+from restyle.studio.answers import ApiError
+from restyle.studio.jobs import Job, OwnStyle, Shelf
+from restyle.studio.lanes import Lane
+from restyle.studio.storage import Storage
+
+
+class Worker:
+    """In place of a worker: reports, writes a result, and fails if the task says so."""
+
+    async def run(self, task: dict[str, Any], seconds: float, news: Any) -> dict[str, Any]:
+        news({"progress": 0.5, "seconds_left": None, "preview": 1})
+        await asyncio.sleep(task["seconds"])
+        if task["fails"]:
+            raise ApiError(422, "bad_input", "damaged")
+        Path(task["output"]).write_bytes(bytes(1000))
+        return {"notes": ["a note"]}
+
+    async def stop(self) -> None:
+        pass
+
+
+def start(shelf: Shelf, lane: Lane, seconds: float = 0.0, fails: bool = False) -> Job:
+    folder = shelf.storage.folder()
+    (folder.path / "content").write_bytes(bytes(500))
+    output = folder.path / "result.png"
+    job = Job("image", lane, lane.admit("a"), folder, output, "image/png", "art.png")
+    shelf.add(job)
+    job.start({"output": str(output), "seconds": seconds, "fails": fails})
+    return job
+
+
+async def names(job: Job) -> list[str]:
+    return [line.decode().split("\n")[0].removeprefix("event: ") async for line in job.events()]
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Any:
+    storage = Storage(str(tmp_path), 5000)
+    yield Shelf(storage)
+    storage.close()
+
+
+def lane() -> Lane:
+    worker: Any = Worker()
+    return Lane("jobs", [worker], 10, 5)
+
+
+def test_job_from_the_queue_to_its_result(shelf: Shelf) -> None:
+    async def run() -> None:
+        queue = lane()
+        first, second = start(shelf, queue, 0.05), start(shelf, queue)
+        await asyncio.sleep(0.01)
+        assert (first.view()["state"], second.view()["state"]) == ("running", "queued")
+        assert (first.progress, second.view()["position"]) == (0.5, 0)
+        happened = await names(second)
+        assert happened[0] == "progress"
+        assert happened[-1] == "done"
+        view = second.view()
+        assert (view["progress"], view["notes"], view["error"]) == (1.0, ["a note"], None)
+        assert view["result"] == f"/v1/jobs/{second.id}/result"
+        assert [path.name for path in second.folder.path.iterdir()] == ["result.png"]  # inputs are gone
+        assert shelf.storage.used == 2000
+
+    asyncio.run(run())
+
+
+def test_job_that_fails_and_job_that_is_cancelled(shelf: Shelf) -> None:
+    async def run() -> None:
+        queue = lane()
+        failing, long, waiting = start(shelf, queue, fails=True), start(shelf, queue, 60), start(shelf, queue)
+        assert (await names(failing))[-1] == "failed"
+        assert failing.view()["error"] == {"code": "bad_input", "message": "damaged", "field": None}
+        await waiting.cancel()
+        await long.cancel()
+        assert (waiting.state, long.state) == ("cancelled", "cancelled")
+        assert not long.folder.path.exists()
+        unstarted = start(shelf, queue, 60)
+        await unstarted.cancel()
+        assert (unstarted.state, queue._places.free) == ("cancelled", True)
+
+    asyncio.run(run())
+
+
+def test_quiet_streams_have_a_heartbeat(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "HEARTBEAT", 0.02)
+
+    async def run() -> list[str]:
+        return await names(start(shelf, lane(), 0.1))
+
+    assert ": waiting" in asyncio.run(run())
+
+
+def test_what_is_old_is_deleted(shelf: Shelf) -> None:
+    async def run() -> None:
+        job, running = start(shelf, lane()), start(shelf, lane(), 60)
+        await names(job)
+        folder = shelf.storage.folder()
+        style = OwnStyle("own-1", folder, folder.path / "a.png", folder.path / "b.jpg")
+        style.picture.write_bytes(bytes(10))
+        shelf.add(style)
+        shelf.sweep()
+        assert shelf.job(job.id) is job
+        for each in (job, running, style):
+            each.used = time.monotonic() - jobs.KEPT - 1
+        linked = style.link_into(job.folder)  # a use
+        shelf.sweep()
+        assert list(shelf.styles) == ["own-1"]
+        assert list(shelf.jobs) == [running.id]  # it has not ended
+        assert not linked.exists()
+        with pytest.raises(ApiError) as caught:
+            shelf.job(job.id)
+        assert caught.value.status == 404
+        await running.cancel()
+
+    asyncio.run(run())
+
+
+def test_room_is_made_by_deleting_the_longest_unused(shelf: Shelf) -> None:
+    async def run() -> None:
+        made = []
+        for _ in range(3):
+            job = start(shelf, lane())
+            await names(job)
+            made.append(job)
+        made[0].used = time.monotonic() + 10
+        shelf.storage.folder().add(2500)
+        assert set(shelf.jobs) == {made[0].id, made[2].id}
+
+    asyncio.run(run())
+
+
+def test_name_of_an_own_style_is_that_of_its_picture_on_this_server(shelf: Shelf, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"one")
+    name = shelf.style_name(picture)
+    assert name == shelf.style_name(picture)
+    other = Shelf(shelf.storage)
+    assert name != other.style_name(picture)  # nobody can compute it
+    picture.write_bytes(b"two")
+    assert name != shelf.style_name(picture)
