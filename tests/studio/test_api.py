@@ -262,8 +262,8 @@ def test_requests_without_a_picture(client: httpx.Client) -> None:
 
 def test_options_and_artworks(client: httpx.Client) -> None:
     options = client.get("/v1/options").json()
-    strength = next(each for each in options["images"] if each["name"] == "strength")
-    assert (strength["type"], strength["minimum"], strength["maximum"]) == ("number", 0, 1)
+    feather = next(each for each in options["images"] if each["name"] == "feather")
+    assert (feather["type"], feather["minimum"], feather["maximum"]) == ("number", 0, 50)
     assert options["limits"]["upload_bytes"] == 200 << 20
     assert client.get("/v1/styles/nothing/artwork").status_code == 404
     assert client.get("/v1/styles/great-wave/artwork?size=9").json()["error"]["field"] == "size"
