@@ -63,12 +63,14 @@ PLACES = {
     "pydantic": ("studio/",),
     "uvicorn": ("studio/",),
     "python_multipart": ("studio/",),
+    "restyle_web": ("studio/static.py",),
 }
 # Distributions whose modules have another name.
 MODULES = {
     "pillow": "PIL",
     "opencv-python-headless": "cv2",
     "torch-fidelity": "torch_fidelity",
+    "restyle-web": "restyle_web",
     "python-multipart": "python_multipart",
 }
 # Libraries that come with others: click with typer, two with fastapi, two with ray[data].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,14 +17,41 @@ def studio(
     options: StudioOptions,
     engine: EngineOptions,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            "--static",
+            metavar="FOLDER",
+            help="Write the page to a folder instead, for any host of static files; pictures are painted in"
+            " the browser (extra web).",
+            rich_help_panel="A page without a server",
+        ),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            "--runtime",
+            metavar="FOLDER",
+            help="Unpacked npm package onnxruntime-web, to use instead of the extra web.",
+            rich_help_panel="A page without a server",
+        ),
+    ] = None,
 ) -> None:
     """Open restyle in the browser: a page, and an HTTP API (extra studio).
 
     restyle studio --open
 
     restyle studio --host 0.0.0.0 --token auto
+
+    restyle studio --static site
     """
-    from restyle.errors import require
+    from restyle.errors import OptionError, require
+
+    if static is not None:
+        _write_site(static, runtime)
+        return
+    if runtime is not None:
+        raise OptionError("runtime is for a page without a server; add static FOLDER, or leave it out")
 
     require("restyle studio", "studio", "fastapi", "uvicorn", "python_multipart")
     from restyle.studio.server import serve
@@ -39,3 +67,12 @@ def studio(
             webbrowser.open(address)
 
     serve(options, engine, say)
+
+
+def _write_site(folder: Path, runtime: Path | None) -> None:
+    from restyle.studio.static import LEFT_OUT, write
+
+    site = write(folder, runtime)
+    typer.echo(f"{site.folder}: {site.files} files, {site.size / 1e6:.0f} MB, with {site.runtime}")
+    typer.echo(f"To look at it: python -m http.server --directory {site.folder}")
+    typer.echo(f"It has no {LEFT_OUT}.")
