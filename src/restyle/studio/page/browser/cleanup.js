@@ -98,17 +98,20 @@ function moments(values) {
 }
 
 /** Clean up after a round of steps; `painter.tidy` in Python. */
-export function tidy(picture, photo, style) {
+export function tidy(picture, objects, style) {
+  const { photo } = objects;
   const side = Math.max(photo.height, photo.width);
-  const smooth = smoothColor(picture, photo, Math.max(2, round(side / 85)));
+  const smooth = objects.hold(smoothColor(picture, photo, Math.max(2, round(side / 85))));
   return lightByObject(smooth, photo, style, C.painter.LIGHT, Math.max(2, round(side / 40)));
 }
 
 /** Settle the colors and clean up; `painter.finish` in Python. */
-export function finish(picture, photo, style) {
+export function finish(picture, objects, style, likeness) {
+  const { photo } = objects;
   const side = Math.max(photo.height, photo.width);
-  const still = calm(picture, photo);
+  const still = objects.hold(calm(picture, photo));
   const colored = colorByObject(still, photo, Math.max(4, round(side / 40)));
   const settled = recolor(colored, style, C.painter.FINAL_COLORS);
-  return lightByObject(settled, photo, style, C.painter.LIGHT, Math.max(4, round(side / 25)));
+  const lit = lightByObject(settled, photo, style, C.painter.LIGHT, Math.max(4, round(side / 25)));
+  return objects.keepPeople(lit, Math.min(1, 2 * likeness));
 }

@@ -5,6 +5,7 @@ import { activity, finish, recolor, tidy } from "./cleanup.js";
 import { convert } from "./color.js";
 import { Enlarged } from "./fast.js";
 import { nearest, product, transposed } from "./matching.js";
+import { Objects } from "./objects.js";
 import { Planes, RowResizer, crop, fitSize, luma, reflected, resize, round } from "./pixels.js";
 import { pause } from "./runtime.js";
 
@@ -44,9 +45,10 @@ export async function paint(
     ...fitSize(photo.height, photo.width, { long: Math.min(2 * side, Math.max(photo.height, photo.width)) }),
     "area",
   );
-  let [picture, content, styles, done] = [null, null, null, 0];
+  let [picture, objects, styles, done] = [null, null, null, 0];
   for (const scale of plan) {
-    content = fitted(small, scale.side);
+    const content = fitted(small, scale.side);
+    objects = new Objects(content);
     styles = [];
     for (const artwork of artworks) styles.push(await prepare(runtime, artwork, scale.side));
     const looks = styles[0].pixels;
@@ -54,26 +56,20 @@ export async function paint(
       ? resize(picture, content.height, content.width, "bicubic").clamp()
       : recolor(content, looks, 1);
     for (const [index, steps] of scale.rounds.entries()) {
-      const feed = await targets(
-        runtime,
-        content,
-        picture,
-        styles,
-        likeness,
-        !index && scale === plan[0],
-        signal,
-      );
+      const first = !index && scale === plan[0];
+      const feed = await targets(runtime, objects, picture, styles, likeness, first, signal);
       const pyramid = new Pyramid(picture, steps);
       for (let step = 0; step < steps; step++) {
         await pause(signal);
         pyramid.step(await gradient(runtime, pyramid.picture(), feed));
         done += scale.side ** 2;
-        await progress?.(done / work, () => finish(tidy(pyramid.picture(), content, looks), content, looks));
+        const preview = () => finish(tidy(pyramid.picture(), objects, looks), objects, looks, likeness);
+        await progress?.(done / work, preview);
       }
-      picture = tidy(pyramid.picture(), content, looks);
+      picture = tidy(pyramid.picture(), objects, looks);
     }
   }
-  return finish(picture, content, styles[0].pixels);
+  return finish(picture, objects, styles[0].pixels, likeness);
 }
 
 /** A painting at the size of its photo; a larger photo adds its fine detail. */
@@ -144,8 +140,9 @@ function withMargin(picture) {
 }
 
 /** Match the content with the artworks; gives inputs of the gradient graph. */
-async function targets(runtime, content, picture, styles, likeness, first, signal) {
+async function targets(runtime, objects, picture, styles, likeness, first, signal) {
   const P = C.painter;
+  const content = objects.photo;
   const own = await features(runtime, content);
   const light = luma(content);
   const busy = activity(light, content, content.height > 150 ? 4 : 2).map((v) => v / (v + P.BUSY));
@@ -169,11 +166,12 @@ async function targets(runtime, content, picture, styles, likeness, first, signa
   }
   for (const [layer, kept] of Object.entries(P.KEEP)) {
     const { height, width, channels, data } = vectors[layer];
-    const keep = resize(new Planes(1, content.height, content.width, held), height, width, "area").data;
+    const wanted = held.map((v, i) => kept * v + P.KEEP_PEOPLE * objects.people[i]);
+    const keep = resize(new Planes(1, content.height, content.width, wanted), height, width, "area").data;
     const ours = unit(own[layer]).data;
     const size = height * width;
     for (let i = 0; i < channels * size; i++) {
-      const share = 2 * likeness * kept * keep[i % size];
+      const share = Math.min(1, 2 * likeness * keep[i % size]);
       data[i] = (1 - share) * data[i] + share * ours[i];
     }
   }

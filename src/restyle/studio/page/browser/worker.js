@@ -10,6 +10,7 @@ import { Blended, shares } from "./regions.js";
 import { Runtime, pause } from "./runtime.js";
 
 const PREVIEW_SECONDS = 1.5; // between pictures of an unfinished painting
+const PREVIEW_PAUSE = 10; // times as long as the last one took
 const TILE_QUALITY = 0.85;
 const OWN_SIDE = 2048; // px, short side of an own artwork that is kept
 const EFFORTS = { draft: 0.5, fine: 1, finest: 2 };
@@ -179,13 +180,14 @@ async function paintPhoto(blob, request, own, type, side, context) {
 /** Tell the progress of a painting, and show it now and then. */
 function followed({ tell }) {
   const began = performance.now();
-  let shown = began;
+  let [shown, took] = [began, 0];
   return async (fraction, preview) => {
     const now = performance.now();
     tell("progress", [fraction, ((now - began) / 1000) * (1 / fraction - 1)]);
-    if (now - shown < PREVIEW_SECONDS * 1000) return;
+    if (now - shown < Math.max(PREVIEW_SECONDS * 1000, PREVIEW_PAUSE * took)) return;
     tell("preview", await encode(preview(), { quality: TILE_QUALITY }));
     shown = performance.now();
+    took = shown - now;
   };
 }
 
