@@ -332,9 +332,7 @@ def test_twelve_megapixels(call: Call, tmp_path: Path) -> None:
 
 def test_tiles_equal_one_pass(call: Call) -> None:
     picture = photo(330, 220)
-    found = opened(
-        call("image", picture, {"styleScale": 0.25})["result"]
-    )  # 1,320 px: in tiles
+    found = opened(call("image", picture, {"styleScale": 0.25})["result"])  # 1,320 px: in tiles
     assert decibels(found, restyle.image(picture, "starry-night", method="fast", style_scale=0.25)) > 40
 
 
