@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from restyle.errors import OptionError
+from restyle.errors import InputError, OptionError
 from restyle.images import color, formats
 from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.color import adjust_brightness, adjust_contrast
 from restyle.images.geometry import Box, aspect_box, crop, fraction_box, parts_box, size_box
+from restyle.images.looks import apply_look, load_look, look_name
 from restyle.images.picture import Picture
 from restyle.images.resize import fill_hidden, fit_size, resize
 from restyle.methods import table
-from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped
+from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped, TableMethod, Tables
 from restyle.methods.regions import Regions
 from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary, quiet
-from restyle.options import ImageOptions, OptimizeOptions, SaveOptions, parse_crop, parse_size
+from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.style import Style
 from restyle.types import FloatArray, ImageLike, PathLike, Report
 
@@ -33,7 +35,7 @@ PALETTE_SIDE = 1024  # px, longest side of the copy whose palette is transferred
 
 def image(
     source: ImageLike | Picture,
-    style: Style | Regions,
+    style: Style | Regions | None,
     network: Arbitrary,
     options: ImageOptions,
     report: Report = quiet,
@@ -42,20 +44,22 @@ def image(
     device: str = "cpu",
     files: Files | None = None,
     callback: Callable[[Step], object] | None = None,
+    table_for: Tables | None = None,
 ) -> Picture:
     """Load a picture, prepare it, stylize it, finish it: everything but saving.
 
     Parameters
     ----------
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
-    style : Style or Regions
+    style : Style, Regions or None
+        None: only the look of the options is applied.
     network : Arbitrary
         The network that encoded the style.
     options : ImageOptions
     report : function of the fraction done, 0..1
     method : OptimizeOptions or None
         The method and its options. None: the default method, see `choose_method`.
-    device, files, callback
+    device, files, callback, table_for
         See `methods.protocol.Settings`.
 
     Returns
@@ -69,6 +73,7 @@ def image(
         Ctrl-C during a method that works in steps.
     """
     method, _ = choose_method(method or OptimizeOptions(), style, network, options, callback)
+    look = load_look(options.look) if isinstance(options, PhotoOptions) and options.look is not None else None
     check_method(method, options, callback)
     picture = load(source, options)
     content = preprocess(picture, options)
@@ -76,14 +81,20 @@ def image(
     parts: list[tuple[FloatArray, Style]] | None = None
     if isinstance(style, Regions):
         parts = style.parts(picture, box, (content.height, content.width), options.feather)
+    if style is None and look is not None:
+        return replace(content, pixels=apply_look(look, content.pixels, options.strength), gray=False)
     if options.strength == 0 or parts == []:
         return content
 
     def finish(painted: FloatArray) -> Picture:
         result = postprocess(painted, content, options)
-        if parts is None:
-            return result
-        return replace(result, pixels=blend(((share, result.pixels) for share, _ in parts), content.pixels))
+        if parts is not None:
+            mixed = blend(((share, result.pixels) for share, _ in parts), content.pixels)
+            result = replace(result, pixels=mixed)
+        return with_look(result)
+
+    def with_look(result: Picture) -> Picture:
+        return result if look is None else replace(result, pixels=apply_look(look, result.pixels))
 
     settings = Settings(
         network=network,
@@ -92,6 +103,7 @@ def image(
         method=method,
         device=device,
         alpha=content.alpha,
+        table_for=table_for,
         files=files,
         report=report,
         callback=callback,
@@ -103,34 +115,50 @@ def image(
         if table.find(method.chosen).regions:
             return finish(_stylize_together(content.visible, parts, settings))
         results = _stylize_in_turn(content, parts, settings)
-        return replace(content, pixels=blend(results, content.pixels), gray=False)
+        return with_look(replace(content, pixels=blend(results, content.pixels), gray=False))
     except Stopped as stop:
         stop.result = finish(stop.picture)
         raise
 
 
 def prepare(
-    style: Style | Regions,
+    style: Style | Regions | None,
     network: Arbitrary,
     options: ImageOptions,
     method: OptimizeOptions,
     callback: Callable[[Step], object] | None = None,
-) -> tuple[Style | Regions, OptimizeOptions, str]:
+) -> tuple[Style | Regions | None, OptimizeOptions, str]:
     """Choose the method and encode the style at the scale it needs, once for many pictures.
 
     Returns
     -------
-    Style or Regions, OptimizeOptions, str
+    Style, Regions or None, OptimizeOptions, str
         Style and method for `image`, and a note from `choose_method`.
     """
     method, note = choose_method(method, style, network, options, callback)
     _log.info("method %s%s", method.chosen, note and f": {note}")
+    if style is None:
+        return None, method, note
     return style.scaled(encoding_scale(options, method.chosen)), method, note
+
+
+def fit_tables(
+    contents: Iterable[ImageLike], style: Style, options: ImageOptions, method: OptimizeOptions
+) -> Tables:
+    """Fit one look for a set of photos, for `image`; photos that cannot be read are left out."""
+
+    def photos() -> Iterator[FloatArray]:
+        for content in contents:
+            with suppress(InputError):
+                yield preprocess(load(content, options), options).visible
+
+    module = cast("TableMethod", table.load(method.chosen))
+    return module.fit_tables(photos(), style, options.strength, method.protect_skin)
 
 
 def choose_method(
     method: OptimizeOptions,
-    style: Style | Regions,
+    style: Style | Regions | None,
     network: Arbitrary,
     options: ImageOptions,
     callback: Callable[[Step], object] | None = None,
@@ -147,6 +175,8 @@ def choose_method(
     """
     if method.method is not None:
         return method, ""
+    if style is None:  # only a look, which needs no method
+        return replace(method, method=table.DEFAULTS[-1]), ""
     best, other = (table.find(name) for name in table.DEFAULTS)
     chosen, note = best, ""
     if method.suits(other.name) and (callback is None or other.steps):
@@ -296,6 +326,11 @@ def save(picture: Picture, path: PathLike, options: SaveOptions, inputs: Iterabl
     return images.save_image(
         picture, path, quality=options.quality, overwrite=options.overwrite, inputs=tuple(inputs)
     )
+
+
+def style_name(style: Style | Regions | None, options: PhotoOptions) -> str:
+    """Return the name of a style, or of the look that is applied without one, for the name of the result."""
+    return look_name(options.look or "") if style is None else style.name
 
 
 def result_name(source: PathLike, style_name: str) -> str:

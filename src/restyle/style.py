@@ -12,6 +12,7 @@ import numpy as np
 
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import picture
+from restyle.images.looks import LOOKS
 from restyle.models import arbitrary, catalog, style_files
 from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
 from restyle.models.style_codes import (
@@ -328,6 +329,8 @@ def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT,
     elif isinstance(source, str) and slug(source) in preset_names(method) and not is_path(source):
         found = Style.from_preset(source, model=method).scaled(scale)
     elif isinstance(source, str) and not is_path(source) and not os.path.lexists(source):
+        if source in LOOKS:
+            raise StyleError(f"'{source}' is a look, not a style: use --look {source}")
         if method.encodes:
             raise StyleError(f"no preset and no file is called '{source}'{_near_presets(source, method)}")
         known = preset_names(method)

@@ -17,7 +17,7 @@ from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.methods import table
-from restyle.methods.protocol import Files, Step, Stopped, state_path
+from restyle.methods.protocol import Files, Step, Stopped, Tables, state_path
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary, quiet
@@ -169,15 +169,18 @@ class Stylizer:
         """
         chosen, method, callback = _parse(options)
         saving = SaveOptions(quality=quality, overwrite=overwrite)
-        inputs = [style, *region_paths(regions or [])]
-        if regions is None:
+        inputs = [style, *region_paths(regions or []), chosen.look]
+        encoded: Style | Regions | None
+        if style is None and regions is None and chosen.look is not None:
+            encoded = None
+        elif regions is None:
             encoded = style if isinstance(style, Regions) else self.style(style)
         else:
             assert not isinstance(style, Regions)
             encoded = self.regions(regions, style, max_pixels=chosen.max_pixels)
         encoded, method, _ = pipeline.prepare(encoded, self.method, chosen, method, callback)
         if output is None and isinstance(content, (str, os.PathLike)):
-            output = pipeline.result_name(content, encoded.name)
+            output = pipeline.result_name(content, pipeline.style_name(encoded, chosen))
         if output is not None:
             return self.write(
                 content,
@@ -212,7 +215,7 @@ class Stylizer:
     def write(
         self,
         content: ImageLike,
-        style: Style | Regions,
+        style: Style | Regions | None,
         output: PathLike,
         options: ImageOptions,
         saving: SaveOptions,
@@ -221,14 +224,15 @@ class Stylizer:
         inputs: Sequence[Any] = (),
         report: Report = quiet,
         callback: Callable[[Step], object] | None = None,
+        table_for: Tables | None = None,
     ) -> Path:
         """Give a picture a style and write it, with option sets in place of keywords; return the path.
 
         Parameters
         ----------
-        content, output, report, callback
-            See `restyle.image`.
-        style : Style or Regions
+        content, output, report, callback, table_for
+            See `restyle.image` and `pipeline.image`.
+        style : Style, Regions or None
             From `pipeline.prepare`.
         options, saving : ImageOptions, SaveOptions
         method : OptimizeOptions or None
@@ -253,6 +257,7 @@ class Stylizer:
                 device=self.engine.device,
                 files=files,
                 callback=callback,
+                table_for=table_for,
             )
         except Stopped as stop:
             if stop.result is not None:
@@ -323,7 +328,7 @@ def image(
         Bytes and open files give a PIL image.
     style : Style, str, Path, PIL.Image.Image, np.ndarray, a list, or None
         The name of a preset, a picture, or a saved style. A list is mixed; its items may be texts `name:0.4`
-        or pairs (style, weight). None is for networks with one style of their own, and for regions.
+        or pairs (style, weight). None is for networks with one style of their own, regions, and looks.
     regions : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`, or None
         Styles of parts of the content. `style` applies to the rest; if None, the rest stays unchanged. A mask
         is a gray picture of the whole content (upright, before any crop, at any size), white where its style
@@ -368,9 +373,7 @@ def image(
     )
 
 
-def _parse(
-    keywords: PaintKeywords,
-) -> tuple[PhotoOptions, OptimizeOptions, Callable[[Step], object] | None]:
+def _parse(keywords: PaintKeywords) -> tuple[PhotoOptions, OptimizeOptions, Callable[[Step], object] | None]:
     """Return the option sets and the callback that the keywords of a call describe."""
     given: dict[str, Any] = dict(keywords)
     callback = given.pop("callback", None)

@@ -22,6 +22,7 @@ from restyle.images.color import (
     fit_palette,
     keep_luminance,
     keep_statistics,
+    oklab_into_gamut,
     oklab_to_rgb,
     rgb_to_oklab,
 )
@@ -229,3 +230,16 @@ def test_bad_factors(picture: FloatArray, factor: float) -> None:
         adjust_brightness(picture, factor)
     with pytest.raises(OptionError, match="contrast"):
         adjust_contrast(picture, factor)
+
+
+def test_colors_outside_the_gamut_lose_chroma_and_keep_lightness() -> None:
+    lab = np.array([[0.45, 0.0, -0.4], [0.6, 0.3, 0.1], [0.9, 0.1, 0.3], [0.5, 0.02, 0.01], [1.2, 0.1, 0.1]])
+    result = oklab_into_gamut(lab)
+    assert result.min() >= 0
+    assert result.max() <= 1
+    back = rgb_to_oklab(result)
+    np.testing.assert_allclose(back[:, 0], lab[:, 0].clip(0, 1), atol=0.12)  # straight lines in sRGB
+    np.testing.assert_allclose(back[3], lab[3], atol=1e-6)
+    assert (np.hypot(*back[:3, 1:].T) > 0.05).all()
+    soft = oklab_into_gamut(lab * [1, 0.3, 0.3], 0.5)
+    assert np.hypot(*rgb_to_oklab(soft)[0, 1:]) < np.hypot(*(lab[0, 1:] * 0.3))

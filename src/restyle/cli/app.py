@@ -57,7 +57,7 @@ COMMANDS: dict[str, Entry] = {
     "compare": Entry("restyle.cli.compare:compare", "Compare styles; draw a map of a folder of styles."),
     "train": Entry("restyle.cli.train:app", "Train your own networks."),
     "study": Entry("restyle.cli.study:app", "Compare networks with the same data and budget."),
-    "export": Entry("restyle.cli.export:export", "Export a trained network as ONNX and verify it."),
+    "export": Entry("restyle.cli.export:app", "Export a network as ONNX, or a look as a .cube file."),
     "models": Entry("restyle.cli.models:app", "List models with size, license and state; download others."),
 }
 

@@ -79,6 +79,10 @@ def image(
 
     restyle image photo.jpg --style my-painting.jpg --preview so-far.jpg
 
+    restyle image photo.jpg --style evening.jpg --method photo
+
+    restyle image photo.jpg --look golden-hour
+
     restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
     from restyle.cli.several_files import SeveralFiles, output_folders, plan
@@ -86,23 +90,28 @@ def image(
     from restyle.files import STANDARD_STREAM
     from restyle.methods.regions import region_paths
     from restyle.methods.table import find
-    from restyle.pipeline import prepare
+    from restyle.pipeline import fit_tables, prepare, style_name
+    from restyle.style import Style
     from restyle.stylizer import Stylizer
 
     stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
-    encoded: Style | Regions
+    encoded: Style | Regions | None = None
     with Bar(label="starting"):
         if region:
             encoded = stylizer.regions(region, style, max_pixels=options.max_pixels)
-        else:
+        elif style or options.look is None:
             encoded = stylizer.style(style)
         encoded, method, note = prepare(encoded, stylizer.method, options, method)
-    jobs = plan(content, encoded.name, output)
-    inputs = [*(style or []), *region_paths(region or [])]
+    jobs = plan(content, style_name(encoded, options), output)
+    inputs = [*(style or []), *region_paths(region or []), *filter(None, [options.look])]
     in_steps = find(method.chosen).steps
-    for line in (note, estimate(len(jobs), options, method, engine.threads)):
+    for line in (note, estimate(len(jobs), options, method, engine.threads) if encoded else ""):
         if line:
             typer.echo(f"restyle: {line}", err=True)
+    table_for = None
+    if method.consistent and isinstance(encoded, Style):
+        with Bar(label="one look for all photos"):
+            table_for = fit_tables((job.source for job in jobs), encoded, options, method)
     with output_folders(jobs), SeveralFiles(len(jobs), "pictures") as files, Bar(len(jobs)) as bar:
         for index, job in enumerate(jobs):
             name, began = job.source.name, time.monotonic()
@@ -130,6 +139,7 @@ def image(
                     inputs=inputs,
                     report=report,
                     callback=show if in_steps else None,
+                    table_for=table_for,
                 )
                 typer.echo(str(job.target), err=job.target == Path(STANDARD_STREAM))
 

@@ -39,7 +39,7 @@ def styles(
         typer.Option(metavar="PHOTO", help="Photo for the sheet. Default: a sample photo."),
     ] = None,
 ) -> None:
-    """List the preset styles, of pictures and of sounds.
+    """List the preset styles of pictures and of sounds, and the looks of photos.
 
     restyle styles
 
@@ -51,6 +51,7 @@ def styles(
         return
     from restyle.cli.terminal import Bar, table
     from restyle.errors import OptionError
+    from restyle.images.looks import LOOKS
     from restyle.models import arbitrary
     from restyle.sounds.styles import PRESETS as SOUNDS
     from restyle.style import styles as presets
@@ -62,6 +63,10 @@ def styles(
     if sheet is None:
         rows = [[each.name, each.title, each.artist, each.year] for each in found]
         typer.echo(table(["name", "title", "artist", "year"], rows))
+        typer.echo(
+            "\n"
+            + table(["look (--look)", "description"], [[each.name, each.title] for each in LOOKS.values()])
+        )
         typer.echo("\n" + table(["sound", "description"], [[name, text] for name, text in SOUNDS.items()]))
         return
     from restyle.files import check_output

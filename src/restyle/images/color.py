@@ -100,6 +100,21 @@ def oklab_to_unbounded_rgb(lab: Points) -> Points:
     return np.where(linear <= 0.0031308, linear * 12.92, curved)
 
 
+def oklab_into_gamut(lab: Points, knee: float = 1.0) -> Points:
+    """Convert OKLab [shape=(N, 3), float64] to sRGB in 0..1; colors that it lacks lose chroma, not lightness.
+
+    From the share `knee` of the chroma that fits, up to 1, chroma is bent softly.
+    """
+    light = np.clip(lab[:, :1], 0, 1)
+    gray = np.clip(oklab_to_unbounded_rgb(light * np.array([1.0, 0, 0])), 0, 1)
+    chroma = oklab_to_unbounded_rgb(np.hstack([light, lab[:, 1:]])) - gray
+    room = np.where(chroma > 0, 1 - gray, gray)
+    use = (np.abs(chroma) / np.maximum(room, 1e-4)).max(axis=1, keepdims=True)
+    over = np.maximum(use - knee, 0)
+    bent = np.where(over > 0, knee + (1 - knee) * over / (over + 1 - knee + 1e-12), use)
+    return np.asarray(np.clip(gray + chroma * (bent / np.maximum(use, 1e-9)), 0, 1))
+
+
 def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
     """Combine the result's luma with the content's chroma (Gatys et al. 2016, section 4).
 

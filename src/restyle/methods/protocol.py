@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from restyle.images.color_lut import ColorLut
 from restyle.images.picture import Picture
 from restyle.methods.table import DEFAULTS
 from restyle.models.arbitrary import Arbitrary, quiet
@@ -16,6 +17,9 @@ from restyle.options import ImageOptions, OptimizeOptions, SaveOptions
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray, PathLike, Report
+
+Tables = Callable[[FloatArray], ColorLut]
+"""Gives the color map of a photo [shape=(H, W, 3), float32, range 0..1, RGB] of a set with one look."""
 
 
 class Method(Protocol):
@@ -43,6 +47,15 @@ class RegionMethod(Method, Protocol):
         self, content: FloatArray, regions: Sequence[tuple[FloatArray, Style]], settings: Settings, /
     ) -> FloatArray:
         """Stylize one picture; `regions` are pairs of a share of each pixel ([H, W], 0..1) and its style."""
+
+
+class TableMethod(Method, Protocol):
+    """A method whose result can be one color map for several photos or frames."""
+
+    def fit_tables(
+        self, photos: Iterable[FloatArray], style: Style, strength: float, skin: bool, /
+    ) -> Tables:
+        """Fit one look for a set of photos; the result gives the color map of each of them."""
 
 
 class FrameMethod(Method, Protocol):
@@ -115,6 +128,7 @@ class Settings:
     device : "cpu" or "cuda"
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
         Transparency of the content; hidden colors should not bleed into edges.
+    table_for : Tables or None
     files : Files or None
         None if no file is written.
     report : function of the fraction done, 0..1
@@ -128,6 +142,7 @@ class Settings:
     method: OptimizeOptions = field(default_factory=lambda: OptimizeOptions(method=DEFAULTS[-1]))
     device: str = "cpu"
     alpha: FloatArray | None = None
+    table_for: Tables | None = None
     files: Files | None = None
     report: Report = quiet
     callback: Callable[[Step], object] | None = None

@@ -48,6 +48,8 @@ class MethodInfo:
         Largest strength it takes.
     strokes : bool
         Whether it paints strokes, whose size `--style-scale` sets; otherwise the photo keeps its structure.
+    tables : bool
+        Whether its result can be one color map for a set of photos or a scene of a video, by `fit_tables`.
     steps : bool
         Whether it works in steps: calls `callback`, writes previews, and saves the picture so far at Ctrl-C.
     resumes : bool
@@ -72,6 +74,7 @@ class MethodInfo:
     strength: bool = False
     max_strength: float = 1.0
     strokes: bool = True
+    tables: bool = False
     steps: bool = False
     resumes: bool = False
     pace: float | None = None
@@ -110,6 +113,8 @@ METHODS: dict[str, MethodInfo] = {
             strength=True,
             max_strength=1.5,
             strokes=False,
+            tables=True,
+            video=True,
             pace=0.5,
         ),
         MethodInfo(

@@ -91,6 +91,13 @@ class ImageOptions(OptionSet):
 class PhotoOptions(ImageOptions):
     """How a single picture is stylized, as opposed to the frames of a video."""
 
+    look: str | None = opt(
+        None,
+        "Apply a photographic look at the end: one of `restyle styles`, or a .cube file. Without --style it"
+        " is the only change.",
+        metavar="NAME|FILE.cube",
+    )
+
     def painted_side(self, size: tuple[int, int]) -> int:
         """Return the longest side at which a photo of (height, width) is painted, in px."""
         return min(max(size), self.paint_size or PHOTO_SIZE)
@@ -114,6 +121,8 @@ class ImageKeywords(TypedDict, total=False):
 
 class PaintKeywords(ImageKeywords, OptimizeKeywords, total=False):
     """Keywords that decide how a picture is stylized."""
+
+    look: str | None
 
 
 class CallKeywords(PaintKeywords, total=False):

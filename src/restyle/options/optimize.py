@@ -47,6 +47,12 @@ class OptimizeOptions(OptionSet):
         "fine", "How many steps: draft takes half the time of fine, finest twice as much.", **_PAINT
     )
     protect_skin: bool = opt(True, "Keep the hue of skin.", **_PHOTO)
+    consistent: bool = opt(
+        False,
+        "Give all photos one look, after evening their exposure and white balance. A single photo gets one"
+        " color map for all its parts, as in a .cube file.",
+        **_PHOTO,
+    )
     encoder: str = opt(
         "encoder-4",
         "Network used to compute the losses: encoder-4, encoder-1, encoder-2, or vgg19 (after `restyle"
@@ -158,6 +164,7 @@ class OptimizeKeywords(TypedDict, total=False):
     likeness: float
     effort: Effort
     protect_skin: bool
+    consistent: bool
     encoder: str
     style_loss: str
     content_loss: str

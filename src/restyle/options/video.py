@@ -43,6 +43,8 @@ class VideoMethodOptions(OptionSet):
         **OPTIMIZE,
     )
 
+    protect_skin: bool = again(OptimizeOptions, "protect_skin", OptimizeOptions.protect_skin)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_method(self, self.method)
@@ -89,6 +91,7 @@ class VideoKeywords(ImageKeywords, total=False):
     steps: int
     encoder: str
     temporal_weight: float
+    protect_skin: bool
     steady: Steady | None
     codec: VideoCodec | None
     quality: int | None

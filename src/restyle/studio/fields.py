@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
 from restyle.errors import OptionError
+from restyle.images.looks import LOOKS
 from restyle.options import (
     AudioOptions,
     DubOptions,
@@ -120,6 +121,9 @@ def parse(medium: Medium, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
         raise OptionError(f"{error}".replace("keyword", "field")) from None
     if values.get("init", STARTS[0]) not in STARTS:
         raise OptionError(f"init '{values['init']}' is none of {', '.join(STARTS)}")
+    look = values.get("look")
+    if look is not None and look not in LOOKS:  # no file of the server
+        raise OptionError(f"look '{look}' is none of {', '.join(LOOKS)}")
     return values
 
 

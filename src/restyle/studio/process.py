@@ -148,7 +148,7 @@ class Process:
             callback=watch if in_steps else None,
         )
         Path(task["output"]).write_bytes(encode.encode(picture, form, saving.quality, "the result"))
-        return {"width": picture.width, "height": picture.height, "style": style.name}
+        return {"width": picture.width, "height": picture.height, "style": given.name}
 
     def tile(self, task: dict[str, Any]) -> dict[str, Any]:
         """Stylize `content` as a thumbnail in one style; the result is a JPEG in base64."""

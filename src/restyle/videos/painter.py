@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import NDArray
 
@@ -26,9 +26,11 @@ from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
 from restyle.methods import table
 from restyle.methods.fast import painted_side
+from restyle.methods.protocol import TableMethod, Tables
 from restyle.models import session
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
+from restyle.style import Style
 from restyle.types import FloatArray, from_unit
 from restyle.videos.flow import FlowSteadier, Motion, MotionFinder
 from restyle.videos.info import Pixels, VideoFrame, VideoInfo
@@ -75,9 +77,13 @@ class _Layer:
     """One style of a video: what stylizes its frames, and its memory of earlier ones."""
 
     def __init__(
-        self, method: Arbitrary, optimized: OptimizedPainter | None, steadier: FlowSteadier | None
+        self,
+        method: Arbitrary,
+        optimized: OptimizedPainter | None,
+        steadier: FlowSteadier | None,
+        fit_table: Tables | None = None,
     ) -> None:
-        self.method, self.optimized, self.steadier = method, optimized, steadier
+        self.method, self.optimized, self.steadier, self.fit_table = method, optimized, steadier, fit_table
         self.palette: ColorLut | None = None
 
     def cut(self) -> None:
@@ -89,7 +95,11 @@ class _Layer:
     def paint(
         self, item: _Work, code: FloatArray, options: ImageOptions
     ) -> tuple[FloatArray | None, ColorLut | None]:
-        """Stylize a frame; with `colors_only`, fit a palette once per scene, so that colors stay constant."""
+        """Stylize a frame; a table of colors is fitted once per scene, so that colors stay constant."""
+        if self.fit_table is not None and options.strength > 0:
+            if self.palette is None:
+                self.palette = self.fit_table(item.content.pixels)
+            return None, self.palette
         if self.optimized:
             return self.optimized(item.small, code, item.motion), None
         if not options.colors_only or options.strength == 0:
@@ -140,12 +150,14 @@ class VideoPainter:
         self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
         self._regions = regions
         self._cuts = SceneCuts()
-        self._optimize = table.find(options.method).previous_frame
-        if self._optimize and (image_options.colors_only or len(styles) > 1):
+        row = table.find(options.method)
+        self._optimize = row.previous_frame
+        self._by_tables = image_options.colors_only or row.tables
+        if (self._optimize or row.tables) and (image_options.colors_only or len(styles) > 1):
             raise OptionError(
                 f"--method {options.method} takes one style for a whole video, and no --colors-only"
             )
-        by_flow = options.steady == "flow" and image_options.strength > 0 and not image_options.colors_only
+        by_flow = options.steady == "flow" and image_options.strength > 0 and not self._by_tables
         self._finder: MotionFinder | None = None
         if self._optimize or by_flow:
             self._finder = MotionFinder(
@@ -163,21 +175,21 @@ class VideoPainter:
                 optimized = OptimizedPainter(
                     style.exemplars(), method, image_options.strength, options, method.threads
                 )
-            self._layers.append(
-                _Layer(method, optimized, FlowSteadier() if by_flow and not self._optimize else None)
-            )
+            fit = _fit_table(style, image_options, options) if row.tables and style is not None else None
+            steadier = FlowSteadier() if by_flow and not self._optimize else None
+            self._layers.append(_Layer(method, optimized, steadier, fit))
         self._last: Any = None  # pixels of the last result
         self.show: Callable[[Pixels], None] = lambda pixels: None  # called with each result
 
     def _frames_at_once(self, size: tuple[int, int], cores: int) -> int:
         """Return how many frames are painted at the same time: one a core, as memory allows."""
-        if self._optimize or self._options.colors_only:
+        if self._optimize or self._by_tables:
             return 1  # each depends on the one before
         height, width = self._small_size(size)
         return max(1, min(cores, _PAINTING_BYTES // (_PIXEL_BYTES * height * width)))
 
     def _small_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        if self._optimize or self._options.colors_only or self._options.strength == 0:
+        if self._optimize or self._by_tables or self._options.strength == 0:
             return size
         side = painted_side(size, self._options)
         return size if side == max(size) else fit_size(size, long=side)
@@ -291,7 +303,10 @@ class VideoPainter:
     def _finished_layer(self, item: _Work, place: int) -> FloatArray:
         palette, painted, content = item.palettes[place], item.painted[place], item.content
         if palette is not None:
-            return palette.apply(content.pixels)
+            mapped = palette.apply(content.pixels)
+            if self._options.keep_colors is None:
+                return mapped
+            return pipeline.postprocess(mapped, content, self._options).pixels
         assert painted is not None
         size = (content.height, content.width)
         if max(painted.shape) > max(size):
@@ -308,6 +323,14 @@ class VideoPainter:
             layer.restore(_part(state, f"{place}."))
         if self._finder:
             self._finder.before, self._finder.carried = state.get("content"), state.get("carried")
+
+
+def _fit_table(style: Style, image_options: ImageOptions, options: VideoOptions) -> Tables:
+    """Return the function that fits the colors of a scene to its first frame."""
+    method = cast("TableMethod", table.load(options.method))
+    strength, skin = image_options.strength, options.protect_skin
+    style.exemplars()  # raises StyleError now, not at the first frame
+    return lambda frame: method.fit_tables([frame], style, strength, skin)(frame)
 
 
 def _part(state: State, prefix: str) -> State:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import restyle
+from restyle.cli import main
 from restyle.errors import OptionError, StyleError
 from restyle.images import picture
 from restyle.images.color import LUMA
@@ -115,3 +117,52 @@ def test_a_style_without_a_picture_is_refused(
     saved = restyle.Style.from_image(evening).save(tmp_path / "evening.style", picture=False)
     with pytest.raises(StyleError, match="without an image"):
         restyle.image(landscape, str(saved), method="photo", threads=1)
+
+
+def test_a_cube_file_gives_the_same_as_the_direct_result(
+    tmp_path: Path, landscape: FloatArray, evening: FloatArray
+) -> None:
+    for name, pixels in (("photo.png", landscape), ("evening.png", evening)):
+        picture.save_image(picture.Picture(pixels), tmp_path / name)
+    photo, style, cube = (str(tmp_path / name) for name in ("photo.png", "evening.png", "evening.cube"))
+    with pytest.raises(SystemExit) as stop:
+        main(["export", "look", photo, "--style", style, "-o", cube])
+    assert stop.value.code == 0
+    direct = restyle.image(np.asarray(Image.open(photo)), style, method="photo", consistent=True, threads=1)
+    table = restyle.image(np.asarray(Image.open(photo)), look=cube, threads=1)
+    assert np.abs(direct.astype(int) - table.astype(int)).max() <= 1
+
+
+def test_a_folder_gets_one_look(tmp_path: Path, landscape: FloatArray, evening: FloatArray) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for index, factor in enumerate((0.8, 1.0)):
+        dimmed = picture.Picture(np.asarray(landscape * np.float32(factor), np.float32))
+        picture.save_image(dimmed, folder / f"{index}.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    picture.save_image(picture.Picture(evening), tmp_path / "evening.png")
+    words = [
+        "image",
+        str(folder),
+        "--style",
+        str(tmp_path / "evening.png"),
+        "--method",
+        "photo",
+        "--consistent",
+    ]
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "-o", f"{tmp_path}/out/"])
+    assert stop.value.code == 1, "the broken photo is reported"
+    results = [picture.load_image(tmp_path / "out" / f"{index}.png").pixels for index in (0, 1)]
+    apart = np.abs(results[0] - results[1]).mean()
+    assert apart < 0.6 * np.abs(landscape * 0.2).mean()
+
+
+def test_a_look_needs_no_style(tmp_path: Path, landscape: FloatArray) -> None:
+    result = np.asarray(restyle.image(landscape, look="silver", threads=1))
+    assert np.ptp(result, axis=-1).max() < 0.01
+    half = np.asarray(restyle.image(landscape, look="silver", strength=0.5, threads=1))
+    np.testing.assert_allclose(half, (landscape + result) / 2, atol=1e-3)
+    picture.save_image(picture.Picture(landscape), tmp_path / "photo.png")
+    with pytest.raises(StyleError, match="is a look, not a style: use --look silver"):
+        restyle.image(landscape, "silver", threads=1)

@@ -8,14 +8,16 @@ Everything but the last step works on small copies; the field is applied at full
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from restyle.images.color_lut import ColorLut
 from restyle.images.resize import fit_size, resize
 from restyle.methods.photo.field import Guide, apply_field, fit_field, measure_noise
 from restyle.methods.photo.segments import Pixels, Values, describe, join, segment
+from restyle.methods.photo.sets import fit_set
 from restyle.methods.photo.transfer import Transfer, fit_transfer
-from restyle.methods.protocol import Settings
+from restyle.methods.protocol import Settings, Tables
 from restyle.models import features
 from restyle.style import Style
 from restyle.types import FloatArray
@@ -35,15 +37,24 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     StyleError
         The style contains no image.
     """
+    strength, skin = settings.image.strength, settings.method.protect_skin
+    if settings.method.consistent:
+        table_for = settings.table_for or fit_tables([content], style, strength, skin)
+        return table_for(content).apply(content)
     encoder = features.load(settings.network.device, settings.network.threads)
     pixels, wanted = describe(content, encoder), style_pixels(style, encoder)
     settings.report(0.2)
-    result = transfer_local(content, pixels, wanted, settings.image.strength, settings.method.protect_skin)
+    result = transfer_local(content, pixels, wanted, strength, skin)
     settings.report(1.0)
     return result
 
 
-def style_pixels(style: Style, encoder: features.FeatureEncoder) -> Pixels:
+def fit_tables(photos: Iterable[FloatArray], style: Style, strength: float, skin: bool) -> Tables:
+    """Fit one look for a set of photos; see `sets.SetLook`, whose `table_for` is returned."""
+    return fit_set(photos, style_pixels(style, None), strength, skin).table_for
+
+
+def style_pixels(style: Style, encoder: features.FeatureEncoder | None) -> Pixels:
     """Describe the pictures of a style."""
     return join([(describe(each.pixels, encoder), each.weight) for each in style.exemplars()])
 
@@ -99,21 +110,3 @@ def _with_derivative(
         shifted[:, channel] += step
         derivative[:, :, channel] = (transfer(shifted, flat, strength, skin) - target) / step[:, None]
     return target.reshape(small.shape), derivative.reshape(*small.shape, 3)
-
-
-def fit_look(content: Pixels, style: Pixels, strength: float, skin: bool, side: int = 33) -> ColorLut:
-    """Fit one color map for complete photos, as a table over RGB.
-
-    Parameters
-    ----------
-    content, style : Pixels
-    strength : float, 0..1.5
-    skin : bool
-    side : int
-        Nodes along each axis.
-    """
-    axis = np.linspace(0, 1, side, dtype=np.float32)
-    nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    transfer = fit_transfer(content, style, None)
-    mapped = transfer(nodes, np.ones((len(nodes), 1), np.float32), strength, skin)
-    return ColorLut(mapped.reshape(side, side, side, 3))

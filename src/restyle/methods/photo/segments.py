@@ -78,15 +78,20 @@ class Segments:
     mass: Values
 
 
-def describe(photo: FloatArray, encoder: FeatureEncoder) -> Pixels:
-    """Describe a photo [shape=(H, W, 3), float32, range 0..1, RGB] by a grid of its pixels."""
+def describe(photo: FloatArray, encoder: FeatureEncoder | None) -> Pixels:
+    """Describe a photo [shape=(H, W, 3), float32, range 0..1, RGB] by a grid of its pixels.
+
+    Without an encoder the pixels have no features, which only `segment` needs.
+    """
     side = min(_SIDE, max(photo.shape[:2]))
     small = resize(photo, fit_size((photo.shape[0], photo.shape[1]), long=side), "area")
     points = small[min(_STEP, small.shape[0]) // 2 :: _STEP, min(_STEP, small.shape[1]) // 2 :: _STEP]
     height, width = points.shape[:2]
-    features = np.ascontiguousarray(encoder.features(small)[_LAYER].transpose(1, 2, 0))
-    deep = resize(features, (height, width), "bilinear").reshape(height * width, -1).astype(np.float64)
-    deep /= np.linalg.norm(deep, axis=-1, keepdims=True) + 1e-6
+    deep = np.zeros((height * width, 1))
+    if encoder is not None:
+        features = np.ascontiguousarray(encoder.features(small)[_LAYER].transpose(1, 2, 0))
+        deep = resize(features, (height, width), "bilinear").reshape(height * width, -1).astype(np.float64)
+        deep /= np.linalg.norm(deep, axis=-1, keepdims=True) + 1e-6
     lab = rgb_to_oklab(points.reshape(-1, 3).astype(np.float64))
     light = np.sort(lab[:, 0])
     rank = (np.searchsorted(light, lab[:, 0], "left") + np.searchsorted(light, lab[:, 0], "right")) / (

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from restyle.images.color import LUMA, oklab_to_unbounded_rgb, rgb_to_oklab, transport
+from restyle.images.color import oklab_into_gamut, rgb_to_oklab, transport
 from restyle.images.color_lut import ColorLut, fit_lut
 from restyle.images.statistics import match_quantiles, transport_map
 from restyle.methods.photo.segments import Pixels, Segments, match
@@ -33,6 +33,7 @@ _LIKENESS = 1.6  # squared distance at which the trust falls by e
 _REFINE = 0.85  # share of the lookup table
 _MAX_SLOPE = 1.6  # of the lookup table
 _SAMPLES = 4096
+_KNEE = 0.9  # share of the chroma in sRGB above which it is bent
 _SKIN_KEPT = 0.85  # how far skin returns to its hue
 _TABLE = (np.array([0.9, 1.4, 1.4]), np.array([0.05, 0.5, 0.5]))  # OKLab to the unit cube: scale and offset
 
@@ -75,15 +76,22 @@ class Transfer:
         np.ndarray [shape=(N, 3), float32, range 0..1, RGB]
         """
         lab = rgb_to_oklab(colors.astype(np.float64))
-        moved = self._moved(lab, shares)
-        if self.table is not None:
-            moved = _apply_table(self.table, moved)
+        moved = self._full(lab, shares)
+        if strength <= 1:
+            moved = lab + strength * (moved - lab)
+        else:  # part of the map once more: a straight line beyond 1 could reverse contrast
+            moved += (strength - 1) * (self._full(moved, shares) - moved)
         if skin:
-            moved[:, 1:] = self._skin(lab, moved)
-        moved[:, 1:] *= _soft_limit(np.hypot(moved[:, 1], moved[:, 2]), self.chroma)[:, None]
-        moved = lab + strength * (moved - lab)
+            moved[:, 1:] = self._skin(lab, moved, min(strength, 1.0))
+        limit = max(self.chroma, float(np.hypot(lab[:, 1], lab[:, 2]).max()) * (1 - strength))
+        moved[:, 1:] *= _soft_limit(np.hypot(moved[:, 1], moved[:, 2]), limit * max(1.0, strength))[:, None]
         moved[:, 0] = _soft_range(moved[:, 0])
-        return into_gamut(oklab_to_unbounded_rgb(moved))
+        return oklab_into_gamut(moved, _KNEE).astype(np.float32)
+
+    def _full(self, lab: Values, shares: FloatArray) -> Values:
+        """Colors at strength 1, skin included."""
+        moved = self._moved(lab, shares)
+        return moved if self.table is None else _apply_table(self.table, moved)
 
     def _moved(self, lab: Values, shares: FloatArray) -> Values:
         moved = shares @ self.offsets
@@ -91,9 +99,9 @@ class Transfer:
             moved += shares[:, index, None] * (lab @ matrix.T)
         return moved
 
-    def _skin(self, lab: Values, moved: Values) -> Values:
+    def _skin(self, lab: Values, moved: Values, strength: float) -> Values:
         """Chroma with that of skin turned back to the photo's hue."""
-        share = _SKIN_KEPT * skin_share(lab)[:, None]
+        share = strength * _SKIN_KEPT * skin_share(lab)[:, None]
         own = np.hypot(lab[:, 1], lab[:, 2])[:, None] + 1e-9
         new = np.hypot(moved[:, 1], moved[:, 2])[:, None]
         least = 0.85 * min(1.0, self.saturation / 0.4)  # gray styles may turn skin gray
@@ -213,13 +221,3 @@ def _soft_range(light: Values) -> Values:
     top = 1 - (1 - high) * np.exp(-(np.maximum(light, high) - high) / (1 - high))
     bottom = low * np.exp((np.minimum(light, low) - low) / low)
     return np.where(light > high, top, np.where(light < low, bottom, light))
-
-
-def into_gamut(colors: Values) -> FloatArray:
-    """Reduce the chroma of RGB colors [N, 3] at constant luma, softly, until they are in 0..1."""
-    luma = np.clip(colors @ LUMA.astype(np.float64), 0, 1)[:, None]
-    chroma = colors - luma
-    room = np.where(chroma > 0, 1 - luma, luma)
-    use = (np.abs(chroma) / np.maximum(room, 1e-4)).max(axis=1, keepdims=True)
-    bent = np.where(use > 0.9, 0.9 + 0.1 * (use - 0.9) / (use - 0.8), use)
-    return np.asarray(luma + chroma * (bent / np.maximum(use, 1e-9)), np.float32)

@@ -1,0 +1,1 @@
+"""Color and light of one photo on another: `--method photo` and its peers."""
