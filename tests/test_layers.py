@@ -51,7 +51,7 @@ PLACES = {
     "onnx": TORCH_PLACES,
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),
-    "cv2": ("videos/flow.py",),
+    "cv2": ("videos/flow.py", "methods/grabcut.py"),
     "optuna": ("study/search.py",),
     "ray": ("batch/ray_engine.py",),
     "pyarrow": ("batch/ray_engine.py",),

@@ -111,8 +111,8 @@ def test_exit_codes(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("restyle.cli.export.export", fail)
-    assert exit_code(["export"]) == code
+    monkeypatch.setattr("restyle.cli.compare.compare", fail)
+    assert exit_code(["compare"]) == code
     assert capsys.readouterr().err == f"restyle: {told}\n"
 
 

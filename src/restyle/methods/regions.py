@@ -20,6 +20,7 @@ from restyle.images.blend import mask_weights
 from restyle.images.geometry import Box
 from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name
 from restyle.images.picture import Picture
+from restyle.methods.grabcut import PREFIX, Rectangle, cut_out, parse_rectangle
 from restyle.models.arbitrary import Arbitrary
 from restyle.style import Style, resolve_all
 from restyle.types import FloatArray, RegionsLike, StylesLike
@@ -34,15 +35,15 @@ class Region:
 
     Parameters
     ----------
-    mask : np.ndarray [shape=(H, W), float32, range 0..1], Path or None
-        The path of a video mask; None is the photo's alpha channel.
+    mask : np.ndarray [shape=(H, W), float32, range 0..1], Path, Rectangle or None
+        The path of a video mask; what a rectangle encloses; None is the photo's alpha channel.
     name : str
         Name of the mask, for messages.
     sources : tuple
         The styles as the user gave them, to be mixed; empty keeps the photo.
     """
 
-    mask: FloatArray | Path | None
+    mask: FloatArray | Path | Rectangle | None
     name: str
     sources: tuple[Any, ...]
 
@@ -131,8 +132,9 @@ def read_regions(
     Parameters
     ----------
     given : texts `MASK=STYLE[:WEIGHT]`, pairs (mask, style), a list of such, or a dict {mask: style}
-        A mask is a path, a PIL image, an array, or "alpha". A style is anything that `restyle.image` accepts;
-        "keep" or None keeps the photo. Several styles of one mask are mixed.
+        A mask is a path, a PIL image, an array, "alpha", or "box:LEFT,TOP,WIDTH,HEIGHT": what stands out in
+        that rectangle. A style is anything that `restyle.image` accepts; "keep" or None keeps the photo.
+        Several styles of one mask are mixed.
     max_pixels : int or None
         Larger masks are refused before they are decoded.
     moving : bool
@@ -160,8 +162,12 @@ def read_regions(
         kept = [style is None or _is_text(style, KEEP) for style in styles]
         if any(kept) and not all(kept):
             raise OptionError(f"region '{name}' has both a style and 'keep'; give one of them")
-        pixels: FloatArray | Path | None = None
-        if not _is_alpha(mask):
+        pixels: FloatArray | Path | Rectangle | None = None
+        if _is_box(mask):
+            if moving:
+                raise OptionError(f"region '{name}' is for photos; give a video a mask that moves with it")
+            pixels = parse_rectangle(mask)
+        elif not _is_alpha(mask):
             pixels = Path(mask) if moving and _moves(mask) else load_mask(mask, **limits)
         regions.append(Region(pixels, name, () if any(kept) else tuple(styles)))
     return tuple(regions)
@@ -239,6 +245,8 @@ def _mask(region: Region, photo: Picture) -> FloatArray:
         raise InputError("the photo has no alpha channel to use as a mask")
     if region.mask is None and not np.any(photo.alpha):
         raise InputError("the photo's alpha channel is 0 everywhere, but is used as a mask")
+    if isinstance(region.mask, Rectangle):
+        return cut_out(photo.visible, region.mask)
     mask = photo.alpha if region.mask is None else region.mask
     assert isinstance(mask, np.ndarray)
     return mask
@@ -247,7 +255,7 @@ def _mask(region: Region, photo: Picture) -> FloatArray:
 def region_paths(given: RegionsLike) -> Iterator[Any]:
     """Yield the masks and styles that are inputs, which no output may overwrite."""
     for mask, style in _pairs(given):
-        if isinstance(mask, (str, os.PathLike)) and not _is_alpha(mask):
+        if isinstance(mask, (str, os.PathLike)) and not _is_alpha(mask) and not _is_box(mask):
             yield os.fspath(mask) if isinstance(mask, str) else mask
         if style is not None and not _is_text(style, KEEP):
             yield style
@@ -302,6 +310,10 @@ def _moves(mask: Any) -> bool:
 
 def _is_alpha(mask: Any) -> bool:
     return _is_text(mask, ALPHA)
+
+
+def _is_box(mask: Any) -> bool:
+    return isinstance(mask, str) and mask.startswith(PREFIX) and not os.path.lexists(mask)
 
 
 def _is_text(given: Any, text: str) -> bool:
