@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import cast, overload
 
 import numpy as np
 
@@ -119,6 +119,24 @@ def image(
     except Stopped as stop:
         stop.result = finish(stop.picture)
         raise
+
+
+@overload
+def prepare(
+    style: Style | Regions,
+    network: Arbitrary,
+    options: ImageOptions,
+    method: OptimizeOptions,
+    callback: Callable[[Step], object] | None = ...,
+) -> tuple[Style | Regions, OptimizeOptions, str]: ...
+@overload
+def prepare(
+    style: None,
+    network: Arbitrary,
+    options: ImageOptions,
+    method: OptimizeOptions,
+    callback: Callable[[Step], object] | None = ...,
+) -> tuple[None, OptimizeOptions, str]: ...
 
 
 def prepare(

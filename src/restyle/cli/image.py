@@ -40,7 +40,8 @@ RegionStyles = Annotated[
         "-r",
         metavar="MASK=STYLE[:WEIGHT]",
         help="Apply another style where a mask is white: a grayscale image of the whole photo, at"
-        " any size, or `alpha`, the photo's own alpha channel. STYLE `keep` leaves that part unchanged."
+        " any size; `alpha`, the photo's own alpha channel; or `box:LEFT,TOP,WIDTH,HEIGHT`, what stands out"
+        " in that rectangle, in pixels or percent (extra flow). STYLE `keep` leaves that part unchanged."
         " May be repeated. --style applies to the rest, which stays unchanged without it.",
     ),
 ]

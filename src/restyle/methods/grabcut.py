@@ -78,7 +78,9 @@ def parse_rectangle(text: str) -> Rectangle:
             left, top, width, height = (float(each) / factor for each in found.groups())
             if width > 0 and height > 0:
                 return Rectangle(left, top, width, height, factor == 100)
-    raise OptionError(f"'{text}' is not box:LEFT,TOP,WIDTH,HEIGHT, in pixels or all in percent (box:10%,20%,50%,60%)")
+    raise OptionError(
+        f"'{text}' is not box:LEFT,TOP,WIDTH,HEIGHT, in pixels or all in percent (box:10%,20%,50%,60%)"
+    )
 
 
 def cut_out(photo: FloatArray, rectangle: Rectangle) -> FloatArray:
@@ -110,7 +112,9 @@ def cut_out(photo: FloatArray, rectangle: Rectangle) -> FloatArray:
     models = np.zeros((1, 65)), np.zeros((1, 65))
     colors = np.ascontiguousarray(from_unit(small, np.uint8)[..., ::-1])
     cv2.setRNGSeed(0)  # the mixtures of colors start at random
-    cv2.grabCut(colors, labels, (left, top, right - left, bottom - top), *models, _ROUNDS, cv2.GC_INIT_WITH_RECT)
+    cv2.grabCut(
+        colors, labels, (left, top, right - left, bottom - top), *models, _ROUNDS, cv2.GC_INIT_WITH_RECT
+    )
     inside = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.float32)
     if inside.sum() < 4:
         raise InputError("nothing in the box stands out from the rest of the photo; draw a mask instead")

@@ -144,7 +144,7 @@ def regions_digest(regions: Regions) -> str:
             files = sorted(mask.iterdir()) if mask.is_dir() else [mask]
             stats = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files]
             digest.update(repr((os.path.realpath(mask), stats)).encode())
-        elif mask is not None:
+        elif isinstance(mask, np.ndarray):
             digest.update(repr(mask.shape).encode() + mask.tobytes())
         digest.update(b"kept" if style is None else style.code.tobytes())
     return digest.hexdigest()
