@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -108,6 +109,23 @@ def paint() -> None:
     save(column(rows, gap=4), PICTURES / "paint.jpg")
 
 
+def keep_colors() -> None:
+    """A photo in a light style, with the style's colors, and with the photo's in each mode."""
+    content = photo("coffee")
+    modes: dict[str, dict[str, Any]] = {
+        "--style great-wave": {},
+        "--keep-colors": {"keep_colors": "luminance"},
+        "--keep-colors statistics": {"keep_colors": "statistics"},
+    }
+    results = {
+        name: restyle.image(content, "great-wave", method="fast", **mode) for name, mode in modes.items()
+    }
+    cells = {"photo": content, **results}
+    save(
+        row([square(image, 310, name) for name, image in cells.items()], gap=6), PICTURES / "keep-colors.jpg"
+    )
+
+
 def compare() -> None:
     """Map, tree and heat map of the presets, by `restyle compare`."""
     with tempfile.TemporaryDirectory() as folder:
@@ -138,6 +156,7 @@ MAKERS: dict[str, Callable[[], None]] = {
     "compare": compare,
     "evaluate": evaluate,
     "paint": paint,
+    "keep-colors": keep_colors,
 }
 
 

@@ -14,8 +14,10 @@ statistics; the results are then added by weight.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from restyle.errors import OptionError
 from restyle.types import FloatArray
@@ -122,6 +124,37 @@ def box_blur(array: FloatArray, radius: int, axis: int) -> FloatArray:
         means = (sums[:, 2 * radius + 1 :] - sums[:, :length]) / (2 * radius + 1)
         into[top : top + _BAND] = means
     return out
+
+
+def box_mean(plane: npt.NDArray[np.floating[Any]], radius: int) -> FloatArray:
+    """Average [H, W] over a square of 2 radius + 1 pixels around each pixel."""
+    return box_blur(box_blur(np.asarray(plane, np.float32), radius, 0), radius, 1)
+
+
+def guided_fit(
+    guide: FloatArray, plane: FloatArray, radius: int, edge: float
+) -> tuple[FloatArray, FloatArray]:
+    """Fit a plane by the guide around each pixel: the plane is about slope x guide + offset.
+
+    The guided filter (He et al. 2010) is that sum: the plane, smoothed along the edges of the guide.
+
+    Parameters
+    ----------
+    guide, plane : np.ndarray [shape=(H, W), float32]
+    radius : int
+        Of the windows, in px.
+    edge : float
+        Variance of the guide from which an edge stops the smoothing.
+
+    Returns
+    -------
+    slope, offset : np.ndarray [shape=(H, W), float32]
+    """
+    mean_guide, mean = box_mean(guide, radius), box_mean(plane, radius)
+    together = box_mean(guide * plane, radius) - mean_guide * mean
+    variance = box_mean(guide * guide, radius) - mean_guide * mean_guide
+    slope = together / (variance + np.float32(edge))
+    return box_mean(slope, radius), box_mean(mean - slope * mean_guide, radius)
 
 
 def _radius(width: float) -> int:

@@ -1,12 +1,13 @@
 """Brightness, contrast, and the three color modes.
 
-- :func:`keep_luminance`: the content's chroma with the result's luminance.
+- :func:`keep_luminance`: the content's colors and broad light with the fine light of the result, its strokes.
 - :func:`keep_statistics`: the result with the content's mean and covariance of colors.
 - :func:`colors_only`: the content with the palette of the result.
 
-References: Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"; Pitie et al. 2007,
-"Automated colour grading using colour distribution transfer"; Bonneel et al. 2015, "Sliced and Radon
-Wasserstein Barycenters of Measures"; Ottosson 2020, "A perceptual color space for image processing" (OKLab).
+References: Gatys et al. 2016, "Preserving Color in Neural Artistic Style Transfer"; He and Sun 2015, "Fast
+Guided Filter"; Pitie et al. 2007, "Automated colour grading using colour distribution transfer"; Bonneel et
+al. 2015, "Sliced and Radon Wasserstein Barycenters of Measures"; Ottosson 2020, "A perceptual color space for
+image processing" (OKLab).
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from restyle.errors import OptionError
+from restyle.images.blend import guided_fit
 from restyle.images.color_lut import ColorLut, Points, fit_lut
+from restyle.images.resize import fit_size, resize
 from restyle.images.statistics import match_quantiles, random_directions, transport_map
 from restyle.types import FloatArray
 
@@ -75,6 +78,10 @@ _LAB_FROM_LMS = np.array(
 _CHUNK_ROWS = 128
 _SAMPLES = 4096  # colors that represent a picture
 _ROUNDS, _DIRECTIONS = 24, 12
+_BROAD_SIDE = 1024  # px, longest side at which broad light is computed
+_BROAD = 0.04  # radius of what is broad, relative to that side
+_LIGHT_EDGE = 0.01  # variance of the content's luma that keeps broad light from crossing an edge
+_MAX_CHROMA = 2.0  # how much chroma may grow where the result is lighter than the content
 _MAX_GAIN = 4.0  # an ink drawing has no color to restore; more gain would only amplify its grain
 _MAX_SLOPE = 2.0
 # Share of the palette's lightness that is adopted. All of it would wash out contrast with very light or dark
@@ -116,11 +123,13 @@ def oklab_into_gamut(lab: Points, knee: float = 1.0) -> Points:
 
 
 def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
-    """Combine the result's luma with the content's chroma (Gatys et al. 2016, section 4).
+    """Paint the content's colors with the fine light and dark of the result (Gatys et al. 2016, section 4).
 
-    Differs from Gatys et al. 2016: luma is that of the finished result instead of being stylized alone. Where
-    the combination is outside RGB, chroma is reduced at constant hue instead of clipped, which would change
-    the luma.
+    The luma of the result is matched to the content's mean and deviation, and its broad part is replaced by
+    the content's, up to the edges of the content (guided filter). Chroma grows and shrinks with luma, so a
+    dark red becomes a brighter or darker red, never pink. Outside RGB, chroma is reduced at constant hue.
+
+    Differs from Gatys et al. 2016: they stylize luma alone, and keep all of it and the content's chroma.
 
     Parameters
     ----------
@@ -132,14 +141,30 @@ def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
     """
     _check_sizes(content, styled)
     out = np.empty(content.shape, np.float32)
+    own, light = content @ LUMA, styled @ LUMA
+    light = light_with_broad(light, own)
     for rows in _bands(content.shape[0]):
-        luma = (styled[rows] @ LUMA)[..., None]
-        chroma = content[rows] - (content[rows] @ LUMA)[..., None]  # as RGB of luma 0
+        luma, before = light[rows][..., None], own[rows][..., None]
+        growth = np.clip(luma / np.maximum(before, 1e-3), 0, _MAX_CHROMA)
+        chroma = (content[rows] - before) * growth  # as RGB of luma 0
         room = np.where(chroma > 0, 1 - luma, luma)
         room /= np.maximum(np.abs(chroma), 1e-6)
         share = np.minimum(np.minimum(room[..., 0], room[..., 1]), room[..., 2])
         out[rows] = luma + chroma * np.clip(share, 0, 1)[..., None]
     return np.clip(out, 0, 1, out=out)
+
+
+def light_with_broad(light: FloatArray, broad: FloatArray) -> FloatArray:
+    """Give luma [H, W] the mean, deviation and broad part of another luma of the same size; range 0..1."""
+    mean, deviation = (float(f(broad, dtype=np.float64)) for f in (np.mean, np.std))
+    gain = min(deviation / max(float(np.std(light, dtype=np.float64)), 1e-4), _MAX_GAIN)
+    light = (light - light.mean(dtype=np.float64).astype(np.float32)) * np.float32(gain) + np.float32(mean)
+    size = (light.shape[0], light.shape[1])
+    small = fit_size(size, long=min(max(size), _BROAD_SIDE))
+    guide, apart = resize(broad, small, "area"), resize(broad - light, small, "area")
+    slope, offset = guided_fit(guide, apart, max(2, round(_BROAD * max(small))), _LIGHT_EDGE)
+    light += resize(slope, size, "bilinear") * broad + resize(offset, size, "bilinear")
+    return np.clip(light, 0, 1, out=light)
 
 
 def keep_statistics(content: FloatArray, styled: FloatArray) -> FloatArray:

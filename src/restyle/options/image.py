@@ -32,8 +32,8 @@ class ImageOptions(OptionSet):
     style_scale: float = opt(1.0, "Stroke size: 2 doubles it, 0.5 halves it.", (0.25, 4))
     keep_colors: KeepColors | None = opt(
         None,
-        "Keep the photo's colors: luminance (default) keeps its hues and changes brightness only;"
-        " statistics matches its overall color distribution.",
+        "Keep the photo's colors: luminance (default) keeps them in place, with light and dark strokes of the"
+        " style; statistics keeps only their overall distribution.",
         bare="luminance",
     )
     colors_only: bool = opt(False, "Transfer only the palette; keep the photo's structure and texture.")

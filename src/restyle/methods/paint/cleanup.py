@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from restyle.images.blend import box_blur
+from restyle.images.blend import box_mean, guided_fit
 from restyle.images.statistics import mean_covariance, transport_map
 from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray
@@ -120,14 +117,5 @@ def activity(plane: FloatArray, radius: int) -> FloatArray:
 
 def guided(guide: FloatArray, plane: FloatArray, radius: int, edge: float) -> FloatArray:
     """Guided filter of one plane [H, W] (He et al. 2010)."""
-    mean_guide, mean = box_mean(guide, radius), box_mean(plane, radius)
-    together = box_mean(guide * plane, radius) - mean_guide * mean
-    variance = box_mean(guide * guide, radius) - mean_guide * mean_guide
-    slope = together / (variance + np.float32(edge))
-    offset = mean - slope * mean_guide
-    return box_mean(slope, radius) * guide + box_mean(offset, radius)
-
-
-def box_mean(plane: npt.NDArray[np.floating[Any]], radius: int) -> FloatArray:
-    """Mean of a plane [H, W] over square windows."""
-    return box_blur(box_blur(np.asarray(plane, np.float32), radius, 0), radius, 1)
+    slope, offset = guided_fit(guide, plane, radius, edge)
+    return slope * guide + offset
