@@ -121,9 +121,8 @@ def keep_colors() -> None:
         name: restyle.image(content, "great-wave", method="fast", **mode) for name, mode in modes.items()
     }
     cells = {"photo": content, **results}
-    save(
-        row([square(image, 310, name) for name, image in cells.items()], gap=6), PICTURES / "keep-colors.jpg"
-    )
+    scaled = scaled_to_width(list(cells.values()), WIDTH)
+    save(row([captioned(*each) for each in zip(scaled, cells, strict=True)]), PICTURES / "keep-colors.jpg")
 
 
 def compare() -> None:
