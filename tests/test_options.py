@@ -92,7 +92,7 @@ def test_what_is_wrong_is_named(wrong: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "wrong", "said"),
     [
-        (EngineOptions, {"device": "gpu"}, "device 'gpu' is none of cpu, cuda"),
+        (EngineOptions, {"device": "gpu"}, "device 'gpu' is none of auto, cpu, cuda"),
         (EngineOptions, {"threads": 0}, "threads 0 is outside 1..1024"),
         (SaveOptions, {"quality": 101}, "quality 101 is outside 1..100"),
         (SaveOptions, {"overwrite": 1}, "overwrite 1 is not of type bool"),

@@ -75,6 +75,7 @@ def image(
     method, _ = choose_method(method or OptimizeOptions(), style, network, options, callback)
     look = load_look(options.look) if isinstance(options, PhotoOptions) and options.look is not None else None
     check_method(method, options, callback)
+    table.network_device(device, method.method)
     picture = load(source, options)
     content = preprocess(picture, options)
     box = framing((picture.height, picture.width), options)

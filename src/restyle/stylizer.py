@@ -80,7 +80,11 @@ class Stylizer:
     ) -> None:
         name = model.name if isinstance(model, Arbitrary) else os.fspath(model)
         self.engine = EngineOptions(model=name, device=device, threads=threads)
-        self.method = model if isinstance(model, Arbitrary) else arbitrary.load(name, device, threads)
+        self.method = (
+            model
+            if isinstance(model, Arbitrary)
+            else arbitrary.load(name, table.network_device(device), threads)
+        )
 
     def style(self, source: StylesLike | None, *, scale: float = ImageOptions.style_scale) -> Style:
         """Encode a style for this model.

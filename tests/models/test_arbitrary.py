@@ -139,7 +139,7 @@ def test_a_model_with_other_inputs_is_refused(tiny_model: Path, tmp_path: Path) 
 
 def test_wrong_device_and_threads() -> None:
     with pytest.raises(OptionError, match="unknown device 'tpu'"):
-        Arbitrary(device="tpu")  # type: ignore[arg-type]
+        Arbitrary(device="tpu")
     with pytest.raises(OptionError, match="threads 0"):
         Arbitrary(threads=0)
 

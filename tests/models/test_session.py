@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 
 from restyle.errors import ModelError, OptionError
+from restyle.methods import table
 from restyle.models import catalog
-from restyle.models.session import Session
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.session import PROVIDERS, Device, Session
 
 
 @pytest.fixture
@@ -72,6 +76,107 @@ def test_unavailable_device(tiny_model: Path) -> None:
     content = (tiny_model / "transformer.onnx").read_bytes()
     with pytest.raises(OptionError, match=r"device 'cuda' is not available: .* choose one of cpu"):
         Session(content, name="tiny", device="cuda")
+
+
+class Pretended:
+    """A session of ONNX Runtime that claims to run on a provider; none of these GPUs is at hand."""
+
+    broken: tuple[str, ...] = ()  # providers whose drivers are missing: ONNX Runtime takes the CPU instead
+    lost = False  # whether the provider is given up during a run
+
+    def __init__(self, content: bytes, options: Any, providers: list[str]) -> None:
+        real = REAL_SESSION(content, options, providers=["CPUExecutionProvider"])
+        self._session, self._providers = real, [each for each in providers if each not in self.broken]
+        self.fallback = True
+
+    def get_providers(self) -> list[str]:
+        return [*self._providers, "CPUExecutionProvider"]
+
+    def disable_fallback(self) -> None:
+        self.fallback = False
+
+    def run(self, *given: Any) -> Any:
+        if self.lost:
+            self._providers = []
+        return self._session.run(*given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+REAL_SESSION = onnxruntime.InferenceSession
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., type[Pretended]]:
+    def install(*providers: str, broken: tuple[str, ...] = (), lost: bool = False) -> type[Pretended]:
+        kind = type("Kind", (Pretended,), {"broken": broken, "lost": lost})
+        monkeypatch.setattr(onnxruntime, "InferenceSession", kind)
+        monkeypatch.setattr(
+            onnxruntime, "get_available_providers", lambda: [*providers, "CPUExecutionProvider"]
+        )
+        monkeypatch.setattr("restyle.models.session._chosen", set())
+        return kind
+
+    return install
+
+
+CUDA, DML, WEBGPU = (PROVIDERS[device] for device in ("cuda", "directml", "webgpu"))
+
+
+def run_tiny(session: Session) -> None:
+    row = np.zeros((1, 6), np.float32)
+    picture = np.full((1, 3, 16, 16), 0.5, np.float32)
+    session.run(content=picture, code=row, stats_in=row, stats_weight=np.zeros((1, 1), np.float32))
+
+
+@pytest.mark.parametrize("device", ["cuda", "directml", "coreml", "webgpu"])
+def test_a_device_asked_for_by_name_is_taken_or_an_error(
+    tiny_model: Path, pretend: Callable[..., type[Pretended]], device: Device
+) -> None:
+    content = (tiny_model / "transformer.onnx").read_bytes()
+    pretend(PROVIDERS[device])
+    session = Session(content, name="tiny", device=device)
+    assert session.device == device
+    assert not session._session.fallback
+    run_tiny(session)
+    pretend(PROVIDERS[device], broken=(PROVIDERS[device],))
+    with pytest.raises(OptionError, match=f"'{device}' is not available: its driver"):
+        Session(content, name="tiny", device=device)
+    pretend()
+    with pytest.raises(OptionError, match=f"'{device}' is not available: this onnxruntime has only cpu"):
+        Session(content, name="tiny", device=device)
+    pretend(PROVIDERS[device], lost=True)
+    with pytest.raises(OptionError, match=f"'{device}' is not available"):
+        run_tiny(Session(content, name="tiny", device=device))
+
+
+def test_auto_takes_the_first_that_works_and_tells_it_once(
+    tiny_model: Path, pretend: Callable[..., type[Pretended]], caplog: pytest.LogCaptureFixture
+) -> None:
+    content = (tiny_model / "transformer.onnx").read_bytes()
+    for providers, broken, expected in (
+        ((CUDA, DML), (), "cuda"),
+        ((CUDA, WEBGPU), (CUDA,), "webgpu"),
+        ((CUDA,), (CUDA,), "cpu"),
+        ((), (), "cpu"),
+    ):
+        pretend(*providers, broken=broken)
+        caplog.clear()
+        assert [Session(content, name="tiny", device="auto").device for _ in range(2)] == [expected] * 2
+        assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
+            f"device auto: {expected}"
+        ]
+    model = Arbitrary(tiny_model, device="auto", threads=1)
+    assert model.device == "cpu"
+    assert model.with_threads(2).threads == 2
+
+
+def test_mps_is_for_pytorch_only() -> None:
+    assert table.network_device("mps", "optimize") == "cpu"
+    assert table.network_device("cuda", "fast") == "cuda"
+    with pytest.raises(OptionError, match="'mps' is not for method 'fast'; use coreml"):
+        table.network_device("mps", "fast")
 
 
 def test_only_the_outputs_that_are_wanted() -> None:

@@ -70,6 +70,7 @@ class FrameMethod(Method, Protocol):
         /,
         *,
         strength: float,
+        device: str,
         threads: int | None,
         previous: Previous | None,
     ) -> FloatArray:
@@ -125,7 +126,8 @@ class Settings:
     image : ImageOptions
     method : OptimizeOptions
         Which method it is, and its own options.
-    device : "cpu" or "cuda"
+    device : str
+        Of `EngineOptions`.
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
         Transparency of the content; hidden colors should not bleed into edges.
     table_for : Tables or None

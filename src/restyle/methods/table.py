@@ -13,6 +13,7 @@ from restyle.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
     from restyle.methods.protocol import Method
+    from restyle.models.session import Device
 
 # The default is the first that can do what is asked; the last can do everything.
 DEFAULTS = ("paint", "fast")
@@ -150,6 +151,19 @@ def find(name: str) -> MethodInfo:
     if name not in METHODS:
         raise OptionError(f"method '{name}' is none of {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def network_device(device: str, method: str | None = None) -> Device:
+    """Return the device of the ONNX networks for a `--device`: `mps` is PyTorch's, so they run on the CPU.
+
+    Raises
+    ------
+    OptionError
+        The device is mps, and the method, if given, does not use PyTorch.
+    """
+    if device == "mps" and method is not None and find(method).extra != "torch":
+        raise OptionError(f"device 'mps' is not for method '{method}'; use coreml")
+    return "cpu" if device == "mps" else cast("Device", device)
 
 
 def load(name: str) -> Method:

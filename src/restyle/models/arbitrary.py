@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from threading import Lock
+from typing import cast
 
 import numpy as np
 
@@ -63,7 +64,8 @@ class Arbitrary:
     model : str, path, NetworkRecord or Record
         Name in the catalog, a folder written by `restyle export`, or a `.restyle` file or its content. A
         network that has only its own styles has no style encoder: its codes are weights of those styles.
-    device : "cpu" or "cuda"
+    device : "auto", "cpu", "cuda", "directml", "coreml" or "webgpu"
+        As for `Session`; afterwards the one that `auto` took.
     threads : int or None
         Threads per call; None uses all cores available to the process.
     """
@@ -72,18 +74,20 @@ class Arbitrary:
         self,
         model: PathLike | NetworkRecord | catalog.Record = catalog.DEFAULT,
         *,
-        device: Device = "cpu",
+        device: str = "cpu",
         threads: int | None = None,
     ) -> None:
-        if device not in PROVIDERS:
-            raise OptionError(f"unknown device '{device}'; choose one of {', '.join(PROVIDERS)}")
+        if device not in (*PROVIDERS, "auto"):
+            raise OptionError(f"unknown device '{device}'; choose one of auto, {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise OptionError(f"threads {threads} is less than 1")
         self.record = model if isinstance(model, catalog.Record) else catalog.find(model)
-        self.device = device
+        self.device = cast("Device", device)
         self.threads = threads
         self._lock = Lock()
         self._others: dict[int, Arbitrary] = {}
+        if device == "auto":
+            self.device = cast("Device", self.transformer.device)
 
     def __getstate__(self) -> dict[str, object]:
         """Return the state without the graphs, which load again on first use."""
@@ -301,7 +305,7 @@ class Arbitrary:
             return session
 
 
-def load(model: PathLike = catalog.DEFAULT, device: Device = "cpu", threads: int | None = None) -> Arbitrary:
+def load(model: PathLike = catalog.DEFAULT, device: str = "cpu", threads: int | None = None) -> Arbitrary:
     """Return a model, cached by its arguments, so that its graphs load only once."""
     try:
         stamp = os.stat(model).st_mtime_ns  # a network that was trained further is another one
@@ -311,7 +315,7 @@ def load(model: PathLike = catalog.DEFAULT, device: Device = "cpu", threads: int
 
 
 @lru_cache(maxsize=4)
-def _load(model: str, device: Device, threads: int | None, stamp: int) -> Arbitrary:
+def _load(model: str, device: str, threads: int | None, stamp: int) -> Arbitrary:
     return Arbitrary(model, device=device, threads=threads)
 
 

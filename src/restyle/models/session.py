@@ -12,12 +12,20 @@ import numpy as np
 from restyle.errors import InputError, ModelError, OptionError
 from restyle.types import FloatArray
 
-Device = Literal["cpu", "cuda"]
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+Device = Literal["auto", "cpu", "cuda", "directml", "coreml", "webgpu"]
+PROVIDERS = {
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "webgpu": "WebGpuExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}  # in the order in which `auto` tries them
+PACKAGES = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml", "webgpu": "onnxruntime-webgpu"}
 
 LARGE = 3 * 2**22  # floats of an input: four megapixels
 _log = logging.getLogger("restyle")
 _spinning = True
+_chosen: set[str] = set()  # devices that `auto` has announced
 
 
 def set_spinning(spinning: bool) -> None:
@@ -39,8 +47,9 @@ class Session:
         The complete model.
     name : str
         Name in messages.
-    device : "cpu" or "cuda"
-        Where every node runs. There is no fallback to another device.
+    device : "auto", "cpu", "cuda", "directml", "coreml" or "webgpu"
+        Where the graph runs. There is no fallback to another device. `auto` takes the first of PROVIDERS
+        that works, and logs it once.
     threads : int or None
         Threads per call; None uses one per core available to the process.
     release : bool
@@ -66,9 +75,6 @@ class Session:
     ) -> None:
         import onnxruntime as ort
 
-        provider = PROVIDERS[device]
-        if provider not in ort.get_available_providers():
-            raise OptionError(_device_error(device, f"this onnxruntime has only {', '.join(_devices())}"))
         options = ort.SessionOptions()
         options.log_severity_level = 4  # errors reach the user as exceptions
         options.intra_op_num_threads = threads or cores()
@@ -77,19 +83,45 @@ class Session:
         options.enable_mem_pattern = False  # planning memory by size doubles it and is not faster
         options.enable_cpu_mem_arena = not release
         self.name = name
-        self.device = device
         self.threads = options.intra_op_num_threads
         self._failures = _failures()
-        try:
-            self._session = ort.InferenceSession(content, options, providers=[provider])
-        except self._failures as error:
-            raise ModelError(f"model '{name}' cannot be loaded: {_first_line(error)}") from error
-        if self._session.get_providers()[0] != provider:
-            raise OptionError(_device_error(device, "its driver or libraries cannot be loaded"))
+        self.device, self._session = self._open(content, options, device)
         self.inputs = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
         self.outputs = {each.name: tuple(each.shape) for each in self._session.get_outputs()}
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        _log.info("%s runs on %s with %d threads", name, device, self.threads)
+        _log.info("%s runs on %s with %d threads", name, self.device, self.threads)
+
+    def _open(self, content: bytes, options: Any, device: str) -> tuple[str, Any]:
+        """Return the device and the session of ONNX Runtime."""
+        if device == "auto":
+            for each in _devices():
+                try:
+                    opened = self._open(content, options, each)
+                except (OptionError, ModelError):
+                    if each == "cpu":
+                        raise
+                    continue
+                if each not in _chosen:
+                    _chosen.add(each)
+                    _log.warning("device auto: %s", each)
+                return opened
+        import onnxruntime as ort
+
+        provider = PROVIDERS[device]
+        if provider not in ort.get_available_providers():
+            raise OptionError(_device_error(device, f"this onnxruntime has only {', '.join(_devices())}"))
+        try:
+            session = ort.InferenceSession(content, options, providers=[provider])
+        except self._failures as error:
+            raise ModelError(f"model '{self.name}' cannot be loaded: {_first_line(error)}") from error
+        session.disable_fallback()  # ONNX Runtime would go on with the CPU after an error
+        self._check_provider(session, device)
+        return device, session
+
+    @staticmethod
+    def _check_provider(session: Any, device: str) -> None:
+        if session.get_providers()[0] != PROVIDERS[device]:
+            raise OptionError(_device_error(device, "its driver or libraries cannot be loaded"))
 
     def width(self, name: str) -> int:
         """Return the last dimension of an input or output, which must be constant."""
@@ -133,6 +165,7 @@ class Session:
                     f"not enough memory to run '{self.name}' on {sizes}; use a smaller size"
                 ) from error
             raise ModelError(f"model '{self.name}' failed on {sizes}: {_first_line(error)}") from error
+        self._check_provider(self._session, self.device)
         return dict(zip(wanted, values, strict=True))
 
     def _run_options(self, inputs: dict[str, FloatArray]) -> Any:
@@ -164,7 +197,7 @@ def _devices() -> list[str]:
 
 
 def _device_error(device: str, why: str) -> str:
-    cure = " (pip install onnxruntime-gpu brings cuda)" if device == "cuda" else ""
+    cure = f" (pip install {PACKAGES[device]} brings {device})" if device in PACKAGES else ""
     return f"device '{device}' is not available: {why}{cure}; choose one of {', '.join(_devices())}"
 
 

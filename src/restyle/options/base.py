@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from restyle.errors import OptionError
 
-DeviceName = Literal["cpu", "cuda"]
+DeviceName = Literal["auto", "cpu", "cuda", "directml", "coreml", "webgpu", "mps"]
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
@@ -213,7 +213,12 @@ class EngineOptions(OptionSet):
         metavar="NAME|FILE|FOLDER",
         panel="Running",
     )
-    device: DeviceName = opt("cpu", "Device. A missing device is an error.", panel="Running")
+    device: DeviceName = opt(
+        "cpu",
+        "Device; a missing one is an error. auto takes the first that works. PyTorch (optimize) runs on cuda,"
+        " mps or cpu, the networks of the other methods on all but mps.",
+        panel="Running",
+    )
     threads: int | None = opt(
         None, "CPU threads. Default: all cores.", (1, 1024), metavar="N", panel="Running"
     )

@@ -37,7 +37,7 @@ class TrainOptions(OptionSet):
     clip: float = opt(1.0, "Maximum norm of the gradient.", (1e-6, 1e6))
     seed: int = opt(1, "Random seed of the initial weights and of the batches.", (0, 2**31))
     device: str = opt(
-        "cpu", "cpu, cuda or cuda:N. A missing device is an error.", metavar="DEVICE", panel=RUN
+        "cpu", "cpu, cuda, cuda:N or mps. A missing device is an error.", metavar="DEVICE", panel=RUN
     )
     threads: int = opt(0, "CPU threads; 0: PyTorch's default.", (0, 1024), panel=RUN)
     deterministic: bool = opt(True, "Use deterministic kernels only.", panel=RUN)

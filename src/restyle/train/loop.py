@@ -362,9 +362,11 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise OptionError(f"unknown device {name!r}: use cpu, cuda or cuda:N") from None
+        raise OptionError(f"unknown device {name!r}: use cpu, cuda, cuda:N or mps") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise OptionError(f"device {name!r} is not available: PyTorch finds no CUDA GPU")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise OptionError(f"device {name!r} is not available: PyTorch finds no Apple GPU")
     return device
 
 

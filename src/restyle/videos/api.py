@@ -18,6 +18,7 @@ from typing import Unpack
 from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.files import check_output, writing
+from restyle.methods import table
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
@@ -162,6 +163,7 @@ class VideoStylizer:
     ) -> None:
         self.image_options, self.options = image_options or ImageOptions(), options or VideoOptions()
         self.audio_options, engine = audio_options or AudioOptions(), engine or EngineOptions()
+        self._device = engine.device
         self._notes: list[str] = []  # told with the first video
         pipeline.check_strength(self.options.method, self.image_options)
         self.only_audio = regions is None and video_audio.is_audio_only(
@@ -171,7 +173,8 @@ class VideoStylizer:
         self.regions: Regions | None = None
         if not self.only_audio:
             self._choose_steady()
-            self.method = method or arbitrary.load(engine.model, engine.device, engine.threads)
+            device = table.network_device(engine.device, self.options.method)
+            self.method = method or arbitrary.load(engine.model, device, engine.threads)
             self._encode_styles(style, regions)
         self.audio_styles = [] if audio_style is None else parse_styles(audio_style)
         self._inputs = [style, *region_paths(regions or []), *audio_style_paths(self.audio_styles)]
@@ -266,7 +269,9 @@ class VideoStylizer:
                 regions = VideoRegions(self.regions, reader.info, image_options, tell)
                 stack.callback(regions.close)
             # Before the segments: an option that it refuses must not delete the frames of an earlier run.
-            painter = VideoPainter(self.styles, self.method, image_options, options, reader.info, regions)
+            painter = VideoPainter(
+                self.styles, self.method, image_options, options, reader.info, regions, self._device
+            )
             painter.show = show
             segments: Segments | None = None
             if codec != "gif":

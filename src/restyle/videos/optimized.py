@@ -40,10 +40,11 @@ class OptimizedPainter:
         strength: float,
         options: VideoMethodOptions,
         threads: int | None = None,
+        device: str = "cpu",
     ) -> None:
         self._method = cast("FrameMethod", table.load(options.method))
         self._styles, self._fast, self._strength = styles, fast, strength
-        self._options, self._threads = options, threads
+        self._options, self._threads, self._device = options, threads, device
         self.last: FloatArray | None = None
 
     def cut(self) -> None:
@@ -70,6 +71,7 @@ class OptimizedPainter:
             self._styles,
             self._options,
             strength=self._strength,
+            device=self._device,
             threads=self._threads,
             previous=previous,
         )

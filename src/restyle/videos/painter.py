@@ -131,8 +131,8 @@ class VideoPainter:
     """Stylizes the frames of a video; its stages pass everything else through.
 
     With `regions`, `styles` apply to the rest, which stays unchanged if there are none. `options.steady` is
-    none or flow. Raises OptionError if options contradict each other, MissingExtraError without OpenCV
-    (`--steady flow`) or torch (`--method optimize`).
+    none or flow; `device` is that of `--method optimize`. Raises OptionError if options contradict each
+    other, MissingExtraError without OpenCV (`--steady flow`) or torch (`--method optimize`).
     """
 
     def __init__(
@@ -143,6 +143,7 @@ class VideoPainter:
         options: VideoOptions,
         info: VideoInfo,
         regions: VideoRegions | None = None,
+        device: str = "cpu",
     ) -> None:
         if image_options.colors_only and len(styles) > 1:
             raise OptionError("colors-only takes one style for a whole video; give one, without times")
@@ -163,6 +164,7 @@ class VideoPainter:
             self._finder = MotionFinder(
                 f"--method {options.method} of a video" if self._optimize else "--steady flow"
             )
+        self._network_device = method.device
         cores = method.threads or session.cores()
         self.at_once = self._frames_at_once(pipeline.prepared_size(info.size, image_options), cores)
         self.finishing = cores
@@ -173,7 +175,7 @@ class VideoPainter:
             optimized = None
             if self._optimize and style is not None:
                 optimized = OptimizedPainter(
-                    style.exemplars(), method, image_options.strength, options, method.threads
+                    style.exemplars(), method, image_options.strength, options, method.threads, device
                 )
             fit = _fit_table(style, image_options, options) if row.tables and style is not None else None
             steadier = FlowSteadier() if by_flow and not self._optimize else None
@@ -183,8 +185,8 @@ class VideoPainter:
 
     def _frames_at_once(self, size: tuple[int, int], cores: int) -> int:
         """Return how many frames are painted at the same time: one a core, as memory allows."""
-        if self._optimize or self._by_tables:
-            return 1  # each depends on the one before
+        if self._optimize or self._by_tables or self._network_device != "cpu":
+            return 1  # each depends on the one before, or a GPU has no second one
         height, width = self._small_size(size)
         return max(1, min(cores, _PAINTING_BYTES // (_PIXEL_BYTES * height * width)))
 

@@ -50,6 +50,7 @@ def stylize_frame(
     options: VideoMethodOptions,
     *,
     strength: float,
+    device: str,
     threads: int | None,
     previous: Previous | None,
 ) -> FloatArray:
@@ -61,6 +62,7 @@ def stylize_frame(
         OptimizeOptions(method=options.method, steps=steps, encoder=options.encoder),
         start=lambda: start,
         strength=strength,
+        device=device,
         threads=threads,
         previous=previous,
     )

@@ -224,6 +224,11 @@ def fingerprint(*parts: object) -> str:
 
 
 def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise OptionError("device 'cuda' is not available: torch finds no GPU; use --device cpu")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(each for each, is_there in there.items() if is_there))
+    if name not in there:
+        raise OptionError(f"PyTorch does not run on device '{name}'; choose one of auto, {', '.join(there)}")
+    if not there[name]:
+        raise OptionError(f"device '{name}' is not available: torch finds no such GPU; use --device cpu")
     return torch.device(name)
