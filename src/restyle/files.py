@@ -157,6 +157,13 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
             temporary.unlink()
 
 
+def unused(path: Path) -> Path:
+    """Return the path, or the first of `name-2.png`, `name-3.png` ... that does not exist."""
+    endings = ("", *(f"-{number}" for number in range(2, 1000)))
+    names = (path.with_name(f"{path.stem}{ending}{path.suffix}") for ending in endings)
+    return next(name for name in names if not name.exists())
+
+
 def make_folder(folder: PathLike) -> None:
     """Create a folder and its parents if they do not exist; OutputError if that fails."""
     try:

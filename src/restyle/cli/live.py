@@ -46,6 +46,9 @@ def live(
 ) -> None:
     """Stylize a camera in real time, in a window, to a file or to a virtual camera.
 
+    Keys in the window: left and right change the style, w shows a wall of styles (1 to 9 choose), s saves a
+    snapshot, r starts and stops a recording, q ends.
+
     restyle live --style great-wave
 
     restyle live 1 --style starry-night --mirror -o /dev/video9
@@ -54,19 +57,25 @@ def live(
     """
     from restyle.cli.terminal import Bar
     from restyle.models import arbitrary
-    from restyle.style import resolve_all
+    from restyle.models.session import set_spinning
+    from restyle.style import resolve_all, styles
     from restyle.videos.live import show
 
+    set_spinning(False)  # the camera, the window and the encoder need the processor, too
     method = arbitrary.load(engine.model, engine.device, engine.threads)
+    chosen = resolve_all(style, model=method)
+    others = styles(method) if output is None else []  # a window lets the user choose
     with Bar(label=f"camera {content}" if content.isdigit() else content) as bar:
         summary = show(
             content,
-            resolve_all(style, model=method),
+            chosen,
             method,
             options,
             live_options,
             output,
+            others=others,
             watch=lambda shown, delay, size: bar.frames(shown, None),
+            tell=lambda line: typer.echo(f"restyle: {line}", err=True),
         )
     typer.echo(str(output) if output is not None else str(summary))
     if output is not None:

@@ -106,8 +106,8 @@ class LiveOptions(OptionSet):
 
     delay: int = opt(
         200,
-        "Maximum milliseconds from camera to result. Frames are dropped to keep it, and without --size the"
-        " resolution is reduced.",
+        "Maximum milliseconds from camera to result. To keep it, frames are painted smaller, down to a"
+        " quarter of the pixels shown, and then dropped. --paint-size sets a fixed size.",
         (20, 5000),
         metavar="MS",
         panel="Pace",

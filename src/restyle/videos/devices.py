@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from queue import Queue
 from threading import Condition, Event, Thread
 from typing import Any, Protocol
 
@@ -172,9 +173,57 @@ class Sink(Protocol):
     def closed(self) -> bool:
         """Whether the user has closed it."""
 
+    def close(self) -> None:
+        """Finish the output."""
+
+
+class Encoder:
+    """Passes frames to another sink in a thread of its own, so that no frame waits for the encoder.
+
+    `show` waits if `depth` frames are pending. An error of the sink is raised by the next call.
+    """
+
+    closed = False
+
+    def __init__(self, sink: Sink, depth: int = 4) -> None:
+        self._sink = sink
+        self._frames: Queue[tuple[Bytes, float] | None] = Queue(depth)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def show(self, pixels: Bytes, second: float) -> None:
+        """Take a frame."""
+        self._raise()
+        self._frames.put((pixels, second))
+
+    def stop(self) -> None:
+        """End the thread after the pending frames."""
+        if self._thread.is_alive():
+            self._frames.put(None)
+            self._thread.join()
+
+    def close(self) -> None:
+        """Wait for the pending frames and finish the output."""
+        self.stop()
+        self._raise()
+        self._sink.close()
+
+    def _run(self) -> None:
+        while (frame := self._frames.get()) is not None:
+            if self._error is None:
+                try:
+                    self._sink.show(*frame)
+                except BaseException as error:  # noqa: BLE001, it is raised in the thread of the caller
+                    self._error = error
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
 
 class Window:
-    """A window on the screen, drawn with Tk. Escape, q or the close button close it.
+    """A window on the screen, drawn with Tk. Escape, q or the close button close it; `keys` are the others.
 
     Raises OutputError if there is no screen, or Python was built without Tk.
     """
@@ -189,12 +238,14 @@ class Window:
         except tkinter.TclError as error:
             raise OutputError("there is no screen for a window; give --output FILE") from error
         self.closed = False
+        self.keys: list[str] = []  # pressed, by Tk's names, until someone takes them out
         self._error: type[Exception] = tkinter.TclError
         self._root.title(_TITLE)
         self._image = tkinter.PhotoImage(width=size[1], height=size[0])
         tkinter.Label(self._root, image=self._image, borderwidth=0).pack()
         for event in ("<Escape>", "<q>"):
             self._root.bind(event, lambda _: self._close())
+        self._root.bind("<Key>", lambda event: self.keys.append(event.keysym))
         self._root.protocol("WM_DELETE_WINDOW", self._close)
         self._root.update()
 
@@ -208,6 +259,11 @@ class Window:
             self._root.update()
         except self._error:  # closed while drawing
             self.closed = True
+
+    def rename(self, title: str) -> None:
+        """Set the title."""
+        if not self.closed:
+            self._root.title(title)
 
     def close(self) -> None:
         """Close the window."""
@@ -299,9 +355,11 @@ def open_sink(
             window.close()
     elif is_device(output):
         device = VirtualCamera(os.fspath(output), size, rate)
+        sender = Encoder(device)
         try:
-            yield device
+            yield sender
         finally:
+            sender.stop()
             device.close()
     else:
         codec = check_format(output, None, None)
@@ -309,12 +367,14 @@ def open_sink(
             raise OutputError(f"{os.fspath(output)}: restyle live cannot write a GIF; use .mp4")
         with writing(output, overwrite, inputs) as temporary:
             file = File(temporary, codec, size, rate)
+            encoder = Encoder(file)
             try:
-                yield file
+                yield encoder
             except BaseException:
+                encoder.stop()
                 file.abort()
                 raise
-            file.close()
+            encoder.close()
 
 
 def is_device(output: PathLike) -> bool:

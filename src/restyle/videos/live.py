@@ -1,32 +1,38 @@
 """`restyle live`: stylize a camera in real time, and drop frames so that the output is never late.
 
-A frame waits at most as long as the previous frame takes, and then takes its own time. So a delay of D
-allows D / 2 per frame, less a reserve, and the resolution is chosen accordingly. Only the time of the network
-depends on it; reading, enlarging and encoding do not, so a smaller size does not always help.
+Of the camera's frames only the newest is taken, so a frame waits at most as long as the camera takes for the
+next one, and then takes its own time. A delay of D allows D less that, less a reserve, for a frame, and the
+resolution that is painted is chosen accordingly: never less than a quarter of the pixels that are shown. If
+that is too slow, frames are dropped. The painting is enlarged with the frame's own fine detail.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from restyle import pipeline
 from restyle.images import picture
-from restyle.images.resize import fit_size
+from restyle.images.detail import enlarge_with_detail
+from restyle.images.resize import fit_size, resize
 from restyle.methods import table
-from restyle.methods.fast import apply_at_size, painted_side
+from restyle.methods.fast import MIN_SIDE
 from restyle.models.arbitrary import Arbitrary
-from restyle.options import ImageOptions, parse_size
+from restyle.options import ImageOptions
 from restyle.options.video import LiveOptions
 from restyle.style import Style
 from restyle.types import PathLike, from_unit
-from restyle.videos.devices import Bytes, Newest, Shot, open_sink, open_source
-from restyle.videos.info import Pixels
+from restyle.videos.controls import Controls
+from restyle.videos.devices import Bytes, Newest, Shot, Sink, Window, open_sink, open_source
+from restyle.videos.info import Pixels, Tell
 
 _WAIT = 0.25  # seconds without a frame after which the window is checked
 _STILL = 1.0  # seconds after which a late frame is better than none
@@ -75,49 +81,39 @@ def show(
     live: LiveOptions,
     output: PathLike | None = None,
     *,
+    others: Sequence[Style] = (),
     watch: Callable[[int, float, int], None] = lambda shown, delay, size: None,
+    tell: Tell = lambda line: None,
 ) -> Summary:
     """Stylize a camera (number, device or a video file) until it ends or is stopped.
 
-    Without `pictures.size` the resolution adapts to the speed of the machine. The output is a file, a
-    virtual camera, or a window. `watch` takes the frames shown, the last delay in seconds and the longest
-    side in px after every frame; KeyboardInterrupt from it, or by Ctrl-C, ends the run normally.
+    Without `pictures.paint_size` the resolution that is painted adapts to the speed of the machine. The
+    output is a file, a virtual camera, or a window, in which keys choose one of the `others`. `watch` takes
+    the frames shown, the last delay in seconds and the longest painted side in px after every frame;
+    KeyboardInterrupt from it, or by Ctrl-C, ends the run normally. `tell` takes the names of snapshots.
 
     Raises InputError or OutputError if there is no such camera or no screen, or the file cannot be written.
     """
     camera = open_source(source)
     newest: Newest | None = None
     try:
-        painter = _Painter(style, method, pictures, live, camera.size)
+        controls = Controls([style, *others], Path(), camera.rate)
+        painter = _Painter(controls, method, pictures, live, camera.size, camera.rate)
         size = painter.shown_size
         with open_sink(output, size, camera.rate, live.overwrite, [source]) as sink:
             painter.warm_up()
             newest = Newest(camera)
             summary = Summary(0, 0, 0.0, size, [])
-            first, late, shown = None, 0, 0.0
-            begin = time.monotonic()
             try:
-                while not (sink.closed or newest.ended):
-                    if live.seconds is not None and time.monotonic() - begin >= live.seconds:
-                        break
-                    shot = newest.take(_WAIT)
-                    taken = time.monotonic()
-                    if shot is None:
-                        continue
-                    if painter.pace.too_old(taken - shot.taken) and taken - shown < _STILL:
-                        late += 1
-                        continue
-                    first = first or shot
-                    sink.show(painter(shot), shot.taken - first.taken)
-                    shown = now = time.monotonic()
-                    painter.pace.took(now - taken, now, painter.painting)
-                    summary.shown += 1
-                    summary.delays.append(now - shot.taken)
-                    watch(summary.shown, now - shot.taken, painter.pace.size)
+                _run(newest, painter, controls, sink, live, summary, watch)
             except KeyboardInterrupt:
                 pass  # the normal way to stop
-            summary.seconds = time.monotonic() - begin
-            summary.dropped, summary.size = newest.dropped + late, painter.painted_size
+            finally:
+                controls.close()
+            summary.dropped += newest.dropped
+            summary.size = painter.painted_size
+        for path in controls.written:
+            tell(f"wrote {path}")
         return summary
     finally:
         if newest is not None:
@@ -126,30 +122,67 @@ def show(
             camera.close()
 
 
+def _run(
+    newest: Newest,
+    painter: _Painter,
+    controls: Controls,
+    sink: Sink,
+    live: LiveOptions,
+    summary: Summary,
+    watch: Callable[[int, float, int], None],
+) -> None:
+    """Show frames until the source, the time or the user ends it."""
+    first, shown, begin = None, 0.0, time.monotonic()
+    try:
+        while not (sink.closed or newest.ended):
+            if live.seconds is not None and time.monotonic() - begin >= live.seconds:
+                break
+            if isinstance(sink, Window):
+                while sink.keys:
+                    controls.press(sink.keys.pop(0))
+                    sink.rename(controls.title)
+            shot = newest.take(_WAIT)
+            taken = time.monotonic()
+            if shot is None:
+                continue
+            if painter.pace.too_old(taken - shot.taken) and taken - shown < _STILL:
+                summary.dropped += 1
+                continue
+            first = first or shot
+            done = painter(shot)
+            sink.show(done, shot.taken - first.taken)
+            controls.shown(done)
+            shown = now = time.monotonic()
+            painter.pace.took(now - taken, now, painter.painting)
+            summary.shown += 1
+            summary.delays.append(now - shot.taken)
+            watch(summary.shown, now - shot.taken, painter.pace.size)
+    finally:
+        summary.seconds = time.monotonic() - begin
+
+
 class _Painter:
     """Stylizes camera frames at any resolution and returns frames of one size."""
 
     def __init__(
         self,
-        style: Style,
+        controls: Controls,
         method: Arbitrary,
         pictures: ImageOptions,
         live: LiveOptions,
         camera: tuple[int, int],
+        rate: Fraction,
     ) -> None:
-        self._code, self._pictures, self._mirror = style.code, replace(pictures, size=None), live.mirror
-        self._camera = camera
-        self._exact = parse_size(pictures.size)
         pipeline.check_strength(table.DEFAULTS[-1], pictures)
-        box = pipeline.framing(camera, pictures)
-        self._framed = (box.height, box.width)
-        fixed = max(self._exact) if isinstance(self._exact, tuple) else self._exact
-        self.pace = Pace(live.delay / 1e3, min(max(self._framed), SIZES[-1]), fixed)
-        self._method = method
+        self._controls, self._method, self._mirror, self._camera = controls, method, live.mirror, camera
         # Encoders and devices need even sides and a constant size.
-        height, width = self._size(fixed or max(self._framed))
+        height, width = pipeline.prepared_size(camera, pictures)
         self.shown_size = (height - height % 2, width - width % 2)
-        self.painted_size = self._size(self.pace.size)
+        self._pictures = replace(pictures, size=f"{self.shown_size[1]}x{self.shown_size[0]}")
+        longest = max(self.shown_size)
+        fixed = None if pictures.paint_size is None else min(longest, pictures.paint_size)
+        self.pace = Pace(live.delay / 1e3, longest, fixed, float(1 / rate))
+        self.painted_size = self._size()
         self.painting = (
             0.0  # seconds that the last frame took, without the steps that do not depend on its size
         )
@@ -166,29 +199,37 @@ class _Painter:
     def __call__(self, shot: Shot) -> Bytes:
         """Stylize a frame."""
         pixels = shot.pixels
-        self.painted_size = self._size(self.pace.size)
         if self._pictures.crop is None:
-            pixels = _scaled(pixels, self.painted_size)  # faster than resizing as floats
-            options = self._pictures
-        else:
-            options = replace(self._pictures, size=f"{self.painted_size[1]}x{self.painted_size[0]}")
+            pixels = _scaled(pixels, self.shown_size)  # faster than resizing as floats
+        content = pipeline.preprocess(picture.from_array(pixels), self._pictures)
+        options, code = self._pictures, self._controls.style.code
+        if self._controls.wall:
+            wall = self._controls.paint_wall(self._method, content.pixels, self.shown_size)
+            return self._mirrored(np.asarray(from_unit(wall, np.uint8)))
+        self.painted_size = self._size()
         begin = time.monotonic()
-        content = pipeline.preprocess(picture.from_array(pixels), options)
-        side = painted_side((content.height, content.width), options)
-        painted = apply_at_size(
-            side,
-            content.pixels,
-            lambda pixels: self._method.stylize(pixels, self._code, options.strength),
-            options.strength,
-        )
-        done: Any = from_unit(pipeline.postprocess(painted, content, self._pictures).pixels, np.uint8)
+        small = content.pixels
+        if self.painted_size != self.shown_size:
+            shrinks = max(self.painted_size) < max(self.shown_size)
+            small = resize(small, self.painted_size, "area" if shrinks else "lanczos")
+        painted = self._method.stylize(small, code, options.strength)
         self.painting = time.monotonic() - begin
-        return _scaled(done[:, ::-1] if self._mirror else done, self.shown_size)
+        if max(self.painted_size) > max(self.shown_size):
+            painted = resize(painted, self.shown_size, "area")
+        elif self.painted_size != self.shown_size:
+            painted = enlarge_with_detail(painted, small, content.pixels, options.strength)
+        done: Any = from_unit(pipeline.postprocess(painted, content, options).pixels, np.uint8)
+        return self._mirrored(done)
 
-    def _size(self, longest: int) -> tuple[int, int]:
-        if isinstance(self._exact, tuple):
-            return self._exact
-        return fit_size(self._framed, long=longest)
+    def _mirrored(self, pixels: Bytes) -> Bytes:
+        return np.ascontiguousarray(pixels[:, ::-1]) if self._mirror and not self._controls.wall else pixels
+
+    def _size(self) -> tuple[int, int]:
+        """Return the size to paint at."""
+        if self._pictures.colors_only:
+            return self.shown_size
+        side = max(MIN_SIDE, round(self.pace.size / self._pictures.style_scale))
+        return self.shown_size if side == max(self.shown_size) else fit_size(self.shown_size, long=side)
 
 
 def _scaled(pixels: Pixels, size: tuple[int, int]) -> Bytes:
@@ -210,23 +251,26 @@ def _scaled(pixels: Pixels, size: tuple[int, int]) -> Bytes:
 class Pace:
     """Chooses the resolution from the time that recent frames took.
 
-    `delay` is the allowed time from camera to output in seconds, `longest` the longest side of the camera's
-    frames in px, and `fixed` a size that is always used.
+    `delay` is the allowed time from camera to output in seconds, `longest` the longest side of what is shown
+    in px, `fixed` a size that is always used, and `interval` the time between two frames of the camera. At
+    least half of `longest` is painted, a quarter of the pixels.
 
     Examples
     --------
-    >>> pace = Pace(0.2, 640)
-    >>> pace.start(seconds=0.030)  # for a frame of `SIZES[pace.trial]`
+    >>> pace = Pace(0.2, 1280)
+    >>> pace.start(seconds=0.050)  # for a frame of `pace.size`
     >>> pace.size
-    320
+    768
     """
 
-    def __init__(self, delay: float, longest: int, fixed: int | None = None) -> None:
-        self.allowed = delay / 2
-        self._sizes = [size for size in SIZES if size < longest] + [longest]
-        self.trial = min(len(self._sizes) - 1, 4)
+    def __init__(
+        self, delay: float, longest: int, fixed: int | None = None, interval: float = math.inf
+    ) -> None:
+        self.allowed = max(delay / 2, delay - interval)
+        self._delay = delay
+        self._sizes = [size for size in SIZES if longest <= 2 * size and size < longest] + [longest]
         self._fixed = fixed
-        self._at = self.trial
+        self._at = 0
         self._took: deque[float] = deque(maxlen=_MEMORY)
         self._painting: deque[float] = deque(maxlen=_MEMORY)
         self._since, self._patience = 0.0, _PATIENCE
@@ -244,11 +288,11 @@ class Pace:
 
     def too_old(self, age: float) -> bool:
         """Return whether a frame that was captured `age` seconds ago would be shown too late."""
-        return age > self.allowed + max(0.0, self.allowed - self.slow)
+        return age > max(self._delay - self.slow, self._delay / 2)
 
     def start(self, seconds: float) -> None:
-        """Choose the first size from the seconds that a frame of the trial size took."""
-        share = seconds / self._area(self.trial)
+        """Choose the first size from the seconds that a frame of the smallest size took."""
+        share = seconds / self._area(0)
         fits = [n for n in range(len(self._sizes)) if share * self._area(n) <= _RESERVE * self.allowed]
         self._at = max(fits, default=0)
 

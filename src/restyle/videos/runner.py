@@ -17,7 +17,7 @@ from threading import Event, Thread, get_native_id
 from typing import Any, TypeVar
 
 from restyle.errors import OutputError
-from restyle.files import DISK_ERRORS
+from restyle.files import DISK_ERRORS, unused
 from restyle.types import PathLike
 from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, WebPReader
 from restyle.videos.info import Tell, VideoFrame
@@ -108,9 +108,7 @@ def save_partial(
     if not done:
         return
     path = Path(output)
-    endings = ("", *(f"-{number}" for number in range(2, 1000)))
-    names = (path.with_name(f"{path.stem}.partial{ending}{path.suffix}") for ending in endings)
-    partial = next(name for name in names if not name.exists())
+    partial = unused(path.with_name(f"{path.stem}.partial{path.suffix}"))
     if resumable and temporary.is_dir():
         shutil.copytree(temporary, partial)
     else:
