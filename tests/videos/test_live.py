@@ -153,7 +153,11 @@ def test_keys_change_styles_save_snapshots_and_record(
     monkeypatch.chdir(tmp_path)
     source = make_clip(tmp_path / "clip.mp4", moving(60, (90, 160)), even_stamps(60, 12800))
     names = ("great-wave", "starry-night", "scream")
-    chosen = [Style.from_preset(name, model=method) for name in names]
+    codes = np.array([[0.9, 0.5, 0.1], [0.1, 0.5, 0.9], [0.5, 0.9, 0.1]], np.float32)
+    spread = np.full(3, 0.1, np.float32)
+    chosen = [
+        Style(np.append(code, spread), method.name, name) for name, code in zip(names, codes, strict=True)
+    ]
     screen = Screen(["Right", "s", "w", "x", "3", "r", "Left", "r", "s"])
     monkeypatch.setattr("restyle.videos.live.open_sink", lambda *about: nullcontext(screen))
     told: list[str] = []
