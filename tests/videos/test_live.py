@@ -277,10 +277,10 @@ def test_no_frame_has_less_than_a_quarter_of_the_pixels() -> None:
 
 def test_a_machine_that_slows_down_paints_smaller_and_recovers() -> None:
     pace = Pace(0.2, 1280)
-    pace.start(0.1 * pace.size**2 * SHARE)
-    first = run(pace, 0.1)[-1]
+    pace.start(0.08 * pace.size**2 * SHARE)
+    first = run(pace, 0.08)[-1]
     slow = run(pace, 1.0, now=100.0)[-1]
-    again = run(pace, 0.1, now=200.0)[-1]
+    again = run(pace, 0.08, now=200.0)[-1]
     assert (first, slow) == (1280, 640)
     assert again > slow
 
