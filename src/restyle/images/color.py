@@ -103,6 +103,11 @@ def oklab_to_rgb(lab: Points) -> Points:
 def oklab_to_unbounded_rgb(lab: Points) -> Points:
     """Convert [shape=(..., 3), float64, OKLab] to sRGB; colors that it lacks are below 0 or above 1."""
     linear = (lab @ np.linalg.inv(_LAB_FROM_LMS).T) ** 3 @ np.linalg.inv(_LMS_FROM_RGB).T
+    return _curve(linear)
+
+
+def _curve(linear: Points) -> Points:
+    """Encode linear light for sRGB."""
     curved = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
     return np.where(linear <= 0.0031308, linear * 12.92, curved)
 
@@ -113,7 +118,7 @@ def oklab_into_gamut(lab: Points, knee: float = 1.0) -> Points:
     From the share `knee` of the chroma that fits, up to 1, chroma is bent softly.
     """
     light = np.clip(lab[:, :1], 0, 1)
-    gray = np.clip(oklab_to_unbounded_rgb(light * np.array([1.0, 0, 0])), 0, 1)
+    gray = _curve(light**3)
     chroma = oklab_to_unbounded_rgb(np.hstack([light, lab[:, 1:]])) - gray
     room = np.where(chroma > 0, 1 - gray, gray)
     use = (np.abs(chroma) / np.maximum(room, 1e-4)).max(axis=1, keepdims=True)

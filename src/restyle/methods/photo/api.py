@@ -22,7 +22,7 @@ from restyle.models import features
 from restyle.style import Style
 from restyle.types import FloatArray
 
-SIDE = 448  # px, longest side of the copy that the field is fitted to
+SIDE = 400  # px, longest side of the copy that the field is fitted to
 _SHARES_SIDE = 224  # px, of the copy at which the edges of segments move to those of the photo
 _SHARES_RADIUS, _SHARES_RIDGE = 6, 1e-3  # of the filter that does it
 _RADIUS = 5  # px of the copy, half a window of the field

@@ -27,7 +27,7 @@ FLAT = 3e-4  # variance below which a window follows the color map's own derivat
 STEPS = 2e-5  # variance of the rounding to 8 bits and of a little noise: a deviation of about one level
 _NOISE = 6.0  # variance that counts as noise, in variances of the measured noise
 _LEAST_SLOPE = 0.15  # of luma: tones keep their order
-_CHUNK = 32  # rows at a time
+_CHUNK = 64  # rows at a time
 
 
 class Guide:
@@ -140,14 +140,16 @@ def apply_field(field: FloatArray, photo: FloatArray) -> FloatArray:
     """Apply maps [h, w, 3, 4], interpolated linearly, to a photo [H, W, 3] of any size; clipped to 0..1."""
     height, width = photo.shape[:2]
     planes = np.ascontiguousarray(field.reshape(*field.shape[:2], 12).transpose(0, 2, 1))  # [h, 12, w]
-    wide = _stretch(planes, width)  # [h, 12, W]
     low, share = _positions(height, field.shape[0])
     out = np.empty(photo.shape, np.float32)
 
     def work(top: int) -> None:
-        for row in range(top, min(top + _CHUNK, height)):
-            first = wide[low[row]]
-            maps = first + share[row] * (wide[min(low[row] + 1, len(wide) - 1)] - first)
+        rows = range(top, min(top + _CHUNK, height))
+        start = low[top]
+        wide = _stretch(planes[start : low[rows[-1]] + 2], width)  # [n, 12, W]
+        for row in rows:
+            first = wide[low[row] - start]
+            maps = first + share[row] * (wide[min(low[row] - start + 1, len(wide) - 1)] - first)
             red, green, blue = np.ascontiguousarray(photo[row].T)
             for channel in range(3):
                 line = maps[4 * channel] * red
