@@ -24,7 +24,9 @@ from restyle.images.color import LUMA
 from restyle.types import FloatArray
 
 FLAT = 3e-4  # variance below which a window follows the color map's own derivative
-STEPS = 2e-5  # variance of the rounding to 8 bits and of a little noise: a deviation of about one level
+STEPS = (
+    3e-4  # variance up to which gain is bounded: 8-bit steps and soft gradients, a deviation of 2.5 levels
+)
 _NOISE = 6.0  # variance that counts as noise, in variances of the measured noise
 _LEAST_SLOPE = 0.15  # of luma: tones keep their order
 _CHUNK = 64  # rows at a time
