@@ -5,7 +5,7 @@ import { Media } from "./media.js";
 import { Saving } from "./output.js";
 import { Camera, catchFiles, DEFAULTS, DISPLAY, Photos, scaled } from "./photos.js";
 import { Picture } from "./picture.js";
-import { all, openStore, put, setValue, value } from "./store.js";
+import { keepPart, loadPhotos, openStore, setValue, value } from "./store.js";
 import { chooseLanguage, describe, explain, language, t } from "./texts.js";
 import { Brush, Crop } from "./tools.js";
 import { Viewer } from "./viewer.js";
@@ -35,7 +35,7 @@ class App {
     await this.styles.load().catch((error) => this.failed(error));
     this.method = this.engine.can.paint ? await value("method", "paint") : "fast";
     this.build();
-    this.photos.list = (await all("photos")).sort((a, b) => a.added - b.added);
+    this.photos.list = await loadPhotos();
     for (const photo of this.photos.list) photo.settings = { ...DEFAULTS, ...photo.settings };
     if (this.photos.list.length === 0) await this.photos.addSample(this.sample);
     const last = await value("photo");
@@ -140,11 +140,14 @@ class App {
 
   async show(photo) {
     this.picture.stop();
+    this.viewer.root.setAttribute("aria-busy", "true");
     setValue("photo", photo.id);
     if (this.crop.active) this.tabs.open("styles");
     this.brush.history = [];
     await this.picture.clear();
     await this.showPhoto();
+    if (photo !== this.photo) return; // another one was chosen meanwhile
+    this.viewer.root.removeAttribute("aria-busy");
     this.wall.mark(this.settings.styles);
     this.sliders.draw();
     this.mixer.draw();
@@ -170,9 +173,9 @@ class App {
     const { photo } = this;
     const crop = this.settings.crop;
     const key = JSON.stringify(crop);
-    if (photo.tilesOf !== key) Object.assign(photo, { tiles: {}, tilesOf: key });
-    const finished = () => put("photos", photo);
-    this.wall.paint(photo.quick, { crop, done: photo.tiles, finished });
+    if (photo.tiles?.crop !== key) photo.tiles = { crop: key, done: {} };
+    const finished = () => keepPart(photo, "tiles");
+    this.wall.paint(photo.quick, { crop, done: photo.tiles.done, finished });
   }
 
   applyCrop(crop) {

@@ -127,11 +127,14 @@ export class Saving {
   }
 
   draw() {
-    const { photo, request, painting } = this.state();
+    const { photo, request, result, painting } = this.state();
     const [, , w, h] = request.crop ?? [0, 0, 1, 1];
     const size = { width: Math.round(photo.width * w), height: Math.round(photo.height * h) };
     this.dialog.querySelector("#save-size").textContent = t("saveSize", size);
-    this.dialog.querySelector("#save-quick").hidden = !painting;
+    const again = result.method === "paint" && result.blob.type !== TYPES[this.format];
+    const note = this.dialog.querySelector("#save-note");
+    note.hidden = !painting && !again;
+    note.textContent = painting ? t("saveQuick") : again ? t("saveAgain") : "";
     const file = (name) => this.app.styles.find(name)?.file ?? name;
     const { command, python } = recipe(photo.name, request, this.fileName, file);
     this.dialog.querySelector("#command").textContent = command;

@@ -1,6 +1,6 @@
 /** Photos: added by drop, paste, file chooser or camera; shown as a strip; kept in the browser. */
 
-import { put, remove } from "./store.js";
+import { forgetPhoto, keepPhoto } from "./store.js";
 import { explain, t } from "./texts.js";
 
 export const DISPLAY = 1600; // px, longest side of the copy that is shown
@@ -76,7 +76,7 @@ export async function makePhoto(file, engine, { sample = false } = {}) {
   const [preview, quick, thumbnail] = [await copy(DISPLAY), await copy(QUICK), await scaled(bitmap, THUMBNAIL)];
   bitmap.close();
   const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-  const pictures = { blob: file, preview, quick, thumbnail, tiles: {} };
+  const pictures = { blob: file, preview, quick, thumbnail };
   return { id, name, sample, alpha, width, height, ...pictures, added: Date.now() };
 }
 
@@ -105,9 +105,9 @@ export class Photos {
         const photo = await makePhoto(file, this.app.engine);
         photo.settings = this.inherited();
         const known = this.list.filter((each) => !each.sample);
-        for (const sample of this.list.filter((each) => each.sample)) await remove("photos", sample.id);
+        for (const sample of this.list.filter((each) => each.sample)) await forgetPhoto(sample);
         this.list = [...known, photo];
-        if (!(await put("photos", photo))) failures.push(t("errorStore"));
+        if (!(await keepPhoto(photo))) failures.push(t("errorStore"));
         this.choose(photo);
       } catch (error) {
         failures.push(error.code ? explain(error) : error.message);
@@ -128,7 +128,7 @@ export class Photos {
     const photo = await makePhoto(file, this.app.engine, { sample: true });
     photo.settings = { ...DEFAULTS };
     this.list.push(photo);
-    await put("photos", photo);
+    await keepPhoto(photo);
     return photo;
   }
 
@@ -141,7 +141,7 @@ export class Photos {
   async drop(photo) {
     const index = this.list.indexOf(photo);
     this.list.splice(index, 1);
-    await remove("photos", photo.id);
+    await forgetPhoto(photo);
     if (this.list.length === 0) await this.addSample(this.app.sample);
     if (this.current === photo) this.choose(this.list[Math.min(index, this.list.length - 1)]);
     else this.draw();

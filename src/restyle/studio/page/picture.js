@@ -1,6 +1,6 @@
 /** The picture that is made of the photo: quick first, then painted; its status, results and errors. */
 
-import { put } from "./store.js";
+import { keepPart } from "./store.js";
 import { duration, explain, t } from "./texts.js";
 import { maskOf } from "./tools.js";
 
@@ -73,8 +73,6 @@ export class Picture {
   refresh({ now = false, reveal = false, force = false } = {}) {
     this.stop();
     this.reveal ||= reveal;
-    put("photos", this.photo);
-    if (!this.hasLook) return this.clear();
     const turn = (this.work = new AbortController());
     this.timer = setTimeout(() => this.make(turn.signal, force), now ? 0 : SOON);
     return undefined;
@@ -95,6 +93,8 @@ export class Picture {
   async make(signal, force) {
     const { photo } = this;
     const { method } = this.app;
+    keepPart(photo, "settings");
+    if (!this.hasLook) return this.clear();
     try {
       const stored = this.stored(this.key(method));
       if (stored) {
@@ -187,7 +187,7 @@ export class Picture {
       type: photo.alpha ? "image/png" : "image/jpeg",
       onJob: (id) => {
         photo.job = { id, key };
-        put("photos", photo);
+        keepPart(photo, "job");
       },
       onPosition: (position) => this.status("painting", { position }),
       onProgress: (part, left) => this.status("painting", { part, left }),
@@ -197,13 +197,14 @@ export class Picture {
     try {
       const blob = await this.resumed(photo, handlers, start);
       photo.result = this.keep(key, { blob, method: "paint", full: true, jobId: photo.job?.id });
-      delete photo.job;
+      photo.job = null;
+      keepPart(photo, "result");
       if (!signal.aborted) await this.display(photo.result);
     } catch (error) {
-      if (error.code !== "gone") delete photo.job;
+      if (error.code !== "gone") photo.job = null;
       throw error;
     } finally {
-      put("photos", photo);
+      keepPart(photo, "job");
     }
   }
 

@@ -56,3 +56,29 @@ export async function value(id, otherwise) {
 }
 
 export const setValue = (id, given) => put("values", { id, value: given });
+
+// What changes about a photo, each written by itself: the pictures of a photo are written once.
+const PARTS = { settings: null, result: null, job: null, tiles: null };
+
+/** Write a part of a photo: its settings, the finished painting, the job that paints it, or the tiles of its wall. */
+export const keepPart = (photo, part) => setValue(`${photo.id}/${part}`, photo[part] ?? null);
+
+/** Write a new photo; gives false if it is kept in memory only. */
+export async function keepPhoto(photo) {
+  const kept = await put("photos", { ...photo, ...PARTS });
+  return (await keepPart(photo, "settings")) && kept;
+}
+
+/** The photos, the oldest first. */
+export async function loadPhotos() {
+  const photos = (await all("photos")).sort((a, b) => a.added - b.added);
+  for (const photo of photos) {
+    for (const part of Object.keys(PARTS)) photo[part] = await value(`${photo.id}/${part}`, null);
+  }
+  return photos;
+}
+
+export async function forgetPhoto(photo) {
+  await remove("photos", photo.id);
+  for (const part of Object.keys(PARTS)) await remove("values", `${photo.id}/${part}`);
+}

@@ -131,6 +131,10 @@ const TEXTS = {
     "The painting is not finished yet; this saves the quick picture.",
     "绘制尚未完成，现在保存的是快速效果。",
   ],
+  saveAgain: [
+    "In this format the picture is painted once more, which takes as long as before.",
+    "保存为此格式需要重新绘制一遍，用时与之前相同。",
+  ],
   saving: ["Preparing the file …", "正在生成文件……"],
   saved: ["Saved as {name}", "已保存为 {name}"],
   copyPicture: ["Copy the picture", "复制图片"],
