@@ -60,14 +60,14 @@ def overhead(arguments: argparse.Namespace) -> Iterator[str]:
         client = httpx.Client(timeout=60, trust_env=False)
 
         def to_file() -> None:
-            stylizer(path, "great-wave", output=Path(folder, "art.jpg"), overwrite=True)
+            stylizer(path, "great-wave", method="fast", output=Path(folder, "art.jpg"), overwrite=True)
 
         def in_memory() -> None:
-            result = stylizer(Image.open(io.BytesIO(data)), "great-wave")
+            result = stylizer(Image.open(io.BytesIO(data)), "great-wave", method="fast")
             result.save(io.BytesIO(), "JPEG", quality=95, subsampling="4:4:4")
 
         def request(server: Process) -> None:
-            fields = {"style": "great-wave"}
+            fields = {"style": "great-wave", "method": "fast"}
             client.post(server.url + server.route, files={"content": data}, data=fields).raise_for_status()
 
         calls: dict[str, Callable[[], None]] = {
@@ -102,7 +102,7 @@ def first(arguments: argparse.Namespace) -> Iterator[str]:
     data = load.photo(1024)
     with running(*studio(arguments)) as server, httpx.Client(timeout=120, trust_env=False) as client:
         begun = time.perf_counter()
-        fields = {"style": "great-wave"}
+        fields = {"style": "great-wave", "method": "fast"}
         client.post(server.url + "/v1/images", files={"content": data}, data=fields).raise_for_status()
         yield f"| first picture, 1024 px | {time.perf_counter() - begun:.2f} | 2 |"
         names = [style.name for style in styles()][:WALL]
@@ -159,31 +159,32 @@ def mixed(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def broken(arguments: argparse.Namespace) -> Iterator[str]:
-    """Measure good clients beside many that send slowly or break off."""
-    yield f"{arguments.bad} bad clients beside one good one, pictures of 512 px.\n"
-    yield "| server | alone, median s | beside them | failures | memory MB before | after |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    """Measure a good client beside many that send slowly or break off, or that leave before the answer."""
+    yield f"{arguments.bad} bad clients of ten addresses beside one good one, pictures of 512 px.\n"
+    yield "| server | bad clients | alone, median s | beside them | failures | memory MB before | after |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+    requests = load.plan(arguments.rounds, (512,), 3, only_pictures=True)
+
+    async def beside(server: Process, leaving: bool) -> load.Outcome:
+        bad = asyncio.ensure_future(load.bad_clients(server, arguments.bad, 600, leaving=leaving))
+        await asyncio.sleep(1)
+        outcome = await load.crowd(server, requests, 1)
+        bad.cancel()
+        await asyncio.gather(bad, return_exceptions=True)
+        return outcome
+
     for made in (studio, peer):
-        with running(*made(arguments)) as server:
-            requests = load.plan(arguments.rounds, (512,), 3, only_pictures=True)
-            asyncio.run(load.crowd(server, requests[:5], 1))
-            alone = asyncio.run(load.crowd(server, requests, 1))
-            before = server.memory()
-
-            async def both(server: Process, requests: list[tuple[str, bytes, str]]) -> load.Outcome:
-                bad = asyncio.ensure_future(load.bad_clients(server, arguments.bad, 600))
-                await asyncio.sleep(1)
-                outcome = await load.crowd(server, requests, 1)
-                bad.cancel()
-                await asyncio.gather(bad, return_exceptions=True)
-                return outcome
-
-            beside = asyncio.run(both(server, requests))
-            time.sleep(2)
-            yield (
-                f"| {server.name} | {alone.median:.2f} | {beside.median:.2f} | {len(beside.faults)} |"
-                f" {before:.0f} | {server.memory():.0f} |"
-            )
+        for leaving, name in ((False, "send slowly or break off"), (True, "leave before the answer")):
+            with running(*made(arguments)) as server:
+                asyncio.run(load.crowd(server, requests[:5], 1))
+                alone = asyncio.run(load.crowd(server, requests, 1))
+                before = server.memory()
+                harmed = asyncio.run(beside(server, leaving))
+                time.sleep(2)
+                yield (
+                    f"| {server.name} | {name} | {alone.median:.2f} | {harmed.median:.2f} |"
+                    f" {len(harmed.faults)} | {before:.0f} | {server.memory():.0f} |"
+                )
 
 
 def idle(arguments: argparse.Namespace) -> Iterator[str]:

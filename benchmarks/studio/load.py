@@ -94,7 +94,8 @@ async def _ask(
 ) -> None:
     """Send one request until it is answered by something else than 429."""
     sent = {"damaged": data[: len(data) // 3], "text": b"a text, not a picture"}.get(kind, data)
-    fields: dict[str, str | list[str]] = {"style": "no-such-style" if kind == "wrong" else style}
+    chosen = "no-such-style" if kind == "wrong" else style
+    fields: dict[str, str | list[str]] = {"style": chosen, "method": "fast"}
     path = server.route
     if kind == "wall":
         path, fields = "/v1/wall", {"style": list(STYLES[:4]), "size": "128"}
@@ -123,10 +124,12 @@ async def _ask(
         return
 
 
-async def bad_clients(server: Process, count: int, seconds: float) -> None:
-    """Let clients send slowly, break off, or leave while they wait, for some seconds."""
+async def bad_clients(server: Process, count: int, seconds: float, *, leaving: bool) -> None:
+    """Let clients send slowly or break off for some seconds; or, `leaving`, send all and leave."""
     parts = urlsplit(server.url)
-    form = httpx.Request("POST", server.url, files={"content": photo(512)}, data={"style": "great-wave"})
+    form = httpx.Request(
+        "POST", server.url, files={"content": photo(512)}, data={"style": "great-wave", "method": "fast"}
+    )
     body = form.read()
     head = (
         f"POST {server.route} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
@@ -139,19 +142,19 @@ async def bad_clients(server: Process, count: int, seconds: float) -> None:
             try:
                 address = (f"127.0.2.{number % 10 + 1}", 0)
                 _, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=address)
-                if number % 3 == 0:  # a byte at a time
+                if leaving:
+                    writer.write(head + body)
+                    await writer.drain()
+                    await asyncio.sleep(0.5)
+                elif number % 2 == 0:  # a byte at a time
                     for place in range(len(head) + len(body)):
                         writer.write((head + body)[place : place + 1])
                         await writer.drain()
                         await asyncio.sleep(0.2)
                         if time.monotonic() > end:
                             break
-                elif number % 3 == 1:  # breaks off in the body
+                else:  # breaks off in the body
                     writer.write(head + body[: len(body) // 2])
-                    await writer.drain()
-                    await asyncio.sleep(0.5)
-                else:  # leaves while it waits for the answer
-                    writer.write(head + body)
                     await writer.drain()
                     await asyncio.sleep(0.5)
                 writer.transport.abort()

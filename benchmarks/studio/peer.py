@@ -28,7 +28,7 @@ def make_app(threads: int | None, model: str | None = None) -> FastAPI:
 
     def work(data: bytes, style: str) -> Response:
         picture = Image.open(io.BytesIO(data))
-        result = stylizer(picture, style)
+        result = stylizer(picture, style, method="fast")
         buffer = io.BytesIO()
         result.save(buffer, picture.format or "PNG", quality=95)
         return Response(buffer.getvalue(), media_type="image/jpeg")

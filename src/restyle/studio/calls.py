@@ -6,6 +6,7 @@ in the request.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from restyle.videos.timeline import split_time
 Files = Mapping[str, tuple[str, ...]]
 
 OWN = "own-"
+QUICK = 10.0  # seconds for a megapixel, of methods that need no job
 _NAME = re.compile(r"[\w .:'+-]{1,120}")  # no separator of a path
 
 IMAGE_FILES: Files = {"content": ("image",), "style_image": ("image",), "mask": ("image",)}
@@ -103,7 +105,8 @@ class Call:
     @property
     def slow(self) -> bool:
         """Whether the method takes much longer than a second, as the default method may."""
-        return bool(self.options.get("method") != table.DEFAULTS[-1])
+        method = self.options.get("method")
+        return method is None or (table.find(method).pace or math.inf) > QUICK
 
     @property
     def label(self) -> str:

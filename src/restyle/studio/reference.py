@@ -153,7 +153,7 @@ IMAGES_BODY: dict[str, Any] = {
         **_answers(202, "A job.", "application/json", example={**_JOB_EXAMPLE, "kind": "image"}),
     },
     "x-codeSamples": _curl(
-        f"curl {URL}/v1/images", "-F content=@photo.jpg -F style=great-wave -F strength=0.8", "-o art.jpg"
+        f"curl {URL}/v1/images", "-F content=@photo.jpg -F style=great-wave -F method=fast", "-o art.jpg"
     ),
 }
 WALL_BODY: dict[str, Any] = {
