@@ -7,16 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.video.speed import drawn_clip, peak_memory, rates
+from benchmarks.video.speed import FLOW, NONE, drawn_clip, peak_memory, rates
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
+from restyle.options.image import FRAME_SIZE
 from restyle.options.video import LiveOptions
 from restyle.style import resolve
 from restyle.videos.live import show
 from restyle.videos.timeline import timed_styles
 
 SIZES = ((360, 640), (720, 1280))
-TARGET = 1.25  # most time end to end, relative to inference alone
+FLOW_SHARE = 1.25  # most time of flow, relative to none
+RATE, RATE_CORES = 24, 4  # frames a second, and the cores for that
 MOST_MEMORY = 1500  # MB, at 1280x720
 MOST_GROWTH = 1.1  # most peak of a long video, relative to that of a short one
 MOST_DELAY = 0.2  # seconds, live
@@ -27,7 +29,7 @@ def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
     """Yield the table of frames per second."""
     yield "### Speed\n"
     yield f"Frames per second: {arguments.frames} drawn frames, {arguments.threads} threads, the median of"
-    yield f"{arguments.rounds} interleaved rounds; `--steady none`, `flow` where stated.\n"
+    yield f"{arguments.rounds} interleaved rounds. Painted {FRAME_SIZE} px wide, a frame a thread.\n"
     yield "| stage | 640x360 | 1280x720 |\n| --- | ---: | ---: |"
     styles = timed_styles("starry-night", method)
     with tempfile.TemporaryDirectory() as name:
@@ -37,16 +39,11 @@ def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
             tables.append(rates(clip, Path(name), method, styles, arguments.rounds))
     for stage in tables[0]:
         yield f"| {stage} | {tables[0][stage]:.2f} | {tables[1][stage]:.2f} |"
-    yield "\n| time, times inference alone | 640x360 | 1280x720 |\n| --- | ---: | ---: |"
-    for stage in [stage for stage in tables[0] if stage not in ("decode", "encode", "inference alone")]:
-        ratios = " | ".join(f"{table['inference alone'] / table[stage]:.2f}" for table in tables)
-        yield f"| {stage} | {ratios} |"
-    came = [table["inference alone"] / table["end to end"] for table in tables]
-    said = " and ".join(
-        f"{ratio:.2f} at {width}x{height}" for ratio, (height, width) in zip(came, SIZES, strict=True)
-    )
-    met = _met(max(came) <= TARGET)
-    yield f"\nTarget: end to end at most {TARGET} times inference alone: {met} ({said})."
+    share, rate = tables[0][NONE] / tables[0][FLOW], tables[1][FLOW]
+    yield f"\nTarget: flow at most {FLOW_SHARE} times the time of none at 640x360:"
+    yield f"{_met(share <= FLOW_SHARE)} ({share:.2f})."
+    yield f"\nTarget: {RATE} frames a second at 1280x720 on {RATE_CORES} cores, end to end:"
+    yield f"{_met(rate >= RATE)} ({rate:.1f} with {arguments.threads} threads)."
 
 
 def memory(arguments: argparse.Namespace) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,16 @@ import av
 import numpy as np
 
 from benchmarks.timing import interleaved
-from restyle.images import picture
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
-from restyle.videos import VideoStylizer, runner
+from restyle.videos import VideoStylizer
 from restyle.videos.info import VideoFrame
 from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
 from restyle.videos.timeline import TimedStyles
 from restyle.videos.write import VideoWriter
+
+NONE, FLOW = "end to end, none", "end to end, flow"
 
 
 def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
@@ -49,62 +51,49 @@ def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
 def rates(
     clip: Path, folder: Path, method: Arbitrary, styles: TimedStyles, rounds: int = 3
 ) -> dict[str, float]:
-    """Measure frames per second of each stage alone, of a sequential loop, and of the overlapping stages."""
+    """Measure frames per second of each stage alone, and of all together with and without flow."""
     with VideoReader(clip) as reader:
         info = reader.info
         frames = [item for item in reader.items() if isinstance(item, VideoFrame)]
-    method.transfer(_unit(frames[0]), styles[0][1].code)  # loads the graph
 
-    def stages(items: Iterator[Any]) -> Iterator[Any]:
-        painter = VideoPainter(styles, method, ImageOptions(), VideoOptions(), info)
-        done = painter.finish(painter.steady(painter.paint(painter.prepare(items))))
-        return (item for item in done if isinstance(item, VideoFrame))
+    def stages(steady: Steady) -> VideoPainter:
+        return VideoPainter(styles, method, ImageOptions(), VideoOptions(steady=steady), info)
 
-    painted = list(stages(iter(frames)))
+    def fresh(items: list[Any]) -> Iterator[Any]:
+        """Yield copies, as a stage changes what it gets."""
+        return (replace(item, painted=list(item.painted), palettes=list(item.palettes)) for item in items)
+
+    prepared = list(stages("flow").prepare(iter(frames)))
+    painted = list(stages("flow").paint(fresh(prepared)))
+    finished = list(stages("flow").finish(fresh(painted)))
 
     def decode() -> None:
         with VideoReader(clip) as reader:
             for _ in reader.items():
                 pass
 
-    def infer() -> None:
-        for frame in frames:
-            method.transfer(_unit(frame), styles[0][1].code)
-
     def encode() -> None:
-        _write(iter(painted), folder / "encode.mp4")
+        writer = VideoWriter(folder / "encode.mp4", info, info.size, "h264")
+        for item in finished:
+            writer.write(item)
+        writer.close()
 
-    def in_turn() -> None:
-        with VideoReader(clip) as reader:
-            _write(stages(reader.items()), folder / "turns.mp4", reader)
-
-    def together(steady: Steady = "none") -> None:
+    def together(steady: Steady) -> None:
         options = VideoOptions(overwrite=True, steady=steady)
         stylizer = VideoStylizer(dict(styles), options=options, method=method)
         stylizer.write(clip, folder / "together.mp4")
 
-    def equal_priority() -> None:
-        nice, runner.NICE = runner.NICE, 0
-        try:
-            together()
-        finally:
-            runner.NICE = nice
-
-    def _write(items: Iterator[Any], path: Path, source: VideoReader | None = None) -> None:
-        writer = VideoWriter(path, info, info.size, "h264", source=source)
-        for item in items:
-            writer.write(item)
-        writer.close()
-
     found = interleaved(
         {
             "decode": decode,
-            "inference alone": infer,
+            "prepare": lambda: list(stages("none").prepare(iter(frames))),
+            "prepare, with the motion": lambda: list(stages("flow").prepare(iter(frames))),
+            "paint": lambda: list(stages("flow").paint(fresh(prepared))),
+            "steady": lambda: list(stages("flow").steady(fresh(painted))),
+            "finish": lambda: list(stages("flow").finish(fresh(painted))),
             "encode": encode,
-            "decode, infer, encode sequentially": in_turn,
-            "end to end": together,
-            "end to end, equal priority": equal_priority,
-            "end to end, flow": lambda: together("flow"),
+            NONE: lambda: together("none"),
+            FLOW: lambda: together("flow"),
         },
         rounds=rounds,
         calls=1,
@@ -131,8 +120,3 @@ def duration(clip: Path) -> Fraction:
     """Return the length of a clip in seconds."""
     with VideoReader(clip) as reader:
         return (reader.info.frames or 0) / (reader.info.rate or Fraction(25))
-
-
-def _unit(frame: VideoFrame) -> Any:
-    assert frame.pixels is not None
-    return picture.from_array(frame.pixels).pixels

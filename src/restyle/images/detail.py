@@ -22,11 +22,12 @@ from restyle.types import FloatArray
 MAX_GAIN = 1.5  # detail is at most this much stronger than in the photo
 RADIUS = 4  # half a window, in pixels of the painting
 FLAT = 2e-4  # variance of luma below which a window counts as flat: a deviation of 3.6 of 255
+COARSE = 2  # for video frames: divisor of the size at which gains are computed
 FLAT_SHARE = 0.7  # share of the complete picture's slope in flat windows
 
 
 def enlarge_with_detail(
-    painted: FloatArray, small: FloatArray, photo: FloatArray, strength: float = 1.0
+    painted: FloatArray, small: FloatArray, photo: FloatArray, strength: float = 1.0, coarse: int = 1
 ) -> FloatArray:
     """Upscale a painting to the size of the photo, and add the photo's detail.
 
@@ -39,6 +40,8 @@ def enlarge_with_detail(
     strength : float, 0..1
         Of the style. At 0 all detail, including color, is the photo's, and a painting equal to its input
         becomes the photo.
+    coarse : int
+        The gains are computed at the size of the painting divided by this; 2 is three times as fast.
 
     Returns
     -------
@@ -46,7 +49,11 @@ def enlarge_with_detail(
     """
     size = (photo.shape[0], photo.shape[1])
     light = small @ LUMA
-    gains = slopes(light, painted)
+    if coarse == 1:
+        gains = slopes(light, painted)
+    else:
+        grid = (-(-light.shape[0] // coarse), -(-light.shape[1] // coarse))
+        gains = slopes(resize(light, grid, "area"), resize(painted, grid, "area"), -(-RADIUS // coarse))
     fine = photo @ LUMA
     fine -= resize(light, size, "bicubic")
     out = np.empty(photo.shape, np.float32)
@@ -63,31 +70,33 @@ def enlarge_with_detail(
     return out
 
 
-def slopes(light: FloatArray, painted: FloatArray) -> FloatArray:
+def slopes(light: FloatArray, painted: FloatArray, radius: int = RADIUS) -> FloatArray:
     """Compute how strongly each channel of a painting follows the photo's luma around each pixel.
 
     Parameters
     ----------
     light : np.ndarray [shape=(h, w), float32, range 0..1]
     painted : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
+    radius : int
+        Half a window, in px.
 
     Returns
     -------
     np.ndarray [shape=(h, w, 3), float32, range 0..MAX_GAIN]
     """
-    mean = _window(light)
-    variance = np.maximum(_window(light * light) - mean * mean, 0)
+    mean = _window(light, radius)
+    variance = np.maximum(_window(light * light, radius) - mean * mean, 0)
     centered = light - light.mean(dtype=np.float64).astype(np.float32)
     variance_all = float(np.mean(centered * centered, dtype=np.float64))
     out = np.empty(painted.shape, np.float32)
     for channel in range(painted.shape[2]):
         plane = painted[..., channel]
-        covariance = _window(np.asarray(light * plane, np.float32)) - mean * _window(plane)
+        covariance = _window(np.asarray(light * plane, np.float32), radius) - mean * _window(plane, radius)
         slope_all = float(np.mean(centered * plane, dtype=np.float64)) / (variance_all + FLAT)
         slope = (covariance + np.float32(FLAT * FLAT_SHARE * slope_all)) / (variance + np.float32(FLAT))
-        np.clip(_window(np.asarray(slope, np.float32)), 0, MAX_GAIN, out=out[..., channel])
+        np.clip(_window(np.asarray(slope, np.float32), radius), 0, MAX_GAIN, out=out[..., channel])
     return out
 
 
-def _window(plane: FloatArray) -> FloatArray:
-    return box_blur(box_blur(plane, RADIUS, 0), RADIUS, 1)
+def _window(plane: FloatArray, radius: int) -> FloatArray:
+    return box_blur(box_blur(plane, radius, 0), radius, 1)

@@ -21,7 +21,7 @@ import numpy as np
 
 from restyle import pipeline
 from restyle.images import picture
-from restyle.images.detail import enlarge_with_detail
+from restyle.images.detail import COARSE, enlarge_with_detail
 from restyle.images.resize import fit_size, resize
 from restyle.methods import table
 from restyle.methods.fast import MIN_SIDE
@@ -217,7 +217,7 @@ class _Painter:
         if max(self.painted_size) > max(self.shown_size):
             painted = resize(painted, self.shown_size, "area")
         elif self.painted_size != self.shown_size:
-            painted = enlarge_with_detail(painted, small, content.pixels, options.strength)
+            painted = enlarge_with_detail(painted, small, content.pixels, options.strength, COARSE)
         done: Any = from_unit(pipeline.postprocess(painted, content, options).pixels, np.uint8)
         return self._mirrored(done)
 

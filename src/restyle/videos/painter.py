@@ -21,7 +21,7 @@ from restyle.images import picture
 from restyle.images.blend import blend
 from restyle.images.color import fit_palette
 from restyle.images.color_lut import ColorLut
-from restyle.images.detail import enlarge_with_detail
+from restyle.images.detail import COARSE, enlarge_with_detail
 from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
 from restyle.methods import table
@@ -314,7 +314,7 @@ class VideoPainter:
         if max(painted.shape) > max(size):
             painted = resize(painted, size, "area")
         elif painted.shape[:2] != size:
-            painted = enlarge_with_detail(painted, item.small, content.pixels, self._options.strength)
+            painted = enlarge_with_detail(painted, item.small, content.pixels, self._options.strength, COARSE)
         return pipeline.postprocess(painted, content, self._options).pixels
 
     def restore(self, state: State) -> None:
