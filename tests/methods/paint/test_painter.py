@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import restyle
+from restyle.errors import InputError
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.objects import Objects
 from restyle.methods.paint.painter import Artwork, blocks, fitted, paint, scales, shown
@@ -156,3 +157,12 @@ def test_the_picture_so_far_is_kept_at_ctrl_c(tmp_path: Path) -> None:
         restyle.image(photo, "great-wave", method="paint", output=tmp_path / "art.png", callback=stop)
     with Image.open(tmp_path / "art.png") as art:
         assert art.size == photo.size
+
+
+def test_too_little_memory_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> FloatArray:
+        raise MemoryError("Unable to allocate 64.0 MiB")
+
+    monkeypatch.setattr(painter, "paint", fail)
+    with pytest.raises(InputError, match="not enough memory to paint at 80 px; use a smaller --paint-size"):
+        restyle.image(Image.new("RGB", (80, 64)), "great-wave", method="paint")

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 
+from restyle.errors import InputError
 from restyle.images.detail import enlarge_with_detail
 from restyle.images.resize import fit_size, resize
 from restyle.methods.observer import Observer
@@ -28,6 +29,8 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     ------
     StyleError
         The style is a code without its picture.
+    InputError
+        There is not enough memory.
     Stopped
         By Ctrl-C; holds the picture so far.
     """
@@ -65,6 +68,8 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
         if not stopped:
             raise
         raise Stopped(enlarge(stopped[0].picture(), content)) from None
+    except MemoryError:
+        raise InputError(f"not enough memory to paint at {side} px; use a smaller --paint-size") from None
     return enlarge(painted, content)
 
 
