@@ -2,7 +2,8 @@
 
 import { C } from "./constants.js";
 import { convert } from "./color.js";
-import { Planes, RowResizer, boxBlur, resize, round } from "./pixels.js";
+import { average } from "./fast.js";
+import { Planes, boxBlur, resize, round } from "./pixels.js";
 
 /** The objects of one photo (planes). */
 export class Objects {
@@ -26,24 +27,28 @@ export class Objects {
     const near = Math.max(1, Math.floor(side / 128));
     const luma = this.ycc.plane(0);
     const [mean, blue, red] = [0, 1, 2].map((c) => blur(this.ycc.plane(c), near));
-    const texture = blur(
-      luma.map((v, i) => (v - mean[i]) ** 2),
-      2 * near,
-    );
-    const likely = luma.map((_, i) => {
+    const skin = luma.map((_, i) => {
       const chroma = Math.hypot(blue[i], red[i]);
       const hue = (Math.atan2(red[i], blue[i]) * 180) / Math.PI;
-      const skin = Math.exp(-(((hue - O.SKIN_HUE) / O.SKIN_WIDTH) ** 4));
-      const color = ramp(chroma / (mean[i] + 0.1), ...O.SKIN_CHROMA) * ramp(chroma, ...O.MOST_CHROMA);
-      return (skin * color) / (1 + texture[i] / O.SKIN_TEXTURE ** 2);
+      const relative = chroma / (mean[i] + 0.1);
+      const likely = Math.exp(-(((hue - O.SKIN_HUE) / O.SKIN_WIDTH) ** 4)) * ramp(chroma, O.MOST_CHROMA);
+      return likely * ramp(relative, O.SKIN_CHROMA) * ramp(relative, O.MOST_RELATIVE);
     });
-    const found = new Float32Array(likely.length);
+    const square = luma.map((v, i) => (v - mean[i]) ** 2);
+    const texture = blur(square, 2 * near);
+    const smooth = skin.map((v, i) => v / (1 + texture[i] / O.SKIN_TEXTURE ** 2));
+    const found = new Float32Array(skin.length);
     for (const part of O.PEOPLE_WINDOWS) {
       const radius = Math.max(2, round(side * part));
-      const around = blur(blur(likely, radius), Math.max(1, Math.floor(radius / 2)));
-      around.forEach((v, i) => (found[i] = Math.max(found[i], ramp(v, 0.3, 0.55))));
+      const around = blur(blur(smooth, radius), Math.max(1, Math.floor(radius / 2)));
+      around.forEach((v, i) => (found[i] = Math.max(found[i], ramp(v, [0.3, 0.55]))));
     }
-    return blur(found, near);
+    const radius = Math.max(2, round(side * O.FACE));
+    const window = (plane) => blur(blur(plane, radius), radius);
+    const enclosed = window(found.map((v, i) => v * (1 - skin[i]) * ramp(v, [0.5, 0.9])));
+    const whole = window(found);
+    const person = found.map((v, i) => v * ramp(enclosed[i] / (whole[i] + 0.02), O.ENCLOSED));
+    return blur(person, near);
   }
 
   /** Centers of clusters of the photo's colors (k-means), begun at colors far from each other. */
@@ -51,7 +56,7 @@ export class Objects {
     const points = small(this.colors);
     const [a, b, c] = [0, 1, 2].map((k) => points.plane(k));
     const apart = (center, i) => (a[i] - center[0]) ** 2 + (b[i] - center[1]) ** 2 + (c[i] - center[2]) ** 2;
-    let centers = [[a, b, c].map((plane) => plane.reduce((sum, v) => sum + v, 0) / plane.length)];
+    let centers = [[a, b, c].map((plane) => average(plane))];
     const far = a.map((_, i) => apart(centers[0], i));
     while (centers.length < C.objects.CLUSTERS) {
       const most = far.reduce((best, v, i) => (v > far[best] ? i : best), 0);
@@ -76,42 +81,31 @@ export class Objects {
     return centers;
   }
 
-  /** Mean of planes over places nearby that have like colors in the photo. */
-  expected(planes) {
+  /** Mean of small planes over places nearby of like color in the photo. */
+  #expected(planes) {
     const { height, width } = planes;
-    const [coarse, colors] = [small(planes), small(this.colors)];
-    const radius = Math.max(1, round(C.objects.NEARBY * Math.max(coarse.height, coarse.width)));
-    const smooth = (plane) => {
-      const once = boxBlur(plane, coarse.height, coarse.width, radius);
-      return boxBlur(once, coarse.height, coarse.width, radius);
-    };
+    const colors = small(this.colors);
+    const radius = Math.max(1, round(C.objects.NEARBY * Math.max(height, width)));
+    const window = (plane) => boxBlur(boxBlur(plane, height, width, radius), height, width, radius);
     const shares = this.centers.map((center) => likeness(colors, center));
-    const all = shares[0].map((_, i) => shares.reduce((sum, share) => sum + share[i], 1e-6));
-    const total = new Float32Array(height * width).fill(1e-6);
-    const sums = new Planes(3, height, width);
-    const few = 1e-4; // where the cluster is not nearby, its color in the whole picture counts
-    const row = new Float32Array(width);
-    this.centers.forEach((center, k) => {
-      const share = shares[k].map((v, i) => v / all[i]);
-      const weight = smooth(share).map((v) => v + few);
-      const mean = share.reduce((sum, v) => sum + v, 0) / share.length;
-      const here = likeness(this.colors, center);
-      here.forEach((v, i) => (total[i] += v));
+    const total = shares[0].map((_, i) => shares.reduce((sum, share) => sum + share[i], 1e-6));
+    const few = 1e-4; // where a cluster is not nearby, its color in the whole picture counts
+    const out = new Planes(3, height, width);
+    for (const each of shares) {
+      const share = each.map((v, i) => v / total[i]);
+      const weight = window(share);
+      const mean = average(share) + 1e-6;
       for (let c = 0; c < 3; c++) {
-        const weighted = coarse.plane(c).map((v, i) => v * share[i]);
-        const own = weighted.reduce((sum, v) => sum + v, 0) / weighted.length / (mean + 1e-6);
-        const found = smooth(weighted).map((v, i) => (v + few * own) / weight[i]);
-        const source = new Planes(1, coarse.height, coarse.width, found);
-        const resizer = new RowResizer(source, 0, height, width, "bilinear");
-        const out = sums.plane(c);
-        for (let y = 0, i = 0; y < height; y++) {
-          resizer.readRow(0, y, row);
-          for (let x = 0; x < width; x++, i++) out[i] += here[i] * row[x];
+        const weighted = planes.plane(c).map((v, i) => v * share[i]);
+        const overAll = average(weighted) / mean;
+        const found = window(weighted);
+        const result = out.plane(c);
+        for (let i = 0; i < result.length; i++) {
+          result[i] += (share[i] * (found[i] + few * overAll)) / (weight[i] + few);
         }
       }
-    });
-    sums.data.forEach((v, i, data) => (data[i] = v / total[i % total.length]));
-    return sums;
+    }
+    return out;
   }
 
   /** Move people in a painting toward the photo: skin, lips and eyes keep hue and form. */
@@ -140,29 +134,35 @@ export class Objects {
     const { height, width } = picture;
     const O = C.objects;
     const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
-    const radius = Math.max(1, round(Math.max(height, width) * O.PATCH));
-    const wanted = this.expected(colors);
-    const broad = [0, 1, 2].map((c) => {
+    const coarse = small(colors);
+    const people = small(new Planes(1, height, width, this.people)).data;
+    const wanted = this.#expected(coarse);
+    const radius = Math.max(1, round(Math.max(coarse.height, coarse.width) * O.PATCH));
+    const patches = new Planes(3, coarse.height, coarse.width);
+    const [luma, blue, red] = [0, 1, 2].map((c) => {
       const expected = wanted.plane(c);
-      const apart = colors.plane(c).map((v, i) => v - expected[i]);
-      const blurred = boxBlur(boxBlur(apart, height, width, radius), height, width, radius);
-      return blurred.map((v, i) => v + this.people[i] * (apart[i] - v));
+      const apart = coarse.plane(c).map((v, i) => v - expected[i]);
+      const once = boxBlur(apart, coarse.height, coarse.width, radius);
+      const broad = boxBlur(once, coarse.height, coarse.width, radius);
+      patches.plane(c).set(broad.map((v, i) => v + people[i] * (apart[i] - v)));
+      return patches.plane(c);
     });
     const rest = (size, limit) => 1 - 1 / Math.sqrt(1 + (size / limit) ** 2);
-    const [luma, blue, red] = [0, 1, 2].map((c) => colors.plane(c));
     for (let i = 0; i < luma.length; i++) {
-      const limit = 1 - (1 - O.STRAY_PEOPLE) * this.people[i];
-      luma[i] -= broad[0][i] * rest(Math.abs(broad[0][i]), O.STRAY_LUMA * limit);
-      const less = rest(Math.hypot(broad[1][i], broad[2][i]), O.STRAY_CHROMA * limit);
-      blue[i] -= broad[1][i] * less;
-      red[i] -= broad[2][i] * less;
+      const limit = 1 - (1 - O.STRAY_PEOPLE) * people[i];
+      const share = rest(Math.hypot(blue[i], red[i]), O.STRAY_CHROMA * limit);
+      luma[i] *= rest(Math.abs(luma[i]), O.STRAY_LUMA * limit);
+      blue[i] *= share;
+      red[i] *= share;
     }
+    const less = resize(patches, height, width, "bilinear").data;
+    colors.data.forEach((v, i, all) => (all[i] = v - less[i]));
     return convert(colors, C.pyramid.RGB_FROM_YCC).clamp();
   }
 }
 
 function small(planes) {
-  const factor = Math.max(1, Math.floor(Math.max(planes.height, planes.width) / C.objects.CLUSTER_SIDE));
+  const factor = Math.max(1, round(Math.max(planes.height, planes.width) / C.objects.CLUSTER_SIDE));
   return resize(planes, Math.floor(planes.height / factor), Math.floor(planes.width / factor), "area");
 }
 
@@ -174,4 +174,4 @@ function likeness(colors, center) {
   );
 }
 
-const ramp = (value, none, full) => Math.min(1, Math.max(0, (value - none) / (full - none)));
+const ramp = (value, [none, full]) => Math.min(1, Math.max(0, (value - none) / (full - none)));

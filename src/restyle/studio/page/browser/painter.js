@@ -18,9 +18,9 @@ export function scales(side, effort = 1) {
   while (sides[0] > C.painter.SMALLEST * 1.15)
     sides.unshift(Math.max(C.painter.SMALLEST, round(sides[0] / C.painter.RATIO)));
   return sides.map((each) => {
-    let rounds = each > 640 ? [12] : each > 400 ? [14] : [14, 14];
-    if (each <= 260) rounds = [18, 18];
-    if (each <= 160) rounds = [24, 24];
+    let rounds = each > 640 ? [12] : each > 400 ? [14] : [14, 10];
+    if (each <= 260) rounds = [16, 16];
+    if (each <= 160) rounds = [20, 20];
     return { side: each, rounds: rounds.map((steps) => Math.max(4, round(effort * steps))) };
   });
 }
