@@ -19,6 +19,8 @@ import pytest
 from PIL import Image
 
 import restyle
+from restyle.methods.paint import painter
+from restyle.methods.paint.objects import Objects
 from restyle.studio.static import write
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
@@ -73,6 +75,22 @@ CALL = """async ([call, photo, request, more]) => {
   for (const name of Object.keys(tiles)) tiles[name] = await url(tiles[name]);
   if (result instanceof Blob) result = await url(result);
   return { result, error, progress, previews, tiles, status: await engine.status() };
+}"""
+
+# What is done to a painting between the rounds of matching, and the plan of the rounds.
+CLEAN = """async ([shape, photo, style, plans]) => {
+  const names = ["constants", "pixels", "objects", "cleanup", "painter"];
+  const modules = await Promise.all(names.map((name) => import(`./page/browser/${name}.js`)));
+  const [{ define }, { Planes }, { Objects }, { finish, tidy }, { scales }] = modules;
+  define((await (await fetch("models/engine.json")).json()).constants);
+  const planes = (values) => new Planes(...shape, Float32Array.from(values));
+  const [objects, picture] = [new Objects(planes(photo)), planes(style)];
+  return {
+    people: [...objects.people],
+    tidy: [...tidy(picture, objects, picture).data],
+    finish: [...finish(picture, objects, picture, 0.5).data],
+    scales: plans.map(([side, effort]) => scales(side, effort).map(({ side, rounds }) => [side, rounds])),
+  };
 }"""
 
 OPEN = "async () => { await (await import('./page/browser/engine.js')).open(); }"
@@ -298,6 +316,26 @@ def test_paint_is_shown_cancelled_and_saved_again(call: Call) -> None:
     assert again["progress"] == []  # nothing was painted again
     half = Image.blend(picture, opened(found["result"]).convert("RGB"), 0.5)
     assert decibels(opened(again["result"]), half) > 45
+
+
+def test_clean_up_and_plan_equal_python(page: Any) -> None:
+    content = painter.fitted(np.asarray(photo(192, 128), np.float32) / 255, 192)
+    with Image.open(ROOT / "src/restyle/models/artworks/starry-night.jpg") as artwork:
+        look = np.asarray(artwork.convert("RGB").resize((192, 128)), np.float32) / 255
+    style = painter.fitted(look, 192)
+    plans = [(64, 1.0), (128, 0.5), (256, 2.0), (512, 1.0), (1024, 1.0)]
+    given = [list(content.shape), content.ravel().tolist(), style.ravel().tolist(), plans]
+    found = page.evaluate(CLEAN, given)
+    objects = Objects(content)
+    wanted = {
+        "people": objects.people,
+        "tidy": painter.tidy(style, objects, style),
+        "finish": painter.finish(style, objects, style, 0.5).transpose(2, 0, 1),
+    }
+    for name, values in wanted.items():
+        np.testing.assert_allclose(found[name], values.ravel(), atol=1e-4, err_msg=name)
+    planned = [[[each.side, list(each.rounds)] for each in painter.scales(*plan)] for plan in plans]
+    assert found["scales"] == planned
 
 
 def test_exif_is_kept_and_settled(call: Call, tmp_path: Path) -> None:
