@@ -22,6 +22,7 @@ import restyle
 from restyle.methods.paint import painter
 from restyle.methods.paint.objects import Objects
 from restyle.studio.static import write
+from restyle.types import FloatArray
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 
@@ -211,6 +212,10 @@ def decibels(found: Image.Image, wanted: Any) -> float:
     return float(10 * np.log10(255**2 / max(np.square(a - b).mean(), 1e-9)))
 
 
+def from_image(picture: Image.Image) -> FloatArray:
+    return np.asarray(np.asarray(picture, np.float32) / 255, np.float32)
+
+
 def mask(width: int, height: int) -> Image.Image:
     values = np.zeros((height, width), np.uint8)
     values[:, : width // 2] = 255
@@ -319,10 +324,9 @@ def test_paint_is_shown_cancelled_and_saved_again(call: Call) -> None:
 
 
 def test_clean_up_and_plan_equal_python(page: Any) -> None:
-    content = painter.fitted(np.asarray(photo(192, 128), np.float32) / 255, 192)
+    content = painter.fitted(from_image(photo(192, 128)), 192)
     with Image.open(ROOT / "src/restyle/models/artworks/starry-night.jpg") as artwork:
-        look = np.asarray(artwork.convert("RGB").resize((192, 128)), np.float32) / 255
-    style = painter.fitted(look, 192)
+        style = painter.fitted(from_image(artwork.convert("RGB").resize((192, 128))), 192)
     plans = [(64, 1.0), (128, 0.5), (256, 2.0), (512, 1.0), (1024, 1.0)]
     given = [list(content.shape), content.ravel().tolist(), style.ravel().tolist(), plans]
     found = page.evaluate(CLEAN, given)
