@@ -11,6 +11,7 @@ import pytest
 from restyle.cli import main
 from restyle.cli.styles import CELL, contact_sheet
 from restyle.images import picture
+from restyle.images.looks import LOOKS
 from restyle.images.sheet import GAP
 from restyle.models.arbitrary import Arbitrary
 from restyle.sounds.styles import PRESETS as SOUNDS
@@ -44,8 +45,11 @@ def test_the_table(run: Run) -> None:
 
 def test_sound_presets_are_listed_as_well(run: Run) -> None:
     _, out, _ = run()
-    assert out[4].split() == ["sound", "description"]
-    assert [line.split()[0] for line in out[5:]] == list(SOUNDS)
+    looks = 5 + len(LOOKS)
+    assert out[4].split() == ["look", "(--look)", "description"]
+    assert [line.split()[0] for line in out[5:looks]] == list(LOOKS)
+    assert out[looks + 1].split() == ["sound", "description"]
+    assert [line.split()[0] for line in out[looks + 2 :]] == list(SOUNDS)
 
 
 def test_the_contact_sheet(run: Run, photo_file: Path, in_folder: Path) -> None:
