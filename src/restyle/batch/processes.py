@@ -17,7 +17,7 @@ from restyle.batch.rows import Row
 from restyle.models.session import cores
 
 TRIES = 2  # of a row whose worker dies
-WORKER_BYTES = 1_200_000_000  # peak of a worker with a picture of 12 megapixels
+WORKER_BYTES = 1_800_000_000  # peak of a worker with a picture of 16 megapixels: 1.7 GB
 LEFT_FREE = 500_000_000  # bytes, for other programs
 _CGROUP = Path("/sys/fs/cgroup")
 

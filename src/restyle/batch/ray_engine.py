@@ -16,6 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -354,7 +355,7 @@ def _connect() -> bool:
     """Connect to the cluster of RAY_ADDRESS, or start a small one; True if this call did."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # no warning about a future change
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # which is itself logged
     import ray
     import ray.data
 
@@ -363,13 +364,27 @@ def _connect() -> bool:
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if "RAY_ADDRESS" not in os.environ:
             quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
-        ray.init(**quiet)
+        with _silent():
+            ray.init(**quiet)
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # their rows are tried one by one
     return begun
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Discard what native code writes to standard error; exceptions pass."""
+    before, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nothing)
 
 
 def _key(path: str) -> str:
