@@ -21,6 +21,7 @@ from typing import Any, Literal
 from restyle.errors import RestyleError
 
 SECONDS = 10.0  # of one input
+MOST_PIXELS = 20_000_000  # of pictures, so that the limit of memory is for what lies about its size
 MEMORY = 1_500_000_000  # bytes that the address space may grow
 NUMBERS = (
     b"\x00\x00\x00\x00",
@@ -35,6 +36,8 @@ WORDS = (
 )  # fmt: skip
 
 Kind = Literal["read", "refused", "fault"]
+Choose = Callable[[Path], Callable[[Path], None]]
+Damage = Callable[[bytes, Sequence[bytes], random.Random], bytes]
 
 
 @dataclass(frozen=True)
@@ -83,20 +86,20 @@ def mutated(seed: bytes, others: Sequence[bytes], chance: random.Random) -> byte
 def _picture(path: Path) -> None:
     from restyle.images.picture import load_image
 
-    load_image(path)
+    load_image(path, max_pixels=MOST_PIXELS)
 
 
 def _mask(path: Path) -> None:
     from restyle.images.masks import load_mask
 
-    load_mask(path)
+    load_mask(path, max_pixels=MOST_PIXELS)
 
 
 def _video(path: Path) -> None:
     from restyle.options import VideoOptions
     from restyle.videos.api import open_content
 
-    reader = open_content(path, VideoOptions(), lambda line: None, 50_000_000)
+    reader = open_content(path, VideoOptions(), lambda line: None, MOST_PIXELS)
     with closing(reader):
         for count, _ in enumerate(reader.items()):
             if count > 2000:
@@ -159,14 +162,27 @@ def reader_of(seed: Path) -> Callable[[Path], None]:
     return _mask if seed.stem == "mask" else READERS[seed.suffix]
 
 
-def input_of(seeds: Sequence[Path], contents: Sequence[bytes], index: int, number: int) -> tuple[Path, bytes]:
+def input_of(
+    seeds: Sequence[Path],
+    contents: Sequence[bytes],
+    index: int,
+    number: int,
+    damage: Damage = mutated,
+) -> tuple[Path, bytes]:
     """The seed and the damaged bytes of one input: the same for the same `number` and `index`."""
     chance = random.Random(f"{number}-{index}")
     seed = index % len(seeds)
-    return seeds[seed], mutated(contents[seed], contents, chance)
+    return seeds[seed], damage(contents[seed], contents, chance)
 
 
-def fuzz(seeds: Sequence[Path], indices: Sequence[int], number: int = 0) -> Generator[Verdict, None, None]:
+def fuzz(
+    seeds: Sequence[Path],
+    indices: Sequence[int],
+    number: int = 0,
+    choose: Choose = reader_of,
+    damage: Damage = mutated,
+    seconds: float = SECONDS,
+) -> Generator[Verdict, None, None]:
     """Read damaged inputs in a process of its own, which is replaced when it dies or exceeds a limit.
 
     Parameters
@@ -176,25 +192,32 @@ def fuzz(seeds: Sequence[Path], indices: Sequence[int], number: int = 0) -> Gene
         Numbers of the inputs.
     number : int
         Number of the whole run; another one gives other inputs.
+    choose, damage
+        Functions that give the reader of a seed, and a damaged copy.
+    seconds : float
+        Most seconds of one input.
     """
     waiting = list(reversed(indices))
     while waiting:
         pipe, theirs = get_context("spawn").Pipe()
         process: Any = get_context("spawn").Process(
-            target=_serve, args=(theirs, list(seeds), number), daemon=True
+            target=_serve, args=(theirs, list(seeds), number, choose, damage), daemon=True
         )
         process.start()
         theirs.close()
-        index = waiting[-1]
         try:
             pipe.recv()  # everything is imported
+        except EOFError:
+            process.join()
+            raise RuntimeError("the process of the readers does not start") from None
+        try:
             while waiting:
                 index = waiting.pop()
                 pipe.send(index)
-                if not pipe.poll(SECONDS):
+                if not pipe.poll(seconds):
                     process.kill()
                     yield Verdict(
-                        index, seeds[index % len(seeds)].name, "fault", f"took more than {SECONDS:g} s"
+                        index, seeds[index % len(seeds)].name, "fault", f"took more than {seconds:g} s"
                     )
                     break
                 yield pipe.recv()
@@ -211,13 +234,13 @@ def _signal(code: int | None) -> str:
     return signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
 
 
-def _serve(pipe: Any, seeds: Sequence[Path], number: int) -> None:
+def _serve(pipe: Any, seeds: Sequence[Path], number: int, choose: Choose, damage: Damage) -> None:
     """Read the inputs whose numbers come through the pipe."""
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     contents = [seed.read_bytes() for seed in seeds]
-    for seed in {reader_of(seed): seed for seed in seeds}.values():
-        reader_of(seed)(seed)  # import everything, before memory is limited
+    for seed in {choose(seed): seed for seed in seeds}.values():
+        choose(seed)(seed)  # import everything, before memory is limited
     _limit_memory()
     with tempfile.TemporaryDirectory(prefix="restyle-fuzz-") as folder:
         pipe.send(None)
@@ -226,10 +249,10 @@ def _serve(pipe: Any, seeds: Sequence[Path], number: int) -> None:
                 index = pipe.recv()
             except EOFError:
                 return
-            seed, data = input_of(seeds, contents, index, number)
+            seed, data = input_of(seeds, contents, index, number, damage)
             path = Path(folder, seed.name)
             path.write_bytes(data)
-            pipe.send(_read(index, seed, path))
+            pipe.send(_read(index, seed, path, choose(seed)))
             path.unlink()
 
 
@@ -243,10 +266,10 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _read(index: int, seed: Path, path: Path) -> Verdict:
+def _read(index: int, seed: Path, path: Path, reader: Callable[[Path], None]) -> Verdict:
     begun = time.monotonic()
     try:
-        reader_of(seed)(path)
+        reader(path)
     except RestyleError as error:
         line = str(error)
         if len(line.splitlines()) > 1:

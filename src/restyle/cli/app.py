@@ -123,6 +123,9 @@ class LazyGroup(TyperGroup):
         except RestyleError as error:
             complain(str(error))
             code = 1
+        except MemoryError:
+            complain("not enough memory; use a smaller file, a smaller size, or fewer processes")
+            code = 1
         except typer.Abort:
             complain("interrupted")
             code = INTERRUPTED

@@ -16,6 +16,7 @@ import numpy as np
 
 from restyle.errors import InputError, OutputError
 from restyle.files import Closing, check_readable
+from restyle.sounds.containers import open_file
 from restyle.sounds.stft import Float
 from restyle.sounds.tags import Tags, add_cover, insert_tags, set_text
 from restyle.types import PathLike
@@ -147,7 +148,7 @@ class SoundReader(Closing):
 
         shown = os.fspath(self.path)
         try:
-            self._container = av.open(shown)
+            self._container = open_file(shown)
         except (av.FFmpegError, ValueError) as error:
             raise InputError(
                 f"{shown}: not a sound that restyle can read; try WAV, FLAC, OGG or MP3"
@@ -157,6 +158,9 @@ class SoundReader(Closing):
             raise InputError(f"{shown}: has no sound")
         stream = self._container.streams.audio[0]
         context = stream.codec_context
+        if context is None:
+            self.close()
+            raise InputError(f"{shown}: its sound codec is unknown to restyle; convert it first")
         length = None
         if stream.duration is not None and stream.time_base is not None:
             length = round(float(stream.duration * stream.time_base) * (context.sample_rate or 0))

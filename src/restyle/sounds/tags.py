@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from restyle.sounds.containers import open_file
 from restyle.types import PathLike
 
 # FFmpeg's key: libsndfile's
@@ -55,7 +55,7 @@ def read_tags(path: PathLike) -> Tags:
     from av.stream import Disposition
 
     try:
-        with av.open(os.fspath(path)) as container:
+        with open_file(path) as container:
             found = dict(container.metadata)
             for stream in container.streams.audio[:1]:
                 found |= stream.metadata

@@ -15,8 +15,9 @@ import numpy as np
 from restyle.errors import InputError
 from restyle.files import Closing, check_readable
 from restyle.images import formats
+from restyle.sounds.containers import open_file
 from restyle.types import PathLike
-from restyle.videos.demux import Clock, demux, open_file
+from restyle.videos.demux import Clock, demux
 from restyle.videos.info import (
     FULL,
     LIMITED,
@@ -269,21 +270,29 @@ class VideoReader(Closing):
         )
 
     def _pixels(self, frame: Any) -> Pixels:
+        import av
+
         height, width = self.info.size
         if self.info.turn.quarters % 2:
             height, width = width, height
         is_rgb = frame.format.is_rgb or frame.format.name == "pal8"
         alpha = any(plane.is_alpha for plane in frame.format.components)
         depth = ("rgba64le" if alpha else "rgb48le") if self.info.depth > 8 else "rgba" if alpha else "rgb24"
-        pixels = frame.reformat(
-            width=width,  # a stream may change its size
-            height=height,
-            format=depth,
-            src_colorspace=None if is_rgb else self.info.colors.working_matrix(frame.height),
-            src_color_range=FULL if is_rgb else self.info.colors.range or LIMITED,
-            dst_color_range=FULL,
-            interpolation=scaling(),
-        ).to_ndarray()
+        try:
+            pixels = frame.reformat(
+                width=width,  # a stream may change its size
+                height=height,
+                format=depth,
+                src_colorspace=None if is_rgb else self.info.colors.working_matrix(frame.height),
+                src_color_range=FULL if is_rgb else self.info.colors.range or LIMITED,
+                dst_color_range=FULL,
+                interpolation=scaling(),
+            ).to_ndarray()
+        except av.FFmpegError as error:
+            name = frame.format.name
+            raise InputError(
+                f"{os.fspath(self.path)}: its frames ({name}) cannot be converted to RGB ({_reason(error)})"
+            ) from error
         if alpha:
             self._transparent = self._transparent or pixels[..., 3].min() < np.iinfo(pixels.dtype).max
             pixels = over_black(pixels)
