@@ -64,7 +64,7 @@ def test_a_worker_that_dies_costs_one_row(tmp_path: Path) -> None:
 
 def test_cores_and_memory_bound_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "cores", lambda: 8)
-    monkeypatch.setattr(processes, "free_memory", lambda: 6_000_000_000)
+    monkeypatch.setattr(processes, "free_memory", lambda: 8_500_000_000)
     assert default_workers(100) == 3
     assert default_workers(2) == 2
     assert default_workers(100, threads=4) == 2

@@ -17,7 +17,7 @@ from restyle.batch.rows import Row
 from restyle.models.session import cores
 
 TRIES = 2  # of a row whose worker dies
-WORKER_BYTES = 1_800_000_000  # peak of a worker with a picture of 16 megapixels: 1.7 GB
+WORKER_BYTES = 2_500_000_000  # peak with 16 megapixels by fast: 1.7 GB; by paint: 1.9 GB and more
 LEFT_FREE = 500_000_000  # bytes, for other programs
 _CGROUP = Path("/sys/fs/cgroup")
 
