@@ -198,12 +198,8 @@ class RowPainter:
     ----------
     rows : mapping of str to sequence of (Row, Finished or None)
         Rows by the path of their content.
-    output : str
-        Folder or address of the results.
-    work : str
-        Folder for unfinished results, below it.
-    overwrite, device, threads
-        As in `Settings`.
+    output, work, overwrite, device, threads
+        As in `Settings`; `output` may be an address, and `work` is then below it.
     """
 
     def __init__(
@@ -263,15 +259,8 @@ def run_ray(
 
     Parameters
     ----------
-    rows : sequence of Row
-    journal : Journal
     workers : int
-        Most actors; 0: as many as the cluster has CPUs or GPUs for.
-    device : "cpu" or "cuda"
-        With cuda, each actor has a GPU.
-    threads : int
-        CPUs of each actor.
-    overwrite : bool
+        Most actors, of `threads` CPUs each or, with cuda, of a GPU; 0: as many as the cluster has room for.
     """
     others = [row for row in rows if row.medium != "picture"]
     if others:
