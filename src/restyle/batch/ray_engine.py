@@ -39,13 +39,7 @@ _Rows = Mapping[str, Sequence[tuple[Row, Finished | None]]]
 
 
 def locate(address: str) -> tuple[Any, str]:
-    """Return the Arrow file system of a path or address, and the path in it.
-
-    Raises
-    ------
-    InputError
-        Neither Arrow nor an installed fsspec package knows the address.
-    """
+    """Return the Arrow file system of a path and the path in it; InputError if nothing opens the address."""
     scheme, mark, rest = address.partition("://")
     if not mark:
         return _file_system("file", ""), os.path.abspath(address)
