@@ -39,8 +39,8 @@ class ImageOptions(OptionSet):
     colors_only: bool = opt(False, "Transfer only the palette; keep the photo's structure and texture.")
     paint_size: int | None = opt(
         None,
-        "Longest side in pixels that is painted. The painting of a larger picture is enlarged, and the"
-        " picture's own fine detail added, so that strokes can be seen at any size. Default:"
+        "Longest side in pixels at which a picture is painted. The painting of a larger picture is enlarged,"
+        " and the picture's own fine detail added, so that strokes can be seen at any size. Default:"
         f" {PHOTO_SIZE}, for videos {FRAME_SIZE}.",
         (64, 100_000),
         metavar="PX",

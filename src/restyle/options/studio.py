@@ -19,7 +19,7 @@ class StudioOptions(OptionSet):
 
     host: str = opt(
         "127.0.0.1",
-        "Address to listen on. Another than this machine's needs --token or --no-token.",
+        "Address to listen on. One that other machines can reach needs --token or --no-token.",
         **_TRUST,
     )
     port: int = opt(7860, "Port to listen on; 0 takes a free one.", (0, 65535), metavar="N", **_TRUST)
@@ -31,11 +31,11 @@ class StudioOptions(OptionSet):
         variable="RESTYLE_TOKEN",
         **_TRUST,
     )
-    no_token: bool = opt(False, "Serve another host's clients without a token.", **_TRUST)
+    no_token: bool = opt(False, "Serve other machines without a token.", **_TRUST)
     allow_host: str | None = opt(
         None,
-        "Names by which clients call this server, as behind a proxy, separated by commas. Its addresses and"
-        " its own name are always allowed.",
+        "Names by which clients reach this server, such as its name at a proxy, separated by commas. Its"
+        " addresses and its own name are always allowed.",
         metavar="NAME,...",
         **_TRUST,
     )
