@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "image": Entry("restyle.cli.image:image", "Give pictures the style of others."),
-    "video": Entry("restyle.cli.video:video", "Give videos the style of pictures, without flicker."),
+    "video": Entry("restyle.cli.video:video", "Give videos the style of pictures; sound is kept."),
     "live": Entry("restyle.cli.live:live", "Stylize a camera in real time."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
     "batch": Entry("restyle.cli.batch:batch", "Stylize a folder or list on many cores, and resume."),

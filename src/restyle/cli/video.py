@@ -75,7 +75,7 @@ def video(
     dubbing: DubOptions,
     output: OutputFlag = None,
 ) -> None:
-    """Apply the style of pictures to videos, without flicker; sound, subtitles and time stamps are kept.
+    """Apply the style of pictures to videos; sound, subtitles and time stamps are kept.
 
     restyle video clip.mp4 --style great-wave
 
