@@ -78,6 +78,17 @@ def bill_of_materials(wheel: Path, version: str) -> dict[str, Any]:
                     component("machine-learning-model", f"{name}: {Path(path).name}", archive.read(path))
                     | {"licenses": [{"license": {"id": model["license"]}}]}
                 )
+        listed = {
+            f"restyle/models/{each['path']}"
+            for model in catalog.values()
+            for each in model.get("files", [])
+            if "path" in each
+        }
+        for path in sorted(names - listed):
+            if path.endswith((".onnx", ".safetensors", ".npz")):
+                parts.append(
+                    component("file", path, archive.read(path)) | {"licenses": [{"license": {"id": "MIT"}}]}
+                )
         for preset in presets:
             path = f"restyle/models/artworks/{preset['name']}.jpg"
             if path in names:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# ONNX Runtime 1.29 and newer report use to Microsoft and write a device identifier, unless this is set before
+# its first import. restyle works offline.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 TYPE_CHECKING = False  # importing `typing` would take 15 of the 20 ms of `import restyle`
 
 __version__ = "0.1.0"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,3 +190,13 @@ def test_only_the_outputs_that_are_wanted() -> None:
     assert list(some) == ["relu4_1"]
     assert len(everything) > 1
     np.testing.assert_array_equal(some["relu4_1"], everything["relu4_1"])
+
+
+def test_nothing_is_written_to_the_home_folder(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry would leave a device identifier there."""
+    code = "import numpy as np, restyle; from restyle.models import features; "
+    code += "features.load().features(np.zeros((32, 32, 3), np.float32))"
+    clean = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    clean |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": ""}
+    subprocess.run([sys.executable, "-c", code], env=clean, check=True, timeout=60)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

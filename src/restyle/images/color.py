@@ -78,11 +78,11 @@ _LAB_FROM_LMS = np.array(
 _CHUNK_ROWS = 128
 _SAMPLES = 4096  # colors that represent a picture
 _ROUNDS, _DIRECTIONS = 24, 12
-_BROAD_SIDE = 1024  # px, longest side at which broad light is computed
-_BROAD = 0.04  # radius of what is broad, relative to that side
-_LIGHT_EDGE = 0.01  # variance of the content's luma that keeps broad light from crossing an edge
-_MAX_CHROMA = 2.0  # how much chroma may grow where the result is lighter than the content
-_MAX_GAIN = 4.0  # an ink drawing has no color to restore; more gain would only amplify its grain
+BROAD_SIDE = 1024  # px, longest side at which broad light is computed
+BROAD = 0.04  # radius of what is broad, relative to that side
+LIGHT_EDGE = 0.01  # variance of the content's luma that keeps broad light from crossing an edge
+MAX_CHROMA = 2.0  # how much chroma may grow where the result is lighter than the content
+MAX_GAIN = 4.0  # an ink drawing has no color to restore; more gain would only amplify its grain
 _MAX_SLOPE = 2.0
 # Share of the palette's lightness that is adopted. All of it would wash out contrast with very light or dark
 # styles; none of it would turn night styles into day.
@@ -150,7 +150,7 @@ def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
     light = light_with_broad(light, own)
     for rows in _bands(content.shape[0]):
         luma, before = light[rows][..., None], own[rows][..., None]
-        growth = np.clip(luma / np.maximum(before, 1e-3), 0, _MAX_CHROMA)
+        growth = np.clip(luma / np.maximum(before, 1e-3), 0, MAX_CHROMA)
         chroma = (content[rows] - before) * growth  # as RGB of luma 0
         room = np.where(chroma > 0, 1 - luma, luma)
         room /= np.maximum(np.abs(chroma), 1e-6)
@@ -162,12 +162,12 @@ def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
 def light_with_broad(light: FloatArray, broad: FloatArray) -> FloatArray:
     """Give luma [H, W] the mean, deviation and broad part of another luma of the same size; range 0..1."""
     mean, deviation = (float(f(broad, dtype=np.float64)) for f in (np.mean, np.std))
-    gain = min(deviation / max(float(np.std(light, dtype=np.float64)), 1e-4), _MAX_GAIN)
+    gain = min(deviation / max(float(np.std(light, dtype=np.float64)), 1e-4), MAX_GAIN)
     light = (light - light.mean(dtype=np.float64).astype(np.float32)) * np.float32(gain) + np.float32(mean)
     size = (light.shape[0], light.shape[1])
-    small = fit_size(size, long=min(max(size), _BROAD_SIDE))
+    small = fit_size(size, long=min(max(size), BROAD_SIDE))
     guide, apart = resize(broad, small, "area"), resize(broad - light, small, "area")
-    slope, offset = guided_fit(guide, apart, max(2, round(_BROAD * max(small))), _LIGHT_EDGE)
+    slope, offset = guided_fit(guide, apart, max(2, round(BROAD * max(small))), LIGHT_EDGE)
     light += resize(slope, size, "bilinear") * broad + resize(offset, size, "bilinear")
     return np.clip(light, 0, 1, out=light)
 
@@ -188,7 +188,7 @@ def keep_statistics(content: FloatArray, styled: FloatArray) -> FloatArray:
     """
     mean_c, cov_c = _color_moments(content)
     mean_s, cov_s = _color_moments(styled)
-    matrix = transport_map(cov_s, cov_c, max_gain=_MAX_GAIN)
+    matrix = transport_map(cov_s, cov_c, max_gain=MAX_GAIN)
     offset = (mean_c - matrix @ mean_s).astype(np.float32)
     mix = matrix.T.astype(np.float32)
     out = np.empty(styled.shape, np.float32)

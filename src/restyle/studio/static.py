@@ -26,7 +26,7 @@ import numpy as np
 from restyle import __version__
 from restyle.errors import InputError, MissingExtraError, OutputError
 from restyle.files import flush, make_folder, reason
-from restyle.images import detail, sheet
+from restyle.images import color, detail, sheet
 from restyle.methods import fast
 from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid
 from restyle.models import arbitrary, catalog
@@ -49,7 +49,7 @@ WEBGPU = (
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
 LEFT_OUT = "videos, sounds, TIFF, HEIC and 16-bit pictures; `restyle studio` has them"
-_MODULES = (arbitrary, fast, detail, painter, matching, cleanup, objects, pyramid, network, image)
+_MODULES = (arbitrary, fast, detail, color, painter, matching, cleanup, objects, pyramid, network, image)
 _PART = re.compile(r"\.restyle-[0-9a-f]+\.part")
 
 

@@ -2,7 +2,7 @@
 
 import { C } from "./constants.js";
 import { convert, recolor as moveColors } from "./color.js";
-import { boxBlur, luma, round } from "./pixels.js";
+import { boxBlur, guidedFit, luma, round } from "./pixels.js";
 
 export const recolor = (picture, style, share) => moveColors(picture, style, share, C.cleanup.MAX_GAIN);
 
@@ -78,15 +78,9 @@ export function activity(plane, { height, width }, radius) {
 
 /** Guided filter (He et al. 2010): gives a function of a plane and the variance from which an edge stops it. */
 function guidedBy(guide, { height, width }, radius) {
-  const blur = (plane) => boxBlur(plane, height, width, radius);
-  const mean = blur(guide);
-  const variance = blur(guide.map((v) => v * v)).map((v, i) => v - mean[i] * mean[i]);
   return (plane, edge) => {
-    const own = blur(plane);
-    const together = blur(plane.map((v, i) => v * guide[i]));
-    const slope = together.map((v, i) => (v - mean[i] * own[i]) / (variance[i] + edge));
-    const offset = blur(own.map((v, i) => v - slope[i] * mean[i]));
-    return blur(slope).map((v, i) => v * guide[i] + offset[i]);
+    const [slope, offset] = guidedFit(guide, plane, height, width, radius, edge);
+    return slope.map((v, i) => v * guide[i] + offset[i]);
   };
 }
 

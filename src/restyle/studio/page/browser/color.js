@@ -1,9 +1,9 @@
 // Colors: as `restyle.images.color`, `images.statistics` and `methods.paint.cleanup`. Stages at the size of the
 // photo have `height`, `width` and `readRows(y, out)`, `out` being three rows.
 
-import { LUMA, Planes } from "./pixels.js";
+import { C } from "./constants.js";
+import { fitSize, guidedFit, LUMA, Planes, resize, round, RowResizer } from "./pixels.js";
 
-const KEEP_GAIN = 4; // most gain of a color direction
 const FLOOR = 1e-10;
 
 /** Read row `y` of the three channels of anything. */
@@ -32,26 +32,72 @@ export class Mixed {
   }
 }
 
-/** The luma of the painting with the chroma of the photo, reduced where it would leave RGB. */
+/** The luma of anything, row by row. */
+class Luma {
+  constructor(source) {
+    Object.assign(this, { source, channels: 1, height: source.height, width: source.width });
+    this.rows = emptyRows(source.width);
+  }
+
+  readRow(_, y, out) {
+    const [r, g, b] = this.rows;
+    readRows(this.source, y, this.rows);
+    for (let x = 0; x < this.width; x++) out[x] = LUMA[0] * r[x] + LUMA[1] * g[x] + LUMA[2] * b[x];
+  }
+
+  /** Mean and deviation. */
+  moments() {
+    const row = new Float32Array(this.width);
+    let [sum, square] = [0, 0];
+    for (let y = 0; y < this.height; y++) {
+      this.readRow(0, y, row);
+      for (const v of row) [sum, square] = [sum + v, square + v * v];
+    }
+    const count = this.height * this.width;
+    return [sum / count, Math.sqrt(Math.max(0, square / count - (sum / count) ** 2))];
+  }
+}
+
+/** The photo's colors and broad light with the fine light of the painting; `color.keep_luminance` in Python. */
 export class KeepLuminance {
   constructor(photo, painted) {
-    Object.assign(this, { photo, painted, height: photo.height, width: photo.width });
-    this.own = emptyRows(photo.width);
+    const { height, width } = photo;
+    Object.assign(this, { photo, painted, height, width });
+    this.own = emptyRows(width);
+    const [broad, light] = [new Luma(photo), new Luma(painted)];
+    const [mean, deviation] = broad.moments();
+    const [middle, spread] = light.moments();
+    this.gain = Math.min(deviation / Math.max(spread, 1e-4), C.color.MAX_GAIN);
+    this.offset = mean - middle * this.gain;
+    const long = Math.max(height, width);
+    const [h, w] = fitSize(height, width, { long: Math.min(long, C.color.BROAD_SIDE) });
+    const radius = Math.max(2, round(C.color.BROAD * Math.max(h, w)));
+    const guide = resize(broad, h, w, "area").data;
+    const fine = resize(light, h, w, "area").data;
+    const apart = fine.map((v, i) => guide[i] - (v * this.gain + this.offset));
+    this.fits = guidedFit(guide, apart, h, w, radius, C.color.LIGHT_EDGE).map(
+      (plane) => new RowResizer(new Planes(1, h, w, plane), 0, height, width, "bilinear"),
+    );
+    this.fitted = [0, 1].map(() => new Float32Array(width));
   }
 
   readRows(y, out) {
-    const { own } = this;
+    const { own, fitted } = this;
     readRows(this.photo, y, own);
     readRows(this.painted, y, out);
+    this.fits.forEach((fit, k) => fit.readRow(0, y, fitted[k]));
     for (let x = 0; x < this.width; x++) {
-      const light = LUMA[0] * out[0][x] + LUMA[1] * out[1][x] + LUMA[2] * out[2][x];
       const old = LUMA[0] * own[0][x] + LUMA[1] * own[1][x] + LUMA[2] * own[2][x];
+      let light = LUMA[0] * out[0][x] + LUMA[1] * out[1][x] + LUMA[2] * out[2][x];
+      light = light * this.gain + this.offset + fitted[0][x] * old + fitted[1][x];
+      light = Math.min(1, Math.max(0, light));
+      const growth = Math.min(C.color.MAX_CHROMA, Math.max(0, light / Math.max(old, 1e-3)));
       let share = 1;
       for (let c = 0; c < 3; c++) {
-        const chroma = own[c][x] - old;
+        const chroma = (own[c][x] - old) * growth;
         share = Math.min(share, (chroma > 0 ? 1 - light : light) / Math.max(Math.abs(chroma), 1e-6));
       }
-      share = Math.max(0, share);
+      share = Math.max(0, share) * growth;
       for (let c = 0; c < 3; c++) out[c][x] = Math.min(1, Math.max(0, light + (own[c][x] - old) * share));
     }
   }
@@ -63,7 +109,7 @@ export class KeepStatistics {
     Object.assign(this, { painted, height: photo.height, width: photo.width });
     const [wanted, wantedCovariance] = colorMoments(photo);
     const [mean, covariance] = colorMoments(painted);
-    this.matrix = transportMap(covariance, wantedCovariance, KEEP_GAIN);
+    this.matrix = transportMap(covariance, wantedCovariance, C.color.MAX_GAIN);
     this.offset = wanted.map((v, c) => v - this.matrix[c].reduce((sum, m, k) => sum + m * mean[k], 0));
   }
 

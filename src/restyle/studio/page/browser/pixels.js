@@ -242,6 +242,16 @@ function blurColumns(plane, out, height, width, radius) {
 
 const clampIndex = (index, length) => (index < 0 ? 0 : index >= length ? length - 1 : index);
 
+/** Slope and offset of a plane by a guide (guided filter, He et al. 2010); `blend.guided_fit` in Python. */
+export function guidedFit(guide, plane, height, width, radius, edge) {
+  const blur = (values) => boxBlur(values, height, width, radius);
+  const [mean, own] = [blur(guide), blur(plane)];
+  const variance = blur(guide.map((v) => v * v)).map((v, i) => v - mean[i] * mean[i]);
+  const together = blur(plane.map((v, i) => v * guide[i]));
+  const slope = together.map((v, i) => (v - mean[i] * own[i]) / (variance[i] + edge));
+  return [blur(slope), blur(own.map((v, i) => v - slope[i] * mean[i]))];
+}
+
 export const LUMA = [0.299, 0.587, 0.114]; // ITU-R BT.601
 
 /** Luma of a picture of three planes. */
