@@ -53,11 +53,12 @@ def run(*words: str) -> None:
 
 def readme() -> None:
     """Photo, artwork and result; below them the photo in four presets."""
-    content = photo("coffee")
-    style = Image.open(PICTURES / "strokes.jpg").convert("RGB")
-    result = restyle.image(content, style=restyle.Style.from_image(style))
-    above = {"photo": content, "artwork": style, "result": result}
-    presets = ("starry-night", "great-wave", "composition-viii", "the-kiss")
+    content = photo("astronaut")
+    artwork = preset_artwork(preset_files(find(DEFAULT))["starry-night"])
+    assert artwork is not None
+    result = restyle.image(content, style="starry-night")
+    above = {"photo": content, "artwork": Image.open(artwork).convert("RGB"), "--style starry-night": result}
+    presets = ("scream", "great-wave", "the-kiss", "impression-sunrise")
     below = {f"--style {name}": restyle.image(content, style=name) for name in presets}
     rows = []
     for images in (above, below):

@@ -16,6 +16,7 @@ from restyle.images import color, formats
 from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.color import adjust_brightness, adjust_contrast
+from restyle.images.cube import Cube
 from restyle.images.geometry import Box, aspect_box, crop, fraction_box, parts_box, size_box
 from restyle.images.looks import apply_look, load_look, look_name
 from restyle.images.picture import Picture
@@ -88,14 +89,7 @@ def image(
         return content
 
     def finish(painted: FloatArray) -> Picture:
-        result = postprocess(painted, content, options)
-        if parts is not None:
-            mixed = blend(((share, result.pixels) for share, _ in parts), content.pixels)
-            result = replace(result, pixels=mixed)
-        return with_look(result)
-
-    def with_look(result: Picture) -> Picture:
-        return result if look is None else replace(result, pixels=apply_look(look, result.pixels))
+        return _finish(painted, content, options, parts, look)
 
     settings = Settings(
         network=network,
@@ -116,10 +110,29 @@ def image(
         if table.find(method.chosen).regions:
             return finish(_stylize_together(content.visible, parts, settings))
         results = _stylize_in_turn(content, parts, settings)
-        return with_look(replace(content, pixels=blend(results, content.pixels), gray=False))
+        return _with_look(replace(content, pixels=blend(results, content.pixels), gray=False), look)
     except Stopped as stop:
         stop.result = finish(stop.picture)
         raise
+
+
+def _finish(
+    painted: FloatArray,
+    content: Picture,
+    options: ImageOptions,
+    parts: list[tuple[FloatArray, Style]] | None,
+    look: Cube | None,
+) -> Picture:
+    """Apply color modes and the look to a painting, and mix it with the content by the shares of regions."""
+    result = postprocess(painted, content, options)
+    if parts is not None:
+        mixed = blend(((share, result.pixels) for share, _ in parts), content.pixels)
+        result = replace(result, pixels=mixed)
+    return _with_look(result, look)
+
+
+def _with_look(result: Picture, look: Cube | None) -> Picture:
+    return result if look is None else replace(result, pixels=apply_look(look, result.pixels))
 
 
 @overload

@@ -80,11 +80,9 @@ class Stylizer:
     ) -> None:
         name = model.name if isinstance(model, Arbitrary) else os.fspath(model)
         self.engine = EngineOptions(model=name, device=device, threads=threads)
-        self.method = (
-            model
-            if isinstance(model, Arbitrary)
-            else arbitrary.load(name, table.network_device(device), threads)
-        )
+        if not isinstance(model, Arbitrary):
+            model = arbitrary.load(name, table.network_device(device), threads)
+        self.method = model
 
     def style(self, source: StylesLike | None, *, scale: float = ImageOptions.style_scale) -> Style:
         """Encode a style for this model.
@@ -112,9 +110,8 @@ class Stylizer:
         ----------
         given, style
             As `regions` and `style` of `restyle.image`.
-        scale : float, 0.25..4
-        max_pixels : int
-            Larger masks are rejected.
+        scale, max_pixels
+            As for `style`; larger masks are rejected.
         """
         return make_regions(given, style, model=self.method, scale=scale, max_pixels=max_pixels)
 
@@ -340,10 +337,9 @@ def image(
         None leaves its part unchanged. See docs/regions.md.
     output : path or None
         File to write; the suffix decides the format.
-    report : function of one float
-        Called with the fraction done, 0..1.
+    report : function of the fraction done, 0..1
     callback : function of a `methods.protocol.Step`, or None
-        Called after each step of `optimize`; returning True stops the run.
+        Called after each step of `paint` and `optimize`; returning True stops the run.
     {options}
 
     Returns
