@@ -74,15 +74,9 @@ def image(
 
     restyle image photo.jpg --style my-painting.jpg --style great-wave:0.4 --strength 0.8 --keep-colors
 
-    restyle image photos/ --style scream -o out/
-
-    restyle image photos/ --style scream --method fast
-
-    restyle image photo.jpg --style my-painting.jpg --preview so-far.jpg
+    restyle image photos/ --style scream --method fast -o out/
 
     restyle image photo.jpg --style evening.jpg --method photo
-
-    restyle image photo.jpg --look golden-hour
 
     restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
@@ -106,9 +100,9 @@ def image(
     jobs = plan(content, style_name(encoded, options), output)
     inputs = [*(style or []), *region_paths(region or []), *filter(None, [options.look])]
     in_steps = find(method.chosen).steps
-    for line in (note, estimate(len(jobs), options, method, engine.threads) if encoded else ""):
-        if line:
-            typer.echo(f"restyle: {line}", err=True)
+    paces = estimate(len(jobs), options, method, engine.threads) if encoded else ""
+    for line in filter(None, (note, paces)):
+        typer.echo(f"restyle: {line}", err=True)
     table_for = None
     if method.consistent and isinstance(encoded, Style):
         with Bar(label="one look for all photos"):
@@ -123,10 +117,9 @@ def image(
                     bar.at(index + fraction)
 
             def show(step: Step, index: int = index, name: str = name, began: float = began) -> None:
-                part = step.number / step.total
-                if step.seconds_left is not None:  # the last steps are the slowest
-                    spent = time.monotonic() - began
-                    part = spent / max(spent + step.seconds_left, 1e-6)
+                # The last steps are the slowest, so time counts where it is known.
+                spent, left = time.monotonic() - began, step.seconds_left
+                part = step.number / step.total if left is None else spent / max(spent + left, 1e-6)
                 bar.at(index + part, f"{name} {replace(step, seconds_left=None)}")
 
             with files.each(job.source):

@@ -4,9 +4,8 @@
 
 Tasks come as JSON lines on standard input, `{"id": 7, "kind": "image", ...}`; `{"cancel": 7}` stops one. The
 answers are JSON lines on standard output: `{"id": 7, "progress": 0.5, ...}`, at the end `{"id": 7, "done":
-{...}}` or `{"id": 7, "error": {"code", "message"}}`. The end of standard input ends the process, so it never
-outlives the server. Paths in a task are the server's own; nothing in it is a text of a client but options
-that were checked and names of presets.
+{...}}` or `{"id": 7, "error": {"code", "message"}}`. The process ends with its standard input. A task holds
+paths of the server, names of presets and options that were checked.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ from restyle.types import FloatArray
 TILE_QUALITY = 85
 ARTWORK_SIDE = 512  # px, of the thumbnail of a client's own style
 PREVIEW_SIDE = 1024  # px, of a frame of a video
-PREVIEW_EVERY = 2.0  # seconds
-REPORT_EVERY = 0.1  # seconds
+PREVIEW_EVERY, REPORT_EVERY = 2.0, 0.1  # seconds
 CACHED_PIXELS = 3_000_000  # styles of larger pictures are not kept
 CACHED_STYLES = 128
 
