@@ -73,6 +73,8 @@ image photo.png -s great-wave --device cuda
 image photo.png -s great-wave --model none
 image photo.png -s great-wave --quality 101
 image photo.png -s great-wave --colour
+evaluate --suite dev
+models pull vgg19 --mirror http://localhost/
 image photo.png --region text
 image photo.png --region none.png=great-wave
 image photo.png --region photo.png=great-wave

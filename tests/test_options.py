@@ -34,10 +34,12 @@ from restyle.options import (
     VideoKeywords,
     VideoOptions,
     again,
+    base,
     opt,
     parse_crop,
     parse_size,
 )
+from restyle.options.train import EncoderOptions, NetworkOptions, StyleOptions
 from restyle.stylizer import Stylizer
 from restyle.types import PathLike
 
@@ -245,3 +247,25 @@ def test_defaults_agree_with_what_other_modules_call_default() -> None:
 def test_an_unknown_keyword_suggests_the_near_one() -> None:
     with pytest.raises(TypeError, match="keep_colors"):
         restyle.image(np.zeros((8, 8, 3), np.uint8), "great-wave", keep_colours="luminance")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("former", "now"), [*base.FORMER_NAMES.items()])
+def test_a_former_name_works_with_a_warning(former: str, now: str) -> None:
+    kind = next(kind for kind in (NetworkOptions, StyleOptions, EncoderOptions) if hasattr(kind, now))
+    value = {"normalization": "none"}.get(now, 0.5)
+    with pytest.warns(DeprecationWarning, match=f"'{former}' is now '{now}'") as caught:
+        (options,) = base.from_keywords({former: value}, kind)
+    assert len(caught) == 1
+    assert getattr(options, now) == value
+
+
+def test_a_former_value_works_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="'steady=statistics' is now 'steady=none'"):
+        (options,) = base.from_keywords({"steady": "statistics"}, VideoOptions)
+    assert options.steady == "none"
+
+
+def test_a_network_takes_its_former_keyword() -> None:
+    with pytest.warns(DeprecationWarning, match="normalization"):
+        network = restyle.StyleNetwork(normalisation="blocks")  # type: ignore[call-arg]
+    assert network.options.normalization == "blocks"

@@ -36,7 +36,7 @@ def make_seeds(folder: Path) -> list[Path]:
     record = style_files.StyleRecord("tiny-1", "wave", code, "Wave", "somebody", "1889", {0.5: code})
     style_files.write(record, folder / "a.style")
     network = network_files.NetworkRecord(
-        "tiny", {"kernel_size": 3, "width": 4, "blocks": 1, "normalisation": "instance"}, ("one", "two"),
+        "tiny", {"kernel_size": 3, "width": 4, "blocks": 1, "normalization": "instance"}, ("one", "two"),
         {"scale": np.ones((2, 4), np.float32), "shift": np.zeros((2, 4), np.float32)},
         b"graph" * 20, {"steps": 3},
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from restyle.cli.app import load_command
-from restyle.cli.flags import fill_bare, flag_name, with_flags
+from restyle.cli.flags import fill_bare, flag_name, present_flags, with_flags
 from restyle.errors import OptionError
 from restyle.options import EngineOptions, ImageOptions, PhotoOptions, SaveOptions
 
@@ -65,3 +65,26 @@ def test_a_file_of_nearly_the_name_of_a_choice(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stats").mkdir()
     assert fill_bare(["--keep-colors", "stats"], BARE) == ["--keep-colors=luminance", "stats"]
+
+
+@pytest.mark.parametrize(
+    ("args", "present", "notes"),
+    [
+        (["image", "a.jpg", "--keep-colours=statistics"], ["image", "a.jpg", "--keep-colors=statistics"], 0),
+        (["train", "style", "--normalisation", "all"], ["train", "style", "--normalization", "all"], 1),
+        (["video", "a.mp4", "--steady", "statistics"], ["video", "a.mp4", "--steady", "none"], 1),
+        (["video", "a.mp4", "--steady=statistics"], ["video", "a.mp4", "--steady=none"], 1),
+        (["live", "--mirror"], ["live", "--mirror"], 0),
+        (["image", "--", "--normalisation"], ["image", "--", "--normalisation"], 0),
+        (["styles", "statistics"], ["styles", "statistics"], 0),
+    ],
+)
+def test_former_flags_and_values(args: list[str], present: list[str], notes: int) -> None:
+    now, said = present_flags(args)
+    assert now == present
+    assert len(said) == notes
+
+
+def test_a_flag_that_is_gone_says_what_to_do() -> None:
+    with pytest.raises(OptionError, match="--mirror is gone: download"):
+        present_flags(["models", "pull", "vgg19", "--mirror=http://localhost"])

@@ -44,7 +44,7 @@ def test_both_libraries_agree_with_numpys_own(values: Values) -> None:
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-12)
 
 
-def test_normalisation_gives_the_wanted_moments() -> None:
+def test_normalization_gives_the_wanted_moments() -> None:
     generator = np.random.default_rng(0)
     values = generator.random((2, 5, 6, 7))
     mean, std = generator.random((2, 2, 5))

@@ -43,16 +43,16 @@ def test_twice_is_bilinear_upsampling() -> None:
     assert Twice().compute_output_shape((2, 6, 9, 3)) == (2, 12, 18, 3)
 
 
-@pytest.mark.parametrize("normalised", [True, False])
-def test_style_scale_is_conditional_instance_normalization(normalised: bool) -> None:
+@pytest.mark.parametrize("normalized", [True, False])
+def test_style_scale_is_conditional_instance_normalization(normalized: bool) -> None:
     rng = np.random.default_rng(1)
-    layer = StyleScale(2, normalised)
+    layer = StyleScale(2, normalized)
     code = np.array([[1, 0], [0.25, 0.75]], np.float32)
     layer(X, code)
     scale, shift = (rng.random((2, 3)).astype(np.float32) for _ in range(2))
     layer.set_weights([scale, shift])
     expected = X
-    if normalised:
+    if normalized:
         mean, variance = (kind(X, (1, 2), keepdims=True) for kind in (np.mean, np.var))
         expected = (X - mean) / np.sqrt(variance + EPSILON)
     rows = [(code @ part)[:, None, None] for part in (scale, shift)]
@@ -60,7 +60,7 @@ def test_style_scale_is_conditional_instance_normalization(normalised: bool) -> 
 
 
 def test_one_style_needs_no_code() -> None:
-    layer = StyleScale(normalised=False)
+    layer = StyleScale(normalized=False)
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(X)), X)
 
 

@@ -43,7 +43,7 @@ def test_every_term_is_that_of_the_torch_recipe(loss: PerceptualLoss) -> None:
         expected = {
             "style": losses.texture_loss(picture, aims, RECIPE.moments),
             "content": losses.content_loss(picture, content, RECIPE.structure),
-            "colour": losses.color_loss(tensor(PICTURE), tensor(np.stack(STYLES))),
+            "color": losses.color_loss(tensor(PICTURE), tensor(np.stack(STYLES))),
             "variation": losses.total_variation(tensor(PICTURE)),
             "range": losses.out_of_range(tensor(PICTURE)),
         }
@@ -54,11 +54,11 @@ def test_every_term_is_that_of_the_torch_recipe(loss: PerceptualLoss) -> None:
 
 def test_total_is_the_weighted_sum(loss: PerceptualLoss) -> None:
     assert loss.total(
-        {"style": 1.0, "content": 10.0, "colour": 0.1, "variation": 100.0, "range": 1e3}
+        {"style": 1.0, "content": 10.0, "color": 0.1, "variation": 100.0, "range": 1e3}
     ) == pytest.approx(
         RECIPE.style_weight
         + 10 * RECIPE.content_weight
-        + 0.1 * RECIPE.colour_weight
+        + 0.1 * RECIPE.color_weight
         + 100 * RECIPE.variation_weight
         + 1e3 * RECIPE.range_weight
     )

@@ -36,10 +36,10 @@ def torch_network(styles: int, **shape: Any) -> restyle.StyleNetwork:
     return network
 
 
-@pytest.mark.parametrize("normalisation", ["blocks", "all", "none"])
+@pytest.mark.parametrize("normalization", ["blocks", "all", "none"])
 @pytest.mark.parametrize(("styles", "kernel"), [(1, 3), (3, 5)])
-def test_it_computes_what_the_torch_network_computes(normalisation: str, styles: int, kernel: int) -> None:
-    theirs = torch_network(styles, normalisation=normalisation, kernel_size=kernel)
+def test_it_computes_what_the_torch_network_computes(normalization: str, styles: int, kernel: int) -> None:
+    theirs = torch_network(styles, normalization=normalization, kernel_size=kernel)
     ours = StyleNetwork.from_network(theirs)
     code = RNG.dirichlet(np.ones(styles), 2).astype(np.float32)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_fit_lowers_the_loss_and_callbacks_receive_every_term(
     ).history
     assert len(history["loss"]) == len(seen) == 4
     assert history["loss"][-1] < history["loss"][0]
-    terms = ("style", "content", "colour", "variation", "range")
+    terms = ("style", "content", "color", "variation", "range")
     weighted = sum(getattr(SHALLOW, f"{name}_weight") * history[name][-1] for name in terms)
     assert history["loss"][-1] == pytest.approx(weighted, rel=1e-4)
     assert seen[-1] == {name: values[-1] for name, values in history.items()}
@@ -189,7 +189,7 @@ def test_predict_and_paint_keep_any_size(tmp_path: Path) -> None:
         art = network.predict(photos, verbose=0)
         assert art.shape == photos.shape
         assert 0 <= art.min() <= art.max() <= 1
-        if size != (1, 1):  # one flat colour: what is normalised there is rounding
+        if size != (1, 1):  # one flat colour: what is normalized there is rounding
             np.testing.assert_allclose(network.paint(photos[1]), art[1], atol=1e-5)
     # As the command line pads them: the file of this network gives the same.
     network.to_network(["one"]).save(tmp_path / "one.restyle")
@@ -199,7 +199,7 @@ def test_predict_and_paint_keep_any_size(tmp_path: Path) -> None:
 
 
 def test_keras_saves_and_loads_it(tmp_path: Path) -> None:
-    network = StyleNetwork(kernel_size=5, width=4, blocks=1, normalisation="all", styles=2, seed=4)
+    network = StyleNetwork(kernel_size=5, width=4, blocks=1, normalization="all", styles=2, seed=4)
     network.save(tmp_path / "network.keras")
     again = keras.models.load_model(tmp_path / "network.keras")
     assert isinstance(again, StyleNetwork)
@@ -222,7 +222,7 @@ def test_the_seed_determines_the_initial_weights() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kernel_size": 4}, {"width": 7}, {"styles": 0}, {"normalisation": "some"}]
+    "wrong", [{"kernel_size": 4}, {"width": 7}, {"styles": 0}, {"normalization": "some"}]
 )
 def test_invalid_shapes_are_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(OptionError):

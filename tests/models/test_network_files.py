@@ -29,6 +29,11 @@ def test_round_trip(tmp_path: Path) -> None:
         assert np.array_equal(found.weights[name], weight)
 
 
+def test_a_file_with_the_former_name_of_a_field(tmp_path: Path) -> None:
+    former = NetworkRecord("two", {"normalisation": "all"}, ("a", "b"), WEIGHTS, b"a graph of odd size")
+    assert read(write(former, tmp_path / "two.restyle")).shape == {"normalization": "all"}
+
+
 def test_is_a_safetensors_file(tmp_path: Path) -> None:
     """The safetensors library reads our file, and we read its file."""
     numpy = pytest.importorskip("safetensors.numpy")

@@ -24,18 +24,18 @@ def one(place: int, count: int = 3) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kernel", [3, 5, 7, 9])
-@pytest.mark.parametrize("normalisation", ["blocks", "all", "none"])
-def test_gives_the_size_it_is_given(kernel: int, normalisation: str) -> None:
-    net = network(kernel_size=kernel, normalisation=normalisation)
+@pytest.mark.parametrize("normalization", ["blocks", "all", "none"])
+def test_gives_the_size_it_is_given(kernel: int, normalization: str) -> None:
+    net = network(kernel_size=kernel, normalization=normalization)
     picture, stats = net(torch.rand(2, 3, 40, 36), torch.cat([one(0), one(2)]))
     assert picture.shape == (2, 3, 40, 36)
     assert stats.shape == (2, net.stats_size)
 
 
-@pytest.mark.parametrize("normalisation", ["blocks", "all", "none"])
-def test_is_what_the_docs_say_step_by_step(normalisation: str) -> None:
+@pytest.mark.parametrize("normalization", ["blocks", "all", "none"])
+def test_is_what_the_docs_say_step_by_step(normalization: str) -> None:
     """The network as docs/train.md describes it, from its tensors, without the class."""
-    net = network(kernel_size=5, width=6, blocks=1, normalisation=normalisation)
+    net = network(kernel_size=5, width=6, blocks=1, normalization=normalization)
     w = {name: value.detach() for name, value in net.state_dict().items()}
     z, content = torch.tensor([[0.2, 0.5, 0.3]]), torch.rand(1, 3, 24, 32)
     scale, shift = (z @ w["scale"])[0], (z @ w["shift"])[0]
@@ -49,7 +49,7 @@ def test_is_what_the_docs_say_step_by_step(normalisation: str) -> None:
 
     def style(h: torch.Tensor, first: bool = False) -> torch.Tensor:
         a, b = scales.pop(0)[:, None, None], shifts.pop(0)[:, None, None]
-        if normalisation == "all" or (normalisation == "blocks" and first):
+        if normalization == "all" or (normalization == "blocks" and first):
             h = (h - h.mean((2, 3), keepdim=True)) / (
                 h.var((2, 3), unbiased=False, keepdim=True) + 1e-4
             ).sqrt()
@@ -84,7 +84,7 @@ def test_mixing_styles_mixes_their_scales_and_shifts() -> None:
 
 
 def test_statistics_in_and_out() -> None:
-    net, content = network(normalisation="all"), torch.rand(1, 3, 32, 40)
+    net, content = network(normalization="all"), torch.rand(1, 3, 32, 40)
     own, used = net(content, one(1))
     again, same = net(content, one(1), used, torch.ones(1, 1))
     assert torch.allclose(own, again, atol=1e-5)
@@ -111,7 +111,7 @@ def test_kernels_need_a_middle_and_widths_a_half() -> None:
 
 
 def test_builds_from_arrays_and_from_a_seed() -> None:
-    shape = {"kernel_size": 3, "width": 4, "blocks": 1, "normalisation": "blocks"}
+    shape = {"kernel_size": 3, "width": 4, "blocks": 1, "normalization": "blocks"}
     first, other = build(shape, 2, None, 5), build(shape, 2, None, 6)
     assert not torch.equal(first.stem.weight, other.stem.weight)
     arrays: dict[str, np.ndarray] = {name: value.numpy() for name, value in first.state_dict().items()}

@@ -13,13 +13,13 @@ from restyle.study.settings import Setting, Space, Span
 SPACE: Space = {
     "width": Span(4, 32, 2),
     "content_weight": Span(0.1, 10.0),
-    "normalisation": ["all", "none"],
+    "normalization": ["all", "none"],
 }
 
 
 def loss(setting: Setting) -> float:
     off = abs(setting["width"] - 12) / 8 + abs(setting["content_weight"] - 1)
-    return float(off + (setting["normalisation"] == "none"))
+    return float(off + (setting["normalization"] == "none"))
 
 
 class Measure:
@@ -44,7 +44,7 @@ def test_it_tries_allowed_settings_and_returns_the_best_first(tmp_path: Path) ->
     for setting in measure.asked:
         assert setting["width"] in range(4, 33, 2)
         assert 0.1 <= setting["content_weight"] <= 10
-        assert setting["normalisation"] in ("all", "none")
+        assert setting["normalization"] in ("all", "none")
     losses = [loss(setting) for setting in found]
     assert losses == sorted(losses)
     early, late = measure.asked[:10], measure.asked[20:]

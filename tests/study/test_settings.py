@@ -6,12 +6,12 @@ from restyle.study.settings import Span, combinations, label, parse_space, title
 
 def test_values_have_the_type_of_their_option() -> None:
     vary = parse_space(
-        ["kernel-size=3,5", "content-weight=0.2,1", "normalisation=all,none", "optimizer=adam,sgd"]
+        ["kernel-size=3,5", "content-weight=0.2,1", "normalization=all,none", "optimizer=adam,sgd"]
     )
     assert vary == {
         "kernel_size": [3, 5],
         "content_weight": [0.2, 1.0],
-        "normalisation": ["all", "none"],
+        "normalization": ["all", "none"],
         "optimizer": ["adam", "sgd"],
     }
 
@@ -32,7 +32,7 @@ def test_semicolons_separate_lists_of_layers() -> None:
         ("kernel-size=3..9", "--search optuna"),
         ("width=2", "outside 4"),
         ("steps=10,20", "'steps' is not one of"),
-        ("normalisation=some", "normalisation"),
+        ("normalization=some", "normalization"),
     ],
 )
 def test_invalid_values_are_one_line(text: str, words: str) -> None:
@@ -59,12 +59,12 @@ def test_names_for_people_and_for_files() -> None:
 
 
 def test_spans_have_the_type_of_their_option() -> None:
-    space = parse_space(["content-weight=0.2..2", "width=16..64/8", "blocks=2..6", "normalisation=all,none"])
+    space = parse_space(["content-weight=0.2..2", "width=16..64/8", "blocks=2..6", "normalization=all,none"])
     assert space == {
         "content_weight": Span(0.2, 2.0),
         "width": Span(16, 64, 8),
         "blocks": Span(2, 6),
-        "normalisation": ["all", "none"],
+        "normalization": ["all", "none"],
     }
     assert [str(space[name]) for name in ("content_weight", "width", "blocks")] == [
         "0.2..2",
@@ -91,7 +91,7 @@ def test_wide_spans_of_floats_are_logarithmic() -> None:
         ("width=16..x", "not of type int"),
         ("width=2..16", "outside 4"),
         ("kernel-size=3..9/1", "kernel-size 4 is even"),
-        ("normalisation=all..none", "normalisation is not a number"),
+        ("normalization=all..none", "normalization is not a number"),
         ("steps=10..20", "'steps' is not one of"),
     ],
 )

@@ -116,7 +116,7 @@ def test_adversarial_pictures_replace_some_crops(tmp_path: Path) -> None:
     task = EncoderTask(
         [folder(tmp_path / "art", 1)],
         [teacher(tmp_path / "t.safetensors")],
-        EncoderOptions(crop=32, batch=4, half_optimised=0.5),
+        EncoderOptions(crop=32, batch=4, half_optimized=0.5),
         SMALL,
     )
     seen: list[torch.Tensor] = []

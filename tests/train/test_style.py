@@ -81,14 +81,14 @@ def test_two_processes_see_what_one_sees_with_the_double_batch(
     [
         ("style_weight", "style"),
         ("content_weight", "content"),
-        ("colour_weight", "colour"),
+        ("color_weight", "color"),
         ("variation_weight", "variation"),
         ("range_weight", "range"),
     ],
 )
 def test_each_weight_weighs_its_term(tmp_path: Path, option: str, term: str) -> None:
     plain: dict[str, Any] = dict.fromkeys(
-        ("style_weight", "content_weight", "colour_weight", "variation_weight", "range_weight"), 0.0
+        ("style_weight", "content_weight", "color_weight", "variation_weight", "range_weight"), 0.0
     )
     made = task(tmp_path, **plain | {option: 2.5})
     made.model.out.bias.data += 0.8  # type: ignore[operator, union-attr]
@@ -203,7 +203,7 @@ def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: 
         assert done.returncode == 0, done.stderr
     one, two = (read_log(tmp_path / name / "losses.csv") for name in ("one", "two"))
     assert len(one["total"]) == 8
-    for name in ("total", "style", "content", "colour"):
+    for name in ("total", "style", "content", "color"):
         assert two[name] == pytest.approx(one[name], rel=1e-4)
 
 

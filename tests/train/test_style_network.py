@@ -68,7 +68,7 @@ def test_history_tells_what_happened(place: Path) -> None:
     options = keywords(place) | {"steps": 20, "evaluate_every": 2, "callbacks": [note]}
     history = network.fit(place / "photos", place / "yellow.png", **options)  # type: ignore[arg-type]
     assert seen == history.step == [2, 4]
-    assert set(history.losses) == {"total", "style", "colour", "content", "variation", "range"}
+    assert set(history.losses) == {"total", "style", "color", "content", "variation", "range"}
     assert history.held_out["step"] == [2, 4]
     assert history.held_out["held out"][1] > 0
     assert network.styles == ("yellow",)

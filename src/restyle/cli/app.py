@@ -18,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command as typer_command
 
 import restyle
-from restyle.cli.flags import BareValues
+from restyle.cli.flags import BareValues, present_flags
 from restyle.cli.terminal import as_flags, printable
 from restyle.errors import OptionError, RestyleError
 
@@ -113,6 +113,9 @@ class LazyGroup(TyperGroup):
             logging.lastResort.setFormatter(logging.Formatter("restyle: %(message)s"))
         extra = {**extra, "prog_name": "restyle", "standalone_mode": False}
         try:
+            arguments, notes = present_flags(arguments)
+            for note in notes:
+                complain(note)
             code = super().main(arguments, *rest, **extra)
         except UsageError as error:
             complain(_usage_message(error, arguments))

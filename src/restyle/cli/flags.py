@@ -13,8 +13,18 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand
 
+from restyle.errors import OptionError
 from restyle.options import OptionSet
-from restyle.options.base import choices_of
+from restyle.options.base import FORMER_NAMES, FORMER_VALUES, choices_of
+
+# (command, flag) of versions before 1.0 without a successor -> what to do instead.
+_BOARD = "run `python -m benchmarks.leaderboard` in a copy of the repository"
+GONE_FLAGS = {
+    ("video", "--steady-seconds"): "leave it out; --steady flow needs no setting",
+    ("evaluate", "--suite"): _BOARD,
+    ("evaluate", "--leaderboard"): _BOARD,
+    ("models", "--mirror"): "download the file yourself and give it to `restyle models pull --from`",
+}
 
 
 def with_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -78,8 +88,42 @@ class BareValues(TyperCommand):
     """A command with flags that may be given without a value, such as `--keep-colors`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        args = [re.sub(r"^--keep-colours(?==|$)", "--keep-colors", word) for word in args]
         return super().parse_args(ctx, fill_bare(args, getattr(self.callback, "bare", {})))
+
+
+def present_flags(args: list[str]) -> tuple[list[str], list[str]]:
+    """Replace former flags, and former values, by the present ones; return also a note on each.
+
+    Raises
+    ------
+    OptionError
+        A flag is gone.
+
+    Examples
+    --------
+    >>> present_flags(["train", "style", "--colour-weight=0.1"])[0]
+    ['train', 'style', '--color-weight=0.1']
+    """
+    former = {flag_name(old): flag_name(new) for old, new in FORMER_NAMES.items()}
+    values = {(flag_name(name), old): new for (name, old), new in FORMER_VALUES.items()}
+    command = next((word for word in args if not word.startswith("-")), "")
+    end = args.index("--") if "--" in args else len(args)
+    present, notes = list(args), []
+    for index, word in enumerate(args[:end]):
+        flag, sign, value = word.partition("=")
+        if (command, flag) in GONE_FLAGS:
+            raise OptionError(f"{flag} is gone: {GONE_FLAGS[command, flag]}")
+        now = former.get(flag, flag)
+        if now != flag:
+            notes.append(f"{flag} is now {now}; the former name will be removed in version 1.1")
+        now = re.sub(r"^--keep-colours$", "--keep-colors", now)
+        before = args[index - 1] if index else ""
+        if (flag, value) in values or (before, word) in values:
+            given, instead = (value, values[flag, value]) if sign else (word, values[before, word])
+            notes.append(f"'{given}' is now '{instead}'; the former value will be removed in version 1.1")
+            now, value = (now, instead) if sign else (instead, "")
+        present[index] = now + sign + value
+    return present, notes
 
 
 def fill_bare(args: list[str], bare: Mapping[str, tuple[str, tuple[str, ...]]]) -> list[str]:

@@ -115,17 +115,17 @@ def _larger(side: Any, least: int) -> Any:
 class StyleScale(_Layer):
     """Multiply every channel by the scale of the style and add its shift.
 
-    With `normalised`, this is conditional instance normalization (Dumoulin et al. 2017): every channel is
+    With `normalized`, this is conditional instance normalization (Dumoulin et al. 2017): every channel is
     normalized to mean 0 and deviation 1 over the picture first.
 
     styles : N, rows of scale and shift
     """
 
-    settings = ("styles", "normalised")
+    settings = ("styles", "normalized")
 
-    def __init__(self, styles: int = 1, normalised: bool = True, **keywords: Any) -> None:
+    def __init__(self, styles: int = 1, normalized: bool = True, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.styles, self.normalised = styles, normalised
+        self.styles, self.normalized = styles, normalized
 
     def build(self, features_shape: Any, code_shape: Any = None) -> None:
         """Create `scale` and `shift`, each [styles, C]."""
@@ -138,7 +138,7 @@ class StyleScale(_Layer):
         scale, shift = self.scale, self.shift
         if code is not None:
             scale, shift = ops.matmul(code, scale), ops.matmul(code, shift)
-        if self.normalised:
+        if self.normalized:
             features = standardize(features)
         return features * scale[:, None, None, :] + shift[:, None, None, :]
 

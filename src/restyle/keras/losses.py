@@ -25,7 +25,7 @@ from restyle.keras.layers import standardize
 from restyle.options.train import ENCODER, StyleOptions
 from restyle.types import PathLike
 
-TERMS = ("style", "content", "colour", "variation", "range")
+TERMS = ("style", "content", "color", "variation", "range")
 CONTENT_LAYERS = ((3, 1.0), (2, 0.1))  # indices and weights of relu4_1 and relu3_1
 FLOOR = 1e-6  # added to variances, as in `nn.losses`, for channels that are zero everywhere
 FLAT = 1e-3  # added to the variance of a style, as in `nn.losses`, for styles of a single color
@@ -111,7 +111,7 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
         return self.total(self.terms(y_true, y_pred))
 
     def terms(self, content: Any, picture: Any, code: Any = None) -> dict[str, Any]:
-        """Return `style`, `content`, `colour`, `variation` and `range`, each [N], without weights.
+        """Return `style`, `content`, `color`, `variation` and `range`, each [N], without weights.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
         return {
             "style": self._style([ours[layer] for layer in self.layers], targets),
             "content": self._content(ours, theirs),
-            "colour": _color(picture, _mixed(self.palettes, code)),
+            "color": _color(picture, _mixed(self.palettes, code)),
             "variation": _variation(picture),
             "range": ops.mean(ops.relu(picture - 1.0) + ops.relu(-picture), axis=(1, 2, 3)),
         }

@@ -18,7 +18,8 @@ from restyle.keras.layers import CutBack, PadToStride, Range, ReflectionPadding,
 from restyle.keras.losses import TERMS, PerceptualLoss
 from restyle.keras.photos import check_batch
 from restyle.models import network_files
-from restyle.options.train import NetworkOptions, Normalisation
+from restyle.options.base import takes_former_names
+from restyle.options.train import NetworkOptions, Normalization
 from restyle.types import FloatArray, PathLike
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
 
     Parameters
     ----------
-    kernel_size, width, blocks, normalisation
+    kernel_size, width, blocks, normalization
         As for `restyle.StyleNetwork`.
     styles : int
         Number of styles.
@@ -54,12 +55,13 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
     >>> art = network.predict(photos)  # doctest: +SKIP
     """
 
+    @takes_former_names
     def __init__(
         self,
         kernel_size: int = NetworkOptions.kernel_size,
         width: int = NetworkOptions.width,
         blocks: int = NetworkOptions.blocks,
-        normalisation: Normalisation = NetworkOptions.normalisation,
+        normalization: Normalization = NetworkOptions.normalization,
         *,
         styles: int = 1,
         seed: int = 0,
@@ -67,7 +69,7 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         **keywords: Any,
     ) -> None:
         options = NetworkOptions(
-            kernel_size=kernel_size, width=width, blocks=blocks, normalisation=normalisation
+            kernel_size=kernel_size, width=width, blocks=blocks, normalization=normalization
         )
         if styles < 1:
             raise OptionError(f"styles {styles} must be above 0")

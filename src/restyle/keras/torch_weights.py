@@ -21,7 +21,7 @@ def style_points(options: NetworkOptions) -> dict[str, bool]:
 
     The same as `nn.conditional.ConditionalShape.points`, without PyTorch.
     """
-    everywhere, inside = options.normalisation == "all", options.normalisation != "none"
+    everywhere, inside = options.normalization == "all", options.normalization != "none"
     points = {"stem": everywhere, "down": everywhere}
     for index in range(options.blocks):
         points |= {f"blocks.{index}.first": inside, f"blocks.{index}.second": everywhere}

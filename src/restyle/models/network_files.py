@@ -37,7 +37,7 @@ class NetworkRecord:
     name : str
         Name of the network, which its style files carry.
     shape : dict
-        `kernel_size`, `width`, `blocks`, `normalisation`.
+        `kernel_size`, `width`, `blocks`, `normalization`.
     styles : tuple of str
         Names of its styles, one per row of `scale` and `shift`.
     weights : dict of np.ndarray [float32]
@@ -87,7 +87,7 @@ def read(path: PathLike) -> NetworkRecord:
         graph = arrays.pop(GRAPH).tobytes()
         styles = tuple(json.loads(about["styles"]))
         record = NetworkRecord(
-            about["name"], json.loads(about["shape"]), styles, arrays, graph, json.loads(about["training"])
+            about["name"], _shape(about["shape"]), styles, arrays, graph, json.loads(about["training"])
         )
         intact = hashlib.sha256(graph).hexdigest() == about["graph_sha256"]
         rows = {len(arrays["scale"]), len(arrays["shift"]), len(styles)}
@@ -134,6 +134,12 @@ def check_suffix(path: PathLike) -> None:
     """Raise OutputError if a path does not end in `.restyle`."""
     if not is_network_file(path):
         raise OutputError(f"cannot write '{os.fspath(path)}': the suffix of a network file is {SUFFIX}")
+
+
+def _shape(text: str) -> dict[str, Any]:
+    """Read the shape of a network; files of version 0 have a British name in it."""
+    shape = json.loads(text)
+    return {name.replace("normalisation", "normalization"): value for name, value in shape.items()}
 
 
 def _parse(content: bytes) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:

@@ -34,7 +34,7 @@ class ConditionalShape(NetworkOptions):
 
     def points(self) -> Iterator[tuple[str, int, bool]]:
         """Yield name, channels and whether it is normalized, of each point where style enters."""
-        everywhere, inside = self.normalisation == "all", self.normalisation != "none"
+        everywhere, inside = self.normalization == "all", self.normalization != "none"
         yield "stem", self.width, everywhere
         yield "down", 2 * self.width, everywhere
         for index in range(self.blocks):

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from functools import wraps
 from numbers import Real
 from textwrap import fill
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from restyle.errors import OptionError
 
 DeviceName = Literal["auto", "cpu", "cuda", "directml", "coreml", "webgpu", "mps"]
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+# Former names and values of options -> present ones. They work, with a warning, until version 1.1.
+FORMER_NAMES = {
+    "normalisation": "normalization",
+    "colour_weight": "color_weight",
+    "half_optimised": "half_optimized",
+}
+FORMER_VALUES = {("steady", "statistics"): "none"}
 
 
 def opt(default: Any, help: str, within: tuple[float, float] | None = None, **facts: Any) -> Any:
@@ -80,6 +89,35 @@ def _lines(kind: type[OptionSet]) -> list[str]:
     return lines
 
 
+def renamed(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace former names of options, and former values, by the present ones, each with a warning."""
+    present = {}
+    for name, value in keywords.items():
+        now = FORMER_NAMES.get(name, name)
+        if now != name:
+            _warn_of_former(name, now)
+        if isinstance(value, str) and (now, value) in FORMER_VALUES:
+            _warn_of_former(f"{now}={value}", f"{now}={FORMER_VALUES[now, value]}")
+            value = FORMER_VALUES[now, value]
+        present[now] = value
+    return present
+
+
+def _warn_of_former(name: str, now: str) -> None:
+    message = f"'{name}' is now '{now}'; the former name will be removed in version 1.1"
+    warnings.warn(message, DeprecationWarning, stacklevel=5)
+
+
+def takes_former_names(function: FunctionT) -> FunctionT:
+    """Let a function take former names of options as keywords, too."""
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        return function(*arguments, **renamed(keywords))
+
+    return cast(FunctionT, call)
+
+
 def from_keywords(keywords: Mapping[str, Any], *kinds: type[OptionSet]) -> tuple[Any, ...]:
     """Create option sets from the keywords of a call, each with its own fields.
 
@@ -92,6 +130,7 @@ def from_keywords(keywords: Mapping[str, Any], *kinds: type[OptionSet]) -> tuple
     """
     names = [{each.name for each in fields(kind)} for kind in kinds]  # type: ignore[arg-type]
     known = set().union(*names)
+    keywords = renamed(keywords)
     for name in keywords:
         if name not in known:
             near = get_close_matches(name, known, 1)

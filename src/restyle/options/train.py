@@ -9,7 +9,7 @@ from restyle.errors import OptionError
 from restyle.options.base import OptionSet, again, opt
 
 Optimizer = Literal["adam", "adamw", "sgd"]
-Normalisation = Literal["blocks", "all", "none"]
+Normalization = Literal["blocks", "all", "none"]
 
 NETWORK, RECIPE, RUN, WATCH = "Network", "Recipe", "Running", "Watching"
 ENCODERS = "encoder-1,encoder-2"  # the loss alternates between them, which prevents overfitting to one
@@ -96,7 +96,7 @@ class NetworkOptions(OptionSet):
         panel=NETWORK,
     )
     blocks: int = opt(5, "Residual blocks, at a quarter of the resolution.", (0, 64), panel=NETWORK)
-    normalisation: Normalisation = opt(
+    normalization: Normalization = opt(
         "all",
         "Instance normalization: after all convolutions, in the residual blocks only, or none.",
         panel=NETWORK,
@@ -124,8 +124,11 @@ class StyleOptions(OptionSet):
         panel=RECIPE,
     )
     style_weight: float = opt(1.0, "Weight of the style loss.", (0, 1e6), panel=RECIPE)
-    colour_weight: float = opt(
-        0.2, "Weight of the mean and covariance of the style's colors.", (0, 1e6), panel=RECIPE
+    color_weight: float = opt(
+        0.2,
+        "Weight of the mean and covariance of the style's colors.",
+        (0, 1e6),
+        panel=RECIPE,
     )
     content_weight: float = opt(1.0, "Weight of the content loss.", (0, 1e6), panel=RECIPE)
     moments: float = opt(
@@ -250,7 +253,7 @@ class EncoderOptions(OptionSet):
         (0, 1),
         panel=RECIPE,
     )
-    half_optimised: float = opt(
+    half_optimized: float = opt(
         0.0,
         "Share of the crops that are partly optimized pictures, made with the student itself.",
         (0, 1),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
 from restyle.errors import OptionError
+from restyle.options.base import renamed
 from restyle.options.train import NetworkOptions, StyleOptions, StyleTrainOptions
 
 Setting = dict[str, Any]
@@ -56,14 +57,14 @@ def parse_space(texts: Sequence[str], spans: bool = True) -> Space:
 
     Examples
     --------
-    >>> parse_space(["width=16..64/8", "normalisation=all,blocks"])
-    {'width': Span(low=16, high=64, step=8), 'normalisation': ['all', 'blocks']}
+    >>> parse_space(["width=16..64/8", "normalization=all,blocks"])
+    {'width': Span(low=16, high=64, step=8), 'normalization': ['all', 'blocks']}
     """
     known = {each.name: kind for kind in _SETS for each in fields(kind) if each.name not in _FIXED}
     space: Space = {}
     for text in texts:
         name, _, values = (part.strip() for part in text.partition("="))
-        key = name.replace("-", "_")
+        (key,) = renamed({name.replace("-", "_"): None})
         if key not in known:
             options = ", ".join(sorted(each.replace("_", "-") for each in known))
             raise OptionError(f"vary '{text}': '{name}' is not one of {options}")

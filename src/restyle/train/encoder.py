@@ -113,7 +113,7 @@ class EncoderTask:
         pictures = batch["pictures"]
         student = unwrapped(model)
         assert isinstance(student, PerceptualEncoder)
-        count = round(self.options.half_optimised * len(pictures))
+        count = round(self.options.half_optimized * len(pictures))
         if count:
             rng = np.random.default_rng((self.seed, step))
             pictures = torch.cat([pictures[count:], self.adversarial.batch(student, count, rng)])

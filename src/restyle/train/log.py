@@ -108,7 +108,7 @@ class History:
     step : list of int
         Logged steps.
     losses : dict of name to list of float
-        `total`, `style`, `content`, `colour`, `variation`, `range`: means since the previous logged step.
+        `total`, `style`, `content`, `color`, `variation`, `range`: means since the previous logged step.
     held_out : dict of name to list of float
         Losses on held-out photos and on as many photos in training, with the `step` of each measurement.
     seconds : float

@@ -176,13 +176,13 @@ class StyleTask:
         terms = {
             "style": texture_loss([ours[layer] for layer in self.layers], targets, o.moments).mean(),
             "content": content_loss(ours, photo, o.structure).mean(),
-            "colour": color_loss(out, pixels).mean(),
+            "color": color_loss(out, pixels).mean(),
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
         }
         total = (
             o.style_weight * terms["style"]
-            + o.colour_weight * terms["colour"]
+            + o.color_weight * terms["color"]
             + o.content_weight * terms["content"]
             + o.variation_weight * terms["variation"]
             + o.range_weight * terms["range"]

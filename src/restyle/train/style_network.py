@@ -16,12 +16,12 @@ from restyle.models import network_files
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.network_files import NetworkRecord
 from restyle.models.style_files import slug
-from restyle.options.base import from_keywords
+from restyle.options.base import from_keywords, takes_former_names
 from restyle.options.train import (
     ADDED_RATE,
     ENCODERS,
     NetworkOptions,
-    Normalisation,
+    Normalization,
     StyleOptions,
     StyleTrainOptions,
 )
@@ -48,7 +48,7 @@ class StyleNetwork:
         Channels at half the size; twice as many at a quarter, half as many at full size.
     blocks : int
         Residual blocks.
-    normalisation : "blocks", "all" or "none"
+    normalization : "blocks", "all" or "none"
         Where features are normalized over the picture.
     seed : int
         Seed of the initial weights.
@@ -62,17 +62,18 @@ class StyleNetwork:
     >>> network.save("starry.restyle")  # doctest: +SKIP
     """
 
+    @takes_former_names
     def __init__(
         self,
         kernel_size: int = NetworkOptions.kernel_size,
         width: int = NetworkOptions.width,
         blocks: int = NetworkOptions.blocks,
-        normalisation: Normalisation = NetworkOptions.normalisation,
+        normalization: Normalization = NetworkOptions.normalization,
         *,
         seed: int = StyleTrainOptions.seed,
     ) -> None:
         self.options = NetworkOptions(
-            kernel_size=kernel_size, width=width, blocks=blocks, normalisation=normalisation
+            kernel_size=kernel_size, width=width, blocks=blocks, normalization=normalization
         )
         self.seed = seed
         self.name = "network"

@@ -20,9 +20,9 @@ def network(**changes: object) -> ConditionalTransformer:
     return made
 
 
-@pytest.mark.parametrize("normalisation", ["blocks", "all", "none"])
-def test_graph_equals_pytorch(normalisation: str) -> None:
-    _, differences = export_graph(network(normalisation=normalisation), "n")
+@pytest.mark.parametrize("normalization", ["blocks", "all", "none"])
+def test_graph_equals_pytorch(normalization: str) -> None:
+    _, differences = export_graph(network(normalization=normalization), "n")
     assert max(differences.values()) < 1e-4
 
 
@@ -54,7 +54,7 @@ def test_tiles_meet_without_a_seam_and_tiny_pictures_work(tmp_path: Path, kernel
 
 def test_halo_covers_the_receptive_field() -> None:
     """A pixel changed farther away than the halo changes nothing."""
-    net = network(kernel_size=5, normalisation="none").eval()
+    net = network(kernel_size=5, normalization="none").eval()
     far = halo(5, 1)
     side = 4 * ((2 * far + 8) // 4)
     content = torch.zeros(1, 3, side, side)

@@ -91,7 +91,7 @@ def export_arbitrary(
         "restyle_model": name,
         "style_size": str(style_size),
         "stride": str(STRIDE),
-        "colour": "RGB 0..1",
+        "color": "RGB 0..1",
     }
     style_path, transfer_path = folder / "style_encoder.onnx.tmp", folder / "transformer.onnx.tmp"
     size = network.transformer.stats_size

@@ -59,7 +59,7 @@ def export_graph(
         "stride": str(STRIDE),
         "smallest": str(smallest(shape.kernel_size)),
         "halo": str(halo(shape.kernel_size, shape.blocks)),
-        "colour": "RGB 0..1",
+        "color": "RGB 0..1",
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "transformer.onnx"

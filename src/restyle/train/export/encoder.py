@@ -50,7 +50,7 @@ def export_encoder(
     encoder = encoder.cpu().eval()
     round_weights(encoder)
     temporary = path.with_name(f"{path.name}.tmp")
-    about = {"restyle_model": name, "stride": "1", "colour": "RGB 0..1"}
+    about = {"restyle_model": name, "stride": "1", "color": "RGB 0..1"}
     layers = list(LAYERS)
     try:
         axes = batch_axes(["picture", *layers], maps=layers)
