@@ -3,8 +3,10 @@
     python -m scripts.release                    sdist, wheel, bill of materials, conda and Homebrew files
     python -m scripts.release --smoke PYTHON     also install the wheel alone for each PYTHON and run it
     python -m scripts.release --lowest           also with the lowest allowed versions of all dependencies
+    python -m scripts.release --lowest flow      and with those of an extra; see EXTRAS
+    python -m scripts.release --resolve 3.14     do all dependencies have wheels for that Python?
 
-Needs `build`, `twine` and, for --lowest, `uv`.
+Needs `build`, `twine` and, for --lowest and --resolve, `uv`.
 """
 
 from __future__ import annotations
@@ -33,6 +35,24 @@ SMOKE = (
     ["image", "photo.png", "--style", "great-wave", "--method", "paint", "-o", "paint.png"],
     ["compare", "fast.png", "great-wave"],
 )
+# What an extra adds, as commands of restyle or lines of Python. Those with PyTorch are left out: its wheels
+# for CPUs are not on PyPI.
+EXTRAS = {
+    "plots": (["compare", "photo.png", "fast.png", "paint.png", "-o", "charts"],),
+    "flow": (
+        ["image", "photo.png", "-s", "scream", "--region", "box:20%,20%,50%,50%=keep", "-o", "box.png"],
+        ["video", "clip.gif", "-s", "scream", "--steady", "flow", "-o", "flow.mp4"],
+    ),
+    "studio": (
+        "from restyle.options import StudioOptions; from restyle.studio.server import make_app;"
+        " assert make_app(StudioOptions()).openapi()['paths']",
+    ),
+    "cluster": (["batch", "photo.png", "-s", "scream", "--method", "fast", "--engine", "ray", "-o", "out"],),
+    "keras": (
+        "import numpy as np; from restyle.keras import StyleNetwork;"
+        " assert StyleNetwork(width=4, blocks=1).predict(np.zeros((1, 32, 32, 3), np.float32)).shape[0] == 1",
+    ),
+}
 
 
 def build(folder: Path) -> tuple[Path, Path]:
@@ -185,7 +205,24 @@ end
 """
 
 
-def smoke(wheel: Path, python: str, lowest: bool = False) -> None:
+def requirements(extra: str = "") -> list[str]:
+    """What the base or an extra requires, from pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *(project["optional-dependencies"][extra] if extra else [])]
+
+
+def resolve(version: str) -> None:
+    """Check that the dependencies, also those of `EXTRAS`, have wheels for a version of Python."""
+    with tempfile.TemporaryDirectory() as name:
+        wanted = Path(name, "requirements.in")
+        for extra in ("", *EXTRAS):
+            wanted.write_text("\n".join(requirements(extra)), encoding="utf-8")
+            options = ["--quiet", "--python-version", version, "--only-binary", ":all:"]
+            run([sys.executable, "-m", "uv", "pip", "compile", *options, str(wanted)], quiet=True)
+            print(f"resolve: {extra or 'base'} has wheels for Python {version}")
+
+
+def smoke(wheel: Path, python: str, lowest: bool = False, extra: str = "") -> None:
     """Install the wheel alone in a fresh environment of an interpreter, and run its commands."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -193,22 +230,28 @@ def smoke(wheel: Path, python: str, lowest: bool = False) -> None:
         program = folder / "venv" / "bin"
         if lowest:
             command = ["uv", "pip", "install", "--quiet", "--resolution", "lowest-direct"]
-            project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-            wanted = ["--python", str(program / "python"), *project["dependencies"], str(wheel)]
+            wanted = ["--python", str(program / "python"), *requirements(extra), str(wheel)]
             run([sys.executable, "-m", *command, *wanted])
         else:
             run([str(program / "python"), "-m", "pip", "install", "--quiet", str(wheel)])
-        draw = "from PIL import Image; Image.linear_gradient('L').convert('RGB').save('photo.png')"
+        draw = (
+            "from PIL import Image; image = Image.linear_gradient('L').convert('RGB');"
+            " image.save('photo.png');"
+            " image.save('clip.gif', save_all=True, append_images=[image.rotate(90)])"
+        )
         run([str(program / "python"), "-c", draw], folder)
-        for arguments in SMOKE:
-            run([str(program / "restyle"), *arguments], folder, quiet=True)
+        commands = [*SMOKE, *EXTRAS.get(extra, ())]
+        for words in commands:
+            call = ["python", "-c", words] if isinstance(words, str) else ["restyle", *words]
+            run([str(program / call[0]), *call[1:]], folder, quiet=True)
         versions = subprocess.run(
             [str(program / "python"), "-m", "pip", "list", "--format=freeze"],
             capture_output=True,
             text=True,
             check=True,
         )
-        print(f"smoke: {python}{', lowest versions' if lowest else ''}: {len(SMOKE)} commands passed")
+        kind = f", lowest versions{', extra ' + extra if extra else ''}" if lowest else ""
+        print(f"smoke: {python}{kind}: {len(commands)} commands passed")
         print("  " + ", ".join(versions.stdout.split()))
 
 
@@ -226,7 +269,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--smoke", nargs="+", default=[], metavar="PYTHON")
-    parser.add_argument("--lowest", action="store_true")
+    parser.add_argument("--lowest", nargs="*", choices=[*EXTRAS], metavar="EXTRA")
+    parser.add_argument("--resolve", nargs="+", default=[], metavar="VERSION")
     arguments = parser.parse_args()
     folder = ROOT / "dist"
     sdist, wheel = build(folder)
@@ -248,8 +292,10 @@ def main() -> None:
         print(f"dist/{name}")
     for python in arguments.smoke:
         smoke(wheel, python)
-    if arguments.lowest:
-        smoke(wheel, sys.executable, lowest=True)
+    for extra in ("", *arguments.lowest) if arguments.lowest is not None else ():
+        smoke(wheel, sys.executable, lowest=True, extra=extra)
+    for version in arguments.resolve:
+        resolve(version)
 
 
 if __name__ == "__main__":
