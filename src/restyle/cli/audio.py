@@ -70,7 +70,7 @@ def audio(
     plot: Plot = None,
     preview: Preview = None,
 ) -> None:
-    """Give sounds the style of others. Sample rate, channels, length and loudness are the content's.
+    """Give sounds the style of others; sample rate, channels, length and loudness are kept.
 
     restyle audio speech.wav --style rain -o out.wav
 

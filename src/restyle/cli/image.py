@@ -39,10 +39,10 @@ RegionStyles = Annotated[
         "--region",
         "-r",
         metavar="MASK=STYLE[:WEIGHT]",
-        help="Apply another style where a mask is white: a grayscale image of the whole photo, at"
-        " any size; `alpha`, the photo's own alpha channel; or `box:LEFT,TOP,WIDTH,HEIGHT`, what stands out"
-        " in that rectangle, in pixels or percent (extra flow). STYLE `keep` leaves that part unchanged."
-        " May be repeated. --style applies to the rest, which stays unchanged without it.",
+        help="Give a part of the photo another style, or `keep` it unchanged. MASK is a grayscale image of"
+        " the whole photo at any size, white where STYLE applies; or `alpha`, the photo's alpha channel; or"
+        " `box:LEFT,TOP,WIDTH,HEIGHT`, in pixels or percent, for what stands out in that rectangle (extra"
+        " flow). Repeatable. --style applies to the rest; without it, the rest stays unchanged.",
     ),
 ]
 Output = Annotated[

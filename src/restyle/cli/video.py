@@ -36,8 +36,8 @@ RegionFlag: TypeAlias = Annotated[
         "--region",
         "-r",
         metavar="MASK=STYLE[:WEIGHT]",
-        help="Apply another style where a mask is white, as for restyle image. The mask may also be a video,"
-        " or a folder with one picture for each frame. STYLE `keep` leaves that part unchanged. --style"
+        help="Give a part of the video another style, or `keep` it unchanged. MASK is white where STYLE"
+        " applies: a picture, a video, or a folder with one picture for each frame. Repeatable. --style"
         " applies to the rest.",
     ),
 ]

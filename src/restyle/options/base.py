@@ -254,8 +254,8 @@ class EngineOptions(OptionSet):
     )
     device: DeviceName = opt(
         "cpu",
-        "Device; a missing one is an error. auto takes the first that works. PyTorch (optimize) runs on cuda,"
-        " mps or cpu, the networks of the other methods on all but mps.",
+        "Where to compute; auto takes the first device that works. A device that is missing is an error."
+        " --method optimize runs on cuda, mps or cpu; the other methods run on all but mps.",
         panel="Running",
     )
     threads: int | None = opt(

@@ -44,7 +44,7 @@ class OptimizeOptions(OptionSet):
         **_PAINT,
     )
     effort: Effort = opt(
-        "fine", "How many steps: draft takes half the time of fine, finest twice as much.", **_PAINT
+        "fine", "Number of steps: draft takes half as long as fine, finest twice as long.", **_PAINT
     )
     protect_skin: bool = opt(True, "Keep the hue of skin.", **_PHOTO)
     consistent: bool = opt(

@@ -47,7 +47,7 @@ class StudioOptions(OptionSet):
     )
     trust_proxy: str | None = opt(
         None,
-        "Addresses of proxies whose X-Forwarded-For is believed, separated by commas.",
+        "Addresses of proxies whose X-Forwarded-For is trusted, separated by commas.",
         metavar="ADDRESS,...",
         **_TRUST,
     )
