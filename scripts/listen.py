@@ -11,7 +11,8 @@ from pathlib import Path
 
 import restyle
 from restyle.sounds.features import RATE, at_rate
-from restyle.sounds.files import SoundWriter, load_sound
+from restyle.sounds.files import SoundWriter
+from restyle.sounds.read import load_sound
 from restyle.sounds.stft import Float
 from restyle.sounds.styles import preset_path
 

@@ -18,7 +18,7 @@ import pytest
 
 from restyle import files
 from restyle.errors import InputError, OutputError
-from restyle.files import Closing, check_output, check_readable, writing
+from restyle.files import Closing, check_output, check_readable, result_name, writing
 
 
 @contextlib.contextmanager
@@ -326,6 +326,27 @@ def test_long_names_of_many_bytes_work(tmp_path: Path) -> None:
     with writing(path) as temporary:
         temporary.write_text("all")
     assert path.read_text() == "all"
+
+
+@pytest.mark.parametrize(
+    ("content", "style", "name"),
+    [
+        ("x/a.jpg", "wave", "a-wave.png"),
+        ("x/.a\x1bb", "wave", "a_b-wave.png"),
+        ("Meeting: notes.mp4", "wave", "Meeting: notes-wave.png"),
+        ("a.jpg", "q/../../../escaped", "a-q_.._.._.._escaped.png"),
+        ("a.jpg", "..\\x\x1b]0;owned\x07y\u202egpj", "a-.._x_]0;owned_y_gpj.png"),
+    ],
+)
+def test_names_of_results_are_no_paths(content: str, style: str, name: str) -> None:
+    assert result_name(content, style, ".png") == name
+
+
+@pytest.mark.parametrize(("content", "style"), [(80, 1), (1, 300), (80, 80)])
+def test_names_of_results_fit(content: int, style: int) -> None:
+    name = result_name(f"{content * '漢'}.jpg", style * "漢", ".jpg")
+    assert len(os.fsencode(name)) <= 240
+    assert name.endswith(".jpg")
 
 
 def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:

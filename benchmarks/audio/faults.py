@@ -24,7 +24,7 @@ from benchmarks.audio.pairs import clip
 from benchmarks.audio.scorecard import Scorecard
 from restyle.sounds.api import audio
 from restyle.sounds.features import RATE, at_rate
-from restyle.sounds.files import load_sound
+from restyle.sounds.read import load_sound
 from restyle.sounds.stft import Float
 from restyle.sounds.styles import preset_path
 

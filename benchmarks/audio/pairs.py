@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.sounds.features import RATE, at_rate
-from restyle.sounds.files import load_sound
+from restyle.sounds.read import load_sound
 
 Float = NDArray[np.float32]
 

@@ -107,7 +107,7 @@ def _video(path: Path) -> None:
 
 
 def _sound(path: Path) -> None:
-    from restyle.sounds.files import SoundReader
+    from restyle.sounds.read import SoundReader
 
     with SoundReader(path) as reader:
         for count, _ in enumerate(reader.blocks(4096)):

@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -33,6 +34,10 @@ _REASONS = {
 }
 # Errors of a disk. Reading an input cannot raise them, so wherever they occur they concern the output.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+
+LONGEST_NAME = 240  # bytes of a generated name; file systems allow 255
+_RESERVED = frozenset('/\\:*?"<>|')  # in names, by Linux or Windows
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def check_readable(path: PathLike) -> None:
@@ -162,6 +167,42 @@ def unused(path: Path) -> Path:
     endings = ("", *(f"-{number}" for number in range(2, 1000)))
     names = (path.with_name(f"{path.stem}{ending}{path.suffix}") for ending in endings)
     return next(name for name in names if not name.exists())
+
+
+def is_control(letter: str) -> bool:
+    """Tell whether a character controls a terminal or the direction of text, or cannot be encoded."""
+    unpaired = "\ud800" <= letter <= "\udfff" and not "\udc80" <= letter <= "\udcff"  # surrogates
+    return unpaired or unicodedata.category(letter) in ("Cc", "Zl", "Zp") or letter in _DIRECTION
+
+
+def name_part(text: str) -> str:
+    """Return a text from a file as part of a name: separators, control and reserved characters become `_`.
+
+    Examples
+    --------
+    >>> name_part("../etc: x")
+    '.._etc_ x'
+    """
+    return "".join("_" if letter in _RESERVED or is_control(letter) else letter for letter in text)
+
+
+def result_name(content: PathLike, style: str, suffix: str) -> str:
+    """Name a result after its content and style, cut to what file systems allow.
+
+    Examples
+    --------
+    >>> result_name("photos/cat.jpeg", "scream", ".png")
+    'cat-scream.png'
+    """
+    path = Path(content)
+    stem = (path.stem or path.name).lstrip(".") or "result"
+    stem = "".join("_" if letter in "/\\" or is_control(letter) else letter for letter in stem)
+    style = name_part(style)
+    while len(style) > 1 and len(os.fsencode(f"{style}{suffix}")) > LONGEST_NAME // 2:
+        style = style[:-1]
+    while len(stem) > 1 and len(os.fsencode(f"{stem}-{style}{suffix}")) > LONGEST_NAME:
+        stem = stem[:-1]
+    return f"{stem}-{style}{suffix}"
 
 
 def make_folder(folder: PathLike) -> None:

@@ -12,6 +12,7 @@ from typing import cast, overload
 import numpy as np
 
 from restyle.errors import InputError, OptionError
+from restyle.files import result_name as joined_name
 from restyle.images import color, formats
 from restyle.images import picture as images
 from restyle.images.blend import blend
@@ -370,10 +371,8 @@ def result_name(source: PathLike, style_name: str) -> str:
 
     The suffix is that of the content if restyle writes this format, otherwise `.png`.
     """
-    path = Path(source)
-    kind = formats.from_suffix(path)
-    suffix = path.suffix if kind.writable else ".png"
-    return f"{path.stem or path.name}-{style_name}{suffix}"
+    suffix = Path(source).suffix if formats.from_suffix(source).writable else ".png"
+    return joined_name(source, style_name, suffix)
 
 
 def framing(size: tuple[int, int], options: ImageOptions) -> Box:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from restyle.cli import main
-from restyle.sounds.files import load_sound
 from restyle.sounds.loudness import loudness
+from restyle.sounds.read import load_sound
 from tests.made_clips import make_clip, moving, packets_of, stamps_of
 
 Run = Callable[..., tuple[int, list[str], list[str]]]

@@ -250,8 +250,8 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "clip.mp4": (b"\0\0\0\x18ftypisom\0\0\0\0", "is video (MP4), not an image"),
     "song.wav": (b"RIFF\0\0\0\0WAVE", "is audio (WAV), not an image"),
     "header only.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "damaged or unsupported HEIC"),
-    "photo.jxl": (b"\xff\x0a", "is a JPEG XL image; restyle reads JPEG"),
-    "camera.cr3": (b"\0\0\0\x18ftypcrx \0\0\0\0", "is a camera raw image; restyle reads JPEG"),
+    "photo.jxl": (b"\xff\x0a", "is a JPEG XL image; convert it first"),
+    "camera.cr3": (b"\0\0\0\x18ftypcrx \0\0\0\0", "is a camera raw image; develop it first"),
     "paper.pdf": (b"%PDF-1.4", "is not an image (it contains PDF"),
 }
 

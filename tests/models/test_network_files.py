@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,50 @@ def test_not_finite_values_are_damage(tmp_path: Path) -> None:
     path = write(NetworkRecord("n", {}, ("a", "b"), broken, b"g"), tmp_path / "n.restyle")
     with pytest.raises(ModelError, match="damaged"):
         read(path)
+
+
+def _with_header(whole: bytes, **changes: Any) -> bytes:
+    """A network file whose header has other values; `about` changes its metadata."""
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    if "about" in changes:
+        about = changes.pop("about")
+        header["__metadata__"] = header["__metadata__"] | about if isinstance(about, dict) else about
+    text = json.dumps(header | changes).encode()
+    return len(text).to_bytes(8, "little") + text + whole[8 + length :]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"about": None},
+        {"about": ["restyle-network/1"]},
+        {"about": {"styles": None}},
+        {"about": {"styles": '["../../../escaped", "b"]'}},
+        {"about": {"styles": '["a\\u001b[31m", "b"]'}},
+        {"about": {"styles": '["", "b"]'}},
+        {"about": {"styles": "[1, 2]"}},
+        {"about": {"styles": '{"a": 1, "b": 2}'}},
+        {"about": {"styles": "[" * 90_000}},
+        {"about": {"name": "../up"}},
+        {"about": {"name": 7}},
+        {"about": {"shape": "[]"}},
+        {"about": {"training": "null"}},
+        {"scale": None},
+        {"scale": {"dtype": "F32", "shape": [-1, 3], "data_offsets": [0, 24]}},
+        {"scale": {"dtype": "F32", "shape": [2.0, 3], "data_offsets": [0, 24]}},
+        {"scale": {"dtype": "F32", "shape": ["2", 3], "data_offsets": [0, 24]}},
+        {"scale": {"dtype": "F32", "shape": [2, 3], "data_offsets": [-24, 24]}},
+        {"scale": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 10**30]}},
+        {"scale": {"dtype": ["F32"], "shape": [2, 3], "data_offsets": [0, 24]}},
+    ],
+)
+def test_headers_are_checked(changes: dict[str, Any], tmp_path: Path) -> None:
+    path = write(RECORD, tmp_path / "two.restyle")
+    path.write_bytes(_with_header(path.read_bytes(), **changes))
+    with pytest.raises(ModelError, match=r"two\.restyle.*damaged") as caught:
+        read(path)
+    assert "\x1b" not in str(caught.value)
 
 
 def test_write_checks_the_path(tmp_path: Path) -> None:

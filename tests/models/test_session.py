@@ -46,6 +46,16 @@ def test_knows_its_widths_and_metadata(encoder: Session) -> None:
         encoder.setting("colour")
 
 
+@pytest.mark.parametrize("text", ["0", "-8", "1e9", "4097", "8.0", "٣", "9" * 5000, ""])
+def test_numbers_of_the_metadata_are_checked(encoder: Session, text: str) -> None:
+    encoder.metadata["stride"] = "8"
+    assert encoder.number("stride", 4096) == 8
+    assert encoder.number("halo", 4096, 64) == 64
+    encoder.metadata["stride"] = text
+    with pytest.raises(ModelError, match=r"tiny.*stride is .* not a number from 1 to 4096"):
+        encoder.number("stride", 4096)
+
+
 def test_device_is_logged_once(tiny_model: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = (tiny_model / "transformer.onnx").read_bytes()
     with caplog.at_level(logging.INFO, logger="restyle"):

@@ -13,9 +13,10 @@ from restyle.sounds import api
 from restyle.sounds.api import audio
 from restyle.sounds.auto_keep import SETTINGS
 from restyle.sounds.content import Content
-from restyle.sounds.files import SoundWriter, load_sound
+from restyle.sounds.files import SoundWriter
 from restyle.sounds.loudness import loudness
 from restyle.sounds.mosaic import Mosaic
+from restyle.sounds.read import load_sound
 from tests.sounds.test_mosaic import Sound, melody, noise
 
 SR = 22050
@@ -242,7 +243,7 @@ def test_nothing_is_left_when_the_content_turns_out_bad(tmp_path: Path) -> None:
     y = melody()
     y[40000] = np.nan
     soundfile.write(str(tmp_path / "bad.wav"), y, SR, subtype="FLOAT")
-    with pytest.raises(InputError, match="NaN"):
+    with pytest.raises(InputError, match="sample nan"):
         audio(tmp_path / "bad.wav", "rain", output=tmp_path / "out.wav")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.wav"]
 

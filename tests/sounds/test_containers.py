@@ -12,7 +12,7 @@ import soundfile
 
 from restyle.errors import InputError
 from restyle.sounds.containers import open_file
-from restyle.sounds.files import SoundReader
+from restyle.sounds.read import SoundReader
 from restyle.sounds.tags import read_tags
 
 

@@ -9,7 +9,7 @@ import soundfile
 
 from restyle.errors import InputError, StyleError
 from restyle.sounds import styles
-from restyle.sounds.files import load_sound
+from restyle.sounds.read import load_sound
 from restyle.sounds.styles import (
     FOLDER,
     PRESETS,

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from restyle.sounds.api import audio
-from restyle.sounds.files import SUFFIXES, SoundWriter, load_sound
+from restyle.sounds.files import SUFFIXES, SoundWriter
+from restyle.sounds.read import load_sound
 from restyle.sounds.tags import Tags, read_tags
 
 SR = 48000

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 import restyle
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.options import AudioOptions
-from restyle.sounds.files import SoundReader, load_sound
 from restyle.sounds.loudness import loudness
+from restyle.sounds.read import SoundReader, load_sound
 from restyle.sounds.styles import parse_styles
 from restyle.videos.audio import (
     ConvertedAudio,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from restyle.errors import OutputError
+from restyle.files import is_control
 from restyle.images import formats
 from restyle.types import PathLike
-
-LONGEST = 240  # bytes of a generated name; file systems allow 255
 
 
 def check_name(name: str) -> str:
@@ -29,7 +27,7 @@ def check_name(name: str) -> str:
         why = "is not relative to the output folder"
     elif "\\" in name:
         why = "contains a backslash; write '/'"
-    elif not all(letter.isprintable() or "\udc80" <= letter <= "\udcff" for letter in name):
+    elif any(map(is_control, name)):
         why = "contains a control character"
     elif any(part in ("", ".", "..") for part in name.split("/")):
         why = "leaves the output folder, or has empty parts"
@@ -45,26 +43,6 @@ def check_inside(folder: Path, target: Path) -> None:
     root, place = os.path.realpath(folder), os.path.realpath(target.parent)
     if place != root and not place.startswith(root.rstrip(os.sep) + os.sep):
         raise OutputError(f"cannot write {target}: a link in its path leaves the output folder")
-
-
-def default_name(content: PathLike, style: str, suffixes: Sequence[str], usual: str) -> str:
-    """Name a result after its content and style: `photo.jpg` and `scream` give `photo-scream.jpg`.
-
-    Parameters
-    ----------
-    content : path
-    style : str
-    suffixes : sequence of str
-        Those that can be written; another suffix becomes the `usual` one.
-    """
-    path = Path(content)
-    suffix = path.suffix if path.suffix.lower() in suffixes else usual
-    stem = (path.stem or path.name).lstrip(".") or "result"
-    stem = "".join(letter if letter.isprintable() or letter > "\udc7f" else "_" for letter in stem)
-    stem = stem.replace("\\", "_").replace("/", "_")
-    while len(os.fsencode(f"{stem}-{style}{suffix}")) > LONGEST and len(stem) > 1:
-        stem = stem[:-1]
-    return f"{stem}-{style}{suffix}"
 
 
 def writable_suffixes() -> list[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from restyle.batch.lists import Entry
-from restyle.batch.names import FreeNames, check_name, default_name, writable_suffixes
+from restyle.batch.names import FreeNames, check_name, writable_suffixes
 from restyle.errors import InputError, OptionError, OutputError, RestyleError
+from restyle.files import result_name
 from restyle.images import formats
 from restyle.models.style_files import slug, split_weight
 from restyle.options import (
@@ -189,7 +190,8 @@ def _usual_name(entry: Entry, medium: Medium, styles: Sequence[str]) -> str:
     if entry.tree:
         place = Path(entry.tree)
         return str(place if place.suffix.lower() in suffixes else place.with_suffix(usual))
-    return default_name(entry.content, style_label(styles), suffixes, usual)
+    own = Path(entry.content).suffix
+    return result_name(entry.content, style_label(styles), own if own.lower() in suffixes else usual)
 
 
 def style_label(styles: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import typer
 from restyle.batch.names import FreeNames
 from restyle.cli.terminal import as_flags, printable
 from restyle.errors import InputError, OutputError, RestyleError
-from restyle.files import STANDARD_STREAM, make_folder
+from restyle.files import STANDARD_STREAM, make_folder, name_part
 from restyle.images import formats
 from restyle.pipeline import result_name
 
@@ -161,7 +161,7 @@ def _targets(content: str, style_name: str, output: str | None, alone: bool) -> 
     folder = Path(content)
     own_name = Path(os.path.abspath(content)).name
     if output is None:
-        root = Path(f"{own_name}-{style_name}")
+        root = Path(f"{own_name}-{name_part(style_name)}")
     else:
         root = Path(output) if alone else Path(output, own_name)
     inside = os.path.realpath(root)

@@ -158,7 +158,7 @@ def save(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Save a style as a file, with its code and its image, to use as --style."""
-    from restyle.files import check_output
+    from restyle.files import check_output, name_part
     from restyle.models import arbitrary
     from restyle.models.style_files import SUFFIX, slug, split_weight
     from restyle.style import resolve_all
@@ -173,7 +173,7 @@ def save(
         artist=artist or encoded.artist,
         year=year or encoded.year,
     )
-    target = output if output is not None else f"{encoded.name}{SUFFIX}"
+    target = output if output is not None else f"{name_part(encoded.name)}{SUFFIX}"
     check_output(target, overwrite=overwrite, inputs=[split_weight(each)[0] for each in style])
     typer.echo(str(encoded.save(target, overwrite=overwrite, picture=picture)))
     if picture and not encoded.has_picture:

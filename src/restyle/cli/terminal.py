@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
+from restyle.files import is_control
+
 if TYPE_CHECKING:
     from restyle.train.loop import Step
 
@@ -240,10 +242,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(
-        each if each.isprintable() or "\udc80" <= each <= "\udcff" else each.encode("unicode_escape").decode()
-        for each in text
-    )
+    return "".join(each.encode("unicode_escape").decode() if is_control(each) else each for each in text)
 
 
 def time_left(seconds: float) -> str:

@@ -23,7 +23,7 @@ from restyle.models import features
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_files import SUFFIX, is_style_file, preset_files, slug
 from restyle.sounds.features import Texture, at_rate, mfcc, texture
-from restyle.sounds.files import load_sound
+from restyle.sounds.read import load_sound
 from restyle.sounds.styles import PRESETS as SOUND_PRESETS
 from restyle.sounds.styles import preset_path
 from restyle.style import Style, resolve

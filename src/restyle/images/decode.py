@@ -105,7 +105,7 @@ def _check_readable(form: formats.Format, named: formats.Format, name: str) -> N
         "image": f"is a {form.name} image",
         "other": f"is not an image (it contains {form.name} data)",
     }.get(form.medium, f"is {form.medium} ({form.name}), not an image")
-    raise InputError(f"{name}: {reason}; restyle reads {known}")
+    raise InputError(f"{name}: {reason}; {form.cure or f'restyle reads {known}'}")
 
 
 def _near_name(path: PathLike) -> str:

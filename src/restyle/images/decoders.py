@@ -28,7 +28,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import InputError
-from restyle.images import exif, formats, icc, png, tiff
+from restyle.images import camera_raw, exif, formats, icc, png, tiff
 from restyle.images.icc import ProfileError
 
 log = logging.getLogger("restyle.images")
@@ -97,7 +97,7 @@ def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
 
 def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
     """Decode the first frame of a file; anything in `DECODER_ERRORS` and `pyvips.Error` may be raised."""
-    if form is formats.TIFF:
+    if form in (formats.TIFF, formats.CAMERA_RAW):
         return _decode_tiff(data, form, max_pixels, name)
     if form.plugin == "pi_heif":
         return _decode_heic(data, max_pixels, name)
@@ -187,12 +187,8 @@ def _split_bands(samples: Samples, image: Any, name: str, has_alpha: bool = True
 
 def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
     tags = tiff.read_tags(data)
-    if tags is None:
-        log.warning("%s: its EXIF is not read (big-endian BigTIFF)", name)
-        samples, image = _decode_by_vips(data, form, max_pixels, name)
-        return replace(_split_bands(samples, image, name), orientation=image.get("orientation"))
-    if tiff.is_camera_raw(tags):
-        raise InputError("is a camera raw file; develop it first, for example to a TIFF of 16 bits")
+    if camera_raw.is_camera_raw(data, tags):
+        return _decode_camera_raw(data, tags, max_pixels, name)
     check_pixels(tiff.size(tags), max_pixels, name)
     tiff.check_blocks(tags, max_pixels)
     if tiff.for_pillow(tags):
@@ -204,6 +200,15 @@ def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) 
     if raw.colors.dtype.kind == "f" and tiff.number(tags, tiff.Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
         raw = replace(raw, colors=1 - raw.colors)
     return _with_metadata(lambda raw: _add_exif(raw, tiff.read_exif(data, tags)), raw, name)
+
+
+def _decode_camera_raw(data: bytes, tags: tiff.Tags, max_pixels: int, name: str) -> RawImage:
+    jpeg, size = camera_raw.full_preview(data, tags)
+    image = decode(jpeg, formats.JPEG, max_pixels, name)
+    log.warning("%s: is a camera raw file; the camera's own JPEG in it, %d x %d pixels, is used", name, *size)
+    if image.exif is not None:
+        return image
+    return _with_metadata(lambda image: _add_exif(image, tiff.read_exif(data, tags)), image, name)
 
 
 def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:

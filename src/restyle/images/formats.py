@@ -45,6 +45,8 @@ class Format:
         Default quality, 1..100; None for a lossless format.
     alpha, deep, metadata : bool
         Whether it holds transparency, 16 bits a channel, and an ICC profile with EXIF.
+    cure : str
+        How to get a file that restyle reads, if it does not read this one.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Format:
     alpha: bool = False
     deep: bool = False
     metadata: bool = True
+    cure: str = ""
 
     @property
     def readable(self) -> bool:
@@ -91,18 +94,28 @@ AVIF = Format("AVIF", (".avif", ".avifs"), rb"....ftyp(avif|avis|(mif1|msf1).*av
 HEIC = Format("HEIC", (".heic", ".heif", ".hif"), rb"....ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)",
               plugin="pi_heif", alpha=True)  # fmt: skip
 
+DEVELOP = "develop it first, for example to a TIFF of 16 bits"
+# Those that are TIFF files. Most start like any TIFF, and their tags tell.
+CAMERA_RAW = Format("camera raw", (".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".pef", ".srw"),
+                    rb"II\*\0\x10\0\0\0CR", plugin="TiffImagePlugin")  # fmt: skip
+
 # The first format that matches wins.
-FORMATS = [JPEG, PNG, WEBP, TIFF, BMP, GIF, AVIF, HEIC]
+FORMATS = [JPEG, PNG, WEBP, CAMERA_RAW, TIFF, BMP, GIF, AVIF, HEIC]
 
 # Files that are recognized so that messages can name them.
 OTHERS = [
-    # Those that start like a TIFF are recognized by their tags.
     Format(
         "camera raw",
-        (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"),
-        rb"II\*\0\x10\0\0\0CR|IIR[OS]|IIU\0|FUJIFILMCCD-RAW|....ftypcrx ",
+        (".cr3", ".orf", ".rw2", ".raf"),
+        rb"IIR[OS]|IIU\0|FUJIFILMCCD-RAW|....ftypcrx ",
+        cure=DEVELOP,
     ),
-    Format("JPEG XL", (".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL "),
+    Format(
+        "JPEG XL",
+        (".jxl",),
+        rb"\xff\x0a|\0\0\0\x0cJXL ",
+        cure="convert it first: djxl of libjxl writes PNG and JPEG",
+    ),
     Format("JPEG 2000", (".jp2", ".j2k"), rb"\0\0\0\x0cjP  "),
     Format("Photoshop", (".psd", ".psb"), rb"8BPS"),
     Format("SVG", (".svg",), rb".*<svg"),

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from typing import Any
@@ -76,9 +77,27 @@ _REPACKED_TAGS = {
 }  # fmt: skip
 
 
-def read_tags(data: bytes) -> Tags | None:
-    """Read the first directory; None for a big-endian BigTIFF, which Pillow cannot parse."""
-    return None if data[:4] == b"MM\0+" else _directory(data, None)
+def read_tags(data: bytes) -> Tags:
+    """Read the first directory."""
+    return _directory(data, None)
+
+
+def directories(data: bytes, tags: Tags, most: int) -> Iterator[Tags]:
+    """Yield the first directory and at most `most` that follow it or lie below one; skip damaged ones."""
+    yield tags
+    seen: set[int] = set()
+    waiting = [*numbers(tags, Tag.SUB_DIRECTORIES, ()), tags.next]
+    while waiting and len(seen) < most:
+        offset = waiting.pop(0)
+        if offset in seen or not 8 <= offset < len(data):
+            continue
+        seen.add(offset)
+        try:
+            each = _directory(data, offset)
+            waiting += [*numbers(each, Tag.SUB_DIRECTORIES, ()), each.next]
+            yield each
+        except (OSError, ValueError, SyntaxError, TypeError, LookupError, struct.error, InputError):
+            continue
 
 
 def read_exif(data: bytes, tags: Tags) -> Image.Exif:
@@ -93,10 +112,12 @@ def read_exif(data: bytes, tags: Tags) -> Image.Exif:
 
 
 def _directory(data: bytes, offset: int | None) -> Tags:
-    header = data[:16] if data[:4] == b"II+\0" else data[:8]
-    tags = Tags(header)
+    big = data[:4] in (b"II+\0", b"MM\0+")
+    tags = Tags(data[:2] + (b"*\0" if data[:2] == b"II" else b"\0*") + data[4:8])
+    tags._bigtiff = big  # Pillow recognizes only that of little-endian files
+    first = data[8:16] if big else data[4:8]
     file = io.BytesIO(data)
-    file.seek(tags.next if offset is None else offset)
+    file.seek(int.from_bytes(first, "little" if data[:2] == b"II" else "big") if offset is None else offset)
     tags.load(file)
     return tags
 
@@ -118,12 +139,6 @@ def number(tags: Mapping[int, Any], tag: int, default: int) -> int:
 def size(tags: Tags) -> tuple[int, int]:
     """Return (width, height)."""
     return number(tags, Tag.WIDTH, 0), number(tags, Tag.HEIGHT, 0)
-
-
-def is_camera_raw(tags: Tags) -> bool:
-    """Tell whether the first image is the thumbnail, or the sensor data, of a camera's raw file."""
-    thumbnail = number(tags, Tag.SUBFILE, 0) & 1 and Tag.SUB_DIRECTORIES in tags
-    return bool(thumbnail) or Tag.DNG_VERSION in tags
 
 
 def check_blocks(tags: Tags, max_pixels: int) -> None:

@@ -36,9 +36,10 @@ from restyle.types import FloatArray, PathLike, Report
 SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork
 SMALLEST_INPUT = 16  # px, of both graphs
 
-# A style is encoded in windows of at most this many pixels, whose codes are averaged by area.
-STYLE_PIXELS = 4_000_000
-MOST_WINDOWS = 4  # of a long scroll
+# A long style is encoded in windows of at most this many pixels, or four squares of its short side, whose
+# codes are averaged by area. One pass takes about 1 kB per pixel.
+STYLE_PIXELS = 1_000_000
+MOST_WINDOWS = 4
 STYLE_SCALES = (0.25, 4.0)
 
 # One pass takes about 320 bytes per pixel, so this is the largest picture within about 1 GB.
@@ -49,6 +50,7 @@ TILE = 1024  # px, without its halo
 # 64 px the influence on a pixel is below a tenth of an 8-bit level (measured; a test bounds it by a half).
 HALO = 64
 FEATHER = 32
+MOST_STRIDE, MOST_SETTING = FEATHER, 4096  # px, in the metadata of a graph, which is not trusted
 _ROWS = 256  # mixed at a time, to keep temporaries small
 
 
@@ -129,12 +131,17 @@ class Arbitrary:
     @property
     def style_size(self) -> int:
         """Short side, in px, at which styles are encoded."""
-        return int(self.style_encoder.setting("style_size"))
+        return self.style_encoder.number("style_size", MOST_SETTING)
+
+    @property
+    def stride(self) -> int:
+        """Number of pixels of which the sides of a picture must be multiples; `transfer` pads them."""
+        return self.transformer.number("stride", MOST_STRIDE)
 
     @property
     def halo(self) -> int:
         """Context around a tile, in px: a multiple of the stride."""
-        return int(self.transformer.metadata.get("halo", HALO))
+        return self.transformer.number("halo", MOST_SETTING, HALO)
 
     def encode(self, picture: FloatArray, scale: float = 1.0) -> FloatArray:
         """Encode a style image.
@@ -187,8 +194,8 @@ class Arbitrary:
             The statistics that were used.
         """
         graph = self.transformer
-        smallest = int(graph.metadata.get("smallest", SMALLEST_INPUT))
-        padded, padding = pad(content, int(graph.setting("stride")), minimum=smallest)
+        smallest = graph.number("smallest", MOST_SETTING, SMALLEST_INPUT)
+        padded, padding = pad(content, self.stride, minimum=smallest)
         given = np.zeros(graph.width("stats_in"), np.float32) if stats is None else stats
         share = np.full((1, 1), 0.0 if stats is None else weight, np.float32)
         out = graph.run(content=as_batch(padded), code=code[None], stats_in=given[None], stats_weight=share)
@@ -212,7 +219,7 @@ class Arbitrary:
         stats: FloatArray | None = None,
     ) -> FloatArray:
         """Stylize a picture in tiles, all with the same statistics: `stats`, or those of a thumbnail."""
-        stride = int(self.transformer.setting("stride"))
+        stride = self.stride
         stats = self.thumbnail_stats(content, code) if stats is None else stats
         padded, padding = content, Padding(0, 0, 0, 0)
         if any(side % stride for side in content.shape[:2]):
@@ -384,7 +391,7 @@ def _windows(picture: FloatArray, short: int) -> Iterator[FloatArray]:
     """
     height, width = picture.shape[:2]
     scale = short / min(height, width)
-    count = math.ceil(height * width * scale * scale / STYLE_PIXELS)
+    count = math.ceil(height * width * scale * scale / max(STYLE_PIXELS, 4 * short * short))
     windows = np.array_split(picture, min(count, max(height, width)), axis=int(width > height))
     chosen = np.linspace(0, len(windows) - 1, min(len(windows), MOST_WINDOWS)).round().astype(int)
     yield from (windows[index] for index in chosen)

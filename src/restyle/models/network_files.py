@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import ModelError, OutputError
-from restyle.files import writing
+from restyle.files import name_part, writing
 from restyle.types import FloatArray, PathLike
 
 FORMAT = "restyle-network/1"
@@ -85,14 +85,16 @@ def read(path: PathLike) -> NetworkRecord:
         raise ModelError(f"'{shown}' has format '{about.get('format')}'; this restyle reads '{FORMAT}'")
     try:
         graph = arrays.pop(GRAPH).tobytes()
-        styles = tuple(json.loads(about["styles"]))
-        record = NetworkRecord(
-            about["name"], _shape(about["shape"]), styles, arrays, graph, json.loads(about["training"])
-        )
+        shape, training = _shape(about["shape"]), _parsed(about["training"], dict)
+        styles = tuple(_parsed(about["styles"], list))
+        # Names become those of files and presets.
+        if not all(name and name_part(name) == name for name in (about["name"], *styles)):
+            raise ValueError("names")
+        record = NetworkRecord(about["name"], shape, styles, arrays, graph, training)
         intact = hashlib.sha256(graph).hexdigest() == about["graph_sha256"]
         rows = {len(arrays["scale"]), len(arrays["shift"]), len(styles)}
-    except (ValueError, KeyError, TypeError):
-        raise ModelError(f"'{shown}' is damaged: a required part is missing") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ModelError(f"'{shown}' is damaged: a required part is missing or of the wrong type") from None
     if not intact or len(rows) > 1:
         raise ModelError(f"'{shown}' is damaged: its graph does not match its hash; train it again")
     return record
@@ -138,7 +140,7 @@ def check_suffix(path: PathLike) -> None:
 
 def _shape(text: str) -> dict[str, Any]:
     """Read the shape of a network; files of version 0 have a British name in it."""
-    shape = json.loads(text)
+    shape = _parsed(text, dict)
     return {name.replace("normalisation", "normalization"): value for name, value in shape.items()}
 
 
@@ -149,17 +151,29 @@ def _parse(content: bytes) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, A
         raise ValueError("header")
     header = json.loads(content[8 : 8 + length])
     about = header.pop("__metadata__", {})
+    if not all(isinstance(text, str) for text in about.values()):
+        raise ValueError("metadata")
     body = memoryview(content)[8 + length :]
     arrays = {}
     for name, entry in header.items():
-        dtype, shape = _DTYPES[entry["dtype"]], [int(side) for side in entry["shape"]]
+        dtype, shape = _DTYPES[entry["dtype"]], entry["shape"]
         begin, end = entry["data_offsets"]
-        if not 0 <= begin <= end <= len(body):
+        if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
+            raise ValueError("numbers")
+        if not begin <= end <= len(body):
             raise ValueError("offsets")
         arrays[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
         if dtype.kind == "f" and not np.isfinite(arrays[name]).all():
             raise ValueError("not finite")
     return arrays, about
+
+
+def _parsed(text: str, kind: type) -> Any:
+    """Parse JSON of one kind: dict or list."""
+    found = json.loads(text)
+    if not isinstance(found, kind):
+        raise TypeError(text)
+    return found
 
 
 def _join(arrays: Mapping[str, np.ndarray[Any, Any]], about: Mapping[str, str]) -> bytes:

@@ -139,6 +139,15 @@ class Session:
         except KeyError:
             raise ModelError(f"model '{self.name}' lacks the metadata '{name}'; export it again") from None
 
+    def number(self, name: str, most: int, default: int | None = None) -> int:
+        """Return a whole number, 1 to `most`, of the model's metadata."""
+        text = self.setting(name) if default is None else self.metadata.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+            raise ModelError(
+                f"model '{self.name}' is damaged: its {name} is '{text}', not a number from 1 to {most}"
+            )
+        return int(text)
+
     def run(self, only: Sequence[str] | None = None, /, **inputs: FloatArray) -> dict[str, FloatArray]:
         """Run the graph once.
 

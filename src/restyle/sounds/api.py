@@ -19,9 +19,10 @@ from restyle.files import check_output, writing
 from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
 from restyle.sounds.content import Content, TemporarySound, from_samples, in_windows, with_margins
 from restyle.sounds.effects import without_rumble
-from restyle.sounds.files import SoundWriter, check_format, regroup
+from restyle.sounds.files import SoundWriter, check_format
 from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter
 from restyle.sounds.mosaic import Mosaic
+from restyle.sounds.read import regroup
 from restyle.sounds.stft import Float
 from restyle.sounds.styles import default_output, load_styles, parse_styles, style_paths
 from restyle.sounds.tags import read_tags

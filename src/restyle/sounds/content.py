@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError
-from restyle.sounds.files import MAX_CHANNELS, SoundReader
+from restyle.sounds.files import MAX_CHANNELS
+from restyle.sounds.read import LARGEST, SoundReader
 from restyle.sounds.stft import Float
 from restyle.types import PathLike, SoundLike
+
+log = logging.getLogger("restyle.sounds")
 
 IN_MEMORY = 1 << 28  # bytes of a `TemporarySound` before it goes to disk
 
@@ -32,6 +36,7 @@ class Content:
         self.path: PathLike | None = None
         self.start = 0.0  # time of the first sample in its container; known once blocks were read
         self._samples: Float | None = None
+        self._told = False  # what is missing or left out, when the content was first read to its end
         if isinstance(source, str | os.PathLike):
             self.path = source
             with SoundReader(source) as reader:
@@ -51,10 +56,12 @@ class Content:
                 yield self._samples[start : start + frames]
             return
         assert self.path is not None
-        with SoundReader(self.path) as reader:
+        tell = (lambda line: None) if self._told else log.warning
+        with SoundReader(self.path, tell) as reader:
             for block in reader.blocks(frames):
                 self.start = reader.start
                 yield block
+        self._told = True
 
 
 class TemporarySound:
@@ -96,8 +103,8 @@ def to_samples(array: Any) -> Float:
         return (y / np.float32(32768)).astype(np.float32)
     if y.dtype.kind != "f":
         raise InputError(f"sound of type {y.dtype}; pass float in -1..1, or int16")
-    if not np.isfinite(y).all():
-        raise InputError("sound contains NaN or infinity; replace these samples first")
+    if not (np.abs(y) <= LARGEST).all():
+        raise InputError("sound contains NaN, infinity or values far beyond -1 to 1; replace them first")
     return y.astype(np.float32)
 
 

@@ -1,30 +1,22 @@
-"""Read and write sound files block by block, at their own sample rate, channels and bit depth.
+"""The formats of sound files, and writing them block by block.
 
-libsndfile handles WAV, FLAC, Ogg, Opus, AIFF and similar formats, and writes MP3. PyAV handles MP4, M4A,
-Matroska, WebM, and reads MP3. Encoder delay and padding are never part of the sound.
+libsndfile writes WAV, FLAC, Ogg, Opus, AIFF, MP3 and similar formats, FFmpeg M4A, MP4 and Matroska.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from restyle.errors import InputError, OutputError
-from restyle.files import Closing, check_readable
-from restyle.sounds.containers import open_file
+from restyle.errors import OutputError
 from restyle.sounds.stft import Float
 from restyle.sounds.tags import Tags, add_cover, insert_tags, set_text
 from restyle.types import PathLike
 
 MAX_CHANNELS = 32
-RATES = (2000, 768000)
-GAP = 0.1  # seconds without packets in a container that are filled with silence
-CODEC_FRAME = 4096  # samples of the longest frame of a codec
 CHUNK = 1 << 15  # libsndfile's Vorbis encoder keeps a block on the stack: larger ones crash it
 
 # suffix: (libsndfile's format, subtype where the content's own depth does not fit)
@@ -45,6 +37,8 @@ FFMPEG = {".m4a": ("ipod", "aac"), ".mp4": ("mp4", "aac"), ".mka": ("matroska", 
 SUFFIXES = (*LIBSNDFILE, *FFMPEG)
 DEPTHS = {"s32": "PCM_24", "flt": "FLOAT", "dbl": "DOUBLE"}  # FFmpeg's format: libsndfile's subtype
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
+_LINEAR = ("PCM_", "FLOAT", "DOUBLE")  # depths that a result keeps; WAV can hold MP3, too
+_LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_III")
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_RATES = (7350, *_MP3_RATES, 64000, 88200, 96000)
 # suffix: (most channels, sample rates); other formats take any rate
@@ -55,225 +49,6 @@ LIMITS = {
     ".mp4": (8, _AAC_RATES),
     ".flac": (8, ()),
 }
-
-
-@dataclass(frozen=True)
-class SoundInfo:
-    """Properties of a sound file."""
-
-    sr: int
-    channels: int
-    frames: int | None  # where the file says
-    depth: str  # libsndfile's name: "PCM_16", "FLOAT", "VORBIS"
-
-
-class SoundReader(Closing):
-    """Read a sound file, or the sound of a video, from its start in blocks.
-
-    Raises
-    ------
-    InputError
-        The file is missing, empty, not a sound, or has an unsupported rate or number of channels.
-    """
-
-    def __init__(self, path: PathLike) -> None:
-        import soundfile
-
-        check_readable(path)
-        self.path = path
-        self.start = 0.0  # time of the first sample in a container; known once it is decoded
-        self._sound: Any = None
-        self._container: Any = None
-        if not _is_mp3(path):
-            try:
-                self._sound = soundfile.SoundFile(os.fspath(path))
-            except (soundfile.LibsndfileError, RuntimeError):
-                self._sound = None
-        if self._sound is None:
-            self.info = self._open_container()
-        else:
-            frames = self._sound.frames if 0 <= self._sound.frames < 2**60 else None
-            self.info = SoundInfo(self._sound.samplerate, self._sound.channels, frames, self._sound.subtype)
-        if not 1 <= self.info.channels <= MAX_CHANNELS or not RATES[0] <= self.info.sr <= RATES[1]:
-            self.close()
-            raise InputError(
-                f"{os.fspath(path)}: {self.info.channels} channels at {self.info.sr} Hz; restyle takes up to "
-                f"{MAX_CHANNELS} channels at {RATES[0]} to {RATES[1]} Hz"
-            )
-
-    def close(self) -> None:
-        """Close the file."""
-        for handle in (self._sound, self._container):
-            if handle is not None:
-                handle.close()
-
-    def blocks(self, frames: int) -> Iterator[Float]:
-        """Yield blocks of `frames` samples [shape=(n, channels), float32]; the last one may be shorter.
-
-        Raises
-        ------
-        InputError
-            A sample is NaN or infinite, or the file is damaged.
-        """
-        done = 0
-        for block in self._raw(frames):
-            if not np.isfinite(block).all():
-                first = int(np.nonzero(~np.isfinite(block).all(axis=1))[0][0])
-                raise InputError(
-                    f"{os.fspath(self.path)}: NaN or infinite sample {(done + first) / self.info.sr:.3f} s "
-                    "from the start; export the sound again"
-                )
-            done += len(block)
-            yield block
-
-    def _raw(self, frames: int) -> Iterator[Float]:
-        if self._sound is None:
-            yield from regroup(self._decode(), frames)
-            return
-        import soundfile
-
-        while True:
-            try:
-                block = self._sound.read(frames, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise InputError(
-                    f"{os.fspath(self.path)}: damaged sound file ({error.error_string})"
-                ) from error
-            if not len(block):
-                return
-            yield block
-
-    def _open_container(self) -> SoundInfo:
-        import av
-
-        shown = os.fspath(self.path)
-        try:
-            self._container = open_file(shown)
-        except (av.FFmpegError, ValueError) as error:
-            raise InputError(
-                f"{shown}: not a sound that restyle can read; try WAV, FLAC, OGG or MP3"
-            ) from error
-        if not self._container.streams.audio:
-            self.close()
-            raise InputError(f"{shown}: has no sound")
-        stream = self._container.streams.audio[0]
-        context = stream.codec_context
-        if context is None:
-            self.close()
-            raise InputError(f"{shown}: its sound codec is unknown to restyle; convert it first")
-        length = None
-        if stream.duration is not None and stream.time_base is not None:
-            length = round(float(stream.duration * stream.time_base) * (context.sample_rate or 0))
-        name = str(context.format.name).removesuffix("p") if context.format else ""
-        lossy = "pcm" not in context.name and context.name not in ("flac", "alac")
-        depth = "PCM_16" if lossy else DEPTHS.get(name, "PCM_16")
-        return SoundInfo(int(context.sample_rate or 0), int(context.channels or 0), length, depth)
-
-    def _decode(self) -> Iterator[Float]:
-        """Yield blocks of any size, without encoder delay and padding, gaps filled with silence."""
-        previous: Float | None = None
-        done, end = 0, 0  # samples yielded; end of the last packet
-        for block, packet_end in self._decode_packets():
-            if previous is not None:
-                done += len(previous)
-                yield previous
-            previous, end = block, packet_end
-        if previous is None:
-            raise InputError(f"{os.fspath(self.path)}: damaged sound; nothing of it can be decoded")
-        yield previous[: max(1, self._true_length(done + len(previous), end) - done)]
-
-    def _decode_packets(self) -> Iterator[tuple[Float, int]]:
-        """Yield blocks, and the end of each one's packet in samples."""
-        import av
-
-        rate, stream = self.info.sr, self._container.streams.audio[0]
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
-        first: float | None = None
-        position = end = 0
-        packets = self._container.demux(stream)
-        while True:
-            packet = None
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                frames = packet.decode()
-            except (av.FFmpegError, ValueError):
-                if packet is None or packet.pts is None:
-                    return  # the file is truncated
-                continue  # a damaged packet: the next time stamp tells how much is missing
-            for frame in frames:
-                at = None if frame.pts is None else float(frame.pts * frame.time_base)
-                if first is None:
-                    first = self.start = at or 0.0
-                missing = 0 if at is None else round((at - first) * rate) - position
-                if missing > GAP * rate:
-                    for start in range(0, missing, rate):
-                        yield np.zeros((min(rate, missing - start), self.info.channels), np.float32), end
-                    position += missing
-                if packet.pts is not None and packet.duration:
-                    end = round((float((packet.pts + packet.duration) * packet.time_base) - first) * rate)
-                frame.pts = None
-                for part in resampler.resample(frame):
-                    position += part.samples
-                    yield part.to_ndarray().T.astype(np.float32, copy=False), end
-
-    def _true_length(self, decoded: int, end: int) -> int:
-        """Subtract the padding of the last frame in MP4, which FFmpeg leaves in."""
-        tags = {**self._container.streams.audio[0].metadata, **self._container.metadata}
-        if not self._container.format.name.startswith("mov"):
-            return decoded
-        # Apple writes zero, delay, padding and true length, in hexadecimal.
-        if len(words := tags.get("iTunSMPB", "").split()) > 3:
-            end = int(words[3], 16)
-        return end if 0 < decoded - end < CODEC_FRAME else decoded
-
-
-def load_sound(path: PathLike, seconds: float | None = None) -> tuple[Float, int]:
-    """Load a sound into memory, at most the first `seconds`.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n, channels), float32, -1..1]
-    sr : int
-    """
-    with SoundReader(path) as reader:
-        rest = None if seconds is None else round(seconds * reader.info.sr)
-        parts = []
-        for block in reader.blocks(1 << 18):
-            parts.append(block if rest is None else block[:rest])
-            if rest is not None:
-                rest -= len(block)
-                if rest <= 0:
-                    break
-        if not parts:
-            raise InputError(f"{os.fspath(path)}: has no samples")
-        return np.concatenate(parts), reader.info.sr
-
-
-def _is_mp3(path: PathLike) -> bool:
-    """Tell whether a file begins like MP3; libsndfile reads it as well, but prints to standard error."""
-    with open(path, "rb") as file:
-        head = file.read(3)
-    return head == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0)
-
-
-def regroup(parts: Iterator[Float], frames: int) -> Iterator[Float]:
-    """Yield the same samples in blocks of `frames`."""
-    pending: list[Float] = []
-    count = 0
-    for part in parts:
-        pending.append(part)
-        count += len(part)
-        while count >= frames:
-            joined = np.concatenate(pending)
-            yield joined[:frames]
-            pending, count = [joined[frames:]], count - frames
-    if count:
-        yield np.concatenate(pending)
-
-
-# ---------------------------------------------------------------------------------------------- writing
 
 
 class SoundWriter:
@@ -305,12 +80,12 @@ class SoundWriter:
         import soundfile
 
         kind, usual = LIBSNDFILE[suffix]
-        if not soundfile.check_format(kind, depth) or usual in ("VORBIS", "OPUS", "MPEG_LAYER_III"):
+        if not depth.startswith(_LINEAR) or not soundfile.check_format(kind, depth) or usual in _LOSSY:
             deep = {"FLOAT": "PCM_24", "DOUBLE": "PCM_24", "PCM_32": "PCM_24"}.get(depth, usual)
             depth = deep if soundfile.check_format(kind, deep) else usual
         try:
             self._sound = soundfile.SoundFile(
-                os.fspath(path), "w", samplerate=sr, channels=channels, format=kind, subtype=depth
+                native_path(path), "w", samplerate=sr, channels=channels, format=kind, subtype=depth
             )
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise OutputError(f"cannot write {os.fspath(path)}: {error}") from error
@@ -398,3 +173,8 @@ def check_format(path: PathLike, sr: int, channels: int) -> None:
         raise OutputError(
             f"cannot write {os.fspath(path)}: '{suffix}' cannot hold {channels} channels at {sr} Hz; use .wav"
         )
+
+
+def native_path(path: PathLike) -> str | bytes:
+    """Return a path as libsndfile takes it; bytes, because a name may be no UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)

@@ -10,7 +10,7 @@ import numpy as np
 
 from restyle.files import writing
 from restyle.images.plots import drawing, require_plots
-from restyle.sounds.files import load_sound
+from restyle.sounds.read import load_sound
 from restyle.sounds.stft import Float, mel, stft
 from restyle.sounds.styles import style_file, style_name
 from restyle.types import PathLike

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import StyleError
+from restyle.files import result_name
 from restyle.sounds.content import to_samples
 from restyle.sounds.effects import remove_rumble
-from restyle.sounds.files import SUFFIXES, SoundReader
+from restyle.sounds.files import SUFFIXES
+from restyle.sounds.read import SoundReader
 from restyle.sounds.stft import Float, resample
 from restyle.types import PathLike, SoundStylesLike
 
@@ -110,7 +112,7 @@ def default_output(content: PathLike, styles: Sequence[tuple[Any, float]]) -> Pa
     """Return `speech-rain.wav` in the current folder for `speech.wav` and `rain`."""
     path = Path(content)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.suffix.lower() != ".mp4" else ".wav"
-    return Path(f"{path.stem}-{joined_names(styles, path.stem)}{suffix}")
+    return Path(result_name(path, joined_names(styles, path.stem), suffix))
 
 
 def joined_names(styles: Sequence[tuple[Any, float]], content: str = "") -> str:

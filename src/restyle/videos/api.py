@@ -17,7 +17,7 @@ from typing import Unpack
 
 from restyle import pipeline
 from restyle.errors import OptionError
-from restyle.files import check_output, writing
+from restyle.files import check_output, result_name, writing
 from restyle.methods import table
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
@@ -366,7 +366,7 @@ def default_output(content: PathLike, styles: TimedStyles, regions: Regions | No
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"
     named = [*(style for _, style in styles), *(regions.styles if regions else ())]
     names = "-".join(dict.fromkeys(style.name for style in named if style is not None))
-    return Path(f"{path.name if path.is_dir() else path.stem}-{names}{suffix}")
+    return Path(result_name(f"{path.name}." if path.is_dir() else path, names, suffix))
 
 
 def is_folder(output: PathLike) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError, OptionError, OutputError
-from restyle.files import check_output, writing
+from restyle.files import check_output, result_name, writing
 from restyle.options import AudioOptions, EngineOptions, ImageOptions, VideoOptions
 from restyle.sounds.api import stylized
 from restyle.sounds.containers import open_file
@@ -123,7 +123,7 @@ def default_output(content: PathLike, styles: AudioStyles) -> Path:
     """Return the default output: `clip.avi` and `rain` give `clip-rain.mp4` in the current folder."""
     path = Path(content)
     suffix = path.suffix if path.suffix.lower() in CONTAINERS else ".mp4"
-    return Path(f"{path.stem}-{joined_names(styles, path.stem)}{suffix}")
+    return Path(result_name(path, joined_names(styles, path.stem), suffix))
 
 
 def copy_with_audio(content: PathLike, path: PathLike, audio: NewAudio, tell: Tell) -> None:

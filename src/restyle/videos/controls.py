@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from restyle.files import unused
+from restyle.files import name_part, unused
 from restyle.images import picture
 from restyle.images.resize import resize
 from restyle.models.arbitrary import Arbitrary
@@ -96,11 +96,11 @@ class Controls:
         """Save a shown frame [H, W, 3] if a snapshot or a recording was asked for."""
         if self._snapshot:
             self._snapshot = False
-            path = unused(self._folder / f"live-{self.style.name}.png")
+            path = unused(self._folder / f"live-{name_part(self.style.name)}.png")
             self.written.append(picture.save_image(picture.from_array(pixels), path))
         if self._record:
             if self._recording is None:
-                path = unused(self._folder / f"live-{self.style.name}.mp4")
+                path = unused(self._folder / f"live-{name_part(self.style.name)}.mp4")
                 self._recording = Encoder(File(path, "h264", pixels.shape[:2], self._rate))
                 self._began = time.monotonic()
                 self.written.append(path)

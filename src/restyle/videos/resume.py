@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -39,6 +39,7 @@ from restyle.videos.timeline import TimedStyles
 
 Plan = dict[str, Any]
 
+_OWN = re.compile(r"(plan\.json|\d{5}\.(packets|npz|state\.npz))(\.new)?")  # names of files in the folder
 _FIELDS = ("pts", "dts", "duration", "size", "key")
 
 
@@ -152,7 +153,9 @@ class Segments:
         with contextlib.suppress(OSError):
             (self.folder / "lock").unlink()
         if not self._indices():
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._clear()
+            with contextlib.suppress(OSError):  # it has files that are not ours
+                self.folder.rmdir()
 
     def remove(self) -> None:
         """Remove the folder."""
@@ -186,10 +189,11 @@ class Segments:
         return found
 
     def _clear(self) -> None:
+        """Delete the files of this class; anything else in the folder is not ours."""
         for path in list(self.folder.iterdir()) if self.folder.is_dir() else ():
-            if path.name != "lock":
+            if _OWN.fullmatch(path.name):
                 with contextlib.suppress(OSError):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    path.unlink()
 
     def _file(self, index: int, suffix: str) -> Path:
         return self.folder / f"{index:05d}{suffix}"

@@ -210,9 +210,11 @@ export function mixCodes(codes) {
 
 /** Divide a long scroll along its long side; of many windows, some at even steps. */
 function windows({ height, width }) {
-  const scale = C.model.style_size / Math.min(height, width);
+  const short = C.model.style_size;
+  const scale = short / Math.min(height, width);
   const long = Math.max(height, width);
-  const count = Math.min(long, Math.ceil((height * width * scale * scale) / C.arbitrary.STYLE_PIXELS));
+  const pixels = Math.max(C.arbitrary.STYLE_PIXELS, 4 * short * short);
+  const count = Math.min(long, Math.ceil((height * width * scale * scale) / pixels));
   const starts = Array.from(
     { length: count + 1 },
     (_, i) => i * Math.floor(long / count) + Math.min(i, long % count),
