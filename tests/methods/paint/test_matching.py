@@ -44,13 +44,24 @@ def test_colors_decide_between_alike_features() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(1, 2, 8)).astype(np.float32)
     style = np.repeat(vectors, 2, 0)  # every vector twice, once dark and once light
-    light = np.zeros((2, 2, 3), np.float32)
+    light = np.zeros((2, 2, 4), np.float32)
     light[1, :, 0] = 1
     for tone, row in ((0.1, 0), (0.9, 1)):
-        wanted = np.zeros((1, 2, 3), np.float32)
+        wanted = np.zeros((1, 2, 4), np.float32)
         wanted[..., 0] = tone
         index = nearest(vectors, style, (wanted, light))
         assert [divmod(each, 2)[0] for each in index.ravel()] == [row, row]
+
+
+def test_what_is_flat_is_matched_with_what_is_flat() -> None:
+    vectors = np.random.default_rng(0).normal(size=(1, 2, 8)).astype(np.float32)
+    style = np.repeat(vectors, 2, 0)
+    busy = np.zeros((2, 2, 4), np.float32)
+    busy[1, :, 3] = 1
+    for contrast, row in ((0.1, 0), (0.9, 1)):
+        wanted = np.zeros((1, 2, 4), np.float32)
+        wanted[..., 3] = contrast
+        assert (nearest(vectors, style, (wanted, busy)) // 2 == row).all()
 
 
 def test_fewer_dimensions_find_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

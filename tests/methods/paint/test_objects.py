@@ -41,6 +41,24 @@ def test_neither_gray_nor_saturated_nor_rough_areas_are_people() -> None:
         assert Objects(picture(np.full((96, 96), luma), blue, red)).people.mean() < 0.2
 
 
+def test_wood_of_the_hue_of_skin_is_not_people() -> None:
+    rows, columns = np.mgrid[:160, :160]
+    knots = np.hypot(rows % 40 - 20, columns % 40 - 20) < 5  # dark and as colorful as the rest, unlike eyes
+    luma = np.where(knots, 0.2, 0.6)
+    chroma = 0.2 * (luma + 0.1)
+    assert Objects(picture(luma, -0.5 * chroma, 0.6 * chroma)).people.mean() < 0.05
+
+
+def test_patches_fade_more_where_the_photo_is_flat() -> None:
+    rough = np.random.default_rng(0).normal(0, 0.1, (120, 160)) * (np.arange(160) >= 80)
+    photo = picture(0.5 + rough, 0.02, -0.02)
+    painting = picture(np.full((120, 160), 0.5), 0.02, -0.02)
+    painting[:, 50:70, 30:50] -= 0.15
+    painting[:, 50:70, 110:130] -= 0.15
+    after = convert(Objects(photo).hold(painting), YCC_FROM_RGB)[0, 50:70]
+    assert after[:, 35:45].mean() > after[:, 115:125].mean() + 0.01
+
+
 def test_a_patch_across_an_object_fades_and_fine_strokes_stay() -> None:
     columns = np.arange(160)
     photo = picture(np.where(columns < 80, 0.3, 0.7) + np.zeros((120, 1)), 0.02, -0.02)

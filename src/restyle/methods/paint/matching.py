@@ -20,6 +20,7 @@ DIMENSIONS = 128  # of the feature vectors that are compared, where there are ma
 FEW = 1 << 26  # pairs of vectors from which reducing them pays
 TONE = 0.8  # similarity lost per squared difference of luma
 HUE = 0.4  # and of chroma
+CALM = 0.4  # and of contrast nearby: what is flat is matched with what is flat
 COHERENCE = 0.1  # similarity that one agreeing neighbor is worth
 ROUNDS = 3  # of propagation
 CENTER = 0.5  # share of the content's own mean in the mean that is subtracted from it
@@ -40,8 +41,8 @@ def nearest(
     ----------
     content : np.ndarray [shape=(h, w, D), float32]
     style : np.ndarray [shape=(H, W, D), float32]
-    colors : (np.ndarray [shape=(h, w, 3), float32], np.ndarray [shape=(H, W, 3), float32])
-        Luma and chroma of both, the content's moved to the style's; None compares features alone.
+    colors : (np.ndarray [shape=(h, w, 4), float32], np.ndarray [shape=(H, W, 4), float32])
+        Luma, chroma and contrast of both, the content's moved to the style's; None compares features alone.
 
     Returns
     -------
@@ -94,8 +95,8 @@ def _with_colors(
 
     (a - b)^2 = a^2 - 2ab + b^2, of which a^2, the content's own, does not change what is nearest.
     """
-    scale = np.sqrt(np.array([TONE, HUE, HUE], np.float32))
-    ours, theirs = (each.reshape(-1, 3) * scale for each in colors)
+    scale = np.sqrt(np.array([TONE, HUE, HUE, CALM], np.float32))
+    ours, theirs = (each.reshape(-1, 4) * scale for each in colors)
     middle = theirs.mean(0)
     ours, theirs = ours - middle, theirs - middle
     return np.hstack([wanted, 2 * ours]), np.hstack([known, theirs]), -np.square(theirs).sum(1)

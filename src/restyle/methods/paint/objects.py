@@ -14,6 +14,7 @@ import numpy as np
 
 from restyle.images.blend import box_mean
 from restyle.images.resize import resize
+from restyle.methods.paint.cleanup import activity
 from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray
 
@@ -29,6 +30,8 @@ PEOPLE_COLOR = 0.4  # how far people's colors are moved to the photo's
 PEOPLE_FORM = 0.32  # how far their luma is moved to the photo's, around the painting's mean nearby
 PEOPLE_CONTRAST = 0.9  # of that form, relative to the photo's
 STRAY_PEOPLE = 0.4  # both, relative, on people
+STRAY_CALM = 0.5  # and elsewhere, both where the photo is flat
+DETAIL = 0.05  # deviation of luma around a place that is half flat
 SKIN_HUE = 130.0  # degrees, atan2(Cr, Cb)
 SKIN_WIDTH = 25.0
 SKIN_CHROMA = (0.05, 0.1)  # chroma by luma from which it may be skin, and is
@@ -40,8 +43,10 @@ PEOPLE_WINDOWS = (
     0.035,
     0.09,
 )  # radii relative to the longer side, in which eyes and mouths are enclosed
-FACE = 0.16  # radius in which skin encloses something
-ENCLOSED = (0.012, 0.045)  # its area there, relative to the skin, from which skin may be a person's, and is
+FACE = 0.2  # radius in which skin encloses eyes
+EYES = (0.0006, 0.002)  # their area there, relative to the skin, from which skin may be a person's, and is
+DARKER = (0.1, 0.3)  # luma that eyes lack, relative to that of the skin nearby, at least and in full
+PALER = 0.04  # relative chroma that they lack, in full; the dark places of wood and sand are more colorful
 
 
 class Objects:
@@ -55,6 +60,12 @@ class Objects:
     def __init__(self, photo: FloatArray) -> None:
         self.photo = photo
         self._colors = _scaled(convert(photo, YCC_FROM_RGB))
+
+    @cached_property
+    def detail(self) -> FloatArray:
+        """Where the photo has detail, [H, W] in 0..1."""
+        deviation = activity(convert(self.photo, YCC_FROM_RGB)[0], max(2, max(self.photo.shape) // 128))
+        return np.asarray(deviation / (deviation + np.float32(DETAIL)), np.float32)
 
     @cached_property
     def people(self) -> FloatArray:
@@ -75,9 +86,16 @@ class Objects:
             radius = max(2, round(side * part))
             around = box_mean(box_mean(smooth, radius), max(1, radius // 2))
             found = np.maximum(found, _ramp(around, 0.3, 0.55))
+        radius = max(2, side // 24)
+        amount = _window(skin, radius) + np.float32(0.02)
+        usual_luma, usual_chroma = (
+            np.asarray(_window(skin * plane, radius) / amount, np.float32) for plane in (mean, relative)
+        )
+        eyes = found * (1 - skin) * _ramp(found, 0.5, 0.9)
+        darker = (usual_luma - mean) / (usual_luma + np.float32(0.05))
+        eyes *= _ramp(darker, *DARKER) * _ramp(usual_chroma - relative, 0, PALER)
         radius = max(2, round(side * FACE))
-        enclosed = _window(found * (1 - skin) * _ramp(found, 0.5, 0.9), radius)
-        found *= _ramp(enclosed / (_window(found, radius) + np.float32(0.02)), *ENCLOSED)
+        found *= _ramp(_window(eyes, radius) / (_window(found, radius) + np.float32(0.02)), *EYES)
         return box_mean(found, near)
 
     @cached_property
@@ -135,11 +153,13 @@ class Objects:
         colors = convert(picture, YCC_FROM_RGB)
         small = _small(colors)
         people = _small(self.people[None])[0]
+        calm = 1 - _small(self.detail[None])[0]
         apart = small - self._expected(small)
         radius = max(1, round(max(small.shape[1:]) * PATCH))
         broad = np.stack([_window(plane, radius) for plane in apart])
-        broad += people * (apart - broad)
-        limit = 1 - np.float32(1 - STRAY_PEOPLE) * people
+        broad += people * calm * (apart - broad)
+        limit = 1 - np.float32(1 - STRAY_PEOPLE) * people * calm
+        limit -= np.float32(1 - STRAY_CALM) * (1 - people) * calm
         luma, chroma = np.abs(broad[0]), np.hypot(broad[1], broad[2])
         broad[0] *= 1 - 1 / np.sqrt(1 + np.square(luma / (STRAY_LUMA * limit)))
         broad[1:] *= 1 - 1 / np.sqrt(1 + np.square(chroma / (STRAY_CHROMA * limit)))

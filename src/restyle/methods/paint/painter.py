@@ -41,6 +41,7 @@ KEEP = {1: 0.0, 2: 0.08, 3: 0.1}
 KEEP_PEOPLE = 0.3  # more of it on people
 COMPARED = (2, 3)  # layers whose features are matched
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
+LEAST_CONTRAST = 0.05  # deviation of color that is not flat, in any picture
 LIGHT = 0.5  # how far broad luma is moved to the photo's, after every scale and at the end
 FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
 MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
@@ -327,9 +328,15 @@ def copied(style: FloatArray, layer: int, fine: Indices, deep: Indices) -> Float
 
 
 def small_colors(picture: FloatArray, size: tuple[int, ...]) -> FloatArray:
-    """Luma and chroma of [3, H, W] at a smaller size (h, w): [h, w, 3]."""
-    planes = convert(picture, YCC_FROM_RGB)
-    return np.stack([resize(plane, (size[0], size[1]), "area") for plane in planes], -1)
+    """Luma, chroma and contrast of [3, H, W] at a smaller size (h, w): [h, w, 4].
+
+    Contrast is the deviation around each place, relative to that of the busiest places.
+    """
+    planes = [resize(plane, (size[0], size[1]), "area") for plane in convert(picture, YCC_FROM_RGB)]
+    radius = min(2, min(size) // 4)
+    contrast = np.sqrt(reduce(np.add, [np.square(cleanup.activity(plane, radius)) for plane in planes]))
+    busiest = max(float(np.quantile(contrast, 0.95)), LEAST_CONTRAST)
+    return np.stack([*planes, np.minimum(contrast / np.float32(busiest), 1)], -1)
 
 
 def hypercolumns(features: dict[int, FloatArray]) -> FloatArray:
