@@ -164,6 +164,89 @@ def test_job_ends_with_the_same_picture(client: httpx.Client, photo_file: Path) 
     assert client.get(job["result"]).status_code == 404
 
 
+def test_result_of_a_job_comes_in_another_format_without_painting_again(
+    client: httpx.Client, tmp_path: Path, photo: Pixels
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(photo).save(path, quality=95, exif=exif, icc_profile=profile)
+    started = post(client, path, style="great-wave", quality="80", headers={"prefer": "respond-async"})
+    job = finished(client, started.json())
+
+    def tasks() -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[1]) for line in lines if line.startswith("restyle_tasks_total"))
+
+    before = tasks()
+    assert client.get(job["result"], headers={"accept": "image/webp, image/*;q=0.1"}).headers[
+        "content-type"
+    ] == ("image/jpeg")  # as it is, where that will do
+    assert tasks() == before
+    for accept, form in {"image/png": "PNG", "image/tiff": "TIFF", "image/webp": "WEBP"}.items():
+        answer = client.get(job["result"], headers={"accept": accept})
+        direct = post(client, path, style="great-wave", quality="80", headers={"accept": accept})
+        assert answer.content == direct.content  # from the pixels, not from the JPEG
+        result = image(answer.content)
+        assert (result.format, result.getexif()[0x010F]) == (form, "a camera")
+        assert result.info["icc_profile"] == profile
+        assert (
+            answer.headers["content-disposition"].endswith(f'{result.format.lower()[:3]}"') or form == "WEBP"
+        )
+    before = tasks()
+    again = client.get(job["result"], headers={"accept": "image/png"})
+    assert (again.status_code, tasks()) == (200, before)  # the file is kept
+    assert client.get(job["result"], headers={"accept": "text/html"}).status_code == 406
+
+
+def test_looks_need_no_style(
+    client: httpx.Client, photo_file: Path, photo: Pixels, tmp_path: Path, stylizer: restyle.Stylizer
+) -> None:
+    answer = post(client, photo_file, look="cyanotype", strength="0.5")
+    assert 'filename="restyle-cyanotype.png"' in answer.headers["content-disposition"]
+    wanted = stylizer(photo, None, look="cyanotype", strength=0.5)
+    assert np.array_equal(np.asarray(image(answer.content)), wanted)
+    listed = client.get("/v1/styles").json()["styles"]
+    looks = [each["name"] for each in listed if each["kind"] == "look"]
+    names = [each["name"] for each in listed]
+    assert len(set(names)) == len(names)
+    tiles = [json.loads(line) for line in post(client, photo_file, "/v1/wall", look=looks).text.splitlines()]
+    assert [tile["look"] for tile in tiles] == looks
+    smooth = np.mgrid[0:60, 0:84, 0:3].sum(0).astype(np.uint8)
+    path = tmp_path / "smooth.png"
+    Image.fromarray(smooth).save(path)
+    line = json.loads(post(client, path, "/v1/wall", look=looks[0]).text)
+    tile = np.asarray(image(base64.b64decode(line["image"].partition(",")[2])).convert("RGB"))
+    wanted = stylizer(smooth, None, look=looks[0])
+    assert np.abs(tile.astype(int) - wanted.astype(int)).mean() < 2  # a JPEG
+    assert post(client, photo_file, "/v1/wall", look="none").json()["error"]["field"] == "look"
+
+
+def test_box_is_a_mask(client: httpx.Client, tmp_path: Path, stylizer: restyle.Stylizer) -> None:
+    pytest.importorskip("cv2", reason="needs the extra flow (OpenCV)")
+    assert client.get("/v1/options").json()["boxes"] is True
+    pixels = np.full((80, 120, 3), (40, 90, 160), np.uint8)
+    pixels[20:60, 40:80] = (200, 60, 30)
+    path = tmp_path / "subject.png"
+    Image.fromarray(pixels).save(path)
+    box = "box:25%,15%,50%,70%"
+    answer = post(client, path, "/v1/masks", box=box)
+    assert answer.status_code == 200, answer.text
+    mask = np.asarray(image(answer.content))
+    assert mask.shape == (80, 120)
+    assert mask[25:55, 45:75].min() > 200
+    assert mask[:10].max() < 50
+    kept = post(client, path, style="great-wave", mask=box, region="keep")
+    assert np.array_equal(
+        np.asarray(image(kept.content)), stylizer(pixels, "great-wave", regions=[(box, "keep")])
+    )
+    assert post(client, path, "/v1/masks", box="box:1,2").json()["error"]["field"] == "box"
+    assert (
+        post(client, path, style="great-wave", mask="box:1", region="keep").json()["error"]["field"] == "mask"
+    )
+
+
 def test_slow_job_shows_previews_and_can_be_cancelled(
     client: httpx.Client, photo_file: Path, style_file: Path
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -93,6 +93,32 @@ class ApiError(Exception):
         return JSONResponse({"error": self.view()}, self.status, headers)
 
 
+def _accepted(accept: str | None) -> Iterator[tuple[str, float]]:
+    """Yield the media types of an `Accept` header with their weights."""
+    for part in (accept or "*/*").lower().split(","):
+        kind, *parameters = (word.strip() for word in part.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        yield kind, weight
+
+
+def accepts(accept: str | None, kind: str) -> bool:
+    """Tell whether an `Accept` header takes a media type.
+
+    Examples
+    --------
+    >>> accepts("text/html, image/*;q=0.5", "image/png")
+    True
+    """
+    wanted = (kind, kind.split("/")[0] + "/*", "*/*")
+    return any(each in wanted and weight > 0 for each, weight in _accepted(accept))
+
+
 def choose_type(accept: str | None, offered: Mapping[str, str], usual: str) -> tuple[str, str]:
     """Choose the media type and suffix of a result by an `Accept` header.
 
@@ -118,16 +144,8 @@ def choose_type(accept: str | None, offered: Mapping[str, str], usual: str) -> t
     first = next(kind for kind, suffix in offered.items() if suffix == usual)
     families = {first.split("/")[0] + "/*", "*/*"}
     best, found = 0.0, None
-    for part in (accept or "*/*").lower().split(","):
-        kind, *parameters = (word.strip() for word in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError:
-                    weight = 0.0
-        kind = first if kind in families else kind
+    for given, weight in _accepted(accept):
+        kind = first if given in families else given
         if kind in offered and weight > best:
             best, found = weight, kind
     if found is None:

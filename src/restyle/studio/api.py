@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,12 +17,14 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from restyle.images import formats
+from restyle.images.looks import LOOKS
 from restyle.studio import calls, reference
 from restyle.studio.answers import (
     AUDIO_TYPES,
     IMAGE_TYPES,
     VIDEO_TYPES,
     ApiError,
+    accepts,
     choose_type,
     client_of,
     prefers_async,
@@ -32,11 +35,12 @@ from restyle.studio.fields import AUDIO, MEDIA, VIDEOS, describe
 from restyle.studio.jobs import Job, OwnStyle
 from restyle.studio.lanes import Lane, Ticket
 from restyle.studio.storage import Folder
-from restyle.studio.uploads import Part, receive
+from restyle.studio.uploads import Part, receive, texts
 
 if TYPE_CHECKING:
     from restyle.studio.server import Studio
 
+CAN_CUT_OUT = find_spec("cv2") is not None
 IN_MEMORY = 1 << 20  # bytes of a result that are sent from memory
 EVENT_STREAM = "text/event-stream"
 
@@ -84,7 +88,7 @@ async def incoming(
 def _styles(router: APIRouter, studio: Studio) -> None:
     @router.get("/styles", tags=["styles"], openapi_extra=reference.STYLES)
     async def styles() -> Response:
-        """List the styles that come with restyle: paintings, and sounds."""
+        """List the styles that come with restyle: paintings, photographic looks, and sounds."""
         return Response(studio.styles_json, media_type="application/json")
 
     @router.get("/styles/{name}/artwork", tags=["styles"], openapi_extra=reference.ARTWORK)
@@ -128,7 +132,7 @@ def _styles(router: APIRouter, studio: Studio) -> None:
         """List the options of each medium, with types, defaults, ranges and help; and the server's limits."""
         described = {name: describe(medium) for name, medium in MEDIA.items()}
         types = {"images": list(IMAGE_TYPES), "videos": list(VIDEO_TYPES), "audio": list(AUDIO_TYPES)}
-        return {**described, "types": types, "limits": studio.limits()}
+        return {**described, "types": types, "limits": studio.limits(), "boxes": CAN_CUT_OUT}
 
 
 def _pictures(router: APIRouter, studio: Studio) -> None:
@@ -159,6 +163,19 @@ def _pictures(router: APIRouter, studio: Studio) -> None:
             done = BackgroundTask(each.folder.remove)
             return FileResponse(output, media_type=kind, headers=headers, background=done)
 
+    @router.post("/masks", tags=["pictures"], openapi_extra=reference.MASKS_BODY)
+    async def masks(request: Request) -> Response:
+        """Get a mask of what a box encloses, as a grayscale PNG, to be sent as `mask` (needs OpenCV)."""
+        async with incoming(studio, request, studio.pictures, calls.MASK_FILES) as each:
+            content = calls.only_file(each.parts, "content").path
+            box = calls.box_of(next(iter(texts(each.parts, "box")), ""), "box")
+            output = each.folder.path / "mask.png"
+            task = {"kind": "mask", "folder": str(each.folder.path), "content": str(content), "box": box}
+            task |= {"names": {str(content): "content"}, "output": str(output)}
+            with studio.pictures.admit(client_of(request)) as ticket:
+                await unless_gone(request, ticket.run(task))
+            return Response(output.read_bytes(), media_type="image/png")
+
     @router.post("/wall", tags=["pictures"], openapi_extra=reference.WALL_BODY)
     async def wall(request: Request) -> Response:
         """Get thumbnails of a picture in many styles: a line of JSON for each, as soon as it is done."""
@@ -185,16 +202,17 @@ async def _tiles(each: Incoming, call: Call, ticket: Ticket) -> Any:
     task = call.task("tile", each.folder, each.folder.path)
     size = call.options.pop("size")
     styles = deque(call.styles)
-    pending: deque[tuple[str, asyncio.Task[dict[str, Any]]]] = deque()
+    pending: deque[tuple[dict[str, str], asyncio.Task[dict[str, Any]]]] = deque()
     try:
         while styles or pending:
             while styles and len(pending) < len(ticket.lane.workers):
                 style = styles.popleft()
                 work = ticket.run({**task, "styles": [style], "size": size})
-                pending.append((style[0]["name"], asyncio.ensure_future(work)))
+                kind = "look" if "look" in style[0] else "style"
+                pending.append(({kind: style[0]["name"]}, asyncio.ensure_future(work)))
             name, running = pending.popleft()
             tile = await running
-            yield dumps({"style": name, "image": f"data:image/jpeg;base64,{tile['jpeg']}"}) + "\n"
+            yield dumps({**name, "image": f"data:image/jpeg;base64,{tile['jpeg']}"}) + "\n"
     finally:
         for _, running in pending:
             running.cancel()
@@ -245,17 +263,23 @@ def _jobs(router: APIRouter, studio: Studio) -> None:
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     @router.get("/jobs/{job}/result", tags=["jobs"], openapi_extra=reference.RESULT)
-    async def result(job: str) -> Response:
-        """Get the result of a job; parts of it by `Range`."""
+    async def result(request: Request, job: str) -> Response:
+        """Get the result of a job; parts of it by `Range`. A picture comes in another format by `Accept`."""
         found = studio.shelf.job(job)
         if found.state != "done" or not found.output.exists():
             raise ApiError(404, "not_found", f"this job has no result; it is {found.state}")
+        path, kind = found.output, found.media_type
+        accept = request.headers.get("accept")
+        if found.finished.exists() and not accepts(accept, kind):
+            kind, suffix = choose_type(accept, IMAGE_TYPES, path.suffix)
+            with studio.pictures.admit(client_of(request)) as ticket:
+                path = await unless_gone(request, found.converted(suffix, ticket.run))
         return FileResponse(
-            found.output,
-            media_type=found.media_type,
-            filename=found.filename,
+            path,
+            media_type=kind,
+            filename=Path(found.filename).with_suffix(path.suffix).name,
             content_disposition_type="inline",
-            headers={"Cache-Control": "private, max-age=3600"},
+            headers={"Cache-Control": "private, max-age=3600", "Vary": "Accept"},
         )
 
     @router.delete("/jobs/{job}", tags=["jobs"], openapi_extra=reference.JOB)
@@ -282,10 +306,12 @@ def _start(
         output,
         media_type,
         f"restyle-{_ascii(call.label)}{suffix}",
+        call.options.get("quality"),
     )
     each.kept = True
     studio.shelf.add(job)
-    job.start(call.task(kind, each.folder, output))
+    keep = {"keep": str(job.finished)} if kind == "image" else {}
+    job.start({**call.task(kind, each.folder, output), **keep})
     headers = {"Location": job.url, "Preference-Applied": "respond-async", "Cache-Control": "no-store"}
     return JSONResponse(job.view(), 202, headers)
 
@@ -317,5 +343,7 @@ def entries(studio: Studio) -> Iterator[dict[str, Any]]:
             "kind": "painting",
             "artwork": f"/v1/styles/{name}/artwork" if path is not None and preset_artwork(path) else None,
         }
-    for name, text in PRESETS.items():
-        yield {"name": name, "title": text, "artist": "", "year": "", "kind": "sound", "artwork": None}
+    described = {"look": {name: look.title for name, look in LOOKS.items()}, "sound": PRESETS}
+    for kind, titles in described.items():
+        for name, text in titles.items():
+            yield {"name": name, "title": text, "artist": "", "year": "", "kind": kind, "artwork": None}

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import OptionError, StyleError
+from restyle.images.looks import LOOKS
 from restyle.methods import table
+from restyle.methods.grabcut import parse_rectangle
 from restyle.methods.regions import ALPHA, KEEP
 from restyle.models import catalog
 from restyle.models.style_files import near_names, preset_files, slug, split_weight
@@ -41,6 +43,7 @@ VIDEO_FILES: Files = {
 }
 AUDIO_FILES: Files = {"content": ("audio", "video"), "style_sound": ("audio", "video")}
 STYLE_FILES: Files = {"image": ("image",)}
+MASK_FILES: Files = {"content": ("image",)}
 FIELDS = (
     *("content", "style", "style_image", "style_image_weight", "style_sound", "style_sound_weight"),
     *("audio_style", "mask", "region"),
@@ -88,7 +91,7 @@ class Call:
     ----------
     content : Part
     styles, audio_styles : list of [source, weight or None, second or None]
-    regions : list of [path of a mask or "alpha", source or None]
+    regions : list of [path of a mask, "alpha" or "box:...", source or None]
     options : dict
         Keywords.
     names : dict
@@ -106,6 +109,8 @@ class Call:
     def slow(self) -> bool:
         """Whether the method takes much longer than a second, as the default method may."""
         method = self.options.get("method")
+        if method is None and not self.styles and not self.regions:
+            return False  # a look only
         return method is None or (table.find(method).pace or math.inf) > QUICK
 
     @property
@@ -113,7 +118,11 @@ class Call:
         """Name of the style for the name of a result."""
         sources = [source for source, *_ in (*self.styles, *self.audio_styles)]
         sources += [source for _, source in self.regions if source is not None]
-        return slug("-".join(dict.fromkeys(each.get("title", each["name"]) for each in sources))) or "style"
+        names = [
+            *(each.get("title", each["name"]) for each in sources),
+            *filter(None, [self.options.get("look")]),
+        ]
+        return slug("-".join(dict.fromkeys(names))) or "style"
 
     def task(self, kind: str, folder: Folder, output: Path) -> dict[str, Any]:
         """Return the task for a worker."""
@@ -135,7 +144,8 @@ def read_images(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
     call = _begin(parts, IMAGES)
     call.styles = _styles(parts, folder, names, timed=False)
     call.regions = _regions(parts, folder, names)
-    if not call.styles and not any(source for _, source in call.regions):
+    look_only = call.options.get("look") is not None and not call.regions
+    if not call.styles and not look_only and not any(source for _, source in call.regions):
         raise ApiError(
             422, "no_style", "no style is given; add style=NAME, or a picture as style_image", "style"
         )
@@ -143,9 +153,14 @@ def read_images(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
 
 
 def read_wall(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
-    """Read a request for a wall: without styles it has all presets."""
-    call = _begin(parts, IMAGES)
+    """Read a request for a wall: without styles and looks it has all presets."""
+    looks = texts(parts, "look")
+    call = _begin([part for part in parts if part.name != "look"], IMAGES)
     call.styles = _styles(parts, folder, names, timed=False)
+    for look in looks:
+        if look not in LOOKS:
+            raise ApiError(422, "no_such_style", f"look '{look:.40}' is none of {', '.join(LOOKS)}", "look")
+        call.styles.append([{"name": look, "look": look}, None, None])
     call.styles = call.styles or [[{"name": name}, None, None] for name in names.presets]
     side = call.options.pop("size", None) or 256
     if not str(side).isdigit() or not 32 <= int(side) <= 512:
@@ -180,6 +195,16 @@ def read_audio(parts: list[Part], medium: Medium) -> Call:
             422, "no_style", "no style is given; add style=NAME, or a sound as style_sound", "style"
         )
     return call
+
+
+def box_of(text: str, where: str) -> str:
+    """Return a text that is a rectangle; ApiError 422 if it is none."""
+    try:
+        parse_rectangle(text)
+    except OptionError as error:
+        wanted = f"send a file, '{ALPHA}' or a box" if where == "mask" else "send one"
+        raise ApiError(422, "bad_option", f"{where} {error}; {wanted}", where) from None
+    return text
 
 
 def only_file(parts: list[Part], name: str) -> Part:
@@ -279,12 +304,12 @@ def _regions(parts: list[Part], folder: Folder, names: StyleNames) -> list[list[
     regions: list[list[Any]] = []
     for mask, text in zip(masks, styles, strict=True):
         if mask.path is None and mask.text != ALPHA:
-            raise ApiError(422, "no_file", f"mask has to be a file, or the word '{ALPHA}'", "mask")
+            box_of(mask.text, "mask")
         source = None
         if text != KEEP:
             name, weight, _ = _weighted(text, "region", timed=False)
             if weight is not None:
                 raise ApiError(422, "bad_option", f"region '{text:.40}': a region has no weight", "region")
             source = names.source(name, folder, "region")
-        regions.append([ALPHA if mask.path is None else str(mask.path), source])
+        regions.append([mask.text if mask.path is None else str(mask.path), source])
     return regions

@@ -9,11 +9,12 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from restyle.studio import finished
 from restyle.studio.answers import ApiError, event
 from restyle.studio.lanes import Entry, Lane, Ticket
 from restyle.studio.storage import Folder, Storage
@@ -23,6 +24,8 @@ HEARTBEAT = 15.0  # seconds between two comments of a quiet stream of events
 SWEEP_EVERY = 60.0  # seconds
 MOST = 5000  # jobs and styles
 ENDED = ("done", "failed", "cancelled")
+
+Convert = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
 @dataclass(eq=False)
@@ -38,6 +41,8 @@ class Job:
     output : Path
     media_type, filename : str
         Of the result.
+    quality : int or None
+        Of the result in another lossy format.
     """
 
     kind: str
@@ -47,6 +52,7 @@ class Job:
     output: Path
     media_type: str
     filename: str
+    quality: int | None = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     state: str = "queued"
     progress: float = 0.0
@@ -69,6 +75,20 @@ class Job:
     def preview(self) -> Path:
         """File of the preview."""
         return self.folder.path / "preview.jpg"
+
+    @property
+    def finished(self) -> Path:
+        """File of the finished picture, from which other formats are made; only pictures have it."""
+        return self.folder.path / finished.NAME
+
+    async def converted(self, suffix: str, work: Convert) -> Path:
+        """Return the file of the result in the format of a suffix, made by `work` if it is not there yet."""
+        path = self.output.with_suffix(suffix)
+        if not path.exists():
+            task = {"kind": "convert", "content": str(self.finished), "quality": self.quality}
+            await work({**task, "folder": str(self.folder.path), "output": str(path)})
+            self.folder.measure()
+        return path
 
     def view(self) -> dict[str, Any]:
         """Return the job as JSON."""
@@ -159,7 +179,7 @@ class Job:
         finally:
             self.seconds_left, self.used = None, time.monotonic()
             self.ticket.close()
-            keep = (self.output, self.preview) if self.state == "done" else (self.preview,)
+            keep = (self.output, self.finished, self.preview) if self.state == "done" else (self.preview,)
             await asyncio.to_thread(_keep_only, self.folder.path, keep)
             self.folder.measure()
             self._notify()

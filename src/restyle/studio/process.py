@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
 import json
 import os
 import sys
@@ -21,32 +20,35 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
-
-import numpy as np
 
 from restyle import pipeline
 from restyle.errors import InputError, MissingExtraError, ModelError, OutputError, RestyleError
 from restyle.images import encode, formats
 from restyle.images import picture as images
+from restyle.images.looks import apply_look, load_look
 from restyle.images.picture import Picture
-from restyle.images.resize import fit_size
+from restyle.images.resize import fit_size, resize
 from restyle.methods import table
+from restyle.methods.grabcut import PREFIX as BOX
+from restyle.methods.grabcut import cut_out, parse_rectangle
 from restyle.methods.protocol import Step
-from restyle.methods.regions import Regions, make_regions
+from restyle.methods.regions import ALPHA, Regions, make_regions
 from restyle.models import session
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
-from restyle.studio.fields import IMAGES, VIDEOS, option_sets
+from restyle.studio import finished, media
+from restyle.studio.fields import IMAGES, option_sets
 from restyle.style import Style, resolve_all
 from restyle.types import FloatArray
 
 TILE_QUALITY = 85
+MASK_SIDE = 1024  # px, of masks that are cut out
 ARTWORK_SIDE = 512  # px, of the thumbnail of a client's own style
-PREVIEW_SIDE = 1024  # px, of a frame of a video
-PREVIEW_EVERY, REPORT_EVERY = 2.0, 0.1  # seconds
+REPORT_EVERY = 0.1  # seconds
 CACHED_PIXELS = 3_000_000  # styles of larger pictures are not kept
 CACHED_STYLES = 128
 
@@ -74,14 +76,16 @@ class Process:
         self._styles: dict[str, Style] = {}
         self._content: tuple[str, Picture] | None = None
         self._task: dict[str, Any] = {}
-        self._reported = self._shown = 0.0
-        self._previews = 0
+        self._reported = 0.0
+        self.previews = 0
         self.kinds = {
             "image": self.image,
             "tile": self.tile,
             "style": self.style,
-            "video": self.video,
-            "audio": self.audio,
+            "mask": self.mask,
+            "convert": self.convert,
+            "video": partial(media.video, self),
+            "audio": partial(media.audio, self),
         }
 
     def warm_up(self) -> None:
@@ -91,7 +95,7 @@ class Process:
     def run(self, task: dict[str, Any]) -> None:
         """Run one task and send its result or error."""
         number = task["id"]
-        self._task, self._reported, self._shown, self._previews = task, 0.0, 0.0, 0
+        self._task, self._reported, self.previews = task, 0.0, 0
         tempfile.tempdir = task.get("folder")
         answer: dict[str, Any]
         try:
@@ -102,7 +106,7 @@ class Process:
             answer = {"error": _error(error, task)}
         except Exception as error:  # noqa: BLE001, a fault of a decoder must not end the process
             message = f"restyle could not process this: {type(error).__name__}: {error}"
-            answer = {"error": {"code": "internal", "message": _public(message, task)}}
+            answer = {"error": {"code": "internal", "message": public(message, task)}}
         self.cancelled.discard(number)
         self.send({"id": number, **answer})
 
@@ -112,14 +116,14 @@ class Process:
             raise Cancelled
         now = time.monotonic()
         if preview or fraction >= 1 or now - self._reported >= REPORT_EVERY:
-            self._reported, self._previews = now, self._previews + preview
-            news = {"progress": round(min(1.0, fraction), 4), "seconds_left": left, "preview": self._previews}
+            self._reported, self.previews = now, self.previews + preview
+            news = {"progress": round(min(1.0, fraction), 4), "seconds_left": left, "preview": self.previews}
             self.send({"id": self._task["id"], **news})
 
     def image(self, task: dict[str, Any]) -> dict[str, Any]:
         """Stylize `content` and write `output`."""
         options, method, saving = option_sets(IMAGES, task["options"])
-        options = replace(options, max_pixels=self.settings["max_pixels"])
+        options = self.limited(options)
         form = formats.output_format(task["output"])
         given = self._style_or_regions(task)
         style, method, _ = pipeline.prepare(given, self.network, options, method)
@@ -146,21 +150,44 @@ class Process:
             callback=watch if in_steps else None,
         )
         Path(task["output"]).write_bytes(encode.encode(picture, form, saving.quality, "the result"))
-        return {"width": picture.width, "height": picture.height, "style": given.name}
+        if "keep" in task:
+            finished.keep(picture, Path(task["keep"]))
+        return {"width": picture.width, "height": picture.height}
+
+    def convert(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Write the finished picture of a job to `output`, whose suffix decides the format."""
+        picture, form = finished.load(Path(task["content"])), formats.output_format(task["output"])
+        part = Path(f"{task['output']}.{task['id']}")
+        part.write_bytes(encode.encode(picture, form, task["quality"], "the result"))
+        os.replace(part, task["output"])
+        return {}
+
+    def mask(self, task: dict[str, Any]) -> dict[str, Any]:
+        """Write a mask of what the rectangle `box` encloses to `output`, as a grayscale PNG."""
+        pixels = self._load(task["content"])
+        small = resize(pixels, fit_size(pixels.shape[:2], long=min(MASK_SIDE, max(pixels.shape[:2]))), "area")
+        mask = cut_out(small, parse_rectangle(task["box"]))
+        picture = replace(images.from_array(mask), depth=8)
+        Path(task["output"]).write_bytes(encode.encode(picture, formats.PNG, None, "the mask"))
+        return {"width": picture.width, "height": picture.height}
 
     def tile(self, task: dict[str, Any]) -> dict[str, Any]:
         """Stylize `content` as a thumbnail in one style; the result is a JPEG in base64."""
         key = f"{task['content']} {task['size']} {task['options']}"
         if self._content is None or self._content[0] != key:
             (options, *_) = option_sets(IMAGES, task["options"])
-            picture = pipeline.load(Path(task["content"]), self._limited(options))
+            picture = pipeline.load(Path(task["content"]), self.limited(options))
             picture = pipeline.preprocess(picture, replace(options, size=None))
             height, width = fit_size((picture.height, picture.width), long=task["size"])
             if height < picture.height:
                 picture = pipeline.preprocess(picture, ImageOptions(size=f"{width}x{height}"))
             self._content = (key, replace(picture, exif=None, icc=None, depth=8))
         content = self._content[1]
-        painted = self.network.paint(content.visible, self._style(task["styles"][0][0]).code)
+        [source, *_] = task["styles"][0]
+        if "look" in source:
+            painted = apply_look(load_look(source["look"]), content.pixels)
+        else:
+            painted = self.network.paint(content.visible, self._style(source).code)
         result = replace(content, pixels=painted, gray=False)
         data = encode.encode(result, formats.JPEG, TILE_QUALITY, "the thumbnail")
         return {"jpeg": base64.b64encode(data).decode("ascii")}
@@ -176,68 +203,12 @@ class Process:
         )
         return {"width": pixels.shape[1], "height": pixels.shape[0], "code": code.size}
 
-    def video(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Stylize a video and write `output`."""
-        from restyle.videos import VideoStylizer
+    def public(self, message: str) -> str:
+        """Replace the server's paths in a message."""
+        return public(message, self._task)
 
-        options, video_options, dubbing = option_sets(VIDEOS, task["options"])
-        limit, notes = self.settings["max_media_seconds"], list[str]()
-        _check_length(task["content"], limit)
-        stylizer = VideoStylizer(
-            self._timed_styles(task["styles"]) or None,
-            regions=self._regions(task) or None,
-            audio_style=_sound_styles(task["audio_styles"]) or None,
-            image_options=replace(options, max_pixels=self.settings["max_pixels"]),
-            options=video_options,
-            audio_options=dubbing.of_sound,
-            method=self.network,
-        )
-
-        def watch(done: int, total: int | None) -> None:
-            self.report(done / total if total else 0.0)
-
-        stylizer.write(
-            task["content"],
-            task["output"],
-            watch=watch,
-            report=lambda fraction: self.report(fraction if stylizer.only_audio else 0.0),
-            tell=notes.append,
-            show=self._show_frame,
-        )
-        return {"notes": [_public(note, task) for note in dict.fromkeys(notes)]}
-
-    def audio(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Stylize a sound and write `output`."""
-        from restyle.sounds import api
-
-        _check_length(task["content"], self.settings["max_media_seconds"])
-        api.audio(
-            task["content"],
-            _sound_styles(task["styles"]),
-            output=task["output"],
-            report=self.report,
-            **task["options"],
-        )
-        return {}
-
-    def _show_frame(self, pixels: Any) -> None:
-        """Write a frame [shape=(H, W, 3), uint8 or uint16] as the preview, every `PREVIEW_EVERY` seconds."""
-        now = time.monotonic()
-        if now - self._shown < PREVIEW_EVERY:
-            return
-        self._shown = now
-        from PIL import Image
-
-        small = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8))
-        small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-        buffer = io.BytesIO()
-        small.save(buffer, "JPEG", quality=TILE_QUALITY)
-        path = Path(self._task["folder"], "preview.jpg")
-        path.with_suffix(".part").write_bytes(buffer.getvalue())
-        os.replace(path.with_suffix(".part"), path)
-        self._previews += 1
-
-    def _limited(self, options: ImageOptions) -> ImageOptions:
+    def limited(self, options: ImageOptions) -> ImageOptions:
+        """Return options with the limits of the server."""
         return replace(options, max_pixels=self.settings["max_pixels"])
 
     def _load(self, path: str) -> FloatArray:
@@ -261,57 +232,32 @@ class Process:
             del self._styles[next(iter(self._styles))]
         return style
 
-    def _weighted(self, sources: list[list[Any]]) -> list[Any]:
+    def weighted(self, sources: list[list[Any]]) -> list[Any]:
         """Return styles, with their weights where they have one."""
         return [
             self._style(source) if weight is None else (self._style(source), weight)
             for source, weight, *_ in sources
         ]
 
-    def _timed_styles(self, sources: list[list[Any]]) -> Any:
-        """Return the styles of a video: a list, or {second: styles} if they have times."""
-        if any(second is not None for _, _, second in sources):
-            seconds = sorted({second for _, _, second in sources})
-            return {at: self._weighted([each for each in sources if each[2] == at]) for at in seconds}
-        return self._weighted(sources)
-
-    def _regions(self, task: dict[str, Any]) -> list[Any]:
+    def regions(self, task: dict[str, Any]) -> list[Any]:
+        """Return the regions of a task as pairs (mask, style or None)."""
         return [
-            (mask if mask == "alpha" else Path(mask), None if source is None else self._style(source))
+            (mask if mask.startswith((ALPHA, BOX)) else Path(mask), source and self._style(source))
             for mask, source in task["regions"]
         ]
 
-    def _style_or_regions(self, task: dict[str, Any]) -> Style | Regions:
-        styles = self._weighted(task["styles"])
+    def _style_or_regions(self, task: dict[str, Any]) -> Style | Regions | None:
+        styles = self.weighted(task["styles"])
+        if not styles and not task["regions"]:
+            return None  # a look only
         if not task["regions"]:
             return resolve_all(styles, model=self.network)
         return make_regions(
-            self._regions(task),
+            self.regions(task),
             styles or None,
             model=self.network,
             max_pixels=self.settings["max_pixels"],
         )
-
-
-def _sound_styles(sources: list[list[Any]]) -> list[Any]:
-    """Return the styles of a sound: the path of an upload or the name of a preset, with weights."""
-    pairs = [(Path(each["path"]) if "path" in each else each["name"], weight) for each, weight, *_ in sources]
-    return [name if weight is None else (name, weight) for name, weight in pairs]
-
-
-def _check_length(path: str, limit: float) -> None:
-    """Raise InputError if a video or sound says that it lasts longer than `limit` seconds."""
-    import av
-
-    from restyle.sounds.containers import open_file
-
-    try:
-        with open_file(path) as container:
-            seconds = (container.duration or 0) / av.time_base
-    except (av.FFmpegError, ValueError):
-        return  # its reader says what is wrong with it
-    if seconds > limit:
-        raise InputError(f"{path}: lasts {seconds:.0f} s; this server takes at most {limit} s")
 
 
 CODES: tuple[tuple[type[BaseException], str], ...] = (
@@ -329,10 +275,10 @@ def _error(error: BaseException, task: dict[str, Any]) -> dict[str, str]:
     code = next(code for kind, code in CODES if isinstance(error, kind))
     if isinstance(error, MemoryError):
         return {"code": code, "message": "this needs more memory than a worker of this server may take"}
-    return {"code": code, "message": _public(str(error), task)}
+    return {"code": code, "message": public(str(error), task)}
 
 
-def _public(message: str, task: dict[str, Any]) -> str:
+def public(message: str, task: dict[str, Any]) -> str:
     """Replace the server's paths in a message by the names of the fields that they came in."""
     for path, name in sorted(task.get("names", {}).items(), key=lambda pair: -len(pair[0])):
         message = message.replace(path, name)

@@ -38,7 +38,7 @@ _STYLE_WEIGHT = {
 _MASK = {
     "type": "array",
     "items": _FILE,
-    "description": "Grayscale pictures, white where another style applies; or the word alpha.",
+    "description": "Grayscale pictures, white where another style applies; or alpha, or box:10%,20%,50%,60%.",
 }
 _REGION = {
     "type": "array",
@@ -156,11 +156,28 @@ IMAGES_BODY: dict[str, Any] = {
         f"curl {URL}/v1/images", "-F content=@photo.jpg -F style=great-wave -F method=fast", "-o art.jpg"
     ),
 }
+MASKS_BODY: dict[str, Any] = {
+    "requestBody": _body(
+        {
+            "content": {**_FILE, "description": "The picture."},
+            "box": {
+                "type": "string",
+                "description": "box:LEFT,TOP,WIDTH,HEIGHT, in pixels or all in percent: what to cut out.",
+            },
+        },
+        "image/*",
+    ),
+    "responses": _answers(200, "The mask, at most 1024 px on its longest side.", "image/png", problems=True),
+    "x-codeSamples": _curl(
+        f"curl {URL}/v1/masks", "-F content=@photo.jpg -F box=box:10%,20%,50%,60%", "-o mask.png"
+    ),
+}
 WALL_BODY: dict[str, Any] = {
     "requestBody": _body(
         {
             "content": {**_FILE, "description": "The picture."},
-            "style": {**_STYLE, "description": "Names. Default: all paintings."},
+            "style": {**_STYLE, "description": "Names of paintings. Without `look` the default is all."},
+            "look": {**_STYLE, "description": "Names of photographic looks."},
             "size": {"type": "integer", "default": 256, "minimum": 32, "maximum": 512,
                      "description": "Longest side of a thumbnail in pixels."},
             **{name: each for name, each in schema(IMAGES).items() if name in WALL_OPTIONS},
@@ -237,7 +254,11 @@ EVENTS = {
     "x-codeSamples": _curl(f"curl -N {URL}/v1/jobs/ID/events"),
 }  # fmt: skip
 PREVIEW = {"responses": _answers(200, "The preview.", "image/jpeg")}
-RESULT = {"responses": _answers(200, "The file.", *IMAGE_TYPES, *VIDEO_TYPES, *AUDIO_TYPES)}
+RESULT = {
+    "parameters": [_accept(IMAGE_TYPES, "that of the job. Only pictures are converted")],
+    "responses": _answers(200, "The file.", *IMAGE_TYPES, *VIDEO_TYPES, *AUDIO_TYPES),
+    "x-codeSamples": _curl(f"curl {URL}/v1/jobs/ID/result", '-H "Accept: image/tiff" -o art.tif'),
+}
 HEALTH = {"responses": _answers(200, "It works.", "application/json", example={"status": "ok"})}
 METRICS = {"responses": _answers(200, "Metrics.", "text/plain")}
 
