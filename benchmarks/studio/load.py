@@ -1,4 +1,4 @@
-"""Clients: well-behaved ones that send a mixture of requests, slow ones, and ones that break off."""
+"""Well-behaved clients that send a mixture of requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import statistics
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -122,43 +121,3 @@ async def _ask(
         elif kind == "picture":
             outcome.seconds.append(time.perf_counter() - begun)
         return
-
-
-async def bad_clients(server: Process, count: int, seconds: float, *, leaving: bool) -> None:
-    """Let clients send slowly or break off for some seconds; or, `leaving`, send all and leave."""
-    parts = urlsplit(server.url)
-    form = httpx.Request(
-        "POST", server.url, files={"content": photo(512)}, data={"style": "great-wave", "method": "fast"}
-    )
-    body = form.read()
-    head = (
-        f"POST {server.route} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        f"Content-Type: {form.headers['content-type']}\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode()
-    end = time.monotonic() + seconds
-
-    async def client(number: int) -> None:
-        while time.monotonic() < end:
-            try:
-                address = (f"127.0.2.{number % 10 + 1}", 0)
-                _, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=address)
-                if leaving:
-                    writer.write(head + body)
-                    await writer.drain()
-                    await asyncio.sleep(0.5)
-                elif number % 2 == 0:  # a byte at a time
-                    for place in range(len(head) + len(body)):
-                        writer.write((head + body)[place : place + 1])
-                        await writer.drain()
-                        await asyncio.sleep(0.2)
-                        if time.monotonic() > end:
-                            break
-                else:  # breaks off in the body
-                    writer.write(head + body[: len(body) // 2])
-                    await writer.drain()
-                    await asyncio.sleep(0.5)
-                writer.transport.abort()
-            except OSError:
-                await asyncio.sleep(0.1)
-
-    await asyncio.gather(*(client(number) for number in range(count)))

@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from PIL import Image
 
 import restyle
+from restyle.images import formats
 from restyle.options import EngineOptions
 
 
@@ -30,7 +31,9 @@ def make_app(threads: int | None, model: str | None = None) -> FastAPI:
         picture = Image.open(io.BytesIO(data))
         result = stylizer(picture, style, method="fast")
         buffer = io.BytesIO()
-        result.save(buffer, picture.format or "PNG", quality=95)
+        result.save(
+            buffer, picture.format or "PNG", quality=formats.JPEG.quality, **(formats.JPEG.save or {})
+        )
         return Response(buffer.getvalue(), media_type="image/jpeg")
 
     @app.post("/api/restyle")

@@ -57,6 +57,27 @@ def test_clients_take_turns() -> None:
     assert asyncio.run(run()) == ["a1", "a2", "b1", "c1", "a3", "b2"]
 
 
+def test_clients_that_leave_lose_turns() -> None:
+    async def run() -> list[str]:
+        worker = Instant()
+        queue = lane(worker)
+        running = asyncio.ensure_future(submit(queue, "a", "a1"))
+        leaving = [asyncio.ensure_future(submit(queue, "b", f"b{number}")) for number in range(2)]
+        await asyncio.sleep(0.01)
+        for each in leaving:
+            each.cancel()
+        await asyncio.sleep(0.01)
+        names = [("b", "b3"), ("a", "a2"), ("c", "c1"), ("a", "a3")]
+        rest = [asyncio.ensure_future(submit(queue, client, name)) for client, name in names]
+        await asyncio.sleep(0.01)
+        worker.gate.set()
+        await asyncio.gather(running, *rest)
+        assert queue._skips == {}  # forgotten once nobody waits
+        return worker.tasks
+
+    assert asyncio.run(run()) == ["a1", "a2", "c1", "a3", "b3"]
+
+
 def test_places_are_limited_for_all_and_for_each() -> None:
     async def run() -> None:
         queue = lane(Instant(), places=4)

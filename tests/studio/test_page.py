@@ -257,7 +257,11 @@ def test_paint_shows_progress_can_be_cancelled_and_ends(visit: Visit, studio: Ru
     expect(page.locator("#status")).to_have_attribute("data-state", "painting")
     expect(page.locator("#viewer .after")).not_to_have_attribute("src", before or "", timeout=30_000)
     expect(page.locator("#status")).to_have_attribute("data-state", "done", timeout=60_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend([request.url] if request.method == "POST" else []))
     painted = saved(page, "PNG")[1]
+    assert Image.open(io.BytesIO(saved(page, "TIFF")[1])).getexif()[0x0110] == "Camera of a test"
+    assert asked == []  # another format is made of the painting that is there
     assert pixels(painted).shape == (80, 120, 3)
     assert np.abs(pixels(painted) - pixels(quick)).mean() > 2
 
@@ -268,7 +272,7 @@ def test_brush_keeps_an_area(visit: Visit, photo: Path) -> None:
     choose(page)
     whole = pixels(saved(page, "PNG")[1])
     page.click("#tab-areas")
-    page.get_by_role("button", name="Keep the photo here").click()
+    page.get_by_role("button", name="Keep the photo", exact=True).click()
     sheet = page.locator(".sheet").bounding_box()
     changed(page, lambda: drag(page, sheet, (0.25, 0.5), (0.3, 0.5)))
     kept = pixels(saved(page, "PNG")[1])
@@ -279,13 +283,81 @@ def test_brush_keeps_an_area(visit: Visit, photo: Path) -> None:
     page.get_by_role("button", name="Undo").click()
     done(page)
     assert np.array_equal(pixels(saved(page, "PNG")[1]), whole)
-    page.get_by_role("button", name="Another style here").click()
+    page.get_by_role("button", name="Another style", exact=True).click()
     tile(page, "Sunflowers").click()
     expect(page.get_by_role("button", name="Area 1: Sunflowers")).to_be_visible()
     changed(page, lambda: drag(page, sheet, (0.7, 0.5), (0.75, 0.5)))
     other = pixels(saved(page, "PNG")[1])
     assert not np.array_equal(other[38:42, 82:88], whole[38:42, 82:88])
     assert np.array_equal(other[:, :40], whole[:, :40])
+
+
+def test_box_selects_a_subject(visit: Visit, tmp_path: Path) -> None:
+    pytest.importorskip("cv2", reason="needs the extra flow (OpenCV)")
+    page = visit()
+    path = tmp_path / "subject.png"
+    scene = np.full((80, 120, 3), (40, 90, 160), np.uint8)
+    scene[20:60, 40:80] = (200, 60, 30)
+    Image.fromarray(scene).save(path)
+    add(page, path)
+    choose(page)
+    page.click("#tab-areas")
+    page.get_by_role("button", name="Keep the photo", exact=True).click()
+    page.wait_for_timeout(400)  # the empty area changes nothing
+    done(page)
+    page.get_by_role("button", name="Select by box").click()
+    expect(page.locator("#subject-note")).to_contain_text("Drag a box")
+    sheet = page.locator(".sheet").bounding_box()
+    changed(page, lambda: drag(page, sheet, (0.25, 0.15), (0.75, 0.85)))
+    kept = pixels(saved(page, "PNG")[1])
+    assert np.array_equal(kept[25:55, 45:75], scene[25:55, 45:75])
+    assert not np.array_equal(kept[:10, :30], scene[:10, :30])
+    expect(page.locator("#brush")).to_have_attribute("aria-pressed", "true")  # and the brush corrects it
+    page.reload()
+    page.wait_for_selector("body:not(.loading)")
+    done(page)
+    assert np.array_equal(pixels(saved(page, "PNG")[1]), kept)
+
+
+def test_looks_and_the_colors_of_a_photo(visit: Visit, studio: Running, photo: Path, tmp_path: Path) -> None:
+    page = visit(wall=True)
+    add(page, photo)
+    page.locator("#kinds label", has_text="Looks").click()
+    expect(tile(page, "Cyanotype")).to_be_visible()
+    expect(tile(page, "The Great Wave")).to_be_hidden()
+    choose(page, "Cyanotype")
+    expect(page.locator("#style-artist")).to_have_text("Blueprint of 1842")
+    expect(page.locator("#methods")).to_be_hidden()
+    page.click("#tab-mix")
+    expect(page.locator("#mix-none")).to_contain_text("cannot be mixed")
+    page.click("#tab-adjust")
+    expect(page.get_by_role("slider", name="Stroke size")).to_be_hidden()
+    changed(page, lambda: page.locator("#strength").fill("60"))
+    name, content = saved(page, "PNG")
+    assert name == "holiday photo-cyanotype.png"
+    with studio.client(headers={"Accept": "image/png"}) as client:
+        fields = {"look": "cyanotype", "strength": "0.6"}
+        answer = client.post("/v1/images", data=fields, files={"content": photo.read_bytes()})
+    assert answer.content == content
+    page.click("#save")
+    page.locator("summary").click()
+    expect(page.locator("#command")).to_contain_text("--look cyanotype --strength 0.6")
+    page.keyboard.press("Escape")
+
+    page.click("#tab-styles")
+    evening = tmp_path / "late sun.png"
+    Image.fromarray(np.roll(pixels(photo.read_bytes()), 30, 1).astype(np.uint8)[..., ::-1]).save(evening)
+    page.locator("#panel-styles input[type=file]").set_input_files(str(evening))
+    expect(tile(page, "late sun")).to_have_attribute("aria-pressed", "true")
+    done(page)
+    page.click("#save")
+    expect(page.locator("#command")).to_contain_text("--style 'late sun.png' --method photo")
+    page.keyboard.press("Escape")
+    page.reload()
+    page.wait_for_selector("body:not(.loading)")
+    done(page)
+    expect(page.locator("#kinds [value=look]")).to_be_checked()
+    expect(tile(page, "late sun")).to_have_attribute("aria-pressed", "true")
 
 
 def test_two_styles_are_mixed_on_the_pad(visit: Visit, studio: Running, photo: Path) -> None:
@@ -354,6 +426,58 @@ def test_divider_and_zoom(visit: Visit, photo: Path) -> None:
     assert sheet.get_attribute("style") != before
     page.keyboard.press("0")
     expect(page.locator("#zoom-real")).to_have_text("Fit")
+
+
+def test_a_long_press_shows_the_photo(visit: Visit, photo: Path) -> None:
+    page = visit()
+    add(page, photo)
+    choose(page)
+    box = page.locator(".sheet").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    expect(page.locator("#viewer .after")).to_have_css("opacity", "0")
+    page.mouse.up()
+    expect(page.locator("#viewer .after")).to_have_css("opacity", "1")
+    assert page.locator(".divider").get_attribute("aria-valuenow") == "0"  # the divider stays
+    page.locator("#viewer").focus()
+    page.keyboard.down("Space")
+    expect(page.locator("#viewer .after")).to_have_css("opacity", "0")
+    page.keyboard.up("Space")
+    expect(page.locator("#viewer .after")).to_have_css("opacity", "1")
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)  # a tap moves the divider
+    assert page.locator(".divider").get_attribute("aria-valuenow") == "25"
+
+
+def test_a_loupe_shows_what_the_finger_hides(visit: Visit, photo: Path) -> None:
+    page = visit(viewport=PHONE, has_touch=True, is_mobile=True)
+    add(page, photo)
+    tile(page, "The Great Wave").tap()
+    done(page)
+    page.locator("#tab-areas").tap()
+    page.locator("#area-keep").tap()
+    box = page.locator("#viewer").bounding_box()
+    assert box is not None
+    touches = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *parts: float) -> None:
+        point = (
+            {"x": box["x"] + parts[0] * box["width"], "y": box["y"] + parts[1] * box["height"]}
+            if parts
+            else None
+        )
+        touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point] if point else []})
+
+    touch("touchStart", 0.4, 0.5)
+    touch("touchMove", 0.5, 0.5)
+    loupe = page.locator(".loupe")
+    expect(loupe).to_be_visible()
+    seen = loupe.evaluate("each => [...each.getContext('2d').getImageData(120, 120, 1, 1).data]")
+    under = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--area-1')")
+    assert seen[3] == 255
+    assert seen[2] > seen[0], (seen, under)  # the blue of the first area
+    touch("touchEnd")
+    expect(loupe).to_be_hidden()
 
 
 def test_reload_loses_nothing(visit: Visit, photo: Path, tmp_path: Path) -> None:

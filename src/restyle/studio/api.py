@@ -170,8 +170,8 @@ def _pictures(router: APIRouter, studio: Studio) -> None:
             content = calls.only_file(each.parts, "content").path
             box = calls.box_of(next(iter(texts(each.parts, "box")), ""), "box")
             output = each.folder.path / "mask.png"
-            task = {"kind": "mask", "folder": str(each.folder.path), "content": str(content), "box": box}
-            task |= {"names": {str(content): "content"}, "output": str(output)}
+            paths = {"folder": str(each.folder.path), "content": str(content), "output": str(output)}
+            task = {"kind": "mask", "box": box, "names": {str(content): "content"}, **paths}
             with studio.pictures.admit(client_of(request)) as ticket:
                 await unless_gone(request, ticket.run(task))
             return Response(output.read_bytes(), media_type="image/png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def keep(picture: Picture, path: Path) -> None:
     that the picture itself would give. A profile is converted to from 16 bits.
     """
     dtype = np.uint16 if picture.depth == 16 or picture.icc is not None else np.uint8
-    arrays = {"pixels": from_unit(picture.pixels, dtype), "depth": np.uint8(picture.depth)}
+    arrays: dict[str, Any] = {"pixels": from_unit(picture.pixels, dtype), "depth": np.uint8(picture.depth)}
     arrays["gray"] = np.bool_(picture.gray)
     if picture.alpha is not None:
         arrays["alpha"] = from_unit(picture.alpha, dtype)

@@ -1,7 +1,8 @@
 """Bounded queues of requests that wait for workers.
 
 A `Lane` stands in front of some workers. Its places are limited, and clients take turns, so that one with
-many requests does not delay the others.
+many requests does not delay the others. A client that leaves before its answer loses a turn, if others wait:
+the work on its request was in vain.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from restyle.studio.answers import ApiError
 from restyle.studio.workers import GRACE, News, Worker
 
 AVERAGED = 20  # tasks over which seconds are averaged
+MOST_SKIPS = 4  # turns that a client loses at most for requests that it has left
 
 
 class Places:
@@ -113,6 +115,7 @@ class Lane:
         self._places = Places(places)
         self._idle = deque(self.workers)
         self._waiting: dict[str, deque[Entry]] = {}
+        self._skips: dict[str, int] = {}  # turns that clients lose
         self._running: set[asyncio.Task[None]] = set()
         self._durations: deque[float] = deque(maxlen=AVERAGED)
 
@@ -200,7 +203,8 @@ class Lane:
     def _pump(self) -> None:
         """Give the next tasks to idle workers."""
         while self._idle and self._waiting:
-            client, queue = next(iter(self._waiting.items()))
+            client = self._next()
+            queue = self._waiting[client]
             entry = queue.popleft()
             del self._waiting[client]
             if queue:
@@ -211,6 +215,19 @@ class Lane:
             entry.runner = task
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+
+    def left(self, client: str) -> None:
+        """Count a request that its client did not wait for."""
+        self._skips[client] = min(MOST_SKIPS, self._skips.get(client, 0) + 1)
+
+    def _next(self) -> str:
+        """Return the client whose turn it is. Those that lose it go to the end."""
+        for client in list(self._waiting):
+            if not self._skips.get(client):
+                return client
+            self._skips[client] -= 1
+            self._waiting[client] = self._waiting.pop(client)
+        return next(iter(self._waiting))
 
     async def _serve(self, worker: Worker, entry: Entry) -> None:
         begun = time.monotonic()
@@ -227,6 +244,8 @@ class Lane:
                 entry.result.set_exception(error)
         finally:
             self.finished += 1
+            if not self._waiting:
+                self._skips.clear()
             self._durations.append(time.monotonic() - begun)
             self._idle.append(worker)
             self._pump()
@@ -258,5 +277,9 @@ class Ticket:
         return Entry(self.client, task, news, started, asyncio.get_running_loop().create_future())
 
     async def run(self, task: dict[str, Any]) -> dict[str, Any]:
-        """Run a task and return its result."""
-        return await self.lane.run(self.entry(task))
+        """Run a task for a client that waits, and return its result."""
+        try:
+            return await self.lane.run(self.entry(task))
+        except asyncio.CancelledError:
+            self.lane.left(self.client)
+            raise

@@ -78,7 +78,7 @@ class Process:
         self._task: dict[str, Any] = {}
         self._reported = 0.0
         self.previews = 0
-        self.kinds = {
+        self.kinds: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "image": self.image,
             "tile": self.tile,
             "style": self.style,

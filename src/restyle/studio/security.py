@@ -23,6 +23,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from restyle.studio import CONTENT_SECURITY_POLICY
 from restyle.studio.answers import ApiError, Metrics
 
 Scope = MutableMapping[str, Any]
@@ -37,20 +38,6 @@ COOKIE = "restyle_studio"
 HEADER_SECONDS = 15.0  # in which the header of a request has to be complete
 READ_SECONDS = 60.0  # in which a client has to read something of an answer
 SAFE = ("GET", "HEAD", "OPTIONS")
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'self'",
-        "script-src 'self' 'wasm-unsafe-eval'",
-        "worker-src 'self' blob:",
-        "img-src 'self' blob: data:",
-        "media-src 'self' blob:",
-        "connect-src 'self' blob: data:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    ]
-)
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",

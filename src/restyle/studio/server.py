@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -27,12 +26,11 @@ from starlette.middleware.cors import CORSMiddleware
 from restyle import __version__
 from restyle.errors import OptionError
 from restyle.files import reason
-from restyle.images import sheet
 from restyle.models import catalog
 from restyle.models.style_files import preset_artwork, preset_files
 from restyle.options import EngineOptions
 from restyle.options.studio import StudioOptions
-from restyle.studio import api, reference
+from restyle.studio import PAGE, api, reference
 from restyle.studio.answers import WORDS, ApiError, Metrics
 from restyle.studio.calls import StyleNames
 from restyle.studio.jobs import Shelf
@@ -42,8 +40,6 @@ from restyle.studio.storage import MB, Storage
 from restyle.studio.uploads import Rules
 from restyle.studio.workers import Worker
 
-PAGE = Path(__file__).parent / "page"
-SAMPLE = Path(sheet.__file__).with_name("sample_photo.jpg")
 CONNECTIONS = 800
 UPLOADS = 64  # that come in at a time; a client may have half of them
 GRACE = 10.0  # seconds that running pictures have at the end
@@ -262,10 +258,6 @@ def _add_pages(app: FastAPI, studio: Studio) -> None:
     async def metrics() -> Response:
         """Get metrics in the text format of Prometheus."""
         return Response(studio.metrics.text(studio.gauges()), media_type="text/plain; version=0.0.4")
-
-    @app.get("/page/sample.jpg", include_in_schema=False)
-    async def sample() -> Response:
-        return FileResponse(SAMPLE)
 
     app.mount("/page", _Files(directory=PAGE))
 

@@ -26,20 +26,19 @@ import numpy as np
 from restyle import __version__
 from restyle.errors import InputError, MissingExtraError, OutputError
 from restyle.files import flush, make_folder, reason
-from restyle.images import color, detail, sheet
+from restyle.images import color, detail
 from restyle.methods import fast
 from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid
 from restyle.models import arbitrary, catalog
 from restyle.models.style_files import preset_artwork, preset_files
 from restyle.options import image
-from restyle.studio.security import CONTENT_SECURITY_POLICY
+from restyle.studio import CONTENT_SECURITY_POLICY, PAGE
 from restyle.style import styles
 from restyle.types import PathLike
 
 FORMAT = "restyle-studio-static/1"
 MANIFEST = "manifest.json"
 WORKER = "service-worker.js"
-PAGE = Path(__file__).parent / "page"
 NPM = "onnxruntime-web"
 # Of the npm package; the files for WebGPU are fetched by browsers that have it.
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -171,7 +170,6 @@ def _fill(part: Path, package: Path) -> None:
         if inner.parts[0] not in ("server", "index.html") and inner.name != WORKER:
             (part / "page" / inner).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, part / "page" / inner)
-    shutil.copyfile(Path(sheet.__file__).with_name("sample_photo.jpg"), part / "page" / "sample.jpg")
     (part / "index.html").write_text(_index(), encoding="utf-8")
     shutil.copyfile(PAGE / "browser" / WORKER, part / WORKER)
     models = part / "models"

@@ -1,13 +1,14 @@
 /** The page: its state, and what happens when a photo or a style is chosen. */
 
+import { Brush } from "./areas.js";
 import { Mixer, Sliders, Tabs } from "./controls.js";
+import { Crop } from "./crop.js";
 import { Media } from "./media.js";
 import { Saving } from "./output.js";
 import { Camera, catchFiles, DEFAULTS, DISPLAY, Photos, scaled } from "./photos.js";
 import { Picture } from "./picture.js";
 import { keepPart, loadPhotos, openStore, setValue, value } from "./store.js";
 import { chooseLanguage, describe, explain, language, t } from "./texts.js";
-import { Brush, Crop } from "./tools.js";
 import { Viewer } from "./viewer.js";
 import { Styles, Wall } from "./wall.js";
 
@@ -68,7 +69,6 @@ class App {
     this.tabs = new Tabs($("#tools"), (name, before) => this.tabChanged(name, before));
     this.views = new Tabs($("#views"), (name) => this.viewChanged(name));
     $("#camera-open").hidden = !(can.camera && navigator.mediaDevices?.getUserMedia);
-    $("#methods").hidden = !can.paint;
     for (const [tab, able] of [["videos", can.video], ["sounds", can.audio]]) $(`[data-tab=${tab}]`).hidden = !able;
     $("#views").hidden = !can.video && !can.audio;
     catchFiles((files) => this.take(files));
@@ -128,9 +128,7 @@ class App {
     this.photos.draw();
     this.wall.draw();
     this.wall.resume();
-    this.sliders.draw();
-    this.mixer.draw();
-    this.brush.draw();
+    this.drawTools();
     this.media.draw();
     this.viewer.setSplit(this.viewer.split);
     this.title();
@@ -149,9 +147,8 @@ class App {
     if (photo !== this.photo) return; // another one was chosen meanwhile
     this.viewer.root.removeAttribute("aria-busy");
     this.wall.mark(this.settings.styles);
-    this.sliders.draw();
-    this.mixer.draw();
-    this.brush.draw();
+    this.wall.showKind(this.picture.photographic ? "look" : this.wall.kind);
+    this.drawTools();
     this.title();
     this.paintWall();
     this.picture.refresh({ now: true, reveal: true });
@@ -195,8 +192,14 @@ class App {
     if (styles.length === 1 && styles[0] === style.name) return undefined;
     this.settings.styles = [style.name];
     this.restyle({ reveal: true, now: true });
-    this.mixer.draw();
+    this.drawTools();
     return undefined;
+  }
+
+  drawTools() {
+    this.sliders.draw();
+    this.mixer.draw();
+    this.brush.draw();
   }
 
   restyle(how) {
@@ -211,6 +214,7 @@ class App {
     $("#pick-text").textContent = t(why);
     return new Promise((resolve) => {
       this.tabs.open("styles");
+      this.wall.showKind("painting", true);
       $("#pick").hidden = false;
       this.waiting = { resolve, back };
       this.wall.grid.querySelector(".tile:not(.add) button")?.focus({ preventScroll: true });
@@ -221,6 +225,7 @@ class App {
     const { waiting } = this;
     this.waiting = null;
     $("#pick").hidden = true;
+    this.wall.showKind(this.wall.kind);
     if (!waiting) return;
     this.tabs.open(waiting.back);
     waiting.resolve(style);
@@ -231,8 +236,7 @@ class App {
       photo.settings.styles = photo.settings.styles.filter((name) => name !== style.name);
       photo.settings.regions = photo.settings.regions.filter((each) => each.style !== style.name);
     }
-    this.mixer.draw();
-    this.brush.draw();
+    this.drawTools();
     this.restyle({ now: true });
   }
 

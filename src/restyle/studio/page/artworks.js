@@ -69,6 +69,22 @@ export const TITLES = {
   fire: "炉火",
   organ: "管风琴",
   harp: "竖琴",
+  "golden-hour": "黄金时刻",
+  "blue-hour": "蓝调时刻",
+  night: "夜景",
+  mist: "晨雾",
+  "bleach-bypass": "跳漂",
+  "teal-and-orange": "青橙",
+  "faded-film": "褪色胶片",
+  "print-film": "电影拷贝",
+  "slide-film": "反转片",
+  "cross-process": "交叉冲洗",
+  autochrome: "奥托克罗姆",
+  silver: "黑白",
+  "red-filter": "红滤镜黑白",
+  sepia: "棕褐",
+  cyanotype: "蓝晒",
+  neon: "霓虹",
 };
 
 export const ARTISTS = {

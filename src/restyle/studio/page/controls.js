@@ -80,7 +80,9 @@ export class Sliders {
     this.inputs.styleScale.value = Math.log2(styleScale);
     this.colors.checked = keepColors;
     for (const name of Object.keys(this.inputs)) this.show(name);
-    this.root.querySelector("#likeness-row").hidden = !this.app.engine.can.paint;
+    const strokes = !this.app.picture.photographic;
+    this.root.querySelector("#likeness-row").hidden = !strokes || !this.app.engine.can.paint;
+    for (const row of ["#scale-row", "#colors-row"]) this.root.querySelector(row).hidden = !strokes;
   }
 
   show(name) {
@@ -152,8 +154,11 @@ export class Mixer {
 
   draw() {
     const styles = this.app.settings.styles.map((name) => this.app.styles.find(name)).filter(Boolean);
-    this.root.querySelector("#mix-none").hidden = styles.length > 0;
-    this.root.querySelector("#mix-one").hidden = styles.length !== 1;
+    const { photographic } = this.app.picture;
+    const none = this.root.querySelector("#mix-none");
+    none.hidden = styles.length > 0 && !photographic;
+    none.textContent = t(photographic ? "onlyPaintings" : "needStyle");
+    this.root.querySelector("#mix-one").hidden = styles.length !== 1 || Boolean(photographic);
     this.root.querySelector("#mix-two").hidden = styles.length !== 2;
     if (styles.length !== 2) return;
     styles.forEach((style, index) => {

@@ -23,9 +23,10 @@ const quoted = (word) => (/^[\w./:=%+@-]+$/.test(word) ? word : `'${word.replace
 const literal = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
 
 /** The method of a request and the options that differ from the defaults, named as in Python. */
-function optionsOf({ method, strength, styleScale, keepColors, likeness, crop }) {
+function optionsOf({ method, look, strength, styleScale, keepColors, likeness, crop }) {
   return Object.entries({
-    method: method === "paint" ? null : method,
+    method: method === "paint" || look ? null : method,
+    look: look ?? null,
     strength: strength === 1 ? null : strength,
     style_scale: styleScale === 1 ? null : styleScale,
     keep_colors: keepColors ? "luminance" : null,
@@ -114,16 +115,20 @@ export class Saving {
     return `${stem(photo.name)}-${styleName}.${ENDINGS[this.format]}`;
   }
 
-  open() {
+  async open() {
     this.note.textContent = this.done.textContent = "";
-    const { photo } = this.state();
+    const { photo, result, jobId } = this.state();
     const native = { "image/png": "png", "image/webp": "webp", "image/tiff": "tiff" }[photo.blob.type] ?? "jpeg";
     const tiff = this.dialog.querySelector("[value=tiff]");
     tiff.closest("label").hidden = !this.app.engine.can.tiff;
     const wanted = this.dialog.querySelector(`[value=${native}]`);
     (wanted.closest("label").hidden ? this.dialog.querySelector("[value=png]") : wanted).checked = true;
+    this.kept = true;
     this.draw();
     this.dialog.showModal();
+    if (result.method !== "paint") return;
+    this.kept = await this.app.engine.keeps(jobId);
+    this.draw();
   }
 
   draw() {
@@ -131,7 +136,7 @@ export class Saving {
     const [, , w, h] = request.crop ?? [0, 0, 1, 1];
     const size = { width: Math.round(photo.width * w), height: Math.round(photo.height * h) };
     this.dialog.querySelector("#save-size").textContent = t("saveSize", size);
-    const again = result.method === "paint" && result.blob.type !== TYPES[this.format];
+    const again = result.method === "paint" && result.blob.type !== TYPES[this.format] && !this.kept;
     const note = this.dialog.querySelector("#save-note");
     note.hidden = !painting && !again;
     note.textContent = painting ? t("saveQuick") : again ? t("saveAgain") : "";

@@ -31,6 +31,15 @@ export const toBlob = (canvas, type = "image/jpeg", quality = 0.93) =>
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("canvas"))), type, quality),
   );
 
+/** The content of a blob as a `data:` URL. */
+export const dataUrl = (blob) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+
 /** A part of a picture (x, y, width, height as parts), its longest side at most `side` px; null: all of it.
  * `source` is a Blob or an ImageBitmap. */
 export async function scaled(source, side, crop = null, type = "image/jpeg") {
@@ -60,7 +69,7 @@ export async function makePhoto(file, engine, { sample = false } = {}) {
   if (!bitmap) {
     if (!engine.can.anyFormat) throw new Error(t("errorNotPicture", { name }));
     const [style] = (await engine.styles()).filter((each) => each.kind === "painting");
-    const request = { styles: [{ name: style.name, weight: 1 }], strength: 0, styleScale: 1 };
+    const request = { method: "fast", styles: [{ name: style.name, weight: 1 }], strength: 0, styleScale: 1 };
     shown = await engine.image(file, request).catch((error) => {
       if (error.code === "gone" || error.status === 413 || error.status === 429) throw error;
       throw new Error(t("errorNotPicture", { name }));
@@ -124,7 +133,7 @@ export class Photos {
 
   async addSample(url) {
     const answer = await fetch(url);
-    const file = new File([await answer.blob()], "coffee.jpg", { type: "image/jpeg" });
+    const file = new File([await answer.blob()], "raccoon.jpg", { type: "image/jpeg" });
     const photo = await makePhoto(file, this.app.engine, { sample: true });
     photo.settings = { ...DEFAULTS };
     this.list.push(photo);

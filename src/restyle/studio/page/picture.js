@@ -1,8 +1,8 @@
 /** The picture that is made of the photo: quick first, then painted; its status, results and errors. */
 
+import { maskOf } from "./areas.js";
 import { keepPart } from "./store.js";
 import { duration, explain, t } from "./texts.js";
-import { maskOf } from "./tools.js";
 
 const $ = (selector) => document.querySelector(selector);
 const DWELL = 900; // ms that a quick picture stays before painting begins
@@ -37,8 +37,29 @@ export class Picture {
     return styles.map((name, index) => ({ name, weight: weights[index] })).filter(({ weight }) => weight > 0);
   }
 
+  /** A look or the colors of a photo, which paint nothing; else null. */
+  get photographic() {
+    const style = this.app.styles.find(this.app.settings.styles[0]);
+    return ["look", "reference"].includes(style?.kind) ? style : null;
+  }
+
+  /** How the picture is made: as the user wants it, but looks are always quick. */
+  get method() {
+    return this.photographic ? "fast" : this.app.method;
+  }
+
+  /** The request of a look, or of the colors of a photo. */
+  get lookRequest() {
+    const { strength, crop } = this.app.settings;
+    const plain = { strength, crop, styleScale: 1, likeness: 0.5, keepColors: false, regions: [] };
+    const { kind, name } = this.photographic;
+    if (kind === "look") return { ...plain, method: "fast", look: name, styles: [] };
+    return { ...plain, method: "photo", styles: [{ name, weight: 1 }] };
+  }
+
   /** The request of the settings; masks are drawn here. */
   async requestFor(method) {
+    if (this.photographic) return this.lookRequest;
     const { strength, likeness, styleScale, keepColors, regions, crop } = this.app.settings;
     const draw = async (area) => ({ mask: await maskOf(area, this.photo), style: area.style });
     const drawn = (await Promise.all(regions.map(draw))).filter(({ mask }) => mask);
@@ -47,6 +68,7 @@ export class Picture {
 
   /** A request without what belongs to places of a photo, for the live camera; null without a style. */
   get plainRequest() {
+    if (this.photographic) return { ...this.lookRequest, crop: null };
     const { strength, styleScale, keepColors } = this.app.settings;
     const { styles } = this;
     return styles.length ? { method: "fast", styles, strength, styleScale, keepColors, regions: [], crop: null } : null;
@@ -54,6 +76,7 @@ export class Picture {
 
   /** What decides the picture, as a text. */
   key(method) {
+    if (this.photographic) return JSON.stringify([this.photo.id, this.lookRequest]);
     const { strength, likeness, styleScale, keepColors, regions, crop } = this.app.settings;
     const drawn = regions.filter((area) => area.strokes.length);
     const parts = [this.styles, strength, styleScale, keepColors, drawn, crop];
@@ -91,8 +114,7 @@ export class Picture {
   }
 
   async make(signal, force) {
-    const { photo } = this;
-    const { method } = this.app;
+    const { photo, method } = this;
     keepPart(photo, "settings");
     if (!this.hasLook) return this.clear();
     try {
@@ -149,7 +171,7 @@ export class Picture {
     this.status("styling");
     const key = this.key("fast");
     const handlers = { signal, type: photo.alpha ? "image/png" : "image/jpeg" };
-    const call = (named) => this.app.engine.image(photo.quick, { ...named, method: "fast" }, handlers);
+    const call = (named) => this.app.engine.image(photo.quick, named, handlers);
     const blob = await this.withStyles(request, call);
     return this.keep(key, { blob, method: "fast", full: photo.quick === photo.blob });
   }
@@ -238,7 +260,7 @@ export class Picture {
 
   /** The quick picture is shown while the painted one is wanted. */
   get unfinished() {
-    return this.app.method === "paint" && this.shown?.method === "fast";
+    return this.method === "paint" && this.shown?.method === "fast";
   }
 
   status(state, { part, left, position, error } = {}) {
@@ -270,6 +292,7 @@ export class Picture {
     $("#paint-again").hidden = !(missing || state === "error");
     $("#paint-again").textContent = t(missing ? "paintAgain" : "retry");
     $("#save").disabled = !this.shown;
+    $("#methods").hidden = !this.app.engine.can.paint || Boolean(this.photographic);
     for (const input of document.querySelectorAll("#methods input")) input.checked = input.value === this.app.method;
   }
 }

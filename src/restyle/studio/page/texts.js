@@ -22,8 +22,8 @@ const TEXTS = {
   photoNamed: ["Photo {name}", "照片 {name}"],
 
   pictureKeys: [
-    "Picture. Plus and minus zoom, 0 fits, 1 shows real pixels, arrow keys pan.",
-    "图片。加减号缩放，0 适应窗口，1 显示实际像素，方向键平移。",
+    "Picture. Plus and minus zoom, 0 fits, 1 shows real pixels, arrow keys pan, Space held down shows the photo.",
+    "图片。加减号缩放，0 适应窗口，1 显示实际像素，方向键平移，按住空格键看原图。",
   ],
   before: ["Before", "原图"],
   after: ["After", "效果"],
@@ -59,11 +59,18 @@ const TEXTS = {
   areas: ["Areas", "区域"],
   crop: ["Crop", "裁剪"],
 
+  searchHint: ["Search", "搜索"],
   search: ["Search by title or artist", "搜索作品或画家"],
   noMatch: ["No artwork matches “{query}”.", "没有与“{query}”匹配的作品。"],
   ownArtwork: ["Your artwork", "用你的画作"],
   ownArtworkHint: ["Any picture can be a style", "任何图片都能作为风格"],
   own: ["Your own", "你的画作"],
+  kindsLabel: ["What the wall shows", "显示内容"],
+  artworks: ["Artworks", "画作"],
+  looks: ["Looks", "色调"],
+  ownReference: ["Colors of a photo", "用照片的色调"],
+  ownReferenceHint: ["Its color and light on yours", "套用它的色彩与光线"],
+  reference: ["Your reference", "你的参考照片"],
   removeArtwork: ["Remove the artwork {name}", "移除画作 {name}"],
   wallProgress: ["{done} of {total} painted", "已完成 {done} / {total}"],
   pickSecond: ["Choose the style to mix in", "选择要混入的风格"],
@@ -89,13 +96,19 @@ const TEXTS = {
   mixPad: ["Mix of {a} and {b}", "{a} 与 {b} 的混合"],
   mixAt: ["{a} {first} %, {b} {second} %, strength {strength} %", "{a} {first}%，{b} {second}%，强度 {strength}%"],
   needStyle: ["Choose a style first.", "请先选择一种风格。"],
+  onlyPaintings: ["Photo looks cannot be mixed. Choose an artwork first.", "照片色调不能混合，请先选择一幅画作。"],
 
   areasHint: [
     "Brush over part of the picture to keep it as it is, or to give it another style.",
     "涂抹图片的一部分，让它保持原样，或换成另一种风格。",
   ],
-  keepArea: ["Keep the photo here", "此处保持原样"],
-  styleArea: ["Another style here", "此处换成另一种风格"],
+  noAreas: ["A photo look covers the entire photo. Choose an artwork to use areas.", "照片色调作用于整张照片，选择画作后才能划分区域。"],
+  keepArea: ["Keep the photo", "保持原样"],
+  styleArea: ["Another style", "另一种风格"],
+  subject: ["Select by box", "框选主体"],
+  subjectHint: ["Drag a box around what you want to select.", "拖出一个框，框住想选中的部分。"],
+  subjectBusy: ["Finding the subject …", "正在识别主体……"],
+  subjectFailed: ["Nothing in the box stands out. Try another box, or use the brush.", "框内没有明显的主体。请换一个框，或改用画笔。"],
   area: ["Area {n}", "区域 {n}"],
   areaKept: ["kept as it is", "保持原样"],
   removeArea: ["Remove area {n}", "移除区域 {n}"],
@@ -224,12 +237,13 @@ export function translate(root) {
 /** Title of a style in the chosen language, its artist, and a line with artist and year. */
 export function describe(style) {
   const known = column && TITLES[style.name];
-  if (style.kind === "sound") {
+  if (["sound", "look"].includes(style.kind)) {
     const title = style.name.replaceAll("-", " ");
-    return { title: known || title[0].toUpperCase() + title.slice(1), artist: "", line: column ? "" : style.title };
+    const [name, line] = [title, style.title].map((text) => text && text[0].toUpperCase() + text.slice(1));
+    return { title: known || name, artist: "", line: column ? "" : line };
   }
   const title = known || style.title || style.name;
-  const artist = style.kind === "own" ? t("own") : (column && ARTISTS[style.artist]) || style.artist || "";
+  const artist = ["own", "reference"].includes(style.kind) ? t(style.kind) : (column && ARTISTS[style.artist]) || style.artist || "";
   const span = (style.year ?? "").replace("-", "\u2060–\u2060");
   const year = span.replace(/^c\. (.*)$/, column ? "约 $1" : "c.\u00a0$1");
   return { title, artist, line: [artist, year].filter(Boolean).join(column ? "，" : ", ") };

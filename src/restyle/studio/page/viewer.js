@@ -2,6 +2,9 @@
 
 import { t } from "./texts.js";
 
+const STILL = 5; // px that a finger may move without dragging
+const HOLD = 320; // ms after which a finger that rests shows the photo
+const LOUPE = 2.5; // times as large as on the screen
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
@@ -31,6 +34,10 @@ export class Viewer {
       if (!this.tool && !event.target.closest("button")) this.toggleReal(event);
     });
     root.addEventListener("keydown", (event) => this.key(event));
+    root.addEventListener("keyup", (event) => event.key === " " && this.peek(false));
+    root.addEventListener("blur", () => this.peek(false));
+    root.addEventListener("contextmenu", (event) => this.pointers.size && event.preventDefault()); // of a long press
+    this.loupe = root.querySelector(".loupe");
   }
 
   /** Show another photo. `width` and `height` are of the shown picture, `full` is the real width in px. */
@@ -165,6 +172,7 @@ export class Viewer {
     if (event.button > 0 || event.target.closest("button:not(.divider), .corner")) return;
     if (this.pointers.size === 0) this.mode = this.decide(event);
     this.pointers.set(event.pointerId, event);
+    this.rest(event);
     this.root.setPointerCapture(event.pointerId);
     if (this.pointers.size === 2) {
       if (this.mode === "tool") this.tool?.up?.(true);
@@ -172,7 +180,21 @@ export class Viewer {
     }
     cancelAnimationFrame(this.sweeping);
     if (this.mode === "tool") this.tool.down(this.locate(event), event);
-    if (this.mode === "split") this.drag(event);
+    if (this.mode === "tool") this.magnify(event);
+  }
+
+  /** Wait whether a finger moves, or rests: then the photo is shown until it is lifted. */
+  rest(event) {
+    clearTimeout(this.resting);
+    this.start = this.pointers.size === 1 ? event : null;
+    if (this.start && this.urls.after && this.mode !== "tool") this.resting = setTimeout(() => this.peek(true), HOLD);
+  }
+
+  /** Show the photo alone for a while. */
+  peek(shown) {
+    clearTimeout(this.resting);
+    this.peeking = shown && Boolean(this.urls.after);
+    this.root.classList.toggle("peeking", this.peeking);
   }
 
   decide(event) {
@@ -184,6 +206,12 @@ export class Viewer {
   move(event) {
     const last = this.pointers.get(event.pointerId);
     if (!last) return this.tool?.hover?.(this.locate(event));
+    if (this.start && this.mode !== "tool") {
+      if (Math.hypot(event.clientX - this.start.clientX, event.clientY - this.start.clientY) < STILL) return undefined;
+      this.start = null; // it moves
+      clearTimeout(this.resting);
+    }
+    if (this.peeking) return undefined;
     const dx = event.clientX - last.clientX;
     const dy = event.clientY - last.clientY;
     if (this.mode === "pinch" && this.pointers.size === 2) {
@@ -195,9 +223,41 @@ export class Viewer {
     } else if (this.mode === "pan") {
       this.place({ ...this.view, x: this.view.x + dx, y: this.view.y + dy });
     } else if (this.mode === "split") this.drag(event);
-    else if (this.mode === "tool") this.tool?.move(this.locate(event), event);
+    else if (this.mode === "tool") {
+      this.tool?.move(this.locate(event), event);
+      this.magnify(event);
+    }
     this.pointers.set(event.pointerId, event);
     return undefined;
+  }
+
+  /** Show what is under a finger that draws beside it, enlarged. */
+  magnify(event) {
+    this.loupe.hidden = event.pointerType !== "touch" || this.mode !== "tool";
+    if (this.loupe.hidden) return;
+    const box = this.root.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const { width, height } = this.loupe;
+    const context = this.loupe.getContext("2d");
+    const side = this.loupe.clientWidth || 120;
+    const zoom = (width / side) * LOUPE;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.setTransform(zoom, 0, 0, zoom, width / 2 - zoom * x, height / 2 - zoom * y);
+    const { scale } = this.view;
+    const place = [this.view.x, this.view.y, this.size.width * scale, this.size.height * scale];
+    const layers = [this.images.before, this.images.after, this.sheet.querySelector(".mask")];
+    for (const layer of layers) if (!layer.hidden && (layer.naturalWidth ?? layer.width)) context.drawImage(layer, ...place);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.strokeStyle = "#fff";
+    context.lineWidth = 2;
+    context.beginPath();
+    const ring = this.sheet.querySelector(".ring");
+    const radius = ring.hidden ? 3 : (zoom * scale * parseFloat(ring.style.width)) / 2;
+    context.arc(width / 2, height / 2, Math.min(radius, width), 0, 7);
+    context.stroke();
+    const left = x < side + 24 ? box.width - side - 12 : 12; // in the corner that the finger is not in
+    this.loupe.style.transform = `translate(${left}px, 12px)`;
   }
 
   drag(event) {
@@ -208,6 +268,10 @@ export class Viewer {
   up(event) {
     if (!this.pointers.delete(event.pointerId)) return;
     if (this.mode === "tool") this.tool?.up?.(false);
+    if (this.mode === "split" && this.start && !this.peeking && event.type === "pointerup") this.drag(event);
+    this.peek(false);
+    this.start = null;
+    this.loupe.hidden = true;
     if (this.mode === "split" && this.split < 0.03) this.setSplit(0);
     if (this.pointers.size === 0) this.mode = null;
   }
@@ -235,6 +299,7 @@ export class Viewer {
       else if (event.key === "+" || event.key === "=") this.zoom(1.4);
       else if (event.key === "-") this.zoom(1 / 1.4);
       else if (event.key === "0") this.fit();
+      else if (event.key === " ") this.peek(true);
       else if (event.key === "1") this.zoom(this.realScale / this.view.scale);
       else return;
     } else return;

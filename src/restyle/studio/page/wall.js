@@ -27,7 +27,16 @@ export class Styles {
   }
 
   get paintings() {
-    return [...this.own, ...this.presets.filter((each) => each.kind === "painting")];
+    return this.of("own", "painting");
+  }
+
+  /** Photos whose colors can be taken, and looks. */
+  get looks() {
+    return this.of("reference", "look");
+  }
+
+  of(own, preset) {
+    return [...this.own.filter(({ kind }) => kind === own), ...this.presets.filter(({ kind }) => kind === preset)];
   }
 
   get sounds() {
@@ -42,16 +51,17 @@ export class Styles {
     return style.picture ?? this.engine.artwork(style, size);
   }
 
-  /** Keep a picture as a style. */
-  async add(file) {
+  /** Keep a picture as a style: kind "own" is an artwork, "reference" a photo whose colors are taken. */
+  async add(file, kind) {
     const thumbnail = await scaled(file, 512).catch(() => null);
     if (!thumbnail) throw new Error(t("errorNotPicture", { name: file.name }));
     const entry = await this.engine.addStyle(file);
-    const known = this.own.find((style) => this.names.get(style.name)?.name === entry.name);
+    const same = (style) => style.kind === kind && this.names.get(style.name)?.name === entry.name;
+    const known = this.own.find(same);
     if (known) return known;
     const name = `own-${Date.now().toString(36)}`;
     const title = file.name.replace(/\.[^.]*$/, "");
-    const style = { id: name, name, kind: "own", title, file: file.name, blob: file, thumbnail, added: Date.now() };
+    const style = { id: name, name, kind, title, file: file.name, blob: file, thumbnail, added: Date.now() };
     this.names.set(name, { name: entry.name, at: Date.now() });
     await put("artworks", style);
     this.own.unshift({ ...style, picture: URL.createObjectURL(thumbnail) });
@@ -88,7 +98,7 @@ export class Styles {
 export class Wall {
   /** `choose(style)` is called for a tap, `removed(style)` after an own artwork is gone. */
   constructor(app, root, { choose, removed }) {
-    Object.assign(this, { app, root, choose, removed, tiles: new Map(), selected: [], query: "" });
+    Object.assign(this, { app, root, choose, removed, tiles: new Map(), selected: [], kind: "painting" });
     this.grid = root.querySelector(".grid");
     this.note = root.querySelector(".note");
     this.count = root.querySelector(".count");
@@ -100,38 +110,65 @@ export class Wall {
       this.input.value = "";
     });
     this.grid.addEventListener("keydown", (event) => this.key(event));
+    this.kinds = root.querySelector("#kinds"); // the wall of photos also has looks
+    this.kinds?.addEventListener("change", (event) => this.showKind(event.target.value));
+  }
+
+  /** Show artworks ("painting") or photographic looks ("look"); `only` offers no choice between them. */
+  showKind(kind, only = false) {
+    this.kind = kind;
+    this.only = only;
+    if (this.kinds) {
+      this.kinds.hidden = only || this.app.styles.looks.length === 0;
+      this.kinds.querySelector(`[value=${kind}]`).checked = true;
+    }
+    this.filter();
   }
 
   draw() {
     for (const tile of this.tiles.values()) if (tile.url) URL.revokeObjectURL(tile.url);
     this.tiles.clear();
-    const add = document.createElement("li");
-    add.className = "tile add";
-    add.innerHTML = `<button><span class="art"><svg aria-hidden="true"><use href="page/icons.svg#plus"></use></svg></span>
-      <span class="title"></span><span class="artist"></span></button>`;
-    add.querySelector(".title").textContent = t("ownArtwork");
-    add.querySelector(".artist").textContent = t("ownArtworkHint");
-    add.querySelector("button").addEventListener("click", () => this.input.click());
-    const items = this.app.styles.paintings.map((style) => this.tile(style));
-    this.grid.replaceChildren(add, ...items);
+    const items = [this.adding("painting"), ...this.app.styles.paintings.map((style) => this.tile(style))];
+    if (this.kinds) {
+      const { looks } = this.app.styles;
+      if (this.app.engine.can.photo) items.push(this.adding("look"));
+      items.push(...looks.map((style) => this.tile(style)));
+    }
+    this.grid.replaceChildren(...items);
     this.mark(this.selected);
-    this.filter();
+    this.showKind(this.kind, this.only);
+  }
+
+  /** The tile that adds an artwork, or a photo whose colors are taken. */
+  adding(kind) {
+    const node = document.createElement("li");
+    node.className = "tile add";
+    node.dataset.kind = kind;
+    node.innerHTML = `<button><span class="art"><svg aria-hidden="true"><use href="page/icons.svg#plus"></use></svg></span>
+      <span class="title"></span><span class="artist"></span></button>`;
+    node.querySelector(".title").textContent = t(kind === "look" ? "ownReference" : "ownArtwork");
+    node.querySelector(".artist").textContent = t(kind === "look" ? "ownReferenceHint" : "ownArtworkHint");
+    node.querySelector("button").addEventListener("click", () => this.input.click());
+    return node;
   }
 
   tile(style) {
     const node = document.createElement("li");
     node.className = "tile";
+    node.dataset.kind = ["look", "reference"].includes(style.kind) ? "look" : "painting";
+    node.classList.toggle("plain", style.kind === "reference"); // it is not painted on the photo
     node.innerHTML = `<button aria-pressed="false"><span class="art"><img class="artwork" alt="" loading="lazy">
       <img class="mine" alt="" hidden></span><span class="title"></span><span class="artist"></span></button>`;
     const { title, line } = describe(style);
     node.querySelector(".title").textContent = title;
     node.querySelector(".artist").textContent = line;
     const button = node.querySelector("button");
-    button.title = `${title}, ${line}`;
+    button.title = [title, line].filter(Boolean).join(", ");
     const artwork = this.app.styles.artwork(style, SIDE);
     if (artwork) node.querySelector(".artwork").src = artwork;
+    else node.querySelector(".artwork").remove();
     button.addEventListener("click", () => this.choose(style));
-    if (style.kind === "own") {
+    if (["own", "reference"].includes(style.kind)) {
       const cross = document.createElement("button");
       cross.className = "remove icon";
       cross.setAttribute("aria-label", t("removeArtwork", { name: title }));
@@ -145,7 +182,7 @@ export class Wall {
       node.append(cross);
     }
     const words = [style.name, style.title, style.artist, style.year, title, line].join(" ");
-    this.tiles.set(style.name, { node, button, words: plain(words), url: null });
+    this.tiles.set(style.name, { node, button, words: plain(words), url: null, wanted: style.kind !== "reference" });
     return node;
   }
 
@@ -163,7 +200,10 @@ export class Wall {
     this.last = [photo, { crop, done, finished }];
     for (const tile of this.tiles.values()) this.clear(tile);
     for (const [name, blob] of Object.entries(done)) this.put(name, blob);
-    const missing = [...this.tiles.keys()].filter((name) => !done[name]);
+    const rank = (name) => Number(this.tiles.get(name).node.dataset.kind !== this.kind);
+    const missing = [...this.tiles.keys()]
+      .filter((name) => !done[name] && this.tiles.get(name).wanted)
+      .sort((a, b) => rank(a) - rank(b)); // those that are seen first
     this.say("");
     this.tell();
     if (missing.length === 0) return;
@@ -217,10 +257,10 @@ export class Wall {
   }
 
   tell() {
-    const done = [...this.tiles.values()].filter((tile) => tile.url).length;
-    const busy = done < this.tiles.size;
-    this.count.textContent = busy ? t("wallProgress", { done, total: this.tiles.size }) : "";
-    this.count.style.setProperty("--done", done / this.tiles.size);
+    const wanted = [...this.tiles.values()].filter((tile) => tile.wanted);
+    const [done, total] = [wanted.filter((tile) => tile.url).length, wanted.length];
+    const busy = done < total;
+    this.count.textContent = busy ? t("wallProgress", { done, total }) : "";
     this.count.classList.toggle("busy", busy);
   }
 
@@ -239,7 +279,7 @@ export class Wall {
     this.say("");
     for (const file of files) {
       try {
-        const style = await this.app.styles.add(file);
+        const style = await this.app.styles.add(file, this.kind === "look" ? "reference" : "own");
         this.search.value = "";
         const shown = Object.fromEntries(Object.entries(this.last?.[1].done ?? {}));
         this.draw();
@@ -256,10 +296,11 @@ export class Wall {
     const query = plain(this.search.value.trim());
     let shown = 0;
     for (const { node, words } of this.tiles.values()) {
-      node.hidden = !query.split(/\s+/).every((word) => words.includes(word));
+      const matches = query.split(/\s+/).every((word) => words.includes(word));
+      node.hidden = !matches || (node.dataset.kind !== this.kind && (!query || this.only)); // a search finds both
       shown += !node.hidden;
     }
-    this.grid.querySelector(".add").hidden = Boolean(query);
+    for (const node of this.grid.querySelectorAll(".add")) node.hidden = Boolean(query) || node.dataset.kind !== this.kind;
     const none = this.root.querySelector(".none");
     none.hidden = shown > 0 || !query;
     none.textContent = none.hidden ? "" : t("noMatch", { query: this.search.value.trim() });

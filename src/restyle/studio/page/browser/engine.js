@@ -13,7 +13,7 @@ export async function open() {
   const own = new Map(); // name -> blob
   const blobs = (request) => Object.fromEntries([...own].filter(([name]) => names(request).includes(name)));
   return {
-    can: { paint: true, video: false, audio: false, camera: true, live: true, tiff: false, anyFormat: false },
+    can: { paint: true, camera: true, live: true },
     alive: async () => true,
     styles: async () => presets,
     artwork: (style) =>
@@ -48,6 +48,8 @@ export async function open() {
         ? this.paint(photo, request, { signal, type })
         : this.image(photo, request, { signal, type });
     },
+
+    keeps: async () => true, // the painting on the screen is kept by the worker
 
     /** Threads, and on what each graph runs. */
     status: () => worker.call("status", []),

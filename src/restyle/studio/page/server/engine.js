@@ -2,19 +2,24 @@
 
 import { EngineError, cropText } from "../contract.js";
 
+const looks = new Set(); // names of the styles that are looks
 const SILENCE = 20_000; // ms without any answer after which a job counts as lost
 
 export async function open() {
+  const options = await ask("v1/options").then((answer) => answer.json(), () => ({}));
+  const can = { paint: true, photo: true, video: true, audio: true, camera: true, live: true, tiff: true, anyFormat: true };
   return {
-    can: { paint: true, video: true, audio: true, camera: true, live: true, tiff: true, anyFormat: true },
+    can: { ...can, boxes: Boolean(options.boxes) },
     alive,
-    styles: async () => (await (await ask("v1/styles")).json()).styles,
+    styles,
     artwork: (style, size) => (style.artwork ? `${style.artwork}?size=${size}` : null),
     addStyle,
     wall,
     image,
     paint,
     save,
+    keeps: async (id) => Boolean(id) && fetch(`v1/jobs/${id}`).then((answer) => answer.ok, () => false),
+    cutOut,
     job,
     resume: (id, handlers = {}) => follow({ id, events: `v1/jobs/${id}/events` }, handlers),
   };
@@ -55,6 +60,20 @@ function failure(status, retry, text) {
   });
 }
 
+async function styles() {
+  const { styles: found } = await (await ask("v1/styles")).json();
+  for (const { kind, name } of found) if (kind === "look") looks.add(name);
+  return found;
+}
+
+async function cutOut(photo, [x, y, width, height]) {
+  const percent = [x, y, width, height].map((part) => `${+(100 * part).toFixed(2)}%`);
+  const form = new FormData();
+  form.append("content", photo, "photo");
+  form.append("box", `box:${percent.join(",")}`);
+  return (await ask("v1/masks", { method: "POST", body: form })).blob();
+}
+
 async function addStyle(blob) {
   const form = new FormData();
   form.append("image", blob, blob.name ?? "artwork");
@@ -69,7 +88,8 @@ function fields(file, request) {
     form.append("style", request.styles.length > 1 ? `${name}:${+weight.toFixed(3)}` : name);
   }
   const options = {
-    method: request.method,
+    method: request.look ? null : request.method,
+    look: request.look ?? null,
     strength: request.strength,
     style_scale: request.styleScale,
     keep_colors: request.keepColors ? "luminance" : null,
@@ -88,10 +108,10 @@ function fields(file, request) {
   return form;
 }
 
-async function wall(photo, styles, { signal, size = 256, onTile } = {}) {
+async function wall(photo, names, { signal, size = 256, onTile } = {}) {
   const form = new FormData();
   form.append("content", photo, "photo");
-  for (const name of styles) form.append("style", name);
+  for (const name of names) form.append(looks.has(name) ? "look" : "style", name);
   form.append("size", String(size));
   const answer = await ask("v1/wall", { method: "POST", body: form, signal });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -103,9 +123,8 @@ async function wall(photo, styles, { signal, size = 256, onTile } = {}) {
       const lines = (rest + value).split("\n");
       rest = lines.pop();
       for (const line of lines.filter(Boolean)) {
-        const { style, image: url, error } = JSON.parse(line);
-        if (error) throw new EngineError(error.code, error.message);
-        onTile(style, fromDataUrl(url));
+        const { style, look, image: url } = JSON.parse(line);
+        onTile(style ?? look, fromDataUrl(url));
       }
     }
   } catch (error) {
@@ -121,7 +140,7 @@ function fromDataUrl(url) {
 }
 
 async function image(photo, request, { signal, type = "image/jpeg" } = {}) {
-  const body = fields(photo, { ...request, method: "fast" });
+  const body = fields(photo, { ...request, method: request.method === "paint" ? "fast" : request.method });
   return (await ask("v1/images", { method: "POST", body, signal, headers: { Accept: type } })).blob();
 }
 
@@ -129,8 +148,11 @@ async function image(photo, request, { signal, type = "image/jpeg" } = {}) {
 async function save(photo, request, type, { signal, jobId } = {}) {
   const headers = { Accept: type };
   if (jobId) {
-    const answer = await fetch(`v1/jobs/${jobId}/result`, { headers, signal }).catch(() => null);
-    if (answer?.ok && answer.headers.get("Content-Type") === type) return answer.blob();
+    try {
+      return await (await ask(`v1/jobs/${jobId}/result`, { headers, signal })).blob();
+    } catch (error) {
+      if (error.status !== 404) throw error; // the server keeps it for an hour
+    }
   }
   return (await ask("v1/images", { method: "POST", body: fields(photo, request), signal, headers })).blob();
 }

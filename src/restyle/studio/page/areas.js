@@ -1,17 +1,49 @@
-/** Tools on the picture: a brush that paints the masks of areas, and the crop frame. */
+/** Areas of the picture: a brush that paints their masks, and a box that selects a subject. */
 
-import { canvasOf, toBlob } from "./photos.js";
-import { describe, t } from "./texts.js";
+import { canvasOf, dataUrl, toBlob } from "./photos.js";
+import { describe, explain, t } from "./texts.js";
 
 const MASK_SIDE = 1024; // px, longest side of a mask
 const AREAS = 4;
-const MIN_CROP = 0.04; // smallest side of a crop, as a part
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const subjects = new Map(); // data URL of a mask -> canvas whose opacity it is
 
-/** Draw the strokes of an area: white on what is there. Points are parts of the photo, sizes of its longer side. */
+/** Decode the masks of subjects among strokes, so that they can be drawn; gives whether any was new. */
+async function decodeSubjects(strokes) {
+  const missing = strokes.map(({ subject }) => subject).filter((url) => url && !subjects.has(url));
+  for (const url of missing) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const [canvas, context] = canvasOf(image.naturalWidth, image.naturalHeight);
+    context.drawImage(image, 0, 0);
+    const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+    for (let i = 0; i < pixels.data.length; i += 4) pixels.data[i + 3] = pixels.data[i];
+    context.putImageData(pixels, 0, 0);
+    subjects.set(url, canvas);
+  }
+  return missing.length > 0;
+}
+
+/** The mask of a subject in a color. */
+function tinted(mask, color) {
+  const [canvas, context] = canvasOf(mask.width, mask.height);
+  context.drawImage(mask, 0, 0);
+  context.globalCompositeOperation = "source-in";
+  context.fillStyle = color;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** Draw the strokes of an area: white on what is there. Points are parts of the photo, sizes of its longer side;
+ * a subject is the mask of all of it. */
 function drawStrokes(context, strokes, { width, height }, color) {
   context.lineCap = context.lineJoin = "round";
-  for (const { points, size, erase } of strokes) {
+  for (const { points, size, erase, subject } of strokes) {
+    if (subject) {
+      if (subjects.has(subject)) context.drawImage(tinted(subjects.get(subject), color), 0, 0, width, height);
+      continue;
+    }
     context.globalCompositeOperation = erase ? "destination-out" : "source-over";
     context.strokeStyle = color;
     context.lineWidth = size * Math.max(width, height);
@@ -28,6 +60,7 @@ function drawStrokes(context, strokes, { width, height }, color) {
 export async function maskOf(area, photo) {
   const factor = Math.min(1, MASK_SIDE / Math.max(photo.width, photo.height));
   const [layer, strokes] = canvasOf(photo.width * factor, photo.height * factor);
+  await decodeSubjects(area.strokes);
   drawStrokes(strokes, area.strokes, layer, "#fff");
   const { data } = strokes.getImageData(0, 0, layer.width, layer.height);
   if (!data.some((value, index) => index % 4 === 3 && value > 127)) return null;
@@ -41,7 +74,7 @@ export async function maskOf(area, photo) {
 export class Brush {
   /** `changed()` is called after a stroke is finished; `pickStyle()` gives a style or null. */
   constructor(app, viewer, { changed, pickStyle }) {
-    Object.assign(this, { app, viewer, changed, pickStyle, index: 0, erase: false, history: [], cursor: [0.5, 0.5] });
+    Object.assign(this, { app, viewer, changed, pickStyle, index: 0, mode: "brush", history: [], cursor: [0.5, 0.5] });
     this.root = document.querySelector("#panel-areas");
     this.canvas = viewer.root.querySelector(".mask");
     this.ring = viewer.root.querySelector(".ring");
@@ -51,8 +84,9 @@ export class Brush {
       const style = await this.pickStyle("pickArea");
       if (style) this.begin(style.name);
     });
-    this.on("#brush", () => this.setErase(false));
-    this.on("#eraser", () => this.setErase(true));
+    this.box = viewer.root.querySelector(".box");
+    this.modes = [...this.root.querySelectorAll("[data-tool]")];
+    for (const button of this.modes) button.addEventListener("click", () => this.setMode(button.dataset.tool));
     this.on("#undo", () => this.undo());
     this.on("#clear-area", () => this.change(() => (this.area.strokes = [])));
     this.size.addEventListener("input", () => {
@@ -93,7 +127,7 @@ export class Brush {
     if (empty >= 0) this.areas[empty].style = style;
     else this.areas.push({ style, strokes: [] });
     this.index = empty >= 0 ? empty : this.areas.length - 1;
-    this.setErase(false);
+    this.setMode("brush");
     this.draw();
     this.changed();
   }
@@ -103,10 +137,18 @@ export class Brush {
     this.size.parentElement.querySelector("output").textContent = `${this.size.value} %`;
   }
 
-  setErase(erase) {
-    this.erase = erase;
-    this.root.querySelector("#brush").setAttribute("aria-pressed", !erase);
-    this.root.querySelector("#eraser").setAttribute("aria-pressed", erase);
+  /** "brush", "erase", or "box": a box around a subject, which the engine cuts out. */
+  setMode(mode) {
+    this.mode = mode;
+    for (const button of this.modes) button.setAttribute("aria-pressed", button.dataset.tool === mode);
+    this.root.querySelector("#brush-size").closest(".row").hidden = mode === "box";
+    this.note(mode === "box" ? "subjectHint" : null);
+    this.viewer.root.classList.toggle("boxing", mode === "box");
+  }
+
+  note(key, error = "") {
+    this.root.querySelector("#subject-note").textContent = key ? t(key) : "";
+    this.root.querySelector("#area-error").textContent = error;
   }
 
   /** Change the areas so that undo leads back. */
@@ -127,16 +169,22 @@ export class Brush {
   }
 
   draw() {
-    const active = this.enabled && Boolean(this.area);
-    this.root.querySelector("#brush-tools").hidden = !this.area;
-    this.root.querySelector("#area-choices").hidden = this.areas.length >= AREAS;
+    const photographic = Boolean(this.app.picture.photographic);
+    const active = this.enabled && Boolean(this.area) && !photographic;
+    const hint = this.root.querySelector(".hint");
+    hint.textContent = t(photographic ? "noAreas" : "areasHint");
+    hint.classList.toggle("known", this.areas.length > 0 && !photographic);
+    this.root.querySelector("#areas").hidden = photographic;
+    this.root.querySelector("#brush-tools").hidden = !this.area || photographic;
+    this.root.querySelector("#area-choices").hidden = this.areas.length >= AREAS || photographic;
+    this.root.querySelector("#subject").hidden = !this.app.engine.can.boxes;
     this.root.querySelector("#undo").disabled = this.history.length === 0;
     const list = this.root.querySelector("#areas");
     list.replaceChildren(...this.areas.map((area, index) => this.item(area, index)));
     this.viewer.tool = active ? this.tool() : null;
     this.viewer.root.classList.toggle("brushing", active);
     this.canvas.hidden = !active;
-    this.ring.hidden = true;
+    this.ring.hidden = this.box.hidden = true;
     if (active) this.paint();
   }
 
@@ -175,6 +223,7 @@ export class Brush {
       context.globalAlpha = index === this.index ? 0.6 : 0.3;
       context.drawImage(layer, 0, 0);
     });
+    decodeSubjects(this.areas.flatMap((area) => area.strokes)).then((found) => found && this.paint());
   }
 
   /** From parts of what is shown to parts of the photo. */
@@ -185,10 +234,80 @@ export class Brush {
   }
 
   tool() {
+    const [brush, box] = [this.brushTool(), this.boxTool()];
+    const chosen = () => (this.mode === "box" ? box : brush);
+    const names = ["down", "move", "up", "key", "hover"];
+    return Object.fromEntries(names.map((name) => [name, (...values) => chosen()[name](...values)]));
+  }
+
+  /** Moves of the cursor by arrow keys, and Space, which puts it down and lifts it. */
+  keys({ down, move, up, isDown }) {
+    return (event) => {
+      const step = event.shiftKey ? 0.1 : 0.02;
+      const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+      if (by) move([clamp(this.cursor[0] + by[0], 0, 1), clamp(this.cursor[1] + by[1], 0, 1)]);
+      else if (event.key === " " && !event.repeat) isDown() ? up(false) : down(this.cursor);
+      else if (event.key === "Escape" && isDown()) up(this.mode === "box");
+      else return false;
+      if (event.key === " ") this.showRing(this.cursor);
+      return true;
+    };
+  }
+
+  /** A box that is drawn from one corner to the other; what stands out in it becomes part of the area. */
+  boxTool() {
+    let corner = null;
+    const sides = (point) => {
+      const [left, top] = [0, 1].map((i) => clamp(Math.min(corner[i], point[i]), 0, 1));
+      const [right, bottom] = [0, 1].map((i) => clamp(Math.max(corner[i], point[i]), 0, 1));
+      return [left, top, right - left, bottom - top];
+    };
+    const down = (point) => {
+      corner = point;
+      move(point);
+    };
+    const move = (point) => {
+      this.showRing(point);
+      this.box.hidden = !corner;
+      if (!corner) return;
+      const [left, top, width, height] = sides(point).map((part) => `${100 * part}%`);
+      Object.assign(this.box.style, { left, top, width, height });
+    };
+    const up = (aborted) => {
+      const box = corner && sides(this.cursor);
+      corner = null;
+      this.box.hidden = true;
+      if (!aborted && box && box[2] > 0.02 && box[3] > 0.02) this.selectSubject(box);
+    };
+    return { down, move, up, key: this.keys({ down, move, up, isDown: () => corner }), hover: move };
+  }
+
+  /** Add what stands out in a box, given as parts of what is shown, to the area. */
+  async selectSubject([left, top, width, height]) {
+    const { photo } = this.app;
+    const area = this.area;
+    const [[x, y], [right, bottom]] = [this.toPhoto([left, top]), this.toPhoto([left + width, top + height])];
+    this.note("subjectBusy");
+    this.root.setAttribute("aria-busy", "true");
+    try {
+      const mask = await this.app.engine.cutOut(photo.preview, [x, y, right - x, bottom - y]);
+      const subject = await dataUrl(mask);
+      if (photo !== this.app.photo || !this.areas.includes(area)) return;
+      this.change(() => area.strokes.push({ subject }));
+      this.setMode("brush");
+    } catch (error) {
+      this.note("subjectHint", error.code === "bad_input" ? t("subjectFailed") : explain(error));
+      this.app.failed(error);
+    } finally {
+      this.root.removeAttribute("aria-busy");
+    }
+  }
+
+  brushTool() {
     let stroke = null;
     const down = (point) => {
       this.history.push(JSON.stringify(this.areas));
-      stroke = { points: [this.toPhoto(point)], size: this.size.value / 100, erase: this.erase };
+      stroke = { points: [this.toPhoto(point)], size: this.size.value / 100, erase: this.mode === "erase" };
       this.area.strokes.push(stroke);
       this.showRing(point);
       this.paint();
@@ -209,151 +328,22 @@ export class Brush {
       this.draw();
       if (!aborted) this.changed();
     };
-    const key = (event) => {
-      const step = event.shiftKey ? 0.1 : 0.02;
-      const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-      if (by) move([clamp(this.cursor[0] + by[0], 0, 1), clamp(this.cursor[1] + by[1], 0, 1)]);
-      else if (event.key === " ") stroke ? up(false) : down(this.cursor);
-      else if (event.key === "Escape" && stroke) up(false);
-      else return false;
-      if (event.key === " ") this.showRing(this.cursor);
-      return true;
-    };
-    return { down, move, up, key, hover: (point) => this.showRing(point) };
+    return { down, move, up, key: this.keys({ down, move, up, isDown: () => stroke }), hover: (point) => this.showRing(point) };
   }
 
   showRing(point) {
     this.cursor = point;
     this.ring.hidden = !this.viewer.tool;
+    this.ring.classList.toggle("cross", this.mode === "box");
     const { width, height } = this.viewer.size;
     const [, , w, h] = this.app.settings.crop ?? [0, 0, 1, 1];
-    const across = (this.size.value / 100) * Math.max(width / w, height / h);
+    const box = this.mode === "box";
+    const across = box ? 14 / this.viewer.view.scale : (this.size.value / 100) * Math.max(width / w, height / h);
     Object.assign(this.ring.style, {
       left: `${point[0] * width - across / 2}px`,
       top: `${point[1] * height - across / 2}px`,
       width: `${across}px`,
       height: `${across}px`,
     });
-  }
-}
-
-export class Crop {
-  /** `apply(crop)` gets [x, y, width, height] as parts of the photo, or null for all of it. */
-  constructor(app, viewer, { apply }) {
-    Object.assign(this, { app, viewer, apply, aspect: null, box: [0, 0, 1, 1] });
-    this.frame = viewer.root.querySelector(".frame");
-    this.root = document.querySelector("#panel-crop");
-    this.corners = [...this.frame.querySelectorAll(".corner")];
-    this.corners.forEach((corner, index) => {
-      corner.addEventListener("pointerdown", (event) => this.grab(event, index));
-      corner.addEventListener("keydown", (event) => this.key(event, index));
-    });
-    this.frame.addEventListener("pointerdown", (event) => event.target === this.frame && this.grab(event, null));
-    this.frame.addEventListener("keydown", (event) => event.target === this.frame && this.key(event, null));
-    this.root.querySelector("#aspects").addEventListener("change", (event) => this.setAspect(event.target.value));
-    this.root.querySelector("#crop-apply").addEventListener("click", () => this.finish());
-  }
-
-  open() {
-    this.active = true;
-    this.box = [...(this.app.settings.crop ?? [0, 0, 1, 1])];
-    this.aspect = null;
-    this.root.querySelector("[value=free]").checked = true;
-    this.frame.hidden = false;
-    this.corners.forEach((corner, index) => corner.setAttribute("aria-label", t("cropCorner", { n: index + 1 })));
-    this.place();
-  }
-
-  /** Leave the tool; what the frame shows is taken over. */
-  finish() {
-    if (!this.active) return;
-    this.active = false;
-    this.frame.hidden = true;
-    const whole = this.box[2] > 0.999 && this.box[3] > 0.999;
-    this.apply(whole ? null : this.box.map((side) => Math.round(side * 1e4) / 1e4));
-  }
-
-  /** Width over height of the photo as it is seen. */
-  get shape() {
-    return this.app.photo.width / this.app.photo.height;
-  }
-
-  setAspect(text) {
-    if (text === "whole") {
-      this.box = [0, 0, 1, 1];
-      this.aspect = null;
-    } else if (text === "free") this.aspect = null;
-    else {
-      const [across, down] = text.split(":").map(Number);
-      this.aspect = across / down / this.shape; // in parts of the photo
-      const [x, y, w, h] = this.box;
-      const width = Math.min(1, Math.max(w, h * this.aspect), this.aspect);
-      const size = [width, width / this.aspect];
-      this.box = [
-        clamp(x + w / 2 - size[0] / 2, 0, 1 - size[0]),
-        clamp(y + h / 2 - size[1] / 2, 0, 1 - size[1]),
-        ...size,
-      ];
-    }
-    this.place();
-  }
-
-  place() {
-    const [x, y, w, h] = this.box;
-    const { width, height } = this.viewer.size;
-    Object.assign(this.frame.style, {
-      left: `${x * width}px`,
-      top: `${y * height}px`,
-      width: `${w * width}px`,
-      height: `${h * height}px`,
-    });
-    const size = `${Math.round(w * this.app.photo.width)} × ${Math.round(h * this.app.photo.height)}`;
-    this.root.querySelector("#crop-size").textContent = size;
-  }
-
-  grab(event, corner) {
-    event.stopPropagation();
-    event.preventDefault();
-    const node = event.currentTarget;
-    node.focus();
-    node.setPointerCapture(event.pointerId);
-    const start = this.viewer.locate(event);
-    const box = [...this.box];
-    const move = (next) => {
-      const [px, py] = this.viewer.locate(next);
-      this.drag(box, px - start[0], py - start[1], corner);
-    };
-    node.addEventListener("pointermove", move);
-    const end = () => node.removeEventListener("pointermove", move);
-    node.addEventListener("pointerup", end, { once: true });
-    node.addEventListener("pointercancel", end, { once: true });
-  }
-
-  /** Move the box, or one of its corners: 0 top left, 1 top right, 2 bottom right, 3 bottom left. */
-  drag([x, y, w, h], dx, dy, corner) {
-    if (corner === null) {
-      this.box = [clamp(x + dx, 0, 1 - w), clamp(y + dy, 0, 1 - h), w, h];
-      return this.place();
-    }
-    const [left, top] = [corner === 0 || corner === 3, corner < 2];
-    const room = [left ? x + w : 1 - x, top ? y + h : 1 - y];
-    let width = clamp(left ? w - dx : w + dx, MIN_CROP, room[0]);
-    let height = clamp(top ? h - dy : h + dy, MIN_CROP, room[1]);
-    if (this.aspect) {
-      width = Math.min(Math.max(width, height * this.aspect), room[0], room[1] * this.aspect);
-      height = width / this.aspect;
-    }
-    this.box = [left ? x + w - width : x, top ? y + h - height : y, width, height];
-    return this.place();
-  }
-
-  key(event, corner) {
-    const step = 0.02;
-    const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-    if (event.key === "Enter" && corner === null) return this.root.querySelector("#crop-apply").click();
-    if (!by) return undefined;
-    event.preventDefault();
-    event.stopPropagation();
-    return this.drag(this.box, ...by, corner === null && event.shiftKey ? 2 : corner);
   }
 }
