@@ -253,6 +253,15 @@ def test_options_equal_python(call: Call, request_: dict[str, Any], options: dic
     )
 
 
+@pytest.mark.parametrize(("name", "strength"), [("cyanotype", 1), ("teal-and-orange", 0.5)])
+def test_looks_equal_python(call: Call, name: str, strength: float) -> None:
+    picture = photo(200, 136)
+    found = call("image", picture, {"styles": [], "look": name, "strength": strength})
+    assert decibels(opened(found["result"]), restyle.image(picture, look=name, strength=strength)) > 50
+    tiles = call("wall", picture, names=[name], size=200)["tiles"]
+    assert decibels(opened(tiles[name]), restyle.image(picture, look=name)) > 30  # a JPEG
+
+
 def test_styles_are_mixed_as_in_python(call: Call) -> None:
     picture = photo(150, 100)
     parts = [{"name": "scream", "weight": 0.7}, {"name": "great-wave", "weight": 0.3}]

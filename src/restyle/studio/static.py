@@ -27,6 +27,7 @@ from restyle import __version__
 from restyle.errors import InputError, MissingExtraError, OutputError
 from restyle.files import flush, make_folder, reason
 from restyle.images import color, detail
+from restyle.images.looks import LOOKS, look_table
 from restyle.methods import fast
 from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid
 from restyle.models import arbitrary, catalog
@@ -34,7 +35,7 @@ from restyle.models.style_files import preset_artwork, preset_files
 from restyle.options import image
 from restyle.studio import CONTENT_SECURITY_POLICY, PAGE
 from restyle.style import styles
-from restyle.types import PathLike
+from restyle.types import PathLike, from_unit
 
 FORMAT = "restyle-studio-static/1"
 MANIFEST = "manifest.json"
@@ -47,9 +48,7 @@ WEBGPU = (
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
-LEFT_OUT = (
-    "videos, sounds, looks, boxes around subjects, TIFF, HEIC and 16-bit pictures; `restyle studio` has them"
-)
+LEFT_OUT = "videos, sounds, colors of other photos, boxes around subjects, TIFF, HEIC and 16-bit pictures; `restyle studio` has them"
 _MODULES = (arbitrary, fast, detail, color, painter, matching, cleanup, objects, pyramid, network, image)
 _PART = re.compile(r"\.restyle-[0-9a-f]+\.part")
 
@@ -181,6 +180,10 @@ def _fill(part: Path, package: Path) -> None:
         for file in catalog.find(name).files:
             prefix = "" if name == catalog.DEFAULT else "painter_"
             (models / f"{prefix}{file.role}.onnx").write_bytes(file.read())
+    (models / "looks").mkdir()
+    for name in LOOKS:
+        table = from_unit(look_table(name).nodes, np.uint16).astype("<u2")
+        (models / "looks" / f"{name}.bin").write_bytes(table.tobytes())
     (models / "artworks").mkdir()
     for style in preset_files(catalog.find(catalog.DEFAULT)).values():
         if artwork := preset_artwork(style):
@@ -226,7 +229,12 @@ def _engine() -> dict[str, Any]:
         }
         for style in styles()
     ]
-    return {"constants": constants, "presets": presets}
+    words = {"artist": "", "year": "", "kind": "look", "artwork": None}
+    looks = [
+        {"name": name, "title": look.title, "table": f"models/looks/{name}.bin", **words}
+        for name, look in LOOKS.items()
+    ]
+    return {"constants": constants, "presets": presets, "looks": looks}
 
 
 def _constants(module: ModuleType) -> dict[str, Any]:

@@ -87,6 +87,26 @@ export const TITLES = {
   neon: "霓虹",
 };
 
+/** What a look does, in Chinese. */
+export const LOOKS = {
+  "golden-hour": "低角度暖光，暗部通透",
+  "blue-hour": "日落后的蓝色，柔和偏暗",
+  night: "白天变夜晚：暗、蓝、少色彩",
+  mist: "清晨薄雾：浅淡、清冷、低反差",
+  "bleach-bypass": "保留银盐：硬朗而淡的颜色",
+  "teal-and-orange": "电影调色：青色暗部，橙色皮肤",
+  "faded-film": "旧照片：灰黑色，颜色柔和",
+  "print-film": "电影拷贝：浓黑，暖白",
+  "slide-film": "反转片：浓郁饱和",
+  "cross-process": "错误药液冲洗：绿色亮部，蓝色暗部",
+  autochrome: "1907 年彩色干版：柔、暗、暖",
+  silver: "银盐相纸，反差适中",
+  "red-filter": "加红滤镜的黑白：天空变暗",
+  sepia: "棕色调相纸",
+  cyanotype: "1842 年的蓝图印相",
+  neon: "城市之夜：洋红亮部，青色暗部",
+};
+
 export const ARTISTS = {
   "William Blake": "威廉·布莱克",
   "Gustav Klimt": "古斯塔夫·克里姆特",

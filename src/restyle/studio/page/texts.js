@@ -1,6 +1,6 @@
 /** Every text of the page, in English and Chinese. */
 
-import { ARTISTS, TITLES } from "./artworks.js";
+import { ARTISTS, LOOKS, TITLES } from "./artworks.js";
 
 const TEXTS = {
   language: ["中文", "English"],
@@ -240,7 +240,7 @@ export function describe(style) {
   if (["sound", "look"].includes(style.kind)) {
     const title = style.name.replaceAll("-", " ");
     const [name, line] = [title, style.title].map((text) => text && text[0].toUpperCase() + text.slice(1));
-    return { title: known || name, artist: "", line: column ? "" : line };
+    return { title: known || name, artist: "", line: column ? (LOOKS[style.name] ?? "") : line };
   }
   const title = known || style.title || style.name;
   const artist = ["own", "reference"].includes(style.kind) ? t(style.kind) : (column && ARTISTS[style.artist]) || style.artist || "";

@@ -32,6 +32,43 @@ export class Mixed {
   }
 }
 
+/** A photo in a photographic look: its colors interpolated in a table, as `images.color_lut`. */
+export class Graded {
+  /** `table`: [side, side, side, 3] 16-bit numbers, by red, green and blue. */
+  constructor(photo, table) {
+    Object.assign(this, { photo, table, height: photo.height, width: photo.width });
+    this.side = Math.round(Math.cbrt(table.length / 3));
+  }
+
+  readRows(y, out) {
+    const { side, table, width } = this;
+    const steps = [3 * side * side, 3 * side, 3];
+    const [places, parts] = [[0, 0, 0], [0, 0, 0]];
+    readRows(this.photo, y, out);
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++) {
+        const at = Math.min(1, Math.max(0, out[c][x])) * (side - 1);
+        places[c] = Math.min(side - 2, Math.floor(at));
+        parts[c] = at - places[c];
+      }
+      const corner = places[0] * steps[0] + places[1] * steps[1] + places[2] * steps[2];
+      let [red, green, blue] = [0, 0, 0];
+      for (let k = 0; k < 8; k++) {
+        let [weight, from] = [1, corner];
+        for (let c = 0; c < 3; c++) {
+          const next = (k >> c) & 1;
+          weight *= next ? parts[c] : 1 - parts[c];
+          from += next * steps[c];
+        }
+        red += weight * table[from];
+        green += weight * table[from + 1];
+        blue += weight * table[from + 2];
+      }
+      [out[0][x], out[1][x], out[2][x]] = [red / 65535, green / 65535, blue / 65535];
+    }
+  }
+}
+
 /** The luma of anything, row by row. */
 class Luma {
   constructor(source) {

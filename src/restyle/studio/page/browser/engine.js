@@ -68,7 +68,8 @@ class Client {
     this.count = 0;
     this.presets = fetch(`${ROOT}models/engine.json`).then(async (answer) => {
       if (!answer.ok) throw new EngineError("gone", `models/engine.json: ${answer.status}`);
-      return (await answer.json()).presets.map(({ code, ...style }) => style);
+      const { presets, looks } = await answer.json();
+      return [...presets, ...looks].map(({ code, table, ...style }) => style);
     });
     this.#start();
   }

@@ -1,7 +1,7 @@
 // The engine's work, in a Web Worker: answers the calls of engine.js.
 
 import { C, define } from "./constants.js";
-import { keepColors, Mixed } from "./color.js";
+import { Graded, keepColors, Mixed } from "./color.js";
 import { Network, mixCodes, stylize } from "./fast.js";
 import { enlarge, paint } from "./painter.js";
 import { Photo, encode, fingerprint } from "./photos.js";
@@ -15,7 +15,7 @@ const TILE_QUALITY = 0.85;
 const OWN_SIDE = 2048; // px, short side of an own artwork that is kept
 const EFFORTS = { draft: 0.5, fine: 1, finest: 2 };
 
-let [runtime, network, presets] = [null, null, null];
+let [runtime, network, presets, looks] = [null, null, null, null];
 let opening = null;
 const codes = new Map(); // of own artworks
 let last = { key: "", paintings: new Map() }; // of the last photo, so that saving one does not paint it again
@@ -62,7 +62,16 @@ async function open(root) {
   presets = new Map(
     description.presets.map(({ name, code, artwork }) => [name, { code: decode(code), artwork }]),
   );
+  looks = new Map(description.looks.map(({ name, table }) => [name, { file: table, table: null }]));
   await runtime.open();
+}
+
+/** The table of a look, loaded when it is first asked for. */
+async function tableOf(name) {
+  const look = looks.get(name);
+  if (!look) throw Object.assign(new Error(`no look is called '${name}'`), { status: 404 });
+  look.table ??= new Uint16Array((await runtime.fetch(look.file)).buffer);
+  return look.table;
 }
 
 function decode(text) {
@@ -128,7 +137,10 @@ async function wall(blob, styles, own, size, { signal, tell }) {
   const small = photo.resized(...fitSize(photo.height, photo.width, { long: size }));
   photo.close();
   for (const name of styles) {
-    const picture = await network.paint(small, await codeOf(name, own), signal);
+    const picture = looks.has(name)
+      ? new Graded(small, await tableOf(name))
+      : await network.paint(small, await codeOf(name, own), signal);
+    await pause(signal);
     tell("tile", [name, await encode(picture, { quality: TILE_QUALITY, alpha: null })]);
   }
 }
@@ -136,6 +148,10 @@ async function wall(blob, styles, own, size, { signal, tell }) {
 /** A photo in a style, in one pass. */
 async function image(blob, request, own, type, context) {
   return picture(blob, request, type, context, async (base, styles) => {
+    if (request.look) {
+      const graded = new Graded(base, await tableOf(request.look));
+      return (request.strength ?? 1) < 1 ? new Mixed(base, graded, request.strength) : graded;
+    }
     const found = [];
     for (const { name, weight } of styles) found.push([await codeOf(name, own), weight ?? 1]);
     const options = {
@@ -211,9 +227,9 @@ async function picture(blob, request, type, { signal }, method) {
 }
 
 /** The styles of a request and their shares of the picture: [{share: Planes or null, styles}]. */
-async function groups({ styles, regions }, photo, base) {
+async function groups({ look, styles, regions }, photo, base) {
   if (!regions?.length) {
-    if (!styles.length) throw new Error("no style is given");
+    if (!styles.length && !look) throw new Error("no style is given");
     return [{ share: null, styles }];
   }
   const masks = [];
