@@ -48,7 +48,10 @@ WEBGPU = (
     "ort-wasm-simd-threaded.asyncify.mjs",
     "ort-wasm-simd-threaded.asyncify.wasm",
 )
-LEFT_OUT = "videos, sounds, colors of other photos, boxes around subjects, TIFF, HEIC and 16-bit pictures; `restyle studio` has them"
+LEFT_OUT = (
+    "videos, sounds, colors of other photos, boxes around subjects, TIFF, HEIC and 16-bit pictures;"
+    " `restyle studio` has them"
+)
 _MODULES = (arbitrary, fast, detail, color, painter, matching, cleanup, objects, pyramid, network, image)
 _PART = re.compile(r"\.restyle-[0-9a-f]+\.part")
 
