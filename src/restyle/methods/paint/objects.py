@@ -43,8 +43,8 @@ PEOPLE_WINDOWS = (
     0.035,
     0.09,
 )  # radii relative to the longer side, in which eyes and mouths are enclosed
-FACE = 0.2  # radius in which skin encloses eyes
-EYES = (0.0006, 0.002)  # their area there, relative to the skin, from which skin may be a person's, and is
+FACE = 0.3  # radius in which skin encloses eyes
+EYES = (0.0004, 0.0012)  # their area there, relative to the skin, from which skin may be a person's, and is
 DARKER = (0.1, 0.3)  # luma that eyes lack, relative to that of the skin nearby, at least and in full
 PALER = 0.04  # relative chroma that they lack, in full; the dark places of wood and sand are more colorful
 
@@ -157,8 +157,8 @@ class Objects:
         apart = small - self._expected(small)
         radius = max(1, round(max(small.shape[1:]) * PATCH))
         broad = np.stack([_window(plane, radius) for plane in apart])
-        broad += people * calm * (apart - broad)
-        limit = 1 - np.float32(1 - STRAY_PEOPLE) * people * calm
+        broad += people * (apart - broad)
+        limit = 1 - np.float32(1 - STRAY_PEOPLE) * people
         limit -= np.float32(1 - STRAY_CALM) * (1 - people) * calm
         luma, chroma = np.abs(broad[0]), np.hypot(broad[1], broad[2])
         broad[0] *= 1 - 1 / np.sqrt(1 + np.square(luma / (STRAY_LUMA * limit)))
