@@ -18,7 +18,7 @@ import pytest
 
 from restyle import files
 from restyle.errors import InputError, OutputError
-from restyle.files import Closing, check_output, check_readable, result_name, writing
+from restyle.files import Closing, check_output, check_readable, csv_text, result_name, writing
 
 
 @contextlib.contextmanager
@@ -340,6 +340,21 @@ def test_long_names_of_many_bytes_work(tmp_path: Path) -> None:
 )
 def test_names_of_results_are_no_paths(content: str, style: str, name: str) -> None:
     assert result_name(content, style, ".png") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("a-b.jpg", "a-b.jpg"),
+        ("=SUM(A1).jpg", "'=SUM(A1).jpg"),
+        ("+1.jpg", "'+1.jpg"),
+        ("-1.jpg", "'-1.jpg"),
+        ("@x\n\x1b[31m.jpg", "'@x\\n\\x1b[31m.jpg"),
+        ("\t=1+1", "\\t=1+1"),
+    ],
+)
+def test_texts_in_csv_files_are_no_formulas(text: str, cell: str) -> None:
+    assert csv_text(text) == cell
 
 
 @pytest.mark.parametrize(("content", "style"), [(80, 1), (1, 300), (80, 80)])

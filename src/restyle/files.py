@@ -186,6 +186,18 @@ def name_part(text: str) -> str:
     return "".join("_" if letter in _RESERVED or is_control(letter) else letter for letter in text)
 
 
+def csv_text(text: str) -> str:
+    """Return a text as a cell of a CSV file: a spreadsheet takes it for text, and one line shows it.
+
+    Examples
+    --------
+    >>> csv_text("=SUM(A1).jpg")
+    "'=SUM(A1).jpg"
+    """
+    plain = "".join(each.encode("unicode_escape").decode() if is_control(each) else each for each in text)
+    return f"'{plain}" if plain[:1] in ("=", "+", "-", "@") else plain
+
+
 def result_name(content: PathLike, style: str, suffix: str) -> str:
     """Name a result after its content and style, cut to what file systems allow.
 

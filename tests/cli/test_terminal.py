@@ -8,7 +8,7 @@ import time
 import pytest
 
 from restyle.cli import terminal
-from restyle.cli.terminal import Bar, table, time_left
+from restyle.cli.terminal import Bar, printable, table, time_left
 
 
 class Terminal(io.StringIO):
@@ -141,3 +141,8 @@ def test_columns_are_aligned_and_lines_not_padded() -> None:
 def test_wide_characters_take_two_columns() -> None:
     lines = table(["a", "b"], [["神奈川", "x"], ["e\u0301e", "y"]]).splitlines()
     assert lines == ["a       b", "神奈川  x", "e\u0301e      y"]
+
+
+def test_control_characters_in_tables_are_shown() -> None:
+    assert table(["name"], [["a\n\x1b[31m\u202egpj"]]) == "name\na\\n\\x1b[31m\\u202egpj"
+    assert printable("Screenshot\u202f3 👩\u200d🚀 漢\u3000字") == "Screenshot\u202f3 👩\u200d🚀 漢\u3000字"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import resource
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 import soundfile
 
 from restyle.errors import OutputError
+from restyle.files import writing
 from restyle.sounds.files import SUFFIXES, SoundWriter, check_format
 from restyle.sounds.read import load_sound
 
@@ -93,3 +97,28 @@ def test_unknown_suffix_and_impossible_sounds(tmp_path: Path) -> None:
         check_format(tmp_path / "a.mp3", SR, 6)
     with pytest.raises(OutputError, match="192000 Hz"):
         check_format(tmp_path / "a.mp3", 192000, 2)
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_a_disk_that_is_full_is_an_error_and_the_old_file_stays(suffix: str, tmp_path: Path) -> None:
+    target = tmp_path / f"a{suffix}"
+    target.write_bytes(b"old")
+    y = np.random.default_rng(0).uniform(-0.5, 0.5, (4 * 48000, 1)).astype(np.float32)
+    with (
+        pytest.raises(OutputError, match="cannot write"),
+        files_of_at_most(20_000),
+        writing(target, overwrite=True) as temporary,
+    ):
+        write(temporary, y, 48000)
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]

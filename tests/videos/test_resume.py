@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -204,7 +205,13 @@ def test_planted_and_damaged_state_is_not_trusted(tmp_path: Path) -> None:
         segments.state()
     with pytest.raises(OptionError, match="saved frames are damaged"):
         segments.packets(0)
+    (parts / "mine").mkdir()
+    (parts / "mine" / "00001.png").write_text("mine")
+    (parts / "keep.txt").write_text("mine")
     segments.remove()
+    assert sorted(path.name for path in parts.iterdir()) == ["keep.txt", "mine"]
+    assert (parts / "mine" / "00001.png").exists()
+    shutil.rmtree(parts)
     (tmp_path / "elsewhere").mkdir()
     parts.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OutputError, match="is a link"):

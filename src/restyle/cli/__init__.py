@@ -10,9 +10,16 @@ def main(args: Sequence[str] | None = None) -> None:
     import sys
     import threading
 
+    from restyle.cli.streams import open_missing_streams, tolerate_full_stderr
+
+    open_missing_streams()
+    tolerate_full_stderr()
     if threading.current_thread() is threading.main_thread():
-        # Clean up as after Ctrl-C: partly written files are removed.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        # Clean up as after Ctrl-C: partly written files are removed. `nohup` ignores SIGHUP.
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda number, _: sys.exit(128 + number))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names that are not valid text
     try:

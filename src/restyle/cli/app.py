@@ -19,8 +19,10 @@ from typer.main import get_command as typer_command
 
 import restyle
 from restyle.cli.flags import BareValues, present_flags
+from restyle.cli.streams import discard_stdout
 from restyle.cli.terminal import as_flags, printable
 from restyle.errors import OptionError, RestyleError
+from restyle.files import reason
 
 # Base class of all errors in a command line; typer exports only its subclasses.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -134,6 +136,10 @@ class LazyGroup(TyperGroup):
             code = INTERRUPTED
         except BrokenPipeError:
             sys.stderr.close()  # nobody reads the output any more
+            code = 1
+        except OSError as error:
+            complain(f"{error.filename or 'cannot write to standard output'}: {reason(error)}")
+            discard_stdout()
             code = 1
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -79,7 +79,7 @@ def audio(
     restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png --preview now.wav
     """
     from restyle.cli.several_files import SeveralFiles
-    from restyle.cli.terminal import Bar
+    from restyle.cli.terminal import Bar, print_path
     from restyle.sounds import api
     from restyle.sounds.plot import plot_spectrograms
     from restyle.sounds.styles import parse_styles, style_paths
@@ -106,7 +106,7 @@ def audio(
                 )
                 if plot is not None:
                     plot_spectrograms(name, styles, result, plot, overwrite=overwrite)
-                typer.echo(str(result))
+                print_path(result)
 
 
 def _check_paths(

@@ -19,7 +19,7 @@ from restyle.compare.map import draw_map, lay_out, page
 from restyle.compare.metrics import Metric
 from restyle.compare.subjects import Subject
 from restyle.errors import OutputError
-from restyle.files import check_output, make_folder, writing
+from restyle.files import check_output, csv_text, make_folder, writing
 from restyle.images.plots import fonts_for, require_plots
 from restyle.images.resize import resize
 from restyle.images.sheet import sample_photo
@@ -200,5 +200,6 @@ def _json(content: Any) -> str:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
+    safe = [[csv_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    csv.writer(file, lineterminator="\n").writerows(safe)
     return file.getvalue()

@@ -12,7 +12,7 @@ import typer
 
 from restyle.cli.comparison_output import TABLES, Output, every_metric, matrix_table, missing_font
 from restyle.cli.several_files import SeveralFiles
-from restyle.cli.terminal import Bar, table
+from restyle.cli.terminal import Bar, print_path, table
 from restyle.compare import metrics
 from restyle.compare.metrics import METRICS, Metric
 from restyle.compare.subjects import Subject, kind_of, measure, members
@@ -175,7 +175,7 @@ def _measured(
 
 def _print_paths(paths: Sequence[str]) -> None:
     for path in paths:
-        typer.echo(path)
+        print_path(path)
 
 
 def _same(path: Any, source: str) -> bool:

@@ -81,7 +81,7 @@ def image(
     restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
     from restyle.cli.several_files import SeveralFiles, output_folders, plan
-    from restyle.cli.terminal import Bar
+    from restyle.cli.terminal import Bar, print_path
     from restyle.files import STANDARD_STREAM
     from restyle.methods.regions import region_paths
     from restyle.methods.table import find
@@ -135,7 +135,7 @@ def image(
                     callback=show if in_steps else None,
                     table_for=table_for,
                 )
-                typer.echo(str(job.target), err=job.target == Path(STANDARD_STREAM))
+                print_path(job.target, err=job.target == Path(STANDARD_STREAM))
 
 
 def estimate(count: int, options: PhotoOptions, method: OptimizeOptions, threads: int | None) -> str:

@@ -145,13 +145,13 @@ class Bar:
                 self._task,
                 completed=self.done,
                 total=total,
-                description=self.label,
+                description=printable(self.label),
                 count=self._count(),
                 left=self._remaining(),
             )
         elif not (self.terminal or self.quiet) and time.monotonic() - self._printed >= EVERY:
             self._printed = time.monotonic()
-            parts = (self.label, self._count(), self._remaining())
+            parts = (printable(self.label), self._count(), self._remaining())
             typer.echo("restyle: " + ", ".join(filter(None, parts)), err=True)
 
     def _show(self) -> None:
@@ -245,6 +245,12 @@ def printable(text: str) -> str:
     return "".join(each.encode("unicode_escape").decode() if is_control(each) else each for each in text)
 
 
+def print_path(path: object, *, err: bool = False) -> None:
+    """Print the path of a result, on a terminal with control characters escaped."""
+    text = str(path)
+    typer.echo(printable(text) if sys.stdout.isatty() else text, err=err)
+
+
 def time_left(seconds: float) -> str:
     """Format a duration: `50 s`, `12 min`, `3.5 h`."""
     if seconds < 90:
@@ -261,7 +267,7 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     name  year
     wave  1831
     """
-    lines = [list(heading), *(list(row) for row in rows)]
+    lines = [list(heading), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(_width(line[column]) for line in lines) for column in range(len(heading))]
     return "\n".join(
         "  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(line, widths, strict=True)).rstrip()

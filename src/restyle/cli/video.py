@@ -88,7 +88,7 @@ def video(
     restyle video clip.mov --style my-painting.jpg --strength 0.7 --size 1280 --codec h265 -o art.mov
     """
     from restyle.cli.several_files import SeveralFiles
-    from restyle.cli.terminal import Bar
+    from restyle.cli.terminal import Bar, print_path
     from restyle.errors import OutputError
     from restyle.videos import VideoStylizer, is_folder
 
@@ -113,7 +113,7 @@ def video(
                 if (path := Path(target)) in targets:
                     raise OutputError(f"{name}: would be written to {path}, as is {targets[path]}")
                 targets[path] = name
-                typer.echo(str(_write(stylizer, name, target)))
+                print_path(_write(stylizer, name, target))
 
 
 def _target(output: str | None, usual: Path, file_in_folder: bool) -> Path | str:

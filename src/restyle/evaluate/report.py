@@ -15,6 +15,7 @@ from typing import Any
 
 from restyle.evaluate.figures import BY_NAME, FIGURES, Figure, shown
 from restyle.evaluate.summary import Interval, RowSummary
+from restyle.files import csv_text
 from restyle.models.session import cores
 
 NOTE = (
@@ -119,7 +120,7 @@ def as_csv(rows: Sequence[RowSummary]) -> str:
         for pair, found in row.pairs.items():
             content, _, style = pair.partition("__")
             values = [repr(round(found[name], 8)) if name in found else "" for name in names]
-            writer.writerow([row.name, content, style, *values])
+            writer.writerow([*map(csv_text, (row.name, content, style)), *values])
     return out.getvalue()
 
 

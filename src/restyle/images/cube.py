@@ -74,6 +74,8 @@ def load_cube(path: PathLike) -> Cube:
     try:
         if os.path.isdir(path):
             raise InputError(f"{name}: is a folder, not a .cube file")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise InputError(f"{name}: is not a regular file")
         if os.path.getsize(path) > MAX_BYTES:
             raise InputError(
                 f"{name}: has more than {MAX_BYTES / 1e6:.0f} MB; a .cube file of 65 points has 8"

@@ -152,6 +152,8 @@ def sniff(head: bytes) -> Format:
 def sniff_file(path: PathLike) -> Format:
     """Tell the format of a file from its content; InputError if it cannot be opened."""
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would block
+            raise InputError(f"{os.fspath(path)}: is not a regular file")
         with open(path, "rb") as file:
             return sniff(file.read(HEAD_BYTES))
     except OSError as error:

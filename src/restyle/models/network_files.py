@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import ModelError, OutputError
-from restyle.files import name_part, writing
+from restyle.files import check_readable, name_part, writing
 from restyle.types import FloatArray, PathLike
 
 FORMAT = "restyle-network/1"
@@ -69,10 +69,11 @@ def read(path: PathLike) -> NetworkRecord:
         It is missing, damaged, or not a network file.
     """
     shown = os.fspath(path)
+    if not os.path.exists(path):
+        raise ModelError(f"there is no network file '{shown}'; `restyle train style` creates one")
+    check_readable(path)
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise ModelError(f"there is no network file '{shown}'; `restyle train style` creates one") from None
     except OSError as error:
         raise ModelError(
             f"'{shown}' cannot be read: {(error.strerror or 'unknown error').lower()}"

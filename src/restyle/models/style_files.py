@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import InputError, StyleError
-from restyle.files import writing
+from restyle.files import check_readable, writing
 from restyle.images import formats
 from restyle.models.catalog import Record
 from restyle.types import FloatArray, PathLike
@@ -98,11 +98,10 @@ def read(path: PathLike) -> StyleRecord:
         It is not a style file of this version.
     """
     name = os.fspath(path)
+    check_readable(path)
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(f"{name}: there is no such file") from None
     except OSError as error:
         raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
     if len(content) > MOST_BYTES:
@@ -171,6 +170,8 @@ def is_style_file(path: PathLike) -> bool:
     """Recognize a style file by its suffix, or else by its first byte."""
     if Path(path).suffix.lower() == SUFFIX:
         return True
+    if not os.path.isfile(path):  # a FIFO would block
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(1) == b"{"

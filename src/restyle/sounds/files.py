@@ -37,6 +37,7 @@ FFMPEG = {".m4a": ("ipod", "aac"), ".mp4": ("mp4", "aac"), ".mka": ("matroska", 
 SUFFIXES = (*LIBSNDFILE, *FFMPEG)
 DEPTHS = {"s32": "PCM_24", "flt": "FLOAT", "dbl": "DOUBLE"}  # FFmpeg's format: libsndfile's subtype
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
+_FULL = "cannot write the sound: the disk is full or the file is too large for its format"
 _LINEAR = ("PCM_", "FLOAT", "DOUBLE")  # depths that a result keeps; WAV can hold MP3, too
 _LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_III")
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -103,7 +104,20 @@ class SoundWriter:
         if self._sound is not None:
             self._sound.close()
             if kind is None:
+                self._check_length()
                 insert_tags(self._path, self._tags)
+
+    def _check_length(self) -> None:
+        """Raise OutputError if samples are missing: libsndfile does not report a full disk for Ogg."""
+        import soundfile
+
+        try:
+            with soundfile.SoundFile(native_path(self._path)) as found:
+                written = found.frames
+        except (soundfile.LibsndfileError, RuntimeError):
+            written = 0
+        if written < self._position:
+            raise OutputError(_FULL)
 
     def write(self, y: Float) -> None:
         """Append a block [shape=(n, channels), float32, -1..1]."""
@@ -118,12 +132,11 @@ class SoundWriter:
         import soundfile
 
         try:
+            self._position += len(y)
             self._sound.write(y)
         except (soundfile.LibsndfileError, AssertionError) as error:
             # libsndfile asserts that everything was written: this is how a full disk shows.
-            raise OutputError(
-                "cannot write the sound: the disk is full or the file is too large for its format"
-            ) from error
+            raise OutputError(_FULL) from error
 
     def _encode(self, y: Float) -> None:
         import av

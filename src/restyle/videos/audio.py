@@ -23,6 +23,7 @@ from restyle.options import AudioOptions, EngineOptions, ImageOptions, VideoOpti
 from restyle.sounds.api import stylized
 from restyle.sounds.containers import open_file
 from restyle.sounds.content import Content
+from restyle.sounds.read import GAP, MOST_SILENCE
 from restyle.sounds.styles import joined_names, load_styles, style_paths
 from restyle.types import PathLike, Report
 from restyle.videos.demux import Clock, demux
@@ -32,7 +33,6 @@ from restyle.videos.info import Tell
 AudioStyles = Sequence[tuple[Any, float]]
 
 CHUNK = 4096  # samples that are encoded at once
-_GAP, _MAX_GAP = 0.1, 3600.0  # seconds; a gap between these lengths is filled with silence
 # Encoders for the formats that are kept; FFmpeg's decoders have other names than its encoders.
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus"} | {
     name: name
@@ -195,6 +195,7 @@ class ConvertedAudio:
         )
         self._fifo = av.AudioFifo()
         self._next: int | None = None  # time of the next sample that enters the fifo, in samples
+        self._silence = 0.0  # seconds of all gaps that were filled
         self._encoded = 0  # time of the next sample that is encoded, in samples
 
     def add(self, packet: Any) -> None:
@@ -224,10 +225,11 @@ class ConvertedAudio:
                 if self._next is None:
                     self._next = self._encoded = time
                 gap = (time - self._next) / self._rate
-                if gap > _MAX_GAP:
+                if gap > GAP and self._silence + gap > MOST_SILENCE:
                     self._tell(f"a gap of {gap:,.0f} s in the sound is left out")
                     self._next = time
-                elif gap > _GAP:
+                elif gap > GAP:
+                    self._silence += gap
                     self._add_silence(frame, time - self._next)
             frame.pts = None
             self._next = (self._next or 0) + frame.samples

@@ -72,6 +72,8 @@ class VideoReader(Closing):
                     f"{shown}: its frames of {context.width}x{context.height} have more than {max_pixels:,}"
                     " pixels; raise max-pixels if you trust the file"
                 )
+            if max_pixels is not None:  # for frames that are larger than the header says
+                context.options = {"max_pixels": str(min(max_pixels, 2**31 - 1))}
             self.stream.thread_type = "AUTO"
             self.clock = Clock(self.container)
             self._waiting: list[Any] = []

@@ -39,7 +39,10 @@ from restyle.videos.timeline import TimedStyles
 
 Plan = dict[str, Any]
 
-_OWN = re.compile(r"(plan\.json|\d{5}\.(packets|npz|state\.npz))(\.new)?")  # names of files in the folder
+# Names of files in the folder, and of pictures in its folder `frames`
+_OWN = re.compile(
+    r"(plan\.json|\d{5}\.(packets|npz|state\.npz))(\.new)?|\d{5,}\.png|\.\d{5,}-[0-9a-f]+\.part\.png"
+)
 _FIELDS = ("pts", "dts", "duration", "size", "key")
 
 
@@ -189,11 +192,14 @@ class Segments:
         return found
 
     def _clear(self) -> None:
-        """Delete the files of this class; anything else in the folder is not ours."""
-        for path in list(self.folder.iterdir()) if self.folder.is_dir() else ():
-            if _OWN.fullmatch(path.name):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        """Delete the files of this class and of `FolderWriter`; anything else in the folder is not ours."""
+        for folder in (self.folder / "frames", self.folder):
+            for path in list(folder.iterdir()) if folder.is_dir() else ():
+                if _OWN.fullmatch(path.name):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+        with contextlib.suppress(OSError):
+            (self.folder / "frames").rmdir()
 
     def _file(self, index: int, suffix: str) -> Path:
         return self.folder / f"{index:05d}{suffix}"
