@@ -269,3 +269,14 @@ def test_a_network_takes_its_former_keyword() -> None:
     with pytest.warns(DeprecationWarning, match="normalization"):
         network = restyle.StyleNetwork(normalisation="blocks")  # type: ignore[call-arg]
     assert network.options.normalization == "blocks"
+
+
+def test_numbers_of_numpy_and_true_are_taken() -> None:
+    options = ImageOptions(strength=np.float32(0.5), max_pixels=np.int64(9), keep_colors=True)  # type: ignore[arg-type]
+    assert (options.strength, options.max_pixels, options.keep_colors) == (0.5, 9, "luminance")
+    assert [type(each) for each in (options.strength, options.max_pixels)] == [float, int]
+    assert ImageOptions(keep_colors=False).keep_colors is None  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="strength"):
+        ImageOptions(strength=np.zeros(1))  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="strength True"):
+        ImageOptions(strength=True)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from restyle.errors import InputError, OutputError
+from restyle.errors import InputError, OutputError, RestyleError
 from restyle.types import PathLike
 
 STANDARD_STREAM = "-"  # as a path: standard input or output
@@ -40,8 +40,15 @@ _RESERVED = frozenset('/\\:*?"<>|')  # in names, by Linux or Windows
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+def check_is_path(path: object, what: str, error: type[RestyleError] = InputError) -> None:
+    """Raise an error where a caller passes something else than a path, such as bytes or an open file."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise error(f"{what} is of type {type(path).__name__}; give the path of a file")
+
+
 def check_readable(path: PathLike) -> None:
     """Raise InputError where the file is missing, empty, a folder, or not readable."""
+    check_is_path(path, "content")
     shown = os.fspath(path)
     if not os.path.exists(path):
         raise InputError(f"{shown}: there is no such file")
@@ -74,6 +81,7 @@ def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[Pa
     OutputError
         The file exists, is an input, is a folder or a device, or its folder does not exist.
     """
+    check_is_path(path, "output", OutputError)
     shown = os.fspath(path)
     if shown == STANDARD_STREAM:
         return Path(shown)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
-import numpy as np
 import numpy.typing as npt
 
 from restyle import pipeline
@@ -209,9 +208,7 @@ class Stylizer:
             )
         except Stopped:
             raise KeyboardInterrupt from None
-        if isinstance(content, np.ndarray):
-            return images.to_array(picture, content)
-        return images.to_pil(picture)
+        return images.to_kind(picture, content)
 
     def write(
         self,
@@ -324,7 +321,8 @@ def image(
 
     Parameters
     ----------
-    content : path, bytes, binary file, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16, float]
+    content : path, bytes, binary file, PIL.Image.Image, np.ndarray [shape=(H, W, 3), uint8, uint16, float],
+        or torch.Tensor [shape=(3, H, W)]
         Arrays are RGB, floats in 0..1; also H x W (gray) or H x W x 4 (with alpha, which is kept).
         Bytes and open files give a PIL image.
     style : Style, str, Path, PIL.Image.Image, np.ndarray, a list, or None
@@ -344,7 +342,7 @@ def image(
 
     Returns
     -------
-    Path, PIL.Image.Image or np.ndarray [shape and dtype of content, unless crop or size say otherwise]
+    Path, PIL.Image.Image, or array or tensor [shape and dtype of content, unless crop or size say otherwise]
 
     Raises
     ------

@@ -21,7 +21,16 @@ from skimage import data
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.images import icc as icc_profiles
 from restyle.images import picture as images
-from restyle.images.picture import Picture, from_array, from_pil, load_image, save_image, to_array, to_pil
+from restyle.images.picture import (
+    Picture,
+    from_array,
+    from_pil,
+    load_image,
+    save_image,
+    to_array,
+    to_kind,
+    to_pil,
+)
 from restyle.types import to_unit
 from tests.images.made_profiles import (
     DISPLAY_P3,
@@ -389,3 +398,32 @@ def test_frames_that_are_left_out_are_named(
     red.save(tmp_path / name, save_all=True, append_images=[blue])
     load_image(tmp_path / name)
     assert f"{name}: has several frames or pages; only the first is read" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16", "float64", "uint8"])
+@pytest.mark.parametrize("shape", [(3, 5, 6), (1, 3, 5, 6), (5, 6, 3), (4, 5, 6), (5, 6)])
+def test_tensors_in_and_out(kind: str, shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    values = np.random.default_rng(0).random(shape)
+    tensor = torch.tensor(np.round(values * 255) if kind == "uint8" else values).to(getattr(torch, kind))
+    tensor = tensor if kind == "uint8" else tensor.requires_grad_()
+    picture = load_image(tensor)
+    assert picture.pixels.shape == (5, 6, 3)
+    back = to_kind(picture, tensor)
+    assert (back.dtype, back.device, back.requires_grad) == (tensor.dtype, tensor.device, False)
+    if shape == (5, 6):
+        assert back.shape == (5, 6, 3)  # as for arrays: a result has colors
+    else:
+        assert back.shape == tensor.shape
+        assert torch.equal(back, tensor.detach())
+
+
+def test_one_tensor_at_a_time() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(InputError, match="tensor: holds 2 pictures; pass one at a time"):
+        load_image(torch.zeros(2, 3, 5, 6))
+
+
+def test_an_output_is_a_path() -> None:
+    with pytest.raises(OutputError, match="output is of type BytesIO; give the path of a file"):
+        save_image(from_array(np.zeros((3, 4, 3), np.uint8)), io.BytesIO())  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from restyle.sounds.loudness import loudness
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.read import load_sound
 from tests.sounds.test_mosaic import Sound, melody, noise
+
+BYTES: Any = b"RIFF"
+STREAM: Any = io.BytesIO()
 
 SR = 22050
 
@@ -206,6 +210,9 @@ def test_style_shorter_than_a_frame() -> None:
         (lambda: audio(np.zeros(9, np.int64), "rain", sr=SR), InputError, "int64"),
         (lambda: audio(melody(), "rain", sr=SR, strength=2), OptionError, "strength"),
         (lambda: audio("no/such.wav", "rain"), InputError, "there is no such file"),
+        (lambda: audio(BYTES, "rain"), InputError, "content is of type bytes; give the path"),
+        (lambda: audio(STREAM, "rain", sr=SR), InputError, "content is of type BytesIO; give the path"),
+        (lambda: audio(melody(), "rain", sr=SR, output=STREAM), OutputError, "output is of type BytesIO"),
     ],
 )
 def test_bad_input_is_one_clear_line(call: Any, error: type[Exception], said: str) -> None:

@@ -23,6 +23,7 @@ from restyle.options import (
     PhotoOptions,
     SaveOptions,
     VideoOptions,
+    choices_of,
     from_text,
     hints_of,
 )
@@ -234,7 +235,7 @@ def _options(
 ) -> tuple[tuple[str, Any], ...]:
     """Options of a row: its own and those of the command that its medium has, checked by the option sets."""
     hints = _fields_of(medium)
-    values = {name: value for name, value in defaults.options.items() if name in hints}
+    values = {name: value for name, value in defaults.options.items() if applies(medium, name, value)}
     for column, value in entry.cells.items():
         if known[column][0] is None:
             continue
@@ -244,6 +245,15 @@ def _options(
     options = tuple(sorted(values.items()))
     _check(medium, options, tuple(type(value) for _, value in options))
     return options
+
+
+def applies(medium: Medium, name: str, value: Any) -> bool:
+    """Tell whether a medium has an option and, if it is a choice, this value of it: no video is painted."""
+    found = _fields_of(medium).get(name)
+    if found is None:
+        return False
+    choices = choices_of(found[1], found[0].metadata)
+    return not choices or value is None or value in choices
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,12 +139,16 @@ def _workers(rows: Sequence[Row | Failure], engine: EngineOptions, options: Batc
 
 def _notes(rows: Sequence[Row | Failure], flags: Mapping[str, Any]) -> Iterator[str]:
     """Say which flags do not apply, and which results have another name."""
-    from restyle.batch.rows import OPTION_SETS, Row
+    from restyle.batch.rows import Row, applies
 
     good = [row for row in rows if isinstance(row, Row)]
     for medium in dict.fromkeys(row.medium for row in good):
-        known = {each.name for kind in OPTION_SETS[medium] for each in fields(kind)}  # type: ignore[arg-type]
-        if unused := [flag_name(name) for name in flags if name not in known]:
+        unused = [
+            flag_name(name) + (f" {value}" if isinstance(value, str) else "")
+            for name, value in flags.items()
+            if not applies(medium, name, value)
+        ]
+        if unused:
             yield f"{', '.join(unused)}: not for {medium}s, which are done without"
     if renamed := [row for row in good if row.renamed]:
         yield f"names that are taken got a suffix: {len(renamed)}, such as {renamed[0].output}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError, OutputError
-from restyle.files import STANDARD_STREAM
+from restyle.files import STANDARD_STREAM, check_is_path
 from restyle.types import PathLike
 
 log = logging.getLogger("restyle.images")
@@ -168,6 +168,7 @@ def from_suffix(path: PathLike) -> Format:
 
 def output_format(path: PathLike) -> Format:
     """Return the format to write to a path; OutputError lists the suffixes if this one is not among them."""
+    check_is_path(path, "output", OutputError)
     found = PNG if os.fspath(path) == STANDARD_STREAM else from_suffix(path)
     if found.writable:
         return found

@@ -87,8 +87,9 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
 
     Parameters
     ----------
-    source : path, bytes, binary file, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W)]
-        Arrays are uint8, uint16, or float in 0..1. A ``Picture`` is returned unchanged.
+    source : path, bytes, binary file, PIL.Image.Image, np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W)], or
+        torch.Tensor [shape=(3, H, W), (4, H, W) or (1, H, W), also as a batch of one; or as arrays]
+        Arrays and tensors are uint8, uint16, or float in 0..1. A ``Picture`` is returned unchanged.
     max_pixels : int
         Larger images raise before they are decoded.
 
@@ -116,6 +117,8 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
         return from_pil(source, max_pixels=max_pixels)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _picture(decode.read_bytes(bytes(source), max_pixels, "bytes"), "bytes")
+    if is_tensor(source):
+        return from_array(_channels_last(source), "tensor")
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
         return from_array(np.asarray(source))
     if callable(read := getattr(source, "read", None)):
@@ -162,6 +165,38 @@ def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: 
         It is too large, or the file behind it is damaged.
     """
     return _picture(decode.read_image(image, max_pixels, name), name)
+
+
+def is_tensor(source: Any) -> bool:
+    """Tell whether an object is a tensor of PyTorch, without importing it."""
+    return type(source).__module__.partition(".")[0] == "torch" and hasattr(source, "detach")
+
+
+def _channels_last(tensor: Any) -> npt.NDArray[Any]:
+    """Convert a tensor of any device and type of numbers to an array [shape=(H, W, C) or (H, W)]."""
+    plain = tensor.detach().cpu()
+    array = np.asarray(plain.float() if plain.is_floating_point() else plain)
+    if array.ndim == 4 and len(array) == 1:
+        array = array[0]
+    if array.ndim == 4:
+        raise InputError(f"tensor: holds {len(array)} pictures; pass one at a time")
+    return np.moveaxis(array, 0, -1) if _has_channels_first(array) else array
+
+
+def _has_channels_first(array: Any) -> bool:
+    return array.ndim > 2 and array.shape[-3] in (1, 3, 4)
+
+
+def to_kind(picture: Picture, content: Any) -> Any:
+    """Convert a picture to the kind of its source: array, tensor of the same layout, or Pillow image."""
+    if isinstance(content, np.ndarray):
+        return to_array(picture, content)
+    if not is_tensor(content):
+        return to_pil(picture)
+    array = to_array(picture, _channels_last(content))
+    if _has_channels_first(content):
+        array = np.ascontiguousarray(np.moveaxis(array, -1, 0))
+    return content.detach().new_tensor(array[None] if content.ndim == 4 else array)
 
 
 def to_array(picture: Picture, like: npt.NDArray[Any]) -> npt.NDArray[Any]:

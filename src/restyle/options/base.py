@@ -163,6 +163,9 @@ class OptionSet:
     def __post_init__(self) -> None:
         hints = hints_of(type(self))
         for each in fields(self):  # type: ignore[arg-type]
+            given = getattr(self, each.name)
+            if (value := _plain(given, each.metadata)) is not given:
+                object.__setattr__(self, each.name, value)
             _check(each.name, getattr(self, each.name), hints[each.name], each.metadata)
 
 
@@ -179,6 +182,15 @@ def check_method(options: OptionSet, *methods: str) -> None:
         if not set(methods) & set(owners) and getattr(options, each.name) != each.default:
             name = each.name.replace("_", "-")
             raise OptionError(f"{name} is for --method {' or '.join(owners)}; add that, or leave {name} out")
+
+
+def _plain(value: Any, facts: Any) -> Any:
+    """Convert a number of NumPy to one of Python, and True or False to what a flag without a value means."""
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if "bare" in facts and isinstance(value, bool):
+        return facts["bare"] if value else None
+    return value
 
 
 def _check(name: str, value: Any, hint: Any, facts: Any) -> None:

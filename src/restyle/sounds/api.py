@@ -14,8 +14,8 @@ from typing import Any, Protocol, Unpack
 
 import numpy as np
 
-from restyle.errors import InputError, OptionError
-from restyle.files import check_output, writing
+from restyle.errors import InputError, OptionError, OutputError
+from restyle.files import check_is_path, check_output, writing
 from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
 from restyle.sounds.content import Content, TemporarySound, from_samples, in_windows, with_margins
 from restyle.sounds.effects import without_rumble
@@ -113,6 +113,7 @@ def audio(
     target: Path | None = None
     inputs = [*([] if source.path is None else [source.path]), *style_paths(styles)]
     if output is not None:
+        check_is_path(output, "output", OutputError)
         target = Path(output)
     elif source.path is not None:
         target = default_output(source.path, styles)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError
+from restyle.files import check_is_path
 from restyle.sounds.files import MAX_CHANNELS
 from restyle.sounds.read import LARGEST, SoundReader
 from restyle.sounds.stft import Float
@@ -43,6 +44,8 @@ class Content:
                 self.sr, self.channels = reader.info.sr, reader.info.channels
                 self.depth, self.frames = reader.info.depth, reader.info.frames
             return
+        if isinstance(source, (bytes, bytearray)) or hasattr(source, "read"):
+            check_is_path(source, "content")
         if sr is None:
             raise InputError("an array has no sample rate; pass sr, for example sr=44100")
         self._samples = to_samples(source)
@@ -90,7 +93,7 @@ class TemporarySound:
 
 def to_samples(array: Any) -> Float:
     """Check and convert a caller's array [shape=(n, channels), float32]."""
-    y = np.asarray(array)
+    y = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
     if y.ndim == 1:
         y = y[:, None]
     if y.ndim != 2 or not y.size:
@@ -99,7 +102,7 @@ def to_samples(array: Any) -> Float:
         raise InputError(
             f"sound of shape {np.shape(array)} has {y.shape[1]} channels; pass (samples, channels)"
         )
-    if y.dtype == np.int16:
+    if _is_16_bit(y):
         return (y / np.float32(32768)).astype(np.float32)
     if y.dtype.kind != "f":
         raise InputError(f"sound of type {y.dtype}; pass float in -1..1, or int16")
@@ -108,11 +111,16 @@ def to_samples(array: Any) -> Float:
     return y.astype(np.float32)
 
 
+def _is_16_bit(y: NDArray[Any]) -> bool:
+    """Tell whether an array holds int16, in any byte order."""
+    return y.dtype.kind == "i" and y.dtype.itemsize == 2
+
+
 def from_samples(y: Float, array: Any) -> NDArray[Any]:
     """Convert a result [shape=(n, channels), float32] to the shape and type of a caller's array."""
-    original = np.asarray(array)
+    original = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
     result: NDArray[Any] = y.reshape(original.shape)
-    if original.dtype == np.int16:
+    if _is_16_bit(original):
         result = np.clip(np.round(result * 32768), -32768, 32767)
     return result.astype(original.dtype)
 

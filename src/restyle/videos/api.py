@@ -17,7 +17,7 @@ from typing import Unpack
 
 from restyle import pipeline
 from restyle.errors import OptionError
-from restyle.files import check_output, result_name, writing
+from restyle.files import check_is_path, check_output, result_name, writing
 from restyle.methods import table
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
@@ -200,6 +200,7 @@ class VideoStylizer:
         `watch` takes the frames done and the number of frames or None; `report` the fraction of the sound
         that is done; `show` each stylized frame [shape=(H, W, 3), uint8 or uint16, RGB], in another thread.
         """
+        check_is_path(content, "content")
         target = self.default_output(content) if output is None else output
         if self.only_audio:
             return video_audio.restyle_audio(
