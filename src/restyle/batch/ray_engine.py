@@ -258,7 +258,7 @@ def run_ray(
     """
     others = [row for row in rows if row.medium != "picture"]
     if others:
-        reason = "--engine ray does pictures only; leave it out"
+        reason = "--engine ray does pictures only; do this row without it"
         yield [Outcome(row, "failed", f"{row.content}: {reason}") for row in others]
     wanted: dict[int, tuple[Any, dict[str, list[tuple[Row, Finished | None]]]]] = {}
     for row in rows:

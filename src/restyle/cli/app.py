@@ -112,7 +112,7 @@ class LazyGroup(TyperGroup):
         """Run the command line and exit: 0, 1 for a RestyleError, 2 for usage, 130 for Ctrl-C."""
         arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
         if logging.lastResort is not None:  # prints warnings unless --verbose is given
-            logging.lastResort.setFormatter(logging.Formatter("restyle: %(message)s"))
+            logging.lastResort.setFormatter(_OneLine("restyle: %(message)s"))
         extra = {**extra, "prog_name": "restyle", "standalone_mode": False}
         try:
             arguments, notes = present_flags(arguments)
@@ -142,6 +142,13 @@ class LazyGroup(TyperGroup):
             discard_stdout()
             code = 1
         sys.exit(code if isinstance(code, int) else 0)
+
+
+class _OneLine(logging.Formatter):
+    """Formats warnings for a terminal: names in them may hold control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def complain(message: str) -> None:

@@ -40,6 +40,7 @@ _VIPS_CODECS = {NONE, 2, 3, 4, 5, 7, DEFLATE, 32773, 32946}
 _VIPS_PHOTOMETRIC = {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, 3, 5, 6}
 _VIPS_BITS = {1, 2, 4, 8, 16, 32}
 _PREDICTED_CODECS = {5, DEFLATE, 32946}  # to which libtiff applies a predictor
+_PIXEL_BYTES = 16  # most bytes of a pixel in a picture of the most pixels: four floats
 _BLOCK_BYTES = 1 << 20  # of samples that one thread compresses at a time
 
 
@@ -150,6 +151,9 @@ def check_blocks(tags: Tags, max_pixels: int) -> None:
     stored = -(-height // rows) * rows * -(-width // columns) * columns
     if stored > max(max_pixels, 4 * width * height, 1 << 20):
         raise InputError(f"has tiles of {columns} x {rows} pixels, over the limit of {max_pixels:,} pixels")
+    samples, bits = number(tags, Tag.SAMPLES, 1), max(numbers(tags, Tag.BITS, (1,)))
+    if samples < 1 or stored * samples * bits // 8 > _PIXEL_BYTES * max(max_pixels, 1 << 20):
+        raise InputError(f"has {samples} channels of {bits} bits, too many for {width} x {height} pixels")
 
 
 def _block_size(tags: Tags) -> tuple[int, int]:

@@ -17,9 +17,9 @@ import numpy as np
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.files import check_is_path, check_output, writing
 from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
-from restyle.sounds.content import Content, TemporarySound, from_samples, in_windows, with_margins
+from restyle.sounds.content import Content, TemporarySound, from_samples, in_windows, log, with_margins
 from restyle.sounds.effects import without_rumble
-from restyle.sounds.files import SoundWriter, check_format
+from restyle.sounds.files import COVER_SUFFIXES, SoundWriter, check_format
 from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.read import regroup
@@ -232,6 +232,9 @@ def audible_blocks(source: Content, size: int) -> Iterator[Float]:
 def save(blocks: Iterable[Float], path: PathLike, source: Content) -> None:
     """Write blocks with the content's rate, channels, tags and, where the format supports it, bit depth."""
     tags = None if source.path is None else read_tags(source.path)
+    if tags is not None and tags.cover and Path(path).suffix.lower() not in COVER_SUFFIXES:
+        known = ", ".join(COVER_SUFFIXES)
+        log.warning("%s: its cover picture is left out; %s can hold it", source.path, known)
     with SoundWriter(path, source.sr, source.channels, source.depth, tags) as writer:
         for block in blocks:
             writer.write(block)

@@ -35,6 +35,7 @@ LIBSNDFILE = {
 # suffix: (FFmpeg's container, encoder)
 FFMPEG = {".m4a": ("ipod", "aac"), ".mp4": ("mp4", "aac"), ".mka": ("matroska", "flac")}
 SUFFIXES = (*LIBSNDFILE, *FFMPEG)
+COVER_SUFFIXES = (".mp3", ".flac", ".m4a", ".mp4")
 DEPTHS = {"s32": "PCM_24", "flt": "FLOAT", "dbl": "DOUBLE"}  # FFmpeg's format: libsndfile's subtype
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 8: "7.1"}
 _FULL = "cannot write the sound: the disk is full or the file is too large for its format"

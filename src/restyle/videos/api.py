@@ -367,7 +367,7 @@ def default_output(content: PathLike, styles: TimedStyles, regions: Regions | No
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"
     named = [*(style for _, style in styles), *(regions.styles if regions else ())]
     names = "-".join(dict.fromkeys(style.name for style in named if style is not None))
-    return Path(result_name(f"{path.name}." if path.is_dir() else path, names, suffix))
+    return Path(result_name(f"{path.name}{suffix}" if path.is_dir() else path, names, suffix))
 
 
 def is_folder(output: PathLike) -> bool:

@@ -33,6 +33,7 @@ from restyle.videos.info import Tell
 AudioStyles = Sequence[tuple[Any, float]]
 
 CHUNK = 4096  # samples that are encoded at once
+MOST_CHANNELS = 8  # that the encoders of converted sound take
 # Encoders for the formats that are kept; FFmpeg's decoders have other names than its encoders.
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus"} | {
     name: name

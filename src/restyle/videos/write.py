@@ -16,7 +16,7 @@ import numpy as np
 
 from restyle.errors import OutputError
 from restyle.types import PathLike
-from restyle.videos.audio import ConvertedAudio, NewAudio, ReplacedAudio
+from restyle.videos.audio import MOST_CHANNELS, ConvertedAudio, NewAudio, ReplacedAudio
 from restyle.videos.formats import (
     CONTAINERS,
     DEFAULT_QUALITY,
@@ -193,7 +193,7 @@ class VideoWriter:
             self._copies[stream.index] = copied
             return
         name = None if stream.codec_context is None else stream.codec_context.name
-        if stream.type == "audio" and name is not None:
+        if stream.type == "audio" and name is not None and stream.codec_context.channels <= MOST_CHANNELS:
             codec = "libopus" if self.suffix == ".webm" else "aac"
             self._converted[stream.index] = ConvertedAudio(self.container, stream, codec, tell)
             tell(f"'{self.suffix}' cannot hold {name} audio; it is converted to {codec.removeprefix('lib')}")
