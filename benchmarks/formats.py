@@ -88,7 +88,7 @@ def sounds(folder: Path) -> Iterator[Made]:
     for suffix, codec in CODECS.items():
         path = folder / f"a{suffix}"
         with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=48000, layout="stereo")
+            stream: Any = container.add_stream(codec, rate=48000, layout="stereo")
             frame = av.AudioFrame.from_ndarray(np.zeros((2, 48000), np.float32), "fltp", "stereo")
             frame.sample_rate = 48000
             for packet in [*stream.encode(frame), *stream.encode(None)]:
