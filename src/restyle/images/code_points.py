@@ -12,7 +12,8 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from restyle.images.icc import EVEN, SRGB_TO_XYZ, Curve, Shaper, convert, srgb, srgb_curve
+from restyle.images.color import srgb_to_linear
+from restyle.images.icc import EVEN, SRGB_TO_XYZ, Curve, Shaper, convert, srgb
 from restyle.types import FloatArray
 
 # Chromaticities of red, green and blue, x and y each; white is D65. Other code points are taken as sRGB's.
@@ -41,7 +42,7 @@ def coded_to_srgb(values: FloatArray, primaries: int, transfer: int) -> FloatArr
 @functools.lru_cache(maxsize=4)
 def _coded(primaries: int, transfer: int) -> Shaper:
     curve = {4: lambda: EVEN**2.2, 5: lambda: EVEN**2.8, 8: EVEN.copy, 16: _pq_curve, 18: _hlg_curve}.get(
-        transfer, lambda: srgb_curve(EVEN)
+        transfer, lambda: srgb_to_linear(EVEN)
     )()
     to_srgb = np.linalg.inv(_to_xyz(_PRIMARIES[1])) @ _to_xyz(_PRIMARIES.get(primaries, _PRIMARIES[1]))
     return Shaper((curve, curve, curve), SRGB_TO_XYZ @ to_srgb)

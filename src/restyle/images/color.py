@@ -91,8 +91,7 @@ _LIGHTNESS_SHARE = 0.5
 
 def rgb_to_oklab(colors: Points) -> Points:
     """Convert [shape=(..., 3), float64, sRGB, range 0..1] to OKLab: lightness 0..1 and two axes of chroma."""
-    linear = np.where(colors <= 0.04045, colors / 12.92, ((np.maximum(colors, 0) + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.cbrt(linear @ _LMS_FROM_RGB.T) @ _LAB_FROM_LMS.T)
+    return np.asarray(np.cbrt(srgb_to_linear(colors) @ _LMS_FROM_RGB.T) @ _LAB_FROM_LMS.T)
 
 
 def oklab_to_rgb(lab: Points) -> Points:
@@ -103,11 +102,17 @@ def oklab_to_rgb(lab: Points) -> Points:
 def oklab_to_unbounded_rgb(lab: Points) -> Points:
     """Convert [shape=(..., 3), float64, OKLab] to sRGB; colors that it lacks are below 0 or above 1."""
     linear = (lab @ np.linalg.inv(_LAB_FROM_LMS).T) ** 3 @ np.linalg.inv(_LMS_FROM_RGB).T
-    return _curve(linear)
+    return linear_to_srgb(linear)
 
 
-def _curve(linear: Points) -> Points:
-    """Encode linear light for sRGB."""
+def srgb_to_linear(colors: Points) -> Points:
+    """Decode sRGB values, float64, to linear light."""
+    curved: Points = ((np.maximum(colors, 0.04045) + 0.055) / 1.055) ** 2.4
+    return np.where(colors <= 0.04045, colors / 12.92, curved)
+
+
+def linear_to_srgb(linear: Points) -> Points:
+    """Encode linear light, float64, as sRGB values."""
     curved = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
     return np.where(linear <= 0.0031308, linear * 12.92, curved)
 
@@ -118,7 +123,7 @@ def oklab_into_gamut(lab: Points, knee: float = 1.0) -> Points:
     From the share `knee` of the chroma that fits, up to 1, chroma is bent softly.
     """
     light = np.clip(lab[:, :1], 0, 1)
-    gray = _curve(light**3)
+    gray = linear_to_srgb(light**3)
     chroma = oklab_to_unbounded_rgb(np.hstack([light, lab[:, 1:]])) - gray
     room = np.where(chroma > 0, 1 - gray, gray)
     use = (np.abs(chroma) / np.maximum(room, 1e-4)).max(axis=1, keepdims=True)

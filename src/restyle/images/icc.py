@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from restyle.images.color import srgb_to_linear
 from restyle.types import FloatArray
 
 Curve = npt.NDArray[np.float64]  # encoded value -> linear light, at STEPS even steps over 0..1
@@ -143,15 +144,9 @@ class Shaper:
     @functools.cached_property
     def is_srgb(self) -> bool:
         """Whether this is sRGB, up to rounding."""
-        reference = srgb_curve(EVEN)
+        reference = srgb_to_linear(EVEN)
         close = all(np.abs(curve - reference).max() < _CURVE_TOLERANCE for curve in self.curves)
         return close and bool(np.abs(self.to_xyz - SRGB_TO_XYZ).max() < _MATRIX_TOLERANCE)
-
-
-def srgb_curve(value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Decode sRGB values to linear light."""
-    high: npt.NDArray[np.float64] = np.power((np.maximum(value, 0.04045) + 0.055) / 1.055, 2.4)
-    return np.where(value <= 0.04045, value / 12.92, high)
 
 
 @functools.lru_cache(maxsize=1)
@@ -276,7 +271,7 @@ def _shaper(icc: bytes) -> Shaper | None:
 @functools.lru_cache(maxsize=1)
 def srgb() -> Shaper:
     """Return the curves and matrix of sRGB."""
-    curve = srgb_curve(EVEN)
+    curve = srgb_to_linear(EVEN)
     return Shaper((curve, curve, curve), SRGB_TO_XYZ)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from restyle.errors import InputError, OptionError
-from restyle.images.color import oklab_into_gamut, rgb_to_oklab
+from restyle.images.color import linear_to_srgb, oklab_into_gamut, rgb_to_oklab, srgb_to_linear
 from restyle.images.color_lut import ColorLut, Points
 from restyle.images.cube import Cube, load_cube
 from restyle.types import FloatArray
@@ -73,15 +73,11 @@ class Look:
 
     def __call__(self, colors: Points) -> Points:
         """Map colors [shape=(N, 3), float64, range 0..1, RGB]."""
-        linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
-        linear = linear * np.array(self.balance) * 2.0**self.exposure
+        linear = srgb_to_linear(colors) * np.array(self.balance) * 2.0**self.exposure
         linear = linear / (1 + np.maximum(linear - 0.9, 0))  # a soft shoulder
         if self.filter is not None:
             linear = np.repeat((linear @ np.array(self.filter) / sum(self.filter))[:, None], 3, axis=1)
-        coded = np.where(
-            linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055
-        )
-        lab = rgb_to_oklab(np.clip(coded, 0, 1))
+        lab = rgb_to_oklab(np.clip(linear_to_srgb(linear), 0, 1))
         light, chroma = lab[:, 0], lab[:, 1:]
         light = light * (1 - self.silver * 0.35 * (1 - light))
         light = _contrast(light, self.contrast, self.pivot)

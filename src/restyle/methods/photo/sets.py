@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restyle.errors import InputError
-from restyle.images.color import LUMA
+from restyle.images.color import LUMA, linear_to_srgb, srgb_to_linear
 from restyle.images.color_lut import ColorLut
 from restyle.images.resize import fit_size, resize
 from restyle.methods.photo.segments import Pixels, Values, describe, join
@@ -104,7 +104,7 @@ def _level(photo: FloatArray) -> Values:
     """Mean logarithm of linear RGB over the pixels that are neither black nor clipped."""
     flat = photo.reshape(-1, 3)
     usable = (flat.max(axis=1) < 0.97) & (flat @ LUMA > 0.03)
-    linear = _to_linear(flat[usable] if usable.sum() > 16 else flat)
+    linear = srgb_to_linear((flat[usable] if usable.sum() > 16 else flat).astype(np.float64))
     return np.asarray(np.log(linear + 1e-3).mean(axis=0))
 
 
@@ -118,14 +118,6 @@ def _gain(own: Values, wanted: Values) -> Values:
 
 def _even(colors: FloatArray, gain: Values) -> FloatArray:
     """Multiply linear RGB; white stays white."""
-    linear = _to_linear(colors)
+    linear = srgb_to_linear(colors.astype(np.float64))
     raised = linear * gain / (1 + linear * (gain - 1))
-    coded = np.where(
-        raised <= 0.0031308, raised * 12.92, 1.055 * np.maximum(raised, 1e-9) ** (1 / 2.4) - 0.055
-    )
-    return np.clip(coded, 0, 1).astype(np.float32)
-
-
-def _to_linear(colors: FloatArray) -> Values:
-    wide = colors.astype(np.float64)
-    return np.where(wide <= 0.04045, wide / 12.92, ((wide + 0.055) / 1.055) ** 2.4)
+    return np.clip(linear_to_srgb(raised), 0, 1).astype(np.float32)
