@@ -35,6 +35,14 @@ SMOKE = (
     ["image", "photo.png", "--style", "great-wave", "--method", "paint", "-o", "paint.png"],
     ["compare", "fast.png", "great-wave"],
 )
+# What the commands need: a disc on a gradient, and a moving picture of it.
+PICTURES = """
+from PIL import Image, ImageDraw
+image = Image.linear_gradient("L").convert("RGB")
+ImageDraw.Draw(image).ellipse((80, 80, 160, 160), "orange")
+image.save("photo.png")
+image.save("clip.gif", save_all=True, append_images=[image.rotate(10), image.rotate(20)])
+"""
 # What an extra adds, as commands of restyle or lines of Python. Those with PyTorch are left out: its wheels
 # for CPUs are not on PyPI.
 EXTRAS = {
@@ -234,12 +242,7 @@ def smoke(wheel: Path, python: str, lowest: bool = False, extra: str = "") -> No
             run([sys.executable, "-m", *command, *wanted])
         else:
             run([str(program / "python"), "-m", "pip", "install", "--quiet", str(wheel)])
-        draw = (
-            "from PIL import Image; image = Image.linear_gradient('L').convert('RGB');"
-            " image.save('photo.png');"
-            " image.save('clip.gif', save_all=True, append_images=[image.rotate(90)])"
-        )
-        run([str(program / "python"), "-c", draw], folder)
+        run([str(program / "python"), "-c", PICTURES], folder)
         commands = [*SMOKE, *EXTRAS.get(extra, ())]
         for words in commands:
             call = ["python", "-c", words] if isinstance(words, str) else ["restyle", *words]
