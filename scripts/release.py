@@ -34,14 +34,20 @@ SMOKE = (
     ["image", "photo.png", "--style", "great-wave", "--method", "fast", "-o", "fast.png"],
     ["image", "photo.png", "--style", "great-wave", "--method", "paint", "-o", "paint.png"],
     ["compare", "fast.png", "great-wave"],
+    ["video", "clip.gif", "--style", "great-wave", "-o", "clip.mp4"],
+    ["audio", "rain.wav", "--style", "bells", "-o", "bells.wav"],
 )
-# What the commands need: a disc on a gradient, and a moving picture of it.
+# What the commands need: a disc on a gradient, a moving picture of it, and noise.
 PICTURES = """
 from PIL import Image, ImageDraw
 image = Image.linear_gradient("L").convert("RGB")
 ImageDraw.Draw(image).ellipse((80, 80, 160, 160), "orange")
 image.save("photo.png")
 image.save("clip.gif", save_all=True, append_images=[image.rotate(10), image.rotate(20)])
+
+import numpy as np
+import soundfile
+soundfile.write("rain.wav", np.random.default_rng(0).normal(0, 0.1, 22050), 22050)
 """
 # What an extra adds, as commands of restyle or lines of Python. Those with PyTorch are left out: its wheels
 # for CPUs are not on PyPI.

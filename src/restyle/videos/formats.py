@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from restyle.errors import OptionError, OutputError
 from restyle.types import PathLike
 from restyle.videos.info import VideoInfo
@@ -140,7 +142,8 @@ def encoder_settings(encoder: Encoder) -> dict[str, str]:
 
 
 def _has_avx512() -> bool:
-    core = import_module("numpy._core._multiarray_umath")  # NumPy has no public function for it
+    package = "numpy._core" if int(np.__version__.split(".")[0]) > 1 else "numpy.core"
+    core = import_module(f"{package}._multiarray_umath")  # NumPy has no public function for it
     features: dict[str, bool] = getattr(core, "__cpu_features__", {})
     return features.get("AVX512F", False) and features.get("AVX2", False)
 
