@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     arguments = parser.parse_args()
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(f"peer listens http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(make_app(arguments.threads, arguments.model), log_level="error", access_log=False)
     uvicorn.Server(config).run([listener])

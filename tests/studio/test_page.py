@@ -715,10 +715,12 @@ def test_axe_finds_nothing_serious(visit: Visit, photo: Path, scheme: str) -> No
     page.click("#tab-areas")
     page.click("#area-keep")
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    for name in ("styles", "adjust", "mix", "areas", "crop", "save", "videos", "sounds"):
+    for name in ("styles", "looks", "adjust", "mix", "areas", "crop", "save", "videos", "sounds"):
         if name == "save":
             page.click("#save")
             page.click("summary")
+        elif name == "looks":
+            page.locator("#kinds label", has_text="Looks").click()
         else:
             page.keyboard.press("Escape")
             page.click(f"#tab-{name}")

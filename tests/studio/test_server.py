@@ -113,3 +113,12 @@ def test_client_that_leaves_cancels_its_work(studio: Running, photo_file: Path, 
                 break
             time.sleep(0.05)
         assert not running()
+
+
+def test_small_answers_do_not_wait_for_the_network(client: httpx.Client) -> None:
+    took = []
+    for _ in range(15):
+        begun = time.perf_counter()
+        client.get("/healthz")
+        took.append(time.perf_counter() - begun)
+    assert min(took) < 0.03  # with Nagle's algorithm, the body of each waits 40 ms
