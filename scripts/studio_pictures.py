@@ -62,6 +62,7 @@ def choose(page: Page, name: str) -> None:
 
 def finished(page: Page) -> None:
     """Wait until the picture is done."""
+    page.wait_for_timeout(400)  # a change is made a moment after it
     expect(page.locator("#status")).to_have_attribute("data-state", "done", timeout=PAINTING)
 
 

@@ -125,7 +125,7 @@ def choose(page: Page, title: str = "The Great Wave") -> None:
 
 
 def done(page: Page) -> None:
-    expect(page.locator("#status")).to_have_attribute("data-state", "done")
+    expect(page.locator("#status")).to_have_attribute("data-state", "done", timeout=20_000)
 
 
 def changed(page: Page, act: Callable[[], object]) -> None:

@@ -48,3 +48,15 @@ def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
         Storage(str(tmp_path / "file"), 100)
+
+
+def test_folder_is_made_when_it_is_used(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path), 1000)
+    before = set(storage.root.iterdir())
+    storage.folder().remove()
+    folder = storage.folder()
+    assert set(storage.root.iterdir()) == before
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    folder.remove()
+    assert set(storage.root.iterdir()) == before
+    storage.close()

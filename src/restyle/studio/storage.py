@@ -21,10 +21,22 @@ MB = 1 << 20
 
 
 class Folder:
-    """A folder for one request, job or style; its bytes count against the storage."""
+    """A folder for one request, job or style; its bytes count against the storage.
+
+    It is made when its path is first asked for: most requests that are broken or refused leave no trace.
+    """
 
     def __init__(self, storage: Storage, path: Path) -> None:
-        self.storage, self.path, self.bytes = storage, path, 0
+        self.storage, self.bytes = storage, 0
+        self._path, self._made = path, False
+
+    @property
+    def path(self) -> Path:
+        """The folder, which exists until `remove`."""
+        if not self._made:
+            self._path.mkdir(mode=0o700)
+            self._made = True
+        return self._path
 
     def add(self, count: int) -> None:
         """Count bytes before they are written; ApiError 503 if there is no space."""
@@ -41,7 +53,8 @@ class Folder:
         """Delete the folder."""
         self.storage.used -= self.bytes
         self.bytes = 0
-        shutil.rmtree(self.path, ignore_errors=True)
+        if self._made:
+            shutil.rmtree(self._path, ignore_errors=True)
 
 
 class Storage:
@@ -68,10 +81,8 @@ class Storage:
             raise OutputError(f"cannot use the folder '{above}': {reason(error)}") from error
 
     def folder(self) -> Folder:
-        """Make a new folder."""
-        path = self.root / secrets.token_hex(8)
-        path.mkdir(mode=0o700)
-        return Folder(self, path)
+        """Return a new folder."""
+        return Folder(self, self.root / secrets.token_hex(8))
 
     def reserve(self, count: int) -> None:
         """Count bytes before they are written; ApiError 503 if there is no space."""
