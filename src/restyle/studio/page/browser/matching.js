@@ -21,8 +21,8 @@ export async function product(runtime, a, b, depth, outputs, bias = null) {
 /**
  * Match every place of the content with one of the style.
  *
- * `content`, `style`: {height, width, depth, data: [height * width, depth]}; `colors`: luma and chroma
- * [places, 3] of both. Gives indices into the places of the style, one per place of the content.
+ * `content`, `style`: {height, width, depth, data: [height * width, depth]}; `colors`: luma, chroma
+ * and contrast [places, 4] of both. Gives indices into the places of the style, one per place of the content.
  */
 export async function nearest(runtime, content, style, colors, signal) {
   const vectors = { wanted: content.data.slice(), known: style.data.slice(), depth: content.depth };
@@ -128,25 +128,27 @@ function unit(data, depth, tiny = 1e-6) {
 /** Append colors to the vectors; with the penalty, their product loses the squared difference of colors. */
 function addColors(vectors, [ours, theirs]) {
   const { depth } = vectors;
-  const scale = [C.matching.TONE, C.matching.HUE, C.matching.HUE].map(Math.sqrt);
-  const middle = means(theirs, 3);
+  const { TONE, HUE, CALM } = C.matching;
+  const scale = [TONE, HUE, HUE, CALM].map(Math.sqrt);
+  const wide = scale.length;
+  const middle = means(theirs, wide);
   const put = (data, colors, factor) => {
     const count = data.length / depth;
-    const out = new Float32Array(count * (depth + 3));
+    const out = new Float32Array(count * (depth + wide));
     for (let i = 0; i < count; i++) {
-      out.set(data.subarray(i * depth, (i + 1) * depth), i * (depth + 3));
-      for (let c = 0; c < 3; c++) {
-        out[i * (depth + 3) + depth + c] = factor * scale[c] * (colors[3 * i + c] - middle[c]);
+      out.set(data.subarray(i * depth, (i + 1) * depth), i * (depth + wide));
+      for (let c = 0; c < wide; c++) {
+        out[i * (depth + wide) + depth + c] = factor * scale[c] * (colors[wide * i + c] - middle[c]);
       }
     }
     return out;
   };
   vectors.wanted = put(vectors.wanted, ours, 2);
   vectors.known = put(vectors.known, theirs, 1);
-  vectors.depth = depth + 3;
-  return Float32Array.from({ length: theirs.length / 3 }, (_, i) => {
+  vectors.depth = depth + wide;
+  return Float32Array.from({ length: theirs.length / wide }, (_, i) => {
     let sum = 0;
-    for (let c = 0; c < 3; c++) sum += vectors.known[(i + 1) * (depth + 3) - 3 + c] ** 2;
+    for (let c = 0; c < wide; c++) sum += vectors.known[i * (depth + wide) + depth + c] ** 2;
     return -sum;
   });
 }

@@ -1,5 +1,6 @@
 // What the photo shows: as `restyle.methods.paint.objects`, where it is explained.
 
+import { activity } from "./cleanup.js";
 import { C } from "./constants.js";
 import { convert } from "./color.js";
 import { average } from "./fast.js";
@@ -15,7 +16,15 @@ export class Objects {
       if (i >= photo.height * photo.width) all[i] = 2 * v; // chroma counts double
     });
     this.people = this.#people();
+    this.detail = this.#detail();
     this.centers = this.#centers();
+  }
+
+  /** Where the photo has detail. */
+  #detail() {
+    const { height, width } = this.photo;
+    const radius = Math.max(2, Math.floor(Math.max(height, width) / 128));
+    return activity(this.ycc.plane(0), this.photo, radius).map((v) => v / (v + C.objects.DETAIL));
   }
 
   /** How likely each place is skin, or enclosed by it as eyes and mouth are. */
@@ -27,12 +36,12 @@ export class Objects {
     const near = Math.max(1, Math.floor(side / 128));
     const luma = this.ycc.plane(0);
     const [mean, blue, red] = [0, 1, 2].map((c) => blur(this.ycc.plane(c), near));
+    const relative = luma.map((_, i) => Math.hypot(blue[i], red[i]) / (mean[i] + 0.1));
     const skin = luma.map((_, i) => {
       const chroma = Math.hypot(blue[i], red[i]);
       const hue = (Math.atan2(red[i], blue[i]) * 180) / Math.PI;
-      const relative = chroma / (mean[i] + 0.1);
       const likely = Math.exp(-(((hue - O.SKIN_HUE) / O.SKIN_WIDTH) ** 4)) * ramp(chroma, O.MOST_CHROMA);
-      return likely * ramp(relative, O.SKIN_CHROMA) * ramp(relative, O.MOST_RELATIVE);
+      return likely * ramp(relative[i], O.SKIN_CHROMA) * ramp(relative[i], O.MOST_RELATIVE);
     });
     const square = luma.map((v, i) => (v - mean[i]) ** 2);
     const texture = blur(square, 2 * near);
@@ -43,12 +52,19 @@ export class Objects {
       const around = blur(blur(smooth, radius), Math.max(1, Math.floor(radius / 2)));
       around.forEach((v, i) => (found[i] = Math.max(found[i], ramp(v, [0.3, 0.55]))));
     }
+    const window = (plane, radius) => blur(blur(plane, radius), radius);
+    const around = Math.max(2, Math.floor(side / 24));
+    const amount = window(skin, around).map((v) => v + 0.02);
+    const usual = (plane) => window(skin.map((v, i) => v * plane[i]), around).map((v, i) => v / amount[i]);
+    const [usualLuma, usualChroma] = [usual(mean), usual(relative)];
+    const eyes = found.map((v, i) => {
+      const darker = (usualLuma[i] - mean[i]) / (usualLuma[i] + 0.05);
+      const paler = ramp(usualChroma[i] - relative[i], [0, O.PALER]);
+      return v * (1 - skin[i]) * ramp(v, [0.5, 0.9]) * ramp(darker, O.DARKER) * paler;
+    });
     const radius = Math.max(2, round(side * O.FACE));
-    const window = (plane) => blur(blur(plane, radius), radius);
-    const enclosed = window(found.map((v, i) => v * (1 - skin[i]) * ramp(v, [0.5, 0.9])));
-    const whole = window(found);
-    const person = found.map((v, i) => v * ramp(enclosed[i] / (whole[i] + 0.02), O.ENCLOSED));
-    return blur(person, near);
+    const [seen, whole] = [window(eyes, radius), window(found, radius)];
+    return blur(found.map((v, i) => v * ramp(seen[i] / (whole[i] + 0.02), O.EYES)), near);
   }
 
   /** Centers of clusters of the photo's colors (k-means), begun at colors far from each other. */
@@ -136,6 +152,7 @@ export class Objects {
     const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
     const coarse = small(colors);
     const people = small(new Planes(1, height, width, this.people)).data;
+    const detail = small(new Planes(1, height, width, this.detail)).data;
     const wanted = this.#expected(coarse);
     const radius = Math.max(1, round(Math.max(coarse.height, coarse.width) * O.PATCH));
     const patches = new Planes(3, coarse.height, coarse.width);
@@ -149,7 +166,8 @@ export class Objects {
     });
     const rest = (size, limit) => 1 - 1 / Math.sqrt(1 + (size / limit) ** 2);
     for (let i = 0; i < luma.length; i++) {
-      const limit = 1 - (1 - O.STRAY_PEOPLE) * people[i];
+      const calm = (1 - people[i]) * (1 - detail[i]);
+      const limit = 1 - (1 - O.STRAY_PEOPLE) * people[i] - (1 - O.STRAY_CALM) * calm;
       const share = rest(Math.hypot(blue[i], red[i]), O.STRAY_CHROMA * limit);
       luma[i] *= rest(Math.abs(luma[i]), O.STRAY_LUMA * limit);
       blue[i] *= share;

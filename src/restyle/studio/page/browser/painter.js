@@ -240,10 +240,27 @@ async function copied(runtime, content, style, pictures, signal) {
   ];
 }
 
-/** Luma and chroma at the size of a layer: [places, 3]. */
+/** Luma, chroma and contrast at the size of a layer: [places, 4]. Contrast is the deviation around each place,
+ * relative to that of the busiest places. */
 function smallColors(picture, { height, width }) {
   const small = resize(convert(picture, C.pyramid.YCC_FROM_RGB), height, width, "area");
-  return transposed(small.data, height * width);
+  const radius = Math.min(2, Math.floor(Math.min(height, width) / 4));
+  const deviations = [0, 1, 2].map((c) => activity(small.plane(c), small, radius));
+  const contrast = deviations[0].map((v, i) => Math.hypot(v, deviations[1][i], deviations[2][i]));
+  const busiest = Math.max(quantile(contrast, 0.95), C.painter.LEAST_CONTRAST);
+  const all = new Float32Array(4 * height * width);
+  all.set(small.data);
+  all.set(contrast.map((v) => Math.min(1, v / busiest)), 3 * height * width);
+  return transposed(all, height * width);
+}
+
+/** The value below which a share of the values lies, interpolated. */
+function quantile(values, share) {
+  const sorted = Float32Array.from(values).sort();
+  const place = share * (sorted.length - 1);
+  const low = Math.floor(place);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low] + (place - low) * (sorted[high] - sorted[low]);
 }
 
 /** Planes [depth, height, width] as vectors [places, depth]. */
