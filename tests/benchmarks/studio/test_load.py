@@ -6,10 +6,11 @@ import asyncio
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from benchmarks.studio import load
-from benchmarks.studio.servers import PEER, STUDIO, running
+from benchmarks.studio.servers import PEER, STUDIO, helper, running
 
 
 def test_mixture_is_the_same_for_a_seed() -> None:
@@ -35,3 +36,25 @@ def test_crowd_is_answered_by_both_servers(tiny_model: Path) -> None:
             assert outcome.median > 0
             assert server.memory() > 10
             assert server.processor_seconds() > 0
+            family = server.family()
+            assert len(family) == (2 if name == "studio" else 1)  # with a worker
+        assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+
+
+def test_bad_clients_end_with_the_benchmark(tiny_model: Path) -> None:
+    pids = []
+
+    def fail() -> None:
+        flags = ("--model", str(tiny_model), "--threads", "1")
+        with running("studio", STUDIO, "/v1/images", *flags) as server:
+            words = ("-m", "benchmarks.studio.bad", server.url, server.route, "4", "broken")
+            with helper("bad", *words) as bad:
+                pids.extend([bad.pid, *server.family()])
+                requests = [("picture", load.photo(32), "great-wave")] * 4
+                assert not asyncio.run(load.crowd(server, requests, 1)).faults
+                raise ValueError("a part of the benchmark fails")
+
+    with pytest.raises(ValueError, match="a part of the benchmark fails"):
+        fail()
+    assert len(pids) == 3
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
