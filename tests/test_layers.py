@@ -25,7 +25,7 @@ LAYERS = (
     ("nn",),
     ("style",),
     ("methods",),
-    ("pipeline",),
+    ("pipeline", "streaming"),
     ("videos",),
     ("stylizer",),
     ("batch",),

@@ -13,8 +13,9 @@ import numpy as np
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import picture
 from restyle.images.looks import LOOKS
-from restyle.models import arbitrary, catalog, style_files
-from restyle.models.arbitrary import STYLE_SCALES, Arbitrary
+from restyle.models import arbitrary, catalog, codes, style_files
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.codes import STYLE_SCALES
 from restyle.models.style_codes import (
     CodeSource,
     Exemplar,
@@ -111,7 +112,7 @@ class Style:
             The picture cannot be used.
         """
         method = method_of(model)
-        arbitrary.check_scale(scale)
+        codes.check_scale(scale)
         path = source if isinstance(source, (str, os.PathLike)) else None
         pixels = picture.load_image(source).visible
         try:
@@ -194,7 +195,7 @@ class Style:
         """
         if not styles:
             raise StyleError("a mixture needs at least one style")
-        weights = arbitrary.normalize_weights([weight for _, weight in styles]).tolist()
+        weights = codes.normalize_weights([weight for _, weight in styles]).tolist()
         parts = [resolve(style, model=model) for style, _ in styles]
         models = sorted({part.model for part in parts})
         if len(models) > 1:
@@ -202,11 +203,11 @@ class Style:
         strokes = MixedCodes(
             [(part._source(), part._scale, weight) for part, weight in zip(parts, weights, strict=True)]
         )
-        code = arbitrary.mix_codes([part.code for part in parts], weights)
+        code = codes.mix_codes([part.code for part in parts], weights)
         joined = "+".join(dict.fromkeys(part.name for part in parts))
         more = None
         if any(part._refinement is not None for part in parts):
-            more = code - arbitrary.mix_codes([part.read for part in parts], weights)
+            more = code - codes.mix_codes([part.read for part in parts], weights)
         return cls(code, models[0], name or joined, _codes=strokes, _refinement=more)
 
     def scaled(self, factor: float) -> Style:
@@ -226,7 +227,7 @@ class Style:
         StyleError
             The style was saved at one size only.
         """
-        scale = arbitrary.check_scale(self._scale * factor)
+        scale = codes.check_scale(self._scale * factor)
         if factor == 1:
             return self
         return replace(self, code=self._source().code(scale), _scale=scale)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 import numpy.typing as npt
 
-from restyle import pipeline
+from restyle import pipeline, streaming
 from restyle.errors import OptionError
 from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.methods import table
-from restyle.methods.protocol import Files, Step, Stopped, Tables, state_path
+from restyle.methods.protocol import Files, Settings, Step, Stopped, Tables, state_path
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary, quiet
-from restyle.models.style_files import split_weight
+from restyle.models.style_files import source_paths
 from restyle.options import (
     CallKeywords,
     DeviceName,
@@ -238,12 +238,25 @@ class Stylizer:
         inputs : sequence
             Sources of the style. Files among them, and the content, are never replaced.
         """
-        sources = list(_paths(content, *inputs))
+        sources = list(source_paths(content, *inputs))
         formats.output_format(output)
         if method is not None and method.resume and state_path(output).exists():
             saving = replace(saving, overwrite=True)  # it is from the interrupted run
         check_output(output, overwrite=saving.overwrite, inputs=sources)
         files = Files(output, saving, tuple(sources))
+        method, _ = pipeline.choose_method(method or OptimizeOptions(), style, self.method, options, callback)
+        settings = Settings(
+            network=self.method,
+            finish=images.Picture,
+            image=options,
+            method=method,
+            device=self.engine.device,
+            files=files,
+            report=report,
+            callback=callback,
+        )
+        if (large := streaming.open_job(content, style, settings)) is not None:
+            return streaming.write(large)
         try:
             picture = pipeline.image(
                 content,
@@ -385,14 +398,3 @@ def _parse(keywords: PaintKeywords) -> tuple[PhotoOptions, OptimizeOptions, Call
 def _how_to_resume(method: OptimizeOptions | None) -> str:
     resumes = method is not None and method.method is not None and table.find(method.method).resumes
     return "; resume=True continues" if resumes else ""
-
-
-def _paths(*sources: Any) -> Iterator[PathLike]:
-    """Yield the paths among contents and styles; no result may replace them."""
-    for source in sources:
-        if isinstance(source, str):
-            yield split_weight(source)[0]
-        elif isinstance(source, os.PathLike):
-            yield source
-        elif isinstance(source, (list, tuple)):
-            yield from _paths(*source)

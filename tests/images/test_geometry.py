@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from restyle.images.geometry import (
     crop,
     fraction_box,
     inner_size,
-    join_tiles,
+    join_tile_rows,
     pad,
     parts_box,
     plan_tiles,
@@ -25,6 +26,14 @@ from restyle.images.geometry import (
     size_box,
     unpad,
 )
+from restyle.types import FloatArray
+
+
+def joined_tiles(
+    size: tuple[int, int], tiles: list[Box], parts: Iterable[FloatArray], overlap: int
+) -> FloatArray:
+    return np.concatenate([band.copy() for band in join_tile_rows(size, tiles, parts, overlap)])
+
 
 sizes = st.tuples(st.integers(1, 500), st.integers(1, 500))
 
@@ -202,7 +211,7 @@ def test_plan_and_join(size: tuple[int, int], tile: int, share: float) -> None:
         if before.top == after.top:
             assert before.left + before.width - after.left >= overlap
     picture = np.random.default_rng(0).random((*size, 3), np.float32)
-    joined = join_tiles(size, tiles, (crop(picture, tile) for tile in tiles), overlap)
+    joined = joined_tiles(size, tiles, (crop(picture, tile) for tile in tiles), overlap)
     np.testing.assert_allclose(joined, picture, atol=2e-6)
 
 
@@ -210,7 +219,7 @@ def test_a_difference_between_tiles_is_feathered() -> None:
     tiles = plan_tiles((10, 100), 60, 20)
     assert tiles == [Box(0, 0, 10, 60), Box(0, 40, 10, 60)]
     parts = [np.zeros((10, 60, 1), np.float32), np.ones((10, 60, 1), np.float32)]
-    row = join_tiles((10, 100), tiles, parts, 20)[5, :, 0]
+    row = joined_tiles((10, 100), tiles, parts, 20)[5, :, 0]
     assert (row[:40] == 0).all()
     assert (row[60:] == 1).all()
     np.testing.assert_allclose(row[40:60], (np.arange(20) + 0.5) / 20, atol=1e-6)
@@ -218,7 +227,7 @@ def test_a_difference_between_tiles_is_feathered() -> None:
 
 def test_parts_may_come_from_a_generator_of_any_channels() -> None:
     tiles = plan_tiles((30, 30), 16, 4)
-    joined = join_tiles((30, 30), tiles, (np.ones((16, 16, 5), np.float32) for _ in tiles), 4)
+    joined = joined_tiles((30, 30), tiles, (np.ones((16, 16, 5), np.float32) for _ in tiles), 4)
     np.testing.assert_allclose(joined, np.ones((30, 30, 5)), atol=1e-6)
 
 
@@ -227,6 +236,6 @@ def test_bad_plans() -> None:
         with pytest.raises(OptionError, match="tile overlap"):
             plan_tiles((10, 10), 8, overlap)
     with pytest.raises(OptionError, match="do not cover"):
-        join_tiles((4, 4), [Box(0, 0, 4, 2)], [np.ones((4, 2, 3), np.float32)], 0)
+        joined_tiles((4, 4), [Box(0, 0, 4, 2)], [np.ones((4, 2, 3), np.float32)], 0)
     with pytest.raises(OptionError, match="do not cover"):
-        join_tiles((4, 4), [], [], 0)
+        joined_tiles((4, 4), [], [], 0)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from restyle.errors import OptionError, StyleError
-from restyle.models.arbitrary import Arbitrary, check_scale
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.codes import check_scale
 from restyle.models.style_codes import ImageCodes, MixedCodes, SavedCodes, codes_at
 
 ONE, TWO, FOUR = (np.full(6, value, np.float32) for value in (1, 2, 4))

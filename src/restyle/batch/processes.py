@@ -8,18 +8,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
-from pathlib import Path
 from typing import Any
 
 from restyle.batch.journal import Finished
 from restyle.batch.painter import Outcome, Painter, Settings
 from restyle.batch.rows import Row
-from restyle.models.session import cores
+from restyle.models.session import cores, free_memory
 
 TRIES = 2  # of a row whose worker dies
 WORKER_BYTES = 2_500_000_000  # peak with 16 megapixels by fast: 1.7 GB; by paint: 1.9 GB and more
 LEFT_FREE = 500_000_000  # bytes, for other programs
-_CGROUP = Path("/sys/fs/cgroup")
 
 MakePainter = Callable[[Settings], Callable[[Row, Finished | None], Outcome]]
 
@@ -39,21 +37,6 @@ def default_workers(rows: int, threads: int | None = None, each: int = WORKER_BY
     if (free := free_memory()) is not None:
         workers = min(workers, (free - LEFT_FREE) // each)
     return max(1, min(workers, rows))
-
-
-def free_memory() -> int | None:
-    """Bytes of memory that can be used, also within the limits of a container; None if unknown."""
-    found = []
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) * 1024)
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        if limit != "max":
-            found.append(int(limit) - int((_CGROUP / "memory.current").read_text()))
-    except (OSError, ValueError):
-        pass
-    return min(found, default=None)
 
 
 @dataclass

@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator
 
 from restyle.errors import InputError
+from restyle.files import FileBytes
 from restyle.images import tiff
 from restyle.images.formats import DEVELOP
 from restyle.images.tiff import Tag, Tags, number, numbers
@@ -27,7 +28,7 @@ _FULL = 0.7  # least share of the sensor's pixels: previews lack its margins
 _SEGMENT = re.compile(rb"\xff+([\xc0-\xfe])", re.DOTALL)
 
 
-def is_camera_raw(data: bytes, tags: Tags) -> bool:
+def is_camera_raw(data: bytes | FileBytes, tags: Tags) -> bool:
     """Tell whether a TIFF file is the raw file of a camera."""
     thumbnail = number(tags, Tag.SUBFILE, 0) & 1 and Tag.SUB_DIRECTORIES in tags
     if thumbnail or Tag.DNG_VERSION in tags or data[8:10] == b"CR":

@@ -41,17 +41,19 @@ def adjust_brightness(array: FloatArray, factor: float) -> FloatArray:
     return out
 
 
-def adjust_contrast(array: FloatArray, factor: float) -> FloatArray:
+def adjust_contrast(array: FloatArray, factor: float, mean: float | None = None) -> FloatArray:
     """Scale the distance of all values to the mean luma by ``factor``; 0 gives flat gray.
 
     Parameters
     ----------
     array : np.ndarray [shape=(H, W, 3), float32, range 0..1]
     factor : float, 0 or more
+    mean : float or None
+        None: that of the array.
     """
     _check("contrast", factor)
-    mean = np.float32((array @ LUMA).mean(dtype=np.float64))
-    out: FloatArray = np.clip((array - mean) * np.float32(factor) + mean, 0, 1)
+    middle = np.float32((array @ LUMA).mean(dtype=np.float64) if mean is None else mean)
+    out: FloatArray = np.clip((array - middle) * np.float32(factor) + middle, 0, 1)
     return out
 
 

@@ -38,14 +38,14 @@ def read_file(path: PathLike, max_pixels: int) -> RawImage:
     name = os.fspath(path)
     if name == STANDARD_STREAM:
         return read_bytes(sys.stdin.buffer.read(), max_pixels, "standard input")
-    form = _check_file(path, name)
+    form = check_file(path, name)
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
     if (named := formats.from_suffix(path)) is not form:
         log.info("%s: is a %s image despite its suffix '%s'", name, form.name, named and Path(path).suffix)
-    with _decoding(name, form.name):
+    with decoding(name, form.name):
         return decode(data, form, max_pixels, name)
 
 
@@ -55,7 +55,7 @@ def read_bytes(data: bytes, max_pixels: int, name: str = "image") -> RawImage:
         raise InputError(f"{name}: is empty (0 bytes)")
     form = formats.sniff(data[: formats.HEAD_BYTES])
     _check_readable(form, formats.UNKNOWN, name)
-    with _decoding(name, form.name):
+    with decoding(name, form.name):
         return decode(data, form, max_pixels, name)
 
 
@@ -67,11 +67,12 @@ def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> RawI
     InputError
         It is too large, or its file is damaged.
     """
-    with _decoding(name, image.format or image.mode):
+    with decoding(name, image.format or image.mode):
         return decode_image(image, max_pixels, name)
 
 
-def _check_file(path: PathLike, name: str) -> formats.Format:
+def check_file(path: PathLike, name: str) -> formats.Format:
+    """Return the format of an image file; InputError if it cannot be read as one."""
     if name.startswith(("http://", "https://", "ftp://")):
         raise InputError(f"{name}: is a web address; download the file first")
     try:
@@ -118,7 +119,7 @@ def _near_name(path: PathLike) -> str:
 
 
 @contextmanager
-def _decoding(name: str, form: str) -> Iterator[None]:
+def decoding(name: str, form: str) -> Iterator[None]:
     """Translate anything a decoder raises to an InputError that names the file."""
     try:
         with _quiet:

@@ -19,7 +19,7 @@ import io
 import logging
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import InputError
+from restyle.files import FileBytes
 from restyle.images import camera_raw, exif, formats, icc, png, tiff
 from restyle.images.icc import ProfileError
 
@@ -41,7 +42,7 @@ DECODER_ERRORS = (
 
 BYTES_PER_PIXEL = 27  # of memory, from decoding to encoding, measured on 200 megapixels
 _REGION_BYTES = 1 << 22  # of pixels that libvips decodes at a time
-_SAMPLE_TYPES = {
+SAMPLE_TYPES = {
     "uchar": np.uint8, "char": np.int8, "ushort": np.uint16, "short": np.int16, "uint": np.uint32,
     "int": np.int32, "float": np.float32,
 }  # fmt: skip
@@ -76,12 +77,14 @@ class RawImage:
     converted: bool = False
 
 
-def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
+def check_pixels(size: tuple[int, int], max_pixels: int, name: str, *, in_memory: bool = True) -> None:
     """Raise InputError for an image of more than ``max_pixels``, or of none.
 
     Parameters
     ----------
     size : (width, height)
+    in_memory : bool
+        Whether all of it would be in memory, for the message.
     """
     width, height = size
     if width < 1 or height < 1:
@@ -91,7 +94,7 @@ def check_pixels(size: tuple[int, int], max_pixels: int, name: str) -> None:
         raise InputError(
             f"{name}: has {width} x {height} = {pixels:,} pixels, over the limit of {max_pixels:,}; "
             f"resize it, or raise the limit (--max-pixels {pixels}; in Python max_pixels)"
-            + (f", which takes some {memory:.0f} GB of memory" if memory > 1 else "")
+            + (f", which takes some {memory:.0f} GB of memory" if in_memory and memory > 1 else "")
         )
 
 
@@ -105,10 +108,10 @@ def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> Raw
         return _decode_avif(data, form, max_pixels, name)
     if form.loader:
         samples, image = _decode_by_vips(data, form, max_pixels, name)
-        raw = _split_bands(samples, image, name)
-        _note_frames(form is formats.PNG and png.is_animated(data), name)
-        add = _add_png_metadata if form is formats.PNG else _add_jpeg_metadata
-        return _with_metadata(lambda raw: add(raw, image, data), raw, name)
+        raw = split_bands(samples, image, name)
+        note_frames(form is formats.PNG and png.is_animated(data), name)
+        add = add_png_metadata if form is formats.PNG else add_jpeg_metadata
+        return with_metadata(lambda raw: add(raw, image, data), raw, name)
     return _decode_by_pillow(data, form, max_pixels, name)
 
 
@@ -116,7 +119,7 @@ def decode_image(image: Image.Image, max_pixels: int, name: str) -> RawImage:
     """Decode a Pillow image of any mode."""
     check_pixels(image.size, max_pixels, name)
     image.load()
-    return _with_metadata(lambda raw: _add_exif(raw, image), _split_modes(image, name), name)
+    return with_metadata(lambda raw: add_exif(raw, image), _split_modes(image, name), name)
 
 
 def _decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
@@ -128,17 +131,19 @@ def _decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: 
         raise InputError(f"{name}: is a {form.name} image, which the installed Pillow cannot read") from None
     image = factory(io.BytesIO(data), "")
     raw = decode_image(image, max_pixels, name)
-    _note_frames(getattr(image, "is_animated", False), name)
+    note_frames(getattr(image, "is_animated", False), name)
     return raw
 
 
-def _note_frames(several: bool, name: str) -> None:
+def note_frames(several: bool, name: str) -> None:
+    """Warn if a file holds more than its first frame."""
     if several:
         log.warning("%s: has several frames or pages; only the first is read", name)
 
 
 @functools.cache
-def _vips() -> Any:
+def vips() -> Any:
+    """Import libvips, quiet and without a cache."""
     pyvips: Any = importlib.import_module("pyvips")
 
     def to_string(text: Any) -> str:
@@ -153,24 +158,29 @@ def _vips() -> Any:
 
 def _decode_by_vips(data: bytes, form: formats.Format, max_pixels: int, name: str) -> tuple[Samples, Any]:
     """Return the samples [shape=(H, W, bands)] and the image of libvips with its metadata."""
-    vips = _vips()
-    load = getattr(vips.Image, f"{form.loader}_source")
-    image = load(vips.Source.new_from_memory(data), access="sequential", fail_on="error")
+    load = getattr(vips().Image, f"{form.loader}_source")
+    image = load(vips().Source.new_from_memory(data), access="sequential", fail_on="error")
     check_pixels((image.width, image.height), max_pixels, name)
-    if image.format not in _SAMPLE_TYPES:
+    if image.format not in SAMPLE_TYPES:
         raise InputError(f"holds {image.format} samples")
-    samples = np.empty((image.height, image.width, image.bands), _SAMPLE_TYPES[image.format])
-    region = vips.Region.new(image)
-    rows = max(1, _REGION_BYTES // samples[0].nbytes)
-    for top in range(0, image.height, rows):
-        part = samples[top : top + rows]
-        part[...] = np.frombuffer(region.fetch(0, top, image.width, len(part)), part.dtype).reshape(
-            part.shape
-        )
+    samples = np.empty((image.height, image.width, image.bands), SAMPLE_TYPES[image.format])
+    top = 0
+    for rows in fetch_rows(image, _REGION_BYTES // samples[0].nbytes):
+        samples[top : top + len(rows)] = rows
+        top += len(rows)
     return samples, image
 
 
-def _split_bands(samples: Samples, image: Any, name: str, has_alpha: bool = True) -> RawImage:
+def fetch_rows(image: Any, count: int) -> Iterator[Samples]:
+    """Yield the samples [shape=(n, W, bands)] of an image of libvips, `count` rows at a time."""
+    region = vips().Region.new(image)
+    dtype, count = SAMPLE_TYPES[image.format], max(1, count)
+    for top in range(0, image.height, count):
+        rows = min(count, image.height - top)
+        yield np.frombuffer(region.fetch(0, top, image.width, rows), dtype).reshape(rows, image.width, -1)
+
+
+def split_bands(samples: Samples, image: Any, name: str, has_alpha: bool = True) -> RawImage:
     """Interpret the bands of libvips."""
     profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
     if image.interpretation == "cmyk":
@@ -195,11 +205,11 @@ def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) 
         return _decode_by_pillow(data, form, max_pixels, name)
     plain = tiff.repack(data, tags) if tiff.needs_repack(tags) else data
     alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
-    raw = _split_bands(*_decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
-    _note_frames(tags.next != 0, name)
+    raw = split_bands(*_decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
+    note_frames(tags.next != 0, name)
     if raw.colors.dtype.kind == "f" and tiff.number(tags, tiff.Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
         raw = replace(raw, colors=1 - raw.colors)
-    return _with_metadata(lambda raw: _add_exif(raw, tiff.read_exif(data, tags)), raw, name)
+    return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
 
 
 def _decode_camera_raw(data: bytes, tags: tiff.Tags, max_pixels: int, name: str) -> RawImage:
@@ -208,7 +218,7 @@ def _decode_camera_raw(data: bytes, tags: tiff.Tags, max_pixels: int, name: str)
     log.warning("%s: is a camera raw file; the camera's own JPEG in it, %d x %d pixels, is used", name, *size)
     if image.exif is not None:
         return image
-    return _with_metadata(lambda image: _add_exif(image, tiff.read_exif(data, tags)), image, name)
+    return with_metadata(lambda image: add_exif(image, tiff.read_exif(data, tags)), image, name)
 
 
 def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
@@ -219,8 +229,8 @@ def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) 
         cicp = (int.from_bytes(data[nclx + 8 : nclx + 10]), int.from_bytes(data[nclx + 10 : nclx + 12]))
     if config > 0 and any(byte & 0x40 for byte in data[config + 6 : config + 7]):  # more than 8 bits
         samples, image = _decode_by_vips(data, form, max_pixels, name)
-        raw = _split_bands(samples, image, name)
-        raw = _with_metadata(lambda raw: _add_jpeg_metadata(raw, image, data), raw, name)
+        raw = split_bands(samples, image, name)
+        raw = with_metadata(lambda raw: add_jpeg_metadata(raw, image, data), raw, name)
         return replace(raw, orientation=1, cicp=cicp)  # libheif has turned it upright
     return replace(_decode_by_pillow(data, form, max_pixels, name), cicp=cicp)
 
@@ -233,7 +243,7 @@ def _decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
     samples = samples.reshape(*samples.shape[:2], -1)
     alpha = samples[..., count] if samples.shape[-1] > count else None
     raw = RawImage(samples[..., :count], alpha, image.info.get("icc_profile") or None)
-    return _with_metadata(lambda raw: _add_heif_metadata(raw, image), raw, name)
+    return with_metadata(lambda raw: _add_heif_metadata(raw, image), raw, name)
 
 
 def _open_heif(data: bytes) -> Any:
@@ -243,19 +253,20 @@ def _open_heif(data: bytes) -> Any:
     return heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
 
 
-def _add_jpeg_metadata(raw: RawImage, image: Any, _: bytes) -> RawImage:
-    return _add_exif(raw, image.get("exif-data") if image.get_typeof("exif-data") else None)
+def add_jpeg_metadata(raw: RawImage, image: Any, _: object) -> RawImage:
+    """Add the EXIF that libvips found."""
+    return add_exif(raw, image.get("exif-data") if image.get_typeof("exif-data") else None)
 
 
-def _add_png_metadata(raw: RawImage, _: Any, data: bytes) -> RawImage:
+def add_png_metadata(raw: RawImage, _: Any, data: bytes | FileBytes) -> RawImage:
     """Not from libvips, which misses EXIF behind the pixels, code points, and profiles with faults."""
     profile, block, cicp = png.metadata(data)
-    return replace(_add_exif(raw, block), icc=profile, cicp=cicp)
+    return replace(add_exif(raw, block), icc=profile, cicp=cicp)
 
 
 def _add_heif_metadata(raw: RawImage, image: Any) -> RawImage:
     """Add the metadata of HEIC or AVIF. libheif has turned it upright: EXIF's orientation is ignored."""
-    return replace(_add_exif(raw, image.info.get("exif")), orientation=1, cicp=_cicp(image))
+    return replace(add_exif(raw, image.info.get("exif")), orientation=1, cicp=_cicp(image))
 
 
 def _cicp(image: Any) -> tuple[int, int] | None:
@@ -263,14 +274,15 @@ def _cicp(image: Any) -> tuple[int, int] | None:
     return None if nclx is None else (int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
 
 
-def _add_exif(raw: RawImage, source: bytes | Image.Image | Image.Exif | None) -> RawImage:
+def add_exif(raw: RawImage, source: bytes | Image.Image | Image.Exif | None) -> RawImage:
+    """Add EXIF, upright, and its orientation."""
     if source is None:
         return raw
     block, orientation = exif.take(source)
     return replace(raw, exif=block, orientation=orientation)
 
 
-def _with_metadata(add: Callable[[RawImage], RawImage], raw: RawImage, name: str) -> RawImage:
+def with_metadata(add: Callable[[RawImage], RawImage], raw: RawImage, name: str) -> RawImage:
     """Add metadata, if it can be read: damaged metadata is no reason to refuse the pixels."""
     try:
         return add(raw)

@@ -16,7 +16,7 @@ import numpy as np
 
 from restyle.images.blend import box_blur
 from restyle.images.color import LUMA
-from restyle.images.resize import resize
+from restyle.images.resize import resize, resize_rows
 from restyle.types import FloatArray
 
 MAX_GAIN = 1.5  # detail is at most this much stronger than in the photo
@@ -33,41 +33,84 @@ def enlarge_with_detail(
 
     Parameters
     ----------
-    painted : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
-    small : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
-        The downscaled photo that was painted.
     photo : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    strength : float, 0..1
-        Of the style. At 0 all detail, including color, is the photo's, and a painting equal to its input
-        becomes the photo.
-    coarse : int
-        The gains are computed at the size of the painting divided by this; 2 is three times as fast.
+    painted, small, strength, coarse
+        See `Enlargement`.
 
     Returns
     -------
     np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     """
-    size = (photo.shape[0], photo.shape[1])
-    light = small @ LUMA
-    if coarse == 1:
-        gains = slopes(light, painted)
-    else:
-        grid = (-(-light.shape[0] // coarse), -(-light.shape[1] // coarse))
-        gains = slopes(resize(light, grid, "area"), resize(painted, grid, "area"), -(-RADIUS // coarse))
-    fine = photo @ LUMA
-    fine -= resize(light, size, "bicubic")
-    out = np.empty(photo.shape, np.float32)
-    for channel in range(3):  # one at a time, to keep temporaries small
-        plane = resize(painted[..., channel], size, "bicubic")
-        gain = resize(gains[..., channel], size, "bilinear")
-        gain *= np.float32(strength)
-        gain *= fine
-        plane += gain
-        if strength < 1:
-            own = photo[..., channel] - resize(small[..., channel], size, "bicubic")
-            plane += np.float32(1 - strength) * own
-        np.clip(plane, 0, 1, out=out[..., channel])
-    return out
+    return Enlargement(painted, small, (photo.shape[0], photo.shape[1]), strength, coarse).rows(photo)
+
+
+class Enlargement:
+    """A painting that is upscaled to the size of its photo, with the photo's detail, as a whole or by rows.
+
+    Parameters
+    ----------
+    painted : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
+    small : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB] or None
+        The downscaled photo that was painted. None: the painting is upscaled without detail.
+    size : (height, width)
+        Of the photo, in px.
+    strength : float, 0..1
+        Of the style. At 0 all detail, including color, is the photo's, and a painting equal to its input
+        becomes the photo.
+    coarse : int
+        The gains are computed at the size of the painting divided by this; 2 is three times as fast.
+    """
+
+    def __init__(
+        self,
+        painted: FloatArray,
+        small: FloatArray | None,
+        size: tuple[int, int],
+        strength: float = 1.0,
+        coarse: int = 1,
+    ) -> None:
+        self.painted, self.small, self.size, self.strength = painted, small, size, strength
+        if small is None:
+            return
+        self._light = light = small @ LUMA
+        if coarse == 1:
+            self._gains = slopes(light, painted)
+        else:
+            grid = (-(-light.shape[0] // coarse), -(-light.shape[1] // coarse))
+            self._gains = slopes(
+                resize(light, grid, "area"), resize(painted, grid, "area"), -(-RADIUS // coarse)
+            )
+
+    def rows(self, photo: FloatArray, top: int = 0) -> FloatArray:
+        """Return rows of the result [shape=(n, W, 3), float32, range 0..1] for these rows of the photo.
+
+        Parameters
+        ----------
+        photo : np.ndarray [shape=(n, W, 3), float32, range 0..1, RGB]
+        top : int
+            The first of these rows.
+        """
+        rows = slice(top, top + len(photo))
+
+        def enlarged(plane: FloatArray, method: str) -> FloatArray:
+            return resize_rows(plane, self.size, rows, method)
+
+        if self.small is None:
+            return np.clip(enlarged(self.painted, "lanczos"), 0, 1)
+        fine = photo @ LUMA
+        fine -= enlarged(self._light, "bicubic")
+        out = np.empty(photo.shape, np.float32)
+        for channel in range(3):  # one at a time, to keep temporaries small
+            plane = enlarged(self.painted[..., channel], "bicubic")
+            gain = enlarged(self._gains[..., channel], "bilinear")
+            gain *= np.float32(self.strength)
+            gain *= fine
+            plane += gain
+            if self.strength < 1:
+                own = photo[..., channel] - enlarged(self.small[..., channel], "bicubic")
+                plane += np.float32(1 - self.strength) * own
+            np.clip(plane, 0, 1, out=out[..., channel])
+        return out
 
 
 def slopes(light: FloatArray, painted: FloatArray, radius: int = RADIUS) -> FloatArray:

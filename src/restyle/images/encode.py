@@ -1,6 +1,7 @@
-"""Encode a picture to the bytes of a file.
+"""Encode a picture to the bytes of a file, or a file of rows to a file.
 
-Pillow encodes, except 16-bit PNG (`images.png`) and TIFF (`images.tiff`).
+Pillow encodes, except 16-bit PNG (`images.png`) and TIFF (`images.tiff`). Rows are encoded by these
+two, and to JPEG and Deep Zoom by libvips.
 """
 
 from __future__ import annotations
@@ -8,6 +9,12 @@ from __future__ import annotations
 import importlib
 import io
 import logging
+import os
+import shutil
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +22,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import OutputError
+from restyle.files import check_output, writing
 from restyle.images import exif, formats, icc, png, tiff
-from restyle.types import FloatArray, from_unit
+from restyle.images.decoders import vips
+from restyle.images.row_file import RowFile
+from restyle.types import FloatArray, PathLike, from_unit
 
 if TYPE_CHECKING:
     from restyle.images.picture import Picture
@@ -89,6 +99,109 @@ def to_samples(
     if picture.alpha is not None and alpha:
         samples = np.concatenate([samples, from_unit(picture.alpha, dtype)[..., None]], axis=-1)
     return samples
+
+
+def encode_rows(
+    file: RowFile,
+    form: formats.Format,
+    quality: int | None,
+    path: Path,
+    *,
+    icc: bytes | None,
+    exif: bytes | None,
+) -> None:
+    """Encode a file of rows in little memory.
+
+    Parameters
+    ----------
+    file : RowFile
+    form : Format
+        One with ``rows``, but not Deep Zoom.
+    quality : int, 1..100, or None
+    path : Path
+        Of the result, an empty file.
+    icc, exif : bytes or None
+        Profile of the samples; EXIF block with ``Exif\\0\\0`` in front.
+
+    Raises
+    ------
+    OutputError
+        The format cannot hold the picture, or it cannot be written.
+    """
+    if form in (formats.TIFF, formats.PNG):
+        with open(path, "wb") as stream:
+            write = tiff.write if form is formats.TIFF else png.write
+            write(stream, file.shape, file.dtype, file.rows, icc=icc, exif=exif)
+        return
+    if exif is not None and len(exif) > _JPEG_MARKER_BYTES:
+        log.warning("%s: dropped EXIF of %d bytes, which does not fit into a JPEG", path, len(exif))
+        exif = None
+    image = vips_image(file)
+    if icc is not None:
+        blob = vips().GValue.blob_type
+        image.set_type(blob, "icc-profile-data", icc)
+    plain = path if exif is None else file.path.with_name("encoded.jpg")
+    with encoding(str(path)):
+        image.jpegsave(
+            str(plain), Q=form.quality if quality is None else quality, subsample_mode="off", keep="icc"
+        )
+    if exif is not None:  # by hand: libvips writes the block anew, which breaks maker notes
+        with open(plain, "rb") as source, open(path, "wb") as target:
+            target.write(source.read(2) + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
+            shutil.copyfileobj(source, target, 1 << 20)
+        plain.unlink()
+
+
+def write_deep_zoom(
+    image: Any, path: PathLike, quality: int, overwrite: bool, inputs: Sequence[PathLike]
+) -> None:
+    """Write an image of libvips as Deep Zoom: `NAME.dzi`, and its tiles in the folder `NAME_files`.
+
+    Raises
+    ------
+    OutputError
+        One of them exists and ``overwrite`` is not set, or cannot be written.
+    """
+    target = check_output(path, overwrite=overwrite, inputs=inputs)
+    tiles = target.with_name(f"{target.stem}_files")
+    if tiles.exists() and not overwrite:
+        raise OutputError(f"cannot write {tiles}: it exists; choose another name or pass overwrite=True")
+    with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
+        base = temporary.with_suffix("")
+        new, old = base.with_name(f"{base.name}_files"), base.with_name(f"{base.name}_old")
+        kind = ".png" if image.hasalpha() else f".jpg[Q={quality}]"
+        try:
+            with encoding(os.fspath(path)):
+                image.dzsave(str(base), suffix=kind, keep="none")
+            (new / "vips-properties.xml").unlink(missing_ok=True)
+            if tiles.exists():
+                tiles.rename(old)
+            new.rename(tiles)
+        finally:
+            for folder in (new, old):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def vips_image(source: RowFile | npt.NDArray[np.uint8]) -> Any:
+    """Return 8-bit samples [shape=(H, W, C)] as an image of libvips, which reads a file as it is needed."""
+    height, width, bands = source.shape
+    if isinstance(source, RowFile):
+        image = vips().Image.rawload(str(source.path), width, height, bands)
+    else:
+        image = vips().Image.new_from_memory(np.ascontiguousarray(source), width, height, bands, "uchar")
+    return image.copy(interpretation="b-w" if bands < 3 else "srgb")
+
+
+@contextmanager
+def encoding(name: str) -> Iterator[None]:
+    """Translate errors of libvips to an OutputError."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__ != "pyvips.error":  # imported only where it is used
+            raise
+        lines = str(getattr(error, "detail", "")).strip().split("\n")
+        raise OutputError(f"cannot write {name}: {lines[-1].strip() or 'it cannot be encoded'}") from error
 
 
 def _encode_by_pillow(

@@ -47,6 +47,8 @@ class Format:
         Whether it holds transparency, 16 bits a channel, and an ICC profile with EXIF.
     cure : str
         How to get a file that restyle reads, if it does not read this one.
+    rows : bool
+        Whether it is written row by row, from a file that does not fit into memory.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Format:
     deep: bool = False
     metadata: bool = True
     cure: str = ""
+    rows: bool = False
 
     @property
     def readable(self) -> bool:
@@ -77,15 +80,16 @@ class Format:
 # Brush strokes have colored edges, so chroma keeps its full resolution; WebP always halves it.
 JPEG = Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), rb"\xff\xd8\xff",
               loader="jpegload", plugin="JpegImagePlugin",
-              save={"subsampling": "4:4:4"}, quality=95)  # fmt: skip
+              save={"subsampling": "4:4:4"}, quality=95, rows=True)  # fmt: skip
 PNG = Format("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n",
              loader="pngload", plugin="PngImagePlugin",
-             save={"compress_level": 4}, alpha=True, deep=True)  # fmt: skip
+             save={"compress_level": 4}, alpha=True, deep=True, rows=True)  # fmt: skip
 WEBP = Format("WEBP", (".webp",), rb"RIFF....WEBP", plugin="WebPImagePlugin",
               save={"method": 2, "exact": True},  # exact: keep colors under transparency
               quality=98, alpha=True)  # fmt: skip
 TIFF = Format("TIFF", (".tif", ".tiff"), rb"II[*+]\0|MM\0[*+]",
-              loader="tiffload", plugin="TiffImagePlugin", save={}, alpha=True, deep=True)  # fmt: skip
+              loader="tiffload", plugin="TiffImagePlugin", save={}, alpha=True, deep=True,
+              rows=True)  # fmt: skip
 BMP = Format("BMP", (".bmp", ".dib"), rb"BM", plugin="BmpImagePlugin", save={}, metadata=False)
 GIF = Format("GIF", (".gif",), rb"GIF8[79]a", plugin="GifImagePlugin")
 AVIF = Format("AVIF", (".avif", ".avifs"), rb"....ftyp(avif|avis|(mif1|msf1).*avif)",
@@ -98,12 +102,16 @@ DEVELOP = "develop it first, for example to a TIFF of 16 bits"
 # Those that are TIFF files. Most start like any TIFF, and their tags tell.
 CAMERA_RAW = Format("camera raw", (".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".pef", ".srw"),
                     rb"II\*\0\x10\0\0\0CR", plugin="TiffImagePlugin")  # fmt: skip
+# Tiles of many sizes, for viewers that show a part of a huge picture: NAME.dzi and a folder NAME_files.
+DEEP_ZOOM = Format("Deep Zoom", (".dzi",), rb".*<Image[^>]*deepzoom", save={}, quality=90, alpha=True,
+                   metadata=False, rows=True)  # fmt: skip
 
 # The first format that matches wins.
 FORMATS = [JPEG, PNG, WEBP, CAMERA_RAW, TIFF, BMP, GIF, AVIF, HEIC]
 
 # Files that are recognized so that messages can name them.
 OTHERS = [
+    DEEP_ZOOM,
     Format(
         "camera raw",
         (".cr3", ".orf", ".rw2", ".raf"),
@@ -135,6 +143,7 @@ TEXT = Format("text", (".txt",), medium="other")
 UNKNOWN = Format("unknown", (), medium="other")
 
 HEAD_BYTES = 64
+JPEG_SIDE = 65_535  # px, the longest side that it can hold
 
 
 def sniff(head: bytes) -> Format:
@@ -172,7 +181,7 @@ def output_format(path: PathLike) -> Format:
     found = PNG if os.fspath(path) == STANDARD_STREAM else from_suffix(path)
     if found.writable:
         return found
-    known = ", ".join(each.suffixes[0] for each in FORMATS if each.writable)
+    known = ", ".join(each.suffixes[0] for each in (*FORMATS, DEEP_ZOOM) if each.writable)
     suffix = Path(path).suffix
     reason = f"cannot write '{suffix}' images" if suffix else "has no suffix that names an image format"
     raise OutputError(f"{os.fspath(path)}: {reason}; use one of {known}")

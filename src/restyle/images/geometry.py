@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -115,15 +115,38 @@ def pad(
     padding : Padding
         For :func:`unpad`.
     """
+    padding = padding_of((array.shape[0], array.shape[1]), multiple, margin=margin, minimum=minimum)
+    padded = np.take(array, _reflection(array.shape[0], padding.top, padding.bottom), axis=0)
+    padded = np.take(padded, _reflection(array.shape[1], padding.left, padding.right), axis=1)
+    return padded, padding
+
+
+def padded_part(
+    read: Callable[[Box], FloatArray], size: tuple[int, int], padding: Padding, box: Box
+) -> FloatArray:
+    """Return a box of a padded picture, as `pad` gives it, from a function that reads boxes of the picture.
+
+    Parameters
+    ----------
+    read : function of a Box that returns its pixels [shape=(box.height, box.width, C)]
+    size : (height, width)
+        Of the picture without padding.
+    """
+    rows = _reflection(size[0], padding.top, padding.bottom)[box.top : box.top + box.height]
+    columns = _reflection(size[1], padding.left, padding.right)[box.left : box.left + box.width]
+    top, left = int(rows.min()), int(columns.min())
+    part = read(Box(top, left, int(rows.max()) + 1 - top, int(columns.max()) + 1 - left))
+    return np.take(np.take(part, rows - top, axis=0), columns - left, axis=1)
+
+
+def padding_of(size: tuple[int, int], multiple: int = 8, *, margin: int = 0, minimum: int = 1) -> Padding:
+    """Return the padding that `pad` adds to a picture of (height, width)."""
     if multiple < 1 or margin < 0 or minimum < 1:
         raise OptionError(
             f"cannot pad to a multiple of {multiple} with margin {margin} and minimum {minimum}"
         )
-    rows, columns = (_sides(side, multiple, margin, minimum) for side in array.shape[:2])
-    padding = Padding(*rows, *columns)
-    padded = np.take(array, _reflection(array.shape[0], *rows), axis=0)
-    padded = np.take(padded, _reflection(array.shape[1], *columns), axis=1)
-    return padded, padding
+    rows, columns = (_sides(side, multiple, margin, minimum) for side in size)
+    return Padding(*rows, *columns)
 
 
 def unpad(array: FloatArray, padding: Padding) -> FloatArray:
@@ -221,40 +244,54 @@ def plan_tiles(size: tuple[int, int], tile: int, overlap: int) -> list[Box]:
     return [Box(top, left, height, width) for top in tops for left in lefts]
 
 
-def join_tiles(
-    size: tuple[int, int], tiles: Iterable[Box], parts: Iterable[FloatArray], overlap: int
-) -> FloatArray:
-    """Blend tiles into one picture.
+def join_tile_rows(
+    size: tuple[int, int], tiles: Sequence[Box], parts: Iterable[FloatArray], overlap: int
+) -> Iterator[FloatArray]:
+    """Blend tiles into one picture, and yield its rows as soon as they are complete.
 
     Parameters
     ----------
     size : (height, width)
         Of the picture, in pixels.
     tiles, parts
-        Tiles and their pixels [shape=(tile.height, tile.width, C), float32].
+        Tiles from `plan_tiles`, all or the last rows of them, and their pixels [shape=(tile.height,
+        tile.width, C), float32].
     overlap : int
         Width of the cross-fade, in pixels; at most the overlap given to `plan_tiles`.
 
-    Returns
-    -------
-    np.ndarray [shape=(H, W, C), float32]
+    Yields
+    ------
+    np.ndarray [shape=(n, W, C), float32]
+        The next rows; overwritten when the next are asked for.
     """
     height, width = size
-    out: FloatArray | None = None
-    total = np.zeros((height, width, 1), np.float32)
-    for tile, part in zip(tiles, parts, strict=True):
-        if out is None:
-            out = np.zeros((height, width, part.shape[2]), np.float32)
-        rows = _ramp(tile.height, overlap, tile.top > 0, tile.top + tile.height < height)
-        columns = _ramp(tile.width, overlap, tile.left > 0, tile.left + tile.width < width)
-        weight = (rows[:, None] * columns[None, :])[..., None]
-        here = np.s_[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-        out[here] += part * weight
-        total[here] += weight
-    if out is None or not total.all():
+    columns = {tile.left: _ramp(tile.width, overlap, tile.left > 0, tile.left + tile.width < width)
+               for tile in tiles}  # fmt: skip
+    tops = sorted({tile.top for tile in tiles})
+    rows = {tile.top: _ramp(tile.height, overlap, tile.top > 0, tile.top + tile.height < height)
+            for tile in tiles}  # fmt: skip
+    across, down = np.zeros(width, np.float32), np.zeros(height, np.float32)
+    for left, weight in columns.items():
+        across[left : left + len(weight)] += weight
+    for top, weight in rows.items():
+        down[top : top + len(weight)] += weight
+    if not tiles or len(tiles) != len(rows) * len(columns) or not across.all() or not down[tops[0] :].all():
         raise OptionError("the tiles do not cover the picture")
-    out /= total
-    return out
+    band: FloatArray | None = None  # the rows of the current row of tiles
+    for index, (tile, part) in enumerate(zip(tiles, parts, strict=True)):
+        if band is None:
+            band = np.zeros((tile.height, width, part.shape[2]), np.float32)
+        weight = (rows[tile.top][:, None] * columns[tile.left][None, :])[..., None]
+        band[:, tile.left : tile.left + tile.width] += part * weight
+        after = tiles[index + 1].top if index + 1 < len(tiles) else height
+        if after == tile.top:
+            continue
+        done = min(after - tile.top, tile.height)
+        band[:done] /= (down[tile.top : tile.top + done, None] * across[None, :])[..., None]
+        yield band[:done]
+        left_over = tile.height - done
+        band[:left_over] = band[done:].copy()
+        band[left_over:] = 0
 
 
 def _starts(side: int, tile: int, overlap: int) -> tuple[list[int], int]:

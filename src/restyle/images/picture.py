@@ -112,11 +112,11 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
     if isinstance(source, Picture):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return _picture(decode.read_file(source, max_pixels), os.fspath(source))
+        return from_raw(decode.read_file(source, max_pixels), os.fspath(source))
     if isinstance(source, Image.Image):
         return from_pil(source, max_pixels=max_pixels)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _picture(decode.read_bytes(bytes(source), max_pixels, "bytes"), "bytes")
+        return from_raw(decode.read_bytes(bytes(source), max_pixels, "bytes"), "bytes")
     if is_tensor(source):
         return from_array(_channels_last(source), "tensor")
     if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
@@ -126,7 +126,7 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
         data = read()
         if not isinstance(data, bytes):
             raise InputError(f"{name}: is open as text; open it with mode 'rb'")
-        return _picture(decode.read_bytes(data, max_pixels, name), name)
+        return from_raw(decode.read_bytes(data, max_pixels, name), name)
     raise InputError(
         f"cannot read a picture from a {type(source).__name__}; "
         "pass a path, bytes, an open file, a PIL image or an array"
@@ -164,7 +164,7 @@ def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: 
     InputError
         It is too large, or the file behind it is damaged.
     """
-    return _picture(decode.read_image(image, max_pixels, name), name)
+    return from_raw(decode.read_image(image, max_pixels, name), name)
 
 
 def is_tensor(source: Any) -> bool:
@@ -274,17 +274,21 @@ def save_image(
         return Path(path)
     inputs = list(inputs)
     check_output(path, overwrite=overwrite, inputs=inputs)
+    if form is formats.DEEP_ZOOM:
+        image = encode.vips_image(encode.to_samples(picture, None, np.uint8, alpha=True))
+        encode.write_deep_zoom(image, path, quality or form.quality or 0, overwrite, inputs)
+        return Path(path)
     data = encode.encode(picture, form, quality, os.fspath(path))
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
         temporary.write_bytes(data)
     return Path(path)
 
 
-def _picture(raw: RawImage, name: str) -> Picture:
-    """Apply the orientation, convert to float and to sRGB."""
+def from_raw(raw: RawImage, name: str) -> Picture:
+    """Apply the orientation to a decoded image, convert it to float and to sRGB."""
     depth = 8 if raw.colors.dtype == np.uint8 else 16
-    pixels = to_unit(_orient(raw.colors, raw.orientation), name)
-    alpha = None if raw.alpha is None else to_unit(_orient(raw.alpha, raw.orientation), name)
+    pixels = to_unit(orient(raw.colors, raw.orientation), name)
+    alpha = None if raw.alpha is None else to_unit(orient(raw.alpha, raw.orientation), name)
     gray = pixels.shape[-1] == 1
     profile = icc.srgb_profile() if raw.converted else raw.icc
     if profile is not None and not raw.converted:
@@ -313,8 +317,8 @@ def _to_srgb(pixels: FloatArray, profile: bytes, depth: int) -> tuple[FloatArray
     return converted, profile if icc.can_write(profile) else icc.srgb_profile()
 
 
-def _orient(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
-    """Apply an EXIF orientation 1..8 to [shape=(H, W, ...)]."""
+def orient(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Turn samples upright: apply an EXIF orientation 1..8 to [shape=(H, W, ...)]."""
     if orientation >= 5:
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import OptionError
@@ -24,6 +25,8 @@ _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
+_SUPPORT = 4  # px beside the rows that the widest filter reads, and one more
+THUMBNAIL_SIDE = 4096  # px, longest side from which `thumbnail` reduces
 
 
 def fit_size(
@@ -78,6 +81,11 @@ def fit_size(
 _VISIBLE = 1 / 510  # the least opacity that 8 bits can show
 
 
+def transparent(alpha: FloatArray) -> npt.NDArray[np.bool_]:
+    """Tell where alpha [H, W] is too small to be seen."""
+    return alpha < _VISIBLE
+
+
 def fill_hidden(pixels: FloatArray, alpha: FloatArray) -> FloatArray:
     """Extend visible colors to the pixels without opacity, so that hidden colors have no influence.
 
@@ -92,7 +100,7 @@ def fill_hidden(pixels: FloatArray, alpha: FloatArray) -> FloatArray:
     -------
     np.ndarray [shape=(H, W, 3), float32, range 0..1]
     """
-    hidden = alpha < _VISIBLE
+    hidden = transparent(alpha)
     if not hidden.any():
         return pixels
     if hidden.all():
@@ -152,6 +160,88 @@ def _resize_channel(channel: FloatArray, size: tuple[int, int], method: str) -> 
     image = Image.fromarray(np.ascontiguousarray(channel, dtype=np.float32))
     resized = np.asarray(image.resize((size[1], size[0]), _FILTERS[method]))
     return np.clip(resized, 0, 1) if method == "lanczos" else resized.copy()
+
+
+def resize_rows(array: FloatArray, size: tuple[int, int], rows: slice, method: str = "lanczos") -> FloatArray:
+    """Enlarge an array [h, w] or [h, w, C], and return some rows: `resize(array, size, method)[rows]`.
+
+    The memory is that of these rows. `rows` has a start and a stop.
+    """
+    if array.ndim == 3:
+        planes = [resize_rows(array[..., index], size, rows, method) for index in range(array.shape[2])]
+        return np.stack(planes, axis=-1)
+    if array.shape == size:
+        return array[rows].copy()
+    scale = array.shape[0] / size[0]
+    top = max(0, int(rows.start * scale) - _SUPPORT)
+    part = np.ascontiguousarray(array[top : int(np.ceil(rows.stop * scale)) + _SUPPORT], np.float32)
+    box = (0, rows.start * scale - top, array.shape[1], min(rows.stop * scale - top, len(part)))
+    image = Image.fromarray(part)
+    resized = np.asarray(image.resize((size[1], rows.stop - rows.start), _FILTERS[method], box=box))
+    return np.clip(resized, 0, 1) if method == "lanczos" else resized.copy()
+
+
+def block_side(size: tuple[int, ...]) -> int:
+    """Return the side in px of the blocks that `thumbnail` averages in a picture of (height, width)."""
+    return max(1, max(size[:2]) // THUMBNAIL_SIDE)
+
+
+def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (height, width) of the `thumbnail` of a picture of (height, width)."""
+    side = block_side(size)
+    return -(-size[0] // side), -(-size[1] // side)
+
+
+def reduce_blocks(
+    pixels: FloatArray, alpha: FloatArray | None, side: int
+) -> tuple[FloatArray, FloatArray | None]:
+    """Average blocks of `side` px, weighted by alpha; those at the right and at the bottom may be smaller.
+
+    Parameters
+    ----------
+    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
+
+    Returns
+    -------
+    np.ndarray [shape=(ceil(H / side), ceil(W / side), 3), float32], and alpha at that size or None
+    """
+
+    def reduced(plane: FloatArray) -> FloatArray:
+        return np.array(Image.fromarray(np.ascontiguousarray(plane, np.float32)).reduce(side))
+
+    weight = None if alpha is None else reduced(alpha)
+    planes = []
+    for index in range(pixels.shape[2]):
+        plane = pixels[..., index]
+        small = reduced(plane if alpha is None else plane * alpha)
+        if weight is not None:
+            small = np.divide(small, weight, out=np.zeros_like(small), where=weight > 0)
+        planes.append(small)
+    return np.clip(np.stack(planes, axis=-1), 0, 1), weight
+
+
+def thumbnail(pixels: FloatArray, alpha: FloatArray | None = None) -> tuple[FloatArray, FloatArray | None]:
+    """Reduce a very large picture by a whole number, to `THUMBNAIL_SIDE` px or more; keep others as they are.
+
+    Methods compute from this what they need of the complete picture, so that a picture that is read in strips
+    gives the same result as in memory.
+
+    Parameters
+    ----------
+    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
+
+    Returns
+    -------
+    np.ndarray [shape=(h, w, 3), float32, range 0..1], and alpha [h, w] or None
+        Pixels without opacity have visible colors of others near them.
+    """
+    side = block_side(pixels.shape)
+    if side == 1:
+        return pixels, alpha
+    small, weight = reduce_blocks(pixels, alpha, side)
+    return (small if weight is None else fill_hidden(small, weight)), weight
 
 
 PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))

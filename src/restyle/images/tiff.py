@@ -15,16 +15,17 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from restyle.errors import InputError
+from restyle.files import FileBytes
 from restyle.images.exif import STRUCTURAL_TAGS
 
 Tags = TiffImagePlugin.ImageFileDirectory_v2
@@ -42,6 +43,7 @@ _VIPS_BITS = {1, 2, 4, 8, 16, 32}
 _PREDICTED_CODECS = {5, DEFLATE, 32946}  # to which libtiff applies a predictor
 _PIXEL_BYTES = 16  # most bytes of a pixel in a picture of the most pixels: four floats
 _BLOCK_BYTES = 1 << 20  # of samples that one thread compresses at a time
+BIG = (1 << 32) - (1 << 26)  # bytes of samples from which a BigTIFF is written
 
 
 class Tag(IntEnum):
@@ -78,12 +80,12 @@ _REPACKED_TAGS = {
 }  # fmt: skip
 
 
-def read_tags(data: bytes) -> Tags:
+def read_tags(data: bytes | FileBytes) -> Tags:
     """Read the first directory."""
     return _directory(data, None)
 
 
-def directories(data: bytes, tags: Tags, most: int) -> Iterator[Tags]:
+def directories(data: bytes | FileBytes, tags: Tags, most: int) -> Iterator[Tags]:
     """Yield the first directory and at most `most` that follow it or lie below one; skip damaged ones."""
     yield tags
     seen: set[int] = set()
@@ -101,7 +103,7 @@ def directories(data: bytes, tags: Tags, most: int) -> Iterator[Tags]:
             continue
 
 
-def read_exif(data: bytes, tags: Tags) -> Image.Exif:
+def read_exif(data: bytes | FileBytes, tags: Tags) -> Image.Exif:
     """Return the tags as EXIF, with the directories for the camera and for GPS."""
     exif = Image.Exif()
     for tag, value in tags.items():
@@ -112,12 +114,12 @@ def read_exif(data: bytes, tags: Tags) -> Image.Exif:
     return exif
 
 
-def _directory(data: bytes, offset: int | None) -> Tags:
+def _directory(data: bytes | FileBytes, offset: int | None) -> Tags:
     big = data[:4] in (b"II+\0", b"MM\0+")
     tags = Tags(data[:2] + (b"*\0" if data[:2] == b"II" else b"\0*") + data[4:8])
     tags._bigtiff = big  # Pillow recognizes only that of little-endian files
     first = data[8:16] if big else data[4:8]
-    file = io.BytesIO(data)
+    file: Any = io.BytesIO(data) if isinstance(data, bytes) else data
     file.seek(int.from_bytes(first, "little" if data[:2] == b"II" else "big") if offset is None else offset)
     tags.load(file)
     return tags
@@ -259,12 +261,7 @@ def _assemble(tags: Tags, rows: int, blocks: list[bytes]) -> bytes:
     tags.setdefault(Tag.COMPRESSION, DEFLATE)
     if Tag.TILE_WIDTH not in tags:
         tags[Tag.ROWS] = rows
-    lengths = [len(block) for block in blocks]
-    starts = np.cumsum([0, *lengths[:-1]]).tolist()
-    # Of tiles, too: Pillow shifts no other offsets, and libtiff takes these for tiles if the file is tiled.
-    for tag, values in ((Tag.STRIP_OFFSETS, starts), (Tag.STRIP_BYTES, lengths)):
-        tags[tag] = tuple(values)
-        tags.tagtype[tag] = TiffTags.LONG
+    _set_blocks(tags, [len(block) for block in blocks], big=False)
     stream = io.BytesIO()
     tags.save(stream)
     return b"".join([stream.getvalue(), *blocks])
@@ -276,37 +273,83 @@ def encode(
     icc: bytes | None = None,
     exif: bytes | None = None,
 ) -> bytes:
-    """Write a TIFF with deflate and horizontal differences.
+    """Write a TIFF in memory: see `write`.
 
     Parameters
     ----------
     samples : np.ndarray [shape=(H, W, C), uint8 or uint16]
+    """
+    stream = io.BytesIO()
+    write(stream, samples.shape, samples.dtype, lambda rows: samples[rows], icc=icc, exif=exif)
+    return stream.getvalue()
+
+
+def write(
+    stream: BinaryIO,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    read: Callable[[slice], npt.NDArray[Any]],
+    *,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+) -> None:
+    """Write a TIFF with deflate and horizontal differences, strip by strip; a BigTIFF from `BIG` bytes.
+
+    Parameters
+    ----------
+    stream : binary file
+        Empty, for writing and seeking.
+    shape : (H, W, C)
         C is 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
+    dtype : uint8 or uint16
+    read : function of a slice of rows that returns their samples [shape=(n, W, C)]
     icc, exif : bytes
         Color profile; EXIF block.
     """
-    height, width, channels = samples.shape
-    little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
-    rows = max(1, _BLOCK_BYTES // samples[0].nbytes)
-
-    def compress(start: int) -> bytes:
-        strip = little[start : start + rows]
-        differences = np.diff(strip, axis=1, prepend=np.zeros_like(strip[:, :1]))
-        return zlib.compress(differences.tobytes(), 4)
-
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        strips = list(pool.map(compress, range(0, height, rows)))
-    tags = Tags()
+    height, width, channels = shape
+    rows = max(1, _BLOCK_BYTES // (width * channels * dtype.itemsize))
+    big = height * width * channels * dtype.itemsize > BIG
+    tags = Tags(b"II+\0\x08\0\0\0" + bytes(8) if big else b"II*\0" + bytes(4))
     if exif is not None:
         block = Image.Exif()
         block.load(exif)
         for tag in set(block) - STRUCTURAL_TAGS:
             tags[tag] = dict(block.get_ifd(tag)) if tag in TiffTags.TAGS_V2_GROUPS else block[tag]
     tags[Tag.WIDTH], tags[Tag.HEIGHT], tags[Tag.SAMPLES], tags[Tag.PLANAR] = width, height, channels, 1
-    tags[Tag.BITS], tags[Tag.PREDICTOR] = (8 * samples.itemsize,) * channels, DIFFERENCES
+    tags[Tag.BITS], tags[Tag.PREDICTOR] = (8 * dtype.itemsize,) * channels, DIFFERENCES
     tags[Tag.PHOTOMETRIC] = RGB if channels > 2 else BLACK_IS_ZERO
+    tags[Tag.COMPRESSION], tags[Tag.ROWS] = DEFLATE, rows
     if channels in (2, 4):
         tags[Tag.EXTRA] = (STRAIGHT,)
     if icc is not None:
         tags[Tag.ICC] = icc
-    return _assemble(tags, rows, strips)
+
+    def compress(start: int) -> bytes:
+        strip = read(slice(start, min(start + rows, height)))
+        strip = strip.astype(dtype.newbyteorder("<"), copy=False)
+        differences = np.diff(strip, axis=1, prepend=np.zeros_like(strip[:, :1]))
+        return zlib.compress(differences.tobytes(), 4)
+
+    starts = range(0, height, rows)
+    _set_blocks(tags, [0] * len(starts), big)
+    tags.save(stream)  # its length does not depend on the values, which are not known yet
+    lengths = []
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for first in range(0, len(starts), 16):  # bounds the memory
+            for strip in pool.map(compress, starts[first : first + 16]):
+                lengths.append(len(strip))
+                stream.write(strip)
+    _set_blocks(tags, lengths, big)
+    stream.seek(0)
+    tags.save(stream)
+
+
+def _set_blocks(tags: Tags, lengths: list[int], big: bool) -> None:
+    """Set the lengths of strips or tiles, and their offsets from the end of the directory, which saving adds.
+
+    Of tiles, too: Pillow shifts no other offsets, and libtiff takes these for tiles if the file is tiled.
+    """
+    starts = np.cumsum([0, *lengths[:-1]]).tolist()
+    for tag, values in ((Tag.STRIP_OFFSETS, starts), (Tag.STRIP_BYTES, lengths)):
+        tags[tag] = tuple(values)
+        tags.tagtype[tag] = TiffTags.LONG8 if big else TiffTags.LONG

@@ -12,8 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from restyle.errors import OptionError
-from restyle.images.detail import enlarge_with_detail
-from restyle.images.resize import PHASES, fit_size, join_phases, resize, split_phases
+from restyle.images.detail import Enlargement, enlarge_with_detail
+from restyle.images.resize import (
+    PHASES,
+    fit_size,
+    join_phases,
+    resize,
+    split_phases,
+    thumbnail,
+    thumbnail_size,
+)
 from restyle.methods.protocol import Settings
 from restyle.models.arbitrary import Arbitrary, quiet
 from restyle.options import ImageOptions
@@ -90,12 +98,34 @@ def stylize_at_size(
     -------
     np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     """
-    if strength == 0 or max(content.shape[:2]) <= side:
+    size = (content.shape[0], content.shape[1])
+    if strength == 0 or max(size) <= side:
         return method.stylize(content, code, strength, report)
-    small = fit_size((content.shape[0], content.shape[1]), long=side)
-    grid = (2 * small[0], 2 * small[1])
-    shrinks = grid[0] <= content.shape[0] and grid[1] <= content.shape[1]
-    phases = split_phases(resize(content, grid, "area" if shrinks else "lanczos", alpha=alpha))
+    photo, weight = thumbnail(content, alpha)
+    if _grid(size, side)[0] > photo.shape[0]:
+        photo, weight = content, alpha
+    result = paint_small(method, photo, size, code, side, strength, report, weight).rows(content)
+    report(1.0)
+    return result
+
+
+def paint_small(
+    method: Arbitrary,
+    photo: FloatArray,
+    size: tuple[int, int],
+    code: FloatArray,
+    side: int,
+    strength: float = 1.0,
+    report: Report = quiet,
+    alpha: FloatArray | None = None,
+) -> Enlargement:
+    """Stylize a picture of (height, width) with this longest side; `photo` is the picture, or its thumbnail.
+
+    See `stylize_at_size`.
+    """
+    grid = _grid(size, side)
+    shrinks = grid[0] <= photo.shape[0] and grid[1] <= photo.shape[1]
+    phases = split_phases(resize(photo, grid, "area" if shrinks else "lanczos", alpha=alpha))
 
     def parts() -> Iterator[FloatArray]:
         for index, phase in enumerate(phases):
@@ -106,9 +136,36 @@ def stylize_at_size(
                 lambda part, before=index: report(_STYLIZING * (before + part) / len(PHASES)),  # type: ignore[misc]
             )
 
-    picture = enlarge_with_detail(join_phases(parts()), join_phases(phases), content, strength)
-    report(1.0)
-    return picture
+    return Enlargement(join_phases(parts()), join_phases(phases), size, strength)
+
+
+def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
+    """See `methods.protocol.StreamMethod`."""
+    side, thumb = painted_side(size, options), max(thumbnail_size(size))
+    if side > max(size):
+        return "fine strokes (style-scale) are"
+    if side < max(size) and 2 * side > thumb:
+        return f"paint-size {side} (up to {thumb // 2}, or {max(size)}, the size of the picture, streams) is"
+    return ""
+
+
+def plan_rows(
+    photo: FloatArray, size: tuple[int, int], style: Style, settings: Settings
+) -> Enlargement | None:
+    """Stylize a large picture small, from its thumbnail; see `methods.protocol.StreamMethod`."""
+    options = settings.image
+    side = painted_side(size, options)
+    if side == max(size):
+        return None
+    return paint_small(
+        settings.network, photo, size, style.code, side, options.strength, settings.report, settings.alpha
+    )
+
+
+def _grid(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return twice the (height, width) at which a picture is painted."""
+    small = fit_size(size, long=side)
+    return 2 * small[0], 2 * small[1]
 
 
 def apply_at_size(

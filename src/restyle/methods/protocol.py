@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from restyle.images.color_lut import ColorLut
+from restyle.images.detail import Enlargement
 from restyle.images.picture import Picture
 from restyle.methods.table import DEFAULTS
 from restyle.models.arbitrary import Arbitrary, quiet
@@ -37,6 +38,26 @@ class Method(Protocol):
         Returns
         -------
         np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+        """
+
+
+class StreamMethod(Method, Protocol):
+    """A method that stylizes pictures of which only parts fit into memory."""
+
+    def needs_whole(self, size: tuple[int, int], options: ImageOptions, /) -> str:
+        """Say what needs the complete picture of (height, width) in memory: "paint-size is"; or nothing."""
+
+    def plan_rows(
+        self, photo: FloatArray, size: tuple[int, int], style: Style, settings: Settings, /
+    ) -> Enlargement | None:
+        """Paint a large picture small, from its thumbnail; None: `settings.network` paints it by rows.
+
+        Parameters
+        ----------
+        photo : np.ndarray [shape=(h, w, 3), float32, RGB, range 0..1]
+            From `resize.thumbnail`.
+        size : (height, width)
+            Of the picture, in px.
         """
 
 

@@ -59,6 +59,8 @@ class MethodInfo:
         Seconds for a megapixel on two cores, for estimates.
     video : bool
         Whether it stylizes videos.
+    streams : bool
+        Whether it stylizes pictures that do not fit into memory, by `plan_rows`.
     previous_frame : bool
         Whether it starts a frame from the previous one, by `stylize_frame`.
     """
@@ -80,6 +82,7 @@ class MethodInfo:
     resumes: bool = False
     pace: float | None = None
     video: bool = False
+    streams: bool = False
     previous_frame: bool = False
 
 
@@ -96,6 +99,7 @@ METHODS: dict[str, MethodInfo] = {
             strength=True,
             pace=4.0,
             video=True,
+            streams=True,
         ),
         MethodInfo(
             name="paint",
@@ -105,6 +109,7 @@ METHODS: dict[str, MethodInfo] = {
             pictures=True,
             steps=True,
             pace=52.0,
+            streams=True,
         ),
         MethodInfo(
             name="photo",

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import cast
@@ -26,9 +26,10 @@ from typing import cast
 import numpy as np
 
 from restyle.errors import InputError, ModelError, OptionError, StyleError
-from restyle.images.geometry import Box, Padding, join_tiles, pad, plan_tiles, unpad
-from restyle.images.resize import fit_size, resize
+from restyle.images.geometry import Box, crop, join_tile_rows, pad, padded_part, padding_of, plan_tiles, unpad
+from restyle.images.resize import fit_size, resize, thumbnail
 from restyle.models import catalog
+from restyle.models.codes import check_scale, interpolate_code, mix_codes, restore_content
 from restyle.models.network_files import NetworkRecord
 from restyle.models.session import PROVIDERS, Device, Session, as_batch
 from restyle.types import FloatArray, PathLike, Report
@@ -40,7 +41,6 @@ SMALLEST_INPUT = 16  # px, of both graphs
 # codes are averaged by area. One pass takes about 1 kB per pixel.
 STYLE_PIXELS = 1_000_000
 MOST_WINDOWS = 4
-STYLE_SCALES = (0.25, 4.0)
 
 # One pass takes about 320 bytes per pixel, so this is the largest picture within about 1 GB.
 ONE_PASS_PIXELS = 2_500_000
@@ -51,7 +51,6 @@ TILE = 1024  # px, without its halo
 HALO = 64
 FEATHER = 32
 MOST_STRIDE, MOST_SETTING = FEATHER, 4096  # px, in the metadata of a graph, which is not trusted
-_ROWS = 256  # mixed at a time, to keep temporaries small
 
 
 def quiet(fraction: float) -> None:
@@ -206,6 +205,7 @@ class Arbitrary:
         self, content: FloatArray, code: FloatArray, stats: FloatArray | None = None, weight: float = 1.0
     ) -> FloatArray:
         """Compute the statistics [P] of a large picture from a thumbnail; `stats` as in `transfer`."""
+        content, _ = thumbnail(content)
         height, width = content.shape[:2]
         scale = min(1.0, math.sqrt(THUMBNAIL_PIXELS / (height * width)))
         size = (max(SMALLEST_INPUT, round(height * scale)), max(SMALLEST_INPUT, round(width * scale)))
@@ -219,28 +219,66 @@ class Arbitrary:
         stats: FloatArray | None = None,
     ) -> FloatArray:
         """Stylize a picture in tiles, all with the same statistics: `stats`, or those of a thumbnail."""
-        stride = self.stride
         stats = self.thumbnail_stats(content, code) if stats is None else stats
-        padded, padding = content, Padding(0, 0, 0, 0)
-        if any(side % stride for side in content.shape[:2]):
-            padded, padding = pad(content, stride)
-        height, width = padded.shape[:2]
+        size = (content.shape[0], content.shape[1])
+        out = np.empty(content.shape, np.float32)
+        for top, band in self.transfer_rows(lambda box: crop(content, box), size, code, stats, report):
+            out[top : top + len(band)] = band
+        return out
+
+    def transfer_rows(
+        self,
+        read: Callable[[Box], FloatArray],
+        size: tuple[int, int],
+        code: FloatArray,
+        stats: FloatArray,
+        report: Report = quiet,
+        start: int = 0,
+    ) -> Iterator[tuple[int, FloatArray]]:
+        """Stylize a picture that is read by boxes, in tiles, and yield its rows in order.
+
+        Parameters
+        ----------
+        read : function of a Box that returns its pixels [shape=(box.height, box.width, 3), float32]
+        size : (height, width)
+            Of the picture.
+        stats
+            See `transfer`.
+        start : int
+            Rows from this one on are needed; some before it may be yielded as well.
+
+        Yields
+        ------
+        top, np.ndarray [shape=(n, W, 3), float32]
+            The first row, and the rows, which the next step overwrites.
+        """
+        stride = self.stride
+        padding = padding_of(size, stride)
+        height, width = size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right
         # Tiles start at multiples of the stride: elsewhere the network would paint different strokes.
         grid = plan_tiles((height // stride, width // stride), TILE // stride, FEATHER // stride)
-        tiles = [Box(*(stride * each for each in (t.top, t.left, t.height, t.width))) for t in grid]
-        report(1 / (len(tiles) + 1))
-        halo = self.halo
+        every = [Box(*(stride * each for each in (t.top, t.left, t.height, t.width))) for t in grid]
+        tiles = [tile for tile in every if tile.top + tile.height > start + padding.top]
+        before, halo = len(every) - len(tiles) + 1, self.halo
+        report(before / (len(every) + 1))
 
         def parts() -> Iterator[FloatArray]:
-            for done, tile in enumerate(tiles, 2):
+            for done, tile in enumerate(tiles, before + 1):
                 top, left = max(0, tile.top - halo), max(0, tile.left - halo)
-                bottom, right = tile.top + tile.height + halo, tile.left + tile.width + halo
-                part, _ = self.transfer(padded[top:bottom, left:right], code, stats)
+                bottom = min(height, tile.top + tile.height + halo)
+                right = min(width, tile.left + tile.width + halo)
+                around = padded_part(read, size, padding, Box(top, left, bottom - top, right - left))
+                part, _ = self.transfer(around, code, stats)
                 row, column = tile.top - top, tile.left - left
-                report(done / (len(tiles) + 1))
+                report(done / (len(every) + 1))
                 yield part[row : row + tile.height, column : column + tile.width]
 
-        return unpad(join_tiles((height, width), tiles, parts(), FEATHER), padding)
+        at = tiles[0].top - padding.top
+        for band in join_tile_rows((height, width), tiles, parts(), FEATHER):
+            first, last = max(0, -at), min(len(band), size[0] - at)
+            if first < last:
+                yield at + first, band[first:last, padding.left : padding.left + size[1]]
+            at += len(band)
 
     def paint(self, content: FloatArray, code: FloatArray, report: Report = quiet) -> FloatArray:
         """Stylize a picture [H, W, 3] of any size: in one pass if it fits, otherwise in tiles."""
@@ -279,10 +317,48 @@ class Arbitrary:
         if not self.encodes:  # no code represents the content itself, so pixels are mixed instead
             painted = self.paint(content, code, report)
             return restore_content(painted, content, painted, strength)
-        own = self.encode(pad(content, 1, minimum=SMALLEST_INPUT)[0])
+        own = self.own_code(content)
         styled = self.paint(content, interpolate_code(own, code, strength), lambda f: report(f / 2))
         rebuilt = self.paint(content, own, lambda f: report(0.5 + f / 2))
         return restore_content(styled, content, rebuilt, strength)
+
+    def stylize_rows(
+        self,
+        read: Callable[[Box], FloatArray],
+        size: tuple[int, int],
+        photo: FloatArray,
+        code: FloatArray,
+        strength: float = 1.0,
+        report: Report = quiet,
+        start: int = 0,
+    ) -> Iterator[tuple[int, FloatArray]]:
+        """Stylize a picture that is read by boxes, as `stylize` does one in memory; see `transfer_rows`.
+
+        Parameters
+        ----------
+        photo : np.ndarray [shape=(h, w, 3), float32]
+            Thumbnail of the picture.
+        """
+
+        def rows(code: FloatArray, report: Report) -> Iterator[tuple[int, FloatArray]]:
+            return self.transfer_rows(read, size, code, self.thumbnail_stats(photo, code), report, start)
+
+        if strength == 1:
+            yield from rows(code, report)
+            return
+        if not self.encodes:
+            for top, band in rows(code, report):
+                yield top, restore_content(band, read(Box(top, 0, len(band), size[1])), band.copy(), strength)
+            return
+        own = self.own_code(photo)
+        styled = rows(interpolate_code(own, code, strength), lambda f: report(f / 2))
+        rebuilt = rows(own, lambda f: report(0.5 + f / 2))
+        for (top, band), (_, other) in zip(styled, rebuilt, strict=True):
+            yield top, restore_content(band, read(Box(top, 0, len(band), size[1])), other, strength)
+
+    def own_code(self, content: FloatArray) -> FloatArray:
+        """Encode a picture that is stylized, of any size, as its own style."""
+        return self.encode(pad(thumbnail(content)[0], 1, minimum=SMALLEST_INPUT)[0])
 
     def with_threads(self, threads: int) -> Arbitrary:
         """Return the same network with another number of threads per call, on a CPU; shared where it is."""
@@ -324,64 +400,6 @@ def load(model: PathLike = catalog.DEFAULT, device: str = "cpu", threads: int | 
 @lru_cache(maxsize=4)
 def _load(model: str, device: str, threads: int | None, stamp: int) -> Arbitrary:
     return Arbitrary(model, device=device, threads=threads)
-
-
-def check_scale(scale: float) -> float:
-    """Return `scale`, or raise OptionError if it is outside 0.25..4."""
-    low, high = STYLE_SCALES
-    if not low <= scale <= high:
-        raise OptionError(f"style scale {scale:g} is outside {low:g}..{high:g}")
-    return scale
-
-
-def normalize_weights(weights: Sequence[float]) -> FloatArray:
-    """Scale weights to a sum of 1, as float32 [N].
-
-    Raises
-    ------
-    StyleError
-        A weight is negative or not finite, or none is positive.
-    """
-    for weight in weights:
-        if not 0 <= weight < float("inf"):
-            raise StyleError(f"weight {weight:g} is not a number from 0 up")
-    total = sum(weights)
-    if not total > 0:
-        raise StyleError("no style has a weight above 0; give at least one of them a positive weight")
-    return np.asarray([weight / total for weight in weights], np.float32)
-
-
-def mix_codes(codes: Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
-    """Average style codes [K] in proportion to their weights."""
-    return np.asarray(normalize_weights(weights) @ np.stack(codes), np.float32)
-
-
-def interpolate_code(own: FloatArray, code: FloatArray, strength: float) -> FloatArray:
-    """Interpolate from the content's own code [K] (strength 0) to the style's (strength 1)."""
-    return np.asarray(own + np.float32(strength) * (code - own), np.float32)
-
-
-def restore_content(styled: FloatArray, content: FloatArray, own: FloatArray, strength: float) -> FloatArray:
-    """Add what the transformer loses of the content, in proportion to 1 - strength.
-
-    Parameters
-    ----------
-    styled : np.ndarray [shape=(H, W, 3), float32]
-        T(C, own + s (code - own)); overwritten.
-    content : np.ndarray [shape=(H, W, 3), float32]
-    own : np.ndarray [shape=(H, W, 3), float32]
-        T(C, own), the content in its own style.
-    strength : float, 0..1
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1]
-        The memory of `styled`.
-    """
-    for top in range(0, len(styled), _ROWS):
-        rows = slice(top, top + _ROWS)
-        styled[rows] += np.float32(1 - strength) * (content[rows] - own[rows])
-    return np.clip(styled, 0, 1, out=styled)
 
 
 def _windows(picture: FloatArray, short: int) -> Iterator[FloatArray]:

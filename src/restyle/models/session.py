@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ PROVIDERS = {
 }  # in the order in which `auto` tries them
 PACKAGES = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml", "webgpu": "onnxruntime-webgpu"}
 
+_CGROUP = Path("/sys/fs/cgroup")
 LARGE = 3 * 2**22  # floats of an input: four megapixels
 _log = logging.getLogger("restyle")
 _spinning = True
@@ -196,6 +198,21 @@ def as_batch(picture: FloatArray) -> FloatArray:
 def cores() -> int:
     """Return the number of CPU cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that can be used, also within the limits of a container; None if unknown."""
+    found = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+        limit = (_CGROUP / "memory.max").read_text().strip()
+        if limit != "max":
+            found.append(int(limit) - int((_CGROUP / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return min(found, default=None)
 
 
 def _devices() -> list[str]:

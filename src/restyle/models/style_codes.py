@@ -13,7 +13,8 @@ from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import encode, formats
 from restyle.images.picture import Picture, load_image
 from restyle.images.resize import fit_size, resize
-from restyle.models.arbitrary import STYLE_SCALES, Arbitrary, mix_codes
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.codes import STYLE_SCALES, mix_codes
 from restyle.models.style_files import StylePicture
 from restyle.types import FloatArray
 

@@ -21,7 +21,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -312,3 +312,14 @@ def _decode_like(text: Any, code: FloatArray, name: str) -> FloatArray:
     if decoded.shape != code.shape:
         raise StyleError(f"{name}: damaged style file: its codes differ in length")
     return decoded
+
+
+def source_paths(*sources: Any) -> Iterator[PathLike]:
+    """Yield the paths among contents and styles; no result may replace them."""
+    for source in sources:
+        if isinstance(source, str):
+            yield split_weight(source)[0]
+        elif isinstance(source, os.PathLike):
+            yield source
+        elif isinstance(source, (list, tuple)):
+            yield from source_paths(*source)

@@ -117,7 +117,12 @@ class OptimizeOptions(OptionSet):
         metavar="N",
         **_STEPS,
     )
-    resume: bool = opt(False, "Continue an interrupted run.", **OPTIMIZE)
+    resume: bool = opt(
+        False,
+        "Continue an interrupted run: of optimize, or of a picture so large that it is painted in strips.",
+        panel="Painting and optimizing",
+        method="fast|paint|optimize",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

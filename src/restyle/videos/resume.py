@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle import __version__
-from restyle.errors import OptionError, OutputError
-from restyle.files import flush, lock
+from restyle.errors import OptionError
+from restyle.files import Parts, check_same_plan, flush, read_plan
 from restyle.methods.regions import Regions
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
@@ -43,6 +43,7 @@ Plan = dict[str, Any]
 _OWN = re.compile(
     r"(plan\.json|\d{5}\.(packets|npz|state\.npz))(\.new)?|\d{5,}\.png|\.\d{5,}-[0-9a-f]+\.part\.png"
 )
+_HASHED = ("content", "style", "model", "version", "segment")  # of the plan
 _FIELDS = ("pts", "dts", "duration", "size", "key")
 
 
@@ -55,23 +56,11 @@ class Segments:
     """
 
     def __init__(self, output: PathLike, plan: Plan, resume: bool, tell: Tell = lambda line: None) -> None:
-        target = Path(os.path.realpath(output))
-        self.folder = target.with_name(f".{target.name[:200]}.parts")
+        self._parts = Parts(output, _OWN, ("frames",))
+        self.folder = self._parts.folder
         self._shown = os.fspath(output)
         self._index: list[tuple[int, ...]] = []
         self._data: BinaryIO | None = None
-        if self.folder.is_symlink():
-            raise OutputError(f"cannot write {self._shown}: '{self.folder}' is a link; remove it")
-        try:
-            self.folder.mkdir(exist_ok=True)
-            for each in self.folder.iterdir():
-                if each.is_symlink():  # not from an earlier run; writing would follow it
-                    raise OutputError(f"cannot write {self._shown}: '{each}' is a link; remove it")
-            self._lock = lock(self.folder / "lock")
-        except BlockingIOError as error:
-            raise OutputError(f"cannot write {self._shown}: another restyle process is writing it") from error
-        except OSError as error:
-            raise OutputError(f"cannot write {self._shown}: {(error.strerror or '').lower()}") from error
         try:
             self._begin(plan, resume, tell)
         except BaseException:
@@ -81,16 +70,16 @@ class Segments:
     def _begin(self, plan: Plan, resume: bool, tell: Tell) -> None:
         self._plan = self.folder / "plan.json"
         self.count = len(self._indices())
-        earlier = _read(self._plan)
+        earlier = read_plan(self._plan)
         self._remove_temporary(earlier.pop("temporary", None))
         if resume and self.count:
-            _check_same(earlier, plan, self._shown)
+            check_same_plan(earlier, json.loads(json.dumps(plan)), self._shown, _HASHED)
         elif self.count or earlier:
             if self.count:
                 tell(
                     f"{self.frames} finished frames of an earlier run are discarded (resume=True keeps them)"
                 )
-            self._clear()
+            self._parts.clear()
             self.count = 0
         plan = json.loads(json.dumps(plan))
         _write(self._plan, json.dumps(plan).encode())
@@ -152,17 +141,11 @@ class Segments:
         if self._data is not None:
             self._data.close()
             self._data = None
-        self._lock.close()
-        with contextlib.suppress(OSError):
-            (self.folder / "lock").unlink()
-        if not self._indices():
-            self._clear()
-            with contextlib.suppress(OSError):  # it has files that are not ours
-                self.folder.rmdir()
+        self._parts.leave(keep=bool(self._indices()))
 
     def remove(self) -> None:
         """Remove the folder."""
-        self._clear()
+        self._parts.clear()
         self.leave()
 
     def _load(self, index: int, suffix: str) -> State:
@@ -190,16 +173,6 @@ class Segments:
         while (path := self._file(len(found), ".npz")).exists():
             found.append(path)
         return found
-
-    def _clear(self) -> None:
-        """Delete the files of this class and of `FolderWriter`; anything else in the folder is not ours."""
-        for folder in (self.folder / "frames", self.folder):
-            for path in list(folder.iterdir()) if folder.is_dir() else ():
-                if _OWN.fullmatch(path.name):
-                    with contextlib.suppress(OSError):
-                        path.unlink()
-        with contextlib.suppress(OSError):
-            (self.folder / "frames").rmdir()
 
     def _file(self, index: int, suffix: str) -> Path:
         return self.folder / f"{index:05d}{suffix}"
@@ -232,28 +205,6 @@ def plan_of(
         "segment": SEGMENT,
         **all_options,
     }
-
-
-def _check_same(earlier: Plan, plan: Plan, shown: str) -> None:
-    for name, value in json.loads(json.dumps(plan)).items():
-        if earlier.get(name) == value:
-            continue
-        if name in ("content", "style", "model", "version", "segment"):
-            what = f"another {name}"
-        else:
-            what = f"{name.replace('_', '-')} {earlier.get(name)}, not {value}"
-        raise OptionError(
-            f"cannot resume {shown}: the earlier run had {what};"
-            " give the same, or start again without resume=True"
-        )
-
-
-def _read(path: Path) -> Plan:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -7,17 +7,16 @@ can be seen; a larger photo gets the painting enlarged with its own fine detail.
 from __future__ import annotations
 
 import time
-
-import numpy as np
+from collections.abc import Callable
 
 from restyle.errors import InputError
-from restyle.images.detail import enlarge_with_detail
-from restyle.images.resize import fit_size, resize
+from restyle.images.detail import Enlargement
+from restyle.images.resize import fit_size, resize, thumbnail
 from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
 from restyle.methods.protocol import Settings, Step, Stopped
-from restyle.options import EFFORTS
+from restyle.options import EFFORTS, ImageOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 
@@ -34,10 +33,39 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     Stopped
         By Ctrl-C; holds the picture so far.
     """
-    artworks = [Artwork(each.pixels, each.weight, each.scale) for each in style.exemplars()]
-    options = settings.image
     size = (content.shape[0], content.shape[1])
-    side = options.painted_side(size)
+    photo, _ = thumbnail(content, settings.alpha)
+    return _paint(photo, size, style, settings, lambda painting: painting.rows(content)).rows(content)
+
+
+def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
+    """See `methods.protocol.StreamMethod`: it never does."""
+    return ""
+
+
+def plan_rows(photo: FloatArray, size: tuple[int, int], style: Style, settings: Settings) -> Enlargement:
+    """Paint a large picture from its thumbnail; see `methods.protocol.StreamMethod`.
+
+    Pictures of steps have the size of the thumbnail.
+    """
+    small = (photo.shape[0], photo.shape[1])
+
+    def show(painting: Enlargement) -> FloatArray:
+        return enlarged(painting.painted, photo, small).rows(photo)
+
+    return _paint(photo, size, style, settings, show)
+
+
+def _paint(
+    photo: FloatArray,
+    size: tuple[int, int],
+    style: Style,
+    settings: Settings,
+    show: Callable[[Enlargement], FloatArray],
+) -> Enlargement:
+    """Paint a picture of (height, width) from its thumbnail; `show` makes pictures of steps."""
+    artworks = [Artwork(each.pixels, each.weight, each.scale) for each in style.exemplars()]
+    side = settings.image.painted_side(size)
     observer, began = Observer(settings), time.monotonic()
     stopped: list[painter.State] = []
 
@@ -49,14 +77,14 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
             width=state.size[1],
             terms={"loss": state.loss},
             seconds_left=(time.monotonic() - began) * (1 / state.done - 1),
-            _picture=lambda: enlarge(state.picture(), content),
+            _picture=lambda: show(enlarged(state.picture(), photo, size)),
         )
         stopped[:] = [state]
         return bool(observer(step))
 
     try:
         painted = painter.paint(
-            content,
+            photo,
             artworks,
             network.load(settings.device, settings.network.threads),
             side=side,
@@ -67,17 +95,15 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     except KeyboardInterrupt:
         if not stopped:
             raise
-        raise Stopped(enlarge(stopped[0].picture(), content)) from None
+        raise Stopped(show(enlarged(stopped[0].picture(), photo, size))) from None
     except MemoryError:
         raise InputError(f"not enough memory to paint at {side} px; use a smaller --paint-size") from None
-    return enlarge(painted, content)
+    return enlarged(painted, photo, size)
 
 
-def enlarge(painted: FloatArray, content: FloatArray) -> FloatArray:
-    """Resize a painting to the content's size, [H, W, 3]; a larger content adds its fine detail."""
-    size = (content.shape[0], content.shape[1])
+def enlarged(painted: FloatArray, photo: FloatArray, size: tuple[int, int]) -> Enlargement:
+    """Return a painting [h, w, 3] at the size of its content; a larger content adds its fine detail."""
     if max(painted.shape[:2]) >= max(size) - 8:  # painted sides are multiples of 8
-        return np.clip(resize(painted, size, "lanczos"), 0, 1)
-    seen = resize(content, fit_size(size, long=max(painted.shape[:2])), "area")
-    seen = resize(seen, (painted.shape[0], painted.shape[1]), "bicubic")
-    return enlarge_with_detail(painted, seen, content)
+        return Enlargement(painted, None, size)
+    seen = resize(photo, fit_size(size, long=max(painted.shape[:2])), "area")
+    return Enlargement(painted, resize(seen, (painted.shape[0], painted.shape[1]), "bicubic"), size)

@@ -1,0 +1,219 @@
+"""Pictures too large for memory: samples in a file of plain rows, from which strips and tiles are read.
+
+A picture is decoded once, turned upright, into a `RowFile`; a `StreamedPicture` reads any part of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restyle.files import FileBytes
+from restyle.images import camera_raw, decode, decoders, formats, png, tiff
+from restyle.images.color import LUMA, adjust_brightness, adjust_contrast
+from restyle.images.geometry import Box
+from restyle.images.picture import Picture, from_raw, orient
+from restyle.images.resize import block_side, fill_hidden, reduce_blocks, resize_rows, transparent
+from restyle.images.row_file import STRIP_PIXELS, RowFile, Samples, closing_after_error
+from restyle.types import FloatArray, PathLike
+
+STREAM_PIXELS = 50_000_000  # larger pictures are streamed; in memory they would take 1.4 GB
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """An image file that is decoded once, from the first row to the last, in little memory.
+
+    Attributes
+    ----------
+    size : (height, width)
+        As stored, before `raw.orientation` is applied.
+    raw : decoders.RawImage
+        Its metadata, without pixels.
+    """
+
+    size: tuple[int, int]
+    raw: decoders.RawImage
+    dtype: np.dtype[Any]
+    bands: int
+    _image: Any
+    _has_alpha: bool
+
+    def rows(self, count: int) -> Iterator[Samples]:
+        """Yield the samples [shape=(n, W, bands)], `count` rows at a time."""
+        return decoders.fetch_rows(self._image, count)
+
+    def interpret(self, samples: Samples, name: str) -> decoders.RawImage:
+        """Return samples of some rows as an image, upright if they are."""
+        found = decoders.split_bands(samples, self._image, name, self._has_alpha)
+        return replace(found, icc=self.raw.icc, cicp=self.raw.cicp, exif=self.raw.exif)
+
+
+def open_rows(path: PathLike, max_pixels: int) -> RowReader | None:
+    """Open an image file for reading by rows; None if it is not larger than `STREAM_PIXELS`, or its kind must
+    be decoded in memory.
+
+    These are formats other than JPEG, PNG and TIFF, TIFF that `images.tiff` repacks or that Pillow reads,
+    samples of more than 16 bits, CMYK, and what a decoder holds in memory itself: interlaced PNG, progressive
+    JPEG.
+
+    Raises
+    ------
+    InputError
+        As for `decode.read_file`.
+    """
+    name = os.fspath(path)
+    form = decode.check_file(path, name)
+    with decode.decoding(name, form.name):
+        return _open(path, form, max_pixels, name)
+
+
+def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> RowReader | None:
+    if form not in (formats.JPEG, formats.PNG, formats.TIFF):
+        return None
+    with FileBytes(os.fspath(path)) as data:
+        tags, has_alpha = None, True
+        if form is formats.TIFF:
+            tags = tiff.read_tags(data)
+            if camera_raw.is_camera_raw(data, tags) or tiff.for_pillow(tags) or tiff.needs_repack(tags):
+                return None
+            decoders.check_pixels(tiff.size(tags), max_pixels, name, in_memory=False)
+            tiff.check_blocks(tags, max_pixels)
+            has_alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
+        load = getattr(decoders.vips().Image, form.loader)
+        image = load(os.fspath(path), access="sequential", fail_on="error")
+        if image.width * image.height <= STREAM_PIXELS:
+            return None
+        decoders.check_pixels((image.width, image.height), max_pixels, name, in_memory=False)
+        held = image.get_typeof("interlaced") or image.interpretation == "cmyk"
+        if image.format not in ("uchar", "ushort") or held:
+            return None
+        sample = np.dtype(decoders.SAMPLE_TYPES[image.format])
+        raw = decoders.split_bands(np.zeros((1, 1, image.bands), sample), image, name, has_alpha)
+        if tags is not None:
+            raw = decoders.with_metadata(
+                lambda raw: decoders.add_exif(raw, tiff.read_exif(data, tags)), raw, name
+            )
+        else:
+            add = decoders.add_png_metadata if form is formats.PNG else decoders.add_jpeg_metadata
+            raw = decoders.with_metadata(lambda raw: add(raw, image, data), raw, name)
+        decoders.note_frames(form is formats.PNG and png.is_animated(data), name)
+        decoders.note_frames(tags is not None and tags.next != 0, name)
+    return RowReader((image.height, image.width), raw, sample, image.bands, image, has_alpha)
+
+
+def upright_size(reader: RowReader) -> tuple[int, int]:
+    """Return the (height, width) of a file's picture after its orientation is applied."""
+    return reader.size[::-1] if reader.raw.orientation >= 5 else reader.size
+
+
+def unpack(reader: RowReader, path: Path, name: str) -> RowFile:
+    """Decode a file into a row file, upright.
+
+    Parameters
+    ----------
+    reader : RowReader
+        Used up by this.
+    path : Path
+        Of the row file.
+    name : str
+        Of the picture, in messages.
+    """
+    orientation = reader.raw.orientation
+    file = RowFile(path, (*upright_size(reader), reader.bands), reader.dtype, new=True)
+    top = 0
+    with closing_after_error(file), decode.decoding(name, "image"):
+        for rows in reader.rows(max(1, STRIP_PIXELS // reader.size[1])):
+            back = reader.size[0] - top - len(rows)
+            if orientation >= 5:
+                file.write(orient(rows, orientation), 0, back if orientation in (6, 7) else top)
+            else:
+                file.write(orient(rows, orientation), back if orientation in (3, 4) else top)
+            top += len(rows)
+    return file
+
+
+class StreamedPicture:
+    """A picture of which parts are read, with crop, brightness and contrast applied.
+
+    Parameters
+    ----------
+    reader : RowReader
+        Of the file, for metadata.
+    file : RowFile
+        Its samples.
+    name : str
+        In messages.
+    box : Box
+        Part of the picture that is used.
+    brightness, contrast : float
+        As `color.adjust_brightness` and `color.adjust_contrast` take them.
+
+    Attributes
+    ----------
+    thumbnail, alpha
+        The complete picture as by `resize.thumbnail`: visible pixels [h, w, 3], and alpha [h, w] or None.
+    """
+
+    def __init__(
+        self, reader: RowReader, file: RowFile, name: str, box: Box, brightness: float, contrast: float
+    ) -> None:
+        self._reader, self._file, self._name, self._box = reader, file, name, box
+        self.size = (box.height, box.width)
+        self._brightness, self._contrast, self._mean = brightness, 1.0, 0.0
+        self._icc_checked = False
+        self.thumbnail, self.alpha = self._make_thumbnail()
+        if contrast != 1:
+            self._mean = float((self.thumbnail @ LUMA).mean(dtype=np.float64))
+            self._contrast = contrast
+            self.thumbnail, self.alpha = self._make_thumbnail()
+
+    def read(self, box: Box) -> Picture:
+        """Read a part, with the metadata of the picture."""
+        inner = Box(self._box.top + box.top, self._box.left + box.left, box.height, box.width)
+        picture = from_raw(self._reader.interpret(self._file.read(inner), self._name), self._name)
+        if not self._icc_checked:  # warns once about a profile that cannot be used
+            self._icc_checked = True
+            if picture.icc is None:
+                self._reader = replace(self._reader, raw=replace(self._reader.raw, icc=None))
+        pixels = picture.pixels
+        if self._brightness != 1:
+            pixels = adjust_brightness(pixels, self._brightness)
+        if self._contrast != 1:
+            pixels = adjust_contrast(pixels, self._contrast, self._mean)
+        return replace(picture, pixels=pixels)
+
+    def rows(self, rows: slice) -> Picture:
+        """Read complete rows."""
+        return self.read(Box(rows.start, 0, rows.stop - rows.start, self.size[1]))
+
+    def visible(self, picture: Picture, box: Box) -> FloatArray:
+        """Return the pixels of a part; transparent ones get colors of the thumbnail."""
+        if picture.alpha is None or not (without := transparent(picture.alpha)).any():
+            return picture.pixels
+        rows = slice(box.top, box.top + box.height)
+        filled = resize_rows(self.thumbnail, self.size, rows, "bilinear")[:, box.left : box.left + box.width]
+        return np.where(without[..., None], filled, picture.pixels)
+
+    def _make_thumbnail(self) -> tuple[FloatArray, FloatArray | None]:
+        side = block_side(self.size)
+        step = max(1, STRIP_PIXELS // self.size[1] // side) * side
+        parts: list[FloatArray] = []
+        weights: list[FloatArray] = []
+        for top in range(0, self.size[0], step):
+            picture = self.rows(slice(top, min(top + step, self.size[0])))
+            if side == 1:
+                small, weight = picture.pixels, picture.alpha
+            else:
+                small, weight = reduce_blocks(picture.pixels, picture.alpha, side)
+            parts.append(small)
+            if weight is not None:
+                weights.append(weight)
+        small = np.concatenate(parts)
+        alpha = np.concatenate(weights) if weights else None
+        return (small if alpha is None else fill_hidden(small, alpha)), alpha
