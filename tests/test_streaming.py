@@ -158,7 +158,8 @@ def wide_profile() -> bytes:
 
 def kill_after(monkeypatch: pytest.MonkeyPatch, count: int) -> Callable[[], None]:
     """Let the run end after some strips, as by a kill; return a function that lets the next one go on."""
-    true, done = streaming.Progress.note, []
+    true = streaming.Progress.note
+    done: list[str] = []
 
     def note(self: streaming.Progress, what: str, top: int, bottom: int, content: Any) -> None:
         if len(done) == count:
