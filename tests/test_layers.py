@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "restyle"
 LAYERS = (
     ("errors",),
     ("types", "options", "methods.table", "methods.optimize.table"),
-    ("files",),
+    ("files", "parts"),
     ("images",),
     ("sounds",),
     ("models",),

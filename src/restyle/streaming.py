@@ -29,7 +29,7 @@ import numpy as np
 
 from restyle import __version__, pipeline
 from restyle.errors import InputError, OutputError
-from restyle.files import STANDARD_STREAM, Parts, check_output, check_same_plan, read_plan, writing
+from restyle.files import STANDARD_STREAM, check_output, writing
 from restyle.images import encode, exif, formats, stream
 from restyle.images.decoders import BYTES_PER_PIXEL
 from restyle.images.detail import Enlargement
@@ -43,6 +43,7 @@ from restyle.methods.protocol import Settings, Stopped, StreamMethod
 from restyle.methods.regions import Regions
 from restyle.models.session import free_memory
 from restyle.options import ImageOptions, PhotoOptions
+from restyle.parts import Parts, check_same_plan, read_plan
 from restyle.style import Style
 from restyle.types import FloatArray, PathLike
 
@@ -58,15 +59,7 @@ _LINE = re.compile(r"(painting|rows) (\d{1,9}) (\d{1,9}) ([0-9a-f]{64})")
 class Job:
     """A large picture to stylize.
 
-    Parameters
-    ----------
-    source : path
-    reader : RowReader
-        Of the source, not read yet.
-    style : Style or None
-        None: only a look is applied.
-    settings : Settings
-        With `files`, the result.
+    `reader` reads `source`; without a style only a look is applied; `settings` has `files`, the result.
     """
 
     source: PathLike

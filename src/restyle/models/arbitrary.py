@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import cast
@@ -50,6 +50,7 @@ TILE = 1024  # px, without its halo
 # 64 px the influence on a pixel is below a tenth of an 8-bit level (measured; a test bounds it by a half).
 HALO = 64
 FEATHER = 32
+Rows = tuple[int, FloatArray]  # the first row, and the rows [n, W, 3]
 MOST_STRIDE, MOST_SETTING = FEATHER, 4096  # px, in the metadata of a graph, which is not trusted
 
 
@@ -234,28 +235,25 @@ class Arbitrary:
         stats: FloatArray,
         report: Report = quiet,
         start: int = 0,
-    ) -> Iterator[tuple[int, FloatArray]]:
+    ) -> Iterator[Rows]:
         """Stylize a picture that is read by boxes, in tiles, and yield its rows in order.
 
         Parameters
         ----------
         read : function of a Box that returns its pixels [shape=(box.height, box.width, 3), float32]
         size : (height, width)
-            Of the picture.
-        stats
-            See `transfer`.
         start : int
-            Rows from this one on are needed; some before it may be yielded as well.
+            First row that is needed.
 
         Yields
         ------
-        top, np.ndarray [shape=(n, W, 3), float32]
-            The first row, and the rows, which the next step overwrites.
+        int, np.ndarray [shape=(n, W, 3), float32]
+            The first row, maybe before `start`, and the rows, which the next step overwrites.
         """
         stride = self.stride
         padding = padding_of(size, stride)
         height, width = size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right
-        # Tiles start at multiples of the stride: elsewhere the network would paint different strokes.
+        # Elsewhere than at multiples of the stride the network would paint different strokes.
         grid = plan_tiles((height // stride, width // stride), TILE // stride, FEATHER // stride)
         every = [Box(*(stride * each for each in (t.top, t.left, t.height, t.width))) for t in grid]
         tiles = [tile for tile in every if tile.top + tile.height > start + padding.top]
@@ -331,33 +329,26 @@ class Arbitrary:
         strength: float = 1.0,
         report: Report = quiet,
         start: int = 0,
-    ) -> Iterator[tuple[int, FloatArray]]:
-        """Stylize a picture that is read by boxes, as `stylize` does one in memory; see `transfer_rows`.
+    ) -> Iterator[Rows]:
+        """Stylize a picture like `stylize`, by boxes like `transfer_rows`; `photo` is its thumbnail."""
 
-        Parameters
-        ----------
-        photo : np.ndarray [shape=(h, w, 3), float32]
-            Thumbnail of the picture.
-        """
-
-        def rows(code: FloatArray, report: Report) -> Iterator[tuple[int, FloatArray]]:
+        def rows(code: FloatArray, report: Report) -> Iterator[Rows]:
             return self.transfer_rows(read, size, code, self.thumbnail_stats(photo, code), report, start)
 
         if strength == 1:
             yield from rows(code, report)
             return
         if not self.encodes:
-            for top, band in rows(code, report):
-                yield top, restore_content(band, read(Box(top, 0, len(band), size[1])), band.copy(), strength)
-            return
-        own = self.own_code(photo)
-        styled = rows(interpolate_code(own, code, strength), lambda f: report(f / 2))
-        rebuilt = rows(own, lambda f: report(0.5 + f / 2))
-        for (top, band), (_, other) in zip(styled, rebuilt, strict=True):
+            pairs: Iterable[tuple[Rows, Rows]] = ((each, each) for each in rows(code, report))
+        else:
+            own = self.own_code(photo)
+            styled = rows(interpolate_code(own, code, strength), lambda f: report(f / 2))
+            pairs = zip(styled, rows(own, lambda f: report(0.5 + f / 2)), strict=True)
+        for (top, band), (_, other) in pairs:
             yield top, restore_content(band, read(Box(top, 0, len(band), size[1])), other, strength)
 
     def own_code(self, content: FloatArray) -> FloatArray:
-        """Encode a picture that is stylized, of any size, as its own style."""
+        """Encode a picture as its own style."""
         return self.encode(pad(thumbnail(content)[0], 1, minimum=SMALLEST_INPUT)[0])
 
     def with_threads(self, threads: int) -> Arbitrary:
