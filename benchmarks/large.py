@@ -42,7 +42,8 @@ def make_picture(path: Path, side: int) -> None:
         y = np.arange(rows.start, rows.stop)[:, None]
         plane = 127 + 70 * np.sin(x / 901) * np.cos(y / 733) + 25 * np.sin((x + 2 * y) / 37)
         colors = plane[..., None] * np.array([1, 0.9, 0.6]) + np.array([0, 12, 40])
-        return np.clip(colors + grain[np.ix_(y[:, 0] % 512, x % 512)], 0, 255).astype(np.uint8)
+        colors = colors + grain[np.ix_(y[:, 0] % 512, x % 512)]
+        return np.asarray(np.clip(colors, 0, 255), np.uint8)
 
     with open(path, "wb") as stream:
         tiff.write(stream, (side, side, 3), np.dtype(np.uint8), read)

@@ -328,7 +328,7 @@ def test_limits(
     with pytest.raises(InputError, match=r"over the limit of 20,000; .*--max-pixels 57000"):
         stylizer(source, artwork, output=output, method="fast", max_pixels=20_000)
     disk = type("Usage", (), {"free": 10_000})
-    monkeypatch.setattr(streaming.shutil, "disk_usage", lambda folder: disk)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: disk)
     with pytest.raises(OutputError, match=r"needs 0.0 GB in .* and 0.0 GB are free"):
         stylizer(source, artwork, output=output, method="fast", paint_size=64)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

@@ -12,8 +12,10 @@ import pytest
 from restyle.batch import processes
 from restyle.batch.journal import Finished
 from restyle.batch.painter import Outcome, Settings
-from restyle.batch.processes import default_workers, free_memory, run_processes
+from restyle.batch.processes import default_workers, run_processes
 from restyle.batch.rows import Row
+from restyle.models import session
+from restyle.models.session import free_memory
 
 SETTINGS = Settings("out", "work")
 
@@ -74,7 +76,7 @@ def test_cores_and_memory_bound_the_workers(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_limit_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(processes, "_CGROUP", tmp_path)
+    monkeypatch.setattr(session, "_CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("400\n")
     assert free_memory() in (600, None)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restyle.errors import InputError, ModelError, OptionError, StyleError
-from restyle.models import arbitrary, catalog, codes
+from restyle.models import arbitrary, catalog
 from restyle.models.arbitrary import Arbitrary
+from restyle.models.codes import interpolate_code, mix_codes, normalize_weights, restore_content
 from restyle.types import FloatArray
 
 
@@ -254,7 +255,7 @@ def test_the_same_model_with_another_number_of_threads(tiny_model: Path) -> None
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=6).filter(lambda weights: sum(weights) > 1e-3))
 def test_convex_weights_sum_to_one_and_keep_their_proportions(weights: list[float]) -> None:
-    convex = codes.normalize_weights(weights)
+    convex = normalize_weights(weights)
     assert convex.sum() == pytest.approx(1, abs=1e-5)
     assert convex == pytest.approx(np.asarray(weights) / sum(weights), abs=1e-6)
 
@@ -262,30 +263,30 @@ def test_convex_weights_sum_to_one_and_keep_their_proportions(weights: list[floa
 @pytest.mark.parametrize("weights", [[-1.0, 2.0], [float("nan")], [float("inf"), 1.0], [0.0, 0.0]])
 def test_invalid_weights(weights: list[float]) -> None:
     with pytest.raises(StyleError):
-        codes.normalize_weights(weights)
+        normalize_weights(weights)
 
 
 def test_mix_is_the_weighted_mean() -> None:
     codes = [np.array([0, 1], np.float32), np.array([1, 0], np.float32)]
-    assert codes.mix_codes(codes, [3, 1]) == pytest.approx([0.25, 0.75])
+    assert mix_codes(codes, [3, 1]) == pytest.approx([0.25, 0.75])
 
 
 def test_interpolate_code() -> None:
     own, code = np.array([0, 4], np.float32), np.array([2, 0], np.float32)
-    assert codes.interpolate_code(own, code, 0).tolist() == own.tolist()
-    assert codes.interpolate_code(own, code, 1).tolist() == code.tolist()
-    assert codes.interpolate_code(own, code, 0.5).tolist() == [1, 2]
+    assert interpolate_code(own, code, 0).tolist() == own.tolist()
+    assert interpolate_code(own, code, 1).tolist() == code.tolist()
+    assert interpolate_code(own, code, 0.5).tolist() == [1, 2]
 
 
 def test_restore_content_at_strength_0_is_the_content() -> None:
     content, own = np.random.default_rng(0).random((2, 600, 5, 3), np.float32)
-    given_back = codes.restore_content(own.copy(), content, own, 0.0)
+    given_back = restore_content(own.copy(), content, own, 0.0)
     assert given_back == pytest.approx(content, abs=1e-6)
 
 
 def test_restore_content_is_its_formula_in_place() -> None:
     styled, content, own = np.random.default_rng(1).random((3, 300, 7, 3), np.float32)
     expected = np.clip(styled + 0.7 * (content - own), 0, 1)
-    result = codes.restore_content(styled, content, own, 0.3)
+    result = restore_content(styled, content, own, 0.3)
     assert result is styled
     assert result == pytest.approx(expected, abs=1e-6)
