@@ -359,3 +359,45 @@ def test_what_optimizing_cannot_do_is_said(
     with pytest.raises(error, match=said):
         make(clip, style_file if style == "picture" else style, output=clip.with_name("out.mp4"), **given)
     assert not clip.with_name("out.mp4").exists()
+
+
+@pytest.mark.parametrize("output", ["a.gif", "frames/", "a.mov", "a.mkv"])
+@pytest.mark.parametrize("source", ["gif", "frames"])
+def test_transparency_is_kept_where_the_output_can(
+    make: Make, output: str, source: str, tmp_path: Path, in_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk of full opacity; the color under transparency is not painted."""
+    y, x = np.mgrid[:48, :64]
+    inside = (y - 24) ** 2 + (x - 32) ** 2 < 200
+    picture = np.zeros((48, 64, 4), np.uint8)
+    picture[inside] = (200, 120, 40, 255)
+    pictures = [Image.fromarray(np.roll(picture, 2 * step, axis=1)) for step in range(4)]
+    content = tmp_path / ("in.gif" if source == "gif" else "in")
+    if source == "gif":
+        pictures[0].save(content, save_all=True, append_images=pictures[1:], duration=100, disposal=2)
+    else:
+        content.mkdir()
+        for step, each in enumerate(pictures):
+            each.save(content / f"{step}.png")
+    codec = {"a.mov": "prores", "a.mkv": "ffv1"}.get(output)
+    result = make(content, output=output, **({"codec": codec} if codec else {}))
+    if result.is_dir():
+        found = [np.asarray(Image.open(path)) for path in sorted(result.iterdir())]
+    else:
+        with av.open(str(result)) as container:
+            found = [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+    assert len(found) == 4
+    for step, frame in enumerate(found):
+        expected = np.roll(inside, 2 * step, axis=1)
+        assert ((frame[..., 3] > 127) == expected).mean() > 0.99
+        assert frame[expected][:, :3].mean() > 40  # not the black under the rest
+    assert not [line for line in caplog.messages if "transparency is lost" in line]
+
+
+def test_lost_transparency_is_reported(make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for step in range(2):
+        Image.new("RGBA", (64, 48), (200, 120, 40, 90)).save(folder / f"{step}.png")
+    make(folder, output=tmp_path / "a.mp4")
+    assert sum("its transparency is lost" in line for line in caplog.messages) == 1

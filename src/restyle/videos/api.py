@@ -41,7 +41,7 @@ from restyle.types import PathLike, RegionsLike, Report, SoundStylesLike, TimedS
 from restyle.videos import audio as video_audio
 from restyle.videos import flow
 from restyle.videos.audio import NewAudio
-from restyle.videos.formats import ENCODERS, SUFFIXES, check_format, pixel_format
+from restyle.videos.formats import ALPHA_CODECS, ENCODERS, SUFFIXES, check_format, pixel_format
 from restyle.videos.frames import (
     FolderReader,
     FolderWriter,
@@ -263,6 +263,8 @@ class VideoStylizer:
             # Decoders and encoders start threads, which should have a low priority, too.
             reader = run_nice(lambda: open_content(content, options, tell, image_options.max_pixels))
             stack.callback(reader.close)
+            if codec in ALPHA_CODECS:
+                reader.keep_alpha()
             if codec:
                 image_options = with_even_size(image_options, reader.info, codec)
             regions = None
@@ -327,7 +329,7 @@ def _run(
 def open_content(content: PathLike, options: VideoOptions, tell: Tell, max_pixels: int) -> Reader:
     """Open a video or a folder of pictures."""
     if os.path.isdir(content):
-        return FolderReader(content, options.fps or DEFAULT_FPS)
+        return FolderReader(content, options.fps or DEFAULT_FPS, tell)
     if options.fps is not None:
         raise OptionError("fps is for folders of pictures; a video keeps its own time stamps")
     if is_animated_webp(content):

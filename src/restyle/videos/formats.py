@@ -50,6 +50,7 @@ ENCODERS = {
     "prores": Encoder("prores_ks", (".mov", ".mkv"), 0, (("profile", "hq"),)),
     "ffv1": Encoder("ffv1", (".mkv",), 0, (("level", "3"),)),
 }
+ALPHA_CODECS = ("prores", "ffv1", "gif", "")  # that keep transparency; a folder of PNG has no codec
 DEFAULT_CODEC = {".webm": "vp9"}
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 SUFFIXES = (*CONTAINERS, ".gif")
@@ -99,6 +100,10 @@ def pixel_format(encoder: Encoder, info: VideoInfo) -> str:
     import av
 
     known = {each.name for each in av.Codec(encoder.name, "w").video_formats or ()}
+    if info.alpha and encoder.name == "prores_ks":
+        return "yuva444p10le"
+    if info.alpha and encoder.name == "ffv1":
+        return "gbrap16le" if info.depth > 8 and "gbrap16le" in known else "bgra"
     deep = "10le" if info.depth > 8 else ""
     if encoder.name == "ffv1":
         return "gbrp16le" if deep and "gbrp16le" in known else "bgr0"

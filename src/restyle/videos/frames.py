@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from restyle.errors import InputError, OutputError
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.types import PathLike, from_unit
-from restyle.videos.info import Pixels, Tell, VideoFrame, VideoInfo, over_black
+from restyle.videos.info import Pixels, Tell, VideoFrame, VideoInfo, over_black, with_alpha
 
 GIF_TICK = Fraction(1, 100)  # seconds, the time base of every GIF
 
@@ -25,7 +26,7 @@ GIF_TICK = Fraction(1, 100)  # seconds, the time base of every GIF
 class GifWriter:
     """Writes an animated GIF, with a palette for each frame and ordered dithering, which does not flicker.
 
-    `info` is that of the source; only its time base is used.
+    `info` is that of the source; its time base and alpha are used.
     """
 
     def __init__(self, path: PathLike, info: VideoInfo, size: tuple[int, int]) -> None:
@@ -41,8 +42,9 @@ class GifWriter:
         context.width, context.height, context.pix_fmt = width, height, "pal8"
         context.time_base = self._stream.time_base = GIF_TICK
         self._graph: Any = av.filter.Graph()
+        self._form = "rgba" if info.alpha else "rgb24"
         source = self._graph.add_buffer(
-            width=width, height=height, format=av.VideoFormat("rgb24"), time_base=GIF_TICK
+            width=width, height=height, format=av.VideoFormat(self._form), time_base=GIF_TICK
         )
         split = self._graph.add("split")
         palette = self._graph.add("palettegen", "stats_mode=single")
@@ -62,7 +64,7 @@ class GifWriter:
         import av
 
         assert frame.pixels is not None
-        picture = av.VideoFrame.from_ndarray(_bytes(frame.pixels), "rgb24")
+        picture = av.VideoFrame.from_ndarray(_bytes(frame.pixels), self._form)
         tick = self.info.time_base / GIF_TICK
         self._last = max(round(frame.pts * tick), self._last + 1)
         picture.pts, picture.time_base = self._last, GIF_TICK
@@ -114,8 +116,8 @@ class GifWriter:
 class FolderReader:
     """Reads a folder of pictures of one size as a video, in natural order of their names."""
 
-    def __init__(self, folder: PathLike, fps: float) -> None:
-        self.path = folder
+    def __init__(self, folder: PathLike, fps: float, tell: Tell = lambda line: None) -> None:
+        self.path, self._tell = folder, tell
         self._files = frame_files(Path(folder))
         if not self._files:
             raise InputError(f"{os.fspath(folder)}: holds no pictures")
@@ -132,11 +134,16 @@ class FolderReader:
     def close(self) -> None:
         """Do nothing: every picture is closed after reading."""
 
+    def keep_alpha(self) -> None:
+        """Yield frames with alpha if the first picture has it, instead of placing them on black."""
+        self.info = replace(self.info, alpha=self._first.alpha is not None)
+
     def items(self, skip: int = 0) -> Iterator[VideoFrame]:
         """Yield every picture, with the time stamps 0, 1, 2, ...; the first `skip` are not read.
 
         Raises InputError if a picture cannot be read, or its size differs from that of the first.
         """
+        transparent = False
         for index, path in enumerate(self._files):
             if index < skip:
                 yield VideoFrame(None, index, 1, skipped=True)
@@ -148,8 +155,18 @@ class FolderReader:
                 raise InputError(
                     f"{path}: is {width}x{height}, but the first frame is {wanted}; give frames of one size"
                 )
-            pixels: Pixels = from_unit(picture.pixels, np.uint16 if self.info.depth > 8 else np.uint8)
+            dtype = np.uint16 if self.info.depth > 8 else np.uint8
+            pixels: Pixels = from_unit(picture.pixels, dtype)
+            if picture.alpha is not None:
+                pixels = np.dstack([pixels, from_unit(picture.alpha, dtype)])
+            if self.info.alpha:
+                pixels = with_alpha(pixels)
+            elif picture.alpha is not None:
+                transparent = True
+                pixels = over_black(pixels)
             yield VideoFrame(pixels, index, 1)
+        if transparent:
+            self._tell(f"{os.fspath(self.path)}: its transparency is lost; transparent parts are black")
 
 
 class WebPReader:
@@ -176,8 +193,12 @@ class WebPReader:
         """Close the file."""
         self._image.close()
 
+    def keep_alpha(self) -> None:
+        """Yield frames with alpha if the file has it, instead of placing them on black."""
+        self.info = replace(self.info, alpha=self._image.mode == "RGBA")
+
     def items(self, skip: int = 0) -> Iterator[VideoFrame]:
-        """Yield every frame, composited over black; the first `skip` have no pixels."""
+        """Yield every frame; the first `skip` have no pixels."""
         time, transparent = 0, False
         for index in range(self.info.frames or 0):
             try:
@@ -187,9 +208,11 @@ class WebPReader:
                 self._tell(f"{self._shown}: is truncated after {index} of {self.info.frames} frames")
                 break
             duration = max(1, round(self._image.info.get("duration", 100)))
-            transparent = transparent or bool(pixels[..., 3].min() < 255)
+            if not self.info.alpha:
+                transparent = transparent or bool(pixels[..., 3].min() < 255)
+                pixels = over_black(pixels)
             skipped = index < skip
-            yield VideoFrame(None if skipped else over_black(pixels), time, duration, skipped)
+            yield VideoFrame(None if skipped else pixels, time, duration, skipped)
             time += duration
         if transparent:
             self._tell(f"{self._shown}: its transparency is lost; transparent parts are black")

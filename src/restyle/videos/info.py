@@ -69,6 +69,7 @@ class VideoInfo:
     frames : number of frames that the file claims to hold
     depth : bits per channel
     chroma : "420", "422" or "444"
+    alpha : whether frames have an alpha channel, which the result keeps
     aspect : width of an upright pixel divided by its height
     """
 
@@ -78,6 +79,7 @@ class VideoInfo:
     frames: int | None
     depth: int = 8
     chroma: str = "420"
+    alpha: bool = False
     aspect: Fraction = Fraction(1)
     colors: ColorTags = ColorTags()
     turn: Turn = Turn()
@@ -89,7 +91,8 @@ class VideoInfo:
 class VideoFrame:
     """One frame.
 
-    pixels : [shape=(H, W, 3), uint8 or uint16, RGB], upright; None if the frame is damaged or skipped
+    pixels : [shape=(H, W, 3), or (H, W, 4) if `VideoInfo.alpha`, uint8 or uint16], RGB and straight alpha,
+        upright; None if the frame is damaged or skipped
     pts, duration : in units of `VideoInfo.time_base`; `pts` increases from frame to frame
     skipped : whether its pixels were not requested
     """
@@ -116,6 +119,13 @@ def turn_of(frame: Any) -> Turn:
         if signs == (-a, b, -c, d):
             return Turn(quarters, mirrored=True)
     return Turn()  # not a quarter turn: players ignore it, too
+
+
+def with_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Add an opaque alpha channel to [H, W, 3]; return [H, W, 4] unchanged."""
+    if pixels.shape[-1] == 4:
+        return pixels
+    return np.concatenate([pixels, np.full_like(pixels[..., :1], np.iinfo(pixels.dtype).max)], axis=-1)
 
 
 def over_black(pixels: NDArray[Any]) -> NDArray[Any]:

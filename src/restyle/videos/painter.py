@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from restyle import pipeline
@@ -212,8 +213,9 @@ class VideoPainter:
 
     def _prepared(self, frame: VideoFrame, index: int, first: int) -> _Work:
         assert frame.pixels is not None
-        new_scene = self._cuts(frame.pixels)
+        new_scene = self._cuts(frame.pixels[..., :3])
         content = pipeline.preprocess(picture.from_array(frame.pixels), self._options)
+        content = replace(content, pixels=content.visible)  # colors under full transparency are arbitrary
         size = (content.height, content.width)
         second = float((frame.pts - first) * self._time_base)
         codes: list[FloatArray | None] = [self._timeline.at(second) if self._timeline else None]
@@ -281,7 +283,7 @@ class VideoPainter:
                 if item.pixels is None:
                     item = replace(item, pixels=self._last)  # damaged: repeat the previous frame
                 self._last = item.pixels
-                self.show(self._last)
+                self.show(self._last[..., :3])
                 yield item
             else:
                 yield item
@@ -290,7 +292,11 @@ class VideoPainter:
         if not isinstance(item, _Work):
             return item
         assert item.frame.pixels is not None
-        return replace(item.frame, pixels=from_unit(self._finished(item), item.frame.pixels.dtype))
+        dtype = item.frame.pixels.dtype
+        pixels = from_unit(self._finished(item), dtype)
+        if item.content.alpha is not None:
+            pixels = np.dstack([pixels, from_unit(item.content.alpha, dtype)])
+        return replace(item.frame, pixels=pixels)
 
     def _finished(self, item: _Work) -> FloatArray:
         if item.weights is None:

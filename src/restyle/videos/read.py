@@ -7,6 +7,7 @@ import heapq
 import os
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -29,6 +30,7 @@ from restyle.videos.info import (
     over_black,
     scaling,
     turn_of,
+    with_alpha,
 )
 
 _TRUNCATED_BY_TIME = ("matroska", "avi")  # they do not state the number of frames, or count empty ones
@@ -87,10 +89,15 @@ class VideoReader(Closing):
             self.container.close()
             raise
         self.info = self._described(first)
+        self._has_alpha = any(plane.is_alpha for plane in first.format.components)
 
     def close(self) -> None:
         """Close the file."""
         self.container.close()
+
+    def keep_alpha(self) -> None:
+        """Yield frames with alpha if the video has it, instead of placing them on black."""
+        self.info = replace(self.info, alpha=self._has_alpha)
 
     @property
     def other_streams(self) -> list[Any]:
@@ -295,7 +302,9 @@ class VideoReader(Closing):
             raise InputError(
                 f"{os.fspath(self.path)}: its frames ({name}) cannot be converted to RGB ({_reason(error)})"
             ) from error
-        if alpha:
+        if self.info.alpha:
+            pixels = with_alpha(pixels)
+        elif alpha:
             self._transparent = self._transparent or pixels[..., 3].min() < np.iinfo(pixels.dtype).max
             pixels = over_black(pixels)
         return self.info.turn.upright(pixels)

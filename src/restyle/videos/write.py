@@ -246,6 +246,8 @@ class Encoding:
             share = (100 - (quality or DEFAULT_QUALITY)) / 100
             self.settings["crf"] = str(round(self.encoder.worst * share))
         self.form = pixel_format(self.encoder, info)
+        if self.form == "yuva444p10le":
+            self.settings["profile"] = "4444"
         turn = info.turn
         self.turns = hasattr(VideoStream, "set_display_rotation") and (turn.quarters > 0 or turn.mirrored)
         (height, width), self.aspect = size, info.aspect
@@ -299,7 +301,8 @@ class Encoding:
         height, width = self.size
         stored = self.info.turn.stored(pixels) if self.turns else pixels
         cut: Any = np.ascontiguousarray(stored[:height, :width])
-        picture = av.VideoFrame.from_ndarray(cut, "rgb24" if pixels.dtype == np.uint8 else "rgb48le")
+        forms = ("rgba", "rgba64le") if self.info.alpha else ("rgb24", "rgb48le")
+        picture = av.VideoFrame.from_ndarray(cut, forms[pixels.dtype != np.uint8])
         if _is_rgb(self.form):
             return picture.reformat(format=self.form)
         converted = picture.reformat(
