@@ -186,6 +186,17 @@ def test_a_truncated_sound_is_read_as_far_as_it_goes_and_reported(suffix: str, t
     assert f"{path}: is truncated after" in said[0]
 
 
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_from_a_pipe_states_no_size_and_is_complete(size: int, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", noise(1), SR)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 4
+    data[4:8] = data[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    y, said = read(path)
+    assert (len(y), said) == (SR, [])
+
+
 def test_damage_in_the_middle_costs_little(tmp_path: Path) -> None:
     path = write(tmp_path / "a.flac", noise(4), SR)
     data = bytearray(path.read_bytes())

@@ -401,3 +401,18 @@ def test_lost_transparency_is_reported(make: Make, tmp_path: Path, caplog: pytes
         Image.new("RGBA", (64, 48), (200, 120, 40, 90)).save(folder / f"{step}.png")
     make(folder, output=tmp_path / "a.mp4")
     assert sum("its transparency is lost" in line for line in caplog.messages) == 1
+
+
+def test_a_named_pipe_is_refused_and_does_not_block(make: Make, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="pipe: is not a file"):
+        make(pipe, output=tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="pipe: is not a"):
+        restyle.image(tmp_path / "none.jpg", pipe)
+    with pytest.raises(InputError, match="pipe: is not a"):
+        Style.load(pipe)
+    named = tmp_path / "pipe.restyle"
+    os.mkfifo(named)
+    with pytest.raises(InputError, match="is not a file"):
+        Arbitrary(str(named))

@@ -36,6 +36,7 @@ from restyle.types import FloatArray, PathLike
 
 FORMAT = "restyle-style/1"
 SUFFIX = ".style"
+MOST_LETTERS = 1000  # of a name or title
 MOST_BYTES = 32 << 20  # of a style file: about a hundred pictures
 
 
@@ -115,9 +116,10 @@ def read(path: PathLike) -> StyleRecord:
     if entry["format"] != FORMAT:
         raise StyleError(f"{name}: has format '{entry['format']}'; this restyle reads '{FORMAT}'")
     words = {key: entry.get(key, "") for key in ("model", "name", "title", "artist", "year")}
-    wrong = [key for key, word in words.items() if not isinstance(word, str)]
+    wrong = [key for key, word in words.items() if not isinstance(word, str) or len(word) > MOST_LETTERS]
     if wrong or not words["model"] or not words["name"]:
-        raise StyleError(f"{name}: damaged style file: '{(wrong or ['model or name'])[0]}' is not text")
+        key = (wrong or ["model or name"])[0]
+        raise StyleError(f"{name}: damaged style file: '{key}' is not a text of 1 to {MOST_LETTERS} letters")
     code = _decode(entry.get("code"), name)
     scales = entry.get("scales", {})
     if not isinstance(scales, dict):

@@ -30,6 +30,7 @@ MOST_SILENCE = 3600.0  # seconds of all gaps together; longer ones are left out
 CODEC_FRAME = 4096  # samples of the longest frame of a codec
 # Formats that state how long they are; of others FFmpeg guesses it from the first packets.
 _STATING = ("mov", "matroska", "asf", "avi", "flac", "wav", "caf", "aiff")
+_UNKNOWN = 0x7FFF0000  # bytes; programs that write to a pipe state a size from here up
 _SHORT = 0.5  # seconds by which a file may be shorter than it says
 
 
@@ -122,8 +123,9 @@ class SoundReader(Closing):
                 yield block
             elif not self._next_link(done):
                 break
-        # libsndfile corrects the sizes in a header to those of the file, and notes it.
-        if not self._complete or "(should be" in self._sound.extra_info:
+        # libsndfile corrects the sizes in a header to those of the file, and notes both.
+        stated = map(int, re.findall(r": (\d+) \(should be", self._sound.extra_info))
+        if not self._complete or any(0 < size < _UNKNOWN for size in stated):
             self._tell(f"is truncated after {done / self.info.sr:.1f} s; so is the result")
 
     def _tell(self, line: str) -> None:

@@ -17,7 +17,7 @@ from typing import Unpack
 
 from restyle import pipeline
 from restyle.errors import OptionError
-from restyle.files import check_is_path, check_output, result_name, writing
+from restyle.files import check_is_path, check_output, check_readable, result_name, writing
 from restyle.methods import table
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
@@ -332,6 +332,7 @@ def open_content(content: PathLike, options: VideoOptions, tell: Tell, max_pixel
         return FolderReader(content, options.fps or DEFAULT_FPS, tell)
     if options.fps is not None:
         raise OptionError("fps is for folders of pictures; a video keeps its own time stamps")
+    check_readable(content)
     if is_animated_webp(content):
         return WebPReader(content, tell, max_pixels)
     return VideoReader(content, tell, max_pixels)
