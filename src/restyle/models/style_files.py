@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import InputError, StyleError
-from restyle.files import check_readable, writing
+from restyle.files import writing
 from restyle.images import formats
 from restyle.models.catalog import Record
 from restyle.types import FloatArray, PathLike
@@ -99,10 +99,13 @@ def read(path: PathLike) -> StyleRecord:
         It is not a style file of this version.
     """
     name = os.fspath(path)
-    check_readable(path)
+    if os.path.exists(path) and not os.path.isfile(path):  # a named pipe would block
+        raise InputError(f"{name}: is not a file")
     try:
         with open(path, "rb") as file:
             content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"{name}: there is no such file") from None
     except OSError as error:
         raise InputError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
     if len(content) > MOST_BYTES:
