@@ -28,7 +28,8 @@ BALANCE = 0.06  # most similarity that an often used part of the style loses, an
 BALANCE_ROUNDS = 8
 BALANCE_RATE = 0.03  # similarity per round, for a part used twice as often as the average
 SAMPLES = 1024  # content vectors that the use of the style is estimated from
-_MOST_SCORES = 1 << 24  # similarities computed at a time: 64 MB
+_MOST_SCORES = 1 << 24  # similarities that the use of the style is estimated from
+_BLOCK = 1 << 21  # similarities computed at a time: 8 MB, in the cache
 _NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -62,13 +63,13 @@ def nearest(
     wanted = wanted.reshape(height * width, -1)
     index = np.empty(len(wanted), np.int64)
     similarity = np.empty(len(wanted), np.float32)
-    together = max(1, _MOST_SCORES // len(known))
+    together = max(1, _BLOCK // len(known))
     for start in range(0, len(wanted), together):
         block = slice(start, start + together)
         scores = wanted[block] @ known.T
         scores += bias
         index[block] = scores.argmax(1)
-        similarity[block] = scores.max(1)
+        similarity[block] = np.take_along_axis(scores, index[block][:, None], 1)[:, 0]
     return _propagate(
         index.reshape(height, width),
         similarity.reshape(height, width),
@@ -123,8 +124,9 @@ def _balance(wanted: FloatArray, known: FloatArray, penalty: FloatArray, size: t
     scores += penalty
     bias = np.zeros(len(known), np.float32)
     radius = max(1, max(size) // 16)
+    biased = np.empty_like(scores)
     for _ in range(BALANCE_ROUNDS):
-        count = np.bincount((scores + bias).argmax(1), minlength=len(known))
+        count = np.bincount(np.add(scores, bias, out=biased).argmax(1), minlength=len(known))
         used = count.astype(np.float32).reshape(size[0], size[1])
         used = box_blur(box_blur(used, min(radius, size[0] - 1), 0), min(radius, size[1] - 1), 1)
         bias -= np.float32(BALANCE_RATE) * np.clip(used.ravel() / used.mean() - 1, -1, 1)

@@ -49,6 +49,9 @@ DARKER = (0.1, 0.3)  # luma that eyes lack, relative to that of the skin nearby,
 PALER = 0.04  # relative chroma that they lack, in full; the dark places of wood and sand are more colorful
 
 
+_FEW = np.float32(1e-4)  # where a cluster is not nearby, its color in the whole picture counts
+
+
 class Objects:
     """What one photo shows.
 
@@ -116,19 +119,22 @@ class Objects:
             found = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], found)
         return np.asarray(found, np.float32)
 
-    def _expected(self, planes: FloatArray) -> FloatArray:
-        """Mean of planes [C, h, w], as `_small` makes them, over places nearby of like color in the photo."""
+    @cached_property
+    def _shares(self) -> list[tuple[FloatArray, FloatArray]]:
+        """For every cluster, how much each place belongs to it, and its weight nearby."""
         colors = _small(self._colors)
-        radius = max(1, round(NEARBY * max(planes.shape[1:])))
         shares = np.stack([_likeness(colors, center) for center in self._centers])
         shares /= shares.sum(0) + np.float32(1e-6)
-        few = np.float32(1e-4)  # where a cluster is not nearby, its color in the whole picture counts
+        return [(share, _window(share, _nearby(share)) + _FEW) for share in shares]
+
+    def _expected(self, planes: FloatArray) -> FloatArray:
+        """Mean of planes [C, h, w], as `_small` makes them, over places nearby of like color in the photo."""
         out = np.zeros_like(planes)
-        for share in shares:
-            weight = _window(share, radius) + few
+        for share, weight in self._shares:
             for plane, result in zip(planes, out, strict=True):
-                over_all = (share * plane).mean() / (share.mean() + np.float32(1e-6))
-                result += share * (_window(share * plane, radius) + few * over_all) / weight
+                mine = share * plane
+                over_all = mine.mean() / (share.mean() + np.float32(1e-6))
+                result += share * (_window(mine, _nearby(share)) + _FEW * over_all) / weight
         return out
 
     def keep_people(self, picture: FloatArray, share: float) -> FloatArray:
@@ -166,6 +172,12 @@ class Objects:
         size = (colors.shape[1], colors.shape[2])
         colors -= np.stack([resize(plane, size, "bilinear") for plane in broad])
         return np.clip(convert(colors, RGB_FROM_YCC), np.float32(0), np.float32(1))
+
+
+def _nearby(plane: FloatArray) -> int:
+    """Radius in which a cluster has one color, in px."""
+    side: int = max(plane.shape)
+    return max(1, round(NEARBY * side))
 
 
 def _window(plane: FloatArray, radius: int) -> FloatArray:

@@ -80,38 +80,46 @@ class Gradient(Encoder):
             part, seed = _loss(features, vectors[index], weights[index], grams[index], gram_weights[index])
             loss = loss + part
             seeds.append(seed)
-        g = torch.zeros(())
-        for kind, convolution, given, out in reversed(tape):
+        g, masked = seeds.pop(), False  # the last operation is the tap of the last layer
+        for kind, convolution, given, out in reversed(tape[:-1]):
             if kind == "tap":
-                seed = seeds.pop()
-                g = g + seed
+                g = g + seeds.pop()
             elif kind == "side":
                 assert convolution is not None
                 g = g + _backward(convolution, seeds.pop() * (out > 0).to(out.dtype))
             elif kind == "conv":
                 assert convolution is not None
-                g = _backward(convolution, g * (out > 0).to(out.dtype))
+                g, masked = _backward(convolution, g if masked else g * (out > 0).to(out.dtype)), False
             else:  # a tie passes to all of its pixels; PyTorch picks one
-                spread = F.interpolate(g, scale_factor=2.0, mode="nearest")
-                g = spread * (given == F.interpolate(out, scale_factor=2.0, mode="nearest")).to(out.dtype)
+                spread, peaks = (_enlarged(each) for each in (g * (out > 0).to(out.dtype), out))
+                g, masked = spread * (given == peaks).to(out.dtype), True  # the ReLU before, too
         return loss, g * 2
 
 
 def _loss(
     features: Tensor, vectors: Tensor, weights: Tensor, gram: Tensor, gram_weight: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Loss of one layer and its gradient with respect to the features."""
-    places = features.shape[2] * features.shape[3]
-    length = (features.square().sum(1, keepdim=True) + 1e-6).sqrt()
-    direction = features / length
-    cosine = (direction * vectors).sum(1, keepdim=True)
-    loss = (weights * (1 - cosine)).mean()
-    seed = -weights * (vectors - cosine * direction) / length / places
-    flat = features.flatten(2)[0]
+    """Loss of one layer and its gradient with respect to the features.
+
+    Few operations on all channels: those take a third of the time of a step.
+    """
+    channels, places = features.shape[1], features.shape[2] * features.shape[3]
+    flat, wanted, weight = (each.reshape(-1, places) for each in (features, vectors, weights))
+    ones = torch.ones(1, channels)  # sums over channels are faster as products
+    length = (ones @ (flat * flat) + 1e-6).sqrt()
+    cosine = ones @ (flat * wanted) / length
+    loss = (weight * (1 - cosine)).mean()
+    scale = weight / length / places
     apart = flat @ flat.t() / places - gram
     size = (gram * gram).sum() + 1e-8
     loss = loss + gram_weight * (apart * apart).sum() / size
-    return loss, seed + (gram_weight * 4 / places / size * (apart @ flat)).reshape(features.shape)
+    seed = flat * (scale * cosine / length) - wanted * scale
+    seed = torch.addmm(seed, apart * (gram_weight * 4 / places / size), flat)
+    return loss, seed.reshape(features.shape)
+
+
+def _enlarged(features: Tensor) -> Tensor:
+    return F.interpolate(features, scale_factor=2.0, mode="nearest")
 
 
 def _conv(convolution: nn.Conv2d, h: Tensor) -> Tensor:
@@ -131,6 +139,7 @@ def example(encoder: PerceptualEncoder, height: int = 64, width: int = 96) -> tu
     vectors = [F.normalize(torch.rand(f.shape, generator=generator), dim=1) for f in found]
     weights = [torch.rand(1, 1, *f.shape[2:], generator=generator) for f in found]
     grams = [torch.rand(f.shape[1], f.shape[1], generator=generator) * f.square().mean() for f in found]
+    grams = [each + each.t() for each in grams]  # symmetric, as those of a style
     return image, torch.tensor([0.3, 0.5, 1.0, 2.0]), *vectors, *weights, *grams
 
 
