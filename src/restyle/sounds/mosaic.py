@@ -2,7 +2,8 @@
 
 1. Optimal transport maps the content's band levels onto the style's (`sounds.transport`).
 2. These levels and the content's own fine structure, its partials, make a target spectrogram.
-3. Grains of the style rebuild it (`sounds.nmf`), so every sound that is heard comes from the style.
+3. Grains of the style rebuild it (`sounds.nmf`), so every sound that is heard comes from the style. If the
+   style is struck or dropped, whole events of it are added (`sounds.events`).
 4. A filter brings out a part of the content's partials (`keep_pitch`), and another restores the band levels
    of step 1, which steps 2 and 3 only approximate.
 5. Where the content is percussive, the envelope gets the content's sharp attacks, which frames blur.
@@ -19,6 +20,7 @@ import numpy as np
 from restyle.sounds.auto_keep import SETTINGS, Keep, choose_keep
 from restyle.sounds.bands import Bands, amplitude, mean_power, power_of, smooth
 from restyle.sounds.effects import hold_level, match_coherence, percussive_share, sharpen_transients
+from restyle.sounds.events import Events
 from restyle.sounds.nmf import Grains
 from restyle.sounds.stft import Float
 from restyle.sounds.transport import EnvelopeTransport, total_level
@@ -31,6 +33,8 @@ AVERAGED = 3  # frames over which the content's levels are averaged: the map is 
 SLOW = 0.5  # seconds: the time scale of keep_loudness
 HEARD = 40.0  # dB below the loudest frame: frames that count for the usual level of a band
 DEEPEST = 60.0  # dB below the loudest frame, below which keep_loudness ignores differences
+EVENT_PITCH = 0.5  # share of keep_pitch that events get: with more they sing instead of ringing
+EVENT_FRAMES = 81  # about a second: levels follow the target within that time, so that events decay
 WHOLE = slice(0, None)
 
 
@@ -67,6 +71,7 @@ class Mosaic:
         self.grain, self.bands = Bands.for_duration(sr, GRAIN_SECONDS), Bands.for_duration(sr, LEVEL_SECONDS)
         self._weights = [weight for _, weight in styles]
         self._grains = [Grains(y, self.grain) for y, _ in styles]
+        self._events = [Events(y, self.grain, self.bands) for y, _ in styles]
         self._style_levels = [self.bands.levels(power_of(self.bands.stft(y))) for y, _ in styles]
         self._transports: list[EnvelopeTransport] = []
         self._content_levels: Float = np.zeros((0, 0), np.float32)
@@ -143,7 +148,8 @@ class Mosaic:
             return y.copy()
         padded, inside = self.mirror_ends(y)
         target = self.target(padded)
-        result = self.to_channels(self.render(padded, target), padded, target)
+        voice = self.render(padded, target)
+        result = self.to_channels(voice, padded, self.let_decay(voice, target))
         return self.sharpen(result, padded)[inside]
 
     def mirror_ends(self, y: Float) -> tuple[Float, slice]:
@@ -231,17 +237,36 @@ class Mosaic:
         # Both grids have the same bands, so levels only need to be converted in time.
         wanted = amplitude(fine + grain.to_bins(target[np.minimum(frame, len(target) - 1)]))
         total = np.zeros(len(y), np.float32)
-        for grains, weight in zip(self._grains, self._weights, strict=True):
+        for grains, events, weight in zip(self._grains, self._events, self._weights, strict=True):
             voice = grain.istft(grains.mosaic(wanted), len(y))
+            if self.keep_pitch:
+                voice = self._bring_out(fine, content, voice, self.keep_pitch)
+            if events.used:
+                voice = bands.match_levels(voice, target + events.rest, rounds=1)
+                struck = events.render(y.mean(axis=1), target, wanted)
+                voice += self._bring_out(fine, content, struck, EVENT_PITCH * self.keep_pitch)
             if len(self._grains) > 1:
-                voice = bands.match_levels(voice, target, rounds=1)
+                voice = bands.match_levels(voice, self.let_decay(voice, target), rounds=1)
             total += np.float32(weight) * voice
-        if self.keep_pitch:
-            total = self._bring_out(fine, content, total)
         return total
 
-    def _bring_out(self, fine: Float, content: Float, y: Float) -> Float:
-        """Move the fine structure of a mosaic towards the content's, by `keep_pitch`."""
+    def let_decay(self, voice: Float, target: Float) -> Float:
+        """Levels [shape=(frames, bands), float32, dB] that follow a target on average, and a voice within.
+
+        For styles with events. With `keep_speech`, and for other styles, they are the target itself.
+        """
+        share = (1 - self.keep_speech) * sum(
+            weight for events, weight in zip(self._events, self._weights, strict=True) if events.used
+        )
+        if not share:
+            return target
+        own = self.levels(voice[:, None])
+        floor = np.float32(total_level(target).max() - DEEPEST - 20)
+        gap = np.maximum(target, floor) - np.maximum(own, floor)
+        return target + np.float32(share) * (smooth(gap, EVENT_FRAMES) - gap)
+
+    def _bring_out(self, fine: Float, content: Float, y: Float, share: float) -> Float:
+        """Move the fine structure of a sound towards the content's, by a share 0..1."""
         grain = self.grain
         # Where the content is faint, its fine structure is noise.
         level = total_level(grain.levels(content))
@@ -252,7 +277,7 @@ class Mosaic:
         for _ in range(2):  # frames overlap, so one round does not reach the target
             D = grain.stft(y)
             own = grain.fine_structure(power_of(D))
-            wanted = own + self.keep_pitch * audible * (fine - own) if wanted is None else wanted
+            wanted = own + share * audible * (fine - own) if wanted is None else wanted
             y = grain.istft(D * amplitude(np.clip(wanted - own, -30, 12)), len(y))
         return y
 

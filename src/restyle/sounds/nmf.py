@@ -40,7 +40,7 @@ class Grains:
 
     def __init__(self, y: Float, bands: Bands) -> None:
         self.bands = bands
-        self._pool = _pool(bands)
+        self._pool = pool(bands)
         levels = bands.levels(power_of(bands.stft(y)))
         templates, gains, self._waves = [], [], []
         shift_of, start = [], []
@@ -71,7 +71,7 @@ class Grains:
         self._usable = self._norm > float(self._norm.max()) * 10 ** (-QUIET / 20)
         self._norm = np.maximum(self._norm, 1e-12)
         self._templates = W / self._norm[:, None]
-        self._signatures = _signature(self._templates) * self._usable[:, None]
+        self._signatures = signature(self._templates) * self._usable[:, None]
 
     def mosaic(
         self,
@@ -109,7 +109,7 @@ class Grains:
     def _activate(
         self, V: Float, polyphony: int, repetition: int, iterations: int, candidates: int, limit: int
     ) -> tuple[Index, Float]:
-        similarity = _signature(V) @ self._signatures.T
+        similarity = signature(V) @ self._signatures.T
         count = min(candidates, similarity.shape[1] - 1)
         best = np.argpartition(-similarity, count, axis=1)[:, : count + 1]
         votes = np.bincount(best.ravel(), minlength=len(self._norm))
@@ -159,7 +159,7 @@ class Grains:
         return D
 
 
-def _pool(bands: Bands) -> Float:
+def pool(bands: Bands) -> Float:
     """Matrix that keeps bins up to `FINE_BELOW` and pools the rest into bands [shape=(features, bins)]."""
     bank = bands.bank
     fine = min(int(FINE_BELOW * bands.n_fft / bands.sr), bank.shape[1])
@@ -170,7 +170,7 @@ def _pool(bands: Bands) -> Float:
     return np.concatenate([np.eye(fine, bank.shape[1], dtype=np.float32), upper])
 
 
-def _signature(V: Float) -> Float:
+def signature(V: Float) -> Float:
     """Square roots, so that weak partials count as well, scaled to unit norm."""
     root: Float = np.sqrt(np.maximum(V, 0))
     result: Float = root / np.maximum(np.linalg.norm(root, axis=1, keepdims=True), 1e-9)

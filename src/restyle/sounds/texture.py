@@ -115,7 +115,8 @@ class TextureTransfer:
         y, inside = mosaic.mirror_ends(y)
         target = mosaic.target(y)
         content = y.mean(axis=1)
-        voice = mosaic.to_channels(mosaic.render(y, target), content[:, None], target)
+        voice = mosaic.render(y, target)
+        voice = mosaic.to_channels(voice, content[:, None], mosaic.let_decay(voice, target))
         voice = mosaic.sharpen(voice, content[:, None])[:, 0]
         if not float(np.abs(content).max()) or inside.stop - inside.start < 4 * self.losses.n_fft:
             return mosaic.to_channels(voice, y, target)[inside]

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from restyle.sounds.bands import Bands, amplitude, power_of
+from restyle.sounds.events import LONGEST, MOST, Events
+from restyle.sounds.mosaic import Mosaic
+from tests.sounds.test_onsets import SR, struck
+
+GRAIN, BANDS = Bands.for_duration(SR, 0.093), Bands.for_duration(SR, 0.046)
+RNG = np.random.default_rng(0)
+NOISE = (0.1 * RNG.standard_normal(3 * SR)).astype(np.float32)
+
+
+def drops() -> NDArray[np.float32]:
+    """Noise with short bursts of high tones [shape=(n,), float32]."""
+    y = NOISE.copy()
+    for number, start in enumerate(np.arange(0.2, 2.8, 0.13)):
+        t = np.arange(round(0.02 * SR)) / SR
+        burst = np.sin(2 * np.pi * (3000 + 300 * number) * t) * np.exp(-200 * t)
+        y[round(start * SR) :][: len(t)] += burst.astype(np.float32)
+    return y
+
+
+def events(y: NDArray[np.float32]) -> Events:
+    return Events(y, GRAIN, BANDS)
+
+
+def test_struck_and_dropped_sounds_consist_of_events() -> None:
+    assert events(struck()).used
+    assert events(drops()).used
+
+
+def test_steady_and_swelling_sounds_do_not() -> None:
+    t = np.arange(3 * SR) / SR
+    swelling = (NOISE * (1 + np.sin(2 * np.pi * 0.7 * t))).astype(np.float32)
+    for y in (NOISE, swelling, struck()[::-1].copy(), np.ones(10, np.float32)):
+        assert not events(y).used
+
+
+def test_little_is_left_of_struck_sounds_and_most_of_noise_with_drops() -> None:
+    assert events(drops()).rest[:10].min() > -3
+    loud = np.argsort(BANDS.levels(power_of(BANDS.stft(struck()))).max(axis=0))[-3:]
+    assert events(struck()).rest[loud].max() < -3
+
+
+def test_events_begin_at_onsets_of_the_content_and_decay() -> None:
+    content = 1e-3 * RNG.standard_normal(2 * SR)
+    for start in (0.5, 1.3):
+        content[round(start * SR) :][: SR // 20] += 0.3 * RNG.standard_normal(SR // 20)
+    style = struck()
+    target = np.full((2 * SR // BANDS.hop + 1, BANDS.bank.shape[0]), -30, np.float32)
+    wanted = np.sqrt(power_of(GRAIN.stft(content.astype(np.float32))))
+    y = events(style).render(content.astype(np.float32), target, wanted)
+    assert y.shape == content.shape
+    power = np.convolve(y.astype(np.float64) ** 2, np.ones(220) / 220, "same")
+    for start in (0.5, 1.3):
+        before, after, later = (power[round((start + at) * SR)] for at in (-0.03, 0.03, 0.3))
+        assert after > 3 * before
+        assert after > 3 * later
+
+
+def test_decay_goes_on_where_another_event_begins() -> None:
+    """Two equal tones: the second cuts off the first in the style, but not in the first event."""
+    t = np.arange(3 * SR) / SR
+    tone = np.sin(2 * np.pi * 500 * t) * np.exp(-3 * t)
+    y = 1e-4 * RNG.standard_normal(4 * SR)
+    y[SR // 2 :][: len(t)] += 0.2 * tone
+    y[SR:][: len(t)] += 0.3 * tone
+    first = events(y.astype(np.float32))._waves[0]
+    level = [float(np.sqrt(np.mean(first[a : a + 2000] ** 2))) for a in (round(s * SR) for s in (0.2, 0.8))]
+    assert level[1] / level[0] == pytest.approx(np.exp(-3 * 0.6), rel=0.5)
+
+
+def test_number_and_length_are_bounded() -> None:
+    y = struck(tuple(np.arange(0.2, 12, 0.11)), 12.5)
+    waves = events(y)._waves
+    assert len(waves) <= MOST
+    assert max(map(len, waves)) <= (LONGEST + 0.1) * SR
+
+
+def test_levels_follow_the_target_on_average_only_with_events() -> None:
+    voice = np.concatenate([struck(), struck()])
+    target = np.full((len(voice) // BANDS.hop + 1, BANDS.bank.shape[0]), -40, np.float32)
+    assert Mosaic([(NOISE, 1.0)], SR).let_decay(voice, target) is target
+    assert Mosaic([(struck(), 1.0)], SR, keep_speech=1.0).let_decay(voice, target) is target
+    released = Mosaic([(struck(), 1.0)], SR).let_decay(voice, target)
+    own = BANDS.levels(power_of(BANDS.stft(voice)))
+    loud = int(np.argmax(own.max(axis=0)))
+    inside = slice(100, -100)
+    moves = np.corrcoef(released[inside, loud], own[inside, loud])[0, 1]
+    assert moves > 0.8
+    assert abs(released[inside, loud].mean() - target[0, loud]) < 3
+    assert amplitude(released).max() < 1
