@@ -22,9 +22,10 @@ from restyle.sounds.onsets import LOUDNESS, Index, Onsets
 from restyle.sounds.stft import Complex, Float, hann, resample
 
 EVENTFUL = 0.06  # dB: onset strength from which a style consists of events, if they are
-STRUCK = 3.0  # asymmetry from which they are struck: they begin fast and decay slowly; or
-DROPPED = 0.4  # share of the loudness up to which they are drops in something steady
-SWELLING = 0.8  # asymmetry below which what rises swells instead
+STRUCK = 3.0  # asymmetry from which they are struck: they begin fast and decay slowly,
+MOSTLY = 0.6  # and are this share of the loudness; or
+DROPPED = 0.4  # share up to which they are drops in something steady,
+SWELLING = 0.8  # unless their asymmetry is below this
 MOST = 64  # events that are kept, the strongest
 DECAYED = 40.0  # dB that an event falls before it ends
 SLOWEST, FASTEST = 8.0, 200.0  # dB per second that an event decays where another one begins
@@ -64,11 +65,9 @@ class Events:
         owner = _owners(found)
         loudness = 10 ** (LOUDNESS * found.levels)
         share = float((loudness * (owner >= 0)).sum() / loudness.sum())
-        self.used = (
-            found.strength >= EVENTFUL
-            and len(found.frames) > 1
-            and (found.asymmetry >= STRUCK or (share <= DROPPED and found.asymmetry >= SWELLING))
-        )
+        struck = found.asymmetry >= STRUCK and share >= MOSTLY
+        dropped = found.asymmetry >= SWELLING and share <= DROPPED
+        self.used = found.strength >= EVENTFUL and len(found.frames) > 1 and (struck or dropped)
         if not self.used:
             return
         D = found.grid.stft(y)
