@@ -231,7 +231,9 @@ def resolve(version: str) -> None:
         wanted = Path(name, "requirements.in")
         for extra in ("", *EXTRAS):
             wanted.write_text("\n".join(requirements(extra)), encoding="utf-8")
-            options = ["--quiet", "--python-version", version, "--only-binary", ":all:"]
+            # pyvips is published as source only; it has no compiled part.
+            binary = ["--only-binary", ":all:", "--no-binary", "pyvips"]
+            options = ["--quiet", "--python-version", version, *binary]
             run([sys.executable, "-m", "uv", "pip", "compile", *options, str(wanted)], quiet=True)
             print(f"resolve: {extra or 'base'} has wheels for Python {version}")
 
