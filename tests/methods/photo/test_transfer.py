@@ -113,12 +113,12 @@ def test_lighter_colors_stay_lighter_whatever_their_hue(content: FloatArray, sty
 @pytest.mark.parametrize(
     "color", [(224, 172, 105), (141, 85, 36), (241, 194, 125), (198, 134, 66), (90, 56, 37)]
 )
-def test_skin_is_found_and_keeps_its_hue(color: tuple[int, int, int]) -> None:
+def test_skin_is_found_and_keeps_a_hue_of_skin(color: tuple[int, int, int]) -> None:
     skin = np.array([color], np.float32) / np.float32(255)
     lab = rgb_to_oklab(skin.astype(np.float64))
     assert skin_share(lab)[0] > 0.5
     blue = Transfer(
-        np.diag([1.0, 0.3, 0.3])[None], np.array([[0.0, -0.02, -0.06]]), None, chroma=0.3, saturation=1.0
+        0.3 * np.eye(3)[None], np.array([[0.2, 0.3, 0.5]]), None, None, chroma=0.3, saturation=1.0
     )
 
     def hue(colors: FloatArray) -> float:
@@ -127,7 +127,7 @@ def test_skin_is_found_and_keeps_its_hue(color: tuple[int, int, int]) -> None:
 
     one = ONE((1, 1), np.float32)
     kept, lost = hue(blue(skin, one, 1.0, True)), hue(blue(skin, one, 1.0, False))
-    assert abs(kept - hue(skin)) < 25
+    assert 30 < kept < 80, "not pink, not green"
     assert abs(lost - hue(skin)) > 60
 
 

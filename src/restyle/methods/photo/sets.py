@@ -22,7 +22,7 @@ from restyle.types import FloatArray
 SIDE = 33  # nodes of a table along each axis
 _SMALL = 320  # px, longest side of the copies that are measured
 _POOL = 100_000  # pixels of all photos together
-_EXPOSURE, _BALANCE = 0.7, 0.5  # shares of the way to the median of the set
+_EXPOSURE, _BALANCE = 0.8, 0.5  # shares of the way to the median of the set
 _MOST_EXPOSURE, _MOST_BALANCE = 0.7, 0.2  # largest change, in natural logarithms
 
 
