@@ -231,9 +231,17 @@ def check_method(
     if options.paint_size is not None and not row.paint_size:
         raise OptionError(f"method '{row.name}' does not take paint-size; leave it out")
     check_strength(row.name, options)
-    if not row.strokes and (options.style_scale != 1 or options.colors_only):
-        name = "colors-only" if options.colors_only else "style-scale"
-        raise OptionError(f"method '{row.name}' paints no strokes, so it does not take {name}; leave it out")
+    if not row.strokes:
+        taken = {
+            "style-scale": options.style_scale != 1,
+            "colors-only": options.colors_only,
+            "keep-colors": options.keep_colors,
+        }
+        for name in (name for name, given in taken.items() if given):
+            raise OptionError(
+                f"method '{row.name}' changes colors and paints no strokes, so it does not take {name};"
+                " leave it out"
+            )
 
 
 def check_strength(method: str, options: ImageOptions) -> None:

@@ -40,9 +40,10 @@ RegionStyles = Annotated[
         "-r",
         metavar="MASK=STYLE[:WEIGHT]",
         help="Give a part of the photo another style, or `keep` it unchanged. MASK is a grayscale image of"
-        " the whole photo at any size, white where STYLE applies; or `alpha`, the photo's alpha channel; or"
-        " `box:LEFT,TOP,WIDTH,HEIGHT`, in pixels or percent, for what stands out in that rectangle (extra"
-        " flow). Repeatable. --style applies to the rest; without it, the rest stays unchanged.",
+        " the whole photo at any size, white where STYLE applies; `alpha`, the photo's alpha channel;"
+        " `sky`; or `box:LEFT,TOP,WIDTH,HEIGHT`, in pixels or percent, for what stands out in that"
+        " rectangle (extra flow). Repeatable. --style applies to the rest; without it, the rest stays"
+        " unchanged.",
     ),
 ]
 Output = Annotated[

@@ -1,7 +1,7 @@
 """Regions: parts of a picture, given by masks, with their own styles.
 
-A region without a style keeps the photo. A mask is a grayscale picture (see `images.masks`), or the photo's
-alpha channel, written `alpha`.
+A region without a style keeps the photo. A mask is a grayscale picture (see `images.masks`), the photo's
+alpha channel, written `alpha`, or `sky`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from restyle.images.blend import mask_weights
 from restyle.images.geometry import Box
 from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name
 from restyle.images.picture import Picture
+from restyle.methods import sky
 from restyle.methods.grabcut import PREFIX, Rectangle, cut_out, parse_rectangle
 from restyle.models.arbitrary import Arbitrary
 from restyle.style import Style, resolve_all
@@ -35,15 +36,15 @@ class Region:
 
     Parameters
     ----------
-    mask : np.ndarray [shape=(H, W), float32, range 0..1], Path, Rectangle or None
-        The path of a video mask; what a rectangle encloses; None is the photo's alpha channel.
+    mask : np.ndarray [shape=(H, W), float32, range 0..1], Path, Rectangle, "sky" or None
+        The path of a video mask; what a rectangle encloses; the sky; None is the photo's alpha channel.
     name : str
         Name of the mask, for messages.
     sources : tuple
         The styles as the user gave them, to be mixed; empty keeps the photo.
     """
 
-    mask: FloatArray | Path | Rectangle | None
+    mask: FloatArray | Path | Rectangle | Literal["sky"] | None
     name: str
     sources: tuple[Any, ...]
 
@@ -132,9 +133,9 @@ def read_regions(
     Parameters
     ----------
     given : texts `MASK=STYLE[:WEIGHT]`, pairs (mask, style), a list of such, or a dict {mask: style}
-        A mask is a path, a PIL image, an array, "alpha", or "box:LEFT,TOP,WIDTH,HEIGHT": what stands out in
-        that rectangle. A style is anything that `restyle.image` accepts; "keep" or None keeps the photo.
-        Several styles of one mask are mixed.
+        A mask is a path, a PIL image, an array, "alpha", "sky", or "box:LEFT,TOP,WIDTH,HEIGHT": what stands
+        out in that rectangle. A style is anything that `restyle.image` accepts; "keep" or None keeps the
+        photo. Several styles of one mask are mixed.
     max_pixels : int or None
         Larger masks are refused before they are decoded.
     moving : bool
@@ -149,7 +150,11 @@ def read_regions(
     """
     grouped: dict[Any, tuple[Any, list[Any]]] = {}
     for mask, style in _pairs(given):
-        key = os.path.realpath(mask) if isinstance(mask, (str, os.PathLike)) and mask != ALPHA else mask
+        key = (
+            os.path.realpath(mask)
+            if isinstance(mask, (str, os.PathLike)) and mask not in (ALPHA, sky.NAME)
+            else mask
+        )
         key = key if isinstance(key, str) else id(key)
         styles = grouped.setdefault(key, (mask, []))[1]
         styles += [*style] if isinstance(style, list) else [style]
@@ -158,15 +163,15 @@ def read_regions(
     limits = {} if max_pixels is None else {"max_pixels": max_pixels}
     regions = []
     for mask, styles in grouped.values():
-        name = ALPHA if _is_alpha(mask) else mask_name(mask)
+        name = mask if _is_alpha(mask) or _is_sky(mask) else mask_name(mask)
         kept = [style is None or _is_text(style, KEEP) for style in styles]
         if any(kept) and not all(kept):
             raise OptionError(f"region '{name}' has both a style and 'keep'; give one of them")
-        pixels: FloatArray | Path | Rectangle | None = None
-        if _is_box(mask):
+        pixels: FloatArray | Path | Rectangle | Literal["sky"] | None = None
+        if _is_box(mask) or _is_sky(mask):
             if moving:
                 raise OptionError(f"region '{name}' is for photos; give a video a mask that moves with it")
-            pixels = parse_rectangle(mask)
+            pixels = "sky" if _is_sky(mask) else parse_rectangle(mask)
         elif not _is_alpha(mask):
             pixels = Path(mask) if moving and _moves(mask) else load_mask(mask, **limits)
         regions.append(Region(pixels, name, () if any(kept) else tuple(styles)))
@@ -247,6 +252,8 @@ def _mask(region: Region, photo: Picture) -> FloatArray:
         raise InputError("the photo's alpha channel is 0 everywhere, but is used as a mask")
     if isinstance(region.mask, Rectangle):
         return cut_out(photo.visible, region.mask)
+    if isinstance(region.mask, str):
+        return sky.find_sky(photo.visible)
     mask = photo.alpha if region.mask is None else region.mask
     assert isinstance(mask, np.ndarray)
     return mask
@@ -255,7 +262,7 @@ def _mask(region: Region, photo: Picture) -> FloatArray:
 def region_paths(given: RegionsLike) -> Iterator[Any]:
     """Yield the masks and styles that are inputs, which no output may overwrite."""
     for mask, style in _pairs(given):
-        if isinstance(mask, (str, os.PathLike)) and not _is_alpha(mask) and not _is_box(mask):
+        if isinstance(mask, (str, os.PathLike)) and not (_is_alpha(mask) or _is_sky(mask) or _is_box(mask)):
             yield os.fspath(mask) if isinstance(mask, str) else mask
         if style is not None and not _is_text(style, KEEP):
             yield style
@@ -310,6 +317,10 @@ def _moves(mask: Any) -> bool:
 
 def _is_alpha(mask: Any) -> bool:
     return _is_text(mask, ALPHA)
+
+
+def _is_sky(mask: Any) -> bool:
+    return _is_text(mask, sky.NAME)
 
 
 def _is_box(mask: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,3 +167,12 @@ def test_a_look_needs_no_style(tmp_path: Path, landscape: FloatArray) -> None:
     picture.save_image(picture.Picture(landscape), tmp_path / "photo.png")
     with pytest.raises(StyleError, match="is a look, not a style: use --look silver"):
         restyle.image(landscape, "silver", threads=1)
+
+
+@pytest.mark.parametrize("options", [{"keep_colors": "luminance"}, {"colors_only": True}, {"style_scale": 2}])
+def test_options_of_strokes_are_refused(
+    landscape: FloatArray, evening: FloatArray, options: dict[str, Any]
+) -> None:
+    name = next(iter(options)).replace("_", "-")
+    with pytest.raises(OptionError, match=f"method 'photo' .* does not take {name}"):
+        restyle.image(landscape, evening, method="photo", threads=1, **options)

@@ -185,7 +185,9 @@ def _gaussian_maps(
     """Matrices and offsets of the maps between Gaussians."""
     noise = _NOISE**2 * np.eye(3)
     (mean, covariance), (new_mean, new_covariance) = source, target
-    matrices = transport_map(covariance + noise, new_covariance + noise, max_gain=max_gain)
+    matrices = np.asarray(
+        transport_map(covariance + noise, new_covariance + noise, max_gain=max_gain), np.float64
+    )
     return matrices, new_mean - (matrices @ mean[..., None])[..., 0]
 
 
