@@ -82,6 +82,7 @@ def test_rows_tell_what_the_modules_can_do(name: str) -> None:
     assert callable(module.stylize)
     assert hasattr(module, "stylize_regions") == row.regions
     assert hasattr(module, "stylize_frame") == row.previous_frame
+    assert hasattr(module, "stylize_key") == row.key_frames
 
 
 @pytest.mark.parametrize("above", ["pipeline.py", "stylizer.py", "cli/image.py", "videos/painter.py"])

@@ -343,6 +343,42 @@ def test_videos_are_optimized_frame_by_frame(
     assert not np.array_equal(one[0], two[0])
 
 
+@pytest.mark.slow
+def test_videos_are_painted(make: Make, lossless: Path, tmp_path: Path, style_file: Path) -> None:
+    """What the frames are is in tests/videos/test_keys.py; here, that the options arrive."""
+    given = {"codec": "ffv1", "method": "paint", "effort": "draft", "paint_size": 48}
+    fast = make(lossless, style_file, output=tmp_path / "fast.mkv", codec="ffv1")
+    preview = tmp_path / "now.png"
+    painted = make(lossless, style_file, output=tmp_path / "out.mkv", preview=str(preview), **given)
+    one, two = frames_of(fast), frames_of(painted)
+    assert len(one) == len(two) == 12
+    assert stamps_of(painted) == stamps_of(lossless)
+    assert not np.array_equal(one[0], two[0])
+    with Image.open(preview) as newest:
+        assert any(np.array_equal(np.asarray(newest), frame) for frame in two)
+
+
+@pytest.mark.parametrize(
+    ("style", "options", "error", "said"),
+    [
+        ("picture", {"colors_only": True}, OptionError, "no --colors-only"),
+        ({0: "picture", 1: "great-wave"}, {}, OptionError, "one style for a whole video"),
+        ("picture", {"method": "fast", "likeness": 0.3}, OptionError, "likeness is for --method paint"),
+        ("picture", {"steady": "flow"}, OptionError, "steady is for --method fast"),
+        ("picture", {"steps": 9}, OptionError, "steps is for --method optimize"),
+        ("picture", {"preview": "now.txt"}, OutputError, "now.txt"),
+    ],
+)
+def test_what_painting_cannot_do_is_said(
+    make: Make, clip: Path, style_file: Path, style: Any, options: dict[str, Any], error: Any, said: str
+) -> None:
+    given = {"method": "paint", **options}
+    chosen = {0: style_file, 1: "great-wave"} if isinstance(style, dict) else style_file
+    with pytest.raises(error, match=said):
+        make(clip, chosen, output=clip.with_name("out.mp4"), **given)
+    assert not clip.with_name("out.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("style", "options", "error", "said"),
     [

@@ -15,8 +15,9 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
 from restyle.types import FloatArray
 from restyle.videos.info import VideoFrame, VideoInfo
-from restyle.videos.painter import SEGMENT, SegmentEnd, VideoPainter, in_parallel
+from restyle.videos.painter import VideoPainter
 from restyle.videos.timeline import timed_styles
+from restyle.videos.work import SEGMENT, SegmentEnd, in_parallel
 from tests.made_clips import moving
 
 INFO = VideoInfo((48, 64), Fraction(1, 25), Fraction(25), None)

@@ -19,8 +19,8 @@ import pytest
 
 import restyle
 from restyle.errors import OptionError, OutputError
-from restyle.videos.painter import SEGMENT
 from restyle.videos.resume import Segments
+from restyle.videos.work import SEGMENT
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
 
 FRAMES = 2 * SEGMENT + 50

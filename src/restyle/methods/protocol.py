@@ -98,6 +98,23 @@ class FrameMethod(Method, Protocol):
         """Stylize a frame [H, W, 3], from `start` of the same shape."""
 
 
+class KeyMethod(Method, Protocol):
+    """A method that paints key frames of a video."""
+
+    def stylize_key(
+        self,
+        content: FloatArray,
+        start: FloatArray | None,
+        styles: Sequence[Exemplar],
+        options: VideoMethodOptions,
+        /,
+        *,
+        device: str,
+        threads: int | None,
+    ) -> FloatArray:
+        """Stylize a frame [H, W, 3] from `start` of the same shape, or from nothing; about that size."""
+
+
 @dataclass(frozen=True)
 class Previous:
     """The stylized previous frame, warped by optical flow.

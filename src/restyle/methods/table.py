@@ -63,6 +63,8 @@ class MethodInfo:
         Whether it stylizes pictures that do not fit into memory, by `plan_rows`.
     previous_frame : bool
         Whether it starts a frame from the previous one, by `stylize_frame`.
+    key_frames : bool
+        Whether it paints key frames of a video, by `stylize_key`, between which the fast network helps.
     """
 
     name: str
@@ -84,6 +86,7 @@ class MethodInfo:
     video: bool = False
     streams: bool = False
     previous_frame: bool = False
+    key_frames: bool = False
 
 
 METHODS: dict[str, MethodInfo] = {
@@ -108,6 +111,8 @@ METHODS: dict[str, MethodInfo] = {
             paint_size=True,
             pictures=True,
             steps=True,
+            video=True,
+            key_frames=True,
             pace=52.0,
             streams=True,
         ),

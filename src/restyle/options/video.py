@@ -9,7 +9,7 @@ from typing import Literal
 from restyle.methods import table
 from restyle.options.base import OptionSet, SaveOptions, again, check_method, opt
 from restyle.options.image import ImageKeywords
-from restyle.options.optimize import OPTIMIZE, OptimizeOptions
+from restyle.options.optimize import OPTIMIZE, Effort, OptimizeOptions
 
 Steady = Literal["none", "flow"]
 VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
@@ -21,8 +21,8 @@ class VideoMethodOptions(OptionSet):
 
     method: str = opt(
         table.DEFAULTS[-1],
-        f"How to stylize the frames. {table.describe(video=True)} Videos by optimize take"
-        " minutes a frame and also need the extra flow.",
+        f"How to stylize the frames. {table.describe(video=True)} Videos by paint and"
+        " optimize need the extra flow; optimize takes minutes a frame.",
         choices=partial(table.names, video=True),
     )
     steps: int = opt(
@@ -42,7 +42,8 @@ class VideoMethodOptions(OptionSet):
         (0, 10_000),
         **OPTIMIZE,
     )
-
+    likeness: float = again(OptimizeOptions, "likeness", OptimizeOptions.likeness)
+    effort: Effort = again(OptimizeOptions, "effort", OptimizeOptions.effort)
     protect_skin: bool = again(OptimizeOptions, "protect_skin", OptimizeOptions.protect_skin)
 
     def __post_init__(self) -> None:
@@ -59,6 +60,7 @@ class VideoOptions(VideoMethodOptions):
         "How to reduce flicker: flow moves strokes with the motion (needs the extra flow); none treats every"
         " frame by itself. Default: flow if it is installed.",
         panel="Steadiness",
+        method="fast",
     )
     codec: VideoCodec | None = opt(
         None, "Video codec. Default: h264, or vp9 in .webm. ffv1 is lossless.", panel="Writing"
@@ -76,6 +78,9 @@ class VideoOptions(VideoMethodOptions):
         (0.01, 1000),
         panel="Preparing the video",
     )
+    preview: str | None = opt(
+        None, "Update this picture with the newest frame while running.", metavar="FILE", panel="Writing"
+    )
     resume: bool = opt(
         False,
         "Continue an interrupted run of the same video with the same options.",
@@ -91,11 +96,14 @@ class VideoKeywords(ImageKeywords, total=False):
     steps: int
     encoder: str
     temporal_weight: float
+    likeness: float
+    effort: Effort
     protect_skin: bool
     steady: Steady | None
     codec: VideoCodec | None
     quality: int | None
     fps: float | None
+    preview: str | None
     resume: bool
     overwrite: bool
 

@@ -18,6 +18,7 @@ from typing import Unpack
 from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.files import check_is_path, check_output, check_readable, result_name, writing
+from restyle.images import formats as image_formats
 from restyle.methods import table
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
@@ -45,6 +46,7 @@ from restyle.videos.formats import ALPHA_CODECS, ENCODERS, SUFFIXES, check_forma
 from restyle.videos.frames import (
     FolderReader,
     FolderWriter,
+    FramePreview,
     GifWriter,
     WebPReader,
     check_folder,
@@ -177,6 +179,8 @@ class VideoStylizer:
             self.method = method or arbitrary.load(engine.model, device, engine.threads)
             self._encode_styles(style, regions)
         self.audio_styles = [] if audio_style is None else parse_styles(audio_style)
+        if self.options.preview is not None:
+            image_formats.output_format(self.options.preview)
         self._inputs = [style, *region_paths(regions or []), *audio_style_paths(self.audio_styles)]
 
     def default_output(self, content: PathLike) -> Path:
@@ -222,7 +226,7 @@ class VideoStylizer:
 
     def _choose_steady(self) -> None:
         """Set the default of `--steady`: flow if OpenCV is installed."""
-        if self.options.steady is not None:
+        if self.options.steady is not None or not table.find(self.options.method).network:
             return
         self.options = replace(self.options, steady="flow" if flow.is_installed() else "none")
         changes = self.image_options.strength > 0 and not self.image_options.colors_only
@@ -275,7 +279,7 @@ class VideoStylizer:
             painter = VideoPainter(
                 self.styles, self.method, image_options, options, reader.info, regions, self._device
             )
-            painter.show = show
+            painter.show = show if options.preview is None else FramePreview(options.preview, inputs, show)
             segments: Segments | None = None
             if codec != "gif":
                 plan = plan_of(content, self.styles, self.method, image_options, options, self.regions)

@@ -28,7 +28,7 @@ previous one. `evaluate.temporal` has [2, H, W] with (row, column), leading forw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -68,11 +68,19 @@ class Motion:
     back : [shape=(H, W, 2), float32, px], (x, y) offset to the position in the previous frame
     trust : [shape=(H, W), float32, 0..1], confidence; 0 where the pixel was occluded or has no match
     likely : [shape=(H, W), float32, 0..1], the same with wider limits
+    searched : the flows that were found, at the size of the search: from this frame back, and forward to it
     """
 
     back: FloatArray
     trust: FloatArray
     likely: FloatArray
+    searched: tuple[FloatArray, FloatArray] | None = field(default=None, repr=False)
+
+    def reverse(self, before: FloatArray, content: FloatArray) -> Motion:
+        """Return the motion of the previous frame since this one; both [H, W, 3]."""
+        if self.searched is None:
+            return self
+        return _checked(self.searched[1], self.searched[0], content, before)[0]
 
     @cached_property
     def weight(self) -> FloatArray:
@@ -103,43 +111,85 @@ class MotionFinder:
             self.carried = content
             return None
         if np.array_equal(before, content):  # much faster, and exactly static
-            sure = np.ones(content.shape[:2], np.float32)
-            return Motion(np.zeros((*content.shape[:2], 2), np.float32), sure, sure)
-        cv = self._cv
-        one, two = self._gray(before), self._gray(content)
+            return _still(content)
+        one, two = _gray(before), _gray(content)
         back, forward = self._dis.calc(two, one, None), self._dis.calc(one, two, None)
-        returned = warp(forward, back)
-        error = _squared(back + returned)
-        length = _squared(back) + _squared(returned)
-        inside = _inside(back).astype(np.float32)
-        visible, likely = (
-            (error <= share * length + pixels) * inside for share, pixels in (_CONSISTENT, _NEARLY)
-        )
-        height, width = content.shape[:2]
-        if min(height, width) < _SMALLEST:
-            back, visible, likely = (each[:height, :width] for each in (back, visible, likely))
-        elif one.shape != (height, width):
-            scale = np.array([width / one.shape[1], height / one.shape[0]], np.float32)
-            back = cv.resize(back, (width, height), interpolation=cv.INTER_LINEAR) * scale
-            visible, likely = (
-                cv.resize(each, (width, height), interpolation=cv.INTER_LINEAR) for each in (visible, likely)
-            )
-        drift = warp(self.carried, back) - content
-        unlike = _blur(_mean(np.abs(_blur(drift, _GRAIN))), _NEAR)
-        trust = visible * np.clip(2 - 2 * unlike / np.float32(_UNLIKE), 0, 1)
-        likely = likely * np.clip(2 - 2 * unlike / np.float32(_OTHER_CONTENT), 0, 1)
-        motion = Motion(back, *(np.asarray(each * _blur(each, 1.0), np.float32) for each in (trust, likely)))
+        motion, drift = _checked(back, forward, self.carried, content)
         self.carried = content + drift * motion.weight[..., None]
         return motion
 
-    def _gray(self, content: FloatArray) -> NDArray[np.uint8]:
-        gray = np.asarray(content @ _LUMA + np.float32(0.5), np.uint8)
-        factor = -(-max(gray.shape) // FLOW_SIDE)
-        if factor > 1 and min(gray.shape) >= _SMALLEST:
-            size = (max(_SMALLEST, gray.shape[1] // factor), max(_SMALLEST, gray.shape[0] // factor))
-            gray = self._cv.resize(gray, size, interpolation=self._cv.INTER_AREA)
-        gray = np.pad(gray, [(0, max(0, _SMALLEST - side)) for side in gray.shape], "edge")
-        return np.ascontiguousarray(gray)
+
+class Track:
+    """Follows the content of a frame [H, W, 3] from neighbor to neighbor, in one direction of time.
+
+    Motions are added up: paths are smoother in time than those of separate searches. A pixel keeps its
+    confidence while the neighbors agree and it resembles the first frame.
+    """
+
+    def __init__(self, content: FloatArray) -> None:
+        self.content, self._motion = content, _still(content)
+
+    def __call__(self, content: FloatArray, step: Motion) -> Motion:
+        """Return the motion since the first frame, of a frame with this motion since the last one."""
+        last = self._motion
+        back = step.back + warp(last.back, step.back)
+        drift = warp(self.content, back) - content
+        trust, likely = _resembling(
+            drift, step.trust * warp(last.trust, step.back), step.likely * warp(last.likely, step.back)
+        )
+        self._motion = Motion(back, trust, likely)
+        return self._motion
+
+
+def _gray(content: FloatArray) -> NDArray[np.uint8]:
+    """Return the luma of a frame at the size at which the flow is computed, 0..255."""
+    luma = np.asarray(content @ _LUMA + np.float32(0.5), np.uint8)
+    factor = -(-max(luma.shape) // FLOW_SIDE)
+    if factor > 1 and min(luma.shape) >= _SMALLEST:
+        size = (max(_SMALLEST, luma.shape[1] // factor), max(_SMALLEST, luma.shape[0] // factor))
+        luma = _opencv().resize(luma, size, interpolation=_opencv().INTER_AREA)
+    luma = np.pad(luma, [(0, max(0, _SMALLEST - side)) for side in luma.shape], "edge")
+    return np.ascontiguousarray(luma)
+
+
+def _still(content: FloatArray) -> Motion:
+    sure = np.ones(content.shape[:2], np.float32)
+    return Motion(np.zeros((*content.shape[:2], 2), np.float32), sure, sure)
+
+
+def _checked(
+    back: FloatArray, forward: FloatArray, earlier: FloatArray, content: FloatArray
+) -> tuple[Motion, FloatArray]:
+    """Compute the confidence of a flow; return the motion, and the warped earlier content less the actual."""
+    cv = _opencv()
+    searched = (back, forward)
+    returned = warp(forward, back)
+    error = _squared(back + returned)
+    length = _squared(back) + _squared(returned)
+    inside = _inside(back).astype(np.float32)
+    visible, likely = (
+        (error <= share * length + pixels) * inside for share, pixels in (_CONSISTENT, _NEARLY)
+    )
+    height, width = content.shape[:2]
+    if min(height, width) < _SMALLEST:
+        back, visible, likely = (each[:height, :width] for each in (back, visible, likely))
+    elif back.shape[:2] != (height, width):
+        scale = np.array([width / back.shape[1], height / back.shape[0]], np.float32)
+        back = cv.resize(back, (width, height), interpolation=cv.INTER_LINEAR) * scale
+        visible, likely = (
+            cv.resize(each, (width, height), interpolation=cv.INTER_LINEAR) for each in (visible, likely)
+        )
+    drift = warp(earlier, back) - content
+    return Motion(back, *_resembling(drift, visible, likely), searched), drift
+
+
+def _resembling(drift: FloatArray, trust: FloatArray, likely: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lower confidences where the warped content differs from the actual."""
+    unlike = _blur(_mean(np.abs(_blur(drift, _GRAIN))), _NEAR)
+    trust = trust * np.clip(2 - 2 * unlike / np.float32(_UNLIKE), 0, 1)
+    likely = likely * np.clip(2 - 2 * unlike / np.float32(_OTHER_CONTENT), 0, 1)
+    one, two = (np.asarray(each * _blur(each, 1.0), np.float32) for each in (trust, likely))
+    return one, two
 
 
 class FlowSteadier:
@@ -174,7 +224,7 @@ class FlowSteadier:
         if not change.any():
             return self.last  # rounding in the sharpening would add up
         change *= (motion.weight * _alike(change))[..., None]
-        self.last = np.clip(_as_sharp(painted + change, painted), 0, 1)
+        self.last = np.clip(as_sharp(painted + change, energy(painted)), 0, 1)
         return self.last
 
 
@@ -199,10 +249,10 @@ def _limited(earlier: FloatArray, painted: FloatArray) -> FloatArray:
     return np.clip(earlier, np.minimum(mean - spread, painted), np.maximum(mean + spread, painted))
 
 
-def _as_sharp(mixed: FloatArray, painted: FloatArray) -> FloatArray:
-    """Sharpen or soften a mixture to the local energy of the Laplacian of `painted`."""
+def as_sharp(mixed: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Sharpen or soften a mixture [H, W, 3] to a local `energy` [H, W]."""
     tiny = np.float32(1e-6)
-    gain = np.clip(np.sqrt((_energy(painted) + tiny) / (_energy(mixed) + tiny)), *SHARPEN)
+    gain = np.clip(np.sqrt((wanted + tiny) / (energy(mixed) + tiny)), *SHARPEN)
     return np.asarray(mixed + (gain - 1)[..., None] * (mixed - _blur(mixed, DETAIL)), np.float32)
 
 
@@ -217,7 +267,8 @@ def _alike(change: FloatArray) -> FloatArray:
     return np.asarray(cv.resize(alike, (width, height), interpolation=cv.INTER_LINEAR), np.float32)
 
 
-def _energy(picture: FloatArray) -> FloatArray:
+def energy(picture: FloatArray) -> FloatArray:
+    """Local energy of the Laplacian of [H, W, 3]: how sharp it is, [H, W]."""
     cv = _opencv()
     edges = cv.Laplacian(picture, -1, borderType=cv.BORDER_REFLECT_101)
     return _blur(_mean(edges**2), _AROUND)

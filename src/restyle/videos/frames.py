@@ -6,7 +6,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import InputError, OutputError
+from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.types import PathLike, from_unit
 from restyle.videos.info import Pixels, Tell, VideoFrame, VideoInfo, over_black, with_alpha
 
+PREVIEW_EVERY = 2.0  # seconds between updates of --preview
 GIF_TICK = Fraction(1, 100)  # seconds, the time base of every GIF
 
 
@@ -111,6 +114,27 @@ class GifWriter:
             if packet.pts is not None:
                 packet.duration = self._durations.pop(packet.pts, packet.duration)
             self.container.mux(packet)
+
+
+class FramePreview:
+    """Writes the newest frame to a picture file, every `PREVIEW_EVERY` seconds, and passes it to `show`.
+
+    Raises OutputError if the file is one of the inputs, or cannot be written.
+    """
+
+    def __init__(
+        self, path: PathLike, inputs: Sequence[PathLike], show: Callable[[Pixels], None] = lambda pixels: None
+    ) -> None:
+        self._path, self._inputs, self._show = path, tuple(inputs), show
+        self._written: float | None = None
+        check_output(path, overwrite=True, inputs=self._inputs)
+
+    def __call__(self, pixels: Pixels) -> None:
+        now = time.monotonic()
+        if self._written is None or now - self._written >= PREVIEW_EVERY:
+            self._written = now
+            images.save_image(images.from_array(pixels), self._path, overwrite=True, inputs=self._inputs)
+        self._show(pixels)
 
 
 class FolderReader:

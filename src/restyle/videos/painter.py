@@ -7,14 +7,11 @@ At the end of every segment the stages save what they remember of earlier frames
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restyle import pipeline
 from restyle.errors import OptionError
@@ -23,7 +20,6 @@ from restyle.images.blend import blend
 from restyle.images.color import fit_palette
 from restyle.images.color_lut import ColorLut
 from restyle.images.detail import COARSE, enlarge_with_detail
-from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
 from restyle.methods import table
 from restyle.methods.fast import painted_side
@@ -33,45 +29,17 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
 from restyle.style import Style
 from restyle.types import FloatArray, from_unit
-from restyle.videos.flow import FlowSteadier, Motion, MotionFinder
+from restyle.videos.flow import FlowSteadier, MotionFinder
 from restyle.videos.info import Pixels, VideoFrame, VideoInfo
+from restyle.videos.keys import KeyPainter
 from restyle.videos.masks import VideoRegions
 from restyle.videos.optimized import OptimizedPainter
 from restyle.videos.scenes import SceneCuts
 from restyle.videos.timeline import TimedStyles, Timeline
+from restyle.videos.work import SEGMENT, SegmentEnd, State, Work, in_parallel
 
-State = dict[str, NDArray[Any]]
-
-SEGMENT = 120  # frames; a killed run loses at most this many
 _PIXEL_BYTES = 320  # that a pass of the network takes, per pixel
 _PAINTING_BYTES = 1_000_000_000  # of all frames that are painted at the same time
-
-
-@dataclass
-class SegmentEnd:
-    """Follows the last frame of a segment through the stages and collects their state."""
-
-    index: int
-    state: State = field(default_factory=dict)
-
-
-@dataclass
-class _Work:
-    """A frame between two stages. Lists have one entry for each layer."""
-
-    frame: VideoFrame
-    content: Picture
-    small: FloatArray  # content at the size at which it is painted
-    codes: list[FloatArray | None]
-    weights: list[FloatArray] | None
-    new_scene: bool
-    motion: Motion | None
-    painted: list[FloatArray | None] = field(default_factory=list)
-    palettes: list[ColorLut | None] = field(default_factory=list)
-
-    def visible(self, layer: int) -> bool:
-        """Return whether a layer shows anywhere in the frame."""
-        return self.codes[layer] is not None and (self.weights is None or bool(self.weights[layer].any()))
 
 
 class _Layer:
@@ -94,7 +62,7 @@ class _Layer:
         self.palette = None
 
     def paint(
-        self, item: _Work, code: FloatArray, options: ImageOptions
+        self, item: Work, code: FloatArray, options: ImageOptions
     ) -> tuple[FloatArray | None, ColorLut | None]:
         """Stylize a frame; a table of colors is fitted once per scene, so that colors stay constant."""
         if self.fit_table is not None and options.strength > 0:
@@ -132,7 +100,7 @@ class VideoPainter:
     """Stylizes the frames of a video; its stages pass everything else through.
 
     With `regions`, `styles` apply to the rest, which stays unchanged if there are none. `options.steady` is
-    none or flow; `device` is that of `--method optimize`. Raises OptionError if options contradict each
+    none or flow; `device` is that of paint and optimize. Raises OptionError if options contradict each
     other, MissingExtraError without OpenCV (`--steady flow`) or torch (`--method optimize`).
     """
 
@@ -155,16 +123,17 @@ class VideoPainter:
         row = table.find(options.method)
         self._optimize = row.previous_frame
         self._by_tables = image_options.colors_only or row.tables
-        if (self._optimize or row.tables) and (image_options.colors_only or len(styles) > 1):
+        self._by_keys = row.key_frames
+        if (self._optimize or self._by_keys or row.tables) and (image_options.colors_only or len(styles) > 1):
             raise OptionError(
                 f"--method {options.method} takes one style for a whole video, and no --colors-only"
             )
         by_flow = options.steady == "flow" and image_options.strength > 0 and not self._by_tables
         self._finder: MotionFinder | None = None
-        if self._optimize or by_flow:
-            self._finder = MotionFinder(
-                f"--method {options.method} of a video" if self._optimize else "--steady flow"
-            )
+        if row.previous_frame or row.key_frames:
+            self._finder = MotionFinder(f"--method {options.method} of a video")
+        elif by_flow:
+            self._finder = MotionFinder()
         self._network_device = method.device
         cores = method.threads or session.cores()
         self.at_once = self._frames_at_once(pipeline.prepared_size(info.size, image_options), cores)
@@ -172,21 +141,28 @@ class VideoPainter:
         if not self._optimize:
             method = method.with_threads(max(1, cores // self.at_once))
         self._layers = []
-        for style in [styles[0][1] if styles else None, *(regions.styles if regions else [])]:
+        layer_styles = [styles[0][1] if styles else None, *(regions.styles if regions else [])]
+        self._keys: KeyPainter | None = None
+        if self._by_keys:
+            exemplars = [None if style is None else style.exemplars() for style in layer_styles]
+            self._keys = KeyPainter(
+                exemplars, method, image_options.strength, options, threads=cores, device=device
+            )
+        for style in layer_styles:
             optimized = None
             if self._optimize and style is not None:
                 optimized = OptimizedPainter(
                     style.exemplars(), method, image_options.strength, options, method.threads, device
                 )
             fit = _fit_table(style, image_options, options) if row.tables and style is not None else None
-            steadier = FlowSteadier() if by_flow and not self._optimize else None
+            steadier = FlowSteadier() if by_flow else None
             self._layers.append(_Layer(method, optimized, steadier, fit))
         self._last: Any = None  # pixels of the last result
         self.show: Callable[[Pixels], None] = lambda pixels: None  # called with each result
 
     def _frames_at_once(self, size: tuple[int, int], cores: int) -> int:
         """Return how many frames are painted at the same time: one a core, as memory allows."""
-        if self._optimize or self._by_tables or self._network_device != "cpu":
+        if self._optimize or self._by_keys or self._by_tables or self._network_device != "cpu":
             return 1  # each depends on the one before, or a GPU has no second one
         height, width = self._small_size(size)
         return max(1, min(cores, _PAINTING_BYTES // (_PIXEL_BYTES * height * width)))
@@ -194,7 +170,8 @@ class VideoPainter:
     def _small_size(self, size: tuple[int, int]) -> tuple[int, int]:
         if self._optimize or self._by_tables or self._options.strength == 0:
             return size
-        side = painted_side(size, self._options)
+        # The method paint scales the artwork instead.
+        side = self._options.painted_side(size) if self._by_keys else painted_side(size, self._options)
         return size if side == max(size) else fit_size(size, long=side)
 
     def prepare(self, items: Iterator[Any]) -> Iterator[Any]:
@@ -211,7 +188,7 @@ class VideoPainter:
             if count % SEGMENT == 0 and not item.skipped:
                 yield SegmentEnd(count // SEGMENT - 1, self._prepare_state())
 
-    def _prepared(self, frame: VideoFrame, index: int, first: int) -> _Work:
+    def _prepared(self, frame: VideoFrame, index: int, first: int) -> Work:
         assert frame.pixels is not None
         new_scene = self._cuts(frame.pixels[..., :3])
         content = pipeline.preprocess(picture.from_array(frame.pixels), self._options)
@@ -228,7 +205,7 @@ class VideoPainter:
         if small_size != size:
             small = resize(small, small_size, "area" if max(small_size) < max(size) else "lanczos")
         motion = self._finder(small, new_scene) if self._finder else None
-        return _Work(frame, content, small, codes, weights, new_scene, motion)
+        return Work(frame, content, small, codes, weights, new_scene, motion)
 
     def _prepare_state(self) -> State:
         state: State = {f"cuts.{name}": value for name, value in self._cuts.state().items()}
@@ -238,14 +215,16 @@ class VideoPainter:
         return state
 
     def paint(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Run the network."""
+        """Run the network, or paint key frames."""
+        if self._keys is not None:
+            return self._keys(items)
         return in_parallel(self._paint, items, self.at_once)
 
     def _paint(self, item: Any) -> Any:
         if isinstance(item, SegmentEnd):
             for place, layer in enumerate(self._layers):
                 item.state |= {f"{place}.{name}": value for name, value in layer.state().items()}
-        elif isinstance(item, _Work):
+        elif isinstance(item, Work):
             for place, (layer, code) in enumerate(zip(self._layers, item.codes, strict=True)):
                 if item.new_scene or not item.visible(place):
                     layer.cut()
@@ -264,7 +243,7 @@ class VideoPainter:
                     continue
                 if isinstance(item, SegmentEnd) and layer.steadier.last is not None:
                     item.state[f"{place}.steadied"] = layer.steadier.last
-                elif isinstance(item, _Work):
+                elif isinstance(item, Work):
                     painted = item.painted[place]
                     if painted is None:
                         layer.steadier.last = None
@@ -289,7 +268,7 @@ class VideoPainter:
                 yield item
 
     def _finish(self, item: Any) -> Any:
-        if not isinstance(item, _Work):
+        if not isinstance(item, Work):
             return item
         assert item.frame.pixels is not None
         dtype = item.frame.pixels.dtype
@@ -298,7 +277,7 @@ class VideoPainter:
             pixels = np.dstack([pixels, from_unit(item.content.alpha, dtype)])
         return replace(item.frame, pixels=pixels)
 
-    def _finished(self, item: _Work) -> FloatArray:
+    def _finished(self, item: Work) -> FloatArray:
         if item.weights is None:
             return self._finished_layer(item, 0)
         parts = (
@@ -308,7 +287,7 @@ class VideoPainter:
         )
         return blend(parts, item.content.pixels)
 
-    def _finished_layer(self, item: _Work, place: int) -> FloatArray:
+    def _finished_layer(self, item: Work, place: int) -> FloatArray:
         palette, painted, content = item.palettes[place], item.painted[place], item.content
         if palette is not None:
             mapped = palette.apply(content.pixels)
@@ -327,6 +306,8 @@ class VideoPainter:
         """Continue after the segment whose `SegmentEnd` had this state."""
         self._last = state.get("last")
         self._cuts.restore(_part(state, "cuts."))
+        if self._keys:
+            self._keys.restore(state)
         for place, layer in enumerate(self._layers):
             layer.restore(_part(state, f"{place}."))
         if self._finder:
@@ -343,21 +324,3 @@ def _fit_table(style: Style, image_options: ImageOptions, options: VideoOptions)
 
 def _part(state: State, prefix: str) -> State:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-
-def in_parallel(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
-    """Yield `function(item)` for each item, in order, computed by so many threads.
-
-    Examples
-    --------
-    >>> list(in_parallel(lambda number: number * number, range(4), threads=2))
-    [0, 1, 4, 9]
-    """
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

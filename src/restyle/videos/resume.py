@@ -35,8 +35,8 @@ from restyle.parts import Parts, check_same_plan, read_plan
 from restyle.types import PathLike
 from restyle.videos.info import Tell
 from restyle.videos.masks import regions_digest
-from restyle.videos.painter import SEGMENT, State
 from restyle.videos.timeline import TimedStyles
+from restyle.videos.work import SEGMENT, State
 
 Plan = dict[str, Any]
 
@@ -194,7 +194,7 @@ def plan_of(
     if regions is not None:
         codes.update(regions_digest(regions).encode())
     all_options = {**asdict(image_options), **asdict(options)}
-    for name in ("overwrite", "resume"):
+    for name in ("overwrite", "resume", "preview"):
         all_options.pop(name)
     files = sorted(Path(content).iterdir()) if os.path.isdir(content) else [Path(content)]
     stats = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files if each.is_file()]

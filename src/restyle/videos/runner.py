@@ -21,9 +21,10 @@ from restyle.files import DISK_ERRORS, unused
 from restyle.types import PathLike
 from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, WebPReader
 from restyle.videos.info import Tell, VideoFrame
-from restyle.videos.painter import SEGMENT, SegmentEnd, VideoPainter
+from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
 from restyle.videos.resume import Segments
+from restyle.videos.work import SEGMENT, SegmentEnd
 from restyle.videos.write import VideoWriter
 
 T = TypeVar("T")

@@ -7,7 +7,8 @@ can be seen; a larger photo gets the painting enlarged with its own fine detail.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 from restyle.errors import InputError
 from restyle.images.detail import Enlargement
@@ -16,7 +17,10 @@ from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
 from restyle.methods.protocol import Settings, Step, Stopped
+from restyle.models.session import Device
+from restyle.models.style_codes import Exemplar
 from restyle.options import EFFORTS, ImageOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
 
@@ -99,6 +103,27 @@ def _paint(
     except MemoryError:
         raise InputError(f"not enough memory to paint at {side} px; use a smaller --paint-size") from None
     return enlarged(painted, photo, size)
+
+
+def stylize_key(
+    content: FloatArray,
+    start: FloatArray | None,
+    styles: Sequence[Exemplar],
+    options: VideoMethodOptions,
+    *,
+    device: str,
+    threads: int | None,
+) -> FloatArray:
+    """Paint a video frame [H, W, 3], float32 in 0..1; from `start`, a painting like it, in fewer steps."""
+    return painter.paint(
+        content,
+        [Artwork(each.pixels, each.weight, each.scale) for each in styles],
+        network.load(cast("Device", device), threads),
+        side=max(content.shape[:2]),
+        likeness=options.likeness,
+        effort=EFFORTS[options.effort],
+        start=start,
+    )
 
 
 def enlarged(painted: FloatArray, photo: FloatArray, size: tuple[int, int]) -> Enlargement:

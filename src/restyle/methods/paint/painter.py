@@ -135,6 +135,7 @@ def paint(
     side: int,
     likeness: float = 0.5,
     effort: float = 1.0,
+    start: FloatArray | None = None,
     progress: Callable[[State], object] | None = None,
 ) -> FloatArray:
     """Paint a photo in the style of artworks.
@@ -151,6 +152,8 @@ def paint(
         How closely the painting follows the photo's forms.
     effort : float
         Multiplies the number of steps.
+    start : np.ndarray [shape=(h, w, 3), float32, RGB, range 0..1] or None
+        A painting of this photo, or of one like it, to begin with; then only the largest scale is painted.
     progress : function of a State, or None
         Called after every step; returning True stops the painting.
 
@@ -160,9 +163,11 @@ def paint(
         Of the photo's aspect, about `side` px on its longer side, with sides that are multiples of 8.
     """
     plan = scales(side, effort)
+    picture: FloatArray | None = None
+    if start is not None:
+        plan, picture = plan[-1:], np.ascontiguousarray(start.transpose(2, 0, 1))
     total = sum(sum(scale.rounds) for scale in plan)
     work = sum(sum(scale.rounds) * scale.side**2 for scale in plan)
-    picture: FloatArray | None = None
     number, done, stopped = 0, 0, False
     for scale in plan:
         content = fitted(photo, scale.side)
@@ -173,7 +178,7 @@ def paint(
         else:
             picture = resized(picture, (content.shape[1], content.shape[2]))
         for index, steps in enumerate(scale.rounds):
-            first = index == 0 and scale is plan[0]
+            first = start is None and index == 0 and scale is plan[0]
             feed = {}  # frees that of the last round
             feed = targets(objects, picture, works, network, likeness, first=first)
             pyramid = Pyramid(picture, steps)

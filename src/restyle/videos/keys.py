@@ -1,0 +1,271 @@
+"""`--method paint` of videos: paint key frames, and carry the paintings to the frames between them.
+
+Every frame between two keys takes both paintings, each warped by the optical flow of the content (`flow`),
+weighted by the confidence of the flow and by how near the key is. Where neither is reliable (what is seen for
+a moment, spray, very fast motion) it takes the output of the fast network, moved to the colors that the
+painting has nearby. The mixture is sharpened to the sharpness of what it was mixed from.
+
+A frame becomes a key if too little of the last key can be carried to it, or if that is too far away; so does
+the last frame of a scene. A key starts from the painting carried to it, only its largest scale is painted,
+and most of what was carried reliably stays: successive keys agree. Like Jamriska et al. 2019 ("Stylizing
+Video by Example"), who carry painted keys through a video and blend both neighbors; differs in that the keys
+are painted here, that flow carries them and not patches, and that a network fills what cannot be carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from restyle.images.blend import box_mean
+from restyle.images.resize import fit_size, resize
+from restyle.methods import table
+from restyle.methods.protocol import KeyMethod
+from restyle.models.arbitrary import Arbitrary
+from restyle.models.style_codes import Exemplar
+from restyle.options.video import VideoMethodOptions
+from restyle.types import FloatArray
+from restyle.videos.flow import Motion, Track, as_sharp, energy, warp
+from restyle.videos.work import SegmentEnd, Work, in_parallel
+
+APART = 12  # frames between two keys, at most
+NEAR = 4  # at least, except at a cut
+HOLD = 0.9  # how much of the painting carried to a key stays where it is reliable
+CARRIED = 0.8  # mean confidence of the flow since the last key, below which a frame becomes a key
+HELD_BYTES = 1_000_000_000  # of the frames that wait for the next key, at most
+_AROUND = 0.08  # radius of the neighborhood whose colors the network's output takes, by the longer side
+_CELLS = 160  # px, longest side of the copy in which those are found
+_FEW = np.float32(0.02)  # weight of the colors of the complete frame there
+_TINY = np.float32(1e-4)
+
+
+@dataclass
+class _Key:
+    """A painted frame: its content [H, W, 3], and one painting for each style."""
+
+    content: FloatArray
+    paintings: list[FloatArray | None]
+
+
+_Source = tuple[_Key, Motion, float]  # a key, the motion since it, and its share
+
+
+@dataclass
+class _Between:
+    """A frame that waits for the next key, with its motion since the last one."""
+
+    item: Work
+    motion: Motion
+    others: list[Any] = field(default_factory=list)  # packets and damaged frames that follow it
+
+
+class KeyPainter:
+    """Paints the frames of a video in several styles, one for each layer; None leaves a layer to others.
+
+    `fast` fills what cannot be carried. Raises MissingExtraError without OpenCV.
+    """
+
+    def __init__(
+        self,
+        styles: Sequence[Sequence[Exemplar] | None],
+        fast: Arbitrary,
+        strength: float,
+        options: VideoMethodOptions,
+        *,
+        threads: int,
+        device: str = "cpu",
+    ) -> None:
+        self._method = cast("KeyMethod", table.load(options.method))
+        self._styles, self._fast, self._strength = styles, fast.with_threads(1), strength
+        self._options, self._threads, self._device = options, threads, device
+        self._key: _Key | None = None
+        self._track: Track | None = None
+        self._waiting: list[_Between] = []
+
+    def __call__(self, items: Iterator[Any]) -> Iterator[Any]:
+        """Set `painted` of every frame; everything else passes through in its place."""
+        for item in items:
+            if isinstance(item, SegmentEnd):
+                yield from self._close()
+                item.state |= self.state()
+                yield item
+            elif not isinstance(item, Work):
+                if self._waiting:
+                    self._waiting[-1].others.append(item)
+                else:
+                    yield item
+            elif self._key is None or self._track is None or item.motion is None:
+                yield from self._close()
+                key = _Key(item.small, self._paint(item, None))
+                self._begin(key)
+                yield self._done(item, key.paintings)
+            else:
+                self._waiting.append(_Between(item, self._track(item.small, item.motion)))
+                if self._is_key():
+                    yield from self._close()
+        yield from self._close()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the last key, for `restore`; no frame must be waiting."""
+        if self._key is None:
+            return {}
+        paintings = {
+            f"key.{place}": each for place, each in enumerate(self._key.paintings) if each is not None
+        }
+        return {"key": self._key.content, **paintings}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Continue from a `state`."""
+        if "key" in state:
+            paintings = [state.get(f"key.{place}") for place in range(len(self._styles))]
+            self._begin(_Key(state["key"], paintings))
+
+    def _begin(self, key: _Key) -> None:
+        self._key, self._track = key, Track(key.content)
+
+    def _is_key(self) -> bool:
+        last = self._waiting[-1]
+        most = min(APART, HELD_BYTES // (2 * last.item.content.pixels.nbytes))
+        if len(self._waiting) >= max(2, most):
+            return True
+        return len(self._waiting) >= NEAR and float(last.motion.likely.mean()) < CARRIED
+
+    def _close(self) -> Iterator[Any]:
+        """Make the last waiting frame a key, and finish those before it."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        before, last = self._key, waiting[-1]
+        assert before is not None
+        key = before  # painted again, a frame that did not change would only differ
+        if not np.array_equal(last.item.small, before.content):
+            key = _Key(last.item.small, self._paint(last.item, (before, last.motion)))
+        self._begin(key)
+        backward = _backward([each.item for each in waiting])
+        jobs = []
+        for place, (each, motion) in enumerate(zip(waiting[:-1], backward, strict=True), 1):
+            near = place / len(waiting)  # to the new key
+            jobs.append((each, [(before, each.motion, 1 - near), (key, motion, near)]))
+        for each in in_parallel(lambda job: self._finish(*job), jobs, self._threads):
+            yield each.item
+            yield from each.others
+        yield self._done(last.item, key.paintings)
+        yield from last.others
+
+    def _finish(self, each: _Between, sources: Sequence[_Source]) -> _Between:
+        for key, _, _ in sources:
+            if np.array_equal(each.item.small, key.content):
+                self._done(each.item, key.paintings)
+                return each
+        paintings = [
+            None if style is None else self._carried(each.item, place, sources)[0]
+            for place, style in enumerate(self._styles)
+        ]
+        self._done(each.item, paintings)
+        return each
+
+    def _done(self, item: Work, paintings: Sequence[FloatArray | None]) -> Work:
+        share = np.float32(self._strength)
+        item.painted = [
+            each if each is None or share == 1 else item.small + share * (each - item.small)
+            for each in paintings
+        ]
+        item.palettes = [None] * len(item.painted)
+        return item
+
+    def _paint(self, item: Work, source: tuple[_Key, Motion] | None) -> list[FloatArray | None]:
+        """Paint a key in every style, beginning with the paintings of another key if there is one."""
+        size = (item.small.shape[0], item.small.shape[1])
+        paintings: list[FloatArray | None] = []
+        for place, style in enumerate(self._styles):
+            if style is None or self._strength == 0:
+                paintings.append(None if style is None else item.small)
+                continue
+            start, sure = None, None
+            if source is not None:
+                start, sure = self._carried(item, place, [(*source, 1.0)])
+            painted = self._method.stylize_key(
+                item.small, start, style, self._options, device=self._device, threads=self._threads
+            )
+            painted = np.clip(resize(painted, size, "lanczos"), 0, 1)
+            if start is not None and sure is not None:
+                painted += np.float32(HOLD) * sure[..., None] * (start - painted)
+            paintings.append(painted)
+        return paintings
+
+    def _carried(self, item: Work, place: int, sources: Sequence[_Source]) -> tuple[FloatArray, FloatArray]:
+        """Return a frame with the paintings of keys in one style, and the confidence of each pixel."""
+        code = item.codes[place]
+        assert code is not None
+        if self._strength == 0:
+            return item.small, np.ones(item.small.shape[:2], np.float32)
+        paintings = []
+        for key, motion, share in sources:
+            painting = key.paintings[place]
+            assert painting is not None
+            paintings.append((painting, motion, share))
+        return mixed(paintings, self._fast.paint(item.small, code))
+
+
+def _backward(items: Sequence[Work]) -> list[Motion]:
+    """Return the motion of each of these consecutive frames since the last one, which is left out."""
+    track, found = Track(items[-1].small), list[Motion]()
+    for item, following in reversed(list(pairwise(items))):
+        assert following.motion is not None
+        found.append(track(item.small, following.motion.reverse(item.small, following.small)))
+    return found[::-1]
+
+
+def mixed(
+    sources: Sequence[tuple[FloatArray, Motion, float]], fresh: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Warp paintings to a frame and mix them; `fresh` fills what none of them shows.
+
+    Parameters
+    ----------
+    sources : sequence of (painting [shape=(H, W, 3), float32, range 0..1, RGB], motion since it, share 0..1)
+    fresh : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+        Another painting of the frame.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB], and the confidence [shape=(H, W), float32, 0..1]
+    """
+    total = np.full(fresh.shape[:2], _TINY, np.float32)
+    mean, sharp, sure = np.zeros_like(fresh), np.zeros_like(total), np.zeros_like(total)
+    for painting, motion, share in sources:
+        warped = np.clip(warp(painting, motion.back, sharp=True), 0, 1)
+        trust = np.maximum(motion.trust, motion.likely)
+        weight = np.float32(share) * (trust + _TINY)
+        mean += weight[..., None] * warped
+        sharp += weight * energy(warped)
+        total += weight
+        sure = np.maximum(sure, trust)
+    mean /= total[..., None]
+    sharp /= total
+    fill = like_around(fresh, mean, sure)
+    out = fill + sure[..., None] * (mean - fill)
+    wanted = sharp + (1 - sure) * (energy(fill) - sharp)
+    return np.clip(as_sharp(out, wanted), 0, 1), sure
+
+
+def like_around(fresh: FloatArray, painting: FloatArray, sure: FloatArray) -> FloatArray:
+    """Move the broad colors of one painting [H, W, 3] to those of another, where that is sure [H, W]."""
+    size = (fresh.shape[0], fresh.shape[1])
+    cells = fit_size(size, long=min(_CELLS, max(size)))
+    weight = resize(sure, cells, "area")
+    apart = resize(sure[..., None] * (painting - fresh), cells, "area")
+    over_all = apart.mean((0, 1)) / (weight.mean() + _TINY)
+    radius = max(1, round(_AROUND * max(cells)))
+    known = box_mean(weight, radius) + _FEW
+    offset = [
+        (box_mean(plane, radius) + _FEW * mean) / known
+        for plane, mean in zip(apart.transpose(2, 0, 1), over_all, strict=True)
+    ]
+    fresh = fresh + resize(np.stack(offset, -1), size, "bilinear")
+    return np.clip(fresh, np.float32(0), np.float32(1))
