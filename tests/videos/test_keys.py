@@ -20,19 +20,19 @@ from restyle.videos.flow import Motion, MotionFinder
 from restyle.videos.info import VideoFrame
 from restyle.videos.keys import APART, NEAR, KeyPainter, mixed
 from restyle.videos.work import SegmentEnd, Work
-from tests.videos.test_flow import panned, texture
+from tests.videos.test_flow import panned, shimmering, texture
 
 STYLE = [Exemplar(np.ascontiguousarray(texture(11)[:64, :64] * [1.0, 0.5, 0.2], np.float32))]
 
 
 class Painting:
-    """Stands in for the slow painting of a key: inverted content with noise; counts what it was given."""
+    """Stands in for the slow painting of a key: inverted content with noise; keeps what it was given."""
 
     def __init__(self) -> None:
         self.starts: list[FloatArray | None] = []
 
     def __call__(self, content: FloatArray, start: FloatArray | None, *rest: Any, **more: Any) -> FloatArray:
-        noise = np.random.default_rng(len(self.starts)).normal(0, 0.1, content.shape)
+        noise = np.random.default_rng(int(1e4 * content.sum())).normal(0, 0.1, content.shape)
         self.starts.append(start)
         return np.clip(1 - content + noise, 0, 1).astype(np.float32)
 
@@ -77,15 +77,14 @@ def painted(items: Iterator[Any]) -> list[FloatArray]:
 def test_keys_are_far_apart_and_start_from_the_painting_carried_to_them(
     method: Arbitrary, painting: Painting
 ) -> None:
-    video = panned(2 * APART + 3, step=1)
+    video = shimmering(panned(1) * (2 * APART + 3), amount=0.004)
     film = painted(painter(method)(iter(works(video, method.encode(video[0])))))
     assert len(film) == len(video)
     assert len(painting.starts) == 4  # the first, two after APART frames, and the last
     assert painting.starts[0] is None
     for index, start in zip((APART, 2 * APART, len(video) - 1), painting.starts[1:], strict=True):
         assert start is not None
-        inner = np.s_[10:-10, 10:-20]
-        assert np.abs(start - (1 - video[index]))[inner].mean() < 0.12  # the noise of the first key, moved
+        assert np.abs(start - (1 - video[index])).mean() < 0.12  # the noise of the first key
 
 
 def test_what_is_carried_changes_less_than_frames_painted_alone(
@@ -139,7 +138,6 @@ def test_a_run_that_continues_paints_the_same(method: Arbitrary, painting: Paint
     film = painted(painter(method)(iter(whole)))
     again, state = painter(method), whole[7].state
     again.restore({name: value.copy() for name, value in state.items()})
-    del painting.starts[2:]  # noise as after the first two keys
     for one, two in zip(painted(again(iter(items()[8:]))), film[7:], strict=True):
         np.testing.assert_array_equal(one, two)
 

@@ -48,6 +48,7 @@ DETAIL = 1.6  # px, sigma of the blur whose residual counts as detail
 # Limits of the squared forward-backward error, as a share of the squared length and in px.
 _CONSISTENT = (0.01, 0.5)  # for `Motion.trust` (Sundaram et al.)
 _NEARLY = (0.05, 4.0)  # for `Motion.likely`
+_BORDER = 0.5  # px that a flow may lead out of the frame
 _SMALLEST = 16  # px; the search needs room for its patches
 _UNLIKE = 0.03  # mean difference of content and warped content, 0..1, at which `Motion.trust` is 0
 _OTHER_CONTENT = 0.2  # the same for `Motion.likely`
@@ -133,11 +134,12 @@ class Track:
         """Return the motion since the first frame, of a frame with this motion since the last one."""
         last = self._motion
         back = step.back + warp(last.back, step.back)
-        drift = warp(self.content, back) - content
-        trust, likely = _resembling(
-            drift, step.trust * warp(last.trust, step.back), step.likely * warp(last.likely, step.back)
+        like, nearly = _likeness(warp(self.content, back) - content)
+        self._motion = Motion(
+            back,
+            like * step.trust * warp(last.trust, step.back),
+            nearly * step.likely * warp(last.likely, step.back),
         )
-        self._motion = Motion(back, trust, likely)
         return self._motion
 
 
@@ -180,16 +182,18 @@ def _checked(
             cv.resize(each, (width, height), interpolation=cv.INTER_LINEAR) for each in (visible, likely)
         )
     drift = warp(earlier, back) - content
-    return Motion(back, *_resembling(drift, visible, likely), searched), drift
+    like, nearly = _likeness(drift)
+    trust, likely = (
+        np.asarray(each * _blur(each, 1.0), np.float32) for each in (visible * like, likely * nearly)
+    )
+    return Motion(back, trust, likely, searched), drift
 
 
-def _resembling(drift: FloatArray, trust: FloatArray, likely: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Lower confidences where the warped content differs from the actual."""
+def _likeness(drift: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return how much warped content resembles the actual, [H, W] in 0..1, within narrow and wide limits."""
     unlike = _blur(_mean(np.abs(_blur(drift, _GRAIN))), _NEAR)
-    trust = trust * np.clip(2 - 2 * unlike / np.float32(_UNLIKE), 0, 1)
-    likely = likely * np.clip(2 - 2 * unlike / np.float32(_OTHER_CONTENT), 0, 1)
-    one, two = (np.asarray(each * _blur(each, 1.0), np.float32) for each in (trust, likely))
-    return one, two
+    like, nearly = (np.clip(2 - 2 * unlike / np.float32(limit), 0, 1) for limit in (_UNLIKE, _OTHER_CONTENT))
+    return like, nearly
 
 
 class FlowSteadier:
@@ -289,7 +293,8 @@ def _inside(back: FloatArray) -> NDArray[np.bool_]:
     height, width = back.shape[:2]
     rows, columns = _grid(height, width)
     rows, columns = rows + back[..., 1], columns + back[..., 0]
-    return np.asarray((columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1))
+    right, bottom = width - 1 + _BORDER, height - 1 + _BORDER
+    return np.asarray((columns >= -_BORDER) & (columns <= right) & (rows >= -_BORDER) & (rows <= bottom))
 
 
 @lru_cache(maxsize=4)
