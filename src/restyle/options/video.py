@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from restyle.methods import table
 from restyle.options.base import OptionSet, SaveOptions, again, check_method, opt
 from restyle.options.image import ImageKeywords
 from restyle.options.optimize import OPTIMIZE, Effort, OptimizeOptions
+
+if TYPE_CHECKING:
+    from restyle.types import PathLike
 
 Steady = Literal["none", "flow"]
 VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
@@ -103,7 +106,7 @@ class VideoKeywords(ImageKeywords, total=False):
     codec: VideoCodec | None
     quality: int | None
     fps: float | None
-    preview: str | None
+    preview: PathLike | None
     resume: bool
     overwrite: bool
 

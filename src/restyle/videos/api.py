@@ -124,6 +124,8 @@ def video(
     >>> restyle.video("clip.mp4", {0: "starry-night", 4.5: "great-wave"})  # doctest: +SKIP
     PosixPath('clip-starry-night-great-wave.mp4')
     """
+    if (preview := options.get("preview")) is not None:
+        options["preview"] = os.fspath(preview)
     image_options, video_options = from_keywords(options, ImageOptions, VideoOptions)
     stylizer = VideoStylizer(
         style,
