@@ -52,13 +52,14 @@ _BORDER = 0.5  # px that a flow may lead out of the frame
 _SMALLEST = 16  # px; the search needs room for its patches
 _UNLIKE = 0.03  # mean difference of content and warped content, 0..1, at which `Motion.trust` is 0
 _OTHER_CONTENT = 0.2  # the same for `Motion.likely`
-_WINDOW = 9  # px, in which mean and deviation of a painting are measured
+_WINDOW = (5, 5)  # px at half the size, in which mean and deviation of a painting are measured
 _LEVEL = 0.5 / 255  # added to that deviation
 _GRAIN = 1.0  # px, sigma of the blur that removes noise from that difference
 _NEAR = 1.5  # px, sigma of the mean
 _CELLS = 80  # longest side of the copy that holds coarse structure
 _OTHER = 0.12  # mean difference in coarse structure, 0..1, at which the previous result is not used
 _AROUND = 4.0  # px, sigma of the neighborhood whose sharpness is compared
+_CELL = 4  # px, side of the cells in which it is measured
 _LUMA = LUMA * 255
 
 
@@ -245,19 +246,29 @@ def warp(picture: FloatArray, back: FloatArray, sharp: bool = False) -> FloatArr
 
 def _limited(earlier: FloatArray, painted: FloatArray) -> FloatArray:
     """Clip the warped result to the values around each pixel of the new painting."""
-    box, border = (_WINDOW, _WINDOW), _opencv().BORDER_REFLECT_101
-    mean = _opencv().blur(painted, box, borderType=border)
-    spread = _opencv().sqrBoxFilter(painted, -1, box, borderType=border) - mean * mean
-    spread = np.float32(SPREAD) * np.sqrt(np.maximum(spread, 0)) + np.float32(_LEVEL)
+    cv, size = _opencv(), (painted.shape[1], painted.shape[0])
+    half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+    mean, square = (
+        cv.blur(cv.resize(each, half, interpolation=cv.INTER_AREA), _WINDOW, borderType=cv.BORDER_REFLECT_101)
+        for each in (painted, cv.multiply(painted, painted))
+    )
+    spread = np.float32(SPREAD) * np.sqrt(np.maximum(square - mean * mean, 0)) + np.float32(_LEVEL)
+    low, high = (
+        cv.resize(each, size, interpolation=cv.INTER_LINEAR) for each in (mean - spread, mean + spread)
+    )
     # The painting itself is always within the limits, or a static scene would change.
-    return np.clip(earlier, np.minimum(mean - spread, painted), np.maximum(mean + spread, painted))
+    limited: FloatArray = cv.min(cv.max(earlier, cv.min(low, painted)), cv.max(high, painted))
+    return limited
 
 
 def as_sharp(mixed: FloatArray, wanted: FloatArray) -> FloatArray:
     """Sharpen or soften a mixture [H, W, 3] to a local `energy` [H, W]."""
     tiny = np.float32(1e-6)
     gain = np.clip(np.sqrt((wanted + tiny) / (energy(mixed) + tiny)), *SHARPEN)
-    return np.asarray(mixed + (gain - 1)[..., None] * (mixed - _blur(mixed, DETAIL)), np.float32)
+    detail = mixed - _blur(mixed, DETAIL)
+    detail *= (gain - 1)[..., None]
+    detail += mixed
+    return detail
 
 
 def _alike(change: FloatArray) -> FloatArray:
@@ -273,9 +284,12 @@ def _alike(change: FloatArray) -> FloatArray:
 
 def energy(picture: FloatArray) -> FloatArray:
     """Local energy of the Laplacian of [H, W, 3]: how sharp it is, [H, W]."""
-    cv = _opencv()
+    cv, size = _opencv(), (picture.shape[1], picture.shape[0])
     edges = cv.Laplacian(picture, -1, borderType=cv.BORDER_REFLECT_101)
-    return _blur(_mean(edges**2), _AROUND)
+    cells = (-(-size[0] // _CELL), -(-size[1] // _CELL))
+    squares = _mean(cv.resize(cv.multiply(edges, edges), cells, interpolation=cv.INTER_AREA))
+    around: FloatArray = cv.resize(_blur(squares, _AROUND / _CELL), size, interpolation=cv.INTER_LINEAR)
+    return around
 
 
 def _squared(vectors: FloatArray) -> FloatArray:
