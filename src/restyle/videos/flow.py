@@ -48,7 +48,7 @@ DETAIL = 1.6  # px, sigma of the blur whose residual counts as detail
 # Limits of the squared forward-backward error, as a share of the squared length and in px.
 _CONSISTENT = (0.01, 0.5)  # for `Motion.trust` (Sundaram et al.)
 _NEARLY = (0.05, 4.0)  # for `Motion.likely`
-_BORDER = 0.5  # px that a flow may lead out of the frame
+_BORDER = 0.05  # px that a flow may lead out of the frame, which is then continued
 _SMALLEST = 16  # px; the search needs room for its patches
 _UNLIKE = 0.03  # mean difference of content and warped content, 0..1, at which `Motion.trust` is 0
 _OTHER_CONTENT = 0.2  # the same for `Motion.likely`
@@ -136,6 +136,8 @@ class Track:
         last = self._motion
         back = step.back + warp(last.back, step.back)
         like, nearly = _likeness(warp(self.content, back) - content)
+        inside = _inside(back, 0.5).astype(np.float32)
+        like, nearly = like * inside, nearly * inside
         self._motion = Motion(
             back,
             like * step.trust * warp(last.trust, step.back),
@@ -303,12 +305,12 @@ def _mean(picture: FloatArray) -> FloatArray:
     return mean
 
 
-def _inside(back: FloatArray) -> NDArray[np.bool_]:
+def _inside(back: FloatArray, border: float = _BORDER) -> NDArray[np.bool_]:
     height, width = back.shape[:2]
     rows, columns = _grid(height, width)
     rows, columns = rows + back[..., 1], columns + back[..., 0]
-    right, bottom = width - 1 + _BORDER, height - 1 + _BORDER
-    return np.asarray((columns >= -_BORDER) & (columns <= right) & (rows >= -_BORDER) & (rows <= bottom))
+    right, bottom = width - 1 + border, height - 1 + border
+    return np.asarray((columns >= -border) & (columns <= right) & (rows >= -border) & (rows <= bottom))
 
 
 @lru_cache(maxsize=4)

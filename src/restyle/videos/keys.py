@@ -6,7 +6,7 @@ a moment, spray, very fast motion) it takes the output of the fast network, move
 painting has nearby. The mixture is sharpened to the sharpness of what it was mixed from.
 
 A frame becomes a key if too little of the last key can be carried to it, or if that is too far away; so does
-the last frame of a scene. A key starts from the painting carried to it, only its largest scale is painted,
+the last frame of a scene. A key starts from the painting carried to it, only its largest scales are painted,
 and most of what was carried reliably stays: successive keys agree. Like Jamriska et al. 2019 ("Stylizing
 Video by Example"), who carry painted keys through a video and blend both neighbors; differs in that the keys
 are painted here, that flow carries them and not patches, and that a network fills what cannot be carried.

@@ -88,6 +88,19 @@ def test_progress_rises_and_can_stop(net: network.PaintingNetwork) -> None:
     assert len(seen) == 3
 
 
+def test_from_a_start_only_the_largest_scales_are_painted(net: network.PaintingNetwork) -> None:
+    sides: list[int] = []
+    photo, start = textured(96, 256), textured(96, 256, 2)
+
+    def progress(state: painter.State) -> None:
+        sides.append(max(state.size))
+
+    paint(photo, [Artwork(photo)], net, side=256, effort=0.01, start=start, progress=progress)
+    plan = [scale.side for scale in painter.scales(256)]
+    assert sorted({*sides}) == [round(side / 8) * 8 for side in plan[-painter.AGAIN :]]
+    assert len(plan) >= painter.AGAIN
+
+
 def test_scales_rise_to_the_side() -> None:
     for side in (64, 128, 512, 1024):
         sides = [scale.side for scale in scales(side)]

@@ -30,6 +30,7 @@ from restyle.types import FloatArray
 
 SMALLEST = 128  # px, longest side at the first scale
 RATIO = 1.75  # between the sides of neighboring scales, at most
+AGAIN = 2  # scales that are painted from a start
 LEAST = 32  # px, shortest side of the network's pictures
 WEIGHTS = (0.1, 0.4, 1.0, 2.0)  # of the cosine loss of relu1_1 .. relu4_1
 GRAM_WEIGHTS = (0.16, 0.4, 0.8, 0.8)
@@ -153,7 +154,7 @@ def paint(
     effort : float
         Multiplies the number of steps.
     start : np.ndarray [shape=(h, w, 3), float32, RGB, range 0..1] or None
-        A painting of this photo, or of one like it, to begin with; then only the largest scale is painted.
+        A painting of this photo, or of one like it; then only the `AGAIN` largest scales are painted.
     progress : function of a State, or None
         Called after every step; returning True stops the painting.
 
@@ -165,7 +166,7 @@ def paint(
     plan = scales(side, effort)
     picture: FloatArray | None = None
     if start is not None:
-        plan, picture = plan[-1:], np.ascontiguousarray(start.transpose(2, 0, 1))
+        plan, picture = plan[-AGAIN:], np.ascontiguousarray(start.transpose(2, 0, 1))
     total = sum(sum(scale.rounds) for scale in plan)
     work = sum(sum(scale.rounds) * scale.side**2 for scale in plan)
     number, done, stopped = 0, 0, False
