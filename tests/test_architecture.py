@@ -1,6 +1,8 @@
 """docs/architecture.md answers a newcomer's questions, and its answers exist."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| (.+?) \| (.+) \|$", PAGE, re.MULTILINE))
 SCREENS = 2 * 60  # lines
+LONGEST = 400  # lines of a module
 
 # Question -> words of the source that answers it.
 QUESTIONS = {
@@ -60,6 +63,23 @@ def test_modules_of_the_drawing_exist() -> None:
     ]
     assert names
     assert not missing
+
+
+def test_no_module_is_longer_than_the_limit() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in (ROOT / "src" / "restyle").rglob("*.py")
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_the_size_can_be_piped_into_a_reader_that_stops() -> None:
+    command = [sys.executable, "-u", str(ROOT / "scripts" / "size")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 def test_it_fits_on_two_screens() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from restyle import pipeline
 from restyle.errors import InputError, OptionError
+from restyle.images import formats
 from restyle.images import picture as images
 from restyle.images.geometry import Box
 from restyle.images.picture import Picture
@@ -216,7 +217,7 @@ def test_finer_strokes_at_the_size_of_the_photo(tiny: Arbitrary, wave: Style) ->
     ],
 )
 def test_result_name(source: str, name: str) -> None:
-    assert pipeline.result_name(source, "wave") == name
+    assert formats.result_name(source, "wave") == name
 
 
 def test_framing_is_what_is_cut() -> None:

@@ -12,8 +12,7 @@ from typing import cast, overload
 import numpy as np
 
 from restyle.errors import InputError, OptionError
-from restyle.files import result_name as joined_name
-from restyle.images import color, formats
+from restyle.images import color
 from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.color import adjust_brightness, adjust_contrast
@@ -26,10 +25,10 @@ from restyle.methods import table
 from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped, TableMethod, Tables
 from restyle.methods.regions import Regions
 from restyle.models import catalog
-from restyle.models.arbitrary import Arbitrary, quiet
+from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.style import Style
-from restyle.types import FloatArray, ImageLike, PathLike, Report
+from restyle.types import FloatArray, ImageLike, PathLike, Report, quiet
 
 _log = logging.getLogger("restyle")
 PALETTE_SIDE = 1024  # px, longest side of the copy whose palette is transferred
@@ -372,15 +371,6 @@ def save(picture: Picture, path: PathLike, options: SaveOptions, inputs: Iterabl
 def style_name(style: Style | Regions | None, options: PhotoOptions) -> str:
     """Return the name of a style, or of the look that is applied without one, for the name of the result."""
     return look_name(options.look or "") if style is None else style.name
-
-
-def result_name(source: PathLike, style_name: str) -> str:
-    """Name a result after its content and style: `photo.jpg` and `scream` give `photo-scream.jpg`.
-
-    The suffix is that of the content if restyle writes this format, otherwise `.png`.
-    """
-    suffix = Path(source).suffix if formats.from_suffix(source).writable else ".png"
-    return joined_name(source, style_name, suffix)
 
 
 def framing(size: tuple[int, int], options: ImageOptions) -> Box:

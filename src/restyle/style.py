@@ -15,7 +15,7 @@ from restyle.images import picture
 from restyle.images.looks import LOOKS
 from restyle.models import arbitrary, catalog, codes, style_files
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.codes import STYLE_SCALES
+from restyle.models.codes import SAVED_SCALES, STYLE_SCALES
 from restyle.models.style_codes import (
     CodeSource,
     Exemplar,
@@ -36,9 +36,6 @@ from restyle.models.style_files import (
     split_weight,
 )
 from restyle.types import FloatArray, ImageLike, PathLike, StyleLike, StylesLike
-
-# Stroke sizes at which a saved style stores its code too, so that it need not be encoded again.
-SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
 
 
 @dataclass(frozen=True, eq=False)

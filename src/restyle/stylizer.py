@@ -19,7 +19,7 @@ from restyle.methods import table
 from restyle.methods.protocol import Files, Settings, Step, Stopped, Tables, state_path
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
-from restyle.models.arbitrary import Arbitrary, quiet
+from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_files import source_paths
 from restyle.options import (
     CallKeywords,
@@ -35,7 +35,7 @@ from restyle.options import (
     from_keywords,
 )
 from restyle.style import Style, resolve_all
-from restyle.types import ImageLike, PathLike, RegionsLike, Report, StylesLike
+from restyle.types import ImageLike, PathLike, RegionsLike, Report, StylesLike, quiet
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -180,7 +180,7 @@ class Stylizer:
             encoded = self.regions(regions, style, max_pixels=chosen.max_pixels)
         encoded, method, _ = pipeline.prepare(encoded, self.method, chosen, method, callback)
         if output is None and isinstance(content, (str, os.PathLike)):
-            output = pipeline.result_name(content, pipeline.style_name(encoded, chosen))
+            output = formats.result_name(content, pipeline.style_name(encoded, chosen))
         if output is not None:
             return self.write(
                 content,

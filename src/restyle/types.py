@@ -30,6 +30,11 @@ Array: TypeAlias = Any  # np.ndarray or torch.Tensor, where a function takes bot
 Report: TypeAlias = Callable[[float], None]
 """Receives the fraction done, 0..1."""
 
+
+def quiet(fraction: float) -> None:
+    """Report no progress."""
+
+
 ImageLike: TypeAlias = "PathLike | bytes | BinaryIO | Image.Image | npt.NDArray[Any]"
 """A picture: a path, the bytes of a file, an open file, a Pillow image, or an array [shape=(H, W, 3)]."""
 

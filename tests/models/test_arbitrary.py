@@ -67,9 +67,16 @@ def test_a_scroll_of_many_windows_costs_as_much_as_a_few(
     tiny: Arbitrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arbitrary, "STYLE_PIXELS", 64 * 64)
-    windows = list(arbitrary._windows(textured(64, 2560), 64))
-    assert len(windows) == arbitrary.MOST_WINDOWS
-    assert {window.shape[:2] for window in windows} == {(64, 256)}  # four squares
+    encoded: list[tuple[int, ...]] = []
+    run = tiny.style_encoder.run
+
+    def counted(**inputs: FloatArray) -> dict[str, FloatArray]:
+        encoded.append(inputs["style"].shape[2:])
+        return run(**inputs)
+
+    monkeypatch.setattr(tiny.style_encoder, "run", counted)
+    tiny.encode(textured(64, 2560))
+    assert encoded == arbitrary.MOST_WINDOWS * [(64, 256)]  # four squares
 
 
 @pytest.mark.parametrize("scale", [0.1, 5, float("nan")])

@@ -16,7 +16,7 @@ from restyle.cli.terminal import as_flags, printable
 from restyle.errors import InputError, OutputError, RestyleError
 from restyle.files import STANDARD_STREAM, make_folder, name_part
 from restyle.images import formats
-from restyle.pipeline import result_name
+from restyle.images.formats import result_name
 
 
 class SeveralFiles:

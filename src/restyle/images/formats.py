@@ -16,6 +16,7 @@ from typing import Any
 
 from restyle.errors import InputError, OutputError
 from restyle.files import STANDARD_STREAM, check_is_path
+from restyle.files import result_name as joined_name
 from restyle.types import PathLike
 
 log = logging.getLogger("restyle.images")
@@ -238,3 +239,12 @@ def find_files(folder: PathLike, wanted: Callable[[str], bool]) -> Iterator[Path
         if Path(error.filename) == Path(folder):
             raise InputError(f"{os.fspath(folder)}: {(error.strerror or 'cannot be read').lower()}")
         yield Path(error.filename)
+
+
+def result_name(source: PathLike, style_name: str) -> str:
+    """Name a result after its content and style: `photo.jpg` and `scream` give `photo-scream.jpg`.
+
+    The suffix is that of the content if restyle writes this format, otherwise `.png`.
+    """
+    suffix = Path(source).suffix if from_suffix(source).writable else ".png"
+    return joined_name(source, style_name, suffix)

@@ -23,10 +23,10 @@ from restyle.images.resize import (
     thumbnail_size,
 )
 from restyle.methods.protocol import Settings
-from restyle.models.arbitrary import Arbitrary, quiet
+from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
 from restyle.style import Style
-from restyle.types import FloatArray, Report
+from restyle.types import FloatArray, Report, quiet
 
 MIN_SIDE = 16  # px, longest side of the smallest picture that is stylized
 MAX_PIXELS = 50_000_000  # if that is larger than the photo

@@ -12,12 +12,12 @@ from restyle.images.color_lut import ColorLut
 from restyle.images.detail import Enlargement
 from restyle.images.picture import Picture
 from restyle.methods.table import DEFAULTS
-from restyle.models.arbitrary import Arbitrary, quiet
+from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_codes import Exemplar
 from restyle.options import ImageOptions, OptimizeOptions, SaveOptions
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
-from restyle.types import FloatArray, PathLike, Report
+from restyle.types import FloatArray, PathLike, Report, quiet
 
 Tables = Callable[[FloatArray], ColorLut]
 """Gives the color map of a photo [shape=(H, W, 3), float32, range 0..1, RGB] of a set with one look."""

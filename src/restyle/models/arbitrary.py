@@ -26,13 +26,23 @@ from typing import cast
 import numpy as np
 
 from restyle.errors import InputError, ModelError, OptionError, StyleError
-from restyle.images.geometry import Box, crop, join_tile_rows, pad, padded_part, padding_of, plan_tiles, unpad
+from restyle.images.geometry import (
+    Box,
+    crop,
+    join_tile_rows,
+    pad,
+    padded_part,
+    padding_of,
+    plan_tiles,
+    unpad,
+    windows,
+)
 from restyle.images.resize import fit_size, resize, thumbnail
 from restyle.models import catalog
 from restyle.models.codes import check_scale, interpolate_code, mix_codes, restore_content
 from restyle.models.network_files import NetworkRecord
 from restyle.models.session import PROVIDERS, Device, Session, as_batch
-from restyle.types import FloatArray, PathLike, Report
+from restyle.types import FloatArray, PathLike, Report, quiet
 
 SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork
 SMALLEST_INPUT = 16  # px, of both graphs
@@ -52,10 +62,6 @@ HALO = 64
 FEATHER = 32
 Rows = tuple[int, FloatArray]  # the first row, and the rows [n, W, 3]
 MOST_STRIDE, MOST_SETTING = FEATHER, 4096  # px, in the metadata of a graph, which is not trusted
-
-
-def quiet(fraction: float) -> None:
-    """Report no progress."""
 
 
 class Arbitrary:
@@ -165,7 +171,7 @@ class Arbitrary:
             )
         short = max(SMALLEST_INPUT, round(self.style_size * scale))
         codes, areas = [], []
-        for window in _windows(picture, short):
+        for window in windows(picture, short, max(STYLE_PIXELS, 4 * short * short), MOST_WINDOWS):
             size = fit_size(window.shape[:2], short=short)
             shrunk = resize(window, size, "area" if size[0] < window.shape[0] else "lanczos")
             codes.append(self.style_encoder.run(style=as_batch(shrunk))["code"][0])
@@ -391,16 +397,3 @@ def load(model: PathLike = catalog.DEFAULT, device: str = "cpu", threads: int | 
 @lru_cache(maxsize=4)
 def _load(model: str, device: str, threads: int | None, stamp: int) -> Arbitrary:
     return Arbitrary(model, device=device, threads=threads)
-
-
-def _windows(picture: FloatArray, short: int) -> Iterator[FloatArray]:
-    """Divide a long scroll along its long side, so that each window fits at the short side `short`.
-
-    A very long one is sampled at `MOST_WINDOWS` even steps, which bounds time and memory.
-    """
-    height, width = picture.shape[:2]
-    scale = short / min(height, width)
-    count = math.ceil(height * width * scale * scale / max(STYLE_PIXELS, 4 * short * short))
-    windows = np.array_split(picture, min(count, max(height, width)), axis=int(width > height))
-    chosen = np.linspace(0, len(windows) - 1, min(len(windows), MOST_WINDOWS)).round().astype(int)
-    yield from (windows[index] for index in chosen)

@@ -10,6 +10,8 @@ from restyle.errors import OptionError, StyleError
 from restyle.types import FloatArray
 
 STYLE_SCALES = (0.25, 4.0)
+# Stroke sizes at which a saved style stores its code too, so that it need not be encoded again.
+SAVED_SCALES = (0.25, 0.5, 2.0, 4.0)
 _ROWS = 256  # mixed at a time, to keep temporaries small
 
 

@@ -120,16 +120,21 @@ def copy_chapters(source: Any, target: Any) -> None:
 
 
 def left_out(container: Any, picture: Any) -> str:
-    """Return a message about streams that are never copied: data, attachments, covers, further pictures."""
-    names = {"data": "data", "attachment": "attachment", "video": "picture"}
+    """Return a message about streams that are never copied: data, attachments, covers, further videos."""
+    names = {"data": "data", "attachment": "attachment", "video": "video"}
     kinds = [
-        names[stream.type]
+        "cover picture" if stream.type == "video" and is_cover(stream) else names[stream.type]
         for stream in container.streams
         # MP4 stores the titles of chapters in a data stream, too.
         if stream.type in names and stream.index != picture.index and not _holds_chapters(container, stream)
     ]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return f"streams that are left out: {counts}" if kinds else ""
+
+
+def is_cover(stream: Any) -> bool:
+    """Return whether a video stream is a picture that is shown beside the sound or in lists."""
+    return bool(int(stream.disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
 
 
 def _holds_chapters(container: Any, stream: Any) -> bool:

@@ -19,6 +19,7 @@ from restyle.images import formats
 from restyle.sounds.containers import open_file
 from restyle.types import PathLike
 from restyle.videos.demux import Clock, demux
+from restyle.videos.formats import is_cover
 from restyle.videos.info import (
     FULL,
     LIMITED,
@@ -62,7 +63,7 @@ class VideoReader(Closing):
             ) from error
         try:
             streams = self.container.streams.video
-            self.stream: Any = next((each for each in streams if not _is_cover(each)), None)
+            self.stream: Any = next((each for each in streams if not is_cover(each)), None)
             if self.stream is None:
                 kind = "only sound" if self.container.streams.audio else "no video stream"
                 raise InputError(f"{shown}: has {kind}, no moving picture")
@@ -364,10 +365,6 @@ class Deinterlacer:
 
 def _shape(frame: Any) -> dict[str, Any]:
     return {"width": frame.width, "height": frame.height, "format": frame.format}
-
-
-def _is_cover(stream: Any) -> bool:
-    return bool(int(stream.disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
 
 
 def _reason(error: Exception) -> str:

@@ -83,8 +83,8 @@ class VideoWriter:
         self.container: Any = av.open(os.fspath(path), "w", format=kind, container_options=settings)
         try:
             self._encoding = Encoding(codec, info, size, quality)
-            if self._encoding.cut:
-                tell(self._encoding.cut)
+            for line in self._encoding.losses:
+                tell(line)
             self._open_stream()
             self.container.metadata.update(copied_metadata(info.metadata))
             self._copies: dict[int, Any] = {}
@@ -233,7 +233,7 @@ class Encoding:
     """The settings of an encoder for frames of one size; opens any number of encoders with them.
 
     The time base, colors and orientation of `info` are kept. `size` is the (height, width) of upright
-    frames; odd sides are cut where the codec needs even ones, and `cut` is then the message.
+    frames; odd sides are cut where the codec needs even ones. `losses` says what it cannot keep.
     """
 
     def __init__(self, codec: str, info: VideoInfo, size: tuple[int, int], quality: int | None) -> None:
@@ -254,11 +254,16 @@ class Encoding:
         if self.turns and turn.quarters % 2:
             height, width, self.aspect = width, height, 1 / self.aspect
         halved = (self.encoder.even and "420" in self.form, "420" in self.form or "422" in self.form)
-        self.cut = ""
+        self.losses: list[str] = []
+        if info.chroma != "420" and "420" in self.form:
+            self.losses.append(
+                f"the color resolution of 4:{info.chroma[1]}:{info.chroma[2]} becomes 4:2:0, which plays"
+                " everywhere (--codec h265 or vp9 keeps it)"
+            )
         if self.encoder.even and ((height % 2 and halved[0]) or (width % 2 and halved[1])):
             before = f"{width}x{height}"
             height, width = height - height % 2 * halved[0], width - width % 2 * halved[1]
-            self.cut = (
+            self.losses.append(
                 f"{self.encoder.name} needs even sides: {before} is cut to {width}x{height}"
                 " (--codec vp9 or ffv1 keeps odd ones)"
             )
