@@ -131,6 +131,21 @@ def test_skin_is_found_and_keeps_a_hue_of_skin(color: tuple[int, int, int]) -> N
     assert abs(lost - hue(skin)) > 60
 
 
+def test_blacks_are_as_deep_as_the_styles() -> None:
+    gray = np.linspace(0.3, 0.7, 200, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    deep = np.concatenate([np.full((20, 3), 0.02), np.linspace(0.4, 0.95, 180)[:, None] * np.ones(3)])
+    result = moved(gray, deep.astype(np.float32))
+    assert result[0].max() < 0.1
+    assert result[-1].min() > 0.85
+    assert (np.diff(result.mean(axis=1)) > 0).all()
+
+
+def test_deep_blacks_of_a_photo_go_half_of_the_way_to_a_faded_style() -> None:
+    photo = np.linspace(0.02, 0.95, 200, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    faded = np.linspace(0.35, 0.9, 200, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    assert 0.08 < moved(photo, faded)[0].mean() < 0.25
+
+
 def test_sky_and_leaves_are_not_skin() -> None:
     colors = np.array([[0.5, 0.7, 0.95], [0.3, 0.5, 0.2], [0.5, 0.5, 0.5], [0.9, 0.1, 0.1]])
     assert skin_share(rgb_to_oklab(colors)).max() < 0.2

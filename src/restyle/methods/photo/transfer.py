@@ -2,8 +2,8 @@
 
 A map is the linear Monge-Kantorovich map of two Gaussians, in RGB; the map of the complete photo outweighs
 those of segments, so the palette and the light of the style arrive everywhere. Then a smooth lookup table in
-OKLab moves chroma closer to the style's and away from hues that the style lacks, and a curve moves lightness.
-Skin keeps a hue of skin.
+OKLab moves chroma closer to the style's and away from hues that the style lacks, and a curve moves lightness and
+deepens blacks. Skin keeps a hue of skin.
 
 References: Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for example-based
 colour transfer"; Ottosson 2020 (OKLab).
@@ -39,6 +39,8 @@ _PULL = 0.6  # how far chroma that the style lacks moves to chroma that it has
 _NEAR = 0.05  # in OKLab: what counts as the same chroma
 _TONE = 0.7  # share of the curve of lightness
 _TONE_SLOPE = (0.35, 1.5)
+_END = 0.01  # share of the pixels that count as black, and as white
+_STRETCH = 1.6  # most that contrast grows by for black and white
 _VIVID = 0.6  # how far colors outside sRGB lose lightness rather than chroma
 _MAX_SLOPE = 1.4  # of the lookup table
 _SAMPLES = 4096
@@ -166,7 +168,9 @@ def fit_transfer(content: Pixels, style: Pixels, parts: tuple[Segments, Segments
     sample, wanted_sample = _sample(content), style.lab[_sample(style)]
     colors = rgb_to_oklab(plain._moved(own_rgb[sample], shares[sample].astype(np.float32)))
     table = _fit_table(colors, wanted_sample)
-    curve = _fit_curve(_apply_table(table, colors)[:, 0], wanted_sample[:, 0])
+    light = _apply_table(table, colors)[:, 0]
+    curve = _fit_curve(light, wanted_sample[:, 0])
+    curve = _with_contrast(curve, light, wanted_sample[:, 0], content.lab[sample, 0])
     return replace(plain, table=table, curve=curve)
 
 
@@ -224,6 +228,25 @@ def _fit_curve(light: Values, wanted: Values) -> tuple[Values, Values]:
     return grid, curve + float((np.interp(light, grid, smooth) - np.interp(light, grid, curve)).mean())
 
 
+def _with_contrast(
+    curve: tuple[Values, Values], light: Values, wanted: Values, own: Values
+) -> tuple[Values, Values]:
+    """Stretch a curve so that blacks are as deep and whites as bright as the style's.
+
+    Where the photo's own blacks are deeper than the style's, they go half of the way: viewers took lifted
+    blacks for haze.
+    """
+    before, after = curve
+    moved = np.interp(light, before, after)
+    dark, middle, bright = np.quantile(moved, [_END, 0.5, 1 - _END])
+    own_dark, style_dark = np.quantile(own, _END), np.quantile(wanted, _END)
+    new_dark = min(dark, style_dark, (own_dark + style_dark) / 2)
+    new_bright = max(bright, np.quantile(wanted, 1 - _END))
+    down = min(_STRETCH, (middle - new_dark) / max(middle - dark, 1e-3))
+    up = min(_STRETCH, (new_bright - middle) / max(bright - middle, 1e-3))
+    return before, np.asarray(middle + np.where(after < middle, down, up) * (after - middle))
+
+
 def _apply_table(table: ColorLut, lab: Values) -> Values:
     scale, offset = _TABLE
     place = lab * scale + offset
@@ -243,7 +266,7 @@ def skin_share(lab: Values) -> Values:
     """How likely colors [N, 3] in OKLab are those of skin, 0..1: by hue, chroma and lightness."""
     light, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
     hue = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
-    by_hue = np.exp(-0.5 * (np.maximum(np.abs(hue - 55) - 16, 0) / 5) ** 2)
+    by_hue = np.exp(-0.5 * (np.maximum(np.abs(hue - 58) - 18, 0) / 5) ** 2)
     by_chroma = _step(chroma, 0.024, 0.005) * _step(-chroma, -0.14, 0.008)
     return np.asarray(by_hue * by_chroma * _step(light, 0.18, 0.025) * _step(-light, -0.94, 0.015))
 
