@@ -2,8 +2,8 @@
 
 A map is the linear Monge-Kantorovich map of two Gaussians, in RGB; the map of the complete photo outweighs
 those of segments, so the palette and the light of the style arrive everywhere. Then a smooth lookup table in
-OKLab moves chroma closer to the style's and away from hues that the style lacks, and a curve moves lightness and
-deepens blacks. Skin keeps a hue of skin.
+OKLab moves chroma closer to the style's and away from hues that the style lacks, and a curve moves lightness
+and deepens blacks. Skin keeps a hue of skin.
 
 References: Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for example-based
 colour transfer"; Ottosson 2020 (OKLab).
