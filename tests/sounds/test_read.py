@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -189,10 +190,7 @@ def test_a_truncated_sound_is_read_as_far_as_it_goes_and_reported(suffix: str, t
 @pytest.mark.parametrize("size", [0x7FFFFFFF, 0xFFFFFFFF])
 def test_a_wav_from_a_pipe_states_no_size_and_is_complete(size: int, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", noise(1), SR)
-    data = bytearray(path.read_bytes())
-    place = data.index(b"data") + 4
-    data[4:8] = data[place : place + 4] = size.to_bytes(4, "little")
-    path.write_bytes(bytes(data))
+    path.write_bytes(streamed(path.read_bytes(), size))
     y, said = read(path)
     assert (len(y), said) == (SR, [])
 
@@ -205,6 +203,63 @@ def test_damage_in_the_middle_costs_little(tmp_path: Path) -> None:
     y, _ = read(path)
     assert len(y) == 4 * SR
     assert np.abs(y[-SR:] - noise(4)[-SR:]).max() < 1e-3
+
+
+def streamed(data: bytes, size: int) -> bytes:
+    """The same WAV as a program writes it to a pipe, without sizes."""
+    made = bytearray(data)
+    place = made.index(b"data") + 4
+    made[4:8] = made[place : place + 4] = size.to_bytes(4, "little")
+    return bytes(made)
+
+
+def rf64(data: bytes, size: int) -> bytes:
+    """The same WAV as RF64 with the 64-bit `size` of its samples."""
+    sizes = b"ds64" + struct.pack("<IQQQI", 28, size and len(data) + 28, size, 0, 0)
+    made = streamed(data, 2**32 - 1)
+    return b"RF64" + made[4:12] + sizes + made[12:]
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("kind", ["0", "RF64 of 0", "RF64 without size", "RF64"])
+def test_a_wav_whose_samples_state_no_size_is_read_to_its_end(
+    kind: str, silent: bool, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.wav", noise(1) * (not silent), SR)
+    whole, data = load_sound(path)[0], path.read_bytes()
+    of_samples = len(data) - data.index(b"data") - 8
+    sizes = {"RF64 of 0": 0, "RF64 without size": 2**64 - 1, "RF64": of_samples}
+    path.write_bytes(streamed(data, 0) if kind == "0" else rf64(data, sizes[kind]))
+    y, said = read(path)
+    assert said == []
+    assert np.array_equal(y, whole)
+
+
+def test_a_wav_without_samples_stays_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", noise(1)[:0], SR)
+    path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 8) + b"INFOISFT")
+    with pytest.raises(InputError, match="has no samples"):
+        load_sound(path)
+
+
+@pytest.mark.parametrize("between", [b"", b"ID3\4\0\0\0\0\0\x0a" + bytes(10)], ids=["", "with ID3"])
+def test_all_joined_flac_files_are_read(between: bytes, tmp_path: Path) -> None:
+    links = [write(tmp_path / f"{place}.flac", noise(1, place), SR) for place in range(3)]
+    path = tmp_path / "chain.flac"
+    path.write_bytes(between.join(link.read_bytes() for link in links))
+    y, said = read(path)
+    assert said == []
+    assert np.array_equal(y, np.concatenate([load_sound(link)[0] for link in links]))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".aiff"])
+def test_all_joined_files_of_chunks_are_read(suffix: str, tmp_path: Path) -> None:
+    links = [write(tmp_path / f"{place}{suffix}", noise(1, place), SR) for place in range(3)]
+    path = tmp_path / f"chain{suffix}"
+    path.write_bytes(b"".join(link.read_bytes() for link in links))
+    y, said = read(path)
+    assert said == []
+    assert np.array_equal(y, np.concatenate([load_sound(link)[0] for link in links]))
 
 
 @pytest.mark.parametrize("suffix", [".ogg", ".opus"])

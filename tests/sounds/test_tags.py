@@ -57,6 +57,30 @@ def test_the_cover_is_kept_and_no_sample_lost(
     assert np.array_equal(load_sound(path)[0], load_sound(plain)[0])
 
 
+MORE = {**TEXT, "composer": "Robert", "conductor": "Nobody", "mood": "calm"}
+
+
+def restyled(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> tuple[dict[str, str], list[str]]:
+    """The tags of a result whose content has all of `MORE`, and what was said about tags."""
+    source = write(tmp_path / "in.mka", Tags({**MORE, "replaygain_track_gain": "-3 dB"}))
+    with caplog.at_level("WARNING"):
+        written = audio(source, Y, output=tmp_path / name)
+    assert isinstance(written, Path)
+    return dict(read_tags(written).text), [line for line in caplog.messages if "tags" in line]
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".mka"])
+def test_tags_of_any_name_are_kept(suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert restyled(f"a{suffix}", tmp_path, caplog) == (MORE, [])
+
+
+def test_tags_that_a_format_cannot_hold_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    found, said = restyled("a.flac", tmp_path, caplog)
+    assert found.items() >= TEXT.items()
+    assert len(said) == 1
+    assert said[0].endswith("its tags composer, conductor, mood are left out; .mp3 and .mka can hold them")
+
+
 def test_a_result_has_the_tags_of_its_content(tmp_path: Path) -> None:
     content = write(tmp_path / "song.mp3", Tags(TEXT, picture("JPEG")))
     written = audio(content, "rain", output=tmp_path / "out.flac")

@@ -25,7 +25,7 @@ from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.read import regroup
 from restyle.sounds.stft import Float
 from restyle.sounds.styles import default_output, load_styles, parse_styles, style_paths
-from restyle.sounds.tags import read_tags
+from restyle.sounds.tags import lost_text, read_tags
 from restyle.types import PathLike, Report, SoundLike, SoundStylesLike
 
 Preview = Callable[[Float, int], None]
@@ -34,6 +34,7 @@ OVERLAP = 1.0  # seconds that neighboring windows share
 TRIAL_SECONDS = 8.0  # of the content, the loudest, on which a method chooses settings
 TRIAL_SAMPLES = 1 << 22  # most samples of all channels in a trial
 MOST_FRAMES = 20_000  # of band levels, evenly spread over the content
+MOST_NAMED = 6  # tags in a message
 
 
 class Method(Protocol):
@@ -238,6 +239,9 @@ def save(blocks: Iterable[Float], path: PathLike, source: Content) -> None:
     with SoundWriter(path, source.sr, source.channels, source.depth, tags) as writer:
         for block in blocks:
             writer.write(block)
+    if tags is not None and (lost := lost_text(path, tags)):
+        names = ", ".join(lost[:MOST_NAMED]) + (", ..." if len(lost) > MOST_NAMED else "")
+        log.warning("%s: its tags %s are left out; .mp3 and .mka can hold them", source.path, names)
 
 
 def block_size(source: Content) -> int:

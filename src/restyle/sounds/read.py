@@ -18,7 +18,7 @@ import numpy as np
 
 from restyle.errors import InputError
 from restyle.files import Closing, check_readable
-from restyle.sounds.containers import Part, ogg_links, open_file
+from restyle.sounds.containers import Part, find_links, open_file, stated_sizes
 from restyle.sounds.files import DEPTHS, MAX_CHANNELS, native_path
 from restyle.sounds.stft import Float
 from restyle.types import PathLike
@@ -65,7 +65,7 @@ class SoundReader(Closing):
         self._links: list[tuple[int, int]] = []
         self._complete = True
         if not _is_mp3(path):
-            self._links, self._complete = ogg_links(path)
+            self._links, self._complete = find_links(path)
             self._sound = self._open_sound()
         if self._sound is None:
             self.info = self._open_container()
@@ -136,15 +136,17 @@ class SoundReader(Closing):
         import soundfile
 
         try:
-            if len(self._links) < 2:
+            corrected = stated_sizes(self.path)
+            if len(self._links) < 2 and not corrected:
                 return soundfile.SoundFile(native_path(self.path))
             self._file = open(self.path, "rb")  # noqa: SIM115, closed by `close`
-            return soundfile.SoundFile(Part(self._file, *self._links[0]))
+            start, end = self._links[0] if self._links else (0, os.path.getsize(self.path))
+            return soundfile.SoundFile(Part(self._file, start, end, corrected))
         except (soundfile.LibsndfileError, RuntimeError):
             return None
 
     def _next_link(self, done: int) -> bool:
-        """Go on with the next link of a chained Ogg file; False if there is none."""
+        """Go on with the next link of a chained file; False if there is none."""
         import soundfile
 
         self._links = self._links[1:]

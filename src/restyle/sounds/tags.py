@@ -13,6 +13,13 @@ from typing import Any
 from restyle.sounds.containers import open_file
 from restyle.types import PathLike
 
+# What describes the file, or the loudness of its sound, and not the music.
+_TECHNICAL = {
+    "major_brand", "minor_version", "compatible_brands", "encoder", "encoded_by", "duration", "handler_name",
+    "vendor_id", "language", "creation_time", "coding_history", "time_reference", "itunsmpb", "itunnorm",
+    "itunes_cddb_1", "bps", "number_of_bytes", "number_of_frames", "tlen", "length",
+}  # fmt: skip
+_LOUDNESS = ("replaygain_", "r128_")
 # FFmpeg's key: libsndfile's
 TEXTS = {
     "title": "title",
@@ -36,6 +43,11 @@ ID3 = {
     "tracknumber": b"TRCK",
     "comment": b"COMM",
     "copyright": b"TCOP",
+    "album_artist": b"TPE2",
+    "composer": b"TCOM",
+    "performer": b"TPE3",
+    "disc": b"TPOS",
+    "publisher": b"TPUB",
 }
 COVERS = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png"}
 FRONT = 3  # type of a picture in ID3 and FLAC: front cover
@@ -59,7 +71,7 @@ def read_tags(path: PathLike) -> Tags:
             found = dict(container.metadata)
             for stream in container.streams.audio[:1]:
                 found |= stream.metadata
-            text = {key.lower(): value for key, value in found.items() if key.lower() in TEXTS}
+            text = {key.lower(): value for key, value in found.items() if _is_about_music(key.lower())}
             for picture in container.streams.video:
                 if picture.disposition & Disposition.attached_pic:
                     cover = next((bytes(packet) for packet in container.demux(picture) if packet.size), b"")
@@ -69,13 +81,23 @@ def read_tags(path: PathLike) -> Tags:
         return Tags()
 
 
+def _is_about_music(key: str) -> bool:
+    return key not in _TECHNICAL and not key.startswith(_LOUDNESS)
+
+
+def lost_text(path: PathLike, tags: Tags) -> list[str]:
+    """Return the keys of the text that a written file does not hold."""
+    kept = {TEXTS.get(key, key) for key in read_tags(path).text} if tags.text else set()
+    return sorted(key for key in tags.text if TEXTS.get(key, key) not in kept)
+
+
 def set_text(sound: Any, tags: Tags) -> None:
     """Set the text of a `soundfile.SoundFile` before samples are written; formats without tags ignore it."""
     import soundfile
 
-    for key, value in tags.text.items():
+    for key in TEXTS.keys() & tags.text.keys():
         with contextlib.suppress(soundfile.LibsndfileError):
-            setattr(sound, TEXTS[key], value)
+            setattr(sound, TEXTS[key], tags.text[key])
 
 
 def add_cover(container: Any, cover: bytes) -> Any:
@@ -106,9 +128,9 @@ def _id3(tags: Tags) -> bytes:
     """An ID3 tag, version 2.4, in UTF-8."""
     frames = b""
     for key, value in tags.text.items():
-        if name := ID3.get(key):
-            language = b"XXX\0" if name == b"COMM" else b""
-            frames += _id3_frame(name, b"\3" + language + value.encode())
+        name = ID3.get(key, b"TXXX")
+        about = b"XXX\0" if name == b"COMM" else key.encode() + b"\0" if name == b"TXXX" else b""
+        frames += _id3_frame(name, b"\3" + about + value.encode())
     if tags.cover:
         mime = COVERS[tags.cover[:2]].encode()
         frames += _id3_frame(b"APIC", b"\0" + mime + b"\0" + bytes([FRONT]) + b"\0" + tags.cover)

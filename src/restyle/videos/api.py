@@ -335,7 +335,7 @@ def _run(
 def open_content(content: PathLike, options: VideoOptions, tell: Tell, max_pixels: int) -> Reader:
     """Open a video or a folder of pictures."""
     if os.path.isdir(content):
-        return FolderReader(content, options.fps or DEFAULT_FPS, tell)
+        return FolderReader(content, options.fps or DEFAULT_FPS, tell, max_pixels)
     if options.fps is not None:
         raise OptionError("fps is for folders of pictures; a video keeps its own time stamps")
     check_readable(content)

@@ -20,7 +20,7 @@ from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.types import PathLike, from_unit
-from restyle.videos.info import Pixels, Tell, VideoFrame, VideoInfo, over_black, with_alpha
+from restyle.videos.info import Pixels, Tell, VideoFrame, VideoInfo, check_pixels, over_black, with_alpha
 
 PREVIEW_EVERY = 2.0  # seconds between updates of --preview
 GIF_TICK = Fraction(1, 100)  # seconds, the time base of every GIF
@@ -140,12 +140,20 @@ class FramePreview:
 class FolderReader:
     """Reads a folder of pictures of one size as a video, in natural order of their names."""
 
-    def __init__(self, folder: PathLike, fps: float, tell: Tell = lambda line: None) -> None:
+    def __init__(
+        self,
+        folder: PathLike,
+        fps: float,
+        tell: Tell = lambda line: None,
+        max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    ) -> None:
         self.path, self._tell = folder, tell
         self._files = frame_files(Path(folder))
         if not self._files:
             raise InputError(f"{os.fspath(folder)}: holds no pictures")
-        self._first = images.load_image(self._files[0])
+        self._first = images.load_image(self._files[0], max_pixels=max_pixels)
+        self._max_pixels = max_pixels
+        check_pixels(os.fspath(folder), (self._first.height, self._first.width), max_pixels)
         rate = Fraction(fps).limit_denominator(1001)
         self.info = VideoInfo(
             size=(self._first.pixels.shape[0], self._first.pixels.shape[1]),
@@ -172,7 +180,7 @@ class FolderReader:
             if index < skip:
                 yield VideoFrame(None, index, 1, skipped=True)
                 continue
-            picture = self._first if index == 0 else images.load_image(path)
+            picture = self._first if index == 0 else images.load_image(path, max_pixels=self._max_pixels)
             height, width = picture.pixels.shape[:2]
             if (height, width) != self.info.size:
                 wanted = f"{self.info.size[1]}x{self.info.size[0]}"
@@ -205,11 +213,11 @@ class WebPReader:
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise InputError(f"{self._shown}: not a WebP that restyle can read") from error
         width, height = self._image.size
-        if width * height > max_pixels:
+        try:
+            check_pixels(self._shown, (height, width), max_pixels)
+        except InputError:
             self._image.close()
-            raise InputError(
-                f"{self._shown}: its frames of {width}x{height} have more than {max_pixels:,} pixels"
-            )
+            raise
         count = getattr(self._image, "n_frames", 1)
         self.info = VideoInfo((height, width), Fraction(1, 1000), None, count)
 

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from restyle.errors import InputError
+
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Tell = Callable[[str], None]
 """Takes one line about something that was lost or repaired."""
+
+MOST_PIXELS = 2**26  # of a frame: twice those of 8K; painting takes about 70 bytes for each
 
 # Numbers of ITU-T H.273
 UNSPECIFIED = 2
@@ -101,6 +105,14 @@ class VideoFrame:
     pts: int
     duration: int
     skipped: bool = False
+
+
+def check_pixels(shown: str, size: tuple[int, int], max_pixels: int | None) -> None:
+    """Raise InputError where frames of (height, width) have more than `max_pixels`, or `MOST_PIXELS`."""
+    most = MOST_PIXELS if max_pixels is None else min(max_pixels, MOST_PIXELS)
+    if size[0] * size[1] > most:
+        cure = "make them smaller first" if most == MOST_PIXELS else "raise max-pixels if you trust the file"
+        raise InputError(f"{shown}: its frames of {size[1]}x{size[0]} have more than {most:,} pixels; {cure}")
 
 
 def turn_of(frame: Any) -> Turn:

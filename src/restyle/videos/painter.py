@@ -40,6 +40,8 @@ from restyle.videos.work import SEGMENT, SegmentEnd, State, Work, in_parallel
 
 _PIXEL_BYTES = 320  # that a pass of the network takes, per pixel
 _PAINTING_BYTES = 1_000_000_000  # of all frames that are painted at the same time
+_FINISHED_BYTES = 60  # that enlarging takes, per pixel of the result
+_FINISHING_BYTES = 4_000_000_000  # of all frames that are enlarged at the same time
 
 
 class _Layer:
@@ -136,8 +138,9 @@ class VideoPainter:
             self._finder = MotionFinder()
         self._network_device = method.device
         cores = method.threads or session.cores()
-        self.at_once = self._frames_at_once(pipeline.prepared_size(info.size, image_options), cores)
-        self.finishing = cores
+        size = pipeline.prepared_size(info.size, image_options)
+        self.at_once = self._frames_at_once(size, cores)
+        self.finishing = max(1, min(cores, _FINISHING_BYTES // (_FINISHED_BYTES * size[0] * size[1])))
         if not self._optimize:
             method = method.with_threads(max(1, cores // self.at_once))
         self._layers = []

@@ -23,11 +23,13 @@ from restyle.videos.formats import is_cover
 from restyle.videos.info import (
     FULL,
     LIMITED,
+    MOST_PIXELS,
     ColorTags,
     Pixels,
     Tell,
     VideoFrame,
     VideoInfo,
+    check_pixels,
     over_black,
     scaling,
     turn_of,
@@ -70,13 +72,9 @@ class VideoReader(Closing):
             if self.stream.codec_context is None:
                 raise InputError(f"{shown}: its video codec is unknown to restyle; convert it first")
             context = self.stream.codec_context
-            if max_pixels is not None and context.width * context.height > max_pixels:
-                raise InputError(
-                    f"{shown}: its frames of {context.width}x{context.height} have more than {max_pixels:,}"
-                    " pixels; raise max-pixels if you trust the file"
-                )
-            if max_pixels is not None:  # for frames that are larger than the header says
-                context.options = {"max_pixels": str(min(max_pixels, 2**31 - 1))}
+            check_pixels(shown, (context.height, context.width), max_pixels)
+            # For frames that are larger than the header says.
+            context.options = {"max_pixels": str(min(max_pixels or MOST_PIXELS, MOST_PIXELS))}
             self.stream.thread_type = "AUTO"
             self.clock = Clock(self.container)
             self._waiting: list[Any] = []

@@ -33,6 +33,7 @@ Writer = VideoWriter | GifWriter | FolderWriter
 
 AHEAD = 4  # frames in the queues after reading and before writing
 BETWEEN = 2  # frames in the queues around the network, as floats
+QUEUE_BYTES = 400_000_000  # of the frames in one queue; if one alone takes more, the stages take turns
 NICE = 10  # added to the niceness of the short stages: a tenth of the normal CPU share
 _POLL = 0.05  # seconds between two checks for a stop
 _END = object()
@@ -54,12 +55,15 @@ def run(
 
     stages = Stages()
     interrupt: BaseException | None = None
+    height, width = reader.info.size
+    at_most = QUEUE_BYTES // (3 * 4 * height * width)  # RGB as floats
+    ahead, between = min(AHEAD, at_most), min(BETWEEN, at_most)
     try:
-        items = stages.ahead(reader.items(segments.frames if segments else 0), AHEAD, nice=True)
-        items = stages.ahead(painter.prepare(items), BETWEEN, nice=True)
-        items = stages.ahead(painter.paint(items), BETWEEN)
-        items = stages.ahead(painter.steady(items), BETWEEN, nice=True)
-        frames = stages.ahead(painter.finish(items), AHEAD, nice=True)
+        items = stages.ahead(reader.items(segments.frames if segments else 0), ahead, nice=True)
+        items = stages.ahead(painter.prepare(items), between, nice=True)
+        items = stages.ahead(painter.paint(items), between)
+        items = stages.ahead(painter.steady(items), between, nice=True)
+        frames = stages.ahead(painter.finish(items), ahead, nice=True)
         try:
             # Ctrl-C arrives in this thread, so it never interrupts the writer.
             for done in stages.ahead(write_items(frames, writer, segments), AHEAD, nice=True):
@@ -136,11 +140,13 @@ class Stages:
         self._threads: list[Thread] = []
 
     def ahead(self, items: Iterable[T], depth: int, nice: bool = False) -> Iterator[T]:
-        """Yield the same items, computed in a thread that is at most `depth` items ahead.
+        """Yield the same items, computed in a thread that is at most `depth` items ahead; at 0 without one.
 
         An exception in the thread is raised here, after the items before it. After `close` the items end.
         With `nice` the thread, and those that it starts, run at a lower priority.
         """
+        if not depth:
+            return iter(items)
         queue: Queue[tuple[Any, BaseException | None]] = Queue(depth)
 
         def put(item: Any, error: BaseException | None = None) -> bool:
