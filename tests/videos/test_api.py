@@ -18,6 +18,8 @@ from PIL import Image
 
 import restyle
 from restyle.errors import InputError, OptionError, OutputError, StyleError
+from restyle.images.cube import save_cube
+from restyle.images.looks import load_look, look_table
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import EngineOptions, ImageOptions, VideoOptions
 from restyle.style import Style
@@ -92,6 +94,45 @@ def test_every_frame_by_itself_is_the_picture_command(
     for before, after in zip(frames_of(lossless), frames_of(written), strict=True):
         alone = restyle.image(before, "starry-night", model=tiny_model, threads=1)
         assert np.abs(alone.astype(int) - after).max() <= 1
+
+
+@pytest.mark.parametrize(("style", "strength"), [(None, 0.6), ("starry-night", 0.6), ("starry-night", 0.0)])
+def test_a_look_is_that_of_pictures(
+    make: Make, lossless: Path, tmp_path: Path, tiny_model: Path, style: str | None, strength: float
+) -> None:
+    wanted: dict[str, Any] = {"strength": strength, "look": "cyanotype"}
+    written = make(lossless, style, steady="none", output=tmp_path / "out.mkv", codec="ffv1", **wanted)
+    for before, after in zip(frames_of(lossless), frames_of(written), strict=True):
+        alone = restyle.image(before, style, method="fast", model=tiny_model, threads=1, **wanted)
+        assert np.abs(alone.astype(int) - after).max() <= 1
+
+
+def test_a_look_alone_keeps_ten_bits_and_gives_its_name(make: Make, in_folder: Path) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)
+    frame = np.broadcast_to(ramp[None, :, None], (48, 256, 3))
+    source = make_clip(in_folder / "ramp.mkv", [frame] * 3, pix_fmt="yuv444p10le")
+    save_cube(look_table("silver"), "my-grade.cube")
+    for look, codec in (("silver", "h265"), ("my-grade.cube", "ffv1")):
+        written = make(source, None, look=look, codec=codec, tell=pytest.fail)
+        assert written == Path(f"ramp-{Path(look).stem}.mkv")
+        with av.open(str(written)) as container:
+            shown = next(container.decode(video=0))
+        assert shown.format.components[0].bits in (10, 16)
+        levels = shown.to_ndarray(format="rgb48le")[24, :, 1]
+        assert len(np.unique(levels)) > 200, "eight bits hold fewer"
+        expected = load_look(look).apply(frame[24] / np.float32(65535))[:, 1]
+        assert np.abs(levels / 65535 - expected).max() < 0.02
+
+
+def test_a_look_alone_refuses_what_it_cannot_use(make: Make, clip: Path, tmp_path: Path) -> None:
+    for options, said in (
+        ({"look": "silver", "method": "photo"}, "--method photo needs --style"),
+        ({"look": "silvr"}, "did you mean 'silver'"),
+        ({"look": str(tmp_path / "no.cube")}, "does not exist"),
+    ):
+        with pytest.raises((OptionError, InputError), match=said):
+            make(clip, None, output=tmp_path / "out.mp4", **options)
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_options_of_pictures_work(make: Make, lossless: Path, tmp_path: Path) -> None:

@@ -158,9 +158,10 @@ def make_rows(entries: Iterable[Entry], defaults: Defaults, output: Path) -> Ite
                 renamed = output / name != place
             if not entry.content:
                 raise InputError("the content is missing")
-            if not styles and not regions and medium != "picture":
-                raise OptionError(f"the {medium} has no style; add a column 'style', or --style")
             options = _options(entry, defaults, medium, known)
+            only_look = dict(options).get("look") is not None
+            if not styles and not regions and not only_look and medium != "picture":
+                raise OptionError(f"the {medium} has no style; add a column 'style', or --style")
             model = str(entry.cells.get("model", defaults.model))
             yield Row(
                 number, entry.where, entry.content, medium, styles, regions, options, model, name, renamed

@@ -75,9 +75,11 @@ def video(
     dubbing: DubOptions,
     output: OutputFlag = None,
 ) -> None:
-    """Apply the style of pictures to videos; sound, subtitles and time stamps are kept.
+    """Apply the style of pictures, or a look, to videos; sound, subtitles and time stamps are kept.
 
     restyle video clip.mp4 --style great-wave
+
+    restyle video clip.mp4 --look golden-hour
 
     restyle video clip.mp4 --style 0:starry-night --style 4.5:great-wave -o art.mp4
 

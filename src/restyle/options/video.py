@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from restyle.methods import table
 from restyle.options.base import OptionSet, SaveOptions, again, check_method, opt
-from restyle.options.image import ImageKeywords
+from restyle.options.image import ImageKeywords, PhotoOptions
 from restyle.options.optimize import OPTIMIZE, Effort, OptimizeOptions
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class VideoMethodOptions(OptionSet):
 class VideoOptions(VideoMethodOptions):
     """How a video is stylized, stabilized and written."""
 
+    look: str | None = again(PhotoOptions, "look", PhotoOptions.look)
     steady: Steady | None = opt(
         None,
         "How to reduce flicker: flow moves strokes with the motion (needs the extra flow); none treats every"
@@ -102,6 +103,7 @@ class VideoKeywords(ImageKeywords, total=False):
     likeness: float
     effort: Effort
     protect_skin: bool
+    look: str | None
     steady: Steady | None
     codec: VideoCodec | None
     quality: int | None

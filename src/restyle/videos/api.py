@@ -19,6 +19,7 @@ from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.files import check_is_path, check_output, check_readable, result_name, writing
 from restyle.images import formats as image_formats
+from restyle.images.looks import load_look, look_name
 from restyle.methods import table
 from restyle.methods.regions import Regions, make_regions, region_paths
 from restyle.models import arbitrary
@@ -57,7 +58,7 @@ from restyle.videos.masks import VideoRegions
 from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
 from restyle.videos.resume import Segments, plan_of
-from restyle.videos.runner import Reader, Writer, run, run_nice, save_partial
+from restyle.videos.runner import Reader, Writer, run_nice, run_or_save
 from restyle.videos.timeline import TimedStyles, style_paths, timed_styles
 from restyle.videos.write import VideoWriter
 
@@ -96,7 +97,8 @@ def video(
     content : str or Path
         A video, an animated GIF, or a folder of pictures of one size.
     style : Style, str, Path, PIL.Image.Image, np.ndarray, or a list
-        As for `restyle.image`. Texts `SECONDS:STYLE`, or a dict {seconds: style}, change it over time.
+        As for `restyle.image`. Texts `SECONDS:STYLE`, or a dict {seconds: style}, change it over time. None
+        with `look`: the look is the only change.
     regions : dict {mask: style}, or a list of (mask, style) or of texts `MASK=STYLE[:WEIGHT]`, or None
         As for `restyle.image`; a mask may also be a video, an animated GIF, or a folder with one picture for
         each frame.
@@ -173,23 +175,28 @@ class VideoStylizer:
         self.only_audio = regions is None and video_audio.is_audio_only(
             style, audio_style, engine, self.image_options, self.options
         )
+        if self.options.look is not None:
+            load_look(self.options.look)  # raises now, not at the first video
         self.styles: TimedStyles = []
         self.regions: Regions | None = None
         if not self.only_audio:
-            self._choose_steady()
+            only_look = self.options.look is not None and regions is None and not _is_given(style)
+            self._choose_steady(only_look)
             device = table.network_device(engine.device, self.options.method)
             self.method = method or arbitrary.load(engine.model, device, engine.threads)
-            self._encode_styles(style, regions)
+            if not only_look:
+                self._encode_styles(style, regions)
         self.audio_styles = [] if audio_style is None else parse_styles(audio_style)
         if self.options.preview is not None:
             image_formats.output_format(self.options.preview)
         self._inputs = [style, *region_paths(regions or []), *audio_style_paths(self.audio_styles)]
+        self._inputs += [Path(look)] if (look := self.options.look) else []
 
     def default_output(self, content: PathLike) -> Path:
         """Return the default output: `clip.avi` and `great-wave` give `clip-great-wave.mp4`."""
         if self.only_audio:
             return video_audio.default_output(content, self.audio_styles)
-        return default_output(content, self.styles, self.regions)
+        return default_output(content, self.styles, self.regions, self.options.look)
 
     def write(
         self,
@@ -226,8 +233,14 @@ class VideoStylizer:
             audio = video_audio.new_audio(content, self.audio_styles, self.audio_options, report)
         return self._write_frames(content, target, audio, watch, tell, show)
 
-    def _choose_steady(self) -> None:
-        """Set the default of `--steady`: flow if OpenCV is installed."""
+    def _choose_steady(self, only_look: bool) -> None:
+        """Set the default of `--steady`: flow if OpenCV is installed. A look alone is steady."""
+        if only_look:
+            if self.options.method != VideoOptions.method:
+                raise OptionError(
+                    f"--method {self.options.method} needs --style; without it --look is the only change"
+                )
+            self.options = replace(self.options, steady="none")
         if self.options.steady is not None or not table.find(self.options.method).network:
             return
         self.options = replace(self.options, steady="flow" if flow.is_installed() else "none")
@@ -239,7 +252,7 @@ class VideoStylizer:
 
     def _encode_styles(self, style: TimedStylesLike | None, regions: RegionsLike | None) -> None:
         scale = encoding_scale(self.image_options, self.options.method)
-        has_style = style is not None and not (isinstance(style, (list, tuple)) and not style)
+        has_style = _is_given(style)
         if regions is not None:
             self.regions = make_regions(
                 regions,
@@ -299,37 +312,12 @@ class VideoStylizer:
                     segments.note_temporary(temporary)
                 size = pipeline.prepared_size(reader.info.size, image_options)
                 writer = run_nice(lambda: open_writer(temporary, reader, codec, size, options, tell, audio))
-            _run(reader, painter, writer, segments, options, temporary, output, watch, tell)
+            run_or_save(reader, painter, writer, segments, options, temporary, output, watch, tell)
             if not codec:
                 folder.move(Path(output))
         if segments:
             segments.remove()
         return Path(output)
-
-
-def _run(
-    reader: Reader,
-    painter: VideoPainter,
-    writer: Writer,
-    segments: Segments | None,
-    options: VideoOptions,
-    temporary: Path,
-    output: PathLike,
-    watch: Watch,
-    tell: Tell,
-) -> None:
-    """Run all stages; save the partial result of an interrupt, and raise the interrupt again."""
-    total = reader.info.frames
-    try:
-        interrupt = run(reader, painter, writer, lambda done: watch(done, total), segments)
-    except BaseException:
-        if segments and not options.resume:
-            segments.remove()
-        raise
-    if interrupt is not None:
-        resumable = segments is not None and segments.count > 0
-        save_partial(writer.frames, total, temporary, output, resumable, tell)
-        raise interrupt
 
 
 def open_content(content: PathLike, options: VideoOptions, tell: Tell, max_pixels: int) -> Reader:
@@ -370,12 +358,23 @@ def with_even_size(options: ImageOptions, info: VideoInfo, codec: str) -> ImageO
     return replace(options, size=f"{width}x{height}")
 
 
-def default_output(content: PathLike, styles: TimedStyles, regions: Regions | None = None) -> Path:
-    """Return the default output: `clip.avi` and `great-wave` give `clip-great-wave.mp4`."""
+def _is_given(style: TimedStylesLike | None) -> bool:
+    return style is not None and not (isinstance(style, (list, tuple)) and not style)
+
+
+def default_output(
+    content: PathLike, styles: TimedStyles, regions: Regions | None = None, look: str | None = None
+) -> Path:
+    """Return the default output: `clip.avi` and `great-wave` give `clip-great-wave.mp4`.
+
+    Without styles and regions the look gives its name.
+    """
     path = Path(os.path.abspath(content)) if os.path.isdir(content) else Path(content)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"
     named = [*(style for _, style in styles), *(regions.styles if regions else ())]
     names = "-".join(dict.fromkeys(style.name for style in named if style is not None))
+    if look is not None and not named:
+        names = look_name(look)
     return Path(result_name(f"{path.name}{suffix}" if path.is_dir() else path, names, suffix))
 
 

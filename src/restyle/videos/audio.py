@@ -102,7 +102,9 @@ def is_audio_only(
     style: Any, audio_style: Any, engine: EngineOptions, image: ImageOptions, options: VideoOptions
 ) -> bool:
     """Return whether only the audio is restyled; raise OptionError if options of the picture are set, too."""
-    if audio_style is None or style is not None or engine.model != EngineOptions.model:
+    if audio_style is None or style is not None or options.look is not None:
+        return False
+    if engine.model != EngineOptions.model:
         return False
     if image != ImageOptions() or replace(options, overwrite=False, resume=False) != VideoOptions():
         raise OptionError(

@@ -20,6 +20,7 @@ from restyle.images.blend import blend
 from restyle.images.color import fit_palette
 from restyle.images.color_lut import ColorLut
 from restyle.images.detail import COARSE, enlarge_with_detail
+from restyle.images.looks import apply_look, load_look
 from restyle.images.resize import fit_size, resize
 from restyle.methods import table
 from restyle.methods.fast import painted_side
@@ -101,9 +102,10 @@ class _Layer:
 class VideoPainter:
     """Stylizes the frames of a video; its stages pass everything else through.
 
-    With `regions`, `styles` apply to the rest, which stays unchanged if there are none. `options.steady` is
-    none or flow; `device` is that of paint and optimize. Raises OptionError if options contradict each
-    other, MissingExtraError without OpenCV (`--steady flow`) or torch (`--method optimize`).
+    With `regions`, `styles` apply to the rest, which stays unchanged if there are none. Without both, only
+    the look of the options is applied. `options.steady` is none or flow; `device` is that of paint and
+    optimize. Raises OptionError if options contradict each other, MissingExtraError without OpenCV
+    (`--steady flow`) or torch (`--method optimize`).
     """
 
     def __init__(
@@ -121,6 +123,8 @@ class VideoPainter:
         self._options, self._time_base = image_options, info.time_base
         self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
         self._regions = regions
+        self._look = None if options.look is None else load_look(options.look)
+        self._only_look = not styles and regions is None
         self._cuts = SceneCuts()
         row = table.find(options.method)
         self._optimize = row.previous_frame
@@ -130,7 +134,8 @@ class VideoPainter:
             raise OptionError(
                 f"--method {options.method} takes one style for a whole video, and no --colors-only"
             )
-        by_flow = options.steady == "flow" and image_options.strength > 0 and not self._by_tables
+        unchanged = image_options.strength == 0 or self._only_look
+        by_flow = options.steady == "flow" and not unchanged and not self._by_tables
         self._finder: MotionFinder | None = None
         if row.previous_frame or row.key_frames:
             self._finder = MotionFinder(f"--method {options.method} of a video")
@@ -171,7 +176,7 @@ class VideoPainter:
         return max(1, min(cores, _PAINTING_BYTES // (_PIXEL_BYTES * height * width)))
 
     def _small_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        if self._optimize or self._by_tables or self._options.strength == 0:
+        if self._optimize or self._by_tables or self._only_look or self._options.strength == 0:
             return size
         # The method paint scales the artwork instead.
         side = self._options.painted_side(size) if self._by_keys else painted_side(size, self._options)
@@ -255,7 +260,7 @@ class VideoPainter:
             yield item
 
     def finish(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Enlarge, apply the color mode, blend regions, and return to integer pixels."""
+        """Enlarge, apply the color mode, blend regions, apply the look, and return to integer pixels."""
         for item in in_parallel(self._finish, items, self.finishing):
             if isinstance(item, SegmentEnd):
                 if self._last is not None:
@@ -275,12 +280,17 @@ class VideoPainter:
             return item
         assert item.frame.pixels is not None
         dtype = item.frame.pixels.dtype
-        pixels = from_unit(self._finished(item), dtype)
+        colors, strength = self._finished(item), self._options.strength
+        if self._look is not None and strength > 0:
+            colors = apply_look(self._look, colors, strength if self._only_look else 1.0)
+        pixels = from_unit(colors, dtype)
         if item.content.alpha is not None:
             pixels = np.dstack([pixels, from_unit(item.content.alpha, dtype)])
         return replace(item.frame, pixels=pixels)
 
     def _finished(self, item: Work) -> FloatArray:
+        if self._only_look:
+            return item.content.pixels
         if item.weights is None:
             return self._finished_layer(item, 0)
         parts = (

@@ -191,6 +191,8 @@ def plan_of(
     codes = hashlib.sha256()
     for second, style in styles:
         codes.update(np.float64(second).tobytes() + style.code.tobytes())
+    if options.look is not None and os.path.isfile(options.look):
+        codes.update(Path(options.look).read_bytes())
     if regions is not None:
         codes.update(regions_digest(regions).encode())
     all_options = {**asdict(image_options), **asdict(options)}

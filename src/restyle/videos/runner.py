@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from restyle.errors import OutputError
 from restyle.files import DISK_ERRORS, unused
+from restyle.options import VideoOptions
 from restyle.types import PathLike
 from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, WebPReader
 from restyle.videos.info import Tell, VideoFrame
@@ -82,6 +83,31 @@ def run(
             raise OutputError(f"cannot write the video: {reason}") from error
         raise
     return interrupt
+
+
+def run_or_save(
+    reader: Reader,
+    painter: VideoPainter,
+    writer: Writer,
+    segments: Segments | None,
+    options: VideoOptions,
+    temporary: Path,
+    output: PathLike,
+    watch: Callable[[int, int | None], None],
+    tell: Tell,
+) -> None:
+    """Run all stages; save the partial result of an interrupt, and raise the interrupt again."""
+    total = reader.info.frames
+    try:
+        interrupt = run(reader, painter, writer, lambda done: watch(done, total), segments)
+    except BaseException:
+        if segments and not options.resume:
+            segments.remove()
+        raise
+    if interrupt is not None:
+        resumable = segments is not None and segments.count > 0
+        save_partial(writer.frames, total, temporary, output, resumable, tell)
+        raise interrupt
 
 
 def write_items(items: Iterator[Any], writer: Writer, segments: Segments | None = None) -> Iterator[int]:
