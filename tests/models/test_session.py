@@ -210,3 +210,12 @@ def test_nothing_is_written_to_the_home_folder(tmp_path: Path) -> None:
     clean |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": ""}
     subprocess.run([sys.executable, "-c", code], env=clean, check=True, timeout=60)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_outputs_can_be_written_into_arrays(encoder: Session) -> None:
+    feed = {"style": np.full((2, 3, 16, 24), 0.5, np.float32)}
+    expected = encoder.run(**feed)
+    given = {name: np.zeros_like(array) for name, array in expected.items()}
+    encoder.run(None, given, **feed)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(given[name], array)

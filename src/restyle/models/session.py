@@ -40,6 +40,10 @@ def set_spinning(spinning: bool) -> None:
     _spinning = spinning
 
 
+class MemoryShortage(InputError):  # noqa: N818, public as an InputError
+    """There is not enough memory for a run."""
+
+
 class Session:
     """An ONNX graph, ready to run; thread-safe.
 
@@ -150,13 +154,22 @@ class Session:
             )
         return int(text)
 
-    def run(self, only: Sequence[str] | None = None, /, **inputs: FloatArray) -> dict[str, FloatArray]:
+    def run(
+        self,
+        only: Sequence[str] | None = None,
+        into: dict[str, FloatArray] | None = None,
+        /,
+        **inputs: FloatArray,
+    ) -> dict[str, FloatArray]:
         """Run the graph once.
 
         Parameters
         ----------
         only : sequence of str or None
             Names of the outputs that are wanted; None for all.
+        into : dict of np.ndarray [float32] or None
+            Contiguous arrays for all wanted outputs. An output that ONNX Runtime allocates keeps a large part
+            of its memory in use.
         **inputs : np.ndarray [float32]
             One per input of the graph, by name.
 
@@ -164,20 +177,40 @@ class Session:
         -------
         dict of np.ndarray [float32]
             Outputs by name.
+
+        Raises
+        ------
+        MemoryShortage
+            There is not enough memory.
+        ModelError
+            The run failed.
         """
         wanted = list(self.outputs if only is None else only)
         contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         try:
-            values: list[Any] = self._session.run(wanted, contiguous, self._run_options(contiguous))
+            options = self._run_options(contiguous)
+            if into is None:
+                values: list[Any] = self._session.run(wanted, contiguous, options)
+            else:
+                values = [into[name] for name in wanted]
+                self._run_into(into, contiguous, options)
         except self._failures as error:
             sizes = ", ".join(f"{name} {' x '.join(map(str, a.shape))}" for name, a in contiguous.items())
             if "alloc" in str(error).lower() or "memory" in str(error).lower():
-                raise InputError(
+                raise MemoryShortage(
                     f"not enough memory to run '{self.name}' on {sizes}; use a smaller size"
                 ) from error
             raise ModelError(f"model '{self.name}' failed on {sizes}: {_first_line(error)}") from error
         self._check_provider(self._session, self.device)
         return dict(zip(wanted, values, strict=True))
+
+    def _run_into(self, outputs: dict[str, FloatArray], inputs: dict[str, FloatArray], options: Any) -> None:
+        binding = self._session.io_binding()
+        for name, array in inputs.items():
+            binding.bind_cpu_input(name, array)
+        for name, array in outputs.items():
+            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        self._session.run_with_iobinding(binding, options)
 
     def _run_options(self, inputs: dict[str, FloatArray]) -> Any:
         """Return the options of one run; those for a large picture free its memory afterwards."""

@@ -13,6 +13,7 @@ from restyle.methods.paint import network, painter
 from restyle.methods.paint.objects import Objects
 from restyle.methods.paint.painter import Artwork, blocks, fitted, paint, scales, shown
 from restyle.methods.protocol import Step
+from restyle.models.session import MemoryShortage
 from restyle.types import FloatArray
 
 
@@ -172,9 +173,10 @@ def test_the_picture_so_far_is_kept_at_ctrl_c(tmp_path: Path) -> None:
         assert art.size == photo.size
 
 
-def test_too_little_memory_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 64.0 MiB"), MemoryShortage("13 shapes")])
+def test_too_little_memory_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_: object, **__: object) -> FloatArray:
-        raise MemoryError("Unable to allocate 64.0 MiB")
+        raise error
 
     monkeypatch.setattr(painter, "paint", fail)
     with pytest.raises(InputError, match="not enough memory to paint at 80 px; use a smaller --paint-size"):

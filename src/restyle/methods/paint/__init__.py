@@ -7,7 +7,8 @@ can be seen; a larger photo gets the painting enlarged with its own fine detail.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 from restyle.errors import InputError
@@ -17,7 +18,7 @@ from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
 from restyle.methods.protocol import Settings, Step, Stopped
-from restyle.models.session import Device
+from restyle.models.session import Device, MemoryShortage
 from restyle.models.style_codes import Exemplar
 from restyle.options import EFFORTS, ImageOptions
 from restyle.options.video import VideoMethodOptions
@@ -87,22 +88,30 @@ def _paint(
         return bool(observer(step))
 
     try:
-        painted = painter.paint(
-            photo,
-            artworks,
-            network.load(settings.device, settings.network.threads),
-            side=side,
-            likeness=settings.method.likeness,
-            effort=EFFORTS[settings.method.effort],
-            progress=progress,
-        )
+        with _memory(side):
+            painted = painter.paint(
+                photo,
+                artworks,
+                network.load(settings.device, settings.network.threads),
+                side=side,
+                likeness=settings.method.likeness,
+                effort=EFFORTS[settings.method.effort],
+                progress=progress,
+            )
     except KeyboardInterrupt:
         if not stopped:
             raise
         raise Stopped(show(enlarged(stopped[0].picture(), photo, size))) from None
-    except MemoryError:
-        raise InputError(f"not enough memory to paint at {side} px; use a smaller --paint-size") from None
     return enlarged(painted, photo, size)
+
+
+@contextmanager
+def _memory(side: int) -> Iterator[None]:
+    """Turn a shortage of memory into one line with its cure."""
+    try:
+        yield
+    except (MemoryError, MemoryShortage):
+        raise InputError(f"not enough memory to paint at {side} px; use a smaller --paint-size") from None
 
 
 def stylize_key(
@@ -115,15 +124,17 @@ def stylize_key(
     threads: int | None,
 ) -> FloatArray:
     """Paint a video frame [H, W, 3], float32 in 0..1; from `start`, a painting like it, in fewer steps."""
-    return painter.paint(
-        content,
-        [Artwork(each.pixels, each.weight, each.scale) for each in styles],
-        network.load(cast("Device", device), threads),
-        side=max(content.shape[:2]),
-        likeness=options.likeness,
-        effort=EFFORTS[options.effort],
-        start=start,
-    )
+    side = max(content.shape[:2])
+    with _memory(side):
+        return painter.paint(
+            content,
+            [Artwork(each.pixels, each.weight, each.scale) for each in styles],
+            network.load(cast("Device", device), threads),
+            side=side,
+            likeness=options.likeness,
+            effort=EFFORTS[options.effort],
+            start=start,
+        )
 
 
 def enlarged(painted: FloatArray, photo: FloatArray, size: tuple[int, int]) -> Enlargement:

@@ -93,7 +93,9 @@ class PaintingNetwork:
         -------
         float, np.ndarray [shape=(3, H, W), float32]
         """
-        found = self._gradient.run(image=_with_margin(picture), **feed)
+        image = _with_margin(picture)
+        found: dict[str, FloatArray] = {"loss": np.empty((), np.float32), "grad": np.empty_like(image)}
+        self._gradient.run(tuple(found), found, image=image, **feed)
         return float(found["loss"]), _cut(found["grad"][0], 1)
 
 
