@@ -60,12 +60,12 @@ def test_flags_are_for_rows_without_a_value() -> None:
     assert changed(SaveOptions()) == {}
 
 
-def test_a_method_that_a_medium_lacks_is_left_out_if_it_is_a_flag_and_refused_in_a_cell() -> None:
+def test_options_that_a_medium_lacks_are_left_out_if_they_are_flags_and_refused_in_a_cell() -> None:
     flags = Defaults(("wave",), (), {"method": "paint", "size": "640"}, "arbitrary-5")
     assert row(defaults=flags).options == (("method", "paint"), ("size", "640"))
-    assert row(content="a.mp4", defaults=flags).options == (("size", "640"),)
+    assert row(content="a.mp4", defaults=flags).options == (("method", "paint"), ("size", "640"))
     assert row(content="a.wav", defaults=flags).options == ()
-    assert "method 'paint' is none of fast, photo, optimize" in failure({"method": "paint"}, "a.mp4")
+    assert "method 'sketch' is none of fast, " in failure({"method": "sketch"}, "a.mp4")
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def _options(
 
 
 def applies(medium: Medium, name: str, value: Any) -> bool:
-    """Tell whether a medium has an option and, if it is a choice, this value of it: no video is painted."""
+    """Tell whether a medium has an option and, if it is a choice, this value of it."""
     found = _fields_of(medium).get(name)
     if found is None:
         return False
