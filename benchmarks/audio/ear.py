@@ -8,7 +8,7 @@ All 30 pairs of recordings, and each preset on speech, music and pink noise. Bes
 - roughness: share of the envelopes' power from 20 to 150 Hz, weighted by a peak at 70 Hz (Daniel and Weber
   1997), by loudness of the bands. The result's over the style's; 1 is alike.
 - attack: rises of levels over falls, the result's over the style's; 1 is alike. Struck sounds rise fast and
-  ring. The method decides by a similar property, so it is not an independent judge.
+  ring. The method decides by a similar property, so this measure is not independent.
 - onsets: correlation of the spectral flux with the content's; 1 is the content's rhythm.
 
 Figures are kept by label in `ear.json`; `EAR.md` shows all. Nobody listened.

@@ -18,10 +18,12 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from restyle.errors import InputError, OutputError, RestyleError
-from restyle.types import PathLike
+
+if TYPE_CHECKING:  # NumPy is slow to import, and --help needs none
+    from restyle.types import PathLike
 
 STANDARD_STREAM = "-"  # as a path: standard input or output
 _REASONS = {

@@ -86,7 +86,7 @@ def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> R
             tiff.check_blocks(tags, max_pixels)
             has_alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
         load = getattr(decoders.vips().Image, form.loader)
-        image = load(os.fspath(path), access="sequential", fail_on="error")
+        image = load(os.fsencode(path), access="sequential", fail_on="error")
         if image.width * image.height <= STREAM_PIXELS:
             return None
         decoders.check_pixels((image.width, image.height), max_pixels, name, in_memory=False)

@@ -18,7 +18,7 @@ from restyle.keras.layers import CutBack, PadToStride, Range, ReflectionPadding,
 from restyle.keras.losses import TERMS, PerceptualLoss
 from restyle.keras.photos import check_batch
 from restyle.models import network_files
-from restyle.options.base import takes_former_names
+from restyle.options.base import FORMER_NAMES, renamed
 from restyle.options.train import NetworkOptions, Normalization
 from restyle.types import FloatArray, PathLike
 
@@ -55,7 +55,6 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
     >>> art = network.predict(photos)  # doctest: +SKIP
     """
 
-    @takes_former_names
     def __init__(
         self,
         kernel_size: int = NetworkOptions.kernel_size,
@@ -68,9 +67,9 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
         name: str = "style_network",
         **keywords: Any,
     ) -> None:
-        options = NetworkOptions(
-            kernel_size=kernel_size, width=width, blocks=blocks, normalization=normalization
-        )
+        former = renamed({each: keywords.pop(each) for each in FORMER_NAMES if each in keywords})
+        shape = {"kernel_size": kernel_size, "width": width, "blocks": blocks, "normalization": normalization}
+        options = NetworkOptions(**{**shape, **former})
         if styles < 1:
             raise OptionError(f"styles {styles} must be above 0")
         inputs, outputs = _layers(options, styles, seed)

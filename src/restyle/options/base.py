@@ -109,11 +109,11 @@ def _warn_of_former(name: str, now: str) -> None:
 
 
 def takes_former_names(function: FunctionT) -> FunctionT:
-    """Let a function take former names of options as keywords, too."""
+    """Let a method take former names of options as keywords, too."""
 
     @wraps(function)
-    def call(*arguments: Any, **keywords: Any) -> Any:
-        return function(*arguments, **renamed(keywords))
+    def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        return function(self, *arguments, **renamed(keywords))
 
     return cast(FunctionT, call)
 

@@ -92,7 +92,7 @@ def find_links(path: PathLike) -> tuple[list[tuple[int, int]], bool]:
             starts = _chunk_starts(file, kind)
         else:
             return [], True
-    return list(zip(starts, [*starts[1:], size], strict=True)), complete
+    return list(zip(starts, [*starts[1:], size][: len(starts)], strict=True)), complete
 
 
 def _ogg_starts(file: BinaryIO, size: int) -> tuple[list[int], bool]:
