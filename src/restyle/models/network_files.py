@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from restyle.errors import InputError, ModelError, OutputError
+from restyle.errors import ModelError, OutputError
 from restyle.files import check_readable, name_part, writing
 from restyle.types import FloatArray, PathLike
 
@@ -71,10 +71,9 @@ def read(path: PathLike) -> NetworkRecord:
     shown = os.fspath(path)
     if not os.path.exists(path):
         raise ModelError(f"there is no network file '{shown}'; `restyle train style` creates one")
-    try:
-        check_readable(path)
-    except InputError as error:
-        raise ModelError(str(error)) from None
+    if os.path.isfile(path) and os.path.getsize(path) == 0:
+        raise ModelError(f"'{shown}' is empty")
+    check_readable(path)
     try:
         content = Path(path).read_bytes()
     except OSError as error:
