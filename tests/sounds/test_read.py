@@ -15,23 +15,8 @@ import soundfile
 
 from restyle.errors import InputError
 from restyle.sounds.content import Content
-from restyle.sounds.files import SoundWriter
 from restyle.sounds.read import SoundReader, load_sound
-
-SR = 44100
-T = np.arange(SR // 2) / SR
-STEREO = np.stack([0.5 * np.sin(2 * np.pi * 440 * T), 0.3 * np.sin(2 * np.pi * 660 * T)], 1).astype(
-    np.float32
-)
-
-
-def write(
-    path: Path, y: np.ndarray[tuple[int, ...], np.dtype[np.float32]], sr: int, depth: str = "PCM_16"
-) -> Path:
-    with SoundWriter(path, sr, y.shape[1], depth) as writer:
-        for start in range(0, len(y), 5000):
-            writer.write(y[start : start + 5000])
-    return path
+from tests.sounds.test_files import SR, STEREO, write
 
 
 @pytest.mark.parametrize(("sr", "channels"), [(8000, 1), (192000, 8), (22050, 3)])

@@ -27,6 +27,15 @@ def image(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
+def save_with_metadata(photo: Pixels, path: Path) -> tuple[Path, bytes]:
+    """Save a JPEG with EXIF and a profile; return its path and the profile."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    Image.fromarray(photo).save(path, quality=95, exif=exif, icc_profile=profile)
+    return path, profile
+
+
 def post(client: httpx.Client, photo: Path, path: str = "/v1/images", **more: Any) -> httpx.Response:
     """Send a photo with fields."""
     headers = more.pop("headers", {})
@@ -104,11 +113,7 @@ def test_uploaded_styles_and_regions(
 def test_exif_and_profile_are_kept(
     client: httpx.Client, tmp_path: Path, photo: Pixels, accept: str, form: str
 ) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exif = Image.Exif()
-    exif[0x010F] = "a camera"
-    path = tmp_path / "photo.jpg"
-    Image.fromarray(photo).save(path, quality=95, exif=exif, icc_profile=profile)
+    path, profile = save_with_metadata(photo, tmp_path / "photo.jpg")
     answer = post(client, path, style="great-wave", headers={"accept": accept})
     result = image(answer.content)
     assert (result.format, result.getexif()[0x010F]) == (form, "a camera")
@@ -167,11 +172,7 @@ def test_job_ends_with_the_same_picture(client: httpx.Client, photo_file: Path) 
 def test_result_of_a_job_comes_in_another_format_without_painting_again(
     client: httpx.Client, tmp_path: Path, photo: Pixels
 ) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exif = Image.Exif()
-    exif[0x010F] = "a camera"
-    path = tmp_path / "photo.jpg"
-    Image.fromarray(photo).save(path, quality=95, exif=exif, icc_profile=profile)
+    path, profile = save_with_metadata(photo, tmp_path / "photo.jpg")
     started = post(client, path, style="great-wave", quality="80", headers={"prefer": "respond-async"})
     job = finished(client, started.json())
 

@@ -145,7 +145,7 @@ def encode_rows(
         image.jpegsave(
             str(plain), Q=form.quality if quality is None else quality, subsample_mode="off", keep="icc"
         )
-    if exif is not None:  # by hand: libvips writes the block anew, which breaks maker notes
+    if exif is not None:  # not by libvips, which rewrites the block and so breaks maker notes
         with open(plain, "rb") as source, open(path, "wb") as target:
             target.write(source.read(2) + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
             shutil.copyfileobj(source, target, 1 << 20)
