@@ -141,8 +141,15 @@ def note_frames(several: bool, name: str) -> None:
         log.warning("%s: has several frames or pages; only the first is read", name)
 
 
-@functools.cache
 def vips() -> Any:
+    """Return libvips with an empty error buffer: messages of earlier failures would join the next one's."""
+    pyvips = _import_vips()
+    pyvips.vips_lib.vips_error_clear()
+    return pyvips
+
+
+@functools.cache
+def _import_vips() -> Any:
     """Import libvips, quiet and without a cache."""
     pyvips: Any = importlib.import_module("pyvips")
 
