@@ -1,4 +1,4 @@
-"""Paint the gallery: four photos in every preset by `paint` and `fast`, then write its pages.
+"""Paint the gallery: four photos in every preset by `paint` and `fast`; then measure it and write its pages.
 
     OMP_NUM_THREADS=1 nice python -m scripts.gallery paint FOLDER              # all presets, an hour or more
     OMP_NUM_THREADS=1 nice python -m scripts.gallery paint FOLDER --from-end   # a second process, meanwhile
@@ -6,7 +6,8 @@
 
 Pictures are kept in FOLDER as PNG files. Their names hold a hash of the photo, the artwork, the weights and
 the code of the method. So a stopped run continues, and only pictures that may have changed are painted again.
-Processes may share FOLDER: finished pictures are skipped.
+Processes may share FOLDER: finished pictures are skipped. Measurements are cached like those of
+`restyle evaluate`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import hashlib
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +28,16 @@ from PIL import Image, ImageOps
 
 import restyle
 from restyle import RestyleError
+from restyle.evaluate import encoder
+from restyle.evaluate.bench import Bench, Subject
+from restyle.evaluate.cache import Cache
 from restyle.files import writing
+from restyle.images.picture import load_image
 from restyle.methods import fast
 from restyle.methods.paint import network
 from restyle.models.catalog import DEFAULT, find
 from restyle.models.style_files import preset_artwork, preset_files
+from restyle.types import from_unit
 from scripts import presets
 from scripts.presets import Preset
 from scripts.sheet import column, row, save_jpeg
@@ -39,15 +46,14 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 # photo: where its crop to 4:3 is centered, horizontally and vertically
 PHOTOS = {"astronaut": (0.5, 0.0), "rocket": (0.5, 1.0), "coffee": (0.5, 0.5), "chelsea": (0.5, 0.5)}
-SIZE = 400  # px, longest side that is painted
+SIZE = 288  # px, longest side that is painted
 METHODS = {
     "paint": (network.MODEL, sorted(Path(network.__file__).parent.glob("*.py"))),
     "fast": (DEFAULT, [Path(fast.__file__)]),
 }
-CELL = 200, 150  # px, of a picture in a strip
-ARTWORK = 250  # px, widest artwork in a strip
+CELL = 288, 216  # px, of a picture on the page
 GAP = 4
-QUALITY = 66  # of a strip: all of them take at most 4 MB
+QUALITY = 66  # of a JPEG: all of them take at most 12 MB
 
 # groups of the page, in order: name, Chinese name, movements in presets.toml; Van Gogh has one of his own
 GROUPS = (
@@ -74,13 +80,11 @@ COLLECTIONS = {
     "Art Institute of Chicago": "芝加哥艺术博物馆",
     "Belvedere, Vienna": "维也纳美景宫美术馆",
     "Hermitage, Saint Petersburg": "圣彼得堡艾尔米塔什博物馆",
-    "High Museum of Art, Atlanta": "亚特兰大高等艺术博物馆",
     "J. Paul Getty Museum, Los Angeles": "洛杉矶保罗·盖蒂博物馆",
     "Kröller-Müller Museum, Otterlo": "奥特洛克勒勒-米勒博物馆",
     "Kunst Museum Winterthur": "温特图尔美术馆",
     "Kunsthaus Zürich": "苏黎世美术馆",
     "Kunstmuseum Den Haag, The Hague": "海牙美术馆",
-    "Lenbachhaus, Munich": "慕尼黑伦巴赫美术馆",
     "Metropolitan Museum of Art, New York": "纽约大都会艺术博物馆",
     "Musée Marmottan Monet, Paris": "巴黎马摩丹莫奈美术馆",
     "Musée d'Orsay, Paris": "巴黎奥赛博物馆",
@@ -99,34 +103,61 @@ COLLECTIONS = {
     "Tate, London": "伦敦泰特美术馆",
     "Tretyakov Gallery, Moscow": "莫斯科特列季亚科夫画廊",
     "Wien Museum, Vienna": "维也纳博物馆",
-    "Zhejiang Museum, Hangzhou, and National Palace Museum, Taipei": "杭州浙江省博物馆与台北故宫博物院",
+    "Zhejiang Provincial Museum, Hangzhou": "杭州浙江省博物馆",
     "print, in several collections": "版画，见于多家收藏",
 }
 ENGLISH = """# Gallery
 
-Every preset on four photos. In each strip the artwork is on the left; the upper row is `--method paint`, the
-default, and the lower row is `--method fast`. The photos were painted at {size} px:
+Every preset on four photos: the artwork, `--method paint` (the default), and `--method fast`.
 
 ![The four photos](gallery/photos.jpg)
 
-The pictures are made by [one script](../scripts/gallery.py) with default options; none was picked by hand.
-Scores are in the [leaderboard](lab/leaderboard/dev.md), known weaknesses in [paint](paint.md#limits) and in
-the [model card](model-card.md).
+The pictures are made by [one script](../scripts/gallery.py) with default options, from photos of {size} px;
+none was picked by hand. Small photos get broad strokes: see [`--paint-size`](paint.md#use-it).
+
+Distances are `style` and `content` of [`restyle evaluate`](evaluate.md#the-figures), means of the four
+photos; 0 is the same. Their encoder also reads styles for `fast`, so they may favor it, and neither measures
+beauty. Averages of {presets} presets:
+
+| | distance to the artwork | distance to the photo |
+| --- | ---: | ---: |
+| the photo itself | {copy:.3f} | 0 |
+| `paint` | {paint_style:.3f} | {paint_content:.3f} |
+| `fast` | {fast_style:.3f} | {fast_content:.3f} |
+
+`paint` is closer to the artwork than `fast` for {paint_wins} presets, and closer to the photo for
+{paint_keeps}. Known weaknesses are in [paint](paint.md#limits) and in the [model card](model-card.md), votes
+and other tools in [Other tools](alternatives.md).
 """
 CHINESE = """# 画廊
 
-每个预设风格都用在四张照片上。每条图左侧是原画，上排是默认的 `--method paint`，下排是 `--method fast`。
-照片按 {size} 像素绘制：
+每个预设风格都用在四张照片上：原画、默认的 `--method paint`，以及 `--method fast`。
 
 ![四张照片](gallery/photos.jpg)
 
-这些图由[同一个脚本](../scripts/gallery.py)以默认选项生成，没有人工挑选。各方法的得分见
-[排行榜](lab/leaderboard/dev.md)，已知的不足见 [paint](paint.md#limits)和[模型卡](model-card.md)。
+这些图由[同一个脚本](../scripts/gallery.py)以默认选项生成，照片为 {size} 像素，没有人工挑选。
+照片越小，笔触相对越粗，参见 [`--paint-size`](paint.md#use-it)。
+
+距离即 [`restyle evaluate`](evaluate.md) 的 `style` 和 `content`：四张照片的平均值，0 表示相同。
+计算所用的编码器也为 `fast` 读取风格，因此可能偏向它；两项指标都不衡量美感。{presets} 个预设的平均值：
+
+| | 与原画的距离 | 与照片的距离 |
+| --- | ---: | ---: |
+| 照片本身 | {copy:.3f} | 0 |
+| `paint` | {paint_style:.3f} | {paint_content:.3f} |
+| `fast` | {fast_style:.3f} | {fast_content:.3f} |
+
+与 `fast` 相比，`paint` 在 {paint_wins} 个预设上更接近原画，在 {paint_keeps} 个预设上更接近照片。
+已知的不足见 [paint](paint.md#limits) 和[模型卡](model-card.md)，
+投票结果和其他工具见[其他工具](alternatives.md)。
 """
 
 
 def fail(message: str) -> NoReturn:
     sys.exit(f"scripts.gallery: {message}")
+
+
+Distances = dict[tuple[str, str], float]  # (method or "copy", "style" or "content") -> mean of the photos
 
 
 @dataclass(frozen=True)
@@ -188,17 +219,35 @@ def paint(folder: Path, names: Sequence[str], size: int) -> None:
         print(f"{number}/{len(waiting)} {each.path} ({average:.1f} s a picture)", flush=True)
 
 
-def strip(preset: str, painted: dict[tuple[str, str], Path]) -> Image.Image:
-    """The artwork, and beside it a row of pictures for each method."""
-    rows = []
-    for method in METHODS:
-        cells = [Image.open(painted[name, method]).resize(CELL, Image.Resampling.LANCZOS) for name in PHOTOS]
-        rows.append(row(cells, GAP))
-    results = column(rows, GAP)
-    style = Image.open(artwork(preset)).convert("RGB")
-    return row(
-        [ImageOps.pad(style, (ARTWORK, results.height), Image.Resampling.LANCZOS, "white"), results], GAP
-    )
+def block(painted: dict[tuple[str, str], Path], method: str) -> Image.Image:
+    """The four pictures of a method, two by two."""
+    return two_by_two([srgb(painted[name, method]) for name in PHOTOS])
+
+
+def srgb(source: Path | Image.Image) -> Image.Image:
+    """A picture at the size of the page, without a color profile: that of the rocket is not sRGB."""
+    pixels = from_unit(load_image(source).pixels, np.uint8)
+    return Image.fromarray(pixels).resize(CELL, Image.Resampling.LANCZOS)
+
+
+def two_by_two(cells: Sequence[Image.Image]) -> Image.Image:
+    """Four pictures as a square."""
+    return column([row(cells[:2], GAP), row(cells[2:], GAP)], GAP)
+
+
+def measure(painted: dict[tuple[str, str], Path], preset: str, size: int, bench: Bench) -> Distances:
+    """Mean distances of a preset's pictures, and of the photos as they are."""
+    style = bench.picture(artwork(preset))
+    sums: Counter[tuple[str, str]] = Counter()
+    for name in PHOTOS:
+        content = bench.fitted(load_image(photo(name, size)).pixels)
+        subject = Subject(bench, content, style)
+        results = {method: load_image(painted[name, method]).pixels for method in METHODS} | {"copy": content}
+        for method, result in results.items():
+            figures = subject.measure(subject.fitted(result, method)).figures
+            for figure in ("style", "content"):
+                sums[method, figure] += figures[figure]
+    return {key: value / len(PHOTOS) for key, value in sums.items()}
 
 
 def chinese_names() -> dict[str, str]:
@@ -220,7 +269,44 @@ def grouped(listed: dict[str, Preset]) -> Iterator[tuple[str, str, list[Preset]]
         fail(f"no group of the gallery has the movement '{next(iter(left.values())).movement}'")
 
 
-def page(text: str, listed: dict[str, Preset], *, chinese: bool) -> str:
+def summary(distances: dict[str, Distances]) -> dict[str, float]:
+    """What the introduction of the page says about all presets."""
+    every = list(distances.values())
+    means = {
+        f"{method}_{figure}": sum(each[method, figure] for each in every) / len(every)
+        for method in METHODS
+        for figure in ("style", "content")
+    }
+    better = {
+        figure: sum(each["paint", figure] < each["fast", figure] for each in every)
+        for figure in ("style", "content")
+    }
+    return means | {
+        "copy": sum(each["copy", "style"] for each in every) / len(every),
+        "paint_wins": better["style"],
+        "paint_keeps": better["content"],
+        "presets": len(every),
+    }
+
+
+def numbers(distances: Distances, *, chinese: bool) -> str:
+    """The distances of a preset as a line; the smaller one of two methods is bold."""
+    shown = {}
+    for figure in ("style", "content"):
+        least = min(distances[method, figure] for method in METHODS)
+        for method in METHODS:
+            value = distances[method, figure]
+            shown[method, figure] = f"**{value:.3f}**" if value == least else f"{value:.3f}"
+    comma, stop = ("，", "。") if chinese else (", ", ". ")
+    style = comma.join(f"`{method}` {shown[method, 'style']}" for method in METHODS)
+    content = comma.join(f"`{method}` {shown[method, 'content']}" for method in METHODS)
+    own = f"{distances['copy', 'style']:.3f}"
+    if chinese:
+        return f"与原画的距离：{style}{comma}照片本身 {own}{stop}与照片的距离：{content}{stop}"
+    return f"Distance to the artwork: {style}{comma}photo {own}{stop}Distance to the photo: {content}."
+
+
+def page(text: str, listed: dict[str, Preset], distances: dict[str, Distances], *, chinese: bool) -> str:
     """The gallery as Markdown."""
     names = chinese_names() if chinese else {}
     for group, translated, members in grouped(listed):
@@ -229,14 +315,18 @@ def page(text: str, listed: dict[str, Preset], *, chinese: bool) -> str:
             title, artist = names.get(each.name, each.title), names.get(each.artist, each.artist)
             collection = COLLECTIONS[each.collection] if chinese and each.collection else each.collection
             known = [part for part in (artist, each.year, collection) if part]
-            facts = "，".join(known).replace("c. ", "约 ") if chinese else ", ".join(known)
-            stop, dot = (f"：{facts}。", "") if chinese else (f": {facts}.", " ")
-            text += f"\n**{title}**{stop}{dot}`--style {each.name}`\n\n![{title}](gallery/{each.name}.jpg)\n"
+            facts = "，".join(known).replace("c. ", "约 ") + "。" if chinese else ", ".join(known) + ". "
+            blocks = " ".join(f"![{method}](gallery/{each.name}-{method}.jpg)" for method in METHODS)
+            text += (
+                f"\n### {title}\n\n{facts}`--style {each.name}`\n\n"
+                f"![{title}](gallery/{each.name}.jpg) {blocks}\n\n"
+                f"{numbers(distances[each.name], chinese=chinese)}\n"
+            )
     return text
 
 
 def pages(folder: Path, names: Sequence[str], size: int, out: Path) -> None:
-    """Write the strips and both pages; every picture must be there."""
+    """Write the pictures of the pages and both pages; every picture must be there."""
     painted: dict[str, dict[tuple[str, str], Path]] = {name: {} for name in names}
     for each in pictures(folder, names, size):
         painted[each.preset][each.photo, each.method] = each.path
@@ -245,19 +335,28 @@ def pages(folder: Path, names: Sequence[str], size: int, out: Path) -> None:
         fail(
             f"{len(missing)} pictures are missing, the first is {missing[0]}; run scripts.gallery paint first"
         )
-    strips = out / "gallery"
-    strips.mkdir(parents=True, exist_ok=True)
-    for stale in strips.glob("*.jpg"):
+    bench = Bench(encoder.load(threads=1), 512, cache=Cache())
+    distances = {name: measure(painted[name], name, size, bench) for name in names}
+    shown = out / "gallery"
+    shown.mkdir(parents=True, exist_ok=True)
+    for stale in shown.glob("*.jpg"):
         stale.unlink()
-    photos = [photo(name, size).resize(CELL, Image.Resampling.LANCZOS) for name in PHOTOS]
-    save_jpeg(row(photos, GAP), strips / "photos.jpg", QUALITY)
+    photos = two_by_two([srgb(photo(name, size)) for name in PHOTOS])
+    save_jpeg(photos, shown / "photos.jpg", QUALITY)
+    side = 2 * CELL[1] + GAP
     for name in names:
-        save_jpeg(strip(name, painted[name]), strips / f"{name}.jpg", QUALITY)
+        style = Image.open(artwork(name)).convert("RGB")
+        save_jpeg(
+            ImageOps.contain(style, (side, side), Image.Resampling.LANCZOS), shown / f"{name}.jpg", QUALITY
+        )
+        for method in METHODS:
+            save_jpeg(block(painted[name], method), shown / f"{name}-{method}.jpg", QUALITY)
     listed = {name: each for name, each in presets.read().items() if name in painted}
+    facts = {"size": size, **summary(distances)}
     for text, file, chinese in ((ENGLISH, "gallery.md", False), (CHINESE, "gallery.zh.md", True)):
-        content = page(text.format(size=size), listed, chinese=chinese)
+        content = page(text.format(**facts), listed, distances, chinese=chinese)
         (out / file).write_text(content, encoding="utf-8")
-    total = sum(path.stat().st_size for path in strips.glob("*.jpg"))
+    total = sum(path.stat().st_size for path in shown.glob("*.jpg"))
     print(f"{out / 'gallery.md'}: {len(names)} presets, {total / 1e6:.1f} MB")
 
 

@@ -126,7 +126,8 @@ def bill_of_materials(wheel: Path, version: str) -> dict[str, Any]:
         for preset in presets:
             path = f"restyle/models/artworks/{preset['name']}.jpg"
             if path in names:
-                title = f"{preset['title']} ({preset['artist']}, {preset['year']})"
+                made = ", ".join(part for part in (preset["artist"], preset["year"]) if part)
+                title = f"{preset['title']} ({made})"
                 parts.append(
                     component("data", title, archive.read(path))
                     | {"licenses": [{"license": {"name": "Public domain"}}]}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latex2mathml.converter import convert
+from markdown.extensions.toc import slugify
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -31,7 +32,12 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Insert pages of the root; links to files outside docs/ become links of the site or plain names."""
     place = page.file.src_uri
+    if place.startswith("gallery."):
+        page.meta["hide"] = ["navigation"]  # its pictures need the width
     folder = "docs"
+    if place.endswith(".zh.md"):
+        twin = ROOT / "docs" / place.replace(".zh.md", ".md")
+        markdown = with_anchors_of(twin.read_text(encoding="utf-8"), markdown)
     if place in ROOT_PAGES:
         markdown = (ROOT / ROOT_PAGES[place]).read_text(encoding="utf-8")
         folder = ""
@@ -50,6 +56,28 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         return f"[{text}]({posixpath.relpath(to, posixpath.dirname(place) or '.')}{anchor})"
 
     return LINK.sub(replaced, markdown)
+
+
+def headings(lines: list[str]) -> list[int]:
+    """Indexes of the lines that are headings, not comments in a block of code."""
+    found, code = [], False
+    for index, line in enumerate(lines):
+        code ^= line.lstrip().startswith("```")
+        if not code and re.match(r"#{1,6} ", line):
+            found.append(index)
+    return found
+
+
+def with_anchors_of(english: str, chinese: str) -> str:
+    """Give the headings of a translation the anchors of the original, so that one link leads to both."""
+    original, lines = english.splitlines(), chinese.splitlines()
+    seen: set[str] = set()
+    for ours, theirs in zip(headings(original), headings(lines), strict=True):
+        anchor = slugify(original[ours].lstrip("# "), "-")
+        if anchor and anchor not in seen:
+            lines[theirs] += f" {{ #{anchor} }}"
+        seen.add(anchor)
+    return "\n".join(lines) + "\n"
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:

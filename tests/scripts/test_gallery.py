@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+import restyle
+from restyle.evaluate import encoder
+from restyle.evaluate.bench import Bench, Subject
 from scripts import gallery, presets
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paint with the fast network only."""
     monkeypatch.setattr(gallery, "METHODS", {"fast": gallery.METHODS["fast"]})
 
 
@@ -43,21 +47,62 @@ def test_other_code_or_size_gives_other_names(tmp_path: Path, monkeypatch: pytes
     assert not names(64) & before
 
 
-@pytest.mark.usefixtures("quick")
-def test_pages_need_every_picture_and_show_it(tmp_path: Path) -> None:
+def test_pages_need_every_picture_and_show_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the fast network stands for paint, too, which takes minutes; measurements get a folder of their own
+    monkeypatch.setattr(gallery, "METHODS", dict.fromkeys(("paint", "fast"), gallery.METHODS["fast"]))
+    stylizer = restyle.Stylizer(threads=1)
+    monkeypatch.setattr(
+        gallery.restyle,
+        "Stylizer",
+        lambda threads: lambda photo, name, method: stylizer(photo, name, method="fast"),
+    )
+    monkeypatch.setenv("RESTYLE_HOME", str(tmp_path / "home"))
     names, out = ["scream", "great-wave"], tmp_path / "docs"
-    gallery.paint(tmp_path, names[:1], 64)
-    with pytest.raises(SystemExit, match="4 pictures are missing"):
-        gallery.pages(tmp_path, names, 64, out)
+    gallery.paint(tmp_path, names[:1], 96)
+    with pytest.raises(SystemExit, match="8 pictures are missing"):
+        gallery.pages(tmp_path, names, 96, out)
     assert not out.exists()
-    gallery.paint(tmp_path, names, 64)
-    gallery.pages(tmp_path, names, 64, out)
+    gallery.paint(tmp_path, names, 96)
+    gallery.pages(tmp_path, names, 96, out)
     english, chinese = ((out / name).read_text(encoding="utf-8") for name in ("gallery.md", "gallery.zh.md"))
+    shown = {"photos", *names, *(f"{name}-{method}" for name in names for method in ("paint", "fast"))}
     for text in (english, chinese):
-        assert {*re.findall(r"\(gallery/(.*?)\.jpg\)", text)} == {"photos", *names}
-        assert all((out / "gallery" / f"{name}.jpg").is_file() for name in ("photos", *names))
-    assert "**The Scream**: Edvard Munch, 1893, National Museum, Oslo. `--style scream`" in english
-    assert "**呐喊**：爱德华·蒙克，1893，奥斯陆国家博物馆。`--style scream`" in chinese
+        assert {*re.findall(r"\(gallery/(.*?)\.jpg\)", text)} == shown
+        assert all((out / "gallery" / f"{name}.jpg").is_file() for name in shown)
+    assert "### The Scream\n\nEdvard Munch, 1893, National Museum, Oslo. `--style scream`" in english
+    assert "### 呐喊\n\n爱德华·蒙克，1893，奥斯陆国家博物馆。`--style scream`" in chinese
+
+
+def test_distances_are_those_of_evaluate(tmp_path: Path) -> None:
+    # the photos themselves as results: as far from the artwork as the photo, and not at all from the photo
+    photos = {name: tmp_path / f"{name}.png" for name in gallery.PHOTOS}
+    for name, path in photos.items():
+        gallery.photo(name, 96).save(path)
+    painted = {(name, method): path for name, path in photos.items() for method in gallery.METHODS}
+    bench = Bench(encoder.load(threads=1), 512)
+    found = gallery.measure(painted, "scream", 96, bench)
+    assert found["paint", "style"] == found["fast", "style"] == found["copy", "style"] > 0
+    assert abs(found["paint", "content"]) < 1e-6
+    style, content = bench.picture(gallery.artwork("scream")), bench.picture(photos["coffee"])
+    one = Subject(bench, content, style).measure(content).figures["style"]
+    others = [
+        Subject(bench, each, style).measure(each).figures["style"]
+        for each in (bench.picture(path) for name, path in photos.items() if name != "coffee")
+    ]
+    assert found["copy", "style"] == pytest.approx((one + sum(others)) / 4)
+
+
+def test_the_smaller_distance_is_bold() -> None:
+    distances = {("copy", "style"): 0.4, ("copy", "content"): 0.0}
+    distances |= {("paint", "style"): 0.1, ("fast", "style"): 0.2}
+    distances |= {("paint", "content"): 0.3, ("fast", "content"): 0.25}
+    line = gallery.numbers(distances, chinese=False)
+    assert line == (
+        "Distance to the artwork: `paint` **0.100**, `fast` 0.200, photo 0.400. "
+        "Distance to the photo: `paint` 0.300, `fast` **0.250**."
+    )
+    facts = gallery.summary({"scream": distances})
+    assert (facts["paint_wins"], facts["paint_keeps"], facts["presets"]) == (1, 0, 1)
 
 
 def test_every_preset_has_a_group_and_chinese_names() -> None:

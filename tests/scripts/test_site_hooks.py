@@ -1,0 +1,47 @@
+"""Headings of a translated page have the anchors of the original."""
+
+import pytest
+
+pytest.importorskip("latex2mathml", reason="extra `docs` is not installed")
+
+from scripts.site_hooks import with_anchors_of
+
+ENGLISH = """# Photo: the `--look` option
+
+```sh
+# a comment
+```
+
+## Limits
+
+## Limits
+"""
+CHINESE = """# 照片
+
+```sh
+# 注释
+```
+
+## 限制
+
+## 其他限制
+"""
+
+
+def test_one_anchor_for_both_languages() -> None:
+    assert with_anchors_of(ENGLISH, CHINESE).splitlines() == [
+        "# 照片 { #photo-the-look-option }",
+        "",
+        "```sh",
+        "# 注释",
+        "```",
+        "",
+        "## 限制 { #limits }",
+        "",
+        "## 其他限制",
+    ]
+
+
+def test_a_page_with_other_headings_is_an_error() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        with_anchors_of(ENGLISH, "# 照片\n")
