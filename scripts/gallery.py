@@ -17,7 +17,7 @@ import hashlib
 import re
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,7 +238,7 @@ def two_by_two(cells: Sequence[Image.Image]) -> Image.Image:
 def measure(painted: dict[tuple[str, str], Path], preset: str, size: int, bench: Bench) -> Distances:
     """Mean distances of a preset's pictures, and of the photos as they are."""
     style = bench.picture(artwork(preset))
-    sums: Counter[tuple[str, str]] = Counter()
+    sums: defaultdict[tuple[str, str], float] = defaultdict(float)
     for name in PHOTOS:
         content = bench.fitted(load_image(photo(name, size)).pixels)
         subject = Subject(bench, content, style)

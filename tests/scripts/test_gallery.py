@@ -52,7 +52,7 @@ def test_pages_need_every_picture_and_show_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(gallery, "METHODS", dict.fromkeys(("paint", "fast"), gallery.METHODS["fast"]))
     stylizer = restyle.Stylizer(threads=1)
     monkeypatch.setattr(
-        gallery.restyle,
+        restyle,
         "Stylizer",
         lambda threads: lambda photo, name, method: stylizer(photo, name, method="fast"),
     )
