@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import statistics
@@ -15,14 +14,16 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from benchmarks import machine
 from restyle.batch.journal import Finished, Journal
+from restyle.batch.keys import row_key
 from restyle.batch.lists import read_jobs
-from restyle.batch.painter import Outcome, Painter, Settings, row_key
+from restyle.batch.painter import Outcome, Painter, Settings
 from restyle.batch.processes import run_processes
 from restyle.batch.rows import Defaults, Failure, Row, columns, make_rows
 from restyle.batch.run import Progress, run
@@ -30,6 +31,7 @@ from restyle.models import catalog
 
 STYLE = "great-wave"
 METHOD = "fast"
+DOCS = machine.ROOT / "docs" / "lab" / "benchmarks"
 Rows = list[Row]
 
 
@@ -155,7 +157,7 @@ def restart(folder: Path, count: int) -> dict[str, float]:
     start = time.perf_counter()
     rows = rows_of(source, out)
     read = time.perf_counter() - start
-    from restyle.batch.journal import sha256
+    from restyle.batch.results import sha256
 
     out.mkdir()
     entries = []
@@ -222,55 +224,81 @@ def table(rows: Sequence[dict[str, object]] | Sequence[dict[str, float]]) -> str
     return "\n".join(lines)
 
 
+def rates(rounds: Sequence[Sequence[dict[str, object]]], count: int) -> list[dict[str, object]]:
+    """Pictures per second of each engine: the median of the rounds."""
+    found: list[dict[str, object]] = []
+    for same in zip(*rounds, strict=True):
+        whole, first = (statistics.median(float(str(one[key])) for one in same) for key in ("all", "start"))
+        found.append({
+            "engine": same[0]["engine"], "pictures per second": count / whole,
+            "seconds in all": whole, "seconds to the first": first,
+        })  # fmt: skip
+    return found
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    made = argparse.ArgumentParser(description=__doc__)
+    made.add_argument("--count", type=int, default=48, help="pictures of the throughput")
+    made.add_argument("--side", type=int, default=512, help="their side in px")
+    made.add_argument("--rounds", type=int, default=1, help="rounds; the median counts")
+    made.add_argument("--restart", type=int, default=10_000, help="rows of the restart")
+    made.add_argument("--growth", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    made.add_argument("--no-ray", action="store_true")
+    made.add_argument("--output", type=Path, default=Path("out"))
+    made.add_argument("--docs", action="store_true", help="write docs/lab/benchmarks/batch.md as well")
+    return made
+
+
+def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Measure all parts, and say on standard error which one runs."""
+    start = time.perf_counter()
+
+    def say(part: str) -> None:
+        print(f"{time.perf_counter() - start:4.0f} s: {part}", file=sys.stderr, flush=True)
+
+    say("growth")  # first, because it measures the memory of this process
+    grown = growth(folder, chosen.growth)
+    rounds = []
+    for number in range(chosen.rounds):
+        say(f"throughput, round {number + 1}")
+        (folder / str(number)).mkdir()
+        rounds.append(throughput(folder / str(number), chosen.count, chosen.side, not chosen.no_ray))
+    say("memory")
+    peaks = memory(folder)
+    say("restart")
+    again = restart(folder, chosen.restart)
+    say("done")
+    return {
+        "throughput": rates(rounds, chosen.count), "memory": [peaks], "restart": [again], "growth": grown,
+    }  # fmt: skip
+
+
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=64, help="pictures of the throughput")
-    parser.add_argument("--side", type=int, default=512, help="their side in px")
-    parser.add_argument("--rounds", type=int, default=1, help="rounds; the median counts")
-    parser.add_argument("--restart", type=int, default=10_000, help="rows of the restart")
-    parser.add_argument("--growth", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--no-ray", action="store_true")
-    parser.add_argument("--output", type=Path, default=Path("out"))
-    chosen = parser.parse_args()
-    facts = machine.describe()
-    rounds = []
+    chosen = parser().parse_args()
+    facts, busy = machine.describe(), machine.busy()
     with tempfile.TemporaryDirectory(prefix="restyle-batch-bench-") as name:
-        folder = Path(name)
-        grown = growth(folder, chosen.growth)
-        for number in range(chosen.rounds):
-            (folder / str(number)).mkdir()
-            rounds.append(throughput(folder / str(number), chosen.count, chosen.side, not chosen.no_ray))
-        rates: list[dict[str, object]] = []
-        for same in zip(*rounds, strict=True):
-            whole, first = (
-                statistics.median(float(str(one[key])) for one in same) for key in ("all", "start")
-            )
-            rates.append({
-                "engine": same[0]["engine"], "pictures per second": chosen.count / whole,
-                "seconds in all": whole, "seconds to the first": first,
-            })  # fmt: skip
-        peaks = memory(folder)
-        again = restart(folder, chosen.restart)
-    parts = [
-        "# Batch\n",
-        "\n".join(f"- {fact}: {value}" for fact, value in facts.items()),
-        f"\n## {chosen.count} pictures of {chosen.side} px by {METHOD}, one thread each\n",
-        table(rates),
-        "\n## Peak memory of one worker, MB\n",
-        table([peaks]),
-        f"\n## Restart with {chosen.restart:,} finished rows, seconds\n",
-        table([again]),
-        "\n## Growth with rows, without painting\n",
-        table(grown),
-    ]
-    text = "\n".join(parts) + "\n"
+        found = measure(chosen, Path(name))
+    titles = {
+        "throughput": f"{chosen.count} pictures of {chosen.side} px by {METHOD}, one thread each",
+        "memory": "Peak memory of one worker, MB",
+        "restart": f"Restart with {chosen.restart:,} finished rows, seconds",
+        "growth": "Growth with rows, without painting",
+    }
+    parts = ["# Batch: results", "Written by `python -m benchmarks.batch --docs`: [lab notes](../batch.md)."]
+    if busy:
+        parts.append("**The machine was busy: these figures are no measurement.**")
+    parts.append("\n".join(f"- {fact}: {value}" for fact, value in facts.items()))
+    for key, title in titles.items():
+        parts += [f"## {title}", table(found[key])]
+    text = "\n\n".join(parts) + "\n"
     print(text)
     chosen.output.mkdir(exist_ok=True)
-    (chosen.output / "batch.md").write_text(text)
-    values = {"facts": facts, "throughput": rounds, "memory": peaks, "restart": again, "growth": grown}
-    (chosen.output / "batch.json").write_text(json.dumps(values, indent=1))
-    os.sync()
+    places = [chosen.output / "batch.md", *([DOCS / "batch.md"] if chosen.docs else [])]
+    for place in places:
+        place.write_text(text)
+    (chosen.output / "batch.json").write_text(json.dumps({"facts": facts, **found}, indent=1))
 
 
 if __name__ == "__main__":

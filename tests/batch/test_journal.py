@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from restyle.batch.journal import FOLDER, Finished, Journal, is_finished, read_finished, sha256
+from restyle.batch.journal import FOLDER, Finished, Journal, is_finished, read_finished
+from restyle.batch.results import sha256
 from restyle.batch.rows import Failure
 from restyle.errors import OutputError
 

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle.batch.journal import sha256
-from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded, row_key
+from restyle.batch.keys import row_key
+from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded
+from restyle.batch.results import sha256
 from restyle.batch.rows import Row
 from tests.batch.conftest import MakeRow
 
@@ -50,6 +51,15 @@ def test_the_result_is_that_of_restyle_image(
     assert (outcome.entry.sha256, outcome.entry.output) == (sha256(Path(outcome.staged)), "sub/1.jpg")
 
 
+def test_a_look_needs_no_style(painter: Painter, make_row: MakeRow, tmp_path: Path) -> None:
+    row = make_row(styles=(), options=(("look", "mist"),))
+    outcome = painter(row)
+    assert (outcome.state, outcome.reason) == ("done", "")
+    restyle.image(row.content, look="mist", output=tmp_path / "one.png")
+    assert Path(outcome.staged).read_bytes() == (tmp_path / "one.png").read_bytes()
+    assert "no style is given" in painter(make_row(styles=(), output="other.png")).reason
+
+
 def test_bytes_of_a_picture_give_the_same(painter: Painter, make_row: MakeRow) -> None:
     row = make_row()
     first, second = painter(row), painter.paint(row, None, Path(row.content).read_bytes())
@@ -66,7 +76,8 @@ def test_a_finished_row_is_skipped_until_it_changes(
     placed(outcome, folder)
     assert painter(row, outcome.entry).state == "skipped"
     assert painter(row).reason.endswith("choose another name or pass overwrite=True")
-    assert painter(replace(row, options=(("strength", 0.5),)), outcome.entry).state == "failed"
+    changed = painter(replace(row, options=(("strength", 0.5),)), outcome.entry)
+    assert "finished, but from another content, style, options or version" in changed.reason
     (folder / "0.png").write_bytes(b"damaged")
     assert painter(row, outcome.entry).state == "failed"
     (folder / "0.png").unlink()
@@ -89,11 +100,11 @@ def test_the_key_depends_on_what_is_painted(make_row: MakeRow, change: dict[str,
 
 
 def test_the_key_depends_on_the_files_of_styles(make_row: MakeRow, style_file: Path) -> None:
-    row = make_row(styles=(f"{style_file}:0.5",))
-    before = row_key(row, "x")
+    rows = (make_row(styles=(f"{style_file}:0.5",)), make_row(options=(("look", str(style_file)),)))
+    before = [row_key(row, "x") for row in rows]
     with Image.open(style_file) as picture:
         picture.rotate(180).save(style_file)
-    assert row_key(row, "x") != before
+    assert all(row_key(row, "x") != old for row, old in zip(rows, before, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,44 @@ def test_names_of_results() -> None:
 def test_labels_of_styles() -> None:
     assert style_label(("art/My Wave.jpg", "scream:0.4", "mask.png=scream")) == "my-wave+scream"
     assert style_label(()) == "style"
+    assert style_label((), "looks/My Film.cube") == "my-film"
+
+
+def test_a_result_without_a_style_is_named_after_the_look_or_the_network() -> None:
+    flags = Defaults((), (), {"look": "golden-hour"}, "arbitrary-5")
+    found = rows(
+        Entry("1", "a.jpg"), Entry("2", "b.mp4"), Entry("3", "c.jpg", {"look": "mist"}), defaults=flags
+    )
+    assert [each.output for each in found if isinstance(each, Row)] == [
+        "a-golden-hour.jpg", "b-golden-hour.mp4", "c-mist.jpg",
+    ]  # fmt: skip
+    (found_by_model,) = rows(Entry("1", "a.jpg"), defaults=Defaults((), (), {}, "nets/Own Wave.onnx"))
+    assert isinstance(found_by_model, Row)
+    assert found_by_model.output == "a-own-wave.jpg"
+
+
+@pytest.mark.parametrize(
+    ("content", "output", "told"),
+    [
+        ("a.jpg", "a.xyz", "cannot write '.xyz' images"),
+        ("a.jpg", "a", "no suffix that names an image format"),
+        ("a.mp4", "a.png", "not the name of a video"),
+        ("a.wav", "a.mp5", "not the name of a sound"),
+    ],
+)
+def test_an_output_of_another_medium_is_refused_before_painting(content: str, output: str, told: str) -> None:
+    assert told in failure({"output": output}, content)
+
+
+def test_a_look_in_a_list_is_relative_to_it(in_folder: Path) -> None:
+    (in_folder / "lists").mkdir()
+    (in_folder / "lists" / "film.cube").write_bytes(b"x")
+    found = rows(
+        Entry("1", "a.jpg", {"look": "film.cube"}, "lists"), Entry("2", "a.jpg", {"look": "mist"}, "lists")
+    )
+    assert [dict(each.options)["look"] for each in found if isinstance(each, Row)] == [
+        "lists/film.cube", "mist",
+    ]  # fmt: skip
 
 
 def test_files_in_a_list_are_relative_to_it(in_folder: Path) -> None:

@@ -115,15 +115,26 @@ def test_an_estimate_paints_nothing(make_row: MakeRow, tmp_path: Path) -> None:
         make_row(1),
         Failure(3, "c", "no"),
         make_row(4, content="none.png"),
+        make_row(5, styles=("grate-wave",)),
+        make_row(5, styles=("none.jpg",)),
+        make_row(5, options=(("look", "golden-ours"),)),
+        make_row(5, styles=()),
     ]
-    states, before = estimate(rows, tmp_path / "out", 2)
-    assert states == ["left", "left", "failed", "failed"]
+    found, before = estimate(rows, tmp_path / "out", 2)
+    assert [state for state, _ in found] == ["left", "left", *["failed"] * 6]
+    for (_, reason), told in zip(
+        found[2:], ("no", "no such file", "'great-wave'", "none.jpg", "golden-hour", "no style"), strict=True
+    ):
+        assert told in reason
     assert before.seconds is None
     assert not (tmp_path / "out").exists()
     journal = Journal(tmp_path / "out")
     run(rows[:1], journal, in_loop)
     journal.enter([Finished("x.png", "k", "s", 1, 100.0)])
     journal.close()
-    states, after = estimate(rows, tmp_path / "out", 2)
-    assert states == ["finished", "left", "failed", "failed"]
+    found, after = estimate(rows, tmp_path / "out", 2)
+    assert [state for state, _ in found] == ["finished", "left", *["failed"] * 6]
+    changed = [make_row(0, options=(("strength", 0.5),))]
+    assert "from another content, style, options" in estimate(changed, tmp_path / "out", 2)[0][0][1]
+    assert estimate(changed, tmp_path / "out", 2, overwrite=True)[0] == [("left", "")]
     assert after.seconds == pytest.approx(25, abs=5)

@@ -21,9 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from restyle.batch.results import is_intact, put_in_place
 from restyle.batch.rows import Failure
 from restyle.errors import OutputError
-from restyle.files import Closing, flush, lock, make_folder, move, reason
+from restyle.files import Closing, flush, lock, make_folder, reason
 
 FOLDER = ".restyle-batch"
 MOST_LINE = 1 << 16  # bytes
@@ -41,7 +42,7 @@ class Finished:
     key : str
         SHA-256 of everything that determines the result; see `painter.row_key`.
     sha256 : str
-        Of the result.
+        Of the result; see `results.checksum`.
     size : int
         Bytes of the result.
     seconds : float
@@ -209,9 +210,7 @@ class Journal(Closing):
         """
         target = self.output / output
         try:
-            move(Path(staged), target, overwrite=overwrite)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(staged)
+            put_in_place(Path(staged), target, overwrite=overwrite)
         except FileExistsError:
             raise OutputError(f"cannot write {target}: another program has just created it") from None
         except OSError as error:
@@ -238,19 +237,7 @@ def read_finished(output: Path) -> dict[str, Finished]:
 
 def is_finished(entry: Finished | None, key: str, target: Path) -> bool:
     """Whether a result is what its entry says: the same key, a file and no link, the same bytes."""
-    if entry is None or entry.key != key:
-        return False
-    try:
-        status = os.lstat(target)
-    except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size == entry.size and sha256(target) == entry.sha256
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return entry is not None and entry.key == key and is_intact(target, entry.sha256, entry.size)
 
 
 def _check_folder(folder: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,20 +14,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restyle import __version__
-from restyle.batch.journal import Finished, is_finished, sha256
+from restyle.batch.check import check_target
+from restyle.batch.journal import Finished, is_finished
+from restyle.batch.keys import row_key, stamps
 from restyle.batch.names import check_inside
+from restyle.batch.results import checksum, sha256, size
 from restyle.batch.rows import OPTION_SETS, Row
 from restyle.errors import RestyleError
-from restyle.files import check_output, check_readable
-from restyle.models import catalog
-from restyle.models.style_files import is_path, preset_files, slug, split_weight
+from restyle.files import check_readable
 from restyle.options import (
     AudioOptions,
     DeviceName,
     EngineOptions,
     ImageOptions,
     OptimizeOptions,
+    PhotoOptions,
     SaveOptions,
     VideoOptions,
     from_keywords,
@@ -138,12 +138,14 @@ class Painter:
             return Outcome(row, "skipped")
         check_inside(folder, target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        check_output(target, overwrite=self.settings.overwrite, inputs=[row.content, *_files(row)])
+        left = check_target(row, earlier, folder, overwrite=self.settings.overwrite)
+        if left is not None:
+            shutil.rmtree(left)
         start = time.monotonic()
         staged = Path(self.settings.work, f"{row.number}-{secrets.token_hex(6)}{target.suffix}")
         self.stylize(row, row.content if content is None else content, staged)  # and flush it
         seconds = round(time.monotonic() - start, 3)
-        entry = Finished(row.output, key, sha256(staged), staged.stat().st_size, float(seconds))
+        entry = Finished(row.output, key, checksum(staged), size(staged), float(seconds))
         return Outcome(row, "done", entry=entry, staged=str(staged))
 
     def stylize(self, row: Row, content: str | bytes, target: Path) -> None:
@@ -176,7 +178,7 @@ class Painter:
         method: OptimizeOptions,
         saving: SaveOptions,
     ) -> None:
-        style, method = self._style(row.model, row.styles, row.regions, options, method, _stamps(row))
+        style, method = self._style(row.model, row.styles, row.regions, options, method, stamps(row))
         self._stylizer(row.model).write(content, style, target, options, saving, method)
 
     def _video(
@@ -212,18 +214,18 @@ class Painter:
         options: ImageOptions,
         method: OptimizeOptions,
         stamps: tuple[str, ...],
-    ) -> tuple[Style | Regions, OptimizeOptions]:
-        """Encode styles and choose the method.
+    ) -> tuple[Style | Regions | None, OptimizeOptions]:
+        """Encode styles and choose the method; no style if there is only a look.
 
         `stamps` are the hashes of the styles' files, so that a changed file is encoded again.
         """
         from restyle.pipeline import prepare
 
         stylizer, given = self._stylizer(model), list(styles) or None
-        encoded: Style | Regions
+        encoded: Style | Regions | None = None
         if regions:
             encoded = stylizer.regions(list(regions), given, max_pixels=options.max_pixels)
-        else:
+        elif given or not isinstance(options, PhotoOptions) or options.look is None:
             encoded = stylizer.style(given)
         style, chosen, note = prepare(encoded, stylizer.method, options, method)
         if note:
@@ -246,73 +248,6 @@ def guarded(row: Row, work: Callable[[], Outcome]) -> Outcome:
     if not reason.startswith(row.content):
         reason = f"{row.content}: {reason}"
     return Outcome(row, "failed", reason)
-
-
-def row_key(row: Row, content: str) -> str:
-    """Hash everything that determines a result: the bytes of content and styles, options, model, version.
-
-    Parameters
-    ----------
-    row : Row
-    content : str
-        SHA-256 of the content.
-    """
-    parts = {
-        "content": content,
-        "styles": [row.styles, row.regions, _stamps(row)],
-        "options": row.options,
-        "model": _model_digests(row.model),
-        "suffix": os.path.splitext(row.output)[1],
-        "version": __version__,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-@lru_cache(maxsize=16)
-def _model_digests(model: str) -> tuple[str, ...]:
-    return tuple(hashlib.sha256(file.read()).hexdigest() for file in catalog.find(model).files)
-
-
-@lru_cache(maxsize=16)
-def _presets(model: str) -> dict[str, Path]:
-    return preset_files(catalog.find(model))
-
-
-def _stamps(row: Row) -> tuple[str, ...]:
-    """Hashes of the files that styles and regions name, and of presets."""
-    presets = {} if row.medium == "sound" else _presets(row.model)
-    stamps = []
-    for name in _names(row):
-        path = Path(name) if os.path.isfile(name) else presets.get(slug(name))
-        stamps.append("" if path is None else _file_digest(str(path), *_version(path)))
-    return tuple(stamps)
-
-
-def _names(row: Row) -> Iterator[str]:
-    """Names of styles and masks, without weights."""
-    from restyle.methods.regions import split_region
-
-    for text in row.styles:
-        yield split_weight(text)[0]
-    for text in row.regions:
-        mask, style = split_region(text)
-        yield mask
-        yield split_weight(style)[0]
-
-
-def _files(row: Row) -> list[str]:
-    return [name for name in _names(row) if os.path.isfile(name) or is_path(name)]
-
-
-def _version(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
-@lru_cache(maxsize=1024)
-def _file_digest(path: str, size: int, changed: int) -> str:
-    """SHA-256 of a style's file; read again if its size or time of change differs."""
-    return sha256(Path(path))
 
 
 class _Collector(logging.Handler):

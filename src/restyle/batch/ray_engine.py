@@ -23,8 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from restyle.batch.journal import FOLDER, Finished, Journal
+from restyle.batch.keys import row_key
 from restyle.batch.lists import Entry
-from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded, row_key
+from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded
+from restyle.batch.results import tiles_of
 from restyle.batch.rows import Failure, Row
 from restyle.errors import InputError, OutputError, require
 from restyle.images import formats
@@ -41,10 +43,8 @@ _Rows = Mapping[str, Sequence[tuple[Row, Finished | None]]]
 def locate(address: str) -> tuple[Any, str]:
     """Return the Arrow file system of a path and the path in it; InputError if nothing opens the address."""
     scheme, mark, rest = address.partition("://")
-    if not mark:
-        return _file_system("file", ""), os.path.abspath(address)
-    if scheme == "file":
-        return _file_system("file", ""), "/" + rest.lstrip("/")
+    if not mark or scheme == "file":
+        return _file_system("file", ""), "/" + rest.lstrip("/") if mark else os.path.abspath(address)
     host, _, path = rest.partition("/")
     return _file_system(scheme, host), f"{host}/{path}"
 
@@ -216,6 +216,10 @@ class RowPainter:
             content = _read(row.content)
         if "://" not in self.output:
             return self.painter.paint(row, earlier, content)
+        if tiles_of(Path(row.output)) is not None:
+            raise OutputError(
+                f"cannot write {row.output}: Deep Zoom needs a folder of this machine for --output"
+            )
         system, root = locate(self.output)
         target = f"{root.rstrip('/')}/{row.output}"
         key = row_key(row, hashlib.sha256(content).hexdigest())
@@ -391,6 +395,5 @@ def _is_missing(system: Any, path: str) -> bool:
 
 
 def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    return (error.strerror or str(error) or "failed").lower()
+    missing = isinstance(error, FileNotFoundError)
+    return "there is no such file" if missing else (error.strerror or str(error) or "failed").lower()

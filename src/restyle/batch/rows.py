@@ -151,18 +151,21 @@ def make_rows(entries: Iterable[Entry], defaults: Defaults, output: Path) -> Ite
             medium = medium_of(entry.content)
             styles = _texts(entry, "style") or defaults.styles
             regions = _texts(entry, "region") or defaults.regions
+            look = entry.cells.get("look", defaults.options.get("look"))
+            model = str(entry.cells.get("model", defaults.model))
             renamed = False
             if name is None:
-                place = output / _usual_name(entry, medium, (*styles, *regions))
+                label = style_label((*styles, *regions), str(look or model))
+                place = output / _usual_name(entry, medium, label)
                 name = names.near(place, entry.content).relative_to(output).as_posix()
                 renamed = output / name != place
+            else:
+                _check_suffix(name, medium)
             if not entry.content:
                 raise InputError("the content is missing")
             options = _options(entry, defaults, medium, known)
-            only_look = dict(options).get("look") is not None
-            if not styles and not regions and not only_look and medium != "picture":
+            if not styles and not regions and look is None and medium != "picture":
                 raise OptionError(f"the {medium} has no style; add a column 'style', or --style")
-            model = str(entry.cells.get("model", defaults.model))
             yield Row(
                 number, entry.where, entry.content, medium, styles, regions, options, model, name, renamed
             )
@@ -183,7 +186,16 @@ def _given_name(name: object, output: Path, names: FreeNames) -> str | RestyleEr
     return name
 
 
-def _usual_name(entry: Entry, medium: Medium, styles: Sequence[str]) -> str:
+def _check_suffix(name: str, medium: Medium) -> None:
+    """Refuse a result of another medium, before anything is painted."""
+    if medium == "picture":
+        formats.output_format(name)
+    known = {"picture": None, "video": VIDEO_SUFFIXES, "sound": SOUND_SUFFIXES}[medium]
+    if known is not None and Path(name).suffix.lower() not in known:
+        raise OutputError(f"output '{name}' is not the name of a {medium}; use one of {', '.join(known)}")
+
+
+def _usual_name(entry: Entry, medium: Medium, label: str) -> str:
     suffixes, usual = {
         "picture": (writable_suffixes(), ".png"),
         "video": (list(VIDEO_SUFFIXES), ".mp4"),
@@ -193,13 +205,16 @@ def _usual_name(entry: Entry, medium: Medium, styles: Sequence[str]) -> str:
         place = Path(entry.tree)
         return str(place if place.suffix.lower() in suffixes else place.with_suffix(usual))
     own = Path(entry.content).suffix
-    return result_name(entry.content, style_label(styles), own if own.lower() in suffixes else usual)
+    return result_name(entry.content, label, own if own.lower() in suffixes else usual)
 
 
-def style_label(styles: Sequence[str]) -> str:
-    """Name styles for a file name: `art/My Wave.jpg` and `scream:0.4` give `my-wave+scream`."""
-    labels = []
-    for text in styles:
+def style_label(styles: Sequence[str], other: str = "style") -> str:
+    """Name styles for a file name: `art/My Wave.jpg` and `scream:0.4` give `my-wave+scream`.
+
+    `other` names the result without styles: a look, or a network with one style of its own.
+    """
+    labels: list[str] = []
+    for text in styles or (other,):
         name = text.rpartition("=")[2] if "=" in text else text  # MASK=STYLE
         name = split_weight(name)[0] if name else name
         labels.append(slug(Path(name).stem if os.path.splitext(name)[1] else Path(name).name) or "style")
@@ -242,6 +257,8 @@ def _options(
             continue
         if column not in hints:
             raise OptionError(f"{column.replace('_', '-')} is not an option of a {medium}; leave it empty")
+        if column == "look" and isinstance(value, str):
+            value = _placed(value, entry.folder, column)
         values[column] = _value(value, *hints[column])
     options = tuple(sorted(values.items()))
     _check(medium, options, tuple(type(value) for _, value in options))

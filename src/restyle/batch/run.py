@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections import Counter, deque
@@ -12,10 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from restyle.batch.journal import Finished, Journal, is_finished, read_finished, sha256
-from restyle.batch.painter import Outcome, row_key
+from restyle.batch.check import is_left
+from restyle.batch.journal import Journal, read_finished
+from restyle.batch.painter import Outcome, guarded
 from restyle.batch.rows import Failure, Row
-from restyle.errors import OutputError, RestyleError
+from restyle.errors import OutputError
 
 WINDOW = 64  # finished rows over which the rate is measured
 
@@ -136,25 +136,34 @@ class Estimate:
     seconds: float | None
 
 
-def estimate(rows: Sequence[Row | Failure], output: Path, workers: int) -> tuple[list[str], Estimate]:
-    """Check which rows are finished, without painting; return the state of each row, and the sums."""
+def estimate(
+    rows: Sequence[Row | Failure], output: Path, workers: int, overwrite: bool = False
+) -> tuple[list[tuple[str, str]], Estimate]:
+    """Check which rows are finished, without painting.
+
+    Returns
+    -------
+    list of (state, reason), Estimate
+        "finished", "left", or "failed" and why, for each row; and the sums.
+    """
     entries = read_finished(output)
 
-    def state(row: Row | Failure) -> str:
+    def check(row: Row | Failure) -> tuple[str, str]:
         if isinstance(row, Failure):
-            return "failed"
-        try:
-            entry = entries.get(row.output)
-            if entry is None:
-                return "left" if os.path.exists(row.content) or "://" in row.content else "failed"
-            key = row_key(row, sha256(Path(row.content)))
-            return "finished" if is_finished(entry, key, output / row.output) else "left"
-        except (RestyleError, OSError):
-            return "failed"
+            return "failed", row.reason
+        left = guarded(
+            row,
+            lambda: Outcome(
+                row,
+                "done" if is_left(row, entries.get(row.output), output, overwrite=overwrite) else "skipped",
+            ),
+        )
+        return {"done": "left", "skipped": "finished", "failed": "failed"}[left.state], left.reason
 
     with ThreadPoolExecutor() as pool:
-        states = list(pool.map(state, rows))
-    times = [each.seconds for each in entries.values() if isinstance(each, Finished)]
+        found = list(pool.map(check, rows))
+    states = [state for state, _ in found]
+    times = [each.seconds for each in entries.values()]
     left = states.count("left")
     seconds = statistics.fmean(times) * left / workers if times and left else None
-    return states, Estimate(states.count("finished"), states.count("failed"), left, seconds)
+    return found, Estimate(states.count("finished"), states.count("failed"), left, seconds)

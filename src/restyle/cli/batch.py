@@ -81,7 +81,7 @@ def batch(
     workers, threads = _workers(rows, engine, batch_options)
     report = Report(len(rows), as_json=batch_options.json)
     if batch_options.dry_run:
-        report.plan(rows, output, workers)
+        report.plan(rows, output, workers, saving.overwrite)
         return
     with _journal(output, (index, count), batch_options.engine) as journal, Bar(len(rows)) as bar:
         report.begin(bar, workers, [*_notes(rows, given), *journal.notes])
@@ -200,21 +200,20 @@ class Report:
         self._bar: Bar | None = None
         self._begun = time.monotonic()
 
-    def plan(self, rows: Sequence[Row | Failure], output: str, workers: int) -> None:
+    def plan(self, rows: Sequence[Row | Failure], output: str, workers: int, overwrite: bool) -> None:
         """Print the state of each row, without painting: `--dry-run`."""
         from restyle.batch.rows import Failure
         from restyle.batch.run import estimate
 
-        states, summary = estimate(rows, Path(output), max(1, workers))
-        for row, state in zip(rows, states, strict=True):
-            reason = row.reason if isinstance(row, Failure) else ""
+        found, summary = estimate(rows, Path(output), max(1, workers), overwrite)
+        for row, (state, reason) in zip(rows, found, strict=True):
             name = "" if isinstance(row, Failure) else row.output
             if self.as_json:
                 self._event(
                     "row", row=row.number, content=row.content, output=name, state=state, reason=reason
                 )
             else:
-                typer.echo(printable(f"{state:9} {name or reason}"))
+                typer.echo(printable(f"{state:9} {as_flags(reason) or name}"))
         if self.as_json:
             self._event("plan", **asdict(summary), workers=workers)
         else:

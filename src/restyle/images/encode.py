@@ -152,6 +152,11 @@ def encode_rows(
         plain.unlink()
 
 
+def tiles_folder(path: Path) -> Path:
+    """Return the folder of the tiles of a Deep Zoom picture `NAME.dzi`."""
+    return path.with_name(f"{path.stem}_files")
+
+
 def write_deep_zoom(
     image: Any, path: PathLike, quality: int, overwrite: bool, inputs: Sequence[PathLike]
 ) -> None:
@@ -163,7 +168,7 @@ def write_deep_zoom(
         One of them exists and ``overwrite`` is not set, or cannot be written.
     """
     target = check_output(path, overwrite=overwrite, inputs=inputs)
-    tiles = target.with_name(f"{target.stem}_files")
+    tiles = tiles_folder(target)
     if tiles.exists() and not overwrite:
         raise OutputError(f"cannot write {tiles}: it exists; choose another name or pass overwrite=True")
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
@@ -174,6 +179,8 @@ def write_deep_zoom(
             with encoding(os.fspath(path)):
                 image.dzsave(str(base), suffix=kind, keep="none")
             (new / "vips-properties.xml").unlink(missing_ok=True)
+            if hasattr(os, "sync"):
+                os.sync()  # one call for thousands of tiles
             if tiles.exists():
                 tiles.rename(old)
             new.rename(tiles)
