@@ -42,7 +42,7 @@ def check_target(row: Row, earlier: Finished | None, folder: Path, *, overwrite:
             " choose another folder or pass overwrite=True"
         )
     check_output(target, overwrite=overwrite, inputs=[row.content, *files(row)])
-    return None if overwrite else left_tiles(target, earlier and earlier.sha256)
+    return None if overwrite else left_tiles(target, earlier.sha256 if earlier else None)
 
 
 def is_left(row: Row, earlier: Finished | None, folder: Path, *, overwrite: bool) -> bool:
