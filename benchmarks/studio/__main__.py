@@ -38,6 +38,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "lab" / "benchmarks" / "studio.md"
 WARM_UP = 100  # requests before memory counts
 PEER_PART = 4  # the peer gets this part of the requests
 WALL = 48
+PATIENCE = 60.0  # seconds for the good client beside bad ones
 
 
 def studio(arguments: argparse.Namespace) -> tuple[str, tuple[str, ...], str, str, str]:
@@ -187,7 +188,14 @@ def broken(arguments: argparse.Namespace) -> Iterator[str]:
                     time.sleep(2)
                     begun = time.perf_counter()
                     used = server.processor_seconds(alone=True), crowd.processor_seconds()
-                    harmed = asyncio.run(load.crowd(server, requests, 1))
+                    try:
+                        harmed = asyncio.run(asyncio.wait_for(load.crowd(server, requests, 1), PATIENCE))
+                    except TimeoutError:
+                        yield (
+                            f"| {server.name} | {WORDS[how]} | {alone.median:.2f} | not served within"
+                            f" {PATIENCE:.0f} s | | | | | {before:.0f} | {server.memory():.0f} |"
+                        )
+                        continue
                     after = server.processor_seconds(alone=True), crowd.processor_seconds()
                     seconds = time.perf_counter() - begun
                 time.sleep(2)
