@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.video.speed import FLOW, NONE, drawn_clip, peak_memory, rates
+from benchmarks.video.speed import FLOW, NONE, SMALLER, drawn_clip, peak_memory, rates
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
 from restyle.options.image import FRAME_SIZE
@@ -28,18 +28,24 @@ _HOUR = (32, 48)
 def speed(arguments: argparse.Namespace, method: Arbitrary) -> Iterator[str]:
     """Yield the table of frames per second."""
     yield "### Speed\n"
-    yield f"Frames per second: {arguments.frames} drawn frames, {arguments.threads} threads, the median of"
-    yield f"{arguments.rounds} interleaved rounds. Painted {FRAME_SIZE} px wide, a frame a thread.\n"
-    yield "| stage | 640x360 | 1280x720 |\n| --- | ---: | ---: |"
+    yield f"Frames per second: {arguments.frames} drawn frames, the median of {arguments.rounds} interleaved"
+    yield f"rounds. Painted {FRAME_SIZE} px wide ({SMALLER} px in the last row), a frame a thread.\n"
+    counts = sorted({1, arguments.threads})
+    columns = [(size, threads) for size in SIZES for threads in counts]
+    heads = [f"{size[1]}x{size[0]}, {threads} thread{'s' * (threads > 1)}" for size, threads in columns]
+    yield f"| stage | {' | '.join(heads)} |"
+    yield f"| --- | {' | '.join('---:' for _ in columns)} |"
     styles = timed_styles("starry-night", method)
     with tempfile.TemporaryDirectory() as name:
-        tables = []
-        for size in SIZES:
+        tables = {}
+        for size, threads in columns:
             clip = drawn_clip(Path(name, f"{size[0]}.mp4"), size, arguments.frames)
-            tables.append(rates(clip, Path(name), method, styles, arguments.rounds))
-    for stage in tables[0]:
-        yield f"| {stage} | {tables[0][stage]:.2f} | {tables[1][stage]:.2f} |"
-    share, rate = tables[0][NONE] / tables[0][FLOW], tables[1][FLOW]
+            own = method.with_threads(threads)
+            tables[size, threads] = rates(clip, Path(name), own, styles, arguments.rounds)
+    for stage in tables[columns[0]]:
+        yield f"| {stage} | {' | '.join(f'{tables[column][stage]:.2f}' for column in columns)} |"
+    small, large = (tables[size, arguments.threads] for size in SIZES)
+    share, rate = small[NONE] / small[FLOW], large[FLOW]
     yield f"\nTarget: flow at most {FLOW_SHARE} times the time of none at 640x360:"
     yield f"{_met(share <= FLOW_SHARE)} ({share:.2f})."
     yield f"\nTarget: {RATE} frames a second at 1280x720 on {RATE_CORES} cores, end to end:"

@@ -24,6 +24,7 @@ from restyle.videos.timeline import TimedStyles
 from restyle.videos.write import VideoWriter
 
 NONE, FLOW = "end to end, none", "end to end, flow"
+SMALLER = 448  # px; another size to paint, for the last row
 
 
 def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
@@ -78,9 +79,9 @@ def rates(
             writer.write(item)
         writer.close()
 
-    def together(steady: Steady) -> None:
-        options = VideoOptions(overwrite=True, steady=steady)
-        stylizer = VideoStylizer(dict(styles), options=options, method=method)
+    def together(steady: Steady, side: int | None = None) -> None:
+        options, pictures = VideoOptions(overwrite=True, steady=steady), ImageOptions(paint_size=side)
+        stylizer = VideoStylizer(dict(styles), image_options=pictures, options=options, method=method)
         stylizer.write(clip, folder / "together.mp4")
 
     found = interleaved(
@@ -94,6 +95,7 @@ def rates(
             "encode": encode,
             NONE: lambda: together("none"),
             FLOW: lambda: together("flow"),
+            f"{FLOW}, --paint-size {SMALLER}": lambda: together("flow", SMALLER),
         },
         rounds=rounds,
         calls=1,
@@ -104,13 +106,16 @@ def rates(
 
 
 def peak_memory(clip: Path, output: Path, threads: int, steady: str = "none") -> float:
-    """Return the peak memory, in MB, of a process that runs `restyle video`."""
+    """Return the peak memory, in MB, of a process that runs `restyle video`; Linux only.
+
+    Not `ru_maxrss`, which begins with the memory of the process that started this one.
+    """
     code = (
-        "import resource, restyle, sys; "
+        "import restyle, sys; "
         "options = {'output': sys.argv[2], 'overwrite': True, 'threads': int(sys.argv[3]), "
         "'steady': sys.argv[4]}; "
         "restyle.video(sys.argv[1], 'starry-night', **options); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "print(int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024)"
     )
     command = [sys.executable, "-c", code, str(clip), str(output), str(threads), steady]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

@@ -14,7 +14,7 @@ import pytest
 from restyle.errors import MissingExtraError
 from restyle.evaluate.temporal import Motion as Measure
 from restyle.types import FloatArray
-from restyle.videos.flow import KEEP, FlowSteadier, Motion, MotionFinder, warp
+from restyle.videos.flow import KEEP, FlowSteadier, Motion, MotionFinder, Track, warp
 
 SIZE = (72, 104)
 
@@ -78,6 +78,26 @@ def test_what_uncovers_is_not_trusted() -> None:
     uncovered = motion.trust[28:44, 32:40].mean()
     assert uncovered < 0.35
     assert motion.trust[5:20].mean() > 0.9
+
+
+def test_what_uncovers_slowly_is_not_trusted_over_many_frames() -> None:
+    """Each step is within its limits; together they stretch the ground behind the object."""
+    ground, thing = 0.4 + 0.2 * texture(1)[:, : SIZE[1]], 0.45 + 0.2 * texture(2)[:24, :24]
+    frames = []
+    for left in range(20, 45, 2):
+        frame = ground.copy()
+        frame[24:48, left : left + 24] = thing
+        frames.append(frame.astype(np.float32))
+    finder = MotionFinder()
+    steps = [finder(frame) for frame in frames]
+    track, motion = Track(frames[0]), None
+    for frame, step in zip(frames[1:], steps[1:], strict=True):
+        assert step is not None
+        motion = track(frame, step)
+    assert motion is not None
+    assert motion.likely[28:44, 24:38].mean() < 0.3
+    assert motion.likely[4:18].mean() > 0.9
+    assert motion.likely[28:44, 48:64].mean() > 0.7  # the object itself
 
 
 @pytest.mark.slow

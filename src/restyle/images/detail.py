@@ -12,6 +12,8 @@ and grass too fine for the painting survive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from restyle.images.blend import box_blur
@@ -113,7 +115,12 @@ class Enlargement:
         return out
 
 
-def slopes(light: FloatArray, painted: FloatArray, radius: int = RADIUS) -> FloatArray:
+def slopes(
+    light: FloatArray,
+    painted: FloatArray,
+    radius: int = RADIUS,
+    average: Callable[[FloatArray, int], FloatArray] | None = None,
+) -> FloatArray:
     """Compute how strongly each channel of a painting follows the photo's luma around each pixel.
 
     Parameters
@@ -122,24 +129,27 @@ def slopes(light: FloatArray, painted: FloatArray, radius: int = RADIUS) -> Floa
     painted : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
     radius : int
         Half a window, in px.
+    average : function of a plane [h, w] and the radius
+        Another way to average over the windows.
 
     Returns
     -------
     np.ndarray [shape=(h, w, 3), float32, range 0..MAX_GAIN]
     """
-    mean = _window(light, radius)
-    variance = np.maximum(_window(light * light, radius) - mean * mean, 0)
+    window = average or _average
+    mean = window(light, radius)
+    variance = np.maximum(window(light * light, radius) - mean * mean, 0)
     centered = light - light.mean(dtype=np.float64).astype(np.float32)
     variance_all = float(np.mean(centered * centered, dtype=np.float64))
     out = np.empty(painted.shape, np.float32)
     for channel in range(painted.shape[2]):
         plane = painted[..., channel]
-        covariance = _window(np.asarray(light * plane, np.float32), radius) - mean * _window(plane, radius)
+        covariance = window(np.asarray(light * plane, np.float32), radius) - mean * window(plane, radius)
         slope_all = float(np.mean(centered * plane, dtype=np.float64)) / (variance_all + FLAT)
         slope = (covariance + np.float32(FLAT * FLAT_SHARE * slope_all)) / (variance + np.float32(FLAT))
-        np.clip(_window(np.asarray(slope, np.float32), radius), 0, MAX_GAIN, out=out[..., channel])
+        np.clip(window(np.asarray(slope, np.float32), radius), 0, MAX_GAIN, out=out[..., channel])
     return out
 
 
-def _window(plane: FloatArray, radius: int) -> FloatArray:
+def _average(plane: FloatArray, radius: int) -> FloatArray:
     return box_blur(box_blur(plane, radius, 0), radius, 1)

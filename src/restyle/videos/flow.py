@@ -50,6 +50,8 @@ _CONSISTENT = (0.01, 0.5)  # for `Motion.trust` (Sundaram et al.)
 _NEARLY = (0.05, 4.0)  # for `Motion.likely`
 _BORDER = 0.05  # px that a flow may lead out of the frame, which is then continued
 _SMALLEST = 16  # px; the search needs room for its patches
+_STRETCHED = (0.3, 0.6)  # share of its own area that a pixel takes from the first frame: not used, used
+_BROAD, _OTHER_COLOR = 2.0, 0.16  # px, sigma of broad colors, and the difference at which they are others
 _UNLIKE = 0.03  # mean difference of content and warped content, 0..1, at which `Motion.trust` is 0
 _OTHER_CONTENT = 0.2  # the same for `Motion.likely`
 _WINDOW = (5, 5)  # px at half the size, in which mean and deviation of a painting are measured
@@ -125,7 +127,9 @@ class Track:
     """Follows the content of a frame [H, W, 3] from neighbor to neighbor, in one direction of time.
 
     Motions are added up: paths are smoother in time than those of separate searches. A pixel keeps its
-    confidence while the neighbors agree and it resembles the first frame.
+    confidence while the neighbors agree, it has the broad colors of the first frame and resembles it, and the
+    motion has not stretched that. Behind a moving object each step is within its limits, but many of them
+    pull the edge of the uncovered ground out to streaks.
     """
 
     def __init__(self, content: FloatArray) -> None:
@@ -135,9 +139,10 @@ class Track:
         """Return the motion since the first frame, of a frame with this motion since the last one."""
         last = self._motion
         back = step.back + warp(last.back, step.back)
-        like, nearly = _likeness(warp(self.content, back) - content)
-        inside = _inside(back, 0.5).astype(np.float32)
-        like, nearly = like * inside, nearly * inside
+        drift = warp(self.content, back) - content
+        like, nearly = _likeness(drift)
+        known = _inside(back, 0.5) * _unstretched(back) * _same_colors(drift)
+        like, nearly = like * known, nearly * known
         self._motion = Motion(
             back,
             like * step.trust * warp(last.trust, step.back),
@@ -148,7 +153,7 @@ class Track:
 
 def _gray(content: FloatArray) -> NDArray[np.uint8]:
     """Return the luma of a frame at the size at which the flow is computed, 0..255."""
-    luma = np.asarray(content @ _LUMA + np.float32(0.5), np.uint8)
+    luma = np.asarray(_opencv().transform(content, _LUMA[None]) + np.float32(0.5), np.uint8)
     factor = -(-max(luma.shape) // FLOW_SIDE)
     if factor > 1 and min(luma.shape) >= _SMALLEST:
         size = (max(_SMALLEST, luma.shape[1] // factor), max(_SMALLEST, luma.shape[0] // factor))
@@ -166,7 +171,6 @@ def _checked(
     back: FloatArray, forward: FloatArray, earlier: FloatArray, content: FloatArray
 ) -> tuple[Motion, FloatArray]:
     """Compute the confidence of a flow; return the motion, and the warped earlier content less the actual."""
-    cv = _opencv()
     searched = (back, forward)
     returned = warp(forward, back)
     error = _squared(back + returned)
@@ -175,15 +179,8 @@ def _checked(
     visible, likely = (
         (error <= share * length + pixels) * inside for share, pixels in (_CONSISTENT, _NEARLY)
     )
-    height, width = content.shape[:2]
-    if min(height, width) < _SMALLEST:
-        back, visible, likely = (each[:height, :width] for each in (back, visible, likely))
-    elif back.shape[:2] != (height, width):
-        scale = np.array([width / back.shape[1], height / back.shape[0]], np.float32)
-        back = cv.resize(back, (width, height), interpolation=cv.INTER_LINEAR) * scale
-        visible, likely = (
-            cv.resize(each, (width, height), interpolation=cv.INTER_LINEAR) for each in (visible, likely)
-        )
+    size = (content.shape[0], content.shape[1])
+    back, visible, likely = (_at_size(each, size) for each in (back, visible, likely))
     drift = warp(earlier, back) - content
     like, nearly = _likeness(drift)
     trust, likely = (
@@ -192,11 +189,37 @@ def _checked(
     return Motion(back, trust, likely, searched), drift
 
 
+def _at_size(searched: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Return a flow [h, w, 2] or a map [h, w] of the search at the size (height, width) of the frames."""
+    height, width = size
+    if min(size) < _SMALLEST or searched.shape[:2] == size:
+        return searched[:height, :width]
+    found: FloatArray = _opencv().resize(searched, (width, height), interpolation=_opencv().INTER_LINEAR)
+    if searched.ndim == 3:
+        found *= np.array([width / searched.shape[1], height / searched.shape[0]], np.float32)
+    return found
+
+
 def _likeness(drift: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return how much warped content resembles the actual, [H, W] in 0..1, within narrow and wide limits."""
     unlike = _blur(_mean(np.abs(_blur(drift, _GRAIN))), _NEAR)
     like, nearly = (np.clip(2 - 2 * unlike / np.float32(limit), 0, 1) for limit in (_UNLIKE, _OTHER_CONTENT))
     return like, nearly
+
+
+def _unstretched(back: FloatArray) -> FloatArray:
+    """Return whether a motion takes each pixel from about its own area, [H, W] in 0..1: no streaks."""
+    cv = _opencv()
+    across, down = (cv.Sobel(back, -1, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+    area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]
+    low, high = _STRETCHED
+    return _blur(np.clip((area - low) / np.float32(high - low), 0, 1), 1.0)
+
+
+def _same_colors(drift: FloatArray) -> FloatArray:
+    """Return whether warped content has the broad colors of the actual, whatever its texture, [H, W]."""
+    apart = np.abs(_blur(drift, _BROAD)).max(-1)
+    return np.clip(2 - 2 * _blur(apart, 1.0) / np.float32(_OTHER_COLOR), 0, 1)
 
 
 class FlowSteadier:

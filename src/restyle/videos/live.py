@@ -21,8 +21,7 @@ import numpy as np
 
 from restyle import pipeline
 from restyle.images import picture
-from restyle.images.detail import COARSE, enlarge_with_detail
-from restyle.images.resize import fit_size, resize
+from restyle.images.resize import fit_size
 from restyle.methods import table
 from restyle.methods.fast import MIN_SIDE
 from restyle.models.arbitrary import Arbitrary
@@ -32,6 +31,7 @@ from restyle.style import Style
 from restyle.types import PathLike, from_unit
 from restyle.videos.controls import Controls
 from restyle.videos.devices import Bytes, Newest, Shot, Sink, Window, open_sink, open_source
+from restyle.videos.enlarge import enlarged, reduced
 from restyle.videos.info import Pixels, Tell
 
 _WAIT = 0.25  # seconds without a frame after which the window is checked
@@ -210,14 +210,10 @@ class _Painter:
         begin = time.monotonic()
         small = content.pixels
         if self.painted_size != self.shown_size:
-            shrinks = max(self.painted_size) < max(self.shown_size)
-            small = resize(small, self.painted_size, "area" if shrinks else "lanczos")
+            small = reduced(small, self.painted_size)
         painted = self._method.stylize(small, code, options.strength)
         self.painting = time.monotonic() - begin
-        if max(self.painted_size) > max(self.shown_size):
-            painted = resize(painted, self.shown_size, "area")
-        elif self.painted_size != self.shown_size:
-            painted = enlarge_with_detail(painted, small, content.pixels, options.strength, COARSE)
+        painted = enlarged(painted, small, content.pixels, options.strength)
         done: Any = from_unit(pipeline.postprocess(painted, content, options).pixels, np.uint8)
         return self._mirrored(done)
 

@@ -19,9 +19,8 @@ from restyle.images import picture
 from restyle.images.blend import blend
 from restyle.images.color import fit_palette
 from restyle.images.color_lut import ColorLut
-from restyle.images.detail import COARSE, enlarge_with_detail
 from restyle.images.looks import apply_look, load_look
-from restyle.images.resize import fit_size, resize
+from restyle.images.resize import fit_size
 from restyle.methods import table
 from restyle.methods.fast import painted_side
 from restyle.methods.protocol import TableMethod, Tables
@@ -30,6 +29,7 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
 from restyle.style import Style
 from restyle.types import FloatArray, from_unit
+from restyle.videos.enlarge import enlarged, reduced
 from restyle.videos.flow import FlowSteadier, MotionFinder
 from restyle.videos.info import Pixels, VideoFrame, VideoInfo
 from restyle.videos.keys import KeyPainter
@@ -209,9 +209,7 @@ class VideoPainter:
             codes += [style.code for style in self._regions.styles]
             weights = self._regions.at(index, second, size)
         small_size = self._small_size(size)
-        small = content.pixels
-        if small_size != size:
-            small = resize(small, small_size, "area" if max(small_size) < max(size) else "lanczos")
+        small = content.pixels if small_size == size else reduced(content.pixels, small_size)
         motion = self._finder(small, new_scene) if self._finder else None
         return Work(frame, content, small, codes, weights, new_scene, motion)
 
@@ -308,11 +306,7 @@ class VideoPainter:
                 return mapped
             return pipeline.postprocess(mapped, content, self._options).pixels
         assert painted is not None
-        size = (content.height, content.width)
-        if max(painted.shape) > max(size):
-            painted = resize(painted, size, "area")
-        elif painted.shape[:2] != size:
-            painted = enlarge_with_detail(painted, item.small, content.pixels, self._options.strength, COARSE)
+        painted = enlarged(painted, item.small, content.pixels, self._options.strength)
         return pipeline.postprocess(painted, content, self._options).pixels
 
     def restore(self, state: State) -> None:
