@@ -15,7 +15,7 @@ from tests.videos.test_flow import texture
 @pytest.fixture
 def content() -> FloatArray:
     fine = np.random.default_rng(3).normal(0, 0.015, (120, 160, 1)).astype(np.float32)
-    return np.clip(texture(1, 120, 160) + fine, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(texture(1, 120, 160) + fine, 0, 1), np.float32)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.4])

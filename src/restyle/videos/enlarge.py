@@ -6,6 +6,8 @@ time. Its filters differ a little, and results by a level or two of 8 bits where
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from restyle.images.color import LUMA
@@ -57,25 +59,26 @@ def _with_opencv(painted: FloatArray, small: FloatArray, content: FloatArray, st
     """Compute the formula of `images.detail`, all channels at once."""
     import cv2
 
+    cv: Any = cv2
     height, width = content.shape[:2]
     luma = np.ascontiguousarray(LUMA, np.float32)[None]
 
     def up(picture: FloatArray, how: int) -> FloatArray:
-        return np.asarray(cv2.resize(picture, (width, height), interpolation=how))
+        return np.asarray(cv.resize(picture, (width, height), interpolation=how))
 
     def average(plane: FloatArray, radius: int) -> FloatArray:
         window = (2 * radius + 1, 2 * radius + 1)
-        return np.asarray(cv2.blur(plane, window, borderType=cv2.BORDER_REPLICATE))
+        return np.asarray(cv.blur(plane, window, borderType=cv.BORDER_REPLICATE))
 
-    light = np.asarray(cv2.transform(small, luma))
+    light = np.asarray(cv.transform(small, luma))
     grid = (-(-light.shape[1] // COARSE), -(-light.shape[0] // COARSE))
-    coarse = [np.asarray(cv2.resize(each, grid, interpolation=cv2.INTER_AREA)) for each in (light, painted)]
+    coarse = [np.asarray(cv.resize(each, grid, interpolation=cv.INTER_AREA)) for each in (light, painted)]
     gains = slopes(coarse[0], coarse[1], -(-RADIUS // COARSE), average)
-    fine = np.asarray(cv2.transform(content, luma))
-    fine -= up(light, cv2.INTER_CUBIC)
-    out = up(gains * np.float32(strength), cv2.INTER_LINEAR)
-    cv2.multiply(out, cv2.merge([fine] * 3), out)
-    cv2.add(out, up(painted, cv2.INTER_CUBIC), out)
+    fine = np.asarray(cv.transform(content, luma))
+    fine -= up(light, cv.INTER_CUBIC)
+    out = up(gains * np.float32(strength), cv.INTER_LINEAR)
+    cv.multiply(out, cv.merge([fine] * 3), out)
+    cv.add(out, up(painted, cv.INTER_CUBIC), out)
     if strength < 1:
-        out += np.float32(1 - strength) * (content - up(small, cv2.INTER_CUBIC))
+        out += np.float32(1 - strength) * (content - up(small, cv.INTER_CUBIC))
     return np.clip(out, 0, 1, out=out)

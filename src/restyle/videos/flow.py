@@ -213,13 +213,15 @@ def _unstretched(back: FloatArray) -> FloatArray:
     across, down = (cv.Sobel(back, -1, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]
     low, high = _STRETCHED
-    return _blur(np.clip((area - low) / np.float32(high - low), 0, 1), 1.0)
+    kept: FloatArray = np.clip((area - low) / np.float32(high - low), 0, 1)
+    return _blur(kept, 1.0)
 
 
 def _same_colors(drift: FloatArray) -> FloatArray:
     """Return whether warped content has the broad colors of the actual, whatever its texture, [H, W]."""
     apart = np.abs(_blur(drift, _BROAD)).max(-1)
-    return np.clip(2 - 2 * _blur(apart, 1.0) / np.float32(_OTHER_COLOR), 0, 1)
+    same: FloatArray = np.clip(2 - 2 * _blur(apart, 1.0) / np.float32(_OTHER_COLOR), 0, 1)
+    return same
 
 
 class FlowSteadier:
