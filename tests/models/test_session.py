@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from restyle.errors import ModelError, OptionError
 from restyle.methods import table
-from restyle.models import catalog
+from restyle.models import catalog, session
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.session import PROVIDERS, Device, Session
 
@@ -30,6 +31,21 @@ def test_runs_by_name(encoder: Session) -> None:
     out = encoder.run(style=np.full((2, 3, 16, 24), 0.5, np.float32))
     assert out["code"].shape == (2, 6)
     assert out["code"][:, :3] == pytest.approx(np.full((2, 3), 0.5))
+
+
+def test_another_thread_stops_runs(encoder: Session) -> None:
+    picture = np.zeros((1, 3, 256, 256), np.float32)
+    encoder.run(style=picture[..., :64, :64])
+    threading.Timer(0.01, session.interrupt, [True]).start()
+    try:
+        with pytest.raises(session.Interrupted):
+            [encoder.run(style=picture) for _ in range(10_000)]
+        with pytest.raises(session.Interrupted):
+            encoder.run(style=picture[..., :64, :64])
+    finally:
+        session.interrupt(False)
+    assert encoder.run(style=picture[..., :64, :64])["code"].shape == (1, 6)
+    assert session._under_way == []
 
 
 def test_takes_views_and_other_floats(encoder: Session) -> None:

@@ -49,6 +49,9 @@ def test_no_accepted_type() -> None:
 def test_clients_and_preferences() -> None:
     assert client_of(request("10.0.0.7")) == "10.0.0.7"
     assert client_of(request("2001:db8:1:2:3::4")) == client_of(request("2001:db8:1:2:9::9"))
+    assert client_of(request("2001:db8::1:2:3")) == client_of(request("2001:db8::9"))  # zeros left out
+    assert client_of(request("2001:db8:1:2::1")) != client_of(request("2001:db8:1:3::1"))
+    assert client_of(request("::ffff:10.0.0.7")) == "10.0.0.7"
     assert prefers_async(request(prefer="wait=10, Respond-Async"))
     assert not prefers_async(request(prefer="return=minimal"))
 
@@ -84,6 +87,14 @@ def test_work_ends_when_its_client_leaves() -> None:
         return happened
 
     assert asyncio.run(run()) == ["cancelled", "done"]
+
+
+def test_made_up_methods_take_no_memory() -> None:
+    metrics = Metrics()
+    for number in range(1000):
+        metrics.count(f"M{number}", "other", 405, 0.1)
+    counted = [line for line in metrics.text([]).splitlines() if line.startswith("restyle_requests_total{")]
+    assert counted == ['restyle_requests_total{method="other",route="other",status="405"} 1000']
 
 
 def test_times_are_a_histogram() -> None:

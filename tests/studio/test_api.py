@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 import restyle
 from restyle.videos.read import VideoReader
-from tests.made_clips import make_clip, moving
+from tests.made_clips import frames_of, make_clip, moving
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -223,6 +223,29 @@ def test_looks_need_no_style(
     wanted = stylizer(smooth, None, look=looks[0])
     assert np.abs(tile.astype(int) - wanted.astype(int)).mean() < 2  # a JPEG
     assert post(client, photo_file, "/v1/wall", look="none").json()["error"]["field"] == "look"
+
+
+def test_a_look_needs_no_style_in_a_video_either(client: httpx.Client, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", moving(4, (48, 64)))
+    fields = {"look": "cyanotype", "codec": "ffv1"}
+    answer = client.post(
+        "/v1/videos",
+        files={"content": path.read_bytes()},
+        data=fields,
+        headers={"accept": "video/x-matroska"},
+    )
+    assert answer.status_code == 202, answer.text
+    job = finished(client, answer.json())
+    assert job["state"] == "done", job
+    result = client.get(job["result"])
+    assert result.headers["content-disposition"] == 'inline; filename="restyle-cyanotype.mkv"'
+    (tmp_path / "art.mkv").write_bytes(result.content)
+    restyle.video(path, None, look="cyanotype", codec="ffv1", output=tmp_path / "wanted.mkv")
+    frames = frames_of(tmp_path / "art.mkv")
+    assert len(frames) == 4
+    assert np.array_equal(frames, frames_of(tmp_path / "wanted.mkv"))
+    nothing = client.post("/v1/videos", files={"content": path.read_bytes()}, data={"strength": "0.5"})
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (422, "no_style")
 
 
 def test_box_is_a_mask(client: httpx.Client, tmp_path: Path, stylizer: restyle.Stylizer) -> None:

@@ -58,3 +58,17 @@ def test_wrong_values_are_refused(name: str, text: str) -> None:
 def test_an_option_is_given_once() -> None:
     with pytest.raises(OptionError, match="twice"):
         parse(IMAGES, [("strength", "1"), ("strength", "0.5")])
+
+
+@pytest.mark.parametrize("medium", [IMAGES, VIDEOS, AUDIO], ids=lambda medium: medium.name)
+@pytest.mark.parametrize(
+    "text", ["9" * 1500, "-" + "9" * 1500, "9" * 5000, "nan", "-inf", "1e400", "²", "\0"]
+)
+def test_odd_numbers_are_option_errors(medium: Medium, text: str) -> None:
+    checked = 0
+    for each, _ in medium.options():
+        if "low" in each.metadata or each.name in ("size", "crop"):
+            checked += 1
+            with pytest.raises(OptionError):
+                parse(medium, [(each.name, text)])
+    assert checked > 3

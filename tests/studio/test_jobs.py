@@ -31,8 +31,8 @@ class Worker:
         pass
 
 
-def start(shelf: Shelf, lane: Lane, seconds: float = 0.0, fails: bool = False) -> Job:
-    folder = shelf.storage.folder()
+def start(shelf: Shelf, lane: Lane, seconds: float = 0.0, fails: bool = False, *, client: str = "a") -> Job:
+    folder = shelf.storage.folder(client)
     (folder.path / "content").write_bytes(bytes(500))
     output = folder.path / "result.png"
     job = Job("image", lane, lane.admit("a"), folder, output, "image/png", "art.png")
@@ -47,7 +47,7 @@ async def names(job: Job) -> list[str]:
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Any:
-    storage = Storage(str(tmp_path), 5000)
+    storage = Storage(str(tmp_path), 8000)
     yield Shelf(storage)
     storage.close()
 
@@ -106,7 +106,7 @@ def test_what_is_old_is_deleted(shelf: Shelf) -> None:
     async def run() -> None:
         job, running = start(shelf, lane()), start(shelf, lane(), 60)
         await names(job)
-        folder = shelf.storage.folder()
+        folder = shelf.storage.folder("a")
         style = OwnStyle("own-1", folder, folder.path / "a.png", folder.path / "b.jpg")
         style.picture.write_bytes(bytes(10))
         shelf.add(style)
@@ -135,8 +135,28 @@ def test_room_is_made_by_deleting_the_longest_unused(shelf: Shelf) -> None:
             await names(job)
             made.append(job)
         made[0].used = time.monotonic() + 10
-        shelf.storage.folder().add(2500)
+        shelf.storage.folder("b").add(4000)
+        shelf.storage.folder("c").add(1500)
         assert set(shelf.jobs) == {made[0].id, made[2].id}
+
+    asyncio.run(run())
+
+
+def test_a_client_that_needs_room_loses_its_own_results(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        other = start(shelf, lane(), client="b")
+        await names(other)
+        own = [start(shelf, lane()) for _ in range(3)]
+        for job in own:
+            await names(job)
+        shelf.storage.folder("a").add(1500)  # of 4000 that one client may have
+        assert set(shelf.jobs) == {other.id, own[1].id, own[2].id}
+        monkeypatch.setattr(jobs, "MOST", 4)
+        last = start(shelf, lane())
+        await names(last)
+        assert set(shelf.jobs) == {other.id, own[2].id, last.id}
 
     asyncio.run(run())
 

@@ -692,6 +692,31 @@ def test_videos_and_sounds_are_jobs(visit: Visit, kind: str, tmp_path: Path) -> 
     expect(card).to_have_count(0)
 
 
+def test_a_video_takes_a_look(visit: Visit, studio: Running, tmp_path: Path) -> None:
+    page = visit(wall=True)
+    clip = make_clip(tmp_path / "clip.mp4", moving(3), even_stamps(3))
+    page.click("#tab-videos")
+    page.set_input_files("#media-file", str(clip))
+    wall = page.locator("#media-styles")
+    wall.locator(".kinds label", has_text="Looks").click()
+    expect(wall.locator(".tile", has_text="Cyanotype")).to_be_visible()
+    expect(wall.locator(".tile", has_text="The Great Wave")).to_be_hidden()
+    wall.get_by_role("button", name=re.compile("Cyanotype")).click()
+    expect(page.locator("#media-keepColors")).to_be_hidden()  # a look is the colors
+    asked: list[str] = []
+    page.on(
+        "request", lambda each: asked.append(str(each.post_data_buffer)) if "v1/videos" in each.url else None
+    )
+    page.click("#media-start")
+    card = page.locator(".job")
+    expect(card.get_by_role("button", name="Download")).to_be_visible(timeout=60_000)
+    assert 'name="look"' in asked[0]
+    assert 'name="style"' not in asked[0]
+    with page.expect_download() as download:
+        card.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "clip-cyanotype.mp4"
+
+
 def test_camera_snapshot(visit: Visit) -> None:
     page = visit(permissions=["camera"])
     choose(page)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import select
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,6 +21,7 @@ from restyle.studio.answers import Metrics
 from restyle.studio.security import HEADERS, Guard, ImpatientProtocol
 
 HOST = "127.0.0.1:7860"
+LIMIT = 20  # connections
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -70,15 +73,18 @@ def test_other_names_are_refused(host: str) -> None:
         ({"origin": "https://evil.com"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://127.0.0.1:9999"}, 403),
+        ({"origin": "http://[::1"}, 403),
+        ({"origin": f"http://user@{HOST}"}, 403),
+        ({"origin": "https://evil.com", "sec_fetch_mode": "navigate"}, 403),  # a form
         ({"sec_fetch_site": "same-origin"}, 200),
         ({"sec_fetch_site": "cross-site"}, 403),
         ({"sec_fetch_site": "same-site"}, 403),
     ],
 )
-def test_other_sites_cannot_change_anything(headers: dict[str, str], status: int) -> None:
+def test_other_sites_can_only_link_here(headers: dict[str, str], status: int) -> None:
     assert ask("POST", **headers).status_code == status
     assert ask("DELETE", **headers).status_code == status
-    assert ask("GET", **headers).status_code == 200
+    assert ask("GET", **headers).status_code == (200 if "sec_fetch_mode" in headers else status)
 
 
 def test_token_by_header_or_by_cookie() -> None:
@@ -118,7 +124,15 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     import threading
 
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(large, http=ImpatientProtocol, ws="none", lifespan="off", log_level="error")
+    config = uvicorn.Config(
+        large,
+        http=ImpatientProtocol,
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        proxy_headers=False,
+        limit_concurrency=LIMIT,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
@@ -144,6 +158,31 @@ def test_clients_that_do_not_send_a_header_are_closed(address: tuple[str, int]) 
         slow.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow")
         assert closed_after(silent) < 5
         assert closed_after(slow) < 5
+
+
+def test_a_client_has_half_of_the_connections(address: tuple[str, int]) -> None:
+    def state(connection: socket.socket) -> bytes:
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        connection.settimeout(5)
+        return connection.recv(1 << 10).split(b"\r\n")[0]
+
+    with contextlib.ExitStack() as stack:
+        many = [stack.enter_context(socket.create_connection(address)) for _ in range(LIMIT // 2 + 3)]
+        time.sleep(0.1)
+        refused = [connection for connection in many if readable(connection)]
+        assert len(refused) == 3
+        assert refused[0].recv(1 << 10).startswith(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\n")
+        other = socket.create_connection(address, source_address=("127.0.0.2", 0))
+        assert state(stack.enter_context(other)) == b"HTTP/1.1 200 OK"
+        many[0].close()
+        time.sleep(0.1)
+        again = stack.enter_context(socket.create_connection(address))
+        assert state(again) == b"HTTP/1.1 200 OK"
+
+
+def readable(connection: socket.socket) -> bool:
+    """Whether the server has sent something."""
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def test_clients_that_do_not_read_are_closed(address: tuple[str, int]) -> None:

@@ -14,13 +14,19 @@ from restyle.studio.storage import LOCK, PREFIX, Storage, sweep
 
 def test_bytes_are_limited_and_given_back(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path), 100)
-    folder = storage.folder()
-    folder.add(80)
-    asked: list[int] = []
-    storage.make_room = asked.append
+    folder, other = storage.folder("a"), storage.folder("b")
+    folder.add(40)
+    asked: list[tuple[int, str | None]] = []
+    storage.make_room = lambda count, client: asked.append((count, client))
     with pytest.raises(ApiError) as caught:
-        folder.add(30)
-    assert (caught.value.status, asked) == (503, [10])
+        storage.folder("a").add(30)
+    assert (caught.value.status, asked) == (503, [(20, "a")])  # a client has half
+    asked.clear()
+    other.add(50)
+    with pytest.raises(ApiError) as caught:
+        storage.folder("c").add(20)
+    assert (caught.value.status, asked) == (503, [(10, None)])
+    other.remove()
     (folder.path / "result").write_bytes(bytes(50))
     folder.measure()
     assert storage.used == 50
@@ -53,8 +59,8 @@ def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
 def test_folder_is_made_when_it_is_used(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path), 1000)
     before = set(storage.root.iterdir())
-    storage.folder().remove()
-    folder = storage.folder()
+    storage.folder("a").remove()
+    folder = storage.folder("a")
     assert set(storage.root.iterdir()) == before
     assert folder.path.stat().st_mode & 0o777 == 0o700
     folder.remove()

@@ -56,9 +56,9 @@ async def received(
 
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": query.encode(), "headers": raw}
-    storage = Storage(str(folder), 10 * MB)
+    storage = Storage(str(folder), 20 * MB)
     try:
-        parts = await receive(Request(scope, receiver), storage.folder(), rules)
+        parts = await receive(Request(scope, receiver), storage.folder("a"), rules)
         for part in parts:
             if part.path is not None:
                 part.text = str(len(part.path.read_bytes()))
@@ -158,6 +158,10 @@ def test_limits_of_bytes_fields_and_files(tmp_path: Path) -> None:
     assert refused(tmp_path, body, headers).code == "too_many"
     body, headers = multipart(files={"content": png()}, data={"style": "x" * (uploads.LONGEST_TEXT + 1)})
     assert refused(tmp_path, body, headers).code == "too_large"
+    body, headers = multipart(files={"content": png()})
+    for part in (b"Content-Disposition", b"form-data"):  # a name and a value that never end
+        endless = body.replace(part, part + bytes([120]) * (1 << 20), 1)
+        assert refused(tmp_path, endless, headers).status == 400
     body, headers = multipart(files={"other": png()})
     assert refused(tmp_path, body, headers).code == "unknown_field"
 

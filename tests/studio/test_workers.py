@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -80,15 +81,32 @@ def test_worker_works_again_after_it_was_killed(
         assert caught.value.code == "too_slow"
         assert worker.pid is None
 
-        running = asyncio.ensure_future(worker.run(task(photo_file, tmp_path, size=3000), 30, quiet))
-        await asyncio.sleep(2)
+        assert (await worker.run(good, 30, quiet))["height"] == 60
+        assert worker.starts == 3
+
+    stopping(run, Worker(settings))
+
+
+def test_cancelling_stops_a_run_of_the_network_and_keeps_the_process(
+    settings: dict[str, Any], photo_file: Path, tmp_path: Path
+) -> None:
+    async def run(worker: Worker) -> None:
+        long = task(photo_file, tmp_path, size=2000, paint_size=2000)
+        begun = time.perf_counter()
+        await worker.run(long, 120, lambda news: None)
+        alone = time.perf_counter() - begun
+        process = worker.pid
+        begun = time.perf_counter()
+        running = asyncio.ensure_future(worker.run(long, 120, lambda news: None))
+        await asyncio.sleep(alone / 4)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert (await worker.run(good, 30, quiet))["height"] == 60
-        assert worker.starts in (3, 4)  # cancelling may have killed it
+        assert time.perf_counter() - begun < 0.8 * alone
+        assert (await worker.run(task(photo_file, tmp_path), 30, lambda news: None))["height"] == 60
+        assert worker.pid == process
 
-    stopping(run, Worker(settings))
+    stopping(run, Worker({**settings, "file_size": 1 << 30}))
 
 
 def test_memory_of_a_worker_is_limited(settings: dict[str, Any], photo_file: Path, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,8 @@ LARGE = 3 * 2**22  # floats of an input: four megapixels
 _log = logging.getLogger("restyle")
 _spinning = True
 _chosen: set[str] = set()  # devices that `auto` has announced
+_interrupted = False
+_under_way: list[Any] = []  # options of the runs that are under way
 
 
 def set_spinning(spinning: bool) -> None:
@@ -38,6 +41,30 @@ def set_spinning(spinning: bool) -> None:
     """
     global _spinning
     _spinning = spinning
+
+
+class Interrupted(Exception):  # noqa: N818, no error: it was asked for
+    """A run was stopped by `interrupt`."""
+
+
+def interrupt(stop: bool) -> None:
+    """Stop the runs of all sessions and refuse further ones, or allow them again; for another thread."""
+    global _interrupted
+    _interrupted = stop
+    for options in list(_under_way) if stop else ():
+        options.terminate = True
+
+
+@contextmanager
+def _interruptible(options: Any) -> Iterator[None]:
+    """Let `interrupt` stop a run."""
+    _under_way.append(options)
+    try:
+        if _interrupted:
+            raise Interrupted
+        yield
+    finally:
+        _under_way.remove(options)
 
 
 class MemoryShortage(InputError):  # noqa: N818, public as an InputError
@@ -184,17 +211,22 @@ class Session:
             There is not enough memory.
         ModelError
             The run failed.
+        Interrupted
+            `interrupt` was called.
         """
         wanted = list(self.outputs if only is None else only)
         contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
         try:
             options = self._run_options(contiguous)
-            if into is None:
-                values: list[Any] = self._session.run(wanted, contiguous, options)
-            else:
-                values = [into[name] for name in wanted]
-                self._run_into(into, contiguous, options)
+            with _interruptible(options):
+                if into is None:
+                    values: list[Any] = self._session.run(wanted, contiguous, options)
+                else:
+                    values = [into[name] for name in wanted]
+                    self._run_into(into, contiguous, options)
         except self._failures as error:
+            if _interrupted:
+                raise Interrupted from error
             sizes = ", ".join(f"{name} {' x '.join(map(str, a.shape))}" for name, a in contiguous.items())
             if "alloc" in str(error).lower() or "memory" in str(error).lower():
                 raise MemoryShortage(
@@ -214,12 +246,11 @@ class Session:
 
     def _run_options(self, inputs: dict[str, FloatArray]) -> Any:
         """Return the options of one run; those for a large picture free its memory afterwards."""
-        if self.device != "cpu" or max(array.size for array in inputs.values()) < LARGE:
-            return None
         import onnxruntime as ort
 
         options = ort.RunOptions()
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        if self.device == "cpu" and max(array.size for array in inputs.values()) >= LARGE:
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         return options
 
 

@@ -211,7 +211,11 @@ def _check(name: str, value: Any, hint: Any, facts: Any) -> None:
         raise OptionError(f"{shown} {value!r} is not of type {kinds}")
     low, high = facts.get("low"), facts.get("high")
     if low is not None and not low <= value <= high:
-        raise OptionError(f"{shown} {value:g} is outside {low:g}..{high:g}")
+        try:
+            given = f"{value:g}"
+        except OverflowError:
+            given = "of that many digits"
+        raise OptionError(f"{shown} {given} is outside {low:g}..{high:g}")
 
 
 def choices_of(hint: Any, facts: Any) -> tuple[str, ...]:

@@ -194,7 +194,7 @@ def parse_size(size: int | str | None) -> tuple[int, int] | int | None:
     """
     if size is None:
         return None
-    found = re.fullmatch(r"(\d+)(?:[xX×](\d+))?", str(size))
+    found = re.fullmatch(r"(\d{1,9})(?:[xX×](\d{1,9}))?", str(size))
     sides = [int(side) for side in found.groups() if side is not None] if found else []
     if not sides or not all(1 <= side <= 100_000 for side in sides):
         raise OptionError(

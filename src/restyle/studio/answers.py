@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ STATUS_OF_TASK = {
     "cancelled": 503,
     "internal": 500,
 }
+METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH")
 WORDS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 422: "bad_option"}
 BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 
@@ -162,9 +164,21 @@ def prefers_async(request: Request) -> bool:
 
 
 def client_of(request: Request) -> str:
-    """Return the address of a client; of IPv6 the network of 64 bits, which is one customer's."""
-    host = request.client.host if request.client else "unknown"
-    return ":".join(host.split(":")[:4]) if ":" in host else host
+    """Return what tells the client of a request from others."""
+    return network_of(request.client.host if request.client else "unknown")
+
+
+def network_of(address: str) -> str:
+    """Return what tells clients apart: an address, of IPv6 the network of 64 bits of one customer."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return parsed.exploded[:19]
+    return address
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -210,7 +224,8 @@ class Metrics:
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer."""
-        self._answers[method, route, status] += 1
+        known = method if method in METHODS else "other"  # clients can make up any number of names
+        self._answers[known, route, status] += 1
         row = self._seconds[route]
         for place, bound in enumerate(BUCKETS):
             row[place] += seconds <= bound

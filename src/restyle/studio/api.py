@@ -72,7 +72,7 @@ async def incoming(
     client = client_of(request)
     lane.admit(client).close()
     with studio.receiving.admit(client):
-        each = Incoming(studio.storage.folder())
+        each = Incoming(studio.storage.folder(client))
         try:
             each.parts = await receive(request, each.folder, studio.rules(files))
         except BaseException:
@@ -110,7 +110,7 @@ def _styles(router: APIRouter, studio: Studio) -> None:
         async with incoming(studio, request, studio.pictures, calls.STYLE_FILES) as each:
             picture = calls.only_file(each.parts, "image").path
             assert picture is not None
-            name = studio.shelf.style_name(picture)
+            name = await asyncio.to_thread(studio.shelf.style_name, picture)
             if name not in studio.shelf.styles:
                 artwork = each.folder.path / "artwork.jpg"
                 task = {
@@ -179,7 +179,7 @@ def _pictures(router: APIRouter, studio: Studio) -> None:
     @router.post("/wall", tags=["pictures"], openapi_extra=reference.WALL_BODY)
     async def wall(request: Request) -> Response:
         """Get thumbnails of a picture in many styles: a line of JSON for each, as soon as it is done."""
-        async with incoming(studio, request, studio.pictures, calls.IMAGE_FILES) as each:
+        async with incoming(studio, request, studio.pictures, calls.WALL_FILES) as each:
             call = calls.read_wall(each.parts, each.folder, studio.names)
             ticket = studio.pictures.admit(client_of(request))
             tiles = _tiles(each, call, ticket)

@@ -43,11 +43,14 @@ VIDEO_FILES: Files = {
 }
 AUDIO_FILES: Files = {"content": ("audio", "video"), "style_sound": ("audio", "video")}
 STYLE_FILES: Files = {"image": ("image",)}
+WALL_FILES: Files = {"content": ("image",), "style_image": ("image",)}
 MASK_FILES: Files = {"content": ("image",)}
-FIELDS = (
-    *("content", "style", "style_image", "style_image_weight", "style_sound", "style_sound_weight"),
-    *("audio_style", "mask", "region"),
-)
+# The fields of a route that are no options.
+STYLE_FIELDS = ("content", "style", "style_image", "style_image_weight")
+IMAGE_FIELDS = (*STYLE_FIELDS, "mask", "region")
+SOUND_FIELDS = ("style_sound", "style_sound_weight")
+VIDEO_FIELDS = (*IMAGE_FIELDS, *SOUND_FIELDS, "audio_style")
+AUDIO_FIELDS = ("content", "style", *SOUND_FIELDS)
 WALL_OPTIONS = ("crop", "brightness", "contrast")
 
 
@@ -106,11 +109,16 @@ class Call:
     names: dict[str, str] = field(default_factory=dict)
 
     @property
+    def only_look(self) -> bool:
+        """Whether a look is all that is wanted."""
+        return self.options.get("look") is not None and not self.styles and not self.regions
+
+    @property
     def slow(self) -> bool:
         """Whether the method takes much longer than a second, as the default method may."""
         method = self.options.get("method")
-        if method is None and not self.styles and not self.regions:
-            return False  # a look only
+        if method is None and self.only_look:
+            return False
         return method is None or (table.find(method).pace or math.inf) > QUICK
 
     @property
@@ -141,13 +149,15 @@ class Call:
 
 def read_images(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
     """Read a request for a picture."""
-    call = _begin(parts, IMAGES)
+    call = _begin(parts, IMAGES, IMAGE_FIELDS)
     call.styles = _styles(parts, folder, names, timed=False)
     call.regions = _regions(parts, folder, names)
-    look_only = call.options.get("look") is not None and not call.regions
-    if not call.styles and not look_only and not any(source for _, source in call.regions):
+    if not call.styles and not call.only_look and not any(source for _, source in call.regions):
         raise ApiError(
-            422, "no_style", "no style is given; add style=NAME, or a picture as style_image", "style"
+            422,
+            "no_style",
+            "no style is given; add style=NAME, look=NAME, or a picture as style_image",
+            "style",
         )
     return call
 
@@ -155,7 +165,7 @@ def read_images(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
 def read_wall(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
     """Read a request for a wall: without styles and looks it has all presets."""
     looks = texts(parts, "look")
-    call = _begin([part for part in parts if part.name != "look"], IMAGES)
+    call = _begin([part for part in parts if part.name != "look"], IMAGES, STYLE_FIELDS)
     call.styles = _styles(parts, folder, names, timed=False)
     for look in looks:
         if look not in LOOKS:
@@ -163,7 +173,7 @@ def read_wall(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
         call.styles.append([{"name": look, "look": look}, None, None])
     call.styles = call.styles or [[{"name": name}, None, None] for name in names.presets]
     side = call.options.pop("size", None) or 256
-    if not str(side).isdigit() or not 32 <= int(side) <= 512:
+    if not str(side).isascii() or not str(side).isdigit() or not 32 <= int(side) <= 512:
         raise ApiError(422, "bad_option", f"size '{side}' of the thumbnails is outside 32..512", "size")
     for name in call.options:
         if name not in WALL_OPTIONS:
@@ -174,12 +184,15 @@ def read_wall(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
 
 def read_videos(parts: list[Part], folder: Folder, names: StyleNames, medium: Medium) -> Call:
     """Read a request for a video."""
-    call = _begin(parts, medium)
+    call = _begin(parts, medium, VIDEO_FIELDS)
     call.styles = _styles(parts, folder, names, timed=True)
     call.audio_styles = _sounds(parts, "audio_style")
     call.regions = _regions(parts, folder, names)
-    if not call.styles and not call.audio_styles and not any(source for _, source in call.regions):
-        raise ApiError(422, "no_style", "no style is given; add style=NAME, or audio_style=NAME", "style")
+    painted = call.styles or call.only_look or any(source for _, source in call.regions)
+    if not painted and not call.audio_styles:
+        raise ApiError(
+            422, "no_style", "no style is given; add style=NAME, look=NAME, or audio_style=NAME", "style"
+        )
     times = {second is None for _, _, second in call.styles}
     if len(times) > 1:
         raise ApiError(422, "bad_option", "some styles have a time and others have none", "style")
@@ -188,7 +201,7 @@ def read_videos(parts: list[Part], folder: Folder, names: StyleNames, medium: Me
 
 def read_audio(parts: list[Part], medium: Medium) -> Call:
     """Read a request for a sound."""
-    call = _begin(parts, medium)
+    call = _begin(parts, medium, AUDIO_FIELDS)
     call.styles = _sounds(parts, "style")
     if not call.styles:
         raise ApiError(
@@ -217,10 +230,10 @@ def only_file(parts: list[Part], name: str) -> Part:
     return found[0]
 
 
-def _begin(parts: list[Part], medium: Medium) -> Call:
-    """Check the content and the options."""
+def _begin(parts: list[Part], medium: Medium, taken: tuple[str, ...]) -> Call:
+    """Check the content and the options: all fields that are not `taken` by the route."""
     content = only_file(parts, "content")
-    given = [(part.name, part.text) for part in parts if part.path is None and part.name not in FIELDS]
+    given = [(part.name, part.text) for part in parts if part.path is None and part.name not in taken]
     try:
         options = parse(medium, given)
     except OptionError as error:

@@ -235,13 +235,16 @@ class Shelf:
         storage.make_room = self.make_room
 
     def add(self, each: Job | OwnStyle) -> None:
-        """Keep a job or a style; beyond `MOST`, forget the one that was not used for the longest time."""
+        """Keep a job or a style; beyond `MOST`, or half of it by a client, forget the longest unused one."""
         if isinstance(each, Job):
             self.jobs[each.id] = each
         else:
             self.styles[each.name] = each
-        if len(self.jobs) + len(self.styles) > MOST:
-            self.make_room(1)
+        everything: list[Job | OwnStyle] = [*self.jobs.values(), *self.styles.values()]
+        if sum(other.folder.client == each.folder.client for other in everything) > MOST // 2:
+            self.make_room(1, each.folder.client)
+        elif len(everything) > MOST:
+            self.make_room(1, None)
 
     def job(self, name: str) -> Job:
         """Return a job; ApiError 404 if there is none."""
@@ -265,10 +268,12 @@ class Shelf:
         for style in [style for style in self.styles.values() if style.used < limit]:
             self._drop(style)
 
-    def make_room(self, count: int) -> None:
-        """Delete results and styles of at least `count` bytes, the longest unused first."""
+    def make_room(self, count: int, client: str | None) -> None:
+        """Delete results and styles of `count` bytes or more, of a client or of all, longest unused first."""
         ended: list[Job | OwnStyle] = [job for job in self.jobs.values() if job.state in ENDED]
         for each in sorted([*ended, *self.styles.values()], key=lambda each: each.used):
+            if client not in (None, each.folder.client):
+                continue
             count -= each.folder.bytes
             self._drop(each)
             if count <= 0:

@@ -72,7 +72,8 @@ class Process:
         session.set_spinning(False)  # the machine is shared with other workers, and with the server
         self.settings, self.send = settings, send
         self.network = Arbitrary(settings["model"], device=settings["device"], threads=settings["threads"])
-        self.cancelled: set[int] = set()
+        self._lock = threading.Lock()
+        self._cancelled: set[int] = set()
         self._styles: dict[str, Style] = {}
         self._content: tuple[str, Picture] | None = None
         self._task: dict[str, Any] = {}
@@ -95,24 +96,35 @@ class Process:
     def run(self, task: dict[str, Any]) -> None:
         """Run one task and send its result or error."""
         number = task["id"]
-        self._task, self._reported, self.previews = task, 0.0, 0
+        with self._lock:
+            self._task, self._reported, self.previews = task, 0.0, 0
+            session.interrupt(number in self._cancelled)
         tempfile.tempdir = task.get("folder")
         answer: dict[str, Any]
         try:
             answer = {"done": self.kinds[task["kind"]](task)}
-        except Cancelled:
+        except (Cancelled, session.Interrupted):
             answer = {"error": {"code": "cancelled", "message": "cancelled"}}
         except (RestyleError, MemoryError, OSError) as error:
             answer = {"error": _error(error, task)}
         except Exception as error:  # noqa: BLE001, a fault of a decoder must not end the process
             message = f"restyle could not process this: {type(error).__name__}: {error}"
             answer = {"error": {"code": "internal", "message": public(message, task)}}
-        self.cancelled.discard(number)
+        with self._lock:
+            self._task = {}
+            self._cancelled.discard(number)
         self.send({"id": number, **answer})
+
+    def cancel(self, number: int) -> None:
+        """Stop a task at its next report, or in its next run of a network; called by another thread."""
+        with self._lock:
+            self._cancelled.add(number)
+            if self._task.get("id") == number:
+                session.interrupt(True)
 
     def report(self, fraction: float, left: float | None = None, *, preview: bool = False) -> None:
         """Send progress, at most every `REPORT_EVERY` seconds; raise Cancelled if the task is to stop."""
-        if self._task["id"] in self.cancelled:
+        if self._task["id"] in self._cancelled:
             raise Cancelled
         now = time.monotonic()
         if preview or fraction >= 1 or now - self._reported >= REPORT_EVERY:
@@ -330,7 +342,7 @@ def main() -> None:
         for line in sys.stdin:
             message = json.loads(line)
             if "cancel" in message:
-                process.cancelled.add(message["cancel"])
+                process.cancel(message["cancel"])
             else:
                 tasks.put(message)
         os._exit(0)  # the server is gone; whatever runs is not wanted

@@ -1,7 +1,7 @@
 """What every request passes before the application sees it, and the headers of every answer.
 
 A page of another site cannot use the studio through the browser of somebody who runs it: requests under
-another host name are refused (DNS rebinding), and so are those of other sites that change something (forged
+another host name are refused (DNS rebinding), and so are those that pages of other sites send (forged
 requests). With a token, only those who have it get anything but `/healthz`.
 """
 
@@ -24,7 +24,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from restyle.studio import CONTENT_SECURITY_POLICY
-from restyle.studio.answers import ApiError, Metrics
+from restyle.studio.answers import ApiError, Metrics, network_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,6 +37,9 @@ log = logging.getLogger("restyle.studio")
 COOKIE = "restyle_studio"
 HEADER_SECONDS = 15.0  # in which the header of a request has to be complete
 READ_SECONDS = 60.0  # in which a client has to read something of an answer
+CROWDED = (
+    b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -138,13 +141,13 @@ class Guard:
         return True
 
     def _is_foreign(self, request: Request, host: str) -> bool:
-        """Tell whether a page of another site has sent a request that changes something."""
-        if request.method in SAFE:
+        """Tell whether a page of another site has sent a request. It may link to this server, no more."""
+        origin, headers = request.headers.get("origin"), request.headers
+        if request.method in SAFE and headers.get("sec-fetch-mode") == "navigate":
             return False
-        origin = request.headers.get("origin")
         if origin is not None:
-            return origin not in self.origins and urlsplit(origin).netloc.lower() != host.lower()
-        return request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+            return origin not in self.origins and origin.lower().partition("://")[2] != host.lower()
+        return headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
 
     def _without_token(self, request: Request) -> Response | None:
         """Return the answer to a request without the token; one that has it in the address gets a cookie."""
@@ -184,7 +187,10 @@ def _same(one: str, other: str) -> bool:
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that closes connections of clients that do not send a header, or do not read an answer."""
+    """HTTP/1.1 that closes connections of clients that do not send a header, or do not read an answer.
+
+    It also closes those beyond half of all connections of one client.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
@@ -194,6 +200,10 @@ class ImpatientProtocol(H11Protocol):
         super().connection_made(transport)
         # asyncio does this for listeners that it has made itself.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._has_too_many():
+            transport.write(CROWDED)
+            transport.close()
+            return
         self._deadline = self.loop.call_later(HEADER_SECONDS, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -220,6 +230,15 @@ class ImpatientProtocol(H11Protocol):
         """Stop that clock."""
         super().resume_writing()
         self._stop_unread()
+
+    def _has_too_many(self) -> bool:
+        """Tell whether this client has half of all connections already. Those of a proxy are everybody's."""
+        limit = self.config.limit_concurrency
+        if limit is None or self.client is None or self.config.proxy_headers:
+            return False
+        addresses = [getattr(each, "client", None) for each in self.connections]
+        own = network_of(self.client[0])
+        return sum(each is not None and network_of(each[0]) == own for each in addresses) > limit // 2
 
     def _stop_unread(self) -> None:
         if self._unread is not None:

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -26,8 +27,8 @@ class Folder:
     It is made when its path is first asked for: most requests that are broken or refused leave no trace.
     """
 
-    def __init__(self, storage: Storage, path: Path) -> None:
-        self.storage, self.bytes = storage, 0
+    def __init__(self, storage: Storage, path: Path, client: str) -> None:
+        self.storage, self.client, self.bytes = storage, client, 0
         self._path, self._made = path, False
 
     @property
@@ -40,18 +41,18 @@ class Folder:
 
     def add(self, count: int) -> None:
         """Count bytes before they are written; ApiError 503 if there is no space."""
-        self.storage.reserve(count)
+        self.storage.reserve(count, self.client)
         self.bytes += count
 
     def measure(self) -> None:
         """Count the bytes of the files that are there now."""
         size = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
-        self.storage.used += size - self.bytes
+        self.storage.count(size - self.bytes, self.client)
         self.bytes = size
 
     def remove(self) -> None:
         """Delete the folder."""
-        self.storage.used -= self.bytes
+        self.storage.count(-self.bytes, self.client)
         self.bytes = 0
         if self._made:
             shutil.rmtree(self._path, ignore_errors=True)
@@ -65,12 +66,13 @@ class Storage:
     parent : path or None
         None: the system's folder for temporary files.
     most : int
-        Bytes.
+        Bytes; one client may have half, so that it does not make the server delete the others' results.
     """
 
     def __init__(self, parent: str | None, most: int) -> None:
         self.most, self.used = most, 0
-        self.make_room: Callable[[int], None] = lambda count: None
+        self.make_room: Callable[[int, str | None], None] = lambda count, client: None
+        self._of: Counter[str] = Counter()
         above = Path(parent or tempfile.gettempdir())
         try:
             above.mkdir(parents=True, exist_ok=True)
@@ -80,20 +82,36 @@ class Storage:
         except OSError as error:
             raise OutputError(f"cannot use the folder '{above}': {reason(error)}") from error
 
-    def folder(self) -> Folder:
-        """Return a new folder."""
-        return Folder(self, self.root / secrets.token_hex(8))
+    def folder(self, client: str) -> Folder:
+        """Return a new folder, which counts as a client's."""
+        return Folder(self, self.root / secrets.token_hex(8), client)
 
-    def reserve(self, count: int) -> None:
-        """Count bytes before they are written; ApiError 503 if there is no space."""
-        if self.used + count > self.most:
-            self.make_room(self.used + count - self.most)
-        if self.used + count > self.most:
+    def reserve(self, count: int, client: str) -> None:
+        """Count bytes before they are written; ApiError 503 if there is no space, for all or for a client.
+
+        Before that, results that nobody has used for long are deleted: the client's own if it has its half.
+        """
+
+        def over() -> tuple[int, int]:
+            return self._of[client] + count - self.most // 2, self.used + count - self.most
+
+        if (own := over()[0]) > 0:
+            self.make_room(own, client)
+        if (all_of_it := over()[1]) > 0:
+            self.make_room(all_of_it, None)
+        if max(over()) > 0:
             raise ApiError(
                 503, "disk_full", "the server has no space for this now; try again later",
                 headers={"Retry-After": "60"},
             )  # fmt: skip
+        self.count(count, client)
+
+    def count(self, count: int, client: str) -> None:
+        """Count bytes of a client that are there, or gone if negative."""
         self.used += count
+        self._of[client] += count
+        if not self._of[client]:
+            del self._of[client]
 
     def close(self) -> None:
         """Delete everything."""

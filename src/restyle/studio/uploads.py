@@ -29,7 +29,7 @@ from restyle.studio.storage import MB, Folder
 
 HEAD = 1 << 17  # bytes in which the header of a picture is looked for
 FLUSH = 1 << 20  # bytes that are written at a time
-MOST_FILES, MOST_TEXTS, LONGEST_TEXT = 20, 100, 2000
+MOST_FILES, MOST_TEXTS, LONGEST_TEXT, LONGEST_HEADER = 20, 100, 2000, 4000
 PATIENCE = 20.0  # seconds without a byte after which an upload ends
 SLOWEST = 20_000  # bytes per second; an upload below it ends after `PATIENCE`
 DRAINED, DRAIN_SECONDS = 16 * MB, 1.0  # of a refused body that are read, so that its sender sees the answer
@@ -204,9 +204,15 @@ class _Body:
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
+        self._check_header()
 
     def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
+        self._check_header()
+
+    def _check_header(self) -> None:
+        if len(self._header) + len(self._value) > LONGEST_HEADER:
+            raise ApiError(400, "bad_request", f"a header of a part is longer than {LONGEST_HEADER} bytes")
 
     def _on_header(self) -> None:
         if self._header.lower() == b"content-disposition":

@@ -17,8 +17,9 @@ from typing import Any
 
 from restyle.studio.answers import ApiError
 
-GRACE = 2.0  # seconds in which a task stops that was asked to
+GRACE = 5.0  # seconds in which a task stops that was asked to; a new process takes seconds, too
 LINE = 1 << 24  # most bytes of an answer
+TOKEN = "RESTYLE_TOKEN"  # a worker decodes what strangers send, and needs no token
 START = 120.0  # seconds in which a process has to be ready
 
 News = Callable[[dict[str, Any]], None]
@@ -65,7 +66,7 @@ class Worker:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=LINE,
-                env={"MALLOC_ARENA_MAX": "2", "OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+                env={"MALLOC_ARENA_MAX": "2", "OMP_WAIT_POLICY": "PASSIVE", **os.environ, TOKEN: ""},
                 start_new_session=True,  # Ctrl-C in the terminal is for the server
             )
             try:

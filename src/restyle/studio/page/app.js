@@ -236,6 +236,7 @@ class App {
       photo.settings.styles = photo.settings.styles.filter((name) => name !== style.name);
       photo.settings.regions = photo.settings.regions.filter((each) => each.style !== style.name);
     }
+    this.media.forget(style);
     this.drawTools();
     this.restyle({ now: true });
   }
@@ -270,6 +271,10 @@ class App {
     setValue("view", name);
     document.body.dataset.view = name;
     if (name !== "photos") this.media.open(name === "videos" ? "video" : "audio");
+    else if (this.photo && this.wall.stale) {
+      this.wall.draw();
+      this.wall.resume();
+    }
   }
 
   zoomed(real, fitted) {
@@ -280,8 +285,7 @@ class App {
 
   /** What the dialog that saves needs to know about the picture that is shown. */
   state() {
-    const file = (name) => (this.styles.find(name)?.file ?? name).replace(/\.[^.]*$/, "");
-    const styleName = this.settings.styles.map(file).join("-") || "areas";
+    const styleName = this.settings.styles.map((name) => this.styles.fileName(name)).join("-") || "areas";
     const { shown, request } = this.picture;
     return { photo: this.photo, request, result: shown, jobId: shown.jobId, painting: this.picture.unfinished, styleName };
   }

@@ -15,7 +15,10 @@ export class Media {
     this.jobs = [];
     this.looks = { video: this.newLook(), audio: this.newLook() };
     this.player = new Player($("#player"));
-    this.wall = new Wall(app, $("#media-styles"), { choose: (style) => this.choose(style), removed: () => {} });
+    this.wall = new Wall(app, $("#media-styles"), {
+      choose: (style) => this.choose(style),
+      removed: (style) => app.forget(style),
+    });
     this.input = $("#media-file");
     for (const button of document.querySelectorAll(".choose-media")) button.addEventListener("click", () => this.input.click());
     this.input.addEventListener("change", () => {
@@ -78,6 +81,16 @@ export class Media {
     this.drawLook();
   }
 
+  forget(style) {
+    for (const look of Object.values(this.looks)) if (look.style === style.name) look.style = null;
+    if (this.kind) this.drawLook();
+  }
+
+  /** Whether a style is a look, or the colors of a photo: frames keep their shapes. */
+  photographic(name) {
+    return ["look", "reference"].includes(this.app.styles.find(name)?.kind);
+  }
+
   draw() {
     if (!this.kind) return;
     const video = this.kind === "video";
@@ -87,12 +100,19 @@ export class Media {
     $("#media-start").textContent = t(video ? "startVideo" : "startSound");
     $("#media-styles").hidden = !video;
     $("#sound-styles").hidden = video;
-    $("#media-keepColors").closest("label").hidden = !video;
-    if (video && this.wall.tiles.size !== this.app.styles.paintings.length) this.wall.draw();
-    if (!video) this.drawSounds();
+    if (video) this.drawWall();
+    else this.drawSounds();
     this.drawLook();
     this.drawStage();
     this.drawJobs();
+  }
+
+  drawWall() {
+    if (!this.wall.stale) return;
+    this.wall.draw();
+    // Looks have no artwork: before there is a video they are shown on the photo.
+    const { done = {} } = this.app.photo?.tiles ?? {};
+    for (const { name } of this.app.styles.looks) if (done[name]) this.wall.put(name, done[name]);
   }
 
   drawSounds() {
@@ -123,6 +143,7 @@ export class Media {
     slider.style.setProperty("--part", strength);
     slider.parentElement.querySelector("output").textContent = `${slider.value} %`;
     $("#media-keepColors").checked = keepColors;
+    $("#media-keepColors").closest("label").hidden = this.kind !== "video" || this.photographic(style);
     $(".media-look").hidden = !file;
     $("#media-start").disabled = !file || !style;
     $("#media-next").hidden = !file || Boolean(style);
@@ -188,7 +209,7 @@ export class Media {
     const all = {
       done: () => [
         action("play", () => this.show(job)),
-        action("download", () => download(job.result, `${stem(job.file.name)}-${job.style}${this.ending(job)}`), "primary"),
+        action("download", () => download(job.result, `${stem(job.file.name)}-${this.app.styles.fileName(job.style)}${this.ending(job)}`), "primary"),
         action("remove", () => this.discard(job)),
       ],
       failed: () => [action("retry", () => this.again(job)), action("remove", () => this.discard(job))],
@@ -240,6 +261,15 @@ export class Media {
     job.node?.scrollIntoView({ block: "nearest" });
   }
 
+  /** The request of a job; `real(name)` gives the engine's name of a style. */
+  request({ kind, style, strength, keepColors }, real) {
+    const known = this.app.styles.find(style);
+    if (known?.kind === "look") return { look: style, strength };
+    const request = { styles: [{ name: real(style), weight: 1 }], strength };
+    if (known?.kind === "reference") return { ...request, options: { method: "photo" } };
+    return kind === "video" ? { ...request, keepColors } : request;
+  }
+
   /** Run a job to its end, or go on with one of before a reload. */
   async follow(job) {
     const { engine, styles } = this.app;
@@ -263,9 +293,7 @@ export class Media {
       if (job.jobId) set({ result: await engine.resume(job.jobId, handlers), state: "done" });
       else {
         const result = await styles.using([job.style], (real) => {
-          const request = { styles: [{ name: real(job.style), weight: 1 }], strength: job.strength };
-          if (job.kind === "video") request.keepColors = job.keepColors;
-          return engine.job(job.file, job.kind, request, handlers);
+          return engine.job(job.file, job.kind, this.request(job, real), handlers);
         });
         set({ result, state: "done" });
       }

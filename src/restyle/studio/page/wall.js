@@ -47,6 +47,11 @@ export class Styles {
     return [...this.own, ...this.presets].find((each) => each.name === name);
   }
 
+  /** What a style is called in the name of a file. */
+  fileName(name) {
+    return (this.find(name)?.file ?? name).replace(/\.[^.]*$/, "");
+  }
+
   artwork(style, size) {
     return style.picture ?? this.engine.artwork(style, size);
   }
@@ -110,30 +115,32 @@ export class Wall {
       this.input.value = "";
     });
     this.grid.addEventListener("keydown", (event) => this.key(event));
-    this.kinds = root.querySelector("#kinds"); // the wall of photos also has looks
-    this.kinds?.addEventListener("change", (event) => this.showKind(event.target.value));
+    this.kinds = root.querySelector(".kinds");
+    this.kinds.addEventListener("change", (event) => this.showKind(event.target.value));
   }
 
   /** Show artworks ("painting") or photographic looks ("look"); `only` offers no choice between them. */
   showKind(kind, only = false) {
     this.kind = kind;
     this.only = only;
-    if (this.kinds) {
-      this.kinds.hidden = only || this.app.styles.looks.length === 0;
-      this.kinds.querySelector(`[value=${kind}]`).checked = true;
-    }
+    this.kinds.hidden = only || this.app.styles.looks.length === 0;
+    this.kinds.querySelector(`[value=${kind}]`).checked = true;
     this.filter();
+  }
+
+  /** Whether styles were added or removed since it was drawn, as on the wall of another view. */
+  get stale() {
+    const { paintings, looks } = this.app.styles;
+    return [...paintings, ...looks].map(({ name }) => name).join() !== [...this.tiles.keys()].join();
   }
 
   draw() {
     for (const tile of this.tiles.values()) if (tile.url) URL.revokeObjectURL(tile.url);
     this.tiles.clear();
-    const items = [this.adding("painting"), ...this.app.styles.paintings.map((style) => this.tile(style))];
-    if (this.kinds) {
-      const { looks } = this.app.styles;
-      if (this.app.engine.can.photo) items.push(this.adding("look"));
-      items.push(...looks.map((style) => this.tile(style)));
-    }
+    const { paintings, looks } = this.app.styles;
+    const items = [this.adding("painting"), ...paintings.map((style) => this.tile(style))];
+    if (this.app.engine.can.photo) items.push(this.adding("look"));
+    items.push(...looks.map((style) => this.tile(style)));
     this.grid.replaceChildren(...items);
     this.mark(this.selected);
     this.showKind(this.kind, this.only);
