@@ -10,6 +10,7 @@ import contextlib
 import errno
 import functools
 import io
+import json
 import os
 import secrets
 import shutil
@@ -18,7 +19,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from restyle.errors import InputError, OutputError, RestyleError
 
@@ -241,6 +242,14 @@ def reason(error: OSError) -> str:
     """Describe a system error in a few words."""
     known = _REASONS.get(error.errno or 0)
     return known or (error.strerror or str(error) or "unknown error").lower()
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Parse JSON that is not trusted; ValueError for anything that is wrong with it."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def flush(path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from restyle.errors import OptionError, OutputError
-from restyle.files import lock
+from restyle.files import lock, parse_json
 from restyle.types import PathLike
+
+_MOST_PLAN = 1 << 20  # bytes
 
 
 class Parts:
@@ -30,7 +32,8 @@ class Parts:
     Raises
     ------
     OutputError
-        Another process writes the same result, the folder cannot be created, or it holds a link.
+        Another process writes the same result, the folder cannot be created, or it holds a link or
+        a pipe.
     """
 
     def __init__(self, output: PathLike, own: re.Pattern[str], inner: tuple[str, ...] = ()) -> None:
@@ -42,9 +45,8 @@ class Parts:
             raise OutputError(f"cannot write {shown}: '{self.folder}' is a link; remove it")
         try:
             self.folder.mkdir(exist_ok=True)
-            for each in self.folder.iterdir():
-                if each.is_symlink():  # not from an earlier run; writing would follow it
-                    raise OutputError(f"cannot write {shown}: '{each}' is a link; remove it")
+            for each in (self.folder, *(self.folder / name for name in inner)):
+                _check_entries(each, shown)
             self._lock = lock(self.folder / "lock")
         except BlockingIOError as error:
             raise OutputError(f"cannot write {shown}: another restyle process is writing it") from error
@@ -73,11 +75,20 @@ class Parts:
                 self.folder.rmdir()
 
 
+def _check_entries(folder: Path, shown: str) -> None:
+    """Refuse a folder that holds links or pipes, which no earlier run made: writing would follow a link."""
+    for each in folder.iterdir() if folder.is_dir() else ():
+        if not stat.S_ISREG(mode := each.lstat().st_mode) and not stat.S_ISDIR(mode):
+            what = "a link" if stat.S_ISLNK(mode) else "a device or pipe"
+            raise OutputError(f"cannot write {shown}: '{each}' is {what}; remove it")
+
+
 def read_plan(path: Path) -> dict[str, Any]:
     """Read what an earlier run was to do, from a JSON file that is not trusted; empty if there is none."""
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
+        with open(path, "rb") as file:
+            found = parse_json(file.read(_MOST_PLAN))
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -100,7 +111,7 @@ def check_same_plan(earlier: dict[str, Any], plan: dict[str, Any], shown: str, h
         if name in hashed:
             what = f"another {name}"
         else:
-            what = f"{name.replace('_', '-')} {earlier.get(name)}, not {value}"
+            what = f"{name.replace('_', '-')} {str(earlier.get(name))[:40]}, not {value}"
         raise OptionError(
             f"cannot resume {shown}: the earlier run had {what};"
             " give the same, or start again without resume=True"

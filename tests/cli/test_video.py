@@ -87,7 +87,9 @@ def test_one_line_says_what_is_wrong(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_stop_names_the_part_that_is_done(
     tmp_path: Path, tiny_model: Path, stop: signal.Signals, code: int
 ) -> None:

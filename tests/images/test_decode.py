@@ -126,7 +126,7 @@ def test_rarer_modes_of_pillow(scene: Levels, mode: str) -> None:
 
 
 def test_32_bit_integers_beyond_16_bits() -> None:
-    with pytest.raises(InputError, match=r"32-bit integers from 0 to 100000"):
+    with pytest.raises(InputError, match=r"integers from 0 to 100000"):
         read_image(Image.fromarray(np.array([[0, 100000]], np.int32)), LIMIT)
 
 
@@ -492,6 +492,29 @@ def test_avif_of_10_bits_in_pq_is_converted(tmp_path: Path, scene: Levels) -> No
     picture = load_image(path)
     assert picture.depth == 16
     assert np.abs(picture.pixels * 255 - scene).mean() < 2
+
+
+def avif(levels: Levels, primaries: int, transfer: int) -> bytes:
+    """An AVIF of 8 bits without a profile, with other code points than those of its writer."""
+    stream = io.BytesIO()
+    Image.fromarray(levels).save(stream, "AVIF", quality=100, subsampling="4:4:4")
+    data = stream.getvalue()
+    at = data.index(b"nclx") + 4
+    return data[:at] + primaries.to_bytes(2, "big") + transfer.to_bytes(2, "big") + data[at + 4 :]
+
+
+def test_avif_of_8_bits_in_pq_is_converted(scene: Levels) -> None:
+    wide = np.rint(pq(linear(scene) @ BT709_TO_BT2020.T) * 255).astype(np.uint8)
+    assert np.abs(load_image(avif(wide, 9, 16)).pixels * 255 - scene).mean() < 4
+    assert np.abs(load_image(avif(wide, 1, 13)).pixels * 255 - scene).mean() > 20
+
+
+def test_avif_of_8_bits_in_display_p3_is_converted(scene: Levels) -> None:
+    muted = (scene // 4 + 96).astype(np.uint8)
+    expected = icc.to_srgb(muted.astype(np.float32) / np.float32(255), rgb_profile(DISPLAY_P3, SRGB_CURVE))
+    colored = load_image(avif(muted, 12, 13)).pixels
+    assert np.abs(colored - expected).mean() * 255 < 2
+    assert np.abs(colored * 255 - muted).mean() > 2
 
 
 @pytest.mark.parametrize("place", ["behind", "text"])

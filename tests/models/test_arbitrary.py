@@ -56,6 +56,19 @@ def test_small_and_long_style_images(tiny: Arbitrary, size: tuple[int, int]) -> 
     assert code == pytest.approx([0.5] * 3 + [0.01] * 3, abs=1e-3)
 
 
+def passes(model: Arbitrary, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The list that gets the number of pixels of each pass through the style encoder."""
+    encoded: list[int] = []
+    run = model.style_encoder.run
+
+    def counted(**inputs: FloatArray) -> dict[str, FloatArray]:
+        encoded.append(inputs["style"].shape[2] * inputs["style"].shape[3])
+        return run(**inputs)
+
+    monkeypatch.setattr(model.style_encoder, "run", counted)
+    return encoded
+
+
 def test_a_long_scroll_is_encoded_in_windows(tiny: Arbitrary, monkeypatch: pytest.MonkeyPatch) -> None:
     scroll = textured(64, 1280)
     whole = tiny.encode(scroll)
@@ -67,16 +80,33 @@ def test_a_scroll_of_many_windows_costs_as_much_as_a_few(
     tiny: Arbitrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arbitrary, "STYLE_PIXELS", 64 * 64)
-    encoded: list[tuple[int, ...]] = []
-    run = tiny.style_encoder.run
-
-    def counted(**inputs: FloatArray) -> dict[str, FloatArray]:
-        encoded.append(inputs["style"].shape[2:])
-        return run(**inputs)
-
-    monkeypatch.setattr(tiny.style_encoder, "run", counted)
+    encoded = passes(tiny, monkeypatch)
     tiny.encode(textured(64, 2560))
-    assert encoded == arbitrary.MOST_WINDOWS * [(64, 256)]  # four squares
+    assert encoded == arbitrary.MOST_WINDOWS[0] * [64 * 256]  # four squares
+
+
+@pytest.mark.parametrize("size", [(10, 60_000), (60_000, 10), (8, 3000), (300, 900)])
+@pytest.mark.parametrize("scale", [0.25, 0.7, 1.0, 2.0, 4.0])
+def test_a_style_of_any_shape_is_encoded_in_little_memory(
+    tiny: Arbitrary, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], scale: float
+) -> None:
+    """Memory grows with the pixels of a pass, time with their sum."""
+    monkeypatch.setattr(arbitrary, "STYLE_PIXELS", 4 * 64 * 64)
+    encoded = passes(tiny, monkeypatch)
+    tiny.encode(np.full((*size, 3), 0.5, np.float32), scale)
+    assert max(encoded) <= 1.1 * 4 * 64 * 64
+    assert sum(encoded) <= 1.1 * 16 * 4 * 64 * 64
+
+
+@pytest.mark.parametrize("size", [(60, 80), (200, 90), (64, 64), (40, 100)])
+def test_an_ordinary_style_is_encoded_in_one_pass_at_every_scale(
+    tiny: Arbitrary, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(arbitrary, "STYLE_PIXELS", 1)
+    encoded = passes(tiny, monkeypatch)
+    for scale in (0.25, 1.0, 4.0):
+        tiny.encode(textured(*size), scale)
+    assert encoded == pytest.approx([(64 * s) ** 2 * max(size) / min(size) for s in (0.25, 1, 4)], rel=0.05)
 
 
 @pytest.mark.parametrize("scale", [0.1, 5, float("nan")])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from restyle.models.features import LAYERS, MOST_PIXELS, SHORT, comparable, load
+from restyle.models.features import LAYERS, MOST_PIXELS, SHORT, SMALLEST, comparable, load
 
 
 def test_every_layer_halves_the_size_of_the_one_before() -> None:
@@ -27,3 +27,9 @@ def test_long_scrolls_are_reduced() -> None:
     height, width = comparable(np.zeros((100, 20000, 3), np.float32)).shape[:2]
     assert height * width <= MOST_PIXELS * 1.05
     assert 150 < width / height < 250
+
+
+@pytest.mark.parametrize("size", [(10, 60_000), (200_000, 3), (1, 1_000_000)])
+def test_the_thinnest_pictures_are_small_after_padding(size: tuple[int, int]) -> None:
+    height, width = comparable(np.zeros((*size, 3), np.float32)).shape[:2]
+    assert max(height, SMALLEST) * max(width, SMALLEST) <= MOST_PIXELS * 1.01

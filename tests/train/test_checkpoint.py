@@ -1,6 +1,13 @@
 import math
+from pathlib import Path
+from typing import Any
 
-from restyle.train.checkpoint import HeldOutWatch
+import pytest
+import torch
+from torch import nn
+
+from restyle.errors import InputError
+from restyle.train.checkpoint import HeldOutWatch, State
 
 
 def test_stops_when_it_has_not_become_better_for_long_enough() -> None:
@@ -34,3 +41,35 @@ def test_state_is_restored() -> None:
     assert first.update(1.0, 1.7) == second.update(1.0, 1.7) != ""
     assert first.stop
     assert second.stop
+
+
+def state() -> State:
+    model = nn.Linear(2, 3)
+    return State(model, torch.optim.Adam(model.parameters()), HeldOutWatch(), 0.9)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        None, 5, [], {}, {"model": []}, {"model": {"weight": 1}}, {"optimiser": None}, {"optimiser": {}},
+        {"averaged": {}}, {"step": "many"}, {"step": -4}, {"step": None}, {"seconds": math.nan},
+        {"watch": []}, {"watch": {}}, {"totals": 7}, {"totals": {"a": "b"}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_planted_checkpoint_is_one_line(tmp_path: Path, change: Any) -> None:
+    path = tmp_path / "checkpoint.pt"
+    state().save(path, 1.0, {})
+    stored = torch.load(path, weights_only=True)
+    torch.save({**stored, **change} if isinstance(change, dict) and change else change, path)
+    with pytest.raises(InputError, match=r"checkpoint\.pt' (is damaged|belongs to another network)"):
+        state().load(path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_one_line(tmp_path: Path, part: float) -> None:
+    path = tmp_path / "checkpoint.pt"
+    state().save(path, 1.0, {})
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    with pytest.raises(InputError, match=r"checkpoint\.pt' is damaged"):
+        state().load(path, torch.device("cpu"))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 
 import restyle
 from restyle.errors import OptionError, OutputError
+from restyle.videos.frames import FolderWriter
 from restyle.videos.resume import Segments
 from restyle.videos.work import SEGMENT
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
@@ -200,11 +202,9 @@ def test_planted_and_damaged_state_is_not_trusted(tmp_path: Path) -> None:
     for name in ("00000.npz", "00000.state.npz"):
         (parts / name).write_bytes(b"damaged")
     (parts / "plan.json").write_text("{}")
-    segments = Segments(tmp_path / "out.mp4", {}, resume=True)
     with pytest.raises(OptionError, match="saved frames are damaged"):
-        segments.state()
-    with pytest.raises(OptionError, match="saved frames are damaged"):
-        segments.packets(0)
+        Segments(tmp_path / "out.mp4", {}, resume=True)
+    segments = Segments(tmp_path / "out.mp4", {}, resume=False)
     (parts / "mine").mkdir()
     (parts / "mine" / "00001.png").write_text("mine")
     (parts / "keep.txt").write_text("mine")
@@ -216,3 +216,91 @@ def test_planted_and_damaged_state_is_not_trusted(tmp_path: Path) -> None:
     parts.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OutputError, match="is a link"):
         Segments(tmp_path / "out.mp4", {}, resume=False)
+
+
+def kept(folder: Path) -> Path:
+    """The folder of a run with two finished segments."""
+    mine = Segments(folder / "out.mp4", {}, resume=False)
+    for number in range(2):
+        packet: Any = av.Packet(b"abc")
+        packet.pts = packet.dts = packet.duration = number
+        mine.keep(packet)
+        mine.finish({"last": np.zeros((4, 4, 3), np.uint8)})
+    mine.leave()
+    return folder / ".out.mp4.parts"
+
+
+def arrays(path: Path, change: Callable[[dict[str, Any]], object], compressed: bool = False) -> None:
+    """Change a file of arrays."""
+    with np.load(path) as found:
+        content = dict(found)
+    change(content)
+    (np.savez_compressed if compressed else np.savez)(path, **content)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "shorter": lambda parts: (parts / "00000.packets").write_bytes(b"ab"),
+    "longer": lambda parts: (parts / "00000.packets").write_bytes(b"abcd"),
+    "other packets": lambda parts: (parts / "00001.packets").write_bytes(b"abd"),
+    "no packets": lambda parts: (parts / "00000.packets").unlink(),
+    "no state": lambda parts: (parts / "00001.state.npz").unlink(),
+    "other state": lambda parts: arrays(parts / "00001.state.npz", lambda c: c.update(last=np.ones(3))),
+    "cut": lambda parts: (parts / "00000.npz").write_bytes((parts / "00000.npz").read_bytes()[:99]),
+    "no table": lambda parts: arrays(parts / "00000.npz", lambda c: c.pop("packets")),
+    "no checksums": lambda parts: arrays(parts / "00000.npz", lambda c: c.pop("sha256")),
+    "one checksum": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(sha256=c["sha256"][:1])),
+    "floats": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=c["packets"] / 1.0)),
+    "columns": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=c["packets"][:, :4])),
+    "negative": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=-c["packets"])),
+    "a bomb": lambda parts: arrays(
+        parts / "00000.npz", lambda c: c.update(more=np.zeros(1_000_000)), compressed=True
+    ),
+    "objects": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=np.array([{}]))),
+    "a folder": lambda parts: ((parts / "00001.packets").unlink(), (parts / "00001.packets").mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_segments_are_refused_before_any_work(tmp_path: Path, damage: str) -> None:
+    parts = kept(tmp_path)
+    DAMAGE[damage](parts)
+    with pytest.raises(OptionError, match="saved frames are damaged; start again without resume"):
+        Segments(tmp_path / "out.mp4", {}, resume=True)
+    assert (parts / "00000.npz").exists(), "nothing is deleted"
+    Segments(tmp_path / "out.mp4", {}, resume=False).remove()
+
+
+@pytest.mark.parametrize("inner", ["", "frames"])
+@pytest.mark.parametrize("what", ["a link", "a device or pipe"])
+def test_links_and_pipes_in_the_folder_are_refused(tmp_path: Path, inner: str, what: str) -> None:
+    """A picture of the folder of frames may be replaced, through a link any file."""
+    folder = tmp_path / ".out.mp4.parts" / inner
+    folder.mkdir(parents=True)
+    victim = tmp_path / "victim.png"
+    victim.write_bytes(b"mine")
+    if what == "a link":
+        (folder / "00001.png").symlink_to(victim)
+    else:
+        os.mkfifo(folder / "plan.json")
+    for resume in (False, True):
+        with pytest.raises(OutputError, match=f"is {what}; remove it"):
+            Segments(tmp_path / "out.mp4", {}, resume=resume)
+    assert victim.read_bytes() == b"mine"
+
+
+def test_a_state_that_the_stages_cannot_use_is_one_line(tmp_path: Path) -> None:
+    kept(tmp_path)
+    segments = Segments(tmp_path / "out.mp4", {}, resume=True)
+    found: list[Any] = []
+    segments.restore(found.append)
+    assert list(found[0]) == ["last"]
+    with pytest.raises(OptionError, match="saved frames are damaged"):
+        segments.restore(lambda state: state["absent"].shape[3])
+    segments.remove()
+
+
+def test_missing_frames_of_a_folder_are_noticed(tmp_path: Path) -> None:
+    writer = FolderWriter(tmp_path / "frames", tmp_path / "kept")
+    (tmp_path / "kept" / "00001.png").write_bytes(b"picture")
+    with pytest.raises(OutputError, match=r"00002\.png' of the earlier run is missing"):
+        writer.append([], range(SEGMENT))

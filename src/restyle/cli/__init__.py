@@ -6,20 +6,14 @@ from collections.abc import Sequence
 def main(args: Sequence[str] | None = None) -> None:
     """Run `restyle` with these arguments (default: those of the process) and exit."""
     import io
-    import signal
     import sys
-    import threading
 
+    from restyle.cli.signals import exit_code, stop_as_by_interrupt
     from restyle.cli.streams import open_missing_streams, tolerate_full_stderr
 
     open_missing_streams()
     tolerate_full_stderr()
-    if threading.current_thread() is threading.main_thread():
-        # Clean up as after Ctrl-C: partly written files are removed. `nohup` ignores SIGHUP.
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, lambda number, _: sys.exit(128 + number))
+    stop_as_by_interrupt()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names that are not valid text
     try:
@@ -27,4 +21,4 @@ def main(args: Sequence[str] | None = None) -> None:
 
         run(args)
     except KeyboardInterrupt:  # while modules are loaded
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(exit_code())

@@ -19,6 +19,7 @@ from typer.main import get_command as typer_command
 
 import restyle
 from restyle.cli.flags import BareValues, present_flags
+from restyle.cli.signals import exit_code
 from restyle.cli.streams import discard_stdout
 from restyle.cli.terminal import as_flags, printable
 from restyle.errors import OptionError, RestyleError
@@ -26,8 +27,6 @@ from restyle.files import reason
 
 # Base class of all errors in a command line; typer exports only its subclasses.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class Entry(NamedTuple):
@@ -106,10 +105,10 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             complain(f"interrupted; {stop}" if str(stop) else "interrupted")
-            return INTERRUPTED
+            return exit_code()
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """Run the command line and exit: 0, 1 for a RestyleError, 2 for usage, 130 for Ctrl-C."""
+        """Run the command line and exit: 0, 1 for a RestyleError, 2 for usage, or as `exit_code` says."""
         arguments = list(sys.argv[1:] if args is None else args) or ["--help"]
         if logging.lastResort is not None:  # prints warnings unless --verbose is given
             logging.lastResort.setFormatter(_OneLine("restyle: %(message)s"))
@@ -133,7 +132,7 @@ class LazyGroup(TyperGroup):
             code = 1
         except typer.Abort:
             complain("interrupted")
-            code = INTERRUPTED
+            code = exit_code()
         except BrokenPipeError:
             sys.stderr.close()  # nobody reads the output any more
             code = 1

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from restyle.errors import OutputError
-from restyle.files import writing
+from restyle.files import parse_json, writing
 from restyle.models.catalog import home
 from restyle.types import FloatArray
 
@@ -64,10 +64,10 @@ class Cache:
     def load(self, key: str) -> Measurement | None:
         """Return the measurement of a key; None if it is missing or damaged."""
         try:
-            entry = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+            entry = parse_json((self.folder / f"{key}.json").read_bytes())
             cloud, inception = _array(entry["cloud"]), _array(entry["inception"])
             return Measurement({str(k): float(v) for k, v in entry["figures"].items()}, cloud, inception)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
 
     def save(self, key: str, measurement: Measurement) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from restyle.errors import InputError
+from restyle.files import parse_json
 from restyle.images import formats
 from restyle.models.style_files import slug
 
@@ -82,7 +82,7 @@ def read_pairs(path: Path, contents: Mapping[str, Path], styles: Mapping[str, Pa
         It is not such a list, or a content or style is not among the files.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = parse_json(path.read_bytes())
         names = [(str(content), str(style)) for content, style in entries]
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error

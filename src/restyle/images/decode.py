@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import difflib
+import functools
 import logging
 import os
 import stat
@@ -16,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, _imaging
 
 from restyle.errors import InputError
 from restyle.files import STANDARD_STREAM
@@ -161,6 +164,7 @@ class _Quiet:
         self._before = warnings.catch_warnings()
 
     def __enter__(self) -> None:
+        _quiet_libtiff()
         with self._lock:
             if self._inside == 0:
                 self._before = warnings.catch_warnings()
@@ -173,6 +177,15 @@ class _Quiet:
             self._inside -= 1
             if self._inside == 0:
                 self._before.__exit__(None, None, None)
+
+
+@functools.cache
+def _quiet_libtiff() -> None:
+    """Keep the libtiff in Pillow from writing to standard error; what matters is raised."""
+    with contextlib.suppress(OSError, AttributeError):  # where it exports no symbols
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 _quiet = _Quiet()

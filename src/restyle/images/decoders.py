@@ -29,7 +29,7 @@ from PIL import Image
 
 from restyle.errors import InputError
 from restyle.files import FileBytes
-from restyle.images import camera_raw, exif, formats, icc, png, tiff
+from restyle.images import camera_raw, exif, formats, icc, left_out, png, tiff
 from restyle.images.icc import ProfileError
 
 log = logging.getLogger("restyle.images")
@@ -109,7 +109,7 @@ def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> Raw
     if form.loader:
         samples, image = _decode_by_vips(data, form, max_pixels, name)
         raw = split_bands(samples, image, name)
-        note_frames(form is formats.PNG and png.is_animated(data), name)
+        left_out.note(data, form, name)
         add = add_png_metadata if form is formats.PNG else add_jpeg_metadata
         return with_metadata(lambda raw: add(raw, image, data), raw, name)
     return _decode_by_pillow(data, form, max_pixels, name)
@@ -131,14 +131,8 @@ def _decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: 
         raise InputError(f"{name}: is a {form.name} image, which the installed Pillow cannot read") from None
     image = factory(io.BytesIO(data), "")
     raw = decode_image(image, max_pixels, name)
-    note_frames(getattr(image, "is_animated", False), name)
+    left_out.note(data, form, name, several=getattr(image, "is_animated", False))
     return raw
-
-
-def note_frames(several: bool, name: str) -> None:
-    """Warn if a file holds more than its first frame."""
-    if several:
-        log.warning("%s: has several frames or pages; only the first is read", name)
 
 
 def vips() -> Any:
@@ -196,7 +190,8 @@ def split_bands(samples: Samples, image: Any, name: str, has_alpha: bool = True)
     if samples.dtype == np.uint32:
         samples = samples / np.float64(0xFFFFFFFF)
     elif samples.dtype.kind == "i":
-        samples = _from_integers(samples)
+        unsigned = _from_integers(samples)
+        samples = unsigned.astype(np.uint8) if samples.dtype == np.int8 else unsigned
     count = 1 if image.interpretation in ("b-w", "grey16") or samples.shape[-1] < 3 else 3
     alpha = samples[..., count] if has_alpha and samples.shape[-1] > count else None
     return RawImage(samples[..., :count], alpha, profile)
@@ -208,12 +203,16 @@ def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) 
         return _decode_camera_raw(data, tags, max_pixels, name)
     check_pixels(tiff.size(tags), max_pixels, name)
     tiff.check_blocks(tags, max_pixels)
+    tiff.check_readable(tags)
     if tiff.for_pillow(tags):
-        return _decode_by_pillow(data, form, max_pixels, name)
+        if not tiff.is_planar_lab(tags):
+            return _decode_by_pillow(data, form, max_pixels, name)
+        raw = _decode_by_pillow(tiff.repack(data, tags), form, max_pixels, name)
+        return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
     plain = tiff.repack(data, tags) if tiff.needs_repack(tags) else data
     alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
     raw = split_bands(*_decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
-    note_frames(tags.next != 0, name)
+    left_out.note(data, form, name, several=tags.next != 0)
     if raw.colors.dtype.kind == "f" and tiff.number(tags, tiff.Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
         raw = replace(raw, colors=1 - raw.colors)
     return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
@@ -238,6 +237,7 @@ def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) 
         samples, image = _decode_by_vips(data, form, max_pixels, name)
         raw = split_bands(samples, image, name)
         raw = with_metadata(lambda raw: add_jpeg_metadata(raw, image, data), raw, name)
+        left_out.note(data, form, name, several=image.get_typeof("n-pages") and image.get("n-pages") > 1)
         return replace(raw, orientation=1, cicp=cicp)  # libheif has turned it upright
     return replace(_decode_by_pillow(data, form, max_pixels, name), cicp=cicp)
 
@@ -245,6 +245,7 @@ def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) 
 def _decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
     image = _open_heif(data)
     check_pixels(image.size, max_pixels, name)
+    left_out.note(data, formats.HEIC, name, several=len(image) > 1)
     samples = np.asarray(image)
     count = 1 if samples.ndim == 2 or samples.shape[-1] < 3 else 3
     samples = samples.reshape(*samples.shape[:2], -1)
@@ -335,7 +336,7 @@ def _plain_mode(image: Image.Image) -> str:
 def _from_integers(array: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 65535:
-        raise InputError(f"holds 32-bit integers from {low} to {high}; restyle takes 8 or 16 bits")
+        raise InputError(f"holds integers from {low} to {high}; restyle takes 0 to 65535")
     return array.astype(np.uint16)
 
 

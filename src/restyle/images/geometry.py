@@ -313,13 +313,13 @@ def _ramp(length: int, overlap: int, before: bool, after: bool) -> FloatArray:
 
 
 def windows(picture: FloatArray, short: int, pixels: int, most: int) -> Iterator[FloatArray]:
-    """Divide a long scroll along its long side into windows of about `pixels` at the short side `short`.
+    """Divide a long scroll along its long side into windows of at most `pixels` at the short side `short`.
 
     A very long one is sampled at `most` even steps, which bounds time and memory.
     """
     height, width = picture.shape[:2]
     scale = short / min(height, width)
-    count = math.ceil(height * width * scale * scale / pixels)
-    parts = np.array_split(picture, min(count, max(height, width)), axis=int(width > height))
+    step = max(1, int(pixels / (short * scale)))  # source pixels along the long side
+    parts = np.array_split(picture, math.ceil(max(height, width) / step), axis=int(width > height))
     chosen = np.linspace(0, len(parts) - 1, min(len(parts), most)).round().astype(int)
     yield from (parts[index] for index in chosen)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from restyle.files import FileBytes
-from restyle.images import camera_raw, decode, decoders, formats, png, tiff
+from restyle.images import camera_raw, decode, decoders, formats, left_out, tiff
 from restyle.images.color import LUMA, adjust_brightness, adjust_contrast
 from restyle.images.geometry import Box
 from restyle.images.picture import Picture, from_raw, orient
@@ -80,7 +80,10 @@ def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> R
         tags, has_alpha = None, True
         if form is formats.TIFF:
             tags = tiff.read_tags(data)
-            if camera_raw.is_camera_raw(data, tags) or tiff.for_pillow(tags) or tiff.needs_repack(tags):
+            if camera_raw.is_camera_raw(data, tags):
+                return None
+            tiff.check_readable(tags)
+            if tiff.for_pillow(tags) or tiff.needs_repack(tags):
                 return None
             decoders.check_pixels(tiff.size(tags), max_pixels, name, in_memory=False)
             tiff.check_blocks(tags, max_pixels)
@@ -102,8 +105,7 @@ def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> R
         else:
             add = decoders.add_png_metadata if form is formats.PNG else decoders.add_jpeg_metadata
             raw = decoders.with_metadata(lambda raw: add(raw, image, data), raw, name)
-        decoders.note_frames(form is formats.PNG and png.is_animated(data), name)
-        decoders.note_frames(tags is not None and tags.next != 0, name)
+        left_out.note(data, form, name, several=tags is not None and tags.next != 0)
     return RowReader((image.height, image.width), raw, sample, image.bands, image, has_alpha)
 
 

@@ -38,9 +38,21 @@ ASSOCIATED, STRAIGHT = 1, 2  # extra samples: alpha
 
 _LZMA, _ZSTANDARD = 34925, 50000
 _VIPS_CODECS = {NONE, 2, 3, 4, 5, 7, DEFLATE, 32773, 32946}
-_VIPS_PHOTOMETRIC = {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, 3, 5, 6}
+_UNREAD_CODECS = {34712: "JPEG 2000", 50001: "WebP", 50002: "JPEG XL"}  # others have only numbers
+_PALETTE = 3  # photometric interpretation
+_VIPS_PHOTOMETRIC = {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, _PALETTE, 5, 6}
 _VIPS_BITS = {1, 2, 4, 8, 16, 32}
 _PREDICTED_CODECS = {5, DEFLATE, 32946}  # to which libtiff applies a predictor
+_LAB = 8  # photometric interpretation, which Pillow reads
+_KINDS = {
+    _PALETTE: "a palette",
+    8: "CIE Lab",
+    9: "ICC Lab",
+    32844: "LogL",
+    32845: "LogLuv",
+    RGB: "RGB",
+    5: "CMYK",
+}
 _PIXEL_BYTES = 16  # most bytes of a pixel in a picture of the most pixels: four floats
 _BLOCK_BYTES = 1 << 20  # of samples that one thread compresses at a time
 BIG = (1 << 32) - (1 << 26)  # bytes of samples from which a BigTIFF is written
@@ -63,6 +75,7 @@ class Tag(IntEnum):
     PLANAR = 284
     PREDICTOR = 317
     COLOR_MAP = 320
+    ORIENTATION = 274
     TILE_WIDTH = 322
     TILE_HEIGHT = 323
     TILE_OFFSETS = 324
@@ -166,6 +179,22 @@ def _block_size(tags: Tags) -> tuple[int, int]:
     return min(number(tags, Tag.ROWS, height), height), width
 
 
+def check_readable(tags: Tags) -> None:
+    """Raise InputError, with a cure, for what no library reads, or none reads right."""
+    codec = number(tags, Tag.COMPRESSION, NONE)
+    if codec not in TiffImagePlugin.COMPRESSION_INFO or codec in _UNREAD_CODECS:
+        name = _UNREAD_CODECS.get(codec, f"method {codec}")
+        raise InputError(f"is a TIFF compressed by {name}, which restyle does not read; save it with LZW")
+    photometric, bits = number(tags, Tag.PHOTOMETRIC, BLACK_IS_ZERO), numbers(tags, Tag.BITS, (1,))
+    rare = photometric not in _VIPS_PHOTOMETRIC and (photometric != _LAB or set(bits) != {8})
+    if rare or len(set(bits)) > 1 or (photometric == _PALETTE and bits[0] > 8):
+        kind = _KINDS.get(photometric, f"kind {photometric}")
+        depths = ", ".join(map(str, dict.fromkeys(bits)))
+        raise InputError(
+            f"has colors of {kind} with {depths} bits, which restyle does not read; save it as RGB"
+        )
+
+
 def for_pillow(tags: Tags) -> bool:
     """Tell whether Pillow must read the file: Lab, samples of 12 bits, old JPEG and other rare codecs."""
     codecs = _VIPS_CODECS | {_LZMA, _ZSTANDARD}
@@ -176,11 +205,18 @@ def for_pillow(tags: Tags) -> bool:
     )
 
 
+def is_planar_lab(tags: Tags) -> bool:
+    """Tell whether channels of Lab lie in separate planes, which Pillow misreads."""
+    return number(tags, Tag.PHOTOMETRIC, BLACK_IS_ZERO) == _LAB and number(tags, Tag.PLANAR, 1) == 2
+
+
 def needs_repack(tags: Tags) -> bool:
     """Tell whether `repack` must run before libvips reads the file."""
     compression, bits = number(tags, Tag.COMPRESSION, NONE), number(tags, Tag.BITS, 1)
     predicted = number(tags, Tag.PREDICTOR, 1) != 1 and compression not in _PREDICTED_CODECS
     planar = number(tags, Tag.PLANAR, 1) == 2 and bits % 8 == 0
+    if compression in (NONE, 5, DEFLATE, 32946) and not 1 <= number(tags, Tag.ORIENTATION, 1) <= 8:
+        return True  # libvips would refuse the file
     return compression not in _VIPS_CODECS or bits == 64 or planar or predicted
 
 

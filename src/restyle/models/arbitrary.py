@@ -37,7 +37,7 @@ from restyle.images.geometry import (
     unpad,
     windows,
 )
-from restyle.images.resize import fit_size, resize, thumbnail
+from restyle.images.resize import resize, thumbnail
 from restyle.models import catalog
 from restyle.models.codes import check_scale, interpolate_code, mix_codes, restore_content
 from restyle.models.network_files import NetworkRecord
@@ -47,10 +47,9 @@ from restyle.types import FloatArray, PathLike, Report, quiet
 SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork
 SMALLEST_INPUT = 16  # px, of both graphs
 
-# A long style is encoded in windows of at most this many pixels, or four squares of its short side, whose
-# codes are averaged by area. One pass takes about 1 kB per pixel.
-STYLE_PIXELS = 1_000_000
-MOST_WINDOWS = 4
+# A style longer than 2.5 short sides is encoded in windows, at most 4, or 16 smaller ones for large strokes.
+# Each has at most this many pixels, or four squares of its short side; codes are averaged by area.
+ORDINARY, STYLE_PIXELS, MOST_WINDOWS = 2.5, 1_000_000, (4, 16)
 
 # One pass takes about 320 bytes per pixel, so this is the largest picture within about 1 GB.
 ONE_PASS_PIXELS = 2_500_000
@@ -170,10 +169,14 @@ class Arbitrary:
                 f"style image of {width} x {height} px is too small; it needs {SMALLEST_STYLE} px a side"
             )
         short = max(SMALLEST_INPUT, round(self.style_size * scale))
+        side = short if max(height, width) <= ORDINARY * min(height, width) else min(short, self.style_size)
+        pixels, most = max(STYLE_PIXELS, 4 * side * side), MOST_WINDOWS[short > side]
         codes, areas = [], []
-        for window in windows(picture, short, max(STYLE_PIXELS, 4 * short * short), MOST_WINDOWS):
-            size = fit_size(window.shape[:2], short=short)
-            shrunk = resize(window, size, "area" if size[0] < window.shape[0] else "lanczos")
+        for window in windows(picture, short, pixels, most):
+            rows, columns = (
+                max(SMALLEST_INPUT, round(n * short / min(height, width))) for n in window.shape[:2]
+            )
+            shrunk = resize(window, (rows, columns), "area" if rows < window.shape[0] else "lanczos")
             codes.append(self.style_encoder.run(style=as_batch(shrunk))["code"][0])
             areas.append(float(shrunk.shape[0] * shrunk.shape[1]))
         return mix_codes(codes, areas)

@@ -17,7 +17,7 @@ MODEL = "encoder-1"
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 SHORT = 224  # px, short side at which pictures are compared; from the study in docs/lab/compare.md
 SMALLEST = 32  # px, of the graph
-MOST_PIXELS = 1_000_000  # larger pictures, such as long scrolls, are reduced
+MOST_PIXELS = 400_000  # 8 squares of the short side; longer scrolls are reduced
 
 
 class FeatureEncoder:
@@ -72,10 +72,12 @@ def comparable(picture: FloatArray, short: int = SHORT) -> FloatArray:
     ----------
     picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     short : int
-        Short side in px; smaller if the result would exceed a million pixels.
+        Short side in px; smaller if the result would exceed `MOST_PIXELS`.
     """
     height, width = picture.shape[:2]
     scale = min(short / min(height, width), math.sqrt(MOST_PIXELS / (height * width)))
+    if scale * min(height, width) < SMALLEST:  # the encoder pads it to that
+        scale = min(scale, MOST_PIXELS / SMALLEST / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     return resize(picture, size, "area" if scale < 0.5 else "lanczos")
 

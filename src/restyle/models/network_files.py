@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import ModelError, OutputError
-from restyle.files import check_readable, name_part, writing
+from restyle.files import check_readable, name_part, parse_json, writing
 from restyle.types import FloatArray, PathLike
 
 FORMAT = "restyle-network/1"
@@ -82,10 +82,12 @@ def read(path: PathLike) -> NetworkRecord:
         ) from error
     try:
         arrays, about = _parse(content)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ModelError(f"'{shown}' is not a network file of restyle, or damaged") from None
     if about.get("format") != FORMAT:
-        raise ModelError(f"'{shown}' has format '{about.get('format')}'; this restyle reads '{FORMAT}'")
+        raise ModelError(
+            f"'{shown}' has format '{str(about.get('format'))[:40]}'; this restyle reads '{FORMAT}'"
+        )
     try:
         graph = arrays.pop(GRAPH).tobytes()
         shape, training = _shape(about["shape"]), _parsed(about["training"], dict)
@@ -96,7 +98,7 @@ def read(path: PathLike) -> NetworkRecord:
         record = NetworkRecord(about["name"], shape, styles, arrays, graph, training)
         intact = hashlib.sha256(graph).hexdigest() == about["graph_sha256"]
         rows = {len(arrays["scale"]), len(arrays["shift"]), len(styles)}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         raise ModelError(f"'{shown}' is damaged: a required part is missing or of the wrong type") from None
     if not intact or len(rows) > 1:
         raise ModelError(f"'{shown}' is damaged: its graph does not match its hash; train it again")
@@ -152,7 +154,7 @@ def _parse(content: bytes) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, A
     length = int.from_bytes(content[:8], "little")
     if not 2 <= length <= min(_MOST_HEADER, len(content) - 8):
         raise ValueError("header")
-    header = json.loads(content[8 : 8 + length])
+    header = parse_json(content[8 : 8 + length])
     about = header.pop("__metadata__", {})
     if not all(isinstance(text, str) for text in about.values()):
         raise ValueError("metadata")
@@ -173,7 +175,7 @@ def _parse(content: bytes) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, A
 
 def _parsed(text: str, kind: type) -> Any:
     """Parse JSON of one kind: dict or list."""
-    found = json.loads(text)
+    found = parse_json(text)
     if not isinstance(found, kind):
         raise TypeError(text)
     return found

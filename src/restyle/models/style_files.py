@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import InputError, StyleError
-from restyle.files import writing
+from restyle.files import parse_json, writing
 from restyle.images import formats
 from restyle.models.catalog import Record
 from restyle.types import FloatArray, PathLike
@@ -37,6 +37,7 @@ from restyle.types import FloatArray, PathLike
 FORMAT = "restyle-style/1"
 SUFFIX = ".style"
 MOST_LETTERS = 1000  # of a name or title
+_MOST = 1e6  # of a weight or scale
 MOST_BYTES = 32 << 20  # of a style file: about a hundred pictures
 
 
@@ -111,13 +112,13 @@ def read(path: PathLike) -> StyleRecord:
     if len(content) > MOST_BYTES:
         raise StyleError(f"{name}: is not a style file: it is larger than {MOST_BYTES >> 20} MB")
     try:
-        entry = json.loads(content)
-    except (ValueError, RecursionError):
+        entry = parse_json(content)
+    except ValueError:
         raise StyleError(f"{name}: is not a style file, or damaged: it is not JSON") from None
     if not isinstance(entry, dict) or "format" not in entry:
         raise StyleError(f"{name}: is not a style file: it lacks the format '{FORMAT}'")
     if entry["format"] != FORMAT:
-        raise StyleError(f"{name}: has format '{entry['format']}'; this restyle reads '{FORMAT}'")
+        raise StyleError(f"{name}: has format '{str(entry['format'])[:40]}'; this restyle reads '{FORMAT}'")
     words = {key: entry.get(key, "") for key in ("model", "name", "title", "artist", "year")}
     wrong = [key for key, word in words.items() if not isinstance(word, str) or len(word) > MOST_LETTERS]
     if wrong or not words["model"] or not words["name"]:
@@ -292,10 +293,9 @@ def _decode_pictures(entries: Any, name: str) -> tuple[StylePicture, ...]:
             content = b""
         if formats.sniff(content) is not formats.JPEG:
             raise StyleError(f"{name}: damaged style file: its picture is not base64 of a JPEG file")
-        weight, scale = (float(x) if isinstance(x, (int, float)) else 0.0 for x in numbers)
-        if not (0 < weight < math.inf and 0 < scale < math.inf):
+        if not all(isinstance(x, (int, float)) and 0 < x <= _MOST for x in numbers):
             raise StyleError(f"{name}: damaged style file: a picture has no weight or scale above 0")
-        pictures.append(StylePicture(content, weight, scale))
+        pictures.append(StylePicture(content, *map(float, numbers)))
     return tuple(pictures)
 
 

@@ -7,6 +7,7 @@ import errno
 import io
 import math
 import pickle
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from torch.optim.swa_utils import AveragedModel
 from restyle.errors import InputError, OutputError
 from restyle.files import DISK_ERRORS, writing
 
+_DAMAGED = (  # what `torch.load` and the use of its content raise
+    RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError, MemoryError,
+    pickle.UnpicklingError, struct.error,
+)  # fmt: skip
 WIDE_GAPS = 3  # consecutive measurements with a wide gap that cause a warning
 
 
@@ -104,8 +109,13 @@ class State:
                 self.model.load_state_dict(stored["model"])
                 self.optimizer.load_state_dict(stored["optimiser"])
                 self.averaged.load_state_dict(stored["averaged"])
-                self.step, self.seconds = stored["step"], stored["seconds"]
-        except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+                self.step, self.seconds = int(stored["step"]), float(stored["seconds"])
+                self.watch.restore(stored.get("watch", self.watch.state()))
+                totals = stored.get("totals", {})
+                self.losses = {str(name): [float(each) for each in totals[name]] for name in totals}
+                if self.step < 0 or not 0 <= self.seconds < math.inf:
+                    raise ValueError(f"step {self.step}, {self.seconds} s")
+        except _DAMAGED as error:
             raise InputError(
                 f"{str(path)!r} is damaged or not a checkpoint of this run: start again in another folder"
                 f" ({' '.join(str(error).split())[:80]})"
@@ -115,8 +125,6 @@ class State:
                 f"{str(path)!r} belongs to another network ({difference}): resume with the options of the"
                 " first call"
             )
-        self.watch.restore(stored.get("watch", self.watch.state()))
-        self.losses = stored.get("totals", {})
 
     def save(self, path: Path, seconds: float, options: Mapping[str, Any]) -> None:
         """Write a checkpoint; `seconds` is the time spent in this process."""

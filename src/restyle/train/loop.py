@@ -319,22 +319,29 @@ def prefetch(
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list so that the current step can finish; a second Ctrl-C ends at once."""
+    """Collect Ctrl-C in a list so that the current step can finish; a second Ctrl-C ends at once.
+
+    So with other signals that a program stops at by a handler of its own, as the command line does.
+    """
     pressed: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield pressed
         return
-    before = signal.getsignal(signal.SIGINT)
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
 
     def interrupt(number: int, frame: object) -> None:
         pressed.append(number)
-        signal.signal(signal.SIGINT, before)
+        # A terminal that closes may send SIGHUP twice, which is no wish to end at once.
+        signal.signal(number, before[number] if number == signal.SIGINT else signal.SIG_IGN)
 
-    signal.signal(signal.SIGINT, interrupt)
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def learning_rate(step: int, options: TrainOptions) -> float:

@@ -300,8 +300,7 @@ class VideoStylizer:
                 plan = plan_of(content, self.styles, self.method, image_options, options, self.regions)
                 segments = Segments(output, plan, options.resume, tell)
                 stack.callback(segments.leave)
-                if (state := segments.state()) is not None:
-                    painter.restore(state)
+                segments.restore(painter.restore)
             writer: Writer
             if not codec:
                 writer = folder = FolderWriter(output, segments.folder / "frames" if segments else None)

@@ -286,8 +286,10 @@ class FolderWriter:
         """Write the next picture."""
         assert frame.pixels is not None
         self.frames += 1
-        path = self.temporary / f"{self.frames:05d}.png"
-        images.save_image(images.from_array(frame.pixels), path, overwrite=not self._own)
+        images.save_image(images.from_array(frame.pixels), self._path(), overwrite=not self._own)
+
+    def _path(self) -> Path:
+        return self.temporary / f"{self.frames:05d}.png"
 
     def copy(self, packet: Any) -> None:
         """Drop a packet of another stream."""
@@ -296,8 +298,11 @@ class FolderWriter:
         """Do nothing: every picture is independent."""
 
     def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
-        """Count the pictures that an earlier run wrote."""
-        self.frames += len(stamps)
+        """Count the pictures that an earlier run wrote; OutputError if one is missing."""
+        for _ in stamps:
+            self.frames += 1
+            if not (path := self._path()).is_file():
+                raise OutputError(f"'{path}' of the earlier run is missing; start again without resume=True")
 
     def close(self) -> None:
         """Do nothing: every picture is complete."""

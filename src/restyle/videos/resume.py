@@ -3,21 +3,26 @@
 A video is encoded in independent segments. A folder `.NAME.parts` next to the output holds, for each one,
 
     00003.packets      the packets of the encoder, concatenated (absent for a folder of PNGs)
-    00003.npz          time stamps and sizes of those packets; if it exists, the segment is complete
+    00003.npz          time stamps and sizes of those packets, and checksums of the other two files; if it
+                       exists, the segment is complete
 
 and for the last one `00003.state.npz`, what the stages remember of earlier frames. `plan.json` identifies the
-video, the styles and the options. The folder is removed when the result is complete.
+video, the styles and the options. The folder is removed when the result is complete. Before anything of it is
+used, types, sizes and checksums are verified.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
+import struct
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -46,6 +51,11 @@ _OWN = re.compile(
 )
 _HASHED = ("content", "style", "model", "version", "segment")  # of the plan
 _FIELDS = ("pts", "dts", "duration", "size", "key")
+_EMPTY = hashlib.sha256().hexdigest()
+_DAMAGED = (  # what NumPy raises when it reads damaged files
+    OSError, ValueError, EOFError, LookupError, TypeError, RuntimeError, MemoryError, SyntaxError,
+    zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 
 
 class Segments:
@@ -62,6 +72,7 @@ class Segments:
         self._shown = os.fspath(output)
         self._index: list[tuple[int, ...]] = []
         self._data: BinaryIO | None = None
+        self._digest = hashlib.sha256()  # of the packets of the current segment
         try:
             self._begin(plan, resume, tell)
         except BaseException:
@@ -75,6 +86,8 @@ class Segments:
         self._remove_temporary(earlier.pop("temporary", None))
         if resume and self.count:
             check_same_plan(earlier, json.loads(json.dumps(plan)), self._shown, _HASHED)
+            for index in range(self.count):
+                self._check(index)
         elif self.count or earlier:
             if self.count:
                 tell(
@@ -104,15 +117,22 @@ class Segments:
 
     def state(self) -> State | None:
         """Return the state of the stages after the last finished segment."""
-        if not self.count:
-            return None
-        return self._load(self.count - 1, ".state.npz")
+        return self._load(self.count - 1, ".state.npz")[0] if self.count else None
+
+    def restore(self, restore: Callable[[State], None]) -> None:
+        """Call a function with `state`, if there is one; OptionError if it cannot use it."""
+        if (state := self.state()) is not None:
+            try:
+                restore(state)
+            except (LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
+                raise self._damaged() from error
 
     def keep(self, packet: Any) -> None:
         """Save a packet of the current segment."""
         if self._data is None:
             self._data = open(self._file(self.count, ".packets"), "wb")  # noqa: SIM115, until `finish`
         self._data.write(packet)
+        self._digest.update(packet)
         self._index.append((packet.pts, packet.dts, packet.duration, packet.size, int(packet.is_keyframe)))
 
     def finish(self, state: State) -> None:
@@ -122,20 +142,19 @@ class Segments:
             os.fsync(self._data.fileno())
             self._data.close()
             self._data = None
-        columns = np.array(self._index, np.int64).reshape(-1, len(_FIELDS)).T
-        _save(self._file(self.count, ".state.npz"), state)
-        _save(self._file(self.count, ".npz"), dict(zip(_FIELDS, columns, strict=True)))
+        table = np.array(self._index, np.int64).reshape(-1, len(_FIELDS))
+        digests = np.array([self._digest.hexdigest(), _save(self._file(self.count, ".state.npz"), state)])
+        _save(self._file(self.count, ".npz"), {"packets": table, "sha256": digests})
         if self.count:
             self._file(self.count - 1, ".state.npz").unlink()
-        self._index = []
+        self._index, self._digest = [], hashlib.sha256()
         self.count += 1
 
     def packets(self, index: int) -> tuple[Iterator[Any], list[int]]:
         """Return the packets of a finished segment, and the time stamps of its frames in display order."""
-        arrays = self._load(index, ".npz")
-        table = {name: arrays[name].tolist() for name in _FIELDS}
+        table = self._load(index, ".npz")[0]["packets"].tolist()
         # A folder of PNGs has frames and no packets.
-        return self._read_packets(index, table), sorted(table["pts"]) or list(range(SEGMENT))
+        return self._read_packets(index, table), sorted(row[0] for row in table) or list(range(SEGMENT))
 
     def leave(self) -> None:
         """Unlock the folder, and remove it if no segment is finished."""
@@ -149,22 +168,50 @@ class Segments:
         self._parts.clear()
         self.leave()
 
-    def _load(self, index: int, suffix: str) -> State:
-        try:
-            with np.load(self._file(index, suffix), allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise OptionError(
-                f"cannot resume {self._shown}: the saved frames are damaged; start again without resume=True"
-            ) from error
+    def _check(self, index: int) -> None:
+        """Raise OptionError unless the files of a segment are what `finish` wrote."""
+        arrays, _ = self._load(index, ".npz")
+        table, digests = arrays.get("packets", np.empty(0)), arrays.get("sha256", np.empty(0)).tolist()
+        if table.dtype != np.int64 or table.ndim != 2 or table.shape[1] != len(_FIELDS) or len(digests) != 2:
+            raise self._damaged()
+        sizes = table[:, _FIELDS.index("size")]
+        found, size = self._digest_of(self._file(index, ".packets")) if len(sizes) else (_EMPTY, 0)
+        if (sizes < 0).any() or size != sizes.sum() or found != digests[0]:
+            raise self._damaged()
+        if index == self.count - 1 and self._load(index, ".state.npz")[1] != digests[1]:
+            raise self._damaged()
 
-    def _read_packets(self, index: int, table: dict[str, list[int]]) -> Iterator[Any]:
+    def _digest_of(self, path: Path) -> tuple[str, int]:
+        """Return the SHA-256 of a file, and its bytes."""
+        try:
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+        except OSError as error:
+            raise self._damaged() from error
+
+    def _load(self, index: int, suffix: str) -> tuple[State, str]:
+        """Return the arrays of a file, and its SHA-256."""
+        try:
+            content = self._file(index, suffix).read_bytes()
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                if sum(each.file_size for each in arrays.zip.infolist()) > len(content):
+                    raise ValueError("compressed")  # by somebody else
+                return dict(arrays), hashlib.sha256(content).hexdigest()
+        except _DAMAGED as error:
+            raise self._damaged() from error
+
+    def _damaged(self) -> OptionError:
+        return OptionError(
+            f"cannot resume {self._shown}: the saved frames are damaged; start again without resume=True"
+        )
+
+    def _read_packets(self, index: int, table: list[list[int]]) -> Iterator[Any]:
         import av
 
-        if not table["size"]:
+        if not table:
             return
         with open(self._file(index, ".packets"), "rb") as data:
-            for pts, dts, duration, size, key in zip(*(table[name] for name in _FIELDS), strict=True):
+            for pts, dts, duration, size, key in table:
                 packet: Any = av.Packet(data.read(size))
                 packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
                 yield packet
@@ -217,9 +264,9 @@ def _write(path: Path, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    temporary = path.with_name(f"{path.name}.new")
-    with open(temporary, "wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    flush(temporary)
-    os.replace(temporary, path)
+def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> str:
+    """Write arrays, and return the SHA-256 of the file."""
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    _write(path, file.getvalue())
+    return hashlib.sha256(file.getvalue()).hexdigest()

@@ -49,8 +49,8 @@ def run(
 ) -> BaseException | None:
     """Read, prepare, paint, steady, finish and write all frames.
 
-    Returns what interrupted it, KeyboardInterrupt or SystemExit (a termination signal); the writer has then
-    finished the file with the frames that were done.
+    Returns the KeyboardInterrupt that stopped it; the writer has then finished the file with the frames that
+    were done.
     """
     import av
 
@@ -69,8 +69,8 @@ def run(
             # Ctrl-C arrives in this thread, so it never interrupts the writer.
             for done in stages.ahead(write_items(frames, writer, segments), AHEAD, nice=True):
                 watch(done)
-        except (KeyboardInterrupt, SystemExit) as signal:
-            interrupt = signal
+        except KeyboardInterrupt as stop:
+            interrupt = stop
         finally:
             stages.close()
         writer.close()

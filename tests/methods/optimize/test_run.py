@@ -1,8 +1,11 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from restyle.errors import InputError, OptionError
 from restyle.methods.optimize import losses as loss_functions
@@ -311,6 +314,36 @@ def test_states_that_cannot_be_resumed(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(InputError, match="cannot be resumed"):
         read_state(path, "job")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"level": "9"}, {"level": "-1"}, {"level": "one"}, {"step": "999"}, {"step": "-3"}, {"step": None},
+        {"x": torch.zeros(3)}, {"x": None}, {"first": torch.zeros(1, 3, 5, 5)}, {"count": None},
+        {"mean": "float64"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_planted_state_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    """It has the fingerprint of the job, and other numbers or tensors than the optimizer left there."""
+    state = tmp_path / "a.unfinished"
+    monkeypatch.setattr(run, "STATE_SECONDS", 0)
+    given = {"steps": 3, "optimizer": "adam"}
+    optimize(CONTENT, STYLE, options(**given), state=state, callback=lambda step: step.number > 1)
+    with safe_open(state, framework="pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name, value in change.items():
+        target = metadata if name in metadata else tensors
+        if value is None:
+            del target[name]
+        else:
+            target[name] = tensors[name].double() if value == "float64" else value
+    save_file(tensors, state, metadata)
+    with pytest.raises(InputError, match=r"a\.unfinished' cannot be resumed"):
+        optimize(CONTENT, STYLE, options(resume=True, **given), state=state)
 
 
 def test_fingerprints_differ_between_jobs() -> None:

@@ -180,6 +180,11 @@ class Problem:
         picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1], of any size
         restored : mapping of str to Tensor or None
             State of an optimizer at this size; replaces the picture.
+
+        Raises
+        ------
+        ValueError, LookupError
+            The state is not one of this optimizer at this size.
         """
         size = (level.height, level.width)
         x = self._tensor(resize(picture, size, "area" if min(picture.shape[:2]) >= min(size) else "lanczos"))
@@ -187,6 +192,9 @@ class Problem:
         if self.options.used_optimizer == "lbfgs":
             optimizer = LBFGS(x, plan.pairs(size, self.options))
         if restored is not None:
+            for name, each in restored.items():
+                if each.ndim and (each.shape != x.shape or each.dtype != x.dtype):
+                    raise ValueError(f"{name} is {each.dtype} of shape {list(each.shape)}")
             optimizer.restore({name: each.to(self.device) for name, each in restored.items()})
         return optimizer
 

@@ -118,13 +118,20 @@ class _Run:
             if self.state is None:
                 raise OptionError("resume continues an output file; give an output as well")
             first, done, restored = read_state(self.state, self.job)
+            if not (0 <= first < len(self.levels) and 0 <= done <= self.levels[first].steps):
+                raise _damaged(self.state, ValueError(f"step {done} of level {first}"))
         picture: FloatArray | None = None
         for index in range(first, len(self.levels)):
             level = self.levels[index]
             objective = self.problem.objective(level)
             if picture is None:
                 picture = self.problem.content if restored else self._start(level)
-            optimizer = self.problem.optimizer(level, picture, restored)
+            try:
+                optimizer = self.problem.optimizer(level, picture, restored)
+            except (LookupError, ValueError) as error:
+                if restored is None or self.state is None:
+                    raise
+                raise _damaged(self.state, error) from error
             stopped = False
             try:
                 while done < level.steps and not stopped:
@@ -226,8 +233,8 @@ def read_state(path: Path, job: str) -> tuple[int, int, dict[str, torch.Tensor]]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"there is nothing to resume: no '{path}'; start without resume=True") from None
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"'{path}' cannot be resumed ({error}); remove it and start again") from error
+    except (OSError, ValueError, RuntimeError, MemoryError, SafetensorError) as error:
+        raise _damaged(path, error) from error
     if metadata.get("format") != _FORMAT:
         raise InputError(f"'{path}' is not the state of an unfinished run")
     if metadata.get("job") != job:
@@ -235,4 +242,11 @@ def read_state(path: Path, job: str) -> tuple[int, int, dict[str, torch.Tensor]]
             f"'{path}' is from another run: content, styles or options differ; use the same, or start "
             "without resume=True"
         )
-    return int(metadata["level"]), int(metadata["step"]), tensors
+    try:
+        return int(metadata["level"]), int(metadata["step"]), tensors
+    except (KeyError, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"'{path}' cannot be resumed ({error}); remove it and start again")
