@@ -286,7 +286,7 @@ def _decode_pictures(entries: Any, name: str) -> tuple[StylePicture, ...]:
     pictures = []
     for entry in entries if isinstance(entries, list) else [None]:
         each: dict[str, Any] = entry if isinstance(entry, dict) else {}
-        numbers = [each.get("weight"), each.get("scale")]
+        numbers: list[Any] = [each.get("weight"), each.get("scale")]
         try:
             content = base64.b64decode(each["jpeg"], validate=True)
         except (TypeError, KeyError, ValueError, binascii.Error):
