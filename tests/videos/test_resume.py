@@ -256,7 +256,6 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
         parts / "00000.npz", lambda c: c.update(more=np.zeros(1_000_000)), compressed=True
     ),
     "objects": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=np.array([{}]))),
-    "a folder": lambda parts: ((parts / "00001.packets").unlink(), (parts / "00001.packets").mkdir()),
 }
 
 
