@@ -49,6 +49,34 @@ def test_a_static_scene_stays_still_for_500_frames(tiny_model: Path, steady: Ste
     assert all(np.array_equal(pixels, done[0]) for pixels in done)
 
 
+@pytest.mark.parametrize("steady", ["none", "flow"])
+def test_frames_that_repeat_are_painted_once(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady
+) -> None:
+    one, two, three = moving(3)
+    video = [one, one, one, two, two, one, three]
+
+    def done() -> list[Any]:
+        painter = make(tiny_model, ImageOptions(), VideoOptions(steady=steady))
+        frames = (VideoFrame(frame.copy(), index, 1) for index, frame in enumerate(video))
+        return [item.pixels for item in through(painter, frames) if isinstance(item, VideoFrame)]
+
+    calls: list[FloatArray] = []
+    paint = Arbitrary.stylize
+
+    def watched(self: Arbitrary, content: FloatArray, *rest: Any) -> FloatArray:
+        calls.append(content)
+        return paint(self, content, *rest)
+
+    monkeypatch.setattr(Arbitrary, "stylize", watched)
+    found = done()
+    assert len(calls) == 4
+    monkeypatch.setattr("restyle.videos.painter._alike", lambda before, work: False)
+    for once, again in zip(found, done(), strict=True):
+        np.testing.assert_array_equal(once, again)
+    assert len(calls) == 4 + len(video)
+
+
 @pytest.mark.parametrize(("scale", "painted"), [(2.0, (24, 32)), (0.5, (96, 128))])
 def test_strokes_of_another_size(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, scale: float, painted: tuple[int, int]

@@ -165,6 +165,10 @@ class VideoPainter:
             fit = _fit_table(style, image_options, options) if row.tables and style is not None else None
             steadier = FlowSteadier() if by_flow else None
             self._layers.append(_Layer(method, optimized, steadier, fit))
+        own = self._optimize or self._by_keys or self._by_tables  # each has a way for frames that repeat
+        self._repeats = not (own or unchanged or regions)
+        self._before: list[FloatArray | None] = []  # what the last painting was made of
+        self._painted: list[FloatArray | None] = []  # of the last frame, while steadying
         self._last: Any = None  # pixels of the last result
         self.show: Callable[[Pixels], None] = lambda pixels: None  # called with each result
 
@@ -211,7 +215,11 @@ class VideoPainter:
         small_size = self._small_size(size)
         small = content.pixels if small_size == size else reduced(content.pixels, small_size)
         motion = self._finder(small, new_scene) if self._finder else None
-        return Work(frame, content, small, codes, weights, new_scene, motion)
+        work = Work(frame, content, small, codes, weights, new_scene, motion)
+        if self._repeats:
+            before, self._before = self._before, [small, *codes]
+            work.repeats = _alike(before, self._before)
+        return work
 
     def _prepare_state(self) -> State:
         state: State = {f"cuts.{name}": value for name, value in self._cuts.state().items()}
@@ -235,15 +243,19 @@ class VideoPainter:
                 if item.new_scene or not item.visible(place):
                     layer.cut()
                 painted, palette = None, None
-                if code is not None and item.visible(place):
+                if code is not None and item.visible(place) and not item.repeats:
                     painted, palette = layer.paint(item, code, self._options)
                 item.painted.append(painted)
                 item.palettes.append(palette)
         return item
 
     def steady(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Apply `--steady flow`."""
+        """Give repeated frames the last painting, and apply `--steady flow`."""
         for item in items:
+            if isinstance(item, Work):
+                if item.repeats:
+                    item.painted = list(self._painted)
+                self._painted = list(item.painted)
             for place, layer in enumerate(self._layers):
                 if layer.steadier is None:
                     continue
@@ -319,6 +331,14 @@ class VideoPainter:
             layer.restore(_part(state, f"{place}."))
         if self._finder:
             self._finder.before, self._finder.carried = state.get("content"), state.get("carried")
+
+
+def _alike(before: list[FloatArray | None], now: list[FloatArray | None]) -> bool:
+    """Return whether two frames would be painted exactly alike."""
+    if len(before) != len(now):
+        return False
+    pairs = zip(before, now, strict=True)
+    return all(one is not None and two is not None and np.array_equal(one, two) for one, two in pairs)
 
 
 def _fit_table(style: Style, image_options: ImageOptions, options: VideoOptions) -> Tables:

@@ -40,6 +40,7 @@ class Work:
     weights: list[FloatArray] | None
     new_scene: bool
     motion: Motion | None
+    repeats: bool = False  # it takes the painting of the frame before
     painted: list[FloatArray | None] = field(default_factory=list)
     palettes: list[ColorLut | None] = field(default_factory=list)
 
