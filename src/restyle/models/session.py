@@ -194,10 +194,10 @@ class Session:
         ----------
         only : sequence of str or None
             Names of the outputs that are wanted; None for all.
-        into : dict of np.ndarray [float32] or None
+        into : dict of np.ndarray [float32 or uint8] or None
             Contiguous arrays for all wanted outputs. An output that ONNX Runtime allocates keeps a large part
             of its memory in use.
-        **inputs : np.ndarray [float32]
+        **inputs : np.ndarray [float32 or uint8]
             One per input of the graph, by name.
 
         Returns
@@ -215,7 +215,10 @@ class Session:
             `interrupt` was called.
         """
         wanted = list(self.outputs if only is None else only)
-        contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
+        contiguous = {
+            name: np.ascontiguousarray(array, np.uint8 if array.dtype == np.uint8 else np.float32)
+            for name, array in inputs.items()
+        }
         try:
             options = self._run_options(contiguous)
             with _interruptible(options):
@@ -241,7 +244,7 @@ class Session:
         for name, array in inputs.items():
             binding.bind_cpu_input(name, array)
         for name, array in outputs.items():
-            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+            binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         self._session.run_with_iobinding(binding, options)
 
     def _run_options(self, inputs: dict[str, FloatArray]) -> Any:

@@ -44,6 +44,22 @@ def test_the_gradient_is_that_of_the_loss(net: network.PaintingNetwork) -> None:
     assert measured == pytest.approx(float((gradient * direction).sum()), rel=0.03)
 
 
+def test_the_gradient_does_not_depend_on_the_bands(
+    net: network.PaintingNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = fitted(textured(104, 96), 104)
+    works = [painter.Work(Artwork(textured(96, 96, 1)), 96, net)]
+    found = []
+    for pixels in (1 << 20, 128 * 30, 128 * 8):
+        monkeypatch.setattr(network, "BAND_PIXELS", pixels)
+        feed = painter.targets(Objects(picture), picture, works, net, 0.5, first=True)
+        found.append((len(feed.bands), *net.gradient(picture, feed)))
+    assert [count for count, _, _ in found] == [1, 5, 17]
+    for _, loss, gradient in found[1:]:
+        assert loss == pytest.approx(found[0][1], rel=1e-5)
+        np.testing.assert_allclose(gradient, found[0][2], rtol=0, atol=1e-5 * np.abs(found[0][2]).max())
+
+
 @pytest.mark.slow
 def test_painting_lowers_the_loss_and_moves_toward_the_artwork(net: network.PaintingNetwork) -> None:
     photo, artwork = textured(120, 160), textured(128, 128, 5)[..., ::-1] * [1.0, 0.4, 0.2]
@@ -138,6 +154,10 @@ def test_the_style_of_a_folder_is_prepared_once(net: network.PaintingNetwork) ->
     assert painter.prepare_style(Artwork(art.copy()), 64, net) is first
     assert painter.prepare_style(Artwork(art, scale=2), 64, net) is not first
     assert painter.prepare_style(Artwork(1 - art), 64, net) is not first
+    large = painter.KEPT_SIDE + 8  # takes much memory
+    assert painter.prepare_style(Artwork(art), large, net) is not painter.prepare_style(
+        Artwork(art), large, net
+    )
 
 
 def test_steps_are_reported_and_previews_written(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial, reduce
 from hashlib import sha256
+from typing import cast
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from restyle.images.resize import resize
 from restyle.images.statistics import gram
 from restyle.methods.paint import cleanup
 from restyle.methods.paint.matching import Indices, nearest
-from restyle.methods.paint.network import STRIDES, PaintingNetwork, Targets, prepare
+from restyle.methods.paint.network import STRIDES, Feed, PaintingNetwork, Targets, prepare
 from restyle.methods.paint.objects import Objects
 from restyle.methods.paint.pyramid import YCC_FROM_RGB, Pyramid, convert
 from restyle.types import FloatArray
@@ -46,6 +47,7 @@ LEAST_CONTRAST = 0.05  # deviation of color that is not flat, in any picture
 LIGHT = 0.5  # how far broad luma is moved to the photo's, after every scale and at the end
 FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
 MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
+KEPT_SIDE = 640  # px, longest side of a picture for which features of its style are kept
 MAX_ASPECT = 4.0  # longer styles are cut to this aspect
 
 
@@ -167,39 +169,32 @@ def paint(
     picture: FloatArray | None = None
     if start is not None:
         plan, picture = plan[-AGAIN:], np.ascontiguousarray(start.transpose(2, 0, 1))
-    total = sum(sum(scale.rounds) for scale in plan)
-    work = sum(sum(scale.rounds) * scale.side**2 for scale in plan)
-    number, done, stopped = 0, 0, False
+    number, total = 0, sum(sum(scale.rounds) for scale in plan)
+    done, work = 0, sum(sum(scale.rounds) * scale.side**2 for scale in plan)
     for scale in plan:
         content = fitted(photo, scale.side)
-        objects = Objects(content)
+        objects, size = Objects(content), (content.shape[1], content.shape[2])
         works = [prepare_style(each, scale.side, network) for each in artworks]
-        if picture is None:
-            picture = cleanup.recolor(content, works[0].pixels, 1.0)
-        else:
-            picture = resized(picture, (content.shape[1], content.shape[2]))
+        style = works[0].pixels
+        picture = cleanup.recolor(content, style, 1.0) if picture is None else resized(picture, size)
         for index, steps in enumerate(scale.rounds):
             first = start is None and index == 0 and scale is plan[0]
-            feed = {}  # frees that of the last round
             feed = targets(objects, picture, works, network, likeness, first=first)
-            pyramid = Pyramid(picture, steps)
-            for _ in range(steps):
+            if index == len(scale.rounds) - 1:
+                works = []  # their features take much memory at large sizes
+            pyramid, stopped = Pyramid(picture, steps), False
+            while pyramid.taken < steps and not stopped:
                 loss, gradient = network.gradient(pyramid.picture(), feed)
                 pyramid.step(gradient)
                 number, done = number + 1, done + scale.side**2
-                if progress is None:
-                    continue
-
-                size = (content.shape[1], content.shape[2])
-                so_far = partial(_so_far, pyramid, objects, works[0].pixels, likeness)
-                if progress(State(number, total, done / work, size, loss, so_far)):
-                    stopped = True
-                    break
-            picture = tidy(pyramid.picture(), objects, works[0].pixels)
+                if progress is not None:
+                    so_far = partial(_so_far, pyramid, objects, style, likeness)
+                    stopped = bool(progress(State(number, total, done / work, size, loss, so_far)))
+            del feed  # before the next one is made
+            picture = tidy(pyramid.picture(), objects, style)
             if stopped:
-                return finish(picture, objects, works[0].pixels, likeness)
-    assert picture is not None
-    return finish(picture, objects, works[0].pixels, likeness)
+                return finish(picture, objects, style, likeness)
+    return finish(cast("FloatArray", picture), objects, style, likeness)
 
 
 def _so_far(pyramid: Pyramid, objects: Objects, style: FloatArray, likeness: float) -> FloatArray:
@@ -243,9 +238,13 @@ class Work:
         }
 
 
-@lru_cache(maxsize=6)  # the scales of one style; some 180 MB in all at 1,024 px
 def prepare_style(artwork: Artwork, side: int, network: PaintingNetwork) -> Work:
-    """Compute the features of an artwork at one scale; those of a folder's style are computed once."""
+    """Compute the features of an artwork at one scale; a folder's are kept, unless they are large."""
+    return (_kept if side <= KEPT_SIDE else Work)(artwork, side, network)
+
+
+@lru_cache(maxsize=6)  # the scales of one style
+def _kept(artwork: Artwork, side: int, network: PaintingNetwork) -> Work:
     return Work(artwork, side, network)
 
 
@@ -257,8 +256,8 @@ def targets(
     likeness: float,
     *,
     first: bool,
-) -> dict[str, FloatArray]:
-    """Match the content with the artworks; what was found, as inputs of the gradient graph."""
+) -> Feed:
+    """Match the content with the artworks; return what was found, for the gradient."""
     total = sum(work.weight for work in works)
     content = objects.photo
     detail = cleanup.activity(cleanup.luma(content), 4 if content.shape[1] > 150 else 2)
@@ -279,14 +278,15 @@ def targets(
 
     def vectors(layer: int) -> FloatArray:
         parts = (
-            np.float32(work.weight / total) * _unit(copied(work.features[layer], layer, *found))
-            for work, found in zip(works, matches, strict=True)
+            _unit(copied(work.features[layer], layer, *places), work.weight / total)
+            for work, places in zip(works, matches, strict=True)
         )
         found = reduce(np.add, parts)
         if layer in KEEP:
             keep = resize(KEEP[layer] * held + KEEP_PEOPLE * objects.people, found.shape[1:], "area")
             keep = np.minimum(np.float32(2 * likeness) * keep, np.float32(1))
-            found = (1 - keep) * found + keep * _unit(own[layer])
+            found *= 1 - keep
+            found += keep * _unit(own.pop(layer))
         return _unit(found)
 
     def weights(layer: int) -> FloatArray:
@@ -391,7 +391,10 @@ def _places(features: FloatArray) -> FloatArray:
     return np.ascontiguousarray(features.transpose(1, 2, 0))
 
 
-def _unit(features: FloatArray) -> FloatArray:
-    """Vectors of [C, h, w] at unit length."""
+def _unit(features: FloatArray, length: float = 1.0) -> FloatArray:
+    """Bring vectors of [C, h, w] to a length, in place."""
     lengths = np.sqrt(np.einsum("chw,chw->hw", features, features)) + np.float32(1e-6)
-    return np.asarray(features / lengths, np.float32)
+    features /= lengths
+    if length != 1:
+        features *= np.float32(length)
+    return features

@@ -10,7 +10,9 @@ import { Planes, RowResizer, crop, fitSize, luma, reflected, resize, round } fro
 import { pause } from "./runtime.js";
 
 const FEATURES = "models/painter_features.onnx";
+const FORWARD = "models/painter_forward.onnx";
 const GRADIENT = "models/painter_gradient.onnx";
+const BACKWARD = "models/painter_backward.onnx";
 
 /** Planned scales from coarse to fine: {side, rounds: [steps, ...]}; `painter.scales` in Python. */
 export function scales(side, effort = 1) {
@@ -125,12 +127,36 @@ async function features(runtime, picture) {
   });
 }
 
-/** Gradient of the painting loss with respect to the picture. */
-async function gradient(runtime, picture, feed) {
+/** Gradient of the painting loss with respect to the picture; `PaintingNetwork.gradient` in Python, in one band. */
+async function gradient(runtime, picture, { first, rest }) {
   const { MARGIN } = C.network;
-  const { grad } = await runtime.run(GRADIENT, { image: withMargin(picture), ...feed }, ["grad"]);
-  const whole = new Planes(3, grad.dims[2], grad.dims[3], grad.data);
-  return crop(whole, MARGIN, MARGIN, picture.height, picture.width);
+  const image = withMargin(picture);
+  const [, , height, width] = image[1];
+  const inside = [new Float32Array(height).fill(1), [1, 1, height, 1]];
+  const take = ({ data, dims }) => [data, dims];
+  const { relu1_1, chosen, pooled, products } = await runtime.run(FORWARD, { image, inside }, [
+    "relu1_1",
+    "chosen",
+    "pooled",
+    "products",
+  ]);
+  const below = await runtime.run(GRADIENT, { pooled: take(pooled), products: take(products), ...rest }, [
+    "apart",
+    "gradient",
+  ]);
+  const { grad } = await runtime.run(
+    BACKWARD,
+    {
+      relu1_1: take(relu1_1),
+      chosen: take(chosen),
+      gradient: take(below.gradient),
+      apart: take(below.apart),
+      inside,
+      ...first,
+    },
+    ["grad"],
+  );
+  return crop(new Planes(3, height, width, grad.data), MARGIN, MARGIN, picture.height, picture.width);
 }
 
 function withMargin(picture) {
@@ -139,7 +165,7 @@ function withMargin(picture) {
   return [reflected(picture, MARGIN, MARGIN, height, width).data, [1, 3, height, width]];
 }
 
-/** Match the content with the artworks; gives inputs of the gradient graph. */
+/** Match the content with the artworks; gives inputs of the gradient graphs. */
 async function targets(runtime, objects, picture, styles, likeness, first, signal) {
   const P = C.painter;
   const content = objects.photo;
@@ -186,11 +212,12 @@ function scaled(planes, scale, others) {
   return planes;
 }
 
-/** Targets as inputs of the gradient graph; the margin gets weight 0. */
+/** Targets as inputs of the gradient graphs: `first` those of the first block; the margin gets weight 0. */
 function inputs(vectors, busy, styles, total) {
   const { LAYERS, STRIDES, MARGIN } = C.network;
   const P = C.painter;
-  const feed = { gram_weights: [Float32Array.from(P.GRAM_WEIGHTS), [P.GRAM_WEIGHTS.length]] };
+  const first = {};
+  const rest = { gram_weights: [Float32Array.from(P.GRAM_WEIGHTS), [P.GRAM_WEIGHTS.length]] };
   LAYERS.forEach((layer, i) => {
     const { channels, height, width } = vectors[i];
     const margin = MARGIN / STRIDES[i];
@@ -207,11 +234,13 @@ function inputs(vectors, busy, styles, total) {
         gram[k] += (style.weight / total) * v;
       });
     const shape = [height + 2 * margin, width + 2 * margin];
+    const feed = i ? rest : first;
+    const share = i ? 1 : 1 / (shape[0] * shape[1]);
     feed[`target_${layer}`] = [bordered(vectors[i], margin), [1, channels, ...shape]];
-    feed[`weight_${layer}`] = [bordered(weight, margin), [1, 1, ...shape]];
-    feed[`gram_${layer}`] = [gram, [channels, channels]];
+    feed[`weight_${layer}`] = [bordered(weight, margin).map((v) => share * v), [1, 1, ...shape]];
+    rest[`gram_${layer}`] = [gram, [channels, channels]];
   });
-  return feed;
+  return { first, rest };
 }
 
 /** Planes with a border of zeros. */

@@ -67,7 +67,7 @@ export class Runtime {
     return new Uint8Array(await answer.arrayBuffer());
   }
 
-  /** Run a graph. `inputs`: name -> [Float32Array, shape]. Gives name -> {data, dims} of the named outputs. */
+  /** Run a graph. `inputs`: name -> [Float32Array or Uint8Array, shape]. Gives name -> {data, dims} of the named outputs. */
   async run(path, inputs, outputs) {
     return this.#run(await this.session(path), inputs, outputs);
   }
@@ -76,7 +76,7 @@ export class Runtime {
     const feed = Object.fromEntries(
       Object.entries(inputs).map(([name, [data, shape]]) => [
         name,
-        new this.ort.Tensor("float32", data, shape),
+        new this.ort.Tensor(data instanceof Uint8Array ? "uint8" : "float32", data, shape),
       ]),
     );
     const turn = this.last.then(() => session.run(feed, outputs));
