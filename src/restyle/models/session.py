@@ -215,7 +215,7 @@ class Session:
             `interrupt` was called.
         """
         wanted = list(self.outputs if only is None else only)
-        contiguous = {
+        contiguous: dict[str, Any] = {
             name: np.ascontiguousarray(array, np.uint8 if array.dtype == np.uint8 else np.float32)
             for name, array in inputs.items()
         }
