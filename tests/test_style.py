@@ -214,7 +214,7 @@ def test_styles_of_different_models_do_not_mix(tiny: Arbitrary) -> None:
     stranger = Style(np.zeros(6, np.float32), "other-1", "stranger")
     with pytest.raises(StyleError, match="'stranger' was made for model 'other-1', not for 'tiny-1'"):
         Style.mix([("great-wave", 1), (stranger, 1)], model=tiny)
-    with pytest.raises(StyleError, match="'odd' was made for"):
+    with pytest.raises(StyleError, match="'odd' has 7 numbers instead of 6"):
         resolve(Style(np.zeros(7, np.float32), "tiny-1", "odd"), model=tiny)
 
 

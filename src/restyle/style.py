@@ -338,11 +338,11 @@ def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT,
         found = Style.load(source).scaled(scale)
     else:
         found = Style.from_image(source, scale=scale, model=method)
-    if found.model != method.name or found.code.size != method.code_size:
-        raise StyleError(
-            f"style '{found.name}' was made for model '{found.model}', not for '{method.name}'; "
-            "encode it again from its picture"
-        )
+    sizes = found.code.size, method.code_size
+    if found.model != method.name or sizes[0] != sizes[1]:
+        why = f"was made for model '{found.model}', not for '{method.name}'"
+        why = f"has {sizes[0]} numbers instead of {sizes[1]}" if found.model == method.name else why
+        raise StyleError(f"style '{found.name}' {why}; encode it again from its picture")
     return found
 
 

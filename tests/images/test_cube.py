@@ -101,6 +101,8 @@ def test_results_are_clipped() -> None:
         (f"DOMAIN_MIN 1 1 1\n{IDENTITY}", "is not above its smallest"),
         (IDENTITY.replace("1 1 1", "1 nan 1"), "infinite values"),
         (IDENTITY.replace("1 1 1", "1 1e30 1"), "infinite values or values above"),
+        (IDENTITY.replace("1 1 1", "1 1e99 1"), "infinite values or values above"),
+        (IDENTITY.replace("1 1 1", "1 1e999 1"), "infinite values or values above"),
         (IDENTITY.replace("1 1 1", "1 0x1 1"), "a value that is no number"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,87 @@ def test_white_is_zero(tmp_path: Path, deep_scene: Deep) -> None:
     path = tmp_path / "white.tif"
     describe(path, [samples.tobytes()], 1, samples, 37, photometric=0)
     np.testing.assert_array_equal(read(path)[0], 65535 - samples)
+
+
+def with_tags(samples: npt.NDArray[Any], **values: int) -> bytes:
+    """A plain little-endian TIFF of Pillow, with other numbers in tags of one short number."""
+    stream = io.BytesIO()
+    Image.fromarray(samples).save(stream, "TIFF", tiffinfo={274: 1})
+    data = stream.getvalue()
+    for name, value in values.items():
+        head = struct.pack("<HHI", Tag[name], 3, 1)
+        at = data.index(head) + len(head)
+        data = data[:at] + struct.pack("<H", value) + data[at + 2 :]
+    return data
+
+
+@pytest.mark.parametrize(
+    ("tags", "line"),
+    [
+        (
+            {"COMPRESSION": 34712},
+            "is a TIFF compressed by JPEG 2000, which restyle does not read; save it with",
+        ),
+        ({"COMPRESSION": 50001}, "compressed by WebP"),
+        ({"COMPRESSION": 50002}, "compressed by JPEG XL"),
+        ({"COMPRESSION": 9999}, "compressed by method 9999"),
+        (
+            {"PHOTOMETRIC": 9},
+            "has colors of ICC Lab with 8 bits, which restyle does not read; save it as RGB",
+        ),
+        ({"PHOTOMETRIC": 32845}, "has colors of LogLuv with 8 bits"),
+        ({"PHOTOMETRIC": 77}, "has colors of kind 77 with 8 bits"),
+    ],
+    ids=str,
+)
+def test_what_is_not_read_is_named_with_a_cure(
+    scene: npt.NDArray[np.uint8], tmp_path: Path, tags: dict[str, int], line: str
+) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(with_tags(scene, **tags))
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert f"{path}: " in str(caught.value)
+    assert line in str(caught.value)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 77, 65535])
+def test_an_orientation_that_does_not_exist_is_ignored(
+    scene: npt.NDArray[np.uint8], tmp_path: Path, orientation: int
+) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(with_tags(scene, ORIENTATION=orientation))
+    np.testing.assert_array_equal(read(path)[0], scene)
+
+
+def test_planes_of_lab_are_read_as_interleaved_lab(scene: npt.NDArray[np.uint8], tmp_path: Path) -> None:
+    one, two = tmp_path / "one.tif", tmp_path / "two.tif"
+    tifffile.imwrite(one, scene, photometric="cielab", planarconfig="contig")
+    tifffile.imwrite(two, np.moveaxis(scene, -1, 0), photometric="cielab", planarconfig="separate")
+    np.testing.assert_array_equal(read(two)[0], read(one)[0])
+
+
+def test_signed_bytes_are_levels_of_8_bits(scene: npt.NDArray[np.uint8], tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, (scene // 2).astype(np.int8), photometric="rgb")
+    color = read(path)[0]
+    assert color.dtype == np.uint8
+    np.testing.assert_array_equal(color, scene // 2)
+
+
+@pytest.mark.parametrize(("codec", "photometric"), [(50000, 2), (34925, 2), (5, 8), (8, 8), (7, 8)])
+def test_libtiff_prints_nothing(
+    scene: npt.NDArray[np.uint8],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    codec: int,
+    photometric: int,
+) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(with_tags(scene, COMPRESSION=codec, PHOTOMETRIC=photometric))
+    with pytest.raises(InputError, match="damaged or unsupported TIFF"):
+        read(path)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_truncated(tmp_path: Path, deep_scene: Deep) -> None:

@@ -104,6 +104,11 @@ GOOD: dict[str, Any] = {
         (json.dumps({**GOOD, "pictures": [{**PICTURE, "weight": "1"}]}), "no weight or scale above 0"),
         (json.dumps({**GOOD, "pictures": [{**PICTURE, "scale": -1}]}), "no weight or scale above 0"),
         (json.dumps({**GOOD, "pictures": [{"jpeg": JPEG}]}), "no weight or scale above 0"),
+        (json.dumps({**GOOD, "pictures": [{**PICTURE, "weight": 10**400}]}), "no weight or scale above 0"),
+        (json.dumps({**GOOD, "pictures": [{**PICTURE, "scale": 1e300}]}), "no weight or scale above 0"),
+        (json.dumps({**GOOD, "code": "//9/fw=="}), "empty or not finite"),  # 3.4e38
+        (json.dumps({**GOOD, "format": list(range(1000))}), "has format '[0, 1, 2"),
+        ("1" * 5000, "is not JSON"),
     ],
 )
 def test_damaged_style_files(content: str, said: str, tmp_path: Path) -> None:
@@ -113,6 +118,7 @@ def test_damaged_style_files(content: str, said: str, tmp_path: Path) -> None:
         style_files.read(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 120
 
 
 def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,6 +257,23 @@ def test_all_links_of_a_chained_file_are_read(suffix: str, tmp_path: Path) -> No
     assert y == pytest.approx(np.concatenate([load_sound(link)[0] for link in links]), abs=1e-6)
 
 
+def test_further_streams_of_an_ogg_are_reported(tmp_path: Path) -> None:
+    path = write(tmp_path / "two.ogg", noise(1), 48000)
+    with av.open(str(path), "w", format="ogg") as container:
+        streams = [container.add_stream("libopus", rate=48000, layout="mono") for _ in range(2)]
+        for start in range(0, 48000, 960):
+            for stream in streams:
+                frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.int16), "s16", "mono")
+                frame.sample_rate, frame.pts = 48000, start
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    y, said = read(path)
+    assert 0.9 * 48000 < len(y) < 1.1 * 48000
+    assert len(said) == 1
+    assert "has 2 streams" in said[0]
+
+
 def test_a_link_of_another_rate_is_left_out_and_reported(tmp_path: Path) -> None:
     links = [write(tmp_path / f"{sr}.ogg", noise(1), sr) for sr in (44100, 22050)]
     path = tmp_path / "chain.ogg"

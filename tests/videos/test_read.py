@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -292,3 +293,17 @@ def test_lost_hdr_metadata_is_reported(tmp_path: Path) -> None:
         options={"x265-params": f"log-level=none:hdr10=1:master-display={display}:max-cll=1000,400"},
     )
     assert read(path)[1] == [f"{path}: its HDR metadata (mastering display, light level) is lost"]
+
+
+def test_a_pause_of_days_is_left_out_and_reported(tmp_path: Path) -> None:
+    """MP4 could not hold it, which FFmpeg says only at the end."""
+    stamps = [0, 40, 80, 10**9, 10**9 + 40, 10**9 + 80, 2 * 10**9]
+    form: dict[str, Any] = {"codec": "ffv1", "pix_fmt": "bgr0", "time_base": Fraction(1, 1000)}
+    clip = make_clip(tmp_path / "a.mkv", moving(7), stamps, last=40, **form)
+    frames, said = read(clip)
+    assert len(frames) == 7
+    assert [each.pts for each in frames] == sorted({each.pts for each in frames})
+    assert frames[-1].pts + frames[-1].duration < 2000
+    assert said == [f"{clip}: pauses of 2,000,000 s are left out"]
+    frames, said = read(make_clip(tmp_path / "b.mkv", moving(2), [0, 3_000_000], **form))
+    assert ([each.pts for each in frames], said) == ([0, 3_000_000], [])

@@ -143,11 +143,12 @@ def _build(header: dict[str, list[float]], rows: list[str], title: str, name: st
     if wanted != found:
         raise InputError(f"{name}: has {found} colors instead of {wanted}; it may be cut off")
     try:
-        values = np.array(rows, np.float32).reshape(-1, 3)
+        exact = np.array(rows, np.float64).reshape(-1, 3)
     except ValueError as error:
         raise InputError(f"{name}: contains a value that is no number ({str(error)[:60]})") from None
-    if not np.isfinite(values).all() or np.abs(values).max() > _LARGEST:
+    if not (np.abs(exact) <= _LARGEST).all():
         raise InputError(f"{name}: contains infinite values or values above {_LARGEST:g}")
+    values = exact.astype(np.float32)
     domain = np.array([header.get("DOMAIN_MIN", [0.0] * 3), header.get("DOMAIN_MAX", [1.0] * 3)], np.float32)
     domains = []
     for key in _RANGES:

@@ -106,7 +106,7 @@ def _check_readable(form: formats.Format, named: formats.Format, name: str) -> N
         raise InputError(f"{name}: is not a {named.name} image, or its beginning is damaged")
     known = ", ".join(each.name for each in formats.FORMATS)
     reason = {
-        "image": f"is a {form.name} image",
+        "image": f"is {'an' if form.name in ('SVG', 'ICO') else 'a'} {form.name} image",
         "other": f"is not an image (it contains {form.name} data)",
     }.get(form.medium, f"is {form.medium} ({form.name}), not an image")
     raise InputError(f"{name}: {reason}; {form.cure or f'restyle reads {known}'}")
@@ -133,6 +133,8 @@ def decoding(name: str, form: str) -> Iterator[None]:
         raise InputError(f"{name}: {error}") from error
     except MemoryError as error:
         raise InputError(f"{name}: does not fit into memory") from error
+    except Image.DecompressionBombError as error:  # a limit of Pillow on what follows the header
+        raise InputError(f"{name}: its first frame has more pixels than restyle reads") from error
     except DECODER_ERRORS as error:
         raise InputError(f"{name}: damaged or unsupported {form} image ({_reason(error)})") from error
     except Exception as error:

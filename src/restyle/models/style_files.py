@@ -38,6 +38,7 @@ FORMAT = "restyle-style/1"
 SUFFIX = ".style"
 MOST_LETTERS = 1000  # of a name or title
 _MOST = 1e6  # of a weight or scale
+_LARGEST = 1e4  # number in a code; those of networks stay below 100
 MOST_BYTES = 32 << 20  # of a style file: about a hundred pictures
 
 
@@ -271,7 +272,7 @@ def _decode(text: Any, name: str) -> FloatArray:
         code = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
     except (TypeError, ValueError, binascii.Error):
         raise StyleError(f"{name}: damaged style file: its code is not base64 of float32 values") from None
-    if code.size == 0 or not np.isfinite(code).all():
+    if code.size == 0 or not (np.abs(code) <= _LARGEST).all():
         raise StyleError(f"{name}: damaged style file: its code is empty or not finite")
     return code
 

@@ -118,6 +118,16 @@ def _ogg_starts(file: BinaryIO, size: int) -> tuple[list[int], bool]:
     return starts, complete
 
 
+def count_streams(path: PathLike) -> int:
+    """Return how many streams begin together at the start of an Ogg file; 1 for another file."""
+    count = 0
+    with open(path, "rb") as file:
+        while len(head := file.read(_OGG_HEADER)) == _OGG_HEADER and head[:4] == _OGG and head[5] & 2:
+            count += 1
+            file.seek(sum(file.read(head[-1])), io.SEEK_CUR)
+    return max(1, count)
+
+
 def _flac_starts(file: BinaryIO) -> list[int]:
     """A FLAC file states its size nowhere, so that the next one is found by its first bytes (RFC 9639)."""
     starts: list[int] = []

@@ -18,7 +18,7 @@ import numpy as np
 
 from restyle.errors import InputError
 from restyle.files import Closing, check_readable
-from restyle.sounds.containers import Part, find_links, open_file, stated_sizes
+from restyle.sounds.containers import Part, count_streams, find_links, open_file, stated_sizes
 from restyle.sounds.files import DEPTHS, MAX_CHANNELS, native_path
 from restyle.sounds.stft import Float
 from restyle.types import PathLike
@@ -127,6 +127,8 @@ class SoundReader(Closing):
         stated = map(int, re.findall(r": (\d+) \(should be", self._sound.extra_info))
         if not self._complete or any(0 < size < _UNKNOWN for size in stated):
             self._tell(f"is truncated after {done / self.info.sr:.1f} s; so is the result")
+        if (streams := count_streams(self.path)) > 1:
+            self._tell(f"has {streams} streams; the first sound is read")
 
     def _tell(self, line: str) -> None:
         self.tell(f"{os.fspath(self.path)}: {line}")

@@ -9,6 +9,7 @@ from typing import Any
 # Formats whose clock does not start at 0.
 _BROADCAST = {"mpegts", "mpeg", "vob"}
 _MAX_HELD = 64  # packets
+MOST_PAUSE = 3600  # seconds between two packets of a stream
 
 
 def demux(container: Any, clock: Clock, *streams: Any) -> Iterator[Any]:
@@ -36,12 +37,17 @@ def demux(container: Any, clock: Clock, *streams: Any) -> Iterator[Any]:
 
 
 class Clock:
-    """Corrects the clock of broadcast files (TS, VOB), which starts anywhere and jumps where files join."""
+    """Corrects the clock of broadcast files (TS, VOB), which starts anywhere and jumps where files join.
+
+    Of other files it leaves out pauses of more than `MOST_PAUSE`, which no container could hold; `left_out`
+    is their sum in seconds.
+    """
 
     def __init__(self, container: Any) -> None:
         self._broadcast = container.format.name in _BROADCAST
         late = self._broadcast and container.start_time
         self.shift = Fraction(container.start_time, 1_000_000) if late else Fraction(0)  # seconds, at first
+        self.left_out = Fraction(0)
         self._shifts = [self.shift]
         self._current: dict[int, Fraction] = {}  # shift of each stream
         self._last: dict[int, int] = {}  # last dts of each stream
@@ -50,17 +56,23 @@ class Clock:
     def apply(self, packet: Any) -> None:
         """Correct the time stamps of a packet."""
         stamp = packet.pts if packet.dts is None else packet.dts
-        if not self._broadcast or stamp is None:
+        if stamp is None:
             return
         index, time = packet.stream_index, stamp * packet.time_base
         shift, end = self._current.get(index, self.shift), self._ends.get(index)
-        if end is not None and not _follows(time - shift, end):
+        if end is not None and not self._follows(time - shift, end):
             # All streams jump at about the same place; they stay in sync if they use the same shift.
-            known = (each for each in reversed(self._shifts) if _follows(time - each, end))
+            known = (each for each in reversed(self._shifts) if self._follows(time - each, end))
             shift = next(known, time - max(self._ends.values()))
             self._shifts.append(shift)
+            if not self._broadcast:
+                self.left_out = max(self.left_out, shift)
         self._current[index] = shift
+        if (packet.duration or 0) * packet.time_base > MOST_PAUSE:
+            packet.duration = round(Fraction(1, 25) / packet.time_base)
         self._ends[index] = time - shift + (packet.duration or 0) * packet.time_base
+        if not (self._broadcast or shift):
+            return
         units = round(shift / packet.time_base)
         if packet.dts is not None:
             packet.dts = max(packet.dts - units, self._last.get(index, packet.dts - units - 1) + 1)
@@ -68,7 +80,8 @@ class Clock:
         if packet.pts is not None:
             packet.pts -= units
 
-
-def _follows(time: Fraction, end: Fraction) -> bool:
-    """Return whether a packet can follow one that ended at `end`, in seconds, without a jump of the clock."""
-    return end - Fraction(1, 10) <= time <= end + 10
+    def _follows(self, time: Fraction, end: Fraction) -> bool:
+        """Return whether a packet can follow one that ended at `end`, in seconds, without a correction."""
+        if not self._broadcast:
+            return time <= end + MOST_PAUSE
+        return end - Fraction(1, 10) <= time <= end + 10

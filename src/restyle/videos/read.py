@@ -121,7 +121,9 @@ class VideoReader(Closing):
             held = item
         if held is not None:
             start, length = self.stream.start_time, self.stream.duration
-            complete = self._done + self._trimmed >= (self.info.frames or 0) and not self.clock.shift
+            complete = self._done + self._trimmed >= (self.info.frames or 0) and not (
+                self.clock.shift or self.clock.left_out
+            )
             if complete and None not in (start, length) and start + length > held.pts:
                 held.duration = start + length - held.pts
             yield held
@@ -180,7 +182,9 @@ class VideoReader(Closing):
         if self.info.frames and done + self._trimmed < self.info.frames and not by_time:
             self.tell(f"{shown}: is truncated after {done} of {self.info.frames} frames; so is the result")
         length = (self.container.duration or 0) / 1_000_000
-        if by_time and self._end < length - 0.5:
+        if self.clock.left_out:
+            self.tell(f"{shown}: pauses of {float(self.clock.left_out):,.0f} s are left out")
+        elif by_time and self._end < length - 0.5:
             self.tell(f"{shown}: is truncated after {self._end:.1f} of {length:.1f} s; so is the result")
 
     def _demuxed(self) -> Iterator[Any]:
