@@ -35,7 +35,7 @@ def test_all_of_it_runs_in_order(tmp_path: Path) -> None:
     assert "(240, 360, 3) float32" in done.stdout
     assert "Epoch 3/3" in done.stdout
     assert (tmp_path / "painter.keras").exists()
-    assert (tmp_path / "strokes.restyle").exists()
+    assert (tmp_path / "keras-strokes.restyle").exists()
     for name, size in (("edges.png", (3 * 358, 238)), ("crops.png", (6 * 96, 96)), ("art.png", (360, 240))):
         with Image.open(tmp_path / name) as picture:
             assert picture.size == size
