@@ -244,6 +244,16 @@ def reason(error: OSError) -> str:
     return known or (error.strerror or str(error) or "unknown error").lower()
 
 
+def plain_text(text: str) -> str:
+    r"""Return a text in which bytes of names that are no text are escapes such as `\udce9`, as in JSON."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `plain_text` as UTF-8."""
+    path.write_text(plain_text(text), encoding="utf-8")
+
+
 def parse_json(content: str | bytes) -> Any:
     """Parse JSON that is not trusted; ValueError for anything that is wrong with it."""
     try:

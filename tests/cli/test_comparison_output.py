@@ -1,3 +1,5 @@
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +27,17 @@ def test_a_folder_gets_every_file(tmp_path: Path) -> None:
     assert all(Path(path).stat().st_size for path in written)
     with pytest.raises(OutputError, match="exists"):
         output.check()
+
+
+def test_names_of_any_bytes_are_written_and_drawn(tmp_path: Path) -> None:
+    names = [os.fsdecode(b"s\xe9.wav"), "new\nline.wav", "=1+1.wav"]
+    output = Output(str(tmp_path / "made"), overwrite=False, inputs=[])
+    output.check()
+    subjects = [Subject(name, "sound") for name in names]
+    output.write_matrix(subjects, DISTANCES, METRICS["mfcc"], arbitrary.load(threads=1))
+    assert json.loads((tmp_path / "made" / "distances.json").read_text("utf-8"))["names"] == names
+    lines = (tmp_path / "made" / "distances.csv").read_text("utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [r"s\udce9.wav", r"new\nline.wav", "'=1+1.wav"]
 
 
 def test_a_table_alone_is_one_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Reports and boards on disk: four files, nothing of the user's replaced, losses told."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -101,3 +102,11 @@ def test_a_pair_that_could_not_be_read_has_no_line() -> None:
     one = sheet.draw(Evaluation([])).height
     sheet.add(PAIRS[1], "content", RED.astype(np.float32))
     assert sheet.draw(Evaluation([])).height > one
+
+
+def test_names_of_any_bytes_are_drawn() -> None:
+    odd = Path(os.fsdecode(b"s\xe9\x1b.jpg"))
+    sheet = Sheet([Pair(odd, odd)])
+    for name in ("content", "style"):
+        sheet.add(Pair(odd, odd), name, np.zeros((90, 30, 3), np.float32))
+    assert sheet.draw(Evaluation([])).height > 90

@@ -19,7 +19,7 @@ from restyle.compare.map import draw_map, lay_out, page
 from restyle.compare.metrics import Metric
 from restyle.compare.subjects import Subject
 from restyle.errors import OutputError
-from restyle.files import check_output, csv_text, make_folder, writing
+from restyle.files import check_output, csv_text, make_folder, plain_text, write_text, writing
 from restyle.images.plots import fonts_for, require_plots
 from restyle.images.resize import resize
 from restyle.images.sheet import sample_photo
@@ -111,6 +111,7 @@ class Output:
     def _write_charts(
         self, subjects: Sequence[Subject], distances: Matrix, metric: Metric, model: Arbitrary
     ) -> list[str]:
+        subjects = [replace(each, name=plain_text(each.name)) for each in subjects]
         names = [each.name for each in subjects]
         what = "sounds" if subjects[0].kind == "sound" else "styles"
         title = f"{len(subjects)} {what}, metric {metric.name}: {metric.about}"
@@ -126,7 +127,7 @@ class Output:
 
     def _write(self, path: str, content: str) -> str:
         with writing(path, self.overwrite, self.inputs) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+            write_text(temporary, content)
         return path
 
 

@@ -17,7 +17,7 @@ from restyle.evaluate.figures import shown
 from restyle.evaluate.pairs import Pair
 from restyle.evaluate.run import TRIVIAL, Evaluation, Row
 from restyle.evaluate.summary import RowSummary
-from restyle.files import check_output, make_folder, writing
+from restyle.files import check_output, make_folder, write_text, writing
 from restyle.images import picture
 from restyle.images.resize import resize
 from restyle.images.sheet import sheet
@@ -80,7 +80,7 @@ def write_report(
     }
     for name, text in texts.items():
         with writing(folder / name, overwrite=True, inputs=inputs) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            write_text(temporary, text)
         yield folder / name
     yield picture.save_image(
         picture.from_pil(contact_sheet), folder / "sheet.jpg", quality=88, overwrite=True, inputs=inputs

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
 
+from restyle.files import plain_text
 from restyle.images.picture import load_image
 from restyle.types import FloatArray
 
@@ -63,6 +64,7 @@ def sheet(
         for found in by_column
     ]
     heights = [max([picture.height for picture in row if picture] or [0]) for row in table]
+    captions = [[plain_text(caption) for caption in row] for row in captions]
     lines = [max([caption.count("\n") + 1 for caption in row if caption] or [0]) for row in captions]
     size = (
         sum(widths) + GAP * (len(widths) + 1),

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from restyle.errors import InputError, StyleError
-from restyle.files import parse_json, writing
+from restyle.files import parse_json, write_text, writing
 from restyle.images import formats
 from restyle.models.catalog import Record
 from restyle.types import FloatArray, PathLike
@@ -169,7 +169,7 @@ def write(
             f" {MOST_BYTES >> 20} MB; mix fewer styles, or save it without pictures"
         )
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        write_text(temporary, text)
     return Path(path)
 
 
