@@ -82,11 +82,11 @@ def test_every_page_is_linked_or_in_the_navigation() -> None:
 
 
 def guides() -> list[Path]:
-    """The pages that exist in Chinese, too: the start, the guides and the course."""
+    """The pages that exist in Chinese, too: the start, the gallery, the guides and the course."""
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     parts = re.split(r"^  - ", navigation, flags=re.MULTILINE)
-    wanted = [part for part in parts if part.startswith(("Start here", "Guides", "Course"))]
-    assert len(wanted) == 3
+    wanted = [part for part in parts if part.startswith(("Start here", "Gallery", "Guides", "Course"))]
+    assert len(wanted) == 4
     return [ROOT / "docs" / name for name in re.findall(r"[\w/.-]+\.md", "".join(wanted))]
 
 
