@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle import streaming
+from restyle import memory, streaming
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.images import resize, row_file, stream
 from restyle.images.picture import Picture, load_image, save_image
 from restyle.models import arbitrary
+from restyle.options import ImageOptions
 
 SIZE = (190, 300)  # (height, width)
 RNG = np.random.default_rng(3)
@@ -310,14 +311,40 @@ def test_what_does_not_stream_is_done_in_memory_or_refused(
     save_image(picture(), "a.png")
     save_image(Picture(np.ones((19, 30, 3), np.float32)), "mask.png")
     options = {"output": "b.png", **options}
-    monkeypatch.setattr(streaming, "free_memory", lambda: 1000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     with pytest.raises(InputError, match=reason):
         stylizer("a.png", artwork, **options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "mask.png"]
     if options.get("method") != "photo":
-        monkeypatch.setattr(streaming, "free_memory", lambda: 10**12)
+        monkeypatch.setattr(memory, "free_memory", lambda: 10**12)
         stylizer("a.png", artwork, **options)
         assert Path(options["output"]).exists()
+
+
+@pytest.mark.parametrize(("options", "gigabytes"), [
+    ({}, 3.7), ({"keep_colors": "luminance"}, 5.5), ({"keep_colors": "statistics"}, 3.7),
+])  # fmt: skip
+def test_100_megapixels_that_do_not_fit_are_refused_by_a_true_estimate(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], gigabytes: float
+) -> None:
+    def check(free: float, **more: Any) -> None:
+        monkeypatch.setattr(memory, "free_memory", lambda: int(free * 1e9))
+        memory.check("a.tif", 100_000_000, ImageOptions(**options), regions=False, **more)
+
+    check(gigabytes + 0.1, why="it is")
+    with pytest.raises(InputError, match=f"a.tif: it is only done in memory, about {gigabytes} GB"):
+        check(gigabytes - 0.1, why="it is")
+    check(gigabytes - 1.4, decoded=True)
+
+
+def test_a_format_that_is_not_streamed_is_refused_if_it_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stylizer: restyle.Stylizer
+) -> None:
+    save_image(picture(depth=8), tmp_path / "a.webp")
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    with pytest.raises(InputError, match=r"a\.webp: its format is only read in memory, about 0.4 GB more"):
+        stylizer(tmp_path / "a.webp", look="mist", output=tmp_path / "b.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.webp"]
 
 
 def test_limits(

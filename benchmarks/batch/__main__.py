@@ -1,4 +1,4 @@
-"""`python -m benchmarks.batch`: write `out/batch.md` and `out/batch.json`."""
+"""`python -m benchmarks.batch`: write `out/batch.md` and `out/batch.json`; about three minutes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from restyle.models import catalog
 
 STYLE = "great-wave"
 METHOD = "fast"
-DOCS = machine.ROOT / "docs" / "lab" / "benchmarks"
+PAGE = machine.ROOT / "docs" / "lab" / "batch.md"
+BEGIN, END = "<!-- figures: python -m benchmarks.batch --docs -->\n", "<!-- end of figures -->\n"
 Rows = list[Row]
 
 
@@ -246,7 +247,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--growth", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     made.add_argument("--no-ray", action="store_true")
     made.add_argument("--output", type=Path, default=Path("out"))
-    made.add_argument("--docs", action="store_true", help="write docs/lab/benchmarks/batch.md as well")
+    made.add_argument("--docs", action="store_true", help="write the figures to docs/lab/batch.md as well")
     return made
 
 
@@ -274,6 +275,13 @@ def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def with_figures(page: str, figures: str) -> str:
+    """Replace the figures of a page."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{figures}\n{END}{after}"
+
+
 def main() -> None:
     """Measure, print and write."""
     chosen = parser().parse_args()
@@ -286,18 +294,16 @@ def main() -> None:
         "restart": f"Restart with {chosen.restart:,} finished rows, seconds",
         "growth": "Growth with rows, without painting",
     }
-    parts = ["# Batch: results", "Written by `python -m benchmarks.batch --docs`: [lab notes](../batch.md)."]
-    if busy:
-        parts.append("**The machine was busy: these figures are no measurement.**")
+    parts = ["**The machine was busy: these figures are no measurement.**"] if busy else []
     parts.append("\n".join(f"- {fact}: {value}" for fact, value in facts.items()))
     for key, title in titles.items():
         parts += [f"## {title}", table(found[key])]
     text = "\n\n".join(parts) + "\n"
     print(text)
     chosen.output.mkdir(exist_ok=True)
-    places = [chosen.output / "batch.md", *([DOCS / "batch.md"] if chosen.docs else [])]
-    for place in places:
-        place.write_text(text)
+    (chosen.output / "batch.md").write_text(f"# Batch\n\n{text}")
+    if chosen.docs:
+        PAGE.write_text(with_figures(PAGE.read_text(), text))
     (chosen.output / "batch.json").write_text(json.dumps({"facts": facts, **found}, indent=1))
 
 

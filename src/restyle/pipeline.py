@@ -11,6 +11,7 @@ from typing import cast, overload
 
 import numpy as np
 
+from restyle import memory
 from restyle.errors import InputError, OptionError
 from restyle.images import color
 from restyle.images import picture as images
@@ -78,6 +79,8 @@ def image(
     check_method(method, options, callback)
     table.network_device(device, method.method)
     picture = load(source, options)
+    pixels, regions = picture.height * picture.width, isinstance(style, Regions)
+    memory.check(source, pixels, options, regions=regions, decoded=True)
     content = preprocess(picture, options)
     box = framing((picture.height, picture.width), options)
     parts: list[tuple[FloatArray, Style]] | None = None

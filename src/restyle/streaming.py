@@ -27,11 +27,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from restyle import __version__, pipeline
-from restyle.errors import InputError, OutputError
+from restyle import __version__, memory, pipeline
+from restyle.errors import OutputError
 from restyle.files import STANDARD_STREAM, check_output, writing
 from restyle.images import encode, exif, formats, stream
-from restyle.images.decoders import BYTES_PER_PIXEL
 from restyle.images.detail import Enlargement
 from restyle.images.geometry import Box
 from restyle.images.looks import apply_look, load_look
@@ -41,7 +40,6 @@ from restyle.images.stream import RowReader, StreamedPicture
 from restyle.methods import table
 from restyle.methods.protocol import Settings, Stopped, StreamMethod
 from restyle.methods.regions import Regions
-from restyle.models.session import free_memory
 from restyle.options import ImageOptions, PhotoOptions
 from restyle.parts import Parts, check_same_plan, read_plan
 from restyle.style import Style
@@ -101,12 +99,8 @@ def open_job(source: object, style: Style | Regions | None, settings: Settings) 
     if reader is None:
         return None
     if reason := _needs_whole(reader, style, settings):
-        memory, free = reader.size[0] * reader.size[1] * BYTES_PER_PIXEL, free_memory()
-        if free is not None and memory > free:
-            raise InputError(
-                f"{os.fspath(source)}: {reason} only done in memory, about {memory / 1e9:.0f} GB for this"
-                f" picture, and {free / 1e9:.0f} GB are free; leave it out, or resize the picture"
-            )
+        pixels, regions = reader.size[0] * reader.size[1], isinstance(style, Regions)
+        memory.check(source, pixels, settings.image, regions=regions, why=reason)
         log.info("%s: is read into memory: %s not done in strips", source, reason)
         return None
     assert not isinstance(style, Regions)

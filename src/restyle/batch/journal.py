@@ -148,7 +148,8 @@ class Journal(Closing):
                     self.finished[entry.output] = entry
         if damaged:
             self.notes.append(
-                f"lines of the journal in {self.folder} that are damaged and ignored: {damaged}"
+                f"lines of the journal in {self.folder} that are damaged and ignored: {damaged}; results of"
+                " these rows are made again only with overwrite=True"
             )
         self._file = _append(self.folder / f"journal{label}.jsonl")
         if self._file.tell():  # the last line may be cut off

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import pickle
 import tempfile
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from restyle.batch.journal import FOLDER, Finished, Journal
 from restyle.batch.keys import row_key
 from restyle.batch.lists import Entry
 from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded
+from restyle.batch.ray_cluster import connected
 from restyle.batch.results import tiles_of
 from restyle.batch.rows import Failure, Row
 from restyle.errors import InputError, OutputError, require
@@ -33,7 +32,6 @@ from restyle.images import formats
 from restyle.options import DeviceName
 
 BLOCK_ROWS = 8  # pictures that one task reads, and that are painted again if a node dies
-OBJECT_STORE = 512 << 20  # bytes, of a local cluster
 ACTOR_SHARE = 0.8  # of its threads, so that reading finds CPUs
 READ_CPUS = 0.1
 
@@ -272,15 +270,9 @@ def run_ray(
             pairs.setdefault(_key(path), []).append((row, journal.finished.get(row.output)))
     if not wanted:
         return
-    begun_here = _connect()
-    import ray
-
-    try:
+    with connected():
         for system, pairs in wanted.values():
             yield from _run_system(system, pairs, journal, workers, device, threads, overwrite)
-    finally:
-        if begun_here:
-            ray.shutdown()
 
 
 def _run_system(
@@ -336,42 +328,6 @@ def _run_system(
     lost = [row for rows in pairs.values() for row, _ in rows if row.number not in settled]
     if lost:
         yield [Outcome(row, "failed", f"{row.content}: the cluster lost it; run it again") for row in lost]
-
-
-def _connect() -> bool:
-    """Connect to the cluster of RAY_ADDRESS, or start a small one; True if this call did."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # no warning about a future change
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # which is itself logged
-    import ray
-    import ray.data
-
-    begun = not ray.is_initialized()
-    if begun:
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-        if "RAY_ADDRESS" not in os.environ:
-            quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
-        with _silent():
-            ray.init(**quiet)
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # their rows are tried one by one
-    return begun
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Discard what native code writes to standard error; exceptions pass."""
-    before, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nothing)
 
 
 def _key(path: str) -> str:

@@ -232,7 +232,7 @@ class Report:
             self._event("start", rows=self.total, workers=workers, notes=list(notes))
             return
         for note in notes:
-            bar.note(printable(note))
+            bar.note(printable(as_flags(note)))
 
     def row(self, outcome: Outcome, progress: Progress) -> None:
         """Report a row; called for each."""

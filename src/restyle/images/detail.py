@@ -19,6 +19,7 @@ import numpy as np
 from restyle.images.blend import box_blur
 from restyle.images.color import LUMA
 from restyle.images.resize import resize, resize_rows
+from restyle.images.row_file import strips
 from restyle.types import FloatArray
 
 MAX_GAIN = 1.5  # detail is at most this much stronger than in the photo
@@ -92,6 +93,12 @@ class Enlargement:
         top : int
             The first of these rows.
         """
+        out = np.empty(photo.shape, np.float32)
+        for part in strips(0, photo.shape[0], photo.shape[1]):  # bounds the memory of temporaries
+            out[part] = self._strip(photo[part], top + part.start)
+        return out
+
+    def _strip(self, photo: FloatArray, top: int) -> FloatArray:
         rows = slice(top, top + len(photo))
 
         def enlarged(plane: FloatArray, method: str) -> FloatArray:

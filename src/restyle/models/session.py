@@ -276,10 +276,17 @@ def free_memory() -> int | None:
                 found.append(int(line.split()[1]) * 1024)
         limit = (_CGROUP / "memory.max").read_text().strip()
         if limit != "max":
-            found.append(int(limit) - int((_CGROUP / "memory.current").read_text()))
+            used = int((_CGROUP / "memory.current").read_text())
+            found.append(int(limit) - used + _file_cache(_CGROUP / "memory.stat"))
     except (OSError, ValueError):
         pass
     return min(found, default=None)
+
+
+def _file_cache(statistics: Path) -> int:
+    """Bytes of a container that hold copies of files, and are free when they are needed."""
+    lines = statistics.read_text().splitlines() if statistics.is_file() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
 
 
 def _devices() -> list[str]:
