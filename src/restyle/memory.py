@@ -13,7 +13,7 @@ from restyle.options import ImageOptions
 _PROGRAM = 400_000_000  # bytes, with the networks
 _DECODED = 15  # bytes per pixel of a picture that is in memory already
 # Bytes per pixel at the peak, measured at 16 and 60 megapixels; `BYTES_PER_PIXEL` for all else.
-_PEAKS = {"luminance": 51, "regions": 51}
+_PEAKS = {"luminance": 51, "regions": 64}
 
 
 def check(
