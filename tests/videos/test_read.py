@@ -295,10 +295,18 @@ def test_lost_hdr_metadata_is_reported(tmp_path: Path) -> None:
     assert read(path)[1] == [f"{path}: its HDR metadata (mastering display, light level) is lost"]
 
 
-def test_a_pause_of_days_is_left_out_and_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"codec": "ffv1", "pix_fmt": "bgr0"},
+        {"codec": "libx264", "options": {"preset": "medium", "bf": "3", "g": "100"}},  # B-frames
+    ],
+    ids=["ffv1", "h264"],
+)
+def test_a_pause_of_days_is_left_out_and_reported(tmp_path: Path, form: dict[str, Any]) -> None:
     """MP4 could not hold it, which FFmpeg says only at the end."""
     stamps = [0, 40, 80, 10**9, 10**9 + 40, 10**9 + 80, 2 * 10**9]
-    form: dict[str, Any] = {"codec": "ffv1", "pix_fmt": "bgr0", "time_base": Fraction(1, 1000)}
+    form = {**form, "time_base": Fraction(1, 1000)}
     clip = make_clip(tmp_path / "a.mkv", moving(7), stamps, last=40, **form)
     frames, said = read(clip)
     assert len(frames) == 7

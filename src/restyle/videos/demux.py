@@ -55,7 +55,9 @@ class Clock:
 
     def apply(self, packet: Any) -> None:
         """Correct the time stamps of a packet."""
-        stamp = packet.pts if packet.dts is None else packet.dts
+        # Where B-frames are, the dts of other files may be guessed, and lag behind a jump.
+        stamps = (packet.dts, packet.pts) if self._broadcast else (packet.pts, packet.dts)
+        stamp = next((each for each in stamps if each is not None), None)
         if stamp is None:
             return
         index, time = packet.stream_index, stamp * packet.time_base
@@ -63,7 +65,8 @@ class Clock:
         if end is not None and not self._follows(time - shift, end):
             # All streams jump at about the same place; they stay in sync if they use the same shift.
             known = (each for each in reversed(self._shifts) if self._follows(time - each, end))
-            shift = next(known, time - max(self._ends.values()))
+            jump = time - max(self._ends.values()) if self._broadcast or time - shift > end else shift
+            shift = next(known, jump)
             self._shifts.append(shift)
             if not self._broadcast:
                 self.left_out = max(self.left_out, shift)
@@ -83,5 +86,5 @@ class Clock:
     def _follows(self, time: Fraction, end: Fraction) -> bool:
         """Return whether a packet can follow one that ended at `end`, in seconds, without a correction."""
         if not self._broadcast:
-            return time <= end + MOST_PAUSE
+            return abs(time - end) <= MOST_PAUSE
         return end - Fraction(1, 10) <= time <= end + 10
