@@ -164,18 +164,16 @@ class Arbitrary:
         """
         check_scale(scale)
         height, width = picture.shape[:2]
-        if min(height, width) < SMALLEST_STYLE:
+        if (least := min(height, width)) < SMALLEST_STYLE:
             raise InputError(
                 f"style image of {width} x {height} px is too small; it needs {SMALLEST_STYLE} px a side"
             )
         short = max(SMALLEST_INPUT, round(self.style_size * scale))
-        side = short if max(height, width) <= ORDINARY * min(height, width) else min(short, self.style_size)
+        side = short if max(height, width) <= ORDINARY * least else min(short, self.style_size)
         pixels, most = max(STYLE_PIXELS, 4 * side * side), MOST_WINDOWS[short > side]
         codes, areas = [], []
         for window in windows(picture, short, pixels, most):
-            rows, columns = (
-                max(SMALLEST_INPUT, round(n * short / min(height, width))) for n in window.shape[:2]
-            )
+            rows, columns = (max(SMALLEST_INPUT, round(n * short / least)) for n in window.shape[:2])
             shrunk = resize(window, (rows, columns), "area" if rows < window.shape[0] else "lanczos")
             codes.append(self.style_encoder.run(style=as_batch(shrunk))["code"][0])
             areas.append(float(shrunk.shape[0] * shrunk.shape[1]))
