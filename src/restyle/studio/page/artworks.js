@@ -87,8 +87,20 @@ export const TITLES = {
   neon: "霓虹",
 };
 
-/** What a look does, in Chinese. */
-export const LOOKS = {
+/** What a look does, and what a sound is, in Chinese. */
+export const LINES = {
+  rain: "绵绵细雨，夹着雨滴声",
+  bees: "蜂群由远及近，又渐渐远去",
+  brass: "圆号和小号，跨两个半八度",
+  choir: "人声哼唱：啊、哦、呜、诶",
+  "eight-bit": "脉冲波、三角波和噪声",
+  vinyl: "旧唱片的爆裂声和低沉杂音",
+  bells: "敲响的钟，泛音不成谐波",
+  strings: "拉弦的弦乐团",
+  wind: "阵阵风声，忽高忽低",
+  fire: "火焰轰鸣，木柴噼啪作响",
+  organ: "四组音栓，带着吐气声",
+  harp: "拨弦，跨四个八度",
   "golden-hour": "低角度暖光，暗部通透",
   "blue-hour": "日落后的蓝色，柔和偏暗",
   night: "白天变夜晚：暗、蓝、少色彩",

@@ -1,6 +1,6 @@
 /** Every text of the page, in English and Chinese. */
 
-import { ARTISTS, LOOKS, TITLES } from "./artworks.js";
+import { ARTISTS, LINES, TITLES } from "./artworks.js";
 
 const TEXTS = {
   language: ["中文", "English"],
@@ -203,6 +203,11 @@ const TEXTS = {
   errorBusy: ["The server is busy. Trying again in {n} s.", "服务器繁忙，{n} 秒后重试。"],
   errorTooLarge: ["This file is too large for the server. {detail}", "文件超出服务器的限制。{detail}"],
   errorToken: ["This server needs its access link. Open the link with the token.", "此服务器需要访问令牌，请用带令牌的链接打开。"],
+  errorWorker: [
+    "The server could not finish this file. It may be damaged, or too large for the server's memory.",
+    "服务器未能处理此文件：文件可能已损坏，或超出服务器的内存。",
+  ],
+  errorSlow: ["This took longer than the server allows. Try a smaller file.", "处理用时超出服务器的限制，请换一个小一些的文件。"],
   errorOther: ["That did not work: {detail}", "没有成功：{detail}"],
   errorStore: ["The browser has no space left; a reload would lose this photo.", "浏览器存储空间已满，刷新页面会丢失这张照片。"],
 };
@@ -240,7 +245,7 @@ export function describe(style) {
   if (["sound", "look"].includes(style.kind)) {
     const title = style.name.replaceAll("-", " ");
     const [name, line] = [title, style.title].map((text) => text && text[0].toUpperCase() + text.slice(1));
-    return { title: known || name, artist: "", line: column ? (LOOKS[style.name] ?? "") : line };
+    return { title: known || name, artist: "", line: column ? (LINES[style.name] ?? "") : line };
   }
   const title = known || style.title || style.name;
   const artist = ["own", "reference"].includes(style.kind) ? t(style.kind) : (column && ARTISTS[style.artist]) || style.artist || "";
@@ -260,6 +265,8 @@ export function duration(seconds) {
 export function explain(error) {
   const detail = error.message ?? "";
   if (error.code === "gone") return t(navigator.onLine === false ? "errorOffline" : "errorGone");
+  if (error.code === "worker_ended") return t("errorWorker");
+  if (error.code === "too_slow") return t("errorSlow");
   if (error.status === 401) return t("errorToken");
   if (error.status === 413) return t("errorTooLarge", { detail });
   if (error.status === 429 || error.status === 503) return t("errorBusy", { n: error.retryAfter || 5 });

@@ -206,7 +206,11 @@ function follow(job, { signal, onProgress, onPreview, onPosition }) {
       if (state.state === "queued") onPosition?.(state.position);
       else onProgress?.(state.progress, state.seconds_left);
     };
+    let ended = false;
     const end = async (state) => {
+      if (ended) return undefined; // the end of the stream is told as an error, too
+      ended = true;
+      events.close();
       if (state.state === "cancelled") return finish(reject, new DOMException("", "AbortError"));
       if (state.state === "failed") {
         return finish(reject, new EngineError(state.error?.code ?? "failed", state.error?.message ?? ""));
