@@ -8,8 +8,12 @@ def main(args: Sequence[str] | None = None) -> None:
     import io
     import sys
 
-    from restyle.cli.signals import exit_code, stop_as_by_interrupt
-    from restyle.cli.streams import open_missing_streams, tolerate_full_stderr
+    from restyle.cli.streams import (
+        exit_code,
+        open_missing_streams,
+        stop_as_by_interrupt,
+        tolerate_full_stderr,
+    )
 
     open_missing_streams()
     tolerate_full_stderr()

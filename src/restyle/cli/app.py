@@ -19,8 +19,7 @@ from typer.main import get_command as typer_command
 
 import restyle
 from restyle.cli.flags import BareValues, present_flags
-from restyle.cli.signals import exit_code
-from restyle.cli.streams import discard_stdout
+from restyle.cli.streams import discard_stdout, exit_code
 from restyle.cli.terminal import as_flags, printable
 from restyle.errors import OptionError, RestyleError
 from restyle.files import reason

@@ -1,12 +1,17 @@
-"""Standard streams that are closed, or full."""
+"""Standard streams that are closed or full, and signals that end a run as Ctrl-C does."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
+import signal
 import sys
+import threading
+from types import FrameType
 from typing import Any
+
+_last = [signal.SIGINT]
 
 
 def open_missing_streams() -> None:
@@ -48,3 +53,28 @@ class _Forgiving(io.FileIO):
             return super().write(data) or 0
         except OSError:
             return len(data)
+
+
+def stop_as_by_interrupt() -> None:
+    """Raise KeyboardInterrupt at SIGTERM and SIGHUP, too, so that every run ends as after Ctrl-C.
+
+    A signal that is ignored stays so, as under `nohup`. Each counts once: a shell and the system both send
+    SIGHUP when a terminal closes, and the second one must not interrupt the cleaning up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def exit_code() -> int:
+    """Exit code after a KeyboardInterrupt: 128 and the number of the signal, as shells count."""
+    return 128 + _last[-1]
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    _last.append(signal.Signals(number))
+    raise KeyboardInterrupt
