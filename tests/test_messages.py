@@ -79,6 +79,7 @@ image photo.png --region text
 image photo.png --region none.png=great-wave
 image photo.png --region photo.png=great-wave
 image photo.png --region alpha=great-wave
+image photo.png --region subject=keep -s great-wave
 image photo.png --region mask.png=keep
 styles --content photo.png
 styles --sheet photo.png

@@ -15,15 +15,17 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import restyle
 from benchmarks.photo import measures, peers
 from restyle.images.color import colors_only
 from restyle.images.picture import Picture, load_image, save_image
 from restyle.images.resize import fit_size, resize
-from restyle.types import FloatArray
+from restyle.types import FloatArray, from_unit, to_unit
 
 SIDE = 640
 SKIES = 5
@@ -31,12 +33,11 @@ SKIES = 5
 Transfer = Callable[[FloatArray, FloatArray], FloatArray]
 
 
-def methods(threads: int | None) -> dict[str, Transfer]:
+def methods(stylizer: restyle.Stylizer) -> dict[str, Transfer]:
     """Return the methods by name; ours first."""
-    stylizer = restyle.Stylizer(threads=threads)
 
     def ours(content: FloatArray, style: FloatArray) -> FloatArray:
-        return np.asarray(stylizer(content, style, method="photo"))
+        return to_unit(stylizer(from_unit(content, np.uint8), style, method="photo"))
 
     return {
         "photo": ours,
@@ -51,7 +52,8 @@ def methods(threads: int | None) -> dict[str, Transfer]:
 def compare(data: Path, out: Path, threads: int | None) -> dict[str, dict[str, float]]:
     """Return the mean figures of every method over all pairs; write the pictures."""
     pairs = json.loads((Path(__file__).parent / "pairs.json").read_text(encoding="utf-8"))
-    table = methods(threads)
+    stylizer = restyle.Stylizer(threads=threads)
+    table = methods(stylizer)
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in ["content", *table]}
     for index, names in enumerate(pairs):
         content, style = (_load(data / name) for name in names)
@@ -76,12 +78,15 @@ def compare(data: Path, out: Path, threads: int | None) -> dict[str, dict[str, f
         for name, found in rows.items()
     }
     styles = [_load(data / names[1]) for names in pairs[:SKIES]]
-    for name, transfer in table.items():
-        steps = [
-            measures.banding(partial(_swapped, transfer, style), seed) for seed, style in enumerate(styles)
-        ]
-        means[name]["banding, levels"] = max(after for _, after in steps)
-        means["content"]["banding, levels"] = max(before for before, _ in steps)
+    for dtype, key in ((np.uint8, "step, 8 bits"), (np.uint16, "step, 16 bits")):
+        for name, transfer in table.items():
+            on_sky = partial(stylizer, method="photo") if name == "photo" else partial(_on_sky, transfer)
+            steps = [
+                measures.banding(partial(_swapped, on_sky, style), seed, dtype)
+                for seed, style in enumerate(styles)
+            ]
+            means[name][key] = max(after for _, after in steps)
+            means["content"][key] = max(before for before, _ in steps)
     return means
 
 
@@ -89,7 +94,7 @@ def time_large(data: Path, megapixels: float, threads: int | None, rounds: int =
     """Return the median seconds of `--method photo` on a photo of so many megapixels."""
     names = json.loads((Path(__file__).parent / "pairs.json").read_text(encoding="utf-8"))[0]
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
-    content = resize(_load(data / names[0]), (height, round(height * 4 / 3)), "bilinear")
+    content = from_unit(resize(_load(data / names[0]), (height, round(height * 4 / 3)), "bilinear"), np.uint8)
     style = restyle.Style.from_image(_load(data / names[1]))
     stylizer = restyle.Stylizer(threads=threads)
     seconds = []
@@ -124,8 +129,12 @@ def main() -> None:
     print("\n".join(lines))
 
 
-def _swapped(transfer: Transfer, style: FloatArray, content: FloatArray) -> FloatArray:
-    return transfer(content, style)
+def _on_sky(transfer: Transfer, sky: npt.NDArray[Any], style: FloatArray) -> npt.NDArray[Any]:
+    return from_unit(transfer(to_unit(sky), style), sky.dtype)
+
+
+def _swapped(transfer: Callable[..., Any], style: FloatArray, sky: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(transfer(sky, style))
 
 
 def _load(path: Path) -> FloatArray:

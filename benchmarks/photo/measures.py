@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from restyle.images.blend import box_blur
 from restyle.images.color import LUMA, rgb_to_oklab
 from restyle.images.statistics import quantiles, random_directions
-from restyle.types import FloatArray
+from restyle.types import FloatArray, from_unit, to_unit
 
 _DIRECTIONS, _QUANTILES = 60, 1000
 _EDGE = 4 / 255  # luma steps below this are noise
@@ -57,24 +59,26 @@ def reversals(picture: FloatArray, content: FloatArray) -> float:
     return wrong / max(total, 1)
 
 
-def banding(transfer: Callable[[FloatArray], FloatArray], seed: int) -> tuple[float, float]:
-    """Largest step between rows of a synthetic 8-bit sky, in levels: of the sky, and of the result.
+def banding(
+    transfer: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], seed: int, dtype: npt.DTypeLike
+) -> tuple[float, float]:
+    """Largest step between neighboring rows of a synthetic sky, in levels of 8 bits: before and after.
 
-    The sky is a smooth ramp rounded to 8 bits; so is the result.
+    Parameters
+    ----------
+    transfer : function of a sky [shape=(480, 640, 3), dtype] that gives a result of the same type
+    seed : int
+        Of the colors of the sky: a smooth ramp, rounded to the type.
+    dtype : uint8 or uint16
+        Both pictures are rounded to 8 bits, as a screen shows them, before they are measured.
     """
     rng = np.random.default_rng(seed)
     top, bottom = rng.uniform(0.3, 0.6, 3), rng.uniform(0.6, 0.9, 3)
     ramp = top + (bottom - top) * np.linspace(0, 1, 480)[:, None, None]
-    sky = _levels(np.broadcast_to(ramp, (480, 640, 3)).astype(np.float32))
-    steps = [
-        float(np.quantile(np.abs(np.diff(each[:, 320], axis=0)).max(axis=1), 0.995)) * 255
-        for each in (sky, _levels(transfer(sky)))
-    ]
-    return steps[0], steps[1]
-
-
-def _levels(picture: FloatArray) -> FloatArray:
-    return np.asarray(np.round(picture * 255) / np.float32(255), np.float32)
+    sky = from_unit(np.broadcast_to(ramp, (480, 640, 3)).astype(np.float32), dtype)
+    shown = [from_unit(to_unit(each), np.uint8).astype(int) for each in (sky, transfer(sky))]
+    before, after = (float(np.abs(np.diff(each, axis=0)).max()) for each in shown)
+    return before, after
 
 
 def _gradient(picture: FloatArray) -> FloatArray:

@@ -101,6 +101,7 @@ def image(
         method=method,
         device=device,
         alpha=content.alpha,
+        depth=content.depth,
         table_for=table_for,
         files=files,
         report=report,

@@ -144,6 +144,20 @@ def test_invalid_regions(given: Any, error: type[Exception], said: str, model: A
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("mask", ["subject", "faces"])
+def test_what_cannot_be_found_is_refused_with_another_way(mask: str) -> None:
+    with pytest.raises(OptionError, match=f"region '{mask}' cannot be found automatically; draw a box"):
+        read_regions(f"{mask}=keep")
+
+
+def test_a_file_named_like_a_subject_is_a_mask(
+    tmp_path: Path, mask_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mask_file.rename(tmp_path / "subject")
+    np.testing.assert_allclose(read_regions("subject=keep")[0].mask, LEFT, atol=1e-3)  # type: ignore[arg-type]
+
+
 def test_too_large_masks_are_refused() -> None:
     with pytest.raises(InputError, match="pixels"):
         read_regions([(Image.new("L", (100, 100), 255), "a")], max_pixels=999)

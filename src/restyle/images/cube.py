@@ -95,7 +95,8 @@ def parse_cube(text: str, name: str) -> Cube:
     header: dict[str, list[float]] = {}
     title, rows, first_row = "", list[str](), 0
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.split("#", 1)[0].split() if "TITLE" not in line else line.split()
+        title_line = line.lstrip().startswith("TITLE")  # whose text may contain a #
+        words = line.split() if title_line else line.split("#", 1)[0].split()
         if not words:
             continue
         if re.match(r"[-+.\d]", words[0]) or words[0].lower() in ("nan", "inf"):
@@ -147,7 +148,7 @@ def _build(header: dict[str, list[float]], rows: list[str], title: str, name: st
     except ValueError as error:
         raise InputError(f"{name}: contains a value that is no number ({str(error)[:60]})") from None
     if not (np.abs(exact) <= _LARGEST).all():
-        raise InputError(f"{name}: contains infinite values or values above {_LARGEST:g}")
+        raise InputError(f"{name}: contains NaN, infinite values, or values above {_LARGEST:g}")
     values = exact.astype(np.float32)
     domain = np.array([header.get("DOMAIN_MIN", [0.0] * 3), header.get("DOMAIN_MAX", [1.0] * 3)], np.float32)
     domains = []

@@ -168,6 +168,8 @@ class Settings:
         Of `EngineOptions`.
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
         Transparency of the content; hidden colors should not bleed into edges.
+    depth : int
+        Bits per channel of the content: 8 or 16.
     table_for : Tables or None
     files : Files or None
         None if no file is written.
@@ -182,6 +184,7 @@ class Settings:
     method: OptimizeOptions = field(default_factory=lambda: OptimizeOptions(method=DEFAULTS[-1]))
     device: str = "cpu"
     alpha: FloatArray | None = None
+    depth: int = 8
     table_for: Tables | None = None
     files: Files | None = None
     report: Report = quiet

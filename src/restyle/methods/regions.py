@@ -28,6 +28,7 @@ from restyle.types import FloatArray, RegionsLike, StylesLike
 
 ALPHA = "alpha"
 KEEP = "keep"
+_UNKNOWN = ("subject", "person", "people", "face", "faces", "foreground", "background")
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +174,19 @@ def read_regions(
                 raise OptionError(f"region '{name}' is for photos; give a video a mask that moves with it")
             pixels = "sky" if _is_sky(mask) else parse_rectangle(mask)
         elif not _is_alpha(mask):
+            _check_findable(mask)
             pixels = Path(mask) if moving and _moves(mask) else load_mask(mask, **limits)
         regions.append(Region(pixels, name, () if any(kept) else tuple(styles)))
     return tuple(regions)
+
+
+def _check_findable(mask: Any) -> None:
+    """Raise OptionError for what restyle cannot find in a photo, unless it is a file."""
+    if isinstance(mask, str) and mask in _UNKNOWN and not os.path.lexists(mask):
+        raise OptionError(
+            f"region '{mask}' cannot be found automatically; draw a box around it"
+            f" ({PREFIX}LEFT,TOP,WIDTH,HEIGHT, extra flow), or give a mask; only 'sky' is found by itself"
+        )
 
 
 def make_regions(

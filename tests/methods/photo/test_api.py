@@ -15,7 +15,7 @@ from restyle.errors import OptionError, StyleError
 from restyle.images import picture
 from restyle.images.color import LUMA
 from restyle.images.resize import resize
-from restyle.types import FloatArray
+from restyle.types import FloatArray, from_unit, to_unit
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +71,17 @@ def test_more_strength_moves_farther(landscape: FloatArray, evening: FloatArray)
     assert moved == sorted(moved)
 
 
-def test_a_banded_sky_gets_no_wider_bands(evening: FloatArray) -> None:
-    ramp = np.linspace(0.55, 0.65, 160, dtype=np.float32)[:, None, None] * np.array([0.8, 0.9, 1.0])
-    sky = np.round(np.broadcast_to(ramp, (160, 200, 3)) * 255).astype(np.uint8)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_steps_of_a_sky_stay_as_small_as_they_are(evening: FloatArray, dtype: type) -> None:
+    """A ramp whose colors spread: without smoothing, steps of one level become steps of two or three."""
+    ramp = np.linspace(0.4, 0.7, 300, dtype=np.float32)[:, None, None] * np.array([0.8, 0.9, 1.0])
+    sky = from_unit(np.broadcast_to(ramp, (300, 200, 3)).astype(np.float32), dtype)
     result = restyle.image(sky, evening, method="photo", threads=1)
-    steps = np.abs(np.diff(result.astype(int), axis=0)).max(axis=(1, 2))
-    assert steps.max() <= 2
+    assert result.dtype == dtype
+    shown = [from_unit(to_unit(each), np.uint8).astype(int) for each in (sky, result)]
+    before, after = (np.abs(np.diff(each, axis=0)).max() for each in shown)
+    assert np.ptp(shown[1], axis=0).max() > np.ptp(shown[0], axis=0).max()
+    assert after <= before == 1
 
 
 def test_16_bits_stay_16_bits(tmp_path: Path, landscape: FloatArray, evening: FloatArray) -> None:

@@ -16,6 +16,7 @@ from restyle.images.resize import fit_size, resize
 from restyle.methods.photo.field import Guide, apply_field, fit_field, measure_noise
 from restyle.methods.photo.segments import Pixels, Values, describe, join, segment
 from restyle.methods.photo.sets import fit_set
+from restyle.methods.photo.steps import smoothed
 from restyle.methods.photo.transfer import Transfer, fit_transfer
 from restyle.methods.protocol import Settings, Tables
 from restyle.models import features
@@ -44,7 +45,7 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     encoder = features.load(settings.network.device, settings.network.threads)
     pixels, wanted = describe(content, encoder), style_pixels(style, encoder)
     settings.report(0.2)
-    result = transfer_local(content, pixels, wanted, strength, skin)
+    result = transfer_local(content, pixels, wanted, strength, skin, settings.depth)
     settings.report(1.0)
     return result
 
@@ -60,7 +61,7 @@ def style_pixels(style: Style, encoder: features.FeatureEncoder | None) -> Pixel
 
 
 def transfer_local(
-    content: FloatArray, pixels: Pixels, style: Pixels, strength: float, skin: bool
+    content: FloatArray, pixels: Pixels, style: Pixels, strength: float, skin: bool, depth: int
 ) -> FloatArray:
     """Transfer the colors of matched segments to a photo.
 
@@ -72,6 +73,8 @@ def transfer_local(
     strength : float, 0..1.5
     skin : bool
         Whether skin keeps its hue.
+    depth : int
+        Bits of the content; the steps of 8 are smoothed first.
     """
     parts = segment(pixels, style)
     transfer = fit_transfer(pixels, style, parts)
@@ -79,7 +82,7 @@ def transfer_local(
     shares = _on_edges(parts[0].shares.reshape(*pixels.size, -1), small)
     target, derivative = _with_derivative(transfer, small, shares, strength, skin)
     field = fit_field(Guide(small, _RADIUS), target, derivative, measure_noise(content))
-    return apply_field(field, content)
+    return apply_field(field, content, smoothed(small) if depth == 8 else None)
 
 
 def _reduced(photo: FloatArray, side: int) -> FloatArray:

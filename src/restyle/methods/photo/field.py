@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from restyle.images.blend import box_blur
 from restyle.images.color import LUMA
+from restyle.methods.photo.steps import dither, dither_share, without_steps
 from restyle.types import FloatArray
 
 FLAT = 3e-4  # variance below which a window follows the color map's own derivative
@@ -138,21 +139,32 @@ def measure_noise(photo: FloatArray) -> float:
     return float(np.quantile(usable, 0.1)) if usable.size else 0.0
 
 
-def apply_field(field: FloatArray, photo: FloatArray) -> FloatArray:
-    """Apply maps [h, w, 3, 4], interpolated linearly, to a photo [H, W, 3] of any size; clipped to 0..1."""
+def apply_field(field: FloatArray, photo: FloatArray, smooth: FloatArray | None = None) -> FloatArray:
+    """Apply maps [h, w, 3, 4], interpolated linearly, to a photo [H, W, 3] of any size; clipped to 0..1.
+
+    `smooth` [h, w, 3] removes the steps of a photo of 8 bits, and the result is dithered: see `steps`.
+    """
     height, width = photo.shape[:2]
-    planes = np.ascontiguousarray(field.reshape(*field.shape[:2], 12).transpose(0, 2, 1))  # [h, 12, w]
+    flat = field.reshape(*field.shape[:2], 12)
+    if smooth is not None:
+        result = (field[..., :3] @ smooth[..., None])[..., 0] + field[..., 3]
+        flat = np.concatenate([flat, smooth, dither_share(result, width / field.shape[1])], axis=-1)
+    planes = np.ascontiguousarray(flat.transpose(0, 2, 1))  # [h, 12 or 16, w]
     low, share = _positions(height, field.shape[0])
     out = np.empty(photo.shape, np.float32)
 
     def work(top: int) -> None:
         rows = range(top, min(top + _CHUNK, height))
         start = low[top]
-        wide = _stretch(planes[start : low[rows[-1]] + 2], width)  # [n, 12, W]
+        wide = _stretch(planes[start : low[rows[-1]] + 2], width)  # [n, 12 or 16, W]
         for row in rows:
             first = wide[low[row] - start]
             maps = first + share[row] * (wide[min(low[row] - start + 1, len(wide) - 1)] - first)
-            red, green, blue = np.ascontiguousarray(photo[row].T)
+            colors = np.ascontiguousarray(photo[row].T)
+            if smooth is not None:
+                colors = without_steps(colors, maps[12:15])
+                maps[3:12:4] += maps[15] * dither(row, width)
+            red, green, blue = colors
             for channel in range(3):
                 line = maps[4 * channel] * red
                 line += maps[4 * channel + 1] * green

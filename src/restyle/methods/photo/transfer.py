@@ -44,6 +44,8 @@ _STRETCH = 1.6  # most that contrast grows by for black and white
 _VIVID = 0.6  # how far colors outside sRGB lose lightness rather than chroma
 _MAX_SLOPE = 1.4  # of the lookup table
 _SAMPLES = 4096
+_REACH = 0.2, 0.4  # most of the distance to black (a stop) and to white that strength beyond 1 takes
+_REACH_CHROMA = 0.2  # most that chroma changes by beyond 1, relative to lightness
 _SOFT = 0.06  # distance from 0 and 1 at which values of RGB are bent
 _KNEE = 0.9  # share of the chroma in sRGB above which it is bent
 _SKIN_AXIS = np.array([np.cos(np.radians(54)), np.sin(np.radians(54))])  # hue of skin in OKLab
@@ -98,7 +100,7 @@ class Transfer:
             moved = lab + strength * (moved - lab)
         else:  # part of the map once more: a straight line beyond 1 could reverse contrast
             again = self._full(oklab_to_rgb(moved), shares)
-            moved += (strength - 1) * (again - moved)
+            moved = _beyond(moved, moved + (strength - 1) * (again - moved))
         if skin:
             moved[:, 1:] = self._skin(lab, moved, min(strength, 1.0))
         limit = max(self.chroma, float(np.hypot(lab[:, 1], lab[:, 2]).max()) * (1 - strength))
@@ -277,10 +279,22 @@ def _step(values: Values, middle: float, width: float) -> Values:
 
 def _soft_limit(values: Values, limit: float) -> Values:
     """Factor that bends values above 85 % of a limit toward it."""
-    knee = 0.85 * limit + 1e-6
-    over = np.maximum(values - knee, 0) / (0.15 * limit + 0.01)
-    bent = knee + (0.15 * limit + 0.01) * over / (1 + over)
+    knee, soft = 0.85 * limit + 1e-6, 0.15 * limit + min(limit, 0.01) + 1e-6  # gray stays gray
+    over = np.maximum(values - knee, 0) / soft
+    bent = knee + soft * over / (1 + over)
     return np.where(values > knee, bent / np.maximum(values, 1e-9), 1.0)
+
+
+def _beyond(once: Values, moved: Values) -> Values:
+    """Bend what moves on beyond strength 1: shadows and highlights keep detail, dark colors stay dull."""
+    light, change = once[:, 0], moved - once
+    darker = change[:, 0] < 0
+    room = np.where(darker, np.maximum(light, 1e-6), np.minimum(light - 1, -1e-6))
+    room *= np.where(darker, *_REACH)
+    light = light + room * np.expm1(change[:, 0] / room)
+    most = _REACH_CHROMA * np.maximum(light, 1e-6)
+    chroma = change[:, 1:] / (1 + np.hypot(change[:, 1], change[:, 2]) / most)[:, None]
+    return np.column_stack([light, once[:, 1:] + chroma])
 
 
 def _into_gamut(lab: Values) -> Values:
