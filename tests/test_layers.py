@@ -51,11 +51,11 @@ PLACES = {
     "onnx": TORCH_PLACES,
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),
-    "cv2": ("videos/flow.py", "methods/grabcut.py"),
+    "cv2": ("videos/flow.py", "videos/enlarge.py", "methods/grabcut.py"),
     "optuna": ("study/search.py",),
-    "ray": ("batch/ray_engine.py",),
-    "pyarrow": ("batch/ray_engine.py",),
-    "fsspec": ("batch/ray_engine.py",),
+    "ray": ("batch/ray_",),
+    "pyarrow": ("batch/ray_",),
+    "fsspec": ("batch/ray_",),
     "matplotlib": ("images/plots.py", "compare/map.py", "sounds/plot.py"),
     "scipy": ("compare/charts.py",),
     "fastapi": ("studio/",),
@@ -191,14 +191,15 @@ def test_third_parties_are_declared_and_the_base_is_light() -> None:
 def test_tests_mirror_the_tree() -> None:
     """A test file in a folder that mirrors a package tests the module of that name.
 
-    In `studio`, `test_page_*` and `test_static_*` test the folder `page` and the module `static`.
+    In `studio`, `test_page_*` and `test_static_*` test the folder `page` and the module `static`, and
+    `test_attacks` all of it.
     """
     tests = ROOT / "tests"
     paths = [path.relative_to(tests) for path in sorted(tests.rglob("test_*.py"))]
     inside = [
         path for path in paths if len(path.parts) > 1 and path.parts[0] not in ("benchmarks", "scripts")
     ]
-    browser = re.compile(r"test_(page|static)\w*\.py")
+    browser = re.compile(r"test_(page|static|attacks)\w*\.py")
     inside = [path for path in inside if path.parts[0] != "studio" or not browser.fullmatch(path.name)]
     subjects = {path: SOURCE / path.with_name(path.name.removeprefix("test_")) for path in inside}
     assert not [f"{path} has no {subject}" for path, subject in subjects.items() if not subject.exists()]

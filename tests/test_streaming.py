@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle import memory, streaming
+from restyle import pipeline, streaming
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.images import resize, row_file, stream
 from restyle.images.picture import Picture, load_image, save_image
@@ -293,6 +293,11 @@ def test_bigtiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stylizer: rest
         np.testing.assert_array_equal(file.asarray(), levels)
 
 
+def have_memory(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    for module in (pipeline, streaming):
+        monkeypatch.setattr(module, "free_memory", lambda: free)
+
+
 @pytest.mark.parametrize(("options", "reason"), [
     ({"keep_colors": "luminance", "method": "fast"}, "keep-colors is only done in memory"),
     ({"colors_only": True}, "colors-only is only done"),
@@ -311,12 +316,12 @@ def test_what_does_not_stream_is_done_in_memory_or_refused(
     save_image(picture(), "a.png")
     save_image(Picture(np.ones((19, 30, 3), np.float32)), "mask.png")
     options = {"output": "b.png", **options}
-    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    have_memory(monkeypatch, 1000)
     with pytest.raises(InputError, match=reason):
         stylizer("a.png", artwork, **options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "mask.png"]
     if options.get("method") != "photo":
-        monkeypatch.setattr(memory, "free_memory", lambda: 10**12)
+        have_memory(monkeypatch, 10**12)
         stylizer("a.png", artwork, **options)
         assert Path(options["output"]).exists()
 
@@ -325,11 +330,12 @@ def test_what_does_not_stream_is_done_in_memory_or_refused(
     ({}, 3.7), ({"keep_colors": "luminance"}, 5.5), ({"keep_colors": "statistics"}, 3.7),
 ])  # fmt: skip
 def test_100_megapixels_that_do_not_fit_are_refused_by_a_true_estimate(
-    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], gigabytes: float
+    options: dict[str, Any], gigabytes: float
 ) -> None:
     def check(free: float, **more: Any) -> None:
-        monkeypatch.setattr(memory, "free_memory", lambda: int(free * 1e9))
-        memory.check("a.tif", 100_000_000, ImageOptions(**options), regions=False, **more)
+        stream.check_memory(
+            "a.tif", 100_000_000, ImageOptions(**options), int(free * 1e9), regions=False, **more
+        )
 
     check(gigabytes + 0.1, why="it is")
     with pytest.raises(InputError, match=f"a.tif: it is only done in memory, about {gigabytes} GB"):
@@ -341,7 +347,7 @@ def test_a_format_that_is_not_streamed_is_refused_if_it_does_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stylizer: restyle.Stylizer
 ) -> None:
     save_image(picture(depth=8), tmp_path / "a.webp")
-    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    have_memory(monkeypatch, 1000)
     with pytest.raises(InputError, match=r"a\.webp: its format is only read in memory, about 0.4 GB more"):
         stylizer(tmp_path / "a.webp", look="mist", output=tmp_path / "b.png")
     assert [path.name for path in tmp_path.iterdir()] == ["a.webp"]

@@ -11,9 +11,8 @@ from typing import cast, overload
 
 import numpy as np
 
-from restyle import memory
 from restyle.errors import InputError, OptionError
-from restyle.images import color
+from restyle.images import color, stream
 from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.color import adjust_brightness, adjust_contrast
@@ -27,6 +26,7 @@ from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stoppe
 from restyle.methods.regions import Regions
 from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary
+from restyle.models.session import free_memory
 from restyle.options import ImageOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_crop, parse_size
 from restyle.style import Style
 from restyle.types import FloatArray, ImageLike, PathLike, Report, quiet
@@ -80,7 +80,7 @@ def image(
     table.network_device(device, method.method)
     picture = load(source, options)
     pixels, regions = picture.height * picture.width, isinstance(style, Regions)
-    memory.check(source, pixels, options, regions=regions, decoded=True)
+    stream.check_memory(source, pixels, options, free_memory(), regions=regions, decoded=True)
     content = preprocess(picture, options)
     box = framing((picture.height, picture.width), options)
     parts: list[tuple[FloatArray, Style]] | None = None

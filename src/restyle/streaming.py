@@ -27,7 +27,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from restyle import __version__, memory, pipeline
+from restyle import __version__, pipeline
 from restyle.errors import OutputError
 from restyle.files import STANDARD_STREAM, check_output, writing
 from restyle.images import encode, exif, formats, stream
@@ -40,6 +40,7 @@ from restyle.images.stream import RowReader, StreamedPicture
 from restyle.methods import table
 from restyle.methods.protocol import Settings, Stopped, StreamMethod
 from restyle.methods.regions import Regions
+from restyle.models.session import free_memory
 from restyle.options import ImageOptions, PhotoOptions
 from restyle.parts import Parts, check_same_plan, read_plan
 from restyle.style import Style
@@ -100,7 +101,7 @@ def open_job(source: object, style: Style | Regions | None, settings: Settings) 
         return None
     if reason := _needs_whole(reader, style, settings):
         pixels, regions = reader.size[0] * reader.size[1], isinstance(style, Regions)
-        memory.check(source, pixels, settings.image, regions=regions, why=reason)
+        stream.check_memory(source, pixels, settings.image, free_memory(), regions=regions, why=reason)
         log.info("%s: is read into memory: %s not done in strips", source, reason)
         return None
     assert not isinstance(style, Regions)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from restyle.errors import InputError
 from restyle.files import FileBytes
 from restyle.images import camera_raw, decode, decoders, formats, left_out, tiff
 from restyle.images.color import LUMA, adjust_brightness, adjust_contrast
@@ -20,9 +21,14 @@ from restyle.images.geometry import Box
 from restyle.images.picture import Picture, from_raw, orient
 from restyle.images.resize import block_side, fill_hidden, reduce_blocks, resize_rows, transparent
 from restyle.images.row_file import STRIP_PIXELS, RowFile, Samples, closing_after_error
+from restyle.options import ImageOptions
 from restyle.types import FloatArray, PathLike
 
 STREAM_PIXELS = 50_000_000  # larger pictures are streamed; in memory they would take 1.4 GB
+_PROGRAM = 400_000_000  # bytes, with the networks
+_DECODED = 15  # bytes per pixel of a picture that is in memory already
+# Bytes per pixel at the peak, measured at 16 and 60 megapixels; `decoders.BYTES_PER_PIXEL` for all else.
+_PEAKS = {"luminance": 51, "regions": 64}
 
 
 @dataclass(frozen=True)
@@ -219,3 +225,46 @@ class StreamedPicture:
         small = np.concatenate(parts)
         alpha = np.concatenate(weights) if weights else None
         return (small if alpha is None else fill_hidden(small, alpha)), alpha
+
+
+def check_memory(
+    source: object,
+    pixels: int,
+    options: ImageOptions,
+    free: int | None,
+    *,
+    regions: bool,
+    why: str = "",
+    decoded: bool = False,
+) -> None:
+    """Raise InputError if a picture that would be streamed, if it could, takes more memory than is free.
+
+    Parameters
+    ----------
+    source : object
+        A path, for the message, or another kind of picture.
+    pixels : int
+    options : ImageOptions
+    free : int, optional
+        Bytes of memory; None where it is unknown.
+    regions : bool
+        Whether parts have styles of their own.
+    why : str
+        Why it is not streamed: "keep-colors is"; empty if its format is the reason.
+    decoded : bool
+        Whether it is in memory already.
+    """
+    if pixels <= STREAM_PIXELS or free is None:
+        return
+    kinds = (options.keep_colors, "regions" if regions else None)
+    peak = max(_PEAKS.get(each or "", decoders.BYTES_PER_PIXEL) for each in kinds)
+    needed = _PROGRAM + pixels * (peak - _DECODED if decoded else peak)
+    if needed <= free:
+        return
+    name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "picture"
+    reason = f"{why} only done" if why else "its format is only read"
+    raise InputError(
+        f"{name}: {reason} in memory, about {needed / 1e9:.1f} GB{' more' if decoded else ''} for"
+        f" {pixels / 1e6:.0f} megapixels, and {free / 1e9:.1f} GB are free; "
+        + ("leave it out, or resize the picture" if why else "resize the picture, or save it as PNG or TIFF")
+    )
