@@ -26,7 +26,7 @@ from restyle.sounds.api import audio
 from restyle.sounds.features import RATE, at_rate
 from restyle.sounds.read import load_sound
 from restyle.sounds.stft import Float
-from restyle.sounds.styles import preset_path
+from restyle.sounds.styles import PRESETS, preset_path
 
 HERE = Path(__file__).parent
 STEP = RATE // 40  # 25 ms
@@ -108,8 +108,8 @@ def silence_rows() -> Iterator[tuple[str, dict[str, float]]]:
     silent = slice(3 * RATE, 4 * RATE)
     content[silent] = SILENCE * rng.standard_normal(RATE)
     inside = slice(silent.start + RATE // 10, silent.stop - RATE // 10)
-    for name in ("rain", "choir", "bells", "wind", "plum", "howl"):
-        style = clip(name) if name in ("plum", "howl") else preset(name)
+    for name in (*PRESETS, "plum", "howl"):
+        style = preset(name) if name in PRESETS else clip(name)
         y = audio(content, style, sr=RATE)
         rise = 10 * np.log10(max(np.mean(y[inside] ** 2), 1e-14) / np.mean(content[inside] ** 2))
         yield f"sense with silence -> {name}", {"dB above the content": float(rise)}
@@ -165,8 +165,12 @@ def report(data: dict[str, dict[str, dict[str, dict[str, float]]]]) -> str:
         figures = list(next(iter(first.values())))
         heads = [f"{figure}, {label}" for figure in figures for label in found]
         text += f"\n## {table.capitalize()}\n\n| pair | {' | '.join(heads)} |\n|---|{'--:|' * len(heads)}\n"
-        for pair in first:
-            cells = [f"{found[label][pair][figure]:.2f}" for figure in figures for label in found]
+        for pair in dict.fromkeys(pair for pairs in found.values() for pair in pairs):
+            cells = [
+                f"{found[label][pair][figure]:.2f}" if pair in found[label] else ""
+                for figure in figures
+                for label in found
+            ]
             text += f"| {pair} | {' | '.join(cells)} |\n"
     return text
 

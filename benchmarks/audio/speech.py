@@ -1,4 +1,4 @@
-"""Can words be understood? `python -m benchmarks.audio.speech [--texture]` writes SPEECH.md.
+"""Can words be understood? `python -m benchmarks.audio.speech [--texture]` writes SPEECH.md and speech.json.
 
 Two readers in five styles. STOI (Taal et al. 2011) predicts intelligibility from 0 to 1: it correlates the
 levels of the result in bands with those of the speech. From about .7, most words are understood. It is a
@@ -8,6 +8,7 @@ prediction from levels; nobody listened. Timbre, and pitch and rhythm, are those
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,12 @@ def main() -> None:
         "",
     ]
     methods: list[AudioMethod] = ["mosaic", "texture"] if arguments.texture else ["mosaic"]
+    kept = Path(__file__).parent / "speech.json"
+    data = json.loads(kept.read_text()) if kept.exists() else {}
     for method in methods:
-        lines += [f"## {method}", "", *table(measure(method)), ""]
+        data[method] = measure(method)
+        lines += [f"## {method}", "", *table(data[method]), ""]
+    kept.write_text(json.dumps(data, indent=1) + "\n")
     (Path(__file__).parent / "SPEECH.md").write_text("\n".join(lines), encoding="utf-8")
 
 

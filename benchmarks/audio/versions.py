@@ -11,7 +11,18 @@ import restyle
 
 _MOSAIC = tuple(
     f"sounds/{name}.py"
-    for name in ("auto_keep", "mosaic", "nmf", "events", "onsets", "transport", "bands", "effects")
+    for name in (
+        "auto_keep",
+        "mosaic",
+        "nmf",
+        "events",
+        "onsets",
+        "noise",
+        "silence",
+        "transport",
+        "bands",
+        "effects",
+    )
 )
 SOURCES = {"mosaic": _MOSAIC, "texture": (*_MOSAIC, "sounds/texture.py")}
 

@@ -201,8 +201,9 @@ def test_gain_falls_and_rises_smoothly_about_a_peak() -> None:
 
 def test_offset_and_rumble_are_removed_and_nothing_else() -> None:
     t = np.arange(4 * SR) / SR
-    y = (0.2 * np.sin(2 * np.pi * 30 * t)).astype(np.float32)
-    rumble = (0.5 + 0.3 * np.sin(2 * np.pi * 12 * t)).astype(np.float32)
+    y = (0.2 * np.sin(2 * np.pi * 34 * t)).astype(np.float32)
+    parts = [0.1 * np.sin(2 * np.pi * hertz * t) for hertz in (5, 12, 20, 24)]
+    rumble = (0.5 + np.sum(parts, axis=0)).astype(np.float32)
     inside = slice(SR // 2, -SR // 2)
     assert np.abs(remove_rumble(y, SR) - y)[inside].max() < 2e-3
     assert np.abs(remove_rumble(y + rumble, SR) - y)[inside].max() < 2e-3

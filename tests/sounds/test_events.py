@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from restyle.sounds.bands import Bands, power_of
 from restyle.sounds.events import LONGEST, MOST, Events
-from restyle.sounds.mosaic import Mosaic
+from restyle.sounds.mosaic import Mosaic, Target
 from tests.sounds.test_onsets import SR, struck
 
 GRAIN, BANDS = Bands.for_duration(SR, 0.093), Bands.for_duration(SR, 0.046)
@@ -87,13 +87,16 @@ def test_number_and_length_are_bounded() -> None:
 
 def test_levels_follow_the_target_on_average_only_with_events() -> None:
     voice = np.concatenate([struck(), struck()])
-    target = np.full((len(voice) // BANDS.hop + 1, BANDS.bank.shape[0]), -40, np.float32)
-    assert Mosaic([(NOISE, 1.0)], SR).let_decay(voice, target) is target
-    assert Mosaic([(struck(), 1.0)], SR, keep_speech=1.0).let_decay(voice, target) is target
+    levels = np.full((len(voice) // BANDS.hop + 1, BANDS.bank.shape[0]), -40, np.float32)
+    target = Target(levels, np.zeros(len(levels)))
+    assert Mosaic([(NOISE, 1.0)], SR).let_decay(voice, target) is levels
+    assert Mosaic([(struck(), 1.0)], SR, keep_speech=1.0).let_decay(voice, target) is levels
+    noise = Target(levels, np.ones(len(levels)))
+    assert np.array_equal(Mosaic([(struck(), 1.0)], SR).let_decay(voice, noise), levels)
     released = Mosaic([(struck(), 1.0)], SR).let_decay(voice, target)
     own = BANDS.levels(power_of(BANDS.stft(voice)))
     loud = int(np.argmax(own.max(axis=0)))
     inside = slice(100, -100)
     moves = np.corrcoef(released[inside, loud], own[inside, loud])[0, 1]
     assert moves > 0.5
-    assert abs(released[inside, loud].mean() - target[0, loud]) < 3
+    assert abs(released[inside, loud].mean() - levels[0, loud]) < 3

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from restyle.sounds.content import Content, TemporarySound
 from restyle.sounds.loudness import CEILING, SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter, loudness
+from restyle.sounds.silence import ContentLevel
 from restyle.sounds.stft import Float
 
 
@@ -103,11 +104,13 @@ def levelled(rendered: Float, content: Float = CONTENT, remix: float = 0.0) -> F
     heard, made = LoudnessMeter(RATE, 1), LoudnessMeter(RATE, 1)
     heard.add(content)
     made.add(rendered)
+    level = ContentLevel(100)
+    for block in level.watch(iter([content])):
+        level.add(block, slice(0, len(block)))
     with TemporarySound(1) as tape:
         tape.write(rendered)
-        return np.concatenate(
-            list(LoudnessMatch(tape, Content(content, RATE), heard, remix, 5000).blocks(made))
-        )
+        match = LoudnessMatch(tape, Content(content, RATE), heard, level, remix, 5000)
+        return np.concatenate(list(match.blocks(made)))
 
 
 @pytest.mark.parametrize("remix", [0.0, 0.3, 0.8])

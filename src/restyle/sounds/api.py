@@ -23,6 +23,7 @@ from restyle.sounds.files import COVER_SUFFIXES, SoundWriter, check_format
 from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.read import regroup
+from restyle.sounds.silence import ContentLevel
 from restyle.sounds.stft import Float
 from restyle.sounds.styles import default_output, load_styles, parse_styles, style_paths
 from restyle.sounds.tags import lost_text, read_tags
@@ -155,7 +156,7 @@ def stylized(
     progress = _Progress(report, size)
     method = make_method(styles, source.sr, options, progress.within_block, preview)
     size = round_to_hop(size, method)
-    progress.total, heard = analyze(source, method, size)
+    progress.total, heard, level = analyze(source, method, size)
     if heard.integrated() == SILENT:
         yield from source.blocks(size)
         return
@@ -165,7 +166,7 @@ def stylized(
             meter.add(block)
             rendered.write(block)
             progress.add(len(block))
-        yield from LoudnessMatch(rendered, source, heard, options.remix, size).blocks(meter)
+        yield from LoudnessMatch(rendered, source, heard, level, options.remix, size).blocks(meter)
 
 
 def make_method(
@@ -195,17 +196,21 @@ def make_method(
     )
 
 
-def analyze(source: Content, method: Method, size: int) -> tuple[int, LoudnessMeter]:
-    """Read the content once: return its length and loudness, and fit the method to it."""
+def analyze(source: Content, method: Method, size: int) -> tuple[int, LoudnessMeter, ContentLevel]:
+    """Read the content once: return its length, loudness and level, and fit the method to it."""
     meter = LoudnessMeter(source.sr, source.channels)
+    level = ContentLevel(max(1, method.hop // 2))
     samples = min(round(TRIAL_SECONDS * source.sr), TRIAL_SAMPLES // source.channels)
     loudest = LoudestExcerpt(samples, source.channels)
     levels: list[Float] = []
     total = 0
     stride = 1
-    for window, part in with_margins(audible_blocks(source, size), method.reach):
+    original = level.watch(regroup(source.blocks(size), size))
+    audible = regroup(without_rumble(original, source.sr), size)
+    for window, part in with_margins(audible, method.reach):
         block = window[part]
         meter.add(block)
+        level.add(window, part)
         loudest.add(block)
         total += len(block)
         levels.append(method.measure(window, part)[::stride])
@@ -216,18 +221,14 @@ def analyze(source: Content, method: Method, size: int) -> tuple[int, LoudnessMe
         raise InputError(f"{source.path or 'content'}: has no samples")
     method.fit(np.concatenate(levels))
     method.choose_settings(loudest.excerpt())
-    return total, meter
+    return total, meter, level
 
 
 def render(source: Content, method: Method, size: int) -> Iterator[Float]:
     """Apply the method to overlapping windows of the content."""
     overlap = round_to_hop(min(round(OVERLAP * source.sr), size // 2), method)
-    return in_windows(method.stylize, audible_blocks(source, size), overlap)
-
-
-def audible_blocks(source: Content, size: int) -> Iterator[Float]:
-    """Yield blocks of the content without offset and rumble, which would be measured but not heard."""
-    return regroup(without_rumble(source.blocks(size), source.sr), size)
+    audible = regroup(without_rumble(source.blocks(size), source.sr), size)
+    return in_windows(method.stylize, audible, overlap)
 
 
 def save(blocks: Iterable[Float], path: PathLike, source: Content) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from restyle.sounds.bands import LOUD, Bands, allowed_rise, power_of, smooth, steadiness
+from restyle.sounds.bands import FLOOR, LOUD, Bands, power_of, smooth, steadiness
 from restyle.sounds.content import with_margins
 from restyle.sounds.stft import Complex, Double, Float, hann
 
-LOWEST = 22.0  # Hz: half of the amplitude here is removed, everything below 18 Hz, nothing above 26 Hz
+LOWEST = 29.0  # Hz: half of the amplitude here is removed, everything below 25 Hz, nothing above 33 Hz
 RUMBLE_SECONDS = 0.35  # half the length of that filter
 
 MEDIAN_FRAMES, MEDIAN_BINS = 17, 17
@@ -21,7 +21,7 @@ MOST = 12.0  # dB of gain
 STEADY = 0.75  # percussive share of steady noise is a half; below this nothing is sharpened
 
 SLOW_FRAMES = 101  # of 10 ms, over which the level is compared to itself
-FREE_PULSE = 2.0  # dB that a steady level may move
+FREE_PULSE = 1.5  # dB that a steady level may move
 
 COHERENCE_FRAMES = 9
 IDENTICAL = 0.999  # coherence from which channels count as one
@@ -34,7 +34,7 @@ ATTACK = 0.005  # seconds of the limiter's fade before and after a peak
 
 
 def remove_rumble(y: Float, sr: int) -> Float:
-    """Remove a constant offset and everything below hearing, with a linear-phase filter.
+    """Remove a constant offset and everything below 25 Hz, with a linear-phase filter.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def _moving_average(x: Double, width: int) -> Double:
 
 
 def hold_level(y: Float, content: Float, sr: int) -> Float:
-    """Where the content's level is steady, keep the result's from pulsating; where it is silent, silence it.
+    """Where the content's level is steady, keep the result's from pulsating.
 
     Band levels by frame cannot: a grain may begin and decay within a frame.
 
@@ -152,22 +152,22 @@ def hold_level(y: Float, content: Float, sr: int) -> Float:
     y : np.ndarray [shape=(n, channels), float32]
     """
     hop = max(1, sr // 100)
-    own, found = (_level(each, hop) for each in (content, y))
+    own, found = (level_of(each, hop)[:, None] for each in (content, y))
     gap = found - own
     usual = np.median(gap[own >= own.max() - LOUD])
     slow = usual + np.clip(smooth(gap, SLOW_FRAMES) - usual, -FREE_PULSE, FREE_PULSE)
     pulse = gap - slow
     gain = np.clip(np.clip(pulse, -FREE_PULSE, FREE_PULSE) - pulse, -MOST, MOST) * steadiness(own)
-    gain = (gain - np.maximum(0, gap + gain - usual - allowed_rise(own, float(own.max()))))[:, 0]
+    gain = gain[:, 0]
     factor = 10 ** (np.interp(np.arange(len(y)), np.arange(len(gain)) * hop, gain) / 20)
     result: Float = (y * factor[:, None]).astype(np.float32)
     return result
 
 
-def _level(y: Float, hop: int) -> Double:
-    """Level over 4 hops, every hop [shape=(frames, 1), float64, dB]."""
+def level_of(y: Float, hop: int) -> Double:
+    """Level of a sound [shape=(n, channels)] over 4 hops, every hop [shape=(frames,), float64, dB]."""
     power = _moving_average((y.astype(np.float64) ** 2).mean(axis=1), 4 * hop)[::hop]
-    result: Double = 10 * np.log10(power + 1e-10 * power.mean() + 1e-20)[:, None]
+    result: Double = 10 * np.log10(np.maximum(power, FLOOR))
     return result
 
 

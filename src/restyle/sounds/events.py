@@ -33,6 +33,7 @@ LONGEST = 3.0  # seconds
 FADE, TAIL = 0.003, 0.03  # seconds at both ends
 STARTED = 0.2  # share of the largest amplitude near its start at which an event begins
 SHIFTS = tuple(range(-6, 6))  # semitones
+STRUCK_AGAIN = 0.5  # seconds, least, after which a struck sound is struck again without an onset
 RECENT = 0.33  # share of the events that are not used again yet
 ONSET_LEVEL = 0.06  # seconds over which the level at an onset is measured
 LOUDEST = 12.0  # dB that an event may be raised
@@ -80,7 +81,8 @@ class Events:
         kept = np.sort(np.argsort(strength)[::-1][:MOST])
         self._waves = [_wave(found, owner, D, number) for number in kept]
         gaps = np.diff(found.frames, append=found.frames[-1] + int(np.median(np.diff(found.frames))))
-        self._gaps = gaps[kept] * found.grid.hop
+        least = round(STRUCK_AGAIN * bands.sr) if struck else 0
+        self._gaps = np.maximum(gaps[kept] * found.grid.hop, least)
         self._pool = pool(grain)
         self._describe()
 

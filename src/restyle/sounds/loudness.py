@@ -11,6 +11,7 @@ import numpy as np
 
 from restyle.sounds.content import Content, TemporarySound
 from restyle.sounds.effects import limit_blocks
+from restyle.sounds.silence import ContentLevel
 from restyle.sounds.stft import Float
 
 SILENT = float("-inf")
@@ -146,11 +147,15 @@ class LoudestExcerpt:
 class LoudnessMatch:
     """Bring a rendered sound to the content's loudness, mixed with the content, without clipping.
 
+    Silence of the content stays silence.
+
     Parameters
     ----------
     rendered : TemporarySound
     source : Content
     heard : LoudnessMeter
+        Of the content.
+    level : ContentLevel
         Of the content.
     remix : float, 0..1
         Share of the content in the result.
@@ -161,6 +166,7 @@ class LoudnessMatch:
     rendered: TemporarySound
     source: Content
     heard: LoudnessMeter
+    level: ContentLevel
     remix: float
     size: int
 
@@ -175,10 +181,8 @@ class LoudnessMatch:
         if own == SILENT:
             return self._at(1.0, 1.0)
         gain = float(10 ** ((target - own) / 20))
-        if self.remix == 0 and measured.peak * gain <= self.ceiling:
-            return self._at(gain, 1.0)
         factor = 1.0
-        for _ in range(4):  # the limiter and the content's share change the loudness as well
+        for _ in range(4):  # silence, the limiter and the content's share change the loudness as well
             meter = LoudnessMeter(self.source.sr, self.source.channels)
             for block in self._at(gain, factor):
                 meter.add(block)
@@ -193,7 +197,7 @@ class LoudnessMatch:
         blocks = self._mixed(gain)
         if factor != 1:
             blocks = (block * np.float32(factor) for block in blocks)
-        return limit_blocks(blocks, self.source.sr, self.ceiling)
+        return limit_blocks(self.level.limit(blocks), self.source.sr, self.ceiling)
 
     def _mixed(self, gain: float) -> Iterator[Float]:
         if not self.remix:

@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from restyle.sounds.auto_keep import SETTINGS, Keep, choose_keep
-from restyle.sounds.bands import Bands, amplitude, mean_power, power_of, smooth
+from restyle.sounds.bands import STEADY_FRAMES, Bands, amplitude, mean_power, power_of, smooth
 from restyle.sounds.effects import hold_level, match_coherence, percussive_share, sharpen_transients
 from restyle.sounds.events import Events
 from restyle.sounds.nmf import Grains
-from restyle.sounds.stft import Float
+from restyle.sounds.noise import Playback, steady_noise
+from restyle.sounds.stft import Double, Float, frame_count
 from restyle.sounds.transport import EnvelopeTransport, total_level
 
 GRAIN_SECONDS = 0.093  # window of the mosaic
@@ -36,6 +38,18 @@ DEEPEST = 60.0  # dB below the loudest frame, below which keep_loudness ignores 
 EVENT_PITCH = 0.5  # share of keep_pitch that events get: with more they sing instead of ringing
 EVENT_FRAMES = 81  # about a second: levels follow the target within that time, so that events decay
 WHOLE = slice(0, None)
+
+
+class Target(NamedTuple):
+    """What a result is to be.
+
+    levels : np.ndarray [shape=(frames, bands), float32, dB]
+    noise : np.ndarray [shape=(frames,), float64, 0..1]
+        Where the content is steady noise, so that the style plays as it is.
+    """
+
+    levels: Float
+    noise: Double
 
 
 class Mosaic:
@@ -72,7 +86,11 @@ class Mosaic:
         self._weights = [weight for _, weight in styles]
         self._grains = [Grains(y, self.grain) for y, _ in styles]
         self._events = [Events(y, self.grain, self.bands) for y, _ in styles]
-        self._style_levels = [self.bands.levels(power_of(self.bands.stft(y))) for y, _ in styles]
+        self._style_levels = [self._inner_levels(y[:, None]) for y, _ in styles]
+        self._playbacks = [
+            Playback(y, self.grain, self.bands, levels)
+            for (y, _), levels in zip(styles, self._style_levels, strict=True)
+        ]
         self._transports: list[EnvelopeTransport] = []
         self._content_levels: Float = np.zeros((0, 0), np.float32)
 
@@ -99,9 +117,15 @@ class Mosaic:
         -------
         levels : np.ndarray [shape=(frames, bands), float32, dB]
         """
-        levels, hop = smooth(self.levels(y), AVERAGED), self.bands.hop
+        levels, hop = smooth(self._inner_levels(y), AVERAGED), self.bands.hop
         open_ended = part.stop is None or part.stop >= len(y)
         return levels[part.start // hop : None if open_ended else part.stop // hop]
+
+    def _inner_levels(self, y: Float) -> Float:
+        """Band levels without the steps at the ends, which would fill faint bands; see `levels`."""
+        padded, inside = self.mirror_ends(y)
+        first = inside.start // self.bands.hop
+        return self.levels(padded)[first : first + frame_count(len(y), self.bands.hop)]
 
     def levels(self, y: Float) -> Float:
         """Band levels of the channels' mean power [shape=(frames, bands), float32, dB]."""
@@ -129,7 +153,7 @@ class Mosaic:
 
         def render(setting: Keep) -> Float:
             self._use(setting)
-            return self.bands.match_levels(mono, self.target(padded))[inside]
+            return self.bands.match_levels(mono, self.target(padded).levels)[inside]
 
         self._use(choose_keep(y.mean(axis=1), self.bands.sr, render))
 
@@ -185,13 +209,27 @@ class Mosaic:
         result = sharpen_transients(result, y, percussive_share(power), self.bands.hop, self.bands.sr)
         return hold_level(result, y, self.bands.sr)
 
-    def target(self, y: Float) -> Float:
-        """Band levels of the result [shape=(frames, bands), float32, dB]."""
+    def target(self, y: Float) -> Target:
+        """What the result of a window [shape=(n, channels), float32] is to be."""
         own = self.levels(y)
-        target = self._transported(smooth(own, AVERAGED))
+        averaged = smooth(own, AVERAGED)
+        target = self._transported(averaged)
+        found = steady_noise(mean_power([self.grain.stft(channel) for channel in y.T]), self.grain)
+        noise = np.interp(np.arange(len(own)) * self.bands.hop, np.arange(len(found)) * self.grain.hop, found)
+        if noise.any():
+            target += noise[:, None].astype(np.float32) * (self._played(averaged) - target)
         if self.keep_speech:
             target += np.float32(self.keep_speech) * self._articulation(own, target)
-        return own + np.float32(self.strength) * (target - own)
+        return Target(own + np.float32(self.strength) * (target - own), noise)
+
+    def _played(self, own: Float) -> Float:
+        """Levels of the styles in their own order at the content's level, averaged over 0.3 s."""
+        level = smooth(total_level(own)[:, None], STEADY_FRAMES)
+        parts = zip(self._playbacks, self._transports, self._weights, strict=True)
+        return level + sum(
+            np.float32(weight) * (playback.levels(len(own)) + np.float32(transport.gain))
+            for playback, transport, weight in parts
+        )
 
     def _articulation(self, own: Float, target: Float) -> Float:
         """What a target [shape=(frames, bands), dB] lacks of the content's movement in each band.
@@ -228,43 +266,69 @@ class Mosaic:
             target += weight * transport(own, detail=detail, rhythm=self.keep_rhythm)
         return target
 
-    def render(self, y: Float, target: Float) -> Float:
+    def render(self, y: Float, target: Target) -> Float:
         """Build the mosaic in mono [shape=(n,), float32] and bring out the content's partials."""
         grain, bands = self.grain, self.bands
         content = mean_power([grain.stft(channel) for channel in y.T])
-        fine = grain.fine_structure(content)
-        frame = np.round(np.arange(len(fine)) * grain.hop / bands.hop).astype(int)
+        own = grain.fine_structure(content)
+        frame = np.round(np.arange(len(own)) * grain.hop / bands.hop).astype(int)
+        frame = np.minimum(frame, len(target.levels) - 1)
         # Both grids have the same bands, so levels only need to be converted in time.
-        wanted = amplitude(fine + grain.to_bins(target[np.minimum(frame, len(target) - 1)]))
+        levels, noise = grain.to_bins(target.levels[frame]), target.noise[frame].astype(np.float32)[:, None]
         total = np.zeros(len(y), np.float32)
-        for grains, events, weight in zip(self._grains, self._events, self._weights, strict=True):
+        parts = zip(self._grains, self._events, self._playbacks, self._weights, strict=True)
+        for grains, events, playback, weight in parts:
+            fine = own
+            if noise.any():
+                fine = own + noise * (playback.fine_structure(len(own)) - own)
+            wanted = amplitude(fine + levels)
             voice = grain.istft(grains.mosaic(wanted), len(y))
             if self.keep_pitch:
                 voice = self._bring_out(fine, content, voice, self.keep_pitch)
             if events.used:
-                voice = bands.match_levels(voice, target + events.rest, rounds=1)
-                struck = events.render(y.mean(axis=1), target, wanted)
-                voice += self._bring_out(fine, content, struck, EVENT_PITCH * self.keep_pitch)
+                voice = self._with_events(events, voice, y.mean(axis=1), target, wanted, fine, content)
             if len(self._grains) > 1:
                 voice = bands.match_levels(voice, self.let_decay(voice, target), rounds=1)
             total += np.float32(weight) * voice
         return total
 
-    def let_decay(self, voice: Float, target: Float) -> Float:
+    def _with_events(
+        self,
+        events: Events,
+        voice: Float,
+        y: Float,
+        target: Target,
+        wanted: Float,
+        fine: Float,
+        content: Float,
+    ) -> Float:
+        """Replace the events' part of a mosaic by whole events, except where the content is noise."""
+        free = (1 - target.noise).astype(np.float32)
+        voice = self.bands.match_levels(voice, target.levels + free[:, None] * events.rest, rounds=1)
+        struck = events.render(y, target.levels, wanted)
+        struck = self._bring_out(fine, content, struck, EVENT_PITCH * self.keep_pitch)
+        share = np.interp(np.arange(len(y)), np.arange(len(free)) * self.bands.hop, free)
+        return voice + struck * share.astype(np.float32)
+
+    def let_decay(self, voice: Float, target: Target) -> Float:
         """Levels [shape=(frames, bands), float32, dB] that follow a target on average, and a voice within.
 
-        For styles with events. With `keep_speech`, and for other styles, they are the target itself.
+        For styles with events. With `keep_speech`, and for other styles, they are the target itself. Each
+        band gets the target's distribution of levels in the order of the voice's.
         """
         share = (1 - self.keep_speech) * sum(
             weight for events, weight in zip(self._events, self._weights, strict=True) if events.used
         )
         if not share:
-            return target
+            return target.levels
         own = self.levels(voice[:, None])
-        floor = np.float32(total_level(target).max() - DEEPEST - 20)
-        gap = np.maximum(target, floor) - np.maximum(own, floor)
-        result: Float = target + np.float32(share) * (smooth(gap, EVENT_FRAMES) - gap)
-        return result
+        floor = np.float32(total_level(target.levels).max() - DEEPEST - 20)
+        gap = np.maximum(target.levels, floor) - np.maximum(own, floor)
+        free = (share * (1 - target.noise)).astype(np.float32)[:, None]
+        decayed = target.levels + smooth(gap, EVENT_FRAMES) - gap
+        order = np.argsort(np.argsort(decayed, axis=0, kind="stable"), axis=0)
+        matched = np.take_along_axis(np.sort(target.levels, axis=0), order, axis=0)
+        return target.levels + free * (matched - target.levels)
 
     def _bring_out(self, fine: Float, content: Float, y: Float, share: float) -> Float:
         """Move the fine structure of a sound towards the content's, by a share 0..1."""

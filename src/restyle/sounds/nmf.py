@@ -43,7 +43,7 @@ class Grains:
         self._pool = pool(bands)
         levels = bands.levels(power_of(bands.stft(y)))
         templates, gains, self._waves = [], [], []
-        shift_of, start = [], []
+        shift_of, start, whole = [], [], []
         following: list[Index] = []
         total = 0
         for number, semitones in enumerate(SHIFTS):
@@ -59,6 +59,8 @@ class Grains:
             self._waves.append(np.pad(transposed, (bands.n_fft // 2, bands.n_fft)))
             shift_of.append(np.full(frames, number))
             start.append(np.arange(frames) * bands.hop)
+            half = bands.n_fft // 2
+            whole.append((start[-1] >= half) & (start[-1] + half <= len(transposed)))
             next_frame = total + np.arange(frames) + 1
             total += frames
             next_frame[-1] = -1
@@ -69,6 +71,9 @@ class Grains:
         self._next: Index = np.concatenate(following)
         self._norm = np.linalg.norm(W, axis=1)
         self._usable = self._norm > float(self._norm.max()) * 10 ** (-QUIET / 20)
+        inner = np.concatenate(whole)
+        if (self._usable & inner).any():  # a frame beyond the end of the style begins or ends with a click
+            self._usable &= inner
         self._norm = np.maximum(self._norm, 1e-12)
         self._templates = W / self._norm[:, None]
         self._signatures = signature(self._templates) * self._usable[:, None]

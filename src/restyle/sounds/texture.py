@@ -119,13 +119,13 @@ class TextureTransfer:
         voice = mosaic.to_channels(voice, content[:, None], mosaic.let_decay(voice, target))
         voice = mosaic.sharpen(voice, content[:, None])[:, 0]
         if not float(np.abs(content).max()) or inside.stop - inside.start < 4 * self.losses.n_fft:
-            return mosaic.to_channels(voice, y, target)[inside]
+            return mosaic.to_channels(voice, y, target.levels)[inside]
         level = float(np.sqrt(np.mean(voice.astype(np.float64) ** 2)))
         with _one_thread():
             result = self.optimize(voice, content, inside) * np.float32(level / LEVEL)
         result = hold_level(result[:, None], content[:, None], mosaic.bands.sr)[:, 0]
         if mosaic.keep_speech:
-            return mosaic.to_channels(result, y, target)[inside]
+            return mosaic.to_channels(result, y, target.levels)[inside]
         if y.shape[1] == 1:
             return result[inside, None]
         return mosaic.to_channels(result, y, mosaic.levels(result[:, None]))[inside]
