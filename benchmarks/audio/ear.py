@@ -11,7 +11,8 @@ All 30 pairs of recordings, and each preset on speech, music and pink noise. Bes
   ring. The method decides by a similar property, so this measure is not independent.
 - onsets: correlation of the spectral flux with the content's; 1 is the content's rhythm.
 
-Figures are kept by label in `ear.json`; `EAR.md` shows all. Nobody listened.
+Figures are kept by label in `ear.json`; `EAR.md` shows all. An empty cell was not measured in that state.
+Nobody listened.
 """
 
 from __future__ import annotations
@@ -100,13 +101,15 @@ def report(data: dict[str, dict[str, dict[str, float]]]) -> str:
     text += (__doc__ or "").split("\n\n", 1)[1].strip() + "\n\n"
     heads = [f"{figure}, {label}" for figure in FIGURES for label in data]
     text += f"| pair | {' | '.join(heads)} |\n|---|{'--:|' * len(heads)}\n"
-    pairs = list(next(iter(data.values())))
-    for pair in pairs:
-        text += (
-            f"| {pair} | {' | '.join(f'{data[label][pair][f]:.2f}' for f in FIGURES for label in data)} |\n"
-        )
-    means = (np.mean([data[label][pair][f] for pair in pairs]) for f in FIGURES for label in data)
-    return text + f"| **mean** | {' | '.join(f'{mean:.2f}' for mean in means)} |\n"
+    for pair in dict.fromkeys(pair for pairs in data.values() for pair in pairs):
+        cells = [
+            f"{data[label][pair][f]:.2f}" if pair in data[label] else "" for f in FIGURES for label in data
+        ]
+        text += f"| {pair} | {' | '.join(cells)} |\n"
+    shared = set.intersection(*(set(pairs) for pairs in data.values()))
+    means = (np.mean([data[label][pair][f] for pair in shared]) for f in FIGURES for label in data)
+    heading = f"**mean** of the {len(shared)} pairs measured in all states"
+    return text + f"| {heading} | {' | '.join(f'{mean:.2f}' for mean in means)} |\n"
 
 
 def main() -> None:
