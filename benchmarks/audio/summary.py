@@ -40,7 +40,7 @@ def rows() -> list[tuple[str, str, bool]]:
         for table in ("offset", "silence", "gating")
     }
     offset, silence, gating = (tables[table][0] for table in ("offset", "silence", "gating"))
-    ear, remeasured = latest(read("ear"))
+    ear, _ = latest(read("ear"))
     speech, spoken = latest(read("speech"))
     timbre = [ear[f"{content} -> {style}"]["timbre"] for style in PRESETS for content in CONTENTS]
     level = min(figures["level correlation"] for figures in offset.values())
@@ -104,8 +104,11 @@ def report() -> str:
     text += (
         "\nThe texture method takes 1.6 to 1.8 s of processor time for a second of sound, measured once.\n"
     )
-    text += "\n## Timbre of each preset\n\n0 is the style itself, 1 the content. Without events -> with events -> "
-    text += "with steady noise, matched decays and no cut ends; ? was not measured.\n\n" + preset_table()
+    text += "\n## Timbre of each preset\n\n0 is the style itself, 1 the content. Without events -> "
+    text += (
+        "with events -> with steady noise, matched decays and no cut ends; ? was not measured.\n\n"
+        + preset_table()
+    )
     text += "\nAll tables: " + ", ".join(
         f"[{name}](../../../benchmarks/audio/{name}.md)" for name in ("RESULTS", "EAR", "FAULTS", "SPEECH")
     )
