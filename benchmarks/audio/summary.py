@@ -1,7 +1,8 @@
 """What was asked of sounds and what was measured: `python -m benchmarks.audio.summary`.
 
 Reads `faults.json`, `ear.json` and `speech.json` beside this file, which the other modules write, and writes
-`docs/lab/benchmarks/audio.md`. Where the last state was not measured, the figure is that of the state before.
+`docs/lab/benchmarks/audio.md`. What was not measured in the last state has the figure of the state before, and
+is marked as such.
 """
 
 from __future__ import annotations
@@ -41,8 +42,12 @@ def rows() -> list[tuple[str, str, bool]]:
     }
     offset, silence, gating = (tables[table][0] for table in ("offset", "silence", "gating"))
     ear, _ = latest(read("ear"))
+    presets = {
+        pair: ear[pair] for style in PRESETS for pair in (f"{content} -> {style}" for content in CONTENTS)
+    }
+    again = sum(pair in presets for pair in read("ear")[LAST])
     speech, spoken = latest(read("speech"))
-    timbre = [ear[f"{content} -> {style}"]["timbre"] for style in PRESETS for content in CONTENTS]
+    timbre = [figures["timbre"] for figures in presets.values()]
     level = min(figures["level correlation"] for figures in offset.values())
     steady = max(figures["dB off"] for figures in gating.values())
     rise = max(figures["dB above the content"] for figures in silence.values())
@@ -65,7 +70,7 @@ def rows() -> list[tuple[str, str, bool]]:
             rise <= 6,
         ),
         (
-            f"timbre at most {BAR} for every preset on speech, music and noise",
+            f"timbre at most {BAR} for every preset on speech, music and noise ({_count(presets, again)})",
             f"{sum(value <= BAR for value in timbre)} of {len(timbre)}, {max(timbre):.2f} at the worst",
             max(timbre) <= BAR,
         ),
@@ -78,7 +83,8 @@ def rows() -> list[tuple[str, str, bool]]:
 
 
 def _count(found: Figures, last: int) -> str:
-    return f"{len(found)} pairs, {last} of them measured in the last state"
+    old = len(found) - last
+    return f"{len(found)} pairs" + (f", {old} of them measured only in the state before" if old else "")
 
 
 def preset_table() -> str:
@@ -89,7 +95,9 @@ def preset_table() -> str:
         cells = []
         for content in CONTENTS:
             states = [ear[label].get(f"{content} -> {style}") for label in ("before", EARLIER, LAST)]
-            cells.append(" -> ".join("?" if each is None else f"{each['timbre']:.2f}" for each in states))
+            cells.append(
+                " -> ".join("not measured" if each is None else f"{each['timbre']:.2f}" for each in states)
+            )
         text += f"| {style} | {' | '.join(cells)} |\n"
     return text
 
@@ -105,10 +113,7 @@ def report() -> str:
         "\nThe texture method takes 1.6 to 1.8 s of processor time for a second of sound, measured once.\n"
     )
     text += "\n## Timbre of each preset\n\n0 is the style itself, 1 the content. Without events -> "
-    text += (
-        "with events -> with steady noise, matched decays and no cut ends; ? was not measured.\n\n"
-        + preset_table()
-    )
+    text += "with events -> with steady noise, matched decays and no cut ends.\n\n" + preset_table()
     text += "\nAll tables: " + ", ".join(
         f"[{name}](../../../benchmarks/audio/{name}.md)" for name in ("RESULTS", "EAR", "FAULTS", "SPEECH")
     )

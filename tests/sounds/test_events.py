@@ -95,14 +95,33 @@ def test_levels_follow_the_target_on_average_only_with_events() -> None:
     assert np.array_equal(Mosaic([(struck(), 1.0)], SR).let_decay(voice, noise), levels)
 
 
-def test_decays_get_the_distribution_of_the_target() -> None:
-    """The target has the style's levels, but in another order: backwards."""
+def test_decays_keep_their_shape_and_go_half_the_way_to_the_distribution_of_the_target(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The target moves half as much as the style and is struck at other times."""
     voice = np.concatenate([struck(), struck()])
     own = BANDS.levels(power_of(BANDS.stft(voice)))
-    target = own[::-1].copy()
-    released = Mosaic([(struck(), 1.0)], SR).let_decay(voice, Target(target, np.zeros(len(own))))
+    levels = np.roll(own.mean(axis=0) + 0.5 * (own - own.mean(axis=0)), round(0.3 * SR / BANDS.hop), axis=0)
+    target, mosaic = Target(levels, np.zeros(len(own))), Mosaic([(struck(), 1.0)], SR)
+    released = mosaic.let_decay(voice, target)
+    monkeypatch.setattr("restyle.sounds.mosaic.MATCHED", np.float32(0))
+    free = mosaic.let_decay(voice, target)
     loud = int(np.argmax(own.max(axis=0)))
     inside = slice(100, -100)
-    kept, without = (np.corrcoef(x[inside, loud], own[inside, loud])[0, 1] for x in (released, target))
+    kept, without = (np.corrcoef(x[inside, loud], own[inside, loud])[0, 1] for x in (released, levels))
     assert kept > without + 0.2
-    assert np.allclose(np.sort(released[:, loud]), np.sort(target[:, loud]), atol=1e-3)
+    far, near = (np.abs(np.sort(x[:, loud]) - np.sort(levels[:, loud])).mean() for x in (free, released))
+    assert far > 1
+    assert near == pytest.approx(far / 2, rel=0.01)
+
+
+def test_decays_are_not_flattened_where_the_target_is_steady() -> None:
+    voice = np.concatenate([struck(), struck()])
+    levels = np.full((len(voice) // BANDS.hop + 1, BANDS.bank.shape[0]), -40, np.float32)
+    released = Mosaic([(struck(), 1.0)], SR).let_decay(voice, Target(levels, np.zeros(len(levels))))
+    own = BANDS.levels(power_of(BANDS.stft(voice)))
+    loud = int(np.argmax(own.max(axis=0)))
+    inside = slice(100, -100)
+    assert np.corrcoef(released[inside, loud], own[inside, loud])[0, 1] > 0.5
+    assert np.ptp(released[inside, loud]) > 0.4 * np.ptp(own[inside, loud])
+    assert abs(released[inside, loud].mean() - levels[0, loud]) < 3

@@ -36,10 +36,11 @@ def test_noise_is_steady_noise(y: Float) -> None:
         pad(),
         drums(),
         (HISS * (1 + np.sin(2 * np.pi * 2 * T))).astype(np.float32),
+        (HISS * (1 + 0.4 * np.sin(2 * np.pi * 6 * T))).astype(np.float32),
         np.where(T % 1 < 0.5, HISS, np.convolve(HISS, np.ones(20) / 8, "same")).astype(np.float32),
         np.zeros(RATE, np.float32),
     ],
-    ids=["melody", "pad", "drums", "waves", "two colors", "nothing"],
+    ids=["melody", "pad", "drums", "waves", "pulse", "two colors", "nothing"],
 )
 def test_pitch_rhythm_and_changes_are_not(y: Float) -> None:
     assert rated(y).max() < 0.1

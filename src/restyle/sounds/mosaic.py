@@ -37,6 +37,7 @@ HEARD = 40.0  # dB below the loudest frame: frames that count for the usual leve
 DEEPEST = 60.0  # dB below the loudest frame, below which keep_loudness ignores differences
 EVENT_PITCH = 0.5  # share of keep_pitch that events get: with more they sing instead of ringing
 EVENT_FRAMES = 81  # about a second: levels follow the target within that time, so that events decay
+MATCHED = np.float32(0.5)  # share of the target's distribution that decays get
 WHOLE = slice(0, None)
 
 
@@ -314,7 +315,8 @@ class Mosaic:
         """Levels [shape=(frames, bands), float32, dB] that follow a target on average, and a voice within.
 
         For styles with events. With `keep_speech`, and for other styles, they are the target itself. Each
-        band gets the target's distribution of levels in the order of the voice's.
+        band goes half the way to the target's distribution of levels, in the order of the voice's: the whole
+        way would flatten decays where the content is steady.
         """
         share = (1 - self.keep_speech) * sum(
             weight for events, weight in zip(self._events, self._weights, strict=True) if events.used
@@ -328,7 +330,8 @@ class Mosaic:
         decayed = target.levels + smooth(gap, EVENT_FRAMES) - gap
         order = np.argsort(np.argsort(decayed, axis=0, kind="stable"), axis=0)
         matched = np.take_along_axis(np.sort(target.levels, axis=0), order, axis=0)
-        return target.levels + free * (matched - target.levels)
+        levels = decayed + MATCHED * (matched - decayed)
+        return target.levels + free * (levels - target.levels)
 
     def _bring_out(self, fine: Float, content: Float, y: Float, share: float) -> Float:
         """Move the fine structure of a sound towards the content's, by a share 0..1."""

@@ -22,7 +22,7 @@ AVERAGED = 0.2  # seconds over which its bands are averaged before they are comp
 NOISE, TONES = -4.0, -5.5  # dB: mean of bins below their band; -2.5 for normally distributed noise
 LEAST = -110.0  # dB of the loudest band, below which there is only rounding
 FREE = 3.0  # dB that the level of a style may move around the content's
-STILL, CHANGING = 4.0, 6.0  # dB that the bands, the median, and the total may change within `SECONDS`
+STILL, CHANGING = 4.0, 6.0  # dB that bands (median), their mean and the total may change within `SECONDS`
 
 
 def steady_noise(power: Float, grid: Bands) -> Double:
@@ -45,7 +45,8 @@ def steady_noise(power: Float, grid: Bands) -> Double:
     few = max(1, round(AVERAGED * grid.sr / grid.hop))
     total = _movement(smooth(total_level(levels)[:, None], 3), frames)[:, 0]
     bands = np.median(_movement(smooth(levels, few), frames), axis=1)
-    share = tonal * _ramp(-np.maximum(total, bands), -CHANGING, -STILL)
+    pulse = _movement(levels.mean(axis=1, keepdims=True), frames)[:, 0]  # the mean hardly flickers
+    share = tonal * _ramp(-np.maximum.reduce([total, bands, pulse]), -CHANGING, -STILL)
     share *= levels.max(axis=1) > LEAST
     result: Double = smooth(_lowest(share, frames // 2)[:, None], frames // 2)[:, 0].astype(np.float64)
     return result
