@@ -1,8 +1,8 @@
 """What was asked of sounds and what was measured: `python -m benchmarks.audio.summary`.
 
 Reads `faults.json`, `ear.json` and `speech.json` beside this file, which the other modules write, and writes
-`docs/lab/benchmarks/audio.md`. What was not measured in the last state has the figure of the state before, and
-is marked as such.
+`docs/lab/benchmarks/audio.md`. What was not measured in the last state has the figure of the state before,
+and is marked as such.
 """
 
 from __future__ import annotations
