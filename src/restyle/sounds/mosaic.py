@@ -331,7 +331,8 @@ class Mosaic:
         order = np.argsort(np.argsort(decayed, axis=0, kind="stable"), axis=0)
         matched = np.take_along_axis(np.sort(target.levels, axis=0), order, axis=0)
         levels = decayed + MATCHED * (matched - decayed)
-        return target.levels + free * (levels - target.levels)
+        result: Float = target.levels + free * (levels - target.levels)
+        return result
 
     def _bring_out(self, fine: Float, content: Float, y: Float, share: float) -> Float:
         """Move the fine structure of a sound towards the content's, by a share 0..1."""
