@@ -16,8 +16,11 @@ from restyle.models import style_files
 
 terminal.EVERY = float("inf")  # lines of progress on a slow machine would disturb tests of messages
 
-# A shell starts background jobs with Ctrl-C ignored, and child processes inherit that; some tests need it.
+# A shell starts background jobs with Ctrl-C ignored, `nohup` those with SIGHUP ignored, and child processes
+# inherit that; some tests need both.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The slowest files run first, so that no worker is left with them at the end.
 LONGEST = (

@@ -73,13 +73,15 @@ def wave_font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     builder.setupGlyf({".notdef": empty, "wave": pen.glyph()})
     builder.setupHorizontalMetrics({".notdef": (1000, 0), "wave": (1000, 0)})
     builder.setupHorizontalHeader(ascent=900, descent=-100)
-    builder.setupNameTable({"familyName": "Noto Sans CJK SC", "styleName": "Regular"})
+    family = "Noto Sans CJK SC"
+    builder.setupNameTable({"familyName": family, "styleName": "Regular"})
     builder.setupOS2(sTypoAscender=900, usWinAscent=900, usWinDescent=100)
     builder.setupPost()
     builder.save(tmp_path / "wave.ttf")
-    monkeypatch.setattr(fontManager, "ttflist", list(fontManager.ttflist))
+    others = [font for font in fontManager.ttflist if font.name != family]
+    monkeypatch.setattr(fontManager, "ttflist", others)
     fontManager.addfont(tmp_path / "wave.ttf")
-    return "Noto Sans CJK SC"
+    return family
 
 
 def test_chinese_is_drawn_with_an_installed_font(wave_font: str) -> None:

@@ -35,7 +35,10 @@ export class Network {
     const parts = windows(picture);
     const codes = [];
     for (const part of parts) {
-      const [height, width] = fitSize(part.height, part.width, { short: C.model.style_size });
+      const shrink = C.model.style_size / Math.min(picture.height, picture.width);
+      const [height, width] = [part.height, part.width].map((side) =>
+        Math.max(C.arbitrary.SMALLEST_INPUT, round(side * shrink)),
+      );
       const box = [part.left, part.top, part.left + part.width, part.top + part.height];
       const small = resize(picture, height, width, height < part.height ? "area" : "lanczos", box);
       const inputs = { style: [small.data, [1, 3, height, width]] };
@@ -219,7 +222,7 @@ function windows({ height, width }) {
     { length: count + 1 },
     (_, i) => i * Math.floor(long / count) + Math.min(i, long % count),
   );
-  const most = Math.min(count, C.arbitrary.MOST_WINDOWS);
+  const most = Math.min(count, C.arbitrary.MOST_WINDOWS[0]);
   return Array.from({ length: most }, (_, k) => {
     const index = most === 1 ? 0 : round((k * (count - 1)) / (most - 1));
     const [start, length] = [starts[index], starts[index + 1] - starts[index]];
