@@ -82,11 +82,12 @@ def test_every_page_is_linked_or_in_the_navigation() -> None:
 
 
 def guides() -> list[Path]:
-    """The pages that exist in Chinese, too: the start, the gallery, the guides and the course."""
+    """The pages that exist in Chinese, too: start, gallery, guides, methods and course."""
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     parts = re.split(r"^  - ", navigation, flags=re.MULTILINE)
-    wanted = [part for part in parts if part.startswith(("Start here", "Gallery", "Guides", "Course"))]
-    assert len(wanted) == 4
+    names = ("Start here", "Gallery", "Guides", "Methods", "Course")
+    wanted = [part for part in parts if part.startswith(names)]
+    assert len(wanted) == 5
     return [ROOT / "docs" / name for name in re.findall(r"[\w/.-]+\.md", "".join(wanted))]
 
 
