@@ -88,6 +88,8 @@ class Session:
     release : bool
         Free the memory of every run at once, for a session that runs rarely; else only that of large
         pictures.
+    spin : bool
+        Whether threads may spin, see `set_spinning`; not where several sessions take turns.
 
     Raises
     ------
@@ -105,13 +107,14 @@ class Session:
         device: Device = "cpu",
         threads: int | None = None,
         release: bool = False,
+        spin: bool = True,
     ) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
         options.log_severity_level = 4  # errors reach the user as exceptions
         options.intra_op_num_threads = threads or cores()
-        if not _spinning:
+        if not (spin and _spinning):
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_mem_pattern = False  # planning memory by size doubles it and is not faster
         options.enable_cpu_mem_arena = not release

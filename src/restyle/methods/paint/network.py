@@ -115,6 +115,7 @@ class PaintingNetwork:
                 device=device,
                 threads=threads,
                 release=role == "features",
+                spin=False,  # idle threads of one graph would slow down the next one by a half
             )
             for role in ("features", "forward", "gradient", "backward")
         )
