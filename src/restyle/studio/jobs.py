@@ -166,23 +166,23 @@ class Job:
         self._notify()
 
     async def _run(self, entry: Entry) -> None:
+        state = "cancelled"
         try:
             result = await self.lane.run(entry)
-            self.notes = result.get("notes", [])
-            self.state, self.progress = "done", 1.0
+            state, self.notes, self.progress = "done", result.get("notes", []), 1.0
         except ApiError as error:
-            self.state, self.error = "failed", error.view()
-            if error.code == "stopping":
-                self.state = "cancelled"
+            state, self.error = ("cancelled" if error.code == "stopping" else "failed"), error.view()
         except asyncio.CancelledError:
-            self.state = "cancelled"
+            pass
         finally:
-            self.seconds_left, self.used = None, time.monotonic()
             self.ticket.close()
-            keep = (self.output, self.finished, self.preview) if self.state == "done" else (self.preview,)
-            await asyncio.to_thread(_keep_only, self.folder.path, keep)
-            self.folder.measure()
-            self._notify()
+            keep = (self.output, self.finished, self.preview) if state == "done" else (self.preview,)
+            try:
+                await asyncio.to_thread(_keep_only, self.folder.path, keep)
+                self.folder.measure()
+            finally:  # last: whoever sees the end may take its result, count its bytes, or delete it
+                self.state, self.seconds_left, self.used = state, None, time.monotonic()
+                self._notify()
 
 
 def _keep_only(folder: Path, kept: tuple[Path, ...]) -> None:
