@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,28 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 
 Frames = Sequence[NDArray[Any]]
+
+
+_SIGNALLED = """
+import os, sys
+from restyle.videos import runner
+write_items = runner.write_items
+
+def write_until(*about):
+    for done in write_items(*about):
+        yield done
+        if done == int(sys.argv[2]):
+            os.kill(os.getpid(), int(sys.argv[1]))
+
+runner.write_items = write_until
+from restyle.cli import main
+main(sys.argv[3:])
+"""
+
+
+def signalled(number: int, frames: int) -> list[str]:
+    """Return the begin of a `restyle` command that gets a signal when it has written so many frames."""
+    return [sys.executable, "-c", _SIGNALLED, str(int(number)), str(frames)]
 
 
 def even_stamps(count: int, step: int = 512) -> list[int]:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,14 +100,16 @@ def test_a_file_of_the_user_is_never_replaced(make_row: MakeRow, tmp_path: Path)
     assert (tmp_path / "out" / "0.png").read_bytes() == b"mine"
 
 
-def test_the_rate_and_the_time_left() -> None:
-    progress = Progress(10)
+def test_the_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("restyle.batch.run.time", SimpleNamespace(monotonic=lambda: now))
+    progress = Progress(10, begun=0.0)
     assert (progress.per_second, progress.seconds_left) == (0.0, None)
-    progress.begun -= 2
+    now = 2.0
     progress.count("skipped")
     progress.count("done")
-    assert progress.per_second == pytest.approx(0.5, rel=0.1)
-    assert progress.seconds_left == pytest.approx(16, rel=0.1)
+    assert progress.per_second == pytest.approx(0.5)
+    assert progress.seconds_left == pytest.approx(16)
 
 
 def test_an_estimate_paints_nothing(make_row: MakeRow, tmp_path: Path) -> None:

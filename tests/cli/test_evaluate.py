@@ -107,7 +107,7 @@ def test_ctrl_c_leaves_what_was_measured(folders: Path) -> None:
         save(folders / "photos", f"more{index}.png", drawn(index))
     process = subprocess.Popen(words, cwd=folders, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     kept = folders / "home" / "measurements"
-    for _ in range(1200):
+    for _ in range(6000):
         if kept.is_dir() and len(list(kept.glob("*.json"))) > 3:
             break
         time.sleep(0.05)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +15,15 @@ from restyle.cli.terminal import Bar, printable, table, time_left
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Wait for the bar's thread, or fail after a minute."""
+    for _ in range(6000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError
 
 
 @pytest.fixture
@@ -91,14 +101,9 @@ def test_a_bar_for_long_work(monkeypatch: pytest.MonkeyPatch, total: int, count:
     stderr = Terminal()
     monkeypatch.setattr("sys.stderr", stderr)
     with Bar(total, "first") as bar:
-        deadline = time.monotonic() + 20
-        while bar._progress is None and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: bar._progress is not None)
         bar.at(0.5 if total == 1 else 1.9, "se[con]d")
-        time.sleep(0.3)
-    said = stderr.getvalue()
-    assert "se[con]d" in said
-    assert count in said
+        wait_until(lambda: "se[con]d" in stderr.getvalue() and count in stderr.getvalue())
 
 
 def test_a_bar_that_ends_early_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,16 +122,12 @@ def test_a_long_label_leaves_room_for_bar_and_time(monkeypatch: pytest.MonkeyPat
     stderr = Terminal()
     monkeypatch.setattr("sys.stderr", stderr)
     with Bar() as bar:
-        deadline = time.monotonic() + 20
-        while bar._progress is None and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: bar._progress is not None)
         bar.at(0.4, "photo.jpg step 120/300, 512x384, gram 0.031, features 0.12, grain 0.2", left=300)
         bar.say("a line")
-        time.sleep(0.3)
-    shown = stderr.getvalue()
-    assert "a line" in shown
-    assert all(part in shown for part in ("photo.jpg step 120/300", "\u2501", "40%", "5 min left"))
-    assert "grain" not in shown
+        parts = ("a line", "photo.jpg step 120/300", "\u2501", "40%", "5 min left")
+        wait_until(lambda: all(part in stderr.getvalue() for part in parts))
+    assert "grain" not in stderr.getvalue()
 
 
 def test_time_left_is_in_fitting_units() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest
 from restyle.cli import main
 from restyle.sounds.loudness import loudness
 from restyle.sounds.read import load_sound
-from tests.made_clips import make_clip, moving, packets_of, stamps_of
+from restyle.videos.work import SEGMENT
+from tests.made_clips import make_clip, moving, packets_of, signalled, stamps_of
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -95,21 +95,18 @@ def test_a_stop_names_the_part_that_is_done(
 ) -> None:
     """The stopped run, and then the one that goes on from it."""
     source = make_clip(tmp_path / "long.mkv", moving(20) * 20, codec="ffv1", pix_fmt="bgr0")
-    command = [sys.executable, "-m", "restyle", "video", str(source), "-s", "great-wave"]
-    command += ["--model", str(tiny_model), "--threads", "1", "-o", "out.mp4"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and not list(tmp_path.glob(".out.mp4.parts/00000.npz")):
-        time.sleep(0.01)
-    process.send_signal(stop)
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == code
+    given = ["video", str(source), "-s", "great-wave", "-o", "out.mp4"]
+    given += ["--model", str(tiny_model), "--threads", "1"]
+    command = [*signalled(stop, SEGMENT + 10), *given]
+    stopped = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert stopped.returncode == code
+    said = stopped.stderr
     assert "frames are in out.partial.mp4; --resume continues from there" in said
     assert "Traceback" not in said
     assert 120 <= len(stamps_of(tmp_path / "out.partial.mp4")) < 400
     there = sorted(each.name for each in tmp_path.iterdir())
     assert there == [".out.mp4.parts", "long.mkv", "out.partial.mp4"]
-    subprocess.run([*command, "--resume"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", "restyle", *given, "--resume"], cwd=tmp_path, check=True)
     assert stamps_of(tmp_path / "out.mp4") == stamps_of(source)
     there = sorted(each.name for each in tmp_path.iterdir())
     assert there == ["long.mkv", "out.mp4", "out.partial.mp4"]

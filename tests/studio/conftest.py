@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+
+LIMIT = 120.0  # seconds until a test fails; far more than a busy machine needs
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Wait until something is true, or fail."""
+    deadline = time.monotonic() + LIMIT
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+async def settle() -> None:
+    """Let all tasks go on until each waits for something from outside, whatever the time."""
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 class Running:
@@ -42,7 +60,7 @@ class Running:
 
     def client(self, **more: object) -> httpx.Client:
         """Return a client; `trust_env` is off, so no proxy is asked."""
-        return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **more)  # type: ignore[arg-type]
+        return httpx.Client(base_url=self.url, timeout=LIMIT, trust_env=False, **more)  # type: ignore[arg-type]
 
     def workers(self) -> list[int]:
         """Return the process numbers of the workers."""
@@ -54,7 +72,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from PIL import Image, ImageCms
 import restyle
 from restyle.videos.read import VideoReader
 from tests.made_clips import frames_of, make_clip, moving
+from tests.studio.conftest import wait_until
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -45,12 +45,14 @@ def post(client: httpx.Client, photo: Path, path: str = "/v1/images", **more: An
 
 def finished(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
     """Wait for a job."""
-    for _ in range(600):
+
+    def ended() -> bool:
+        nonlocal job
         job = client.get(f"/v1/jobs/{job['id']}").json()
-        if job["state"] in ("done", "failed", "cancelled"):
-            return job
-        time.sleep(0.05)
-    raise AssertionError(job)
+        return job["state"] in ("done", "failed", "cancelled")
+
+    wait_until(ended)
+    return job
 
 
 def events(client: httpx.Client, job: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -14,14 +14,15 @@ from restyle.studio.answers import ApiError
 from restyle.studio.jobs import Job, OwnStyle, Shelf
 from restyle.studio.lanes import Lane
 from restyle.studio.storage import Storage
+from tests.studio.conftest import LIMIT, settle
 
 
 class Worker:
-    """In place of a worker: reports, writes a result, and fails if the task says so."""
+    """In place of a worker: reports, waits for a gate, writes a result, and fails if the task says so."""
 
     async def run(self, task: dict[str, Any], seconds: float, news: Any) -> dict[str, Any]:
         news({"progress": 0.5, "seconds_left": None, "preview": 1})
-        await asyncio.sleep(task["seconds"])
+        await task["gate"].wait()
         if task["fails"]:
             raise ApiError(422, "bad_input", "damaged")
         Path(task["output"]).write_bytes(bytes(1000))
@@ -31,13 +32,19 @@ class Worker:
         pass
 
 
-def start(shelf: Shelf, lane: Lane, seconds: float = 0.0, fails: bool = False, *, client: str = "a") -> Job:
+def start(
+    shelf: Shelf, lane: Lane, gate: asyncio.Event | None = None, fails: bool = False, *, client: str = "a"
+) -> Job:
+    """Start a job that ends when its gate is set; without one it ends at once."""
+    if gate is None:
+        gate = asyncio.Event()
+        gate.set()
     folder = shelf.storage.folder(client)
     (folder.path / "content").write_bytes(bytes(500))
     output = folder.path / "result.png"
     job = Job("image", lane, lane.admit("a"), folder, output, "image/png", "art.png")
     shelf.add(job)
-    job.start({"output": str(output), "seconds": seconds, "fails": fails})
+    job.start({"output": str(output), "gate": gate, "fails": fails})
     return job
 
 
@@ -60,10 +67,12 @@ def lane() -> Lane:
 def test_job_from_the_queue_to_its_result(shelf: Shelf) -> None:
     async def run() -> None:
         queue = lane()
-        first, second = start(shelf, queue, 0.05), start(shelf, queue)
-        await asyncio.sleep(0.01)
+        gate = asyncio.Event()
+        first, second = start(shelf, queue, gate), start(shelf, queue)
+        await settle()
         assert (first.view()["state"], second.view()["state"]) == ("running", "queued")
         assert (first.progress, second.view()["position"]) == (0.5, 0)
+        gate.set()
         happened = await names(second)
         assert happened[0] == "progress"
         assert happened[-1] == "done"
@@ -79,14 +88,15 @@ def test_job_from_the_queue_to_its_result(shelf: Shelf) -> None:
 def test_job_that_fails_and_job_that_is_cancelled(shelf: Shelf) -> None:
     async def run() -> None:
         queue = lane()
-        failing, long, waiting = start(shelf, queue, fails=True), start(shelf, queue, 60), start(shelf, queue)
+        failing, long = start(shelf, queue, fails=True), start(shelf, queue, asyncio.Event())
+        waiting = start(shelf, queue)
         assert (await names(failing))[-1] == "failed"
         assert failing.view()["error"] == {"code": "bad_input", "message": "damaged", "field": None}
         await waiting.cancel()
         await long.cancel()
         assert (waiting.state, long.state) == ("cancelled", "cancelled")
         assert not long.folder.path.exists()
-        unstarted = start(shelf, queue, 60)
+        unstarted = start(shelf, queue, asyncio.Event())
         await unstarted.cancel()
         assert (unstarted.state, queue._places.free) == ("cancelled", True)
 
@@ -96,15 +106,21 @@ def test_job_that_fails_and_job_that_is_cancelled(shelf: Shelf) -> None:
 def test_quiet_streams_have_a_heartbeat(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "HEARTBEAT", 0.02)
 
-    async def run() -> list[str]:
-        return await names(start(shelf, lane(), 0.1))
+    async def run() -> None:
+        gate = asyncio.Event()
+        lines = start(shelf, lane(), gate).events()
+        async with asyncio.timeout(LIMIT):
+            while await anext(lines) != b": waiting\n\n":
+                pass
+        gate.set()
+        assert [line async for line in lines][-1].startswith(b"event: done\n")
 
-    assert ": waiting" in asyncio.run(run())
+    asyncio.run(run())
 
 
 def test_what_is_old_is_deleted(shelf: Shelf) -> None:
     async def run() -> None:
-        job, running = start(shelf, lane()), start(shelf, lane(), 60)
+        job, running = start(shelf, lane()), start(shelf, lane(), asyncio.Event())
         await names(job)
         folder = shelf.storage.folder("a")
         style = OwnStyle("own-1", folder, folder.path / "a.png", folder.path / "b.jpg")
@@ -134,7 +150,7 @@ def test_room_is_made_by_deleting_the_longest_unused(shelf: Shelf) -> None:
             job = start(shelf, lane())
             await names(job)
             made.append(job)
-        made[0].used = time.monotonic() + 10
+        made[0].used = time.monotonic()  # a use
         shelf.storage.folder("b").add(4000)
         shelf.storage.folder("c").add(1500)
         assert set(shelf.jobs) == {made[0].id, made[2].id}

@@ -9,6 +9,7 @@ import pytest
 
 from restyle.studio.answers import ApiError
 from restyle.studio.lanes import Lane
+from tests.studio.conftest import settle
 
 
 class Instant:
@@ -47,8 +48,7 @@ def test_clients_take_turns() -> None:
         queue = lane(worker)
         names = [("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("c", "c1"), ("b", "b2")]
         running = [asyncio.ensure_future(submit(queue, client, name)) for client, name in names]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await settle()
         assert [entry.task["name"] for entry in queue.order()] == ["a2", "b1", "c1", "a3", "b2"]
         worker.gate.set()
         await asyncio.gather(*running)
@@ -63,13 +63,13 @@ def test_clients_that_leave_lose_turns() -> None:
         queue = lane(worker)
         running = asyncio.ensure_future(submit(queue, "a", "a1"))
         leaving = [asyncio.ensure_future(submit(queue, "b", f"b{number}")) for number in range(2)]
-        await asyncio.sleep(0.01)
+        await settle()
         for each in leaving:
             each.cancel()
-        await asyncio.sleep(0.01)
+        await settle()
         names = [("b", "b3"), ("a", "a2"), ("c", "c1"), ("a", "a3")]
         rest = [asyncio.ensure_future(submit(queue, client, name)) for client, name in names]
-        await asyncio.sleep(0.01)
+        await settle()
         worker.gate.set()
         await asyncio.gather(running, *rest)
         assert queue._skips == {}  # forgotten once nobody waits
@@ -108,12 +108,12 @@ def test_cancelled_tasks_leave_the_queue_or_stop() -> None:
         running, waiting, last = (
             asyncio.ensure_future(submit(queue, "a", name)) for name in ("running", "waiting", "last")
         )
-        await asyncio.sleep(0.01)
+        await settle()
         waiting.cancel()
-        await asyncio.sleep(0.01)
+        await settle()
         assert (queue.waiting, queue.running) == (1, 1)
         running.cancel()
-        await asyncio.sleep(0.01)
+        await settle()
         assert worker.stopped == ["running"]
         worker.gate.set()
         assert (await last) == {"name": "last"}
@@ -128,9 +128,9 @@ def test_closing_refuses_what_waits_and_finishes_what_runs() -> None:
         worker = Instant()
         queue = lane(worker)
         running, waiting = (asyncio.ensure_future(submit(queue, "a", name)) for name in ("one", "two"))
-        await asyncio.sleep(0.01)
+        await settle()
         asyncio.get_running_loop().call_later(0.05, worker.gate.set)
-        await queue.close(2)
+        await queue.close(60)
         assert (await running) == {"name": "one"}
         with pytest.raises(ApiError) as caught:
             await waiting

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from restyle.studio import workers
 from restyle.studio.answers import ApiError
 from restyle.studio.workers import Worker
+from tests.studio.conftest import LIMIT
 
 
 @pytest.fixture
@@ -64,14 +64,14 @@ def test_worker_works_again_after_it_was_killed(
 
     async def run(worker: Worker) -> None:
         good = task(photo_file, tmp_path)
-        assert (await worker.run(good, 30, quiet))["width"] == 84
+        assert (await worker.run(good, LIMIT, quiet))["width"] == 84
         assert worker.pid is not None
         first = worker.pid
 
-        long = task(photo_file, tmp_path, size=6000, brightness=1.1)
-        running = asyncio.ensure_future(worker.run(long, 30, quiet))
-        await asyncio.sleep(0.2)
-        os.kill(first, signal.SIGKILL)
+        long = task(photo_file, tmp_path, size=4000, paint_size=4000)
+        running = asyncio.ensure_future(
+            worker.run(long, LIMIT, lambda news: os.kill(first, signal.SIGKILL))  # at the first tile
+        )
         with pytest.raises(ApiError) as caught:
             await running
         assert (caught.value.status, caught.value.code) == (422, "worker_ended")
@@ -81,29 +81,34 @@ def test_worker_works_again_after_it_was_killed(
         assert caught.value.code == "too_slow"
         assert worker.pid is None
 
-        assert (await worker.run(good, 30, quiet))["height"] == 60
+        assert (await worker.run(good, LIMIT, quiet))["height"] == 60
         assert worker.starts == 3
 
     stopping(run, Worker(settings))
 
 
 def test_cancelling_stops_a_run_of_the_network_and_keeps_the_process(
-    settings: dict[str, Any], photo_file: Path, tmp_path: Path
+    settings: dict[str, Any], photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(workers, "GRACE", LIMIT)
+
     async def run(worker: Worker) -> None:
-        long = task(photo_file, tmp_path, size=2000, paint_size=2000)
-        begun = time.perf_counter()
-        await worker.run(long, 120, lambda news: None)
-        alone = time.perf_counter() - begun
-        process = worker.pid
-        begun = time.perf_counter()
-        running = asyncio.ensure_future(worker.run(long, 120, lambda news: None))
-        await asyncio.sleep(alone / 4)
-        running.cancel()
+        long = task(photo_file, tmp_path, size=3000, paint_size=3000)  # nine tiles
+        answers: list[dict[str, Any]] = []
+        answer = worker._answer
+
+        async def noted() -> dict[str, Any]:
+            answers.append(await answer())
+            return answers[-1]
+
+        monkeypatch.setattr(worker, "_answer", noted)
+        running = asyncio.ensure_future(worker.run(long, LIMIT, lambda news: running.cancel()))
         with pytest.raises(asyncio.CancelledError):
             await running
-        assert time.perf_counter() - begun < 0.8 * alone
-        assert (await worker.run(task(photo_file, tmp_path), 30, lambda news: None))["height"] == 60
+        assert answers[-1]["error"]["code"] == "cancelled"
+        assert not Path(long["output"]).exists()
+        process = worker.pid
+        assert (await worker.run(task(photo_file, tmp_path), LIMIT, lambda news: None))["height"] == 60
         assert worker.pid == process
 
     stopping(run, Worker({**settings, "file_size": 1 << 30}))
@@ -112,9 +117,9 @@ def test_cancelling_stops_a_run_of_the_network_and_keeps_the_process(
 def test_memory_of_a_worker_is_limited(settings: dict[str, Any], photo_file: Path, tmp_path: Path) -> None:
     async def run(worker: Worker) -> None:
         with pytest.raises(ApiError) as caught:
-            await worker.run(task(photo_file, tmp_path, size=9000), 60, lambda news: None)
+            await worker.run(task(photo_file, tmp_path, size=9000), LIMIT, lambda news: None)
         assert caught.value.code in ("too_large", "worker_ended", "bad_input"), caught.value
-        assert (await worker.run(task(photo_file, tmp_path), 30, lambda news: None))["width"] == 84
+        assert (await worker.run(task(photo_file, tmp_path), LIMIT, lambda news: None))["width"] == 84
 
     stopping(run, Worker({**settings, "memory": 400 << 20}))
 
@@ -124,7 +129,7 @@ def test_worker_that_cannot_start(
 ) -> None:
     async def run(worker: Worker) -> None:
         with pytest.raises(ApiError) as caught:
-            await worker.run(task(photo_file, tmp_path), 30, lambda news: None)
+            await worker.run(task(photo_file, tmp_path), LIMIT, lambda news: None)
         assert caught.value.status == 503
 
     monkeypatch.setattr(workers, "START", 20.0)

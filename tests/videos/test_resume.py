@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +22,7 @@ from restyle.errors import OptionError, OutputError
 from restyle.videos.frames import FolderWriter
 from restyle.videos.resume import Segments
 from restyle.videos.work import SEGMENT
-from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
+from tests.made_clips import frames_of, make_clip, moving, packets_of, signalled, stamps_of, uneven_stamps
 
 FRAMES = 2 * SEGMENT + 50
 
@@ -35,19 +34,16 @@ def scenes() -> list[Any]:
 
 
 def killed(source: Path, output: str, model: Path, *options: str, finished: int = 1) -> list[str]:
-    """Run `restyle video`, and kill it when so many segments are finished; return its command."""
-    command = [sys.executable, "-m", "restyle", "video", str(source), "-s", "great-wave", "-o", output]
-    command += ["--model", str(model), "--threads", "1", *options]
-    process = subprocess.Popen(command, cwd=source.parent, stdout=subprocess.DEVNULL)
+    """Run `restyle video`, and kill it ten frames after so many segments; return its command."""
+    given = ["video", str(source), "-s", "great-wave", "-o", output]
+    given += ["--model", str(model), "--threads", "1", *options]
+    ended = subprocess.run(
+        [*signalled(signal.SIGKILL, finished * SEGMENT + 10), *given], cwd=source.parent, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
     parts = source.parent / f".{output.rstrip('/')}.parts"
-    deadline = time.monotonic() + 300
-    while not (parts / f"{finished - 1:05d}.npz").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, "ended before it was killed"
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    return command
+    assert (parts / f"{finished - 1:05d}.npz").exists()
+    return [sys.executable, "-m", "restyle", *given]
 
 
 def streams_of(path: Path) -> list[tuple[str, Any, list[tuple[Any, ...]]]]:
