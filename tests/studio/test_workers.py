@@ -102,7 +102,11 @@ def test_cancelling_stops_a_run_of_the_network_and_keeps_the_process(
             return answers[-1]
 
         monkeypatch.setattr(worker, "_answer", noted)
-        running = asyncio.ensure_future(worker.run(long, LIMIT, lambda news: running.cancel()))
+
+        def cancel(news: dict[str, Any]) -> None:
+            running.cancel()
+
+        running = asyncio.ensure_future(worker.run(long, LIMIT, cancel))
         with pytest.raises(asyncio.CancelledError):
             await running
         assert answers[-1]["error"]["code"] == "cancelled"
