@@ -53,7 +53,7 @@ def test_stylizing_a_picture_loads_no_other_part(tmp_path: Path) -> None:
     assert not loaded & (HEAVY - {"numpy", "PIL", "pyvips", "onnxruntime", "av"})
     own = {name for name in loaded if name.startswith("restyle.")}
     assert not {name for name in own if name.split(".")[1] in OTHER_PARTS}
-    assert len(own) < 76  # one more names what a file holds besides its picture
+    assert len(own) < 75
 
 
 def test_public_names_are_listed_without_loading_them() -> None:

@@ -50,6 +50,8 @@ def image(
 ) -> Picture:
     """Load a picture, prepare it, stylize it, finish it: everything but saving.
 
+    The result has the bit depth, alpha, EXIF and ICC profile of the source.
+
     Parameters
     ----------
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
@@ -63,11 +65,6 @@ def image(
         The method and its options. None: the default method, see `choose_method`.
     device, files, callback, table_for
         See `methods.protocol.Settings`.
-
-    Returns
-    -------
-    Picture
-        With bit depth, alpha, EXIF and ICC profile of the source.
 
     Raises
     ------

@@ -9,14 +9,12 @@ References: Adobe, DNG Specification 1.7; TIFF Technical Note 2 (JPEG).
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Iterator
 
 from restyle.errors import InputError
 from restyle.files import FileBytes
 from restyle.images import tiff
-from restyle.images.formats import DEVELOP
+from restyle.images.formats import DEVELOP, jpeg_segments
 from restyle.images.tiff import Tag, Tags, number, numbers
 
 _FILTERED, _LINEAR = 32803, 34892  # photometric interpretation: color filter array, linear raw
@@ -25,7 +23,6 @@ _JPEG_OFFSET, _JPEG_BYTES = 513, 514
 _OLD_JPEG, _JPEG = 6, 7
 _MOST_DIRECTORIES = 32
 _FULL = 0.7  # least share of the sensor's pixels: previews lack its margins
-_SEGMENT = re.compile(rb"\xff+([\xc0-\xfe])", re.DOTALL)
 
 
 def is_camera_raw(data: bytes | FileBytes, tags: Tags) -> bool:
@@ -85,17 +82,8 @@ def _jpeg(data: bytes, tags: Tags) -> bytes | None:
 
 def _header(jpeg: bytes) -> tuple[int, int, int, int] | None:
     """Return kind, width, height and channels of the frame of a JPEG; None if it has none."""
-    for kind, content in _segments(jpeg):
+    for kind, _, content in jpeg_segments(jpeg):
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC) and len(content) >= 6:
             _, height, width, channels = struct.unpack_from(">BHHB", content)
             return kind, width, height, channels
     return None
-
-
-def _segments(jpeg: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the kind and the content of each segment before the pixels."""
-    place = 2
-    while (marker := _SEGMENT.match(jpeg, place)) and marker[1] != b"\xda" and marker.end() + 2 <= len(jpeg):
-        length = int.from_bytes(jpeg[marker.end() : marker.end() + 2])
-        yield marker[1][0], jpeg[marker.end() + 2 : marker.end() + length]
-        place = marker.end() + max(length, 2)

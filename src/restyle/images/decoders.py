@@ -29,7 +29,7 @@ from PIL import Image
 
 from restyle.errors import InputError
 from restyle.files import FileBytes
-from restyle.images import camera_raw, exif, formats, icc, left_out, png, tiff
+from restyle.images import camera_raw, exif, formats, icc, png, tiff
 from restyle.images.icc import ProfileError
 
 log = logging.getLogger("restyle.images")
@@ -109,7 +109,7 @@ def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> Raw
     if form.loader:
         samples, image = _decode_by_vips(data, form, max_pixels, name)
         raw = split_bands(samples, image, name)
-        left_out.note(data, form, name)
+        formats.note_left_out(data, form, name)
         add = add_png_metadata if form is formats.PNG else add_jpeg_metadata
         return with_metadata(lambda raw: add(raw, image, data), raw, name)
     return _decode_by_pillow(data, form, max_pixels, name)
@@ -131,7 +131,7 @@ def _decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: 
         raise InputError(f"{name}: is a {form.name} image, which the installed Pillow cannot read") from None
     image = factory(io.BytesIO(data), "")
     raw = decode_image(image, max_pixels, name)
-    left_out.note(data, form, name, several=getattr(image, "is_animated", False))
+    formats.note_left_out(data, form, name, several=getattr(image, "is_animated", False))
     return raw
 
 
@@ -212,7 +212,7 @@ def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) 
     plain = tiff.repack(data, tags) if tiff.needs_repack(tags) else data
     alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
     raw = split_bands(*_decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
-    left_out.note(data, form, name, several=tags.next != 0)
+    formats.note_left_out(data, form, name, several=tags.next != 0)
     if raw.colors.dtype.kind == "f" and tiff.number(tags, tiff.Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
         raw = replace(raw, colors=1 - raw.colors)
     return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
@@ -237,7 +237,8 @@ def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) 
         samples, image = _decode_by_vips(data, form, max_pixels, name)
         raw = split_bands(samples, image, name)
         raw = with_metadata(lambda raw: add_jpeg_metadata(raw, image, data), raw, name)
-        left_out.note(data, form, name, several=image.get_typeof("n-pages") and image.get("n-pages") > 1)
+        several = image.get_typeof("n-pages") and image.get("n-pages") > 1
+        formats.note_left_out(data, form, name, several=several)
         return replace(raw, orientation=1, cicp=cicp)  # libheif has turned it upright
     return replace(_decode_by_pillow(data, form, max_pixels, name), cicp=cicp)
 
@@ -245,7 +246,7 @@ def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) 
 def _decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
     image = _open_heif(data)
     check_pixels(image.size, max_pixels, name)
-    left_out.note(data, formats.HEIC, name, several=len(image) > 1)
+    formats.note_left_out(data, formats.HEIC, name, several=len(image) > 1)
     samples = np.asarray(image)
     count = 1 if samples.ndim == 2 or samples.shape[-1] < 3 else 3
     samples = samples.reshape(*samples.shape[:2], -1)

@@ -1,7 +1,9 @@
-"""The table of image formats, and detection of the format of a file.
+"""The table of image formats, and detection of the format of a file, and of what it holds besides a picture.
 
 The suffix of an input is only a hint, since files are often mislabeled: the first bytes decide. The suffix of
 an output picks its format.
+
+References: CIPA DC-007 (Multi-Picture Format), ISO 21496-1 and Ultra HDR 1.1 (gain maps).
 """
 
 from __future__ import annotations
@@ -9,14 +11,16 @@ from __future__ import annotations
 import logging
 import os
 import re
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError, OutputError
-from restyle.files import STANDARD_STREAM, check_is_path
+from restyle.files import STANDARD_STREAM, FileBytes, check_is_path
 from restyle.files import result_name as joined_name
+from restyle.images import png
 from restyle.types import PathLike
 
 log = logging.getLogger("restyle.images")
@@ -146,6 +150,15 @@ UNKNOWN = Format("unknown", (), medium="other")
 HEAD_BYTES = 64
 JPEG_SIDE = 65_535  # px, the longest side that it can hold
 
+_GAIN_MAPS = (b"hdr-gain-map", b"hdrgm:", b"urn:iso:std:iso:ts:21496", b"HDRGainMap", b"hdrgainmap")
+_ITEMS = 1 << 20  # bytes of a HEIC or AVIF file in which its items are listed
+_MARKER = re.compile(rb"\xff+([\xc0-\xfe])", re.DOTALL)  # of a segment of a JPEG
+_FILL = 64  # most bytes of a marker: any number of 0xFF may precede it
+_MPF = b"MPF\0"
+_ENTRIES, _ENTRY_BYTES = 0xB002, 16  # tag of MPF: 16 bytes for each image
+_PREVIEWS = (0x010001, 0x010002)  # its types of smaller copies of the first image
+_MOST_IMAGES = 100
+
 
 def sniff(head: bytes) -> Format:
     """Tell a format from the first `HEAD_BYTES` bytes of a file; `TEXT` or `UNKNOWN` if none matches."""
@@ -248,3 +261,65 @@ def result_name(source: PathLike, style_name: str) -> str:
     """
     suffix = Path(source).suffix if from_suffix(source).writable else ".png"
     return joined_name(source, style_name, suffix)
+
+
+def note_left_out(data: bytes | FileBytes, form: Format, name: str, *, several: bool = False) -> None:
+    """Warn in one line of further frames, and of gain maps for HDR screens, which are not read.
+
+    With `several`, the decoder has found further frames.
+    """
+    gain_map = False
+    if form is JPEG:
+        several, gain_map = _in_jpeg(data)
+    elif form is PNG:
+        several = png.is_animated(data)
+    elif form in (AVIF, HEIC):
+        # Either as an item of its own kind, which the file names at its start, or as one that others skip.
+        gain_map = b"tmap" in data[:64] or any(each in data[:_ITEMS] for each in _GAIN_MAPS)
+    if gain_map:
+        log.warning(
+            "%s: its gain map for HDR screens is left out; the picture for other screens is read", name
+        )
+    elif several:
+        log.warning("%s: has several frames or pages; only the first is read", name)
+
+
+def _in_jpeg(data: bytes | FileBytes) -> tuple[bool, bool]:
+    """Tell whether a JPEG is followed by further pictures, and whether one of them is a gain map."""
+    starts: list[int] = []
+    gain_map = False
+    for _, place, segment in jpeg_segments(data):
+        gain_map = gain_map or any(each in segment for each in _GAIN_MAPS)
+        if segment.startswith(_MPF):
+            starts += [place + len(_MPF) + offset for offset in _offsets(segment[len(_MPF) :])]
+    for start in starts:
+        for _, _, segment in jpeg_segments(data, start):
+            gain_map = gain_map or any(each in segment for each in _GAIN_MAPS)
+    return bool(starts), gain_map
+
+
+def jpeg_segments(data: bytes | FileBytes, start: int = 0) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the kind, place and content of each segment before the pixels of the JPEG that starts there."""
+    at = start + 2
+    while (marker := _MARKER.match(data[at : at + _FILL])) and marker[1] != b"\xda":
+        at += marker.end()
+        if len(size := data[at : at + 2]) < 2:
+            return
+        length = int.from_bytes(size)
+        yield marker[1][0], at + 2, data[at + 2 : at + length]
+        at += max(length, 2)
+
+
+def _offsets(index: bytes) -> list[int]:
+    """Return the offsets of the further images of an MPF index, without smaller copies of the first one."""
+    order = "<" if index[:2] == b"II" else ">"
+    try:
+        (place,) = struct.unpack_from(f"{order}I", index, 4)
+        (count,) = struct.unpack_from(f"{order}H", index, place)
+        tags = [struct.unpack_from(f"{order}HHII", index, place + 2 + 12 * n) for n in range(count)]
+        length, start = next(((tag[2], tag[3]) for tag in tags if tag[0] == _ENTRIES), (0, 0))
+        number = min(length // _ENTRY_BYTES, _MOST_IMAGES)
+        entries = [struct.unpack_from(f"{order}III", index, start + _ENTRY_BYTES * n) for n in range(number)]
+    except struct.error:
+        return []
+    return [offset for kind, _, offset in entries[1:] if kind & 0xFFFFFF not in _PREVIEWS]

@@ -15,7 +15,7 @@ import numpy as np
 
 from restyle.errors import InputError
 from restyle.files import FileBytes
-from restyle.images import camera_raw, decode, decoders, formats, left_out, tiff
+from restyle.images import camera_raw, decode, decoders, formats, tiff
 from restyle.images.color import LUMA, adjust_brightness, adjust_contrast
 from restyle.images.geometry import Box
 from restyle.images.picture import Picture, from_raw, orient
@@ -111,7 +111,7 @@ def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> R
         else:
             add = decoders.add_png_metadata if form is formats.PNG else decoders.add_jpeg_metadata
             raw = decoders.with_metadata(lambda raw: add(raw, image, data), raw, name)
-        left_out.note(data, form, name, several=tags is not None and tags.next != 0)
+        formats.note_left_out(data, form, name, several=tags is not None and tags.next != 0)
     return RowReader((image.height, image.width), raw, sample, image.bands, image, has_alpha)
 
 
