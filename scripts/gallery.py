@@ -326,7 +326,7 @@ def page(text: str, listed: dict[str, Preset], distances: dict[str, Distances], 
             facts = "，".join(known).replace("c. ", "约 ") + "。" if chinese else ", ".join(known) + ". "
             blocks = " ".join(f"![{method}](gallery/{each.name}-{method}.jpg)" for method in METHODS)
             text += (
-                f"\n### {title}\n\n{facts}`--style {each.name}`\n\n"
+                f"\n### {title}\n\n{facts}{each.note[chinese]}`--style {each.name}`\n\n"
                 f"![{title}](gallery/{each.name}.jpg) {blocks}\n\n"
                 f"{numbers(distances[each.name], chinese=chinese)}\n"
             )

@@ -47,6 +47,7 @@ class Preset:
     aspect: float | None = None
     scale: float = 1.0
     refine: bool | str = True
+    note: tuple[str, str] = ("", "")
 
     def picture(self, data: Path) -> Image.Image:
         """Open the artwork: RGB, in its true aspect ratio, without frame and caption."""

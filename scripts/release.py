@@ -1,12 +1,13 @@
 """Build and check what a release publishes, into dist/.
 
-    python -m scripts.release                    sdist, wheel, bill of materials, conda and Homebrew files
+    python -m scripts.release                    sdist, wheel, bill of materials, conda and Homebrew files;
+                                                 checks the files that a repository needs
     python -m scripts.release --smoke PYTHON     also install the wheel alone for each PYTHON and run it
     python -m scripts.release --lowest           also with the lowest allowed versions of all dependencies
     python -m scripts.release --lowest flow      and with those of an extra; see EXTRAS
     python -m scripts.release --resolve 3.14     do all dependencies have wheels for that Python?
 
-Needs `build`, `twine` and, for --lowest and --resolve, `uv`.
+Needs `build`, `twine`, `pyyaml` and, for --lowest and --resolve, `uv`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).parent.parent
 LARGEST_WHEEL = 60e6  # bytes
@@ -67,6 +70,65 @@ EXTRAS = {
         " assert StyleNetwork(width=4, blocks=1).predict(np.zeros((1, 32, 32, 3), np.float32)).shape[0] == 1",
     ),
 }
+
+# What a repository that others use has, besides code and docs.
+FILES = (
+    "LICENSE",
+    "README.md",
+    "README.zh-CN.md",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".github/ISSUE_TEMPLATE/bug.yml",
+    ".github/ISSUE_TEMPLATE/idea.yml",
+    ".github/workflows/ci.yml",
+)
+
+
+def repository_faults(root: Path, version: str) -> list[str]:
+    """What a release of this version lacks: files, a changelog entry, scripts that the workflows call."""
+    faults = [f"{name} is missing" for name in FILES if not (root / name).is_file()]
+    if faults:
+        return faults
+    texts = {name: (root / name).read_text(encoding="utf-8") for name in FILES}
+    newest = re.search(r"^## \[(.+?)\] - \d{4}-\d\d-\d\d$", texts["CHANGELOG.md"], re.MULTILINE)
+    for name, found in (
+        ("CHANGELOG.md", newest and newest[1]),
+        ("CITATION.cff", yaml.safe_load(texts["CITATION.cff"])["version"]),
+    ):
+        if found != version:
+            faults.append(f"{name} is of version {found}, the package of {version}")
+    for name, text in texts.items():
+        if name.startswith(".github/ISSUE_TEMPLATE"):
+            form = yaml.safe_load(text)
+            faults += [f"{name} has no {key}" for key in ("name", "description", "body") if not form.get(key)]
+    jobs = yaml.safe_load(texts[".github/workflows/ci.yml"])["jobs"]
+    for command in (step["run"] for job in jobs.values() for step in job["steps"] if "run" in step):
+        script = re.match(r"(?:python -m )?((?:scripts|\.ci)[./]\w+)", command)
+        path = script[1].replace("scripts.", "scripts/") if script else ""
+        known = any((root / f"{path}{suffix}").is_file() for suffix in ("", ".py"))
+        if not known and not command.startswith("python -m pip install "):
+            faults.append(f"the workflow runs what is no script of the repository: {command}")
+    return faults
+
+
+def package_faults(recipe: str, formula: str, version: str, sdist: Path) -> list[str]:
+    """What is wrong with the conda recipe and the Homebrew formula, as files."""
+    digest = hashlib.sha256(sdist.read_bytes()).hexdigest()
+    read = yaml.safe_load(recipe)
+    named = dict(re.findall(r'^  (\w+) "(.+)"$', formula, re.MULTILINE))
+    opened = len(re.findall(r"^ *(?:class|def|test do)\b", formula, re.MULTILINE))
+    checks = {
+        "recipe.yaml: version": read["package"]["version"] == version,
+        "recipe.yaml: sha256": read["source"]["sha256"] == digest,
+        "recipe.yaml: requirements": len(read["requirements"]["run"]) == 1 + len(requirements()),
+        "restyle.rb: version": named.get("version") == version,
+        "restyle.rb: sha256": named.get("sha256") == digest,
+        "restyle.rb: url": named.get("url", "").endswith(sdist.name),
+        "restyle.rb: blocks": opened == len(re.findall(r"^ *end$", formula, re.MULTILINE)),
+    }
+    return [name for name, right in checks.items() if not right]
 
 
 def build(folder: Path) -> tuple[Path, Path]:
@@ -299,6 +361,10 @@ def main() -> None:
         "recipe.yaml": conda_recipe(version, sdist),
         "restyle.rb": homebrew_formula(version, sdist),
     }
+    faults = repository_faults(ROOT, version)
+    faults += package_faults(written["recipe.yaml"], written["restyle.rb"], version, sdist)
+    if faults:
+        raise SystemExit("\n".join(faults))
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
         print(f"dist/{name}")
