@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from html import unescape
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latex2mathml.converter import convert
 from markdown.extensions.toc import slugify  # type: ignore[import-untyped]
+from mkdocs.plugins import event_priority
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -84,7 +86,9 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     """Turn formulas into MathML, which browsers draw without a script."""
 
     def drawn(match: re.Match[str]) -> str:
-        return str(convert(unescape(match[3]), display="inline" if match[2] == "(" else "block"))
+        if match[2] == "(":
+            return str(convert(unescape(match[3]), display="inline"))
+        return f'<div class="formula">{convert(unescape(match[3]), display="block")}</div>'
 
     return FORMULA.sub(drawn, html)
 
@@ -96,3 +100,40 @@ def on_page_context(
     for language in config.extra.get("alternate", []):
         language["link"] = language["link"].lstrip("/")
     return context
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """Let the Chinese pages use the search index in zh/."""
+    if not page.file.dest_uri.startswith("zh/"):
+        return output
+    # the path to the root of the site becomes the path to zh/
+    return re.sub(
+        r'"base": "\.\./?((?:\.\./?)*)"', lambda base: f'"base": "{base[1] or "."}"', output, count=1
+    )
+
+
+@event_priority(-200)  # after the plugin of the languages, which writes one index for all
+def on_post_build(config: MkDocsConfig) -> None:
+    """Divide the search index, so that a search finds pages in the language of the reader only."""
+    site = Path(config.site_dir)
+    index = site / "search" / "search_index.json"
+    found = json.loads(index.read_text(encoding="utf-8"))
+    for path, entries in zip(
+        (index, site / "zh" / "search" / index.name), by_language(found["docs"]), strict=True
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found | {"docs": entries}, ensure_ascii=False), encoding="utf-8")
+
+
+def by_language(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The entries in English, and those in Chinese, with the English ones of pages that are not translated."""
+    english = [each for each in entries if not each["location"].startswith("zh/")]
+    chinese = [
+        each | {"location": each["location"].removeprefix("zh/")}
+        for each in entries
+        if each["location"].startswith("zh/")
+    ]
+    translated = {each["location"].partition("#")[0] for each in chinese}
+    return english, chinese + [
+        each for each in english if each["location"].partition("#")[0] not in translated
+    ]

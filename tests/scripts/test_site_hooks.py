@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("latex2mathml", reason="extra `docs` is not installed")
 
-from scripts.site_hooks import with_anchors_of
+from scripts.site_hooks import by_language, with_anchors_of
 
 ENGLISH = """# Photo: the `--look` option
 
@@ -45,3 +45,25 @@ def test_one_anchor_for_both_languages() -> None:
 def test_a_page_with_other_headings_is_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         with_anchors_of(ENGLISH, "# 照片\n")
+
+
+def test_a_search_finds_one_language_and_pages_without_translation() -> None:
+    places = (
+        "index.html",
+        "index.html#install",
+        "zh/index.html",
+        "zh/index.html#install",
+        "commands.html#image",
+    )
+    english, chinese = by_language([{"location": place, "text": place} for place in places])
+    assert [each["location"] for each in english] == [
+        "index.html",
+        "index.html#install",
+        "commands.html#image",
+    ]
+    assert [each["location"] for each in chinese] == [
+        "index.html",
+        "index.html#install",
+        "commands.html#image",
+    ]
+    assert [each["text"][:3] for each in chinese] == ["zh/", "zh/", "com"]
