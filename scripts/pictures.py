@@ -53,12 +53,12 @@ def run(*words: str) -> None:
 
 def readme() -> None:
     """Photo, artwork and result; below them the photo in four presets."""
-    content = photo("astronaut")
-    artwork = preset_artwork(preset_files(find(DEFAULT))["starry-night"])
+    content = photo("chelsea")
+    artwork = preset_artwork(preset_files(find(DEFAULT))["collioure"])
     assert artwork is not None
-    result = restyle.image(content, style="starry-night")
-    above = {"photo": content, "artwork": Image.open(artwork).convert("RGB"), "--style starry-night": result}
-    presets = ("scream", "great-wave", "the-kiss", "impression-sunrise")
+    result = restyle.image(content, style="collioure")
+    above = {"photo": content, "artwork": Image.open(artwork).convert("RGB"), "--style collioure": result}
+    presets = ("great-wave", "harmony-in-red", "cafe-terrace", "starry-night")
     below = {f"--style {name}": restyle.image(content, style=name) for name in presets}
     rows = []
     for images in (above, below):

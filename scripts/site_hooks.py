@@ -107,9 +107,7 @@ def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
     if not page.file.dest_uri.startswith("zh/"):
         return output
     # the path to the root of the site becomes the path to zh/
-    return re.sub(
-        r'"base": "\.\./?((?:\.\./?)*)"', lambda base: f'"base": "{base[1] or "."}"', output, count=1
-    )
+    return re.sub(r'"base": "\.\./?((?:\.\./?)*)"', lambda base: f'"base": "{base[1] or "."}"', output)
 
 
 @event_priority(-200)  # after the plugin of the languages, which writes one index for all
@@ -126,7 +124,7 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 
 def by_language(entries: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The entries in English, and those in Chinese, with the English ones of pages that are not translated."""
+    """The entries in English; those in Chinese, with the English ones of pages without translation."""
     english = [each for each in entries if not each["location"].startswith("zh/")]
     chinese = [
         each | {"location": each["location"].removeprefix("zh/")}
