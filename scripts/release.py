@@ -247,7 +247,7 @@ tests:
   - script:
       - restyle styles
 about:
-  summary: {project["description"]}
+  summary: {json.dumps(project["description"])}
   license: MIT
   license_file: LICENSE
 """

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 import restyle
 from restyle.errors import InputError, OptionError, OutputError
-from restyle.options import AudioOptions
+from restyle.options import AudioOptions, VideoOptions
 from restyle.sounds.loudness import loudness
 from restyle.sounds.read import SoundReader, load_sound
 from restyle.sounds.styles import parse_styles
+from restyle.videos.api import VideoStylizer
 from restyle.videos.audio import (
     ConvertedAudio,
     NewAudio,
@@ -157,6 +158,18 @@ def test_the_sound_changes_and_the_picture_does_not(
         dub(clip, "rain")
     with pytest.raises(OutputError, match="it is the input"):
         dub(clip, "rain", output=clip, overwrite=True)
+
+
+def test_a_name_that_is_taken_is_refused_before_any_work(clip: Path) -> None:
+    with pytest.raises(OutputError, match="it is the input"):
+        restyle.video(clip, look="golden-hour", audio_style="rain", output=clip, overwrite=True)
+    taken = clip.with_name("taken.mp4")
+    taken.touch()
+    parts: list[float] = []
+    stylizer = VideoStylizer(audio_style="rain", options=VideoOptions(look="golden-hour"))
+    with pytest.raises(OutputError, match="it exists"):
+        stylizer.write(clip, taken, report=parts.append)
+    assert not parts
 
 
 def test_options_reach_the_method(clip: Path) -> None:

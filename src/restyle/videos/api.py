@@ -230,6 +230,7 @@ class VideoStylizer:
         audio = None
         if self.audio_styles:
             video_audio.check_container(target)
+            check_target(target, self.options, [content, *style_paths(self._inputs)])  # before any work
             audio = video_audio.new_audio(content, self.audio_styles, self.audio_options, report)
         return self._write_frames(content, target, audio, watch, tell, show)
 
