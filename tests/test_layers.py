@@ -52,7 +52,7 @@ PLACES = {
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),
     "cv2": ("videos/flow.py", "videos/enlarge.py", "methods/grabcut.py"),
-    "optuna": ("study/search.py",),
+    "optuna": ("study/settings.py",),
     "ray": ("batch/ray_",),
     "pyarrow": ("batch/ray_",),
     "fsspec": ("batch/ray_",),

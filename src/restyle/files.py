@@ -17,7 +17,7 @@ import shutil
 import stat
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
@@ -330,6 +330,12 @@ def lock(path: Path) -> BinaryIO:
         file.close()
         raise BlockingIOError from error
     return file
+
+
+def first_few(names: Sequence[str], separator: str = ", ") -> str:
+    """Join the first three names, for a message: `a, b, c and 4 more`."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return separator.join(names[:3]) + more
 
 
 class FileBytes(io.FileIO):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError
-from restyle.files import STANDARD_STREAM
+from restyle.files import STANDARD_STREAM, first_few
 from restyle.images import formats
 
 LISTS = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -113,10 +113,7 @@ def _folder(job: str, output: str, alone: bool) -> Iterator[Entry]:
         own_name = Path(os.path.abspath(job)).name
         yield Entry(str(path), str(path), tree=str(inner if alone else Path(own_name, inner)))
     if left_out:
-        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        formats.log.warning(
-            "%s: left out: %s%s; a list may contain sounds", job, ", ".join(left_out[:3]), more
-        )
+        formats.log.warning("%s: left out: %s; a list may contain sounds", job, first_few(left_out))
     if not found:
         raise InputError(f"{job}: contains no pictures or videos")
 

@@ -62,8 +62,7 @@ def network(
             raise OptionError("--sample needs --search grid; with optuna, use --trials")
     from restyle.study.networks import Conditions, NetworkStudy, RunPlan, split_photos
     from restyle.study.runs import check_plan
-    from restyle.study.search import search
-    from restyle.study.settings import combinations, label, parse_space, title
+    from restyle.study.settings import combinations, label, parse_space, search, title
 
     trained, measured = split_photos(content, options.photos, options.held_out)
     space = parse_space(vary, spans=options.search == "optuna")

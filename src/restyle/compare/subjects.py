@@ -137,7 +137,7 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
 def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name: str) -> Subject:
     """Measure a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
     small = features.comparable(pixels)
-    size = fit_size(pixels.shape[:2], long=min(THUMBNAIL, max(pixels.shape[:2])))
+    size = fit_size(pixels.shape[:2], most=THUMBNAIL)
     layers = histogram = vector = codes = None
     if needs & {"features", "vector"}:
         layers = moments_of(small, features.load(model.device, model.threads))

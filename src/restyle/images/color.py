@@ -172,7 +172,7 @@ def light_with_broad(light: FloatArray, broad: FloatArray) -> FloatArray:
     gain = min(deviation / max(float(np.std(light, dtype=np.float64)), 1e-4), MAX_GAIN)
     light = (light - light.mean(dtype=np.float64).astype(np.float32)) * np.float32(gain) + np.float32(mean)
     size = (light.shape[0], light.shape[1])
-    small = fit_size(size, long=min(max(size), BROAD_SIDE))
+    small = fit_size(size, most=BROAD_SIDE)
     guide, apart = resize(broad, small, "area"), resize(broad - light, small, "area")
     slope, offset = guided_fit(guide, apart, max(2, round(BROAD * max(small))), LIGHT_EDGE)
     light += resize(slope, size, "bilinear") * broad + resize(offset, size, "bilinear")

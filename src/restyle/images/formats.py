@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError, OutputError
-from restyle.files import STANDARD_STREAM, FileBytes, check_is_path
+from restyle.files import STANDARD_STREAM, FileBytes, check_is_path, first_few
 from restyle.files import result_name as joined_name
 from restyle.images import png
 from restyle.types import PathLike
@@ -222,8 +222,7 @@ def find_images(folder: PathLike) -> Iterator[Path]:
 
     yield from find_files(folder, wanted)
     if left_out:
-        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        log.warning("%s: left out what is not read as an image: %s%s", folder, ", ".join(left_out[:3]), more)
+        log.warning("%s: left out what is not read as an image: %s", folder, first_few(left_out))
 
 
 def natural_order(name: str) -> list[tuple[str, int]]:

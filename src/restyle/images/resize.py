@@ -34,6 +34,7 @@ def fit_size(
     *,
     short: int | None = None,
     long: int | None = None,
+    most: int | None = None,
     width: int | None = None,
     height: int | None = None,
 ) -> tuple[int, int]:
@@ -46,6 +47,8 @@ def fit_size(
     short, long, width, height : int
         New short side, long side, width or height, in pixels. Width and height together set both, and may
         change the aspect.
+    most : int
+        New long side, unless it is smaller already.
 
     Returns
     -------
@@ -56,6 +59,8 @@ def fit_size(
     >>> fit_size((3000, 4000), long=1024)
     (768, 1024)
     """
+    if most is not None:
+        long = min(most, max(size))
     given = {"short": short, "long": long, "width": width, "height": height}
     for name, value in given.items():
         if value is not None and value < 1:

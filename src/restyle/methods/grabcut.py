@@ -106,7 +106,7 @@ def cut_out(photo: FloatArray, rectangle: Rectangle) -> FloatArray:
     import cv2
 
     full = (photo.shape[0], photo.shape[1])
-    small = resize(photo, fit_size(full, long=min(_SIDE, max(full))), "area")
+    small = resize(photo, fit_size(full, most=_SIDE), "area")
     left, top, right, bottom = rectangle.scaled(full, (small.shape[0], small.shape[1]))
     labels = np.zeros(small.shape[:2], np.uint8)
     models = np.zeros((1, 65)), np.zeros((1, 65))

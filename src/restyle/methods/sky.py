@@ -55,7 +55,7 @@ def find_sky(photo: FloatArray) -> FloatArray:
         The photo shows no sky, or none that is smooth and reaches the upper border.
     """
     full = (photo.shape[0], photo.shape[1])
-    small = resize(photo, fit_size(full, long=min(_SIDE, max(full))), "area")
+    small = resize(photo, fit_size(full, most=_SIDE), "area")
     lab = rgb_to_oklab(small.astype(np.float64))
     down, across = np.gradient(lab, axis=(0, 1)) if min(small.shape[:2]) > 1 else (lab * 0, lab * 0)
     gradient = np.sqrt((down**2 + across**2).sum(axis=-1))

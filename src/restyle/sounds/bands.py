@@ -120,11 +120,15 @@ def amplitude(gain: Float) -> Float:
 def smooth(x: Float | Double, frames: int) -> Float:
     """Moving average over time; the ends are repeated."""
     half = frames // 2
-    if half == 0:
-        return x.astype(np.float32, copy=False)
+    return x.astype(np.float32, copy=False) if half == 0 else moving_average(x, half).astype(np.float32)
+
+
+def moving_average(x: Float | Double, half: int) -> Double:
+    """Mean over 2 half + 1 rows around each; the ends are repeated."""
     padded = np.pad(x, [(half + 1, half)] + [(0, 0)] * (x.ndim - 1), mode="edge").astype(np.float64)
     total = np.cumsum(padded, axis=0)
-    return ((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)).astype(np.float32)
+    result: Double = (total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)
+    return result
 
 
 def steadiness(levels: Float | Double) -> Double:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from restyle.sounds.bands import FLOOR, LOUD, Bands, power_of, smooth, steadiness
+from restyle.sounds.bands import FLOOR, LOUD, Bands, moving_average, power_of, smooth, steadiness
 from restyle.sounds.content import with_margins
 from restyle.sounds.stft import Complex, Double, Float, hann
 
@@ -115,7 +115,7 @@ def sharpen_transients(y: Float, content: Float, share: Float, hop: int, sr: int
         return y
     level = _contrast(content, sr) - _contrast(y, sr)
     gain = np.interp(np.arange(len(y)), np.arange(len(weight)) * hop, weight) * np.clip(level, -MOST, MOST)
-    factor = 10 ** (_moving_average(gain, round(FAST * sr)) / 20)
+    factor = 10 ** (moving_average(gain, max(1, round(FAST * sr) // 2)) / 20)
     return (y * factor[:, None]).astype(np.float32)
 
 
@@ -123,16 +123,9 @@ def _contrast(y: Float, sr: int) -> Double:
     """Level relative to that of the surroundings, in dB [shape=(n,)]."""
     power = (y.astype(np.float64) ** 2).mean(axis=1)
     floor = 1e-6 * float(power.mean()) + 1e-20
-    fast, slow = (_moving_average(power, round(seconds * sr)) + floor for seconds in (FAST, SLOW))
+    fast, slow = (moving_average(power, max(1, round(seconds * sr) // 2)) + floor for seconds in (FAST, SLOW))
     result: Double = 10 * np.log10(fast / slow)
     return result
-
-
-def _moving_average(x: Double, width: int) -> Double:
-    half = max(1, width // 2)
-    total = np.cumsum(np.pad(x, (half + 1, half), mode="edge"))
-    result: Double = total[2 * half + 1 :] - total[: -2 * half - 1]
-    return result / (2 * half + 1)
 
 
 # ------------------------------------------------------------------------------------------ steady level
@@ -166,7 +159,7 @@ def hold_level(y: Float, content: Float, sr: int) -> Float:
 
 def level_of(y: Float, hop: int) -> Double:
     """Level of a sound [shape=(n, channels)] over 4 hops, every hop [shape=(frames,), float64, dB]."""
-    power = _moving_average((y.astype(np.float64) ** 2).mean(axis=1), 4 * hop)[::hop]
+    power = moving_average((y.astype(np.float64) ** 2).mean(axis=1), 2 * hop)[::hop]
     result: Double = 10 * np.log10(np.maximum(power, FLOOR))
     return result
 

@@ -177,7 +177,7 @@ class Process:
     def mask(self, task: dict[str, Any]) -> dict[str, Any]:
         """Write a mask of what the rectangle `box` encloses to `output`, as a grayscale PNG."""
         pixels = self._load(task["content"])
-        small = resize(pixels, fit_size(pixels.shape[:2], long=min(MASK_SIDE, max(pixels.shape[:2]))), "area")
+        small = resize(pixels, fit_size(pixels.shape[:2], most=MASK_SIDE), "area")
         mask = cut_out(small, parse_rectangle(task["box"]))
         picture = replace(images.from_array(mask), depth=8)
         Path(task["output"]).write_bytes(encode.encode(picture, formats.PNG, None, "the mask"))
@@ -208,7 +208,7 @@ class Process:
         """Check that a picture can be a style, and write its thumbnail to `output`."""
         pixels = self._load(task["content"])
         code = self.network.encode(pixels)
-        size = fit_size(pixels.shape[:2], long=min(ARTWORK_SIDE, max(pixels.shape[:2])))
+        size = fit_size(pixels.shape[:2], most=ARTWORK_SIDE)
         small = pipeline.preprocess(images.from_array(pixels), ImageOptions(size=f"{size[1]}x{size[0]}"))
         Path(task["output"]).write_bytes(
             encode.encode(replace(small, depth=8), formats.JPEG, TILE_QUALITY, "")

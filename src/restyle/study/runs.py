@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, TypeVar
 
 from restyle.errors import InputError
+from restyle.files import writing
 from restyle.train.data import evenly_spaced
 
 PlanT = TypeVar("PlanT")
@@ -66,9 +66,8 @@ def read_result(folder: Path) -> Result | None:
 
 def write_json(path: Path, content: Result) -> None:
     """Write a JSON file atomically; several runs may write the same file."""
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    temporary.write_text(json.dumps(content, indent=1))
-    os.replace(temporary, path)
+    with writing(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(content, indent=1))
 
 
 def hold_out(paths: Sequence[Path], count: int) -> tuple[list[str], list[str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restyle.errors import InputError, OptionError, StyleError
+from restyle.files import first_few
 from restyle.models.style_files import slug
 from restyle.nn import conditional
 from restyle.nn.conditional import ConditionalTransformer
@@ -73,8 +74,7 @@ def read_pictures(
 def _remarks(photos: Pictures, skipped: Sequence[str]) -> list[str]:
     lines = []
     if skipped:
-        more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-        lines.append(f"skipped {len(skipped)} unreadable pictures: {'; '.join(skipped[:3])}{more}")
+        lines.append(f"skipped {len(skipped)} unreadable pictures: {first_few(skipped, '; ')}")
     if photos.left_out:
         lines.append(f"memory is full: uses {len(photos)} photos and leaves out {photos.left_out}")
     if len(photos) < FEW:

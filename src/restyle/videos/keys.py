@@ -257,7 +257,7 @@ def mixed(
 def like_around(fresh: FloatArray, painting: FloatArray, sure: FloatArray) -> FloatArray:
     """Move the broad colors of one painting [H, W, 3] to those of another, where that is sure [H, W]."""
     size = (fresh.shape[0], fresh.shape[1])
-    cells = fit_size(size, long=min(_CELLS, max(size)))
+    cells = fit_size(size, most=_CELLS)
     weight = resize(sure, cells, "area")
     apart = resize(sure[..., None] * (painting - fresh), cells, "area")
     over_all = apart.mean((0, 1)) / (weight.mean() + _TINY)
