@@ -28,6 +28,8 @@ PLACES = {name: place for place, name in ROOT_PAGES.items()} | {
     "README.zh-CN.md": "index.md",
 }
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+CODE = re.compile(r"<code>([^<]*)</code>")
+FLAG = re.compile(r"--?\w[\w-]*")
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -83,14 +85,17 @@ def with_anchors_of(english: str, chinese: str) -> str:
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn formulas into MathML, which browsers draw without a script."""
+    """Turn formulas into MathML, which browsers draw without a script; keep flags on one line."""
 
     def drawn(match: re.Match[str]) -> str:
         if match[2] == "(":
             return str(convert(unescape(match[3]), display="inline"))
         return f'<div class="formula">{convert(unescape(match[3]), display="block")}</div>'
 
-    return FORMULA.sub(drawn, html)
+    def unbroken(match: re.Match[str]) -> str:
+        return "<code>" + FLAG.sub(r'<span class="flag">\g<0></span>', match[1]) + "</code>"
+
+    return CODE.sub(unbroken, FORMULA.sub(drawn, html))
 
 
 def on_page_context(
