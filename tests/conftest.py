@@ -25,11 +25,20 @@ if hasattr(signal, "SIGHUP"):
 # The slowest files run first, so that no worker is left with them at the end.
 LONGEST = (
     "test_wheel.py",
+    "studio/test_page.py",
     "test_keras_backends.py",
-    "test_keras_tutorial.py",
+    "studio/test_static_browser.py",
+    "test_course.py",
     "test_readme.py",
     "train/test_arbitrary.py",
     "sounds/test_api.py",
+    "test_keras_tutorial.py",
+    "scripts/test_container.py",
+    "benchmarks/test_fuzz.py",
+    "videos/test_resume.py",
+    "videos/test_api.py",
+    "studio/test_attacks.py",
+    "methods/optimize/test_run.py",
 )
 
 Size = tuple[int | str | None, ...]

@@ -12,6 +12,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from restyle.videos.work import SEGMENT
+
 TIME_BASE = Fraction(1, 12800)
 SIZE = (48, 64)
 RATE = 44100
@@ -32,7 +34,8 @@ Frames = Sequence[NDArray[Any]]
 
 _SIGNALLED = """
 import os, sys
-from restyle.videos import runner
+from restyle.videos import painter, resume, runner
+painter.SEGMENT = resume.SEGMENT = runner.SEGMENT = int(sys.argv[3])
 write_items = runner.write_items
 
 def write_until(*about):
@@ -43,13 +46,16 @@ def write_until(*about):
 
 runner.write_items = write_until
 from restyle.cli import main
-main(sys.argv[3:])
+main(sys.argv[4:])
 """
 
 
-def signalled(number: int, frames: int) -> list[str]:
-    """Return the begin of a `restyle` command that gets a signal when it has written so many frames."""
-    return [sys.executable, "-c", _SIGNALLED, str(int(number)), str(frames)]
+def signalled(number: int, frames: int, segment: int = SEGMENT) -> list[str]:
+    """Return the begin of a `restyle` command that gets a signal when it has written so many frames.
+
+    `segment` is the length of its segments.
+    """
+    return [sys.executable, "-c", _SIGNALLED, str(int(number)), str(frames), str(segment)]
 
 
 def even_stamps(count: int, step: int = 512) -> list[int]:

@@ -176,9 +176,11 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of Unix")
-def test_killed_at_any_moment_it_continues(tiny_model: Path, pictures: Path, tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_continues(
+    run: Run, tiny_model: Path, pictures: Path, tmp_path: Path
+) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
-    subprocess.run(command(tiny_model, pictures, whole), check=True, capture_output=True)
+    assert run(pictures, "-s", "great-wave", "-o", whole)[0] == 0
     for wanted in (1, 4):
         running = subprocess.Popen(
             command(tiny_model, pictures, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

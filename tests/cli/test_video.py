@@ -94,7 +94,7 @@ def test_a_stop_names_the_part_that_is_done(
     tmp_path: Path, tiny_model: Path, stop: signal.Signals, code: int
 ) -> None:
     """The stopped run, and then the one that goes on from it."""
-    source = make_clip(tmp_path / "long.mkv", moving(20) * 20, codec="ffv1", pix_fmt="bgr0")
+    source = make_clip(tmp_path / "long.mkv", moving(20) * 9, codec="ffv1", pix_fmt="bgr0")
     given = ["video", str(source), "-s", "great-wave", "-o", "out.mp4"]
     given += ["--model", str(tiny_model), "--threads", "1"]
     command = [*signalled(stop, SEGMENT + 10), *given]
@@ -103,7 +103,7 @@ def test_a_stop_names_the_part_that_is_done(
     said = stopped.stderr
     assert "frames are in out.partial.mp4; --resume continues from there" in said
     assert "Traceback" not in said
-    assert 120 <= len(stamps_of(tmp_path / "out.partial.mp4")) < 400
+    assert 120 <= len(stamps_of(tmp_path / "out.partial.mp4")) < 180
     there = sorted(each.name for each in tmp_path.iterdir())
     assert there == [".out.mp4.parts", "long.mkv", "out.partial.mp4"]
     subprocess.run([sys.executable, "-m", "restyle", *given, "--resume"], cwd=tmp_path, check=True)
