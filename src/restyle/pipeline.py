@@ -196,10 +196,10 @@ def choose_method(
     options: ImageOptions,
     callback: Callable[[Step], object] | None = None,
 ) -> tuple[OptimizeOptions, str]:
-    """Choose the method if none is given: the best one, unless the last of the defaults is more suitable.
+    """Choose the method if none is given: the best of the defaults, or the last one where that suits better.
 
-    That one is chosen if a style has no image, if another network than the default is given, and for
-    `colors_only`, where strokes are not seen; but never if an option is given that it does not take.
+    The last one is chosen if a style has no image, with a network other than the default, and for
+    `colors_only`, which shows no strokes; but never if an option is given that it does not support.
 
     Returns
     -------

@@ -259,7 +259,7 @@ def default(kinds: Sequence[Kind]) -> Metric:
     Raises
     ------
     StyleError
-        Pictures and sounds do not compare.
+        Pictures and sounds cannot be compared.
     """
     for name in PREFERRED:
         if METRICS[name].defined(*kinds):
@@ -285,7 +285,7 @@ def similarity(
         ``"gram"``, ``"moments"``, ``"wasserstein"`` (pictures; also of one layer: ``"gram:relu3_1"``),
         ``"palette"``, ``"histogram"`` (pictures), ``"mfcc"``, ``"mcdermott"`` (sounds). None takes
         ``"style"`` for two pictures, ``"cosine"`` if one is a preset or a saved style, ``"mfcc"`` for sounds.
-        Distances of different metrics do not compare; docs/compare.md has the range of each.
+        Distances of different metrics cannot be compared; docs/compare.md has the range of each.
     model : str, Path or Arbitrary
         Network whose style codes are compared.
 
@@ -326,7 +326,7 @@ def matrix(subjects: Sequence[Subject], metric: Metric) -> Matrix:
 
 
 def _codes(a: Subject, b: Subject) -> list[tuple[Vector, Vector]]:
-    """Pairs of codes, the nearest of which counts: both full size, and either from further away."""
+    """Pairs of codes, the nearest of which counts: both styles at full size, and either from further away."""
     assert a.code is not None
     assert b.code is not None
     if a.model != b.model or a.code.shape != b.code.shape:

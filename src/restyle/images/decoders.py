@@ -123,7 +123,7 @@ def decode_image(image: Image.Image, max_pixels: int, name: str) -> RawImage:
 
 
 def _decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
-    """Not by Image.open, whose limit on pixels is global to the process, and which tries every format."""
+    """Decode with Pillow, without Image.open: its limit on pixels is global, and it tries every format."""
     try:
         importlib.import_module(f"PIL.{form.plugin}")
         factory = Image.OPEN[form.name][0]
@@ -150,10 +150,10 @@ def _import_vips() -> Any:
     def to_string(text: Any) -> str:
         return "" if text == pyvips.ffi.NULL else pyvips.ffi.string(text).decode("utf-8", "replace")
 
-    # Messages quote bytes of damaged files, which pyvips takes for valid UTF-8.
+    # Messages quote bytes of damaged files, and pyvips fails on those that are not valid UTF-8.
     pyvips._to_string = pyvips.error._to_string = to_string
     pyvips.cache_set_max(0)
-    logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # what matters is raised
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # errors are raised as exceptions
     return pyvips
 
 
@@ -292,7 +292,7 @@ def add_exif(raw: RawImage, source: bytes | Image.Image | Image.Exif | None) -> 
 
 
 def with_metadata(add: Callable[[RawImage], RawImage], raw: RawImage, name: str) -> RawImage:
-    """Add metadata, if it can be read: damaged metadata is no reason to refuse the pixels."""
+    """Add metadata if it can be read; with damaged metadata the pixels are still used."""
     try:
         return add(raw)
     except DECODER_ERRORS as error:

@@ -30,7 +30,7 @@ from restyle.types import FloatArray
 
 Curve = npt.NDArray[np.float64]  # encoded value -> linear light, at STEPS even steps over 0..1
 
-STEPS = 65536  # one a 16-bit level, so that a lookup of a 16-bit value is exact
+STEPS = 65536  # one for each 16-bit level, so that a lookup is exact
 EVEN = np.linspace(0, 1, STEPS)
 
 
@@ -158,7 +158,7 @@ def srgb_profile() -> bytes:
 
 
 def can_write(icc: bytes) -> bool:
-    """Tell whether pixels can be converted to a profile; some describe only the direction from a device."""
+    """Tell whether pixels can be converted to a profile; some profiles only convert from their device."""
     try:
         if color_space(icc) != "RGB":
             return False

@@ -180,7 +180,7 @@ def _block_size(tags: Tags) -> tuple[int, int]:
 
 
 def check_readable(tags: Tags) -> None:
-    """Raise InputError, with a cure, for what no library reads, or none reads right."""
+    """Raise InputError for files that no library reads correctly; the message says what to do instead."""
     codec = number(tags, Tag.COMPRESSION, NONE)
     if codec not in TiffImagePlugin.COMPRESSION_INFO or codec in _UNREAD_CODECS:
         name = _UNREAD_CODECS.get(codec, f"method {codec}")
@@ -381,9 +381,9 @@ def write(
 
 
 def _set_blocks(tags: Tags, lengths: list[int], big: bool) -> None:
-    """Set the lengths of strips or tiles, and their offsets from the end of the directory, which saving adds.
+    """Set the lengths of strips or tiles, and their offsets, to which saving adds the directory's length.
 
-    Of tiles, too: Pillow shifts no other offsets, and libtiff takes these for tiles if the file is tiled.
+    Tiles use the tags of strips: Pillow shifts only these offsets, and libtiff reads them for tiles as well.
     """
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
     for tag, values in ((Tag.STRIP_OFFSETS, starts), (Tag.STRIP_BYTES, lengths)):

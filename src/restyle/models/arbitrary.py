@@ -140,7 +140,7 @@ class Arbitrary:
 
     @property
     def stride(self) -> int:
-        """Number of pixels of which the sides of a picture must be multiples; `transfer` pads them."""
+        """Sides of a picture must be multiples of this many pixels; `transfer` pads them."""
         return self.transformer.number("stride", MOST_STRIDE)
 
     @property
@@ -260,7 +260,7 @@ class Arbitrary:
         stride = self.stride
         padding = padding_of(size, stride)
         height, width = size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right
-        # Elsewhere than at multiples of the stride the network would paint different strokes.
+        # Tiles start at multiples of the stride: at any other place the network paints different strokes.
         grid = plan_tiles((height // stride, width // stride), TILE // stride, FEATHER // stride)
         every = [Box(*(stride * each for each in (t.top, t.left, t.height, t.width))) for t in grid]
         tiles = [tile for tile in every if tile.top + tile.height > start + padding.top]
@@ -359,7 +359,7 @@ class Arbitrary:
         return self.encode(pad(thumbnail(content)[0], 1, minimum=SMALLEST_INPUT)[0])
 
     def with_threads(self, threads: int) -> Arbitrary:
-        """Return the same network with another number of threads per call, on a CPU; shared where it is."""
+        """Return this network with another number of threads per call; on a GPU, this one itself."""
         if self.device != "cpu" or threads == self.threads:
             return self
         with self._lock:
@@ -389,7 +389,7 @@ class Arbitrary:
 def load(model: PathLike = catalog.DEFAULT, device: str = "cpu", threads: int | None = None) -> Arbitrary:
     """Return a model, cached by its arguments, so that its graphs load only once."""
     try:
-        stamp = os.stat(model).st_mtime_ns  # a network that was trained further is another one
+        stamp = os.stat(model).st_mtime_ns  # a file that has changed is loaded again
     except OSError:
         stamp = 0
     return _load(os.fspath(model), device, threads, stamp)

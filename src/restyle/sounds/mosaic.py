@@ -42,7 +42,7 @@ WHOLE = slice(0, None)
 
 
 class Target(NamedTuple):
-    """What a result is to be.
+    """The target of a result.
 
     levels : np.ndarray [shape=(frames, bands), float32, dB]
     noise : np.ndarray [shape=(frames,), float64, 0..1]
@@ -102,7 +102,7 @@ class Mosaic:
 
     @property
     def reach(self) -> int:
-        """Samples beyond which nothing influences a frame."""
+        """Distance in samples beyond which nothing influences a frame."""
         return self.grain.n_fft
 
     def measure(self, y: Float, part: slice = WHOLE) -> Float:
@@ -178,7 +178,7 @@ class Mosaic:
         return self.sharpen(result, padded)[inside]
 
     def mirror_ends(self, y: Float) -> tuple[Float, slice]:
-        """Pad a window with its mirrored ends, so that the cuts do not click; return where it is in that."""
+        """Pad a window with its mirrored ends, so that cuts do not click; return it, and where it is now."""
         reach = self.grain.n_fft
         return np.pad(y, ((reach, reach), (0, 0)), mode="symmetric"), slice(reach, reach + len(y))
 
@@ -211,7 +211,7 @@ class Mosaic:
         return hold_level(result, y, self.bands.sr)
 
     def target(self, y: Float) -> Target:
-        """What the result of a window [shape=(n, channels), float32] is to be."""
+        """Compute the target of a window [shape=(n, channels), float32]."""
         own = self.levels(y)
         averaged = smooth(own, AVERAGED)
         target = self._transported(averaged)
@@ -235,7 +235,8 @@ class Mosaic:
     def _articulation(self, own: Float, target: Float) -> Float:
         """What a target [shape=(frames, bands), dB] lacks of the content's movement in each band.
 
-        Words are in how the bands move: a channel vocoder (Dudley 1939), whose carrier is the style.
+        Speech is understood by these movements. So this is a channel vocoder (Dudley 1939) with the style as
+        its carrier.
         """
         if self._means is None:  # of the whole content, so that windows agree
             levels = self._content_levels
@@ -312,11 +313,11 @@ class Mosaic:
         return voice + struck * share.astype(np.float32)
 
     def let_decay(self, voice: Float, target: Target) -> Float:
-        """Levels [shape=(frames, bands), float32, dB] that follow a target on average, and a voice within.
+        """Levels [shape=(frames, bands), float32, dB]: a target on average, with the movement of a voice.
 
-        For styles with events. With `keep_speech`, and for other styles, they are the target itself. Each
-        band goes half the way to the target's distribution of levels, in the order of the voice's: the whole
-        way would flatten decays where the content is steady.
+        Only for styles with events; for others, and with `keep_speech`, it returns the target itself. Each
+        band keeps the order of the voice's levels, and goes half the way to the target's distribution: the
+        full way would flatten decays where the content is steady.
         """
         share = (1 - self.keep_speech) * sum(
             weight for events, weight in zip(self._events, self._weights, strict=True) if events.used

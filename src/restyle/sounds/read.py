@@ -24,7 +24,7 @@ from restyle.sounds.stft import Float
 from restyle.types import PathLike
 
 RATES = (2000, 768000)
-LARGEST = 1e6  # sample: integers as floats pass, damaged files do not
+LARGEST = 1e6  # sample; integers stored as floats are below it, values of damaged files are not
 GAP = 0.1  # seconds without packets in a container that are filled with silence
 MOST_SILENCE = 3600.0  # seconds of all gaps together; longer ones are left out
 CODEC_FRAME = 4096  # samples of the longest frame of a codec
@@ -316,7 +316,7 @@ def _is_mp3(path: PathLike) -> bool:
 
 
 def _states_length(path: PathLike, container: Any) -> bool:
-    """Tell whether the duration of a container is stated in the file, so that one can rely on it."""
+    """Tell whether the file itself states the duration; otherwise FFmpeg has guessed it."""
     if container.format.name != "mp3":
         return any(name in container.format.name for name in _STATING)
     with open(path, "rb") as file:

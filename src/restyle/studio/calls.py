@@ -1,4 +1,4 @@
-"""From the fields of a request to a task for a worker: names of styles, weights, regions, options.
+"""Turn the fields of a request into a task for a worker: names of styles, weights, regions, options.
 
 A client's text is never a path: a style is the name of a preset, of a style that a client has made, or a file
 in the request.
@@ -45,7 +45,7 @@ AUDIO_FILES: Files = {"content": ("audio", "video"), "style_sound": ("audio", "v
 STYLE_FILES: Files = {"image": ("image",)}
 WALL_FILES: Files = {"content": ("image",), "style_image": ("image",)}
 MASK_FILES: Files = {"content": ("image",)}
-# The fields of a route that are no options.
+# The fields of a route that are not options.
 STYLE_FIELDS = ("content", "style", "style_image", "style_image_weight")
 IMAGE_FIELDS = (*STYLE_FIELDS, "mask", "region")
 SOUND_FIELDS = ("style_sound", "style_sound_weight")
@@ -110,7 +110,7 @@ class Call:
 
     @property
     def only_look(self) -> bool:
-        """Whether a look is all that is wanted."""
+        """Whether only a look is wanted."""
         return self.options.get("look") is not None and not self.styles and not self.regions
 
     @property
@@ -211,7 +211,7 @@ def read_audio(parts: list[Part], medium: Medium) -> Call:
 
 
 def box_of(text: str, where: str) -> str:
-    """Return a text that is a rectangle; ApiError 422 if it is none."""
+    """Return a text that is a rectangle; ApiError 422 if it is not."""
     try:
         parse_rectangle(text)
     except OptionError as error:

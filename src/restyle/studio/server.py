@@ -43,7 +43,7 @@ from restyle.studio.workers import Worker
 CONNECTIONS = 800
 UPLOADS = 64  # that come in at a time; a client may have half of them
 GRACE = 10.0  # seconds that running pictures have at the end
-TICK = 1.0  # seconds between two looks of the server at its own state
+TICK = 1.0  # seconds between two checks of the server's state
 NICE = 5  # of workers for jobs: pictures that somebody waits for go first
 
 
@@ -236,7 +236,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_pages(app: FastAPI, studio: Studio) -> None:
-    """Add the page, the reference, and what machines ask for."""
+    """Add the page, the reference, the health check and the metrics."""
     fresh = {"Cache-Control": "no-cache"}
 
     @app.get("/", include_in_schema=False)
@@ -288,7 +288,7 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._stop.set)
 
     async def main_loop(self) -> None:
-        """Look every `TICK` seconds, instead of ten times a second."""
+        """Check every `TICK` seconds, instead of ten times a second, whether to stop."""
         self._loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
             try:

@@ -197,7 +197,7 @@ class Run:
         model = data_parallel(self.state.model, self.world, self.device)
         self.started = self.last = time.monotonic()
         model.train()
-        over = self._time_fraction() >= 1  # the run had all its minutes before --resume
+        over = self._time_fraction() >= 1  # all minutes were used up before --resume
         steps = range(self.done, self.done if over else self.options.steps)
         ahead = 8 if self.device.type == "cuda" else 2
         with contextlib.closing(prefetch(self._batch, steps, ahead)) as batches:
@@ -213,7 +213,7 @@ class Run:
         return self.task.batch(step, np.random.default_rng([self.options.seed, self.rank, step]))
 
     def _minutes(self) -> float:
-        """Minutes of this process; of all processes of the run if minutes are its budget."""
+        """Minutes of this process; if minutes are the budget, with those before --resume."""
         before = self.state.seconds if self.options.falls_by_time else 0.0
         return (before + time.monotonic() - self.started) / 60
 
@@ -321,7 +321,7 @@ def prefetch(
 def _interrupts() -> Iterator[list[int]]:
     """Collect Ctrl-C in a list so that the current step can finish; a second Ctrl-C ends at once.
 
-    So with other signals that a program stops at by a handler of its own, as the command line does.
+    The same for SIGTERM and SIGHUP, if the program has its own handler for them, as the command line has.
     """
     pressed: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -332,7 +332,7 @@ def _interrupts() -> Iterator[list[int]]:
 
     def interrupt(number: int, frame: object) -> None:
         pressed.append(number)
-        # A terminal that closes may send SIGHUP twice, which is no wish to end at once.
+        # A terminal that closes may send SIGHUP twice; the second one must not end the run at once.
         signal.signal(number, before[number] if number == signal.SIGINT else signal.SIG_IGN)
 
     for number in before:

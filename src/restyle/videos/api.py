@@ -291,7 +291,7 @@ class VideoStylizer:
             if self.regions is not None:
                 regions = VideoRegions(self.regions, reader.info, image_options, tell)
                 stack.callback(regions.close)
-            # Before the segments: an option that it refuses must not delete the frames of an earlier run.
+            # It comes before the segments: a refused option must not delete the frames of an earlier run.
             painter = VideoPainter(
                 self.styles, self.method, image_options, options, reader.info, regions, self._device
             )

@@ -263,7 +263,7 @@ class ConvertedAudio:
 
 
 class ReplacedAudio(ConvertedAudio):
-    """New samples, encoded as the packets of the stream that they replace come by.
+    """New samples, encoded in step with the packets of the stream that they replace.
 
     The codec, channels and metadata of `source` are kept where the container allows it. `shift` is the
     number of seconds that were subtracted from its time stamps.
@@ -307,7 +307,7 @@ class ReplacedAudio(ConvertedAudio):
 
 
 def encoder_for(source: Any, container: Any) -> str:
-    """Return the encoder that keeps the format of an audio stream, or the default one of the container."""
+    """Return the encoder for the format that an audio stream has, or the default one of the container."""
     format_name = source.codec_context.codec.canonical_name
     if format_name in _ENCODERS and format_name in container.supported_codecs:
         return _ENCODERS[format_name]

@@ -200,7 +200,7 @@ class VideoReader(Closing):
             self.tell(f"{os.fspath(self.path)}: cannot be read to its end ({_reason(error)})")
 
     def _first_frame(self) -> Any:
-        """Decode the first frame; what comes before it waits."""
+        """Decode the first frame; keep the packets before it for later."""
         reason = ""
         for kind, value in self._rest:
             self._waiting.append((kind, value))

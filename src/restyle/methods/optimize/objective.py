@@ -107,7 +107,7 @@ class ContentTargets:
 
 
 class StyleTargets:
-    """Statistics of the style of each region: mixtures of those of its pictures, as their shares say.
+    """Statistics of the style of each region: those of its pictures, mixed by their shares.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ class StyleTargets:
     regions : sequence of sequences of (StylePicture, shares)
         Shares of the region in each position of each layer, a list of [1, h, w]; None for all positions.
     moments, rows : sequence of int
-        Layers whose moments are compared, and whose vectors are: they become the attributes `moments`, layer
-        -> Moments of all regions, and `banks`, layer -> list of vectors [BANK, C] for each region.
+        Layers whose moments, and layers whose vectors, are compared. The attributes `moments` (layer ->
+        Moments of all regions) and `banks` (layer -> list of vectors [BANK, C] for each region) hold them.
     side : int or None
         Of the tiles, in px; None processes the pictures in one piece.
     seed : int
@@ -301,7 +301,7 @@ class Objective:
         return terms, gradient
 
     def _measure(self, seen: Tensor, tile: Tile, positions: Mapping[Key, Tensor]) -> dict[Key, Tensor]:
-        """Measure what a tile owns, from what is cut out for it."""
+        """Measure the part of the picture that belongs to a tile; `seen` is that part with its margin."""
         size, strides = (self.height, self.width), self.extractor.strides
         features = [
             feature[(..., *tile.inside(stride, *size))]
