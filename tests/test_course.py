@@ -44,7 +44,8 @@ def test_pages_are_notebooks(tmp_path: Path) -> None:
     assert len(written) == 24
     import nbformat
 
-    notebook = nbformat.read(tmp_path / "01-convolution.ipynb", as_version=4)  # type: ignore[no-untyped-call]
-    nbformat.validate(notebook)
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.strip() for cell in cells] == [block.strip() for block in course.blocks(PAGES[0])]
+    for page in PAGES:
+        notebook = nbformat.read(tmp_path / f"{page.stem}.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+        nbformat.validate(notebook)
+        cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+        assert [cell.strip() for cell in cells] == [block.strip() for block in course.blocks(page)], page.name

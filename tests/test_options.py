@@ -266,8 +266,9 @@ def test_a_former_value_works_with_a_warning() -> None:
 
 
 def test_a_network_takes_its_former_keyword() -> None:
-    with pytest.warns(DeprecationWarning, match="normalization"):
+    with pytest.warns(DeprecationWarning, match="normalization") as caught:
         network = restyle.StyleNetwork(normalisation="blocks")  # type: ignore[call-arg]
+    assert caught[0].filename == __file__, "a warning that points into restyle is not shown"
     assert network.options.normalization == "blocks"
 
 

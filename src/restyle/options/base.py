@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -105,7 +106,11 @@ def renamed(keywords: Mapping[str, Any]) -> dict[str, Any]:
 
 def _warn_of_former(name: str, now: str) -> None:
     message = f"'{name}' is now '{now}'; the former name will be removed in version 1.1"
-    warnings.warn(message, DeprecationWarning, stacklevel=5)
+    # The first line outside restyle: Python shows such a warning only if the program itself causes it.
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "restyle":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, DeprecationWarning, stacklevel=level)
 
 
 def takes_former_names(function: FunctionT) -> FunctionT:
