@@ -315,7 +315,7 @@ def _painting(job: Job, photo: StreamedPicture, progress: Progress) -> Enlargeme
         return None
     style, report = job.style, job.settings.report
     method = cast("StreamMethod", table.load(job.settings.method.chosen))
-    settings = replace(job.settings, alpha=photo.alpha, report=lambda part: report(_PAINTING * part))
+    settings = replace(job.settings, report=lambda part: report(_PAINTING * part))
     return progress.painting(
         photo.size, lambda: method.plan_rows(photo.thumbnail, photo.size, style, settings)
     )
@@ -332,7 +332,13 @@ def _painted_rows(
             return photo.visible(photo.read(box), box)
 
         for top, band in job.settings.network.stylize_rows(
-            read, photo.size, photo.thumbnail, job.style.code, options.strength, job.settings.report, start
+            read,
+            photo.size,
+            photo.thumbnail()[0],
+            job.style.code,
+            options.strength,
+            job.settings.report,
+            start,
         ):
             for rows in strips(max(top, start), top + len(band), width):
                 yield rows, photo.rows(rows), band[rows.start - top : rows.stop - top]

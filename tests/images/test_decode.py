@@ -271,6 +271,7 @@ def test_paths_that_are_not_image_files(tmp_path: Path) -> None:
     assert one_line(tmp_path / "absent" / "a.jpg").endswith("there is no such file")
     assert "is a folder" in one_line(tmp_path)
     assert "is a web address" in one_line("https://example.org/photo.jpg")
+    assert "is a web address" in one_line(Path("https://example.org/photo.jpg"))
     assert "cannot be read" in one_line(tmp_path / ("x" * 300))
     os.mkfifo(tmp_path / "pipe.jpg")
     assert "not a regular file" in one_line(tmp_path / "pipe.jpg")
@@ -278,6 +279,8 @@ def test_paths_that_are_not_image_files(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / "s.jpg"))
         assert "not a regular file" in one_line(tmp_path / "s.jpg")
+    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "nothing.jpg")
+    assert "is a link to a file that does not exist" in one_line(tmp_path / "dangling.jpg")
     (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
     assert "cannot be read" in one_line(tmp_path / "loop.jpg")
     with pytest.raises(InputError, match="cannot be read"):
@@ -289,6 +292,42 @@ def test_truncated_files(tmp_path: Path, scene: Levels, name: str) -> None:
     path = saved(tmp_path, Image.fromarray(scene), name)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert path.name in one_line(path)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_marker_is_complete(
+    tmp_path: Path, scene: Levels, caplog: pytest.LogCaptureFixture, progressive: bool
+) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(scene).save(path, quality=90, progressive=progressive)
+    data, whole = path.read_bytes(), read_file(path, LIMIT).colors
+    for missing in (1, 2):
+        path.write_bytes(data[:-missing])
+        np.testing.assert_array_equal(read_file(path, LIMIT).colors, whole)
+    assert caplog.messages == 2 * [f"{path}: lacks the end of its file; the picture is complete"]
+    for missing in (4, 60):
+        path.write_bytes(data[:-missing])
+        assert "premature end" in one_line(path)
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_whose_second_directory_is_damaged_gives_its_first_page(
+    tmp_path: Path, scene: Levels, caplog: pytest.LogCaptureFixture, big: bool
+) -> None:
+    path = tmp_path / "a.tif"
+    pages = [Image.fromarray(scene), Image.fromarray(255 - scene)]
+    pages[0].save(path, save_all=True, append_images=pages[1:], big_tiff=big)
+    data = path.read_bytes()
+    second = tiff.read_tags(data).next
+    damaged = {
+        "cut": data[: second + 3],
+        "garbage": data[:second] + bytes([255]) * (len(data) - second),
+        "beyond the end": data.replace(second.to_bytes(4, "little"), (10**8).to_bytes(4, "little")),
+    }
+    for content in damaged.values():
+        path.write_bytes(content)
+        np.testing.assert_array_equal(read_file(path, LIMIT).colors, scene)
+    assert caplog.messages == 3 * [f"{path}: has several frames or pages; only the first is read"]
 
 
 def giant_png() -> bytes:

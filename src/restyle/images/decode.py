@@ -76,11 +76,13 @@ def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> RawI
 
 def check_file(path: PathLike, name: str) -> formats.Format:
     """Return the format of an image file; InputError if it cannot be read as one."""
-    if name.startswith(("http://", "https://", "ftp://")):
-        raise InputError(f"{name}: is a web address; download the file first")
     try:
         status = os.stat(path)
     except FileNotFoundError:
+        if name.startswith(("http:/", "https:/", "ftp:/")):  # a path loses the second slash
+            raise InputError(f"{name}: is a web address; download the file first") from None
+        if os.path.islink(path):
+            raise InputError(f"{name}: is a link to a file that does not exist") from None
         raise InputError(f"{name}: there is no such file{_near_name(path)}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{name!r}: cannot be read ({error})") from error

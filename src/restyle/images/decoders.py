@@ -13,6 +13,7 @@ The number of pixels is checked before anything is decoded.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
@@ -41,6 +42,7 @@ DECODER_ERRORS = (
 )  # fmt: skip
 
 BYTES_PER_PIXEL = 33  # of memory, from decoding to encoding, measured at 16 megapixels by `fast`
+_JPEG_END = b"\xff\xd9"
 _REGION_BYTES = 1 << 22  # of pixels that libvips decodes at a time
 SAMPLE_TYPES = {
     "uchar": np.uint8, "char": np.int8, "ushort": np.uint16, "short": np.int16, "uint": np.uint32,
@@ -158,9 +160,30 @@ def _import_vips() -> Any:
 
 
 def _decode_by_vips(data: bytes, form: formats.Format, max_pixels: int, name: str) -> tuple[Samples, Any]:
-    """Return the samples [shape=(H, W, bands)] and the image of libvips with its metadata."""
+    """Return the samples [shape=(H, W, bands)] and the image of libvips with its metadata.
+
+    Where only what follows the picture is damaged, the picture is read.
+    """
+    try:
+        return _load_by_vips(data, form, max_pixels, name, "error")
+    except _import_vips().Error:
+        if form is formats.JPEG and not data.endswith(_JPEG_END):
+            # A picture that lacks more than its end marker gives a warning.
+            ended = data.removesuffix(_JPEG_END[:1]) + _JPEG_END
+            with contextlib.suppress(_import_vips().Error):
+                found = _load_by_vips(ended, form, max_pixels, name, "warning")
+                log.warning("%s: lacks the end of its file; the picture is complete", name)
+                return found
+        if form is formats.TIFF and (first := tiff.only_first(data)) != data:
+            return _load_by_vips(first, form, max_pixels, name, "error")
+        raise
+
+
+def _load_by_vips(
+    data: bytes, form: formats.Format, max_pixels: int, name: str, fail_on: str
+) -> tuple[Samples, Any]:
     load = getattr(vips().Image, f"{form.loader}_source")
-    image = load(vips().Source.new_from_memory(data), access="sequential", fail_on="error")
+    image = load(vips().Source.new_from_memory(data), access="sequential", fail_on=fail_on)
     check_pixels((image.width, image.height), max_pixels, name)
     if image.format not in SAMPLE_TYPES:
         raise InputError(f"holds {image.format} samples")

@@ -19,7 +19,14 @@ from restyle.images import camera_raw, decode, decoders, formats, tiff
 from restyle.images.color import LUMA, adjust_brightness, adjust_contrast
 from restyle.images.geometry import Box
 from restyle.images.picture import Picture, from_raw, orient
-from restyle.images.resize import block_side, fill_hidden, reduce_blocks, resize_rows, transparent
+from restyle.images.resize import (
+    block_side,
+    fill_hidden,
+    reduce_blocks,
+    resize_rows,
+    thumbnail_size,
+    transparent,
+)
 from restyle.images.row_file import STRIP_PIXELS, RowFile, Samples, closing_after_error
 from restyle.options import ImageOptions
 from restyle.types import FloatArray, PathLike
@@ -95,7 +102,12 @@ def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> R
             tiff.check_blocks(tags, max_pixels)
             has_alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
         load = getattr(decoders.vips().Image, form.loader)
-        image = load(os.fsencode(path), access="sequential", fail_on="error")
+        try:
+            image = load(os.fsencode(path), access="sequential", fail_on="error")
+        except decoders.vips().Error:
+            if tags is not None and tags.next:  # its further directories may be damaged
+                return None
+            raise
         if image.width * image.height <= STREAM_PIXELS:
             return None
         decoders.check_pixels((image.width, image.height), max_pixels, name, in_memory=False)
@@ -161,11 +173,6 @@ class StreamedPicture:
         Part of the picture that is used.
     brightness, contrast : float
         As `color.adjust_brightness` and `color.adjust_contrast` take them.
-
-    Attributes
-    ----------
-    thumbnail, alpha
-        The complete picture as by `resize.thumbnail`: visible pixels [h, w, 3], and alpha [h, w] or None.
     """
 
     def __init__(
@@ -175,11 +182,10 @@ class StreamedPicture:
         self.size = (box.height, box.width)
         self._brightness, self._contrast, self._mean = brightness, 1.0, 0.0
         self._icc_checked = False
-        self.thumbnail, self.alpha = self._make_thumbnail()
+        self._thumbnail: tuple[FloatArray, FloatArray | None] | None = None
         if contrast != 1:
-            self._mean = float((self.thumbnail @ LUMA).mean(dtype=np.float64))
+            self._mean = float((self._make_thumbnail()[0] @ LUMA).mean(dtype=np.float64))
             self._contrast = contrast
-            self.thumbnail, self.alpha = self._make_thumbnail()
 
     def read(self, box: Box) -> Picture:
         """Read a part, with the metadata of the picture."""
@@ -205,26 +211,39 @@ class StreamedPicture:
         if picture.alpha is None or not (without := transparent(picture.alpha)).any():
             return picture.pixels
         rows = slice(box.top, box.top + box.height)
-        filled = resize_rows(self.thumbnail, self.size, rows, "bilinear")[:, box.left : box.left + box.width]
+        filled = resize_rows(self.thumbnail()[0], self.size, rows, "bilinear")
+        filled = filled[:, box.left : box.left + box.width]
         return np.where(without[..., None], filled, picture.pixels)
+
+    def thumbnail(self) -> tuple[FloatArray, FloatArray | None]:
+        """Return the picture as by `resize.thumbnail`: visible pixels [h, w, 3], and alpha [h, w] or None.
+
+        It is read anew unless `visible` needs it, which is where the picture has alpha.
+        """
+        if self._thumbnail is not None:
+            return self._thumbnail
+        found = self._make_thumbnail()
+        if found[1] is not None:
+            self._thumbnail = found
+        return found
 
     def _make_thumbnail(self) -> tuple[FloatArray, FloatArray | None]:
         side = block_side(self.size)
         step = max(1, STRIP_PIXELS // self.size[1] // side) * side
-        parts: list[FloatArray] = []
-        weights: list[FloatArray] = []
+        pixels = np.empty((*thumbnail_size(self.size), 3), np.float32)
+        alpha: FloatArray | None = None
         for top in range(0, self.size[0], step):
             picture = self.rows(slice(top, min(top + step, self.size[0])))
             if side == 1:
                 small, weight = picture.pixels, picture.alpha
             else:
                 small, weight = reduce_blocks(picture.pixels, picture.alpha, side)
-            parts.append(small)
+            rows = slice(top // side, top // side + len(small))
+            pixels[rows] = small
             if weight is not None:
-                weights.append(weight)
-        small = np.concatenate(parts)
-        alpha = np.concatenate(weights) if weights else None
-        return (small if alpha is None else fill_hidden(small, alpha)), alpha
+                alpha = np.empty(pixels.shape[:2], np.float32) if alpha is None else alpha
+                alpha[rows] = weight
+        return (pixels if alpha is None else fill_hidden(pixels, alpha)), alpha
 
 
 def check_memory(

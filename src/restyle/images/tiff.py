@@ -116,6 +116,15 @@ def directories(data: bytes | FileBytes, tags: Tags, most: int) -> Iterator[Tags
             continue
 
 
+def only_first(data: bytes) -> bytes:
+    """Return a file whose first directory is its last."""
+    order: Any = {b"II": "little", b"MM": "big"}[data[:2]]
+    start, counted, tag, offset = (8, 8, 20, 8) if b"+" in data[2:4] else (4, 2, 12, 4)
+    at = int.from_bytes(data[start : start + offset], order)
+    end = at + counted + tag * int.from_bytes(data[at : at + counted], order)
+    return data[:end] + bytes(offset) + data[end + offset :]
+
+
 def read_exif(data: bytes | FileBytes, tags: Tags) -> Image.Exif:
     """Return the tags as EXIF, with the directories for the camera and for GPS."""
     exif = Image.Exif()

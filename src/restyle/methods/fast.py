@@ -22,7 +22,7 @@ from restyle.images.resize import (
     thumbnail,
     thumbnail_size,
 )
-from restyle.methods.protocol import Settings
+from restyle.methods.protocol import Settings, Thumbnail
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
 from restyle.style import Style
@@ -149,16 +149,15 @@ def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
     return ""
 
 
-def plan_rows(
-    photo: FloatArray, size: tuple[int, int], style: Style, settings: Settings
-) -> Enlargement | None:
+def plan_rows(read: Thumbnail, size: tuple[int, int], style: Style, settings: Settings) -> Enlargement | None:
     """Stylize a large picture small, from its thumbnail; see `methods.protocol.StreamMethod`."""
     options = settings.image
     side = painted_side(size, options)
     if side == max(size):
         return None
+    photo, alpha = read()
     return paint_small(
-        settings.network, photo, size, style.code, side, options.strength, settings.report, settings.alpha
+        settings.network, photo, size, style.code, side, options.strength, settings.report, alpha
     )
 
 

@@ -22,6 +22,9 @@ from restyle.types import FloatArray, PathLike, Report, quiet
 Tables = Callable[[FloatArray], ColorLut]
 """Gives the color map of a photo [shape=(H, W, 3), float32, range 0..1, RGB] of a set with one look."""
 
+Thumbnail = Callable[[], tuple[FloatArray, FloatArray | None]]
+"""Computes pixels [h, w, 3] and alpha of a picture as by `resize.thumbnail`."""
+
 
 class Method(Protocol):
     """A module that stylizes pictures; its row in `methods.table` says what it can do."""
@@ -48,14 +51,14 @@ class StreamMethod(Method, Protocol):
         """Say what needs the complete picture of (height, width) in memory: "paint-size is"; or nothing."""
 
     def plan_rows(
-        self, photo: FloatArray, size: tuple[int, int], style: Style, settings: Settings, /
+        self, read: Thumbnail, size: tuple[int, int], style: Style, settings: Settings, /
     ) -> Enlargement | None:
         """Paint a large picture small, from its thumbnail; None: `settings.network` paints it by rows.
 
         Parameters
         ----------
-        photo : np.ndarray [shape=(h, w, 3), float32, RGB, range 0..1]
-            From `resize.thumbnail`.
+        read : Thumbnail
+            To be dropped as soon as it is not needed: it takes up to 300 MB.
         size : (height, width)
             Of the picture, in px.
         """

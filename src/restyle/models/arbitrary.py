@@ -47,9 +47,9 @@ from restyle.types import FloatArray, PathLike, Report, quiet
 SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork
 SMALLEST_INPUT = 16  # px, of both graphs
 
-# A style longer than 2.5 short sides is encoded in windows, at most 4, or 16 smaller ones for large strokes.
-# Each has at most this many pixels, or four squares of its short side; codes are averaged by area.
-ORDINARY, STYLE_PIXELS, MOST_WINDOWS = 2.5, 1_000_000, (4, 16)
+# A long style is encoded in windows, at most 4, and any style in up to 16 for large strokes. Each has at most
+# this many pixels, or four squares at the size at which styles were learned; codes are averaged by area.
+STYLE_PIXELS, MOST_WINDOWS = 1_000_000, (4, 16)
 
 # One pass takes about 320 bytes per pixel, so this is the largest picture within about 1 GB.
 ONE_PASS_PIXELS = 2_500_000
@@ -169,7 +169,7 @@ class Arbitrary:
                 f"style image of {width} x {height} px is too small; it needs {SMALLEST_STYLE} px a side"
             )
         short = max(SMALLEST_INPUT, round(self.style_size * scale))
-        side = short if max(height, width) <= ORDINARY * least else min(short, self.style_size)
+        side = min(short, self.style_size)
         pixels, most = max(STYLE_PIXELS, 4 * side * side), MOST_WINDOWS[short > side]
         codes, areas = [], []
         for window in windows(picture, short, pixels, most):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -268,6 +269,12 @@ def as_batch(picture: FloatArray) -> FloatArray:
 def cores() -> int:
     """Return the number of CPU cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_heap() -> None:
+    """Return freed memory to the system, which glibc does by itself only at the end of its heap."""
+    with suppress(OSError, AttributeError):  # another system
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def free_memory() -> int | None:

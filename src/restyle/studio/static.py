@@ -29,7 +29,7 @@ from restyle.files import flush, make_folder, reason
 from restyle.images import color, detail
 from restyle.images.looks import LOOKS, look_table
 from restyle.methods import fast
-from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid
+from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid, sizes
 from restyle.models import arbitrary, catalog
 from restyle.models.style_files import preset_artwork, preset_files
 from restyle.options import image
@@ -52,7 +52,20 @@ LEFT_OUT = (
     "videos, sounds, colors of other photos, boxes around subjects, TIFF, HEIC and 16-bit pictures;"
     " `restyle studio` has them"
 )
-_MODULES = (arbitrary, fast, detail, color, painter, matching, cleanup, objects, pyramid, network, image)
+_MODULES = (
+    arbitrary,
+    fast,
+    detail,
+    color,
+    painter,
+    matching,
+    cleanup,
+    objects,
+    pyramid,
+    network,
+    sizes,
+    image,
+)
 _PART = re.compile(r"\.restyle-[0-9a-f]+\.part")
 
 

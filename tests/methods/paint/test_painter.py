@@ -11,7 +11,8 @@ import restyle
 from restyle.errors import InputError
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.objects import Objects
-from restyle.methods.paint.painter import Artwork, blocks, fitted, paint, scales, shown
+from restyle.methods.paint.painter import Artwork, blocks, paint
+from restyle.methods.paint.sizes import at_scales, fitted, scales, shown
 from restyle.methods.protocol import Step
 from restyle.models.session import MemoryShortage
 from restyle.types import FloatArray
@@ -64,7 +65,7 @@ def test_the_gradient_does_not_depend_on_the_bands(
 def test_painting_lowers_the_loss_and_moves_toward_the_artwork(net: network.PaintingNetwork) -> None:
     photo, artwork = textured(120, 160), textured(128, 128, 5)[..., ::-1] * [1.0, 0.4, 0.2]
     art = np.asarray(artwork, np.float32)
-    result = paint(photo, [Artwork(art)], net, side=160, effort=0.5)
+    result = paint(at_scales(photo, 160), [Artwork(art)], net, side=160, effort=0.5)
     assert result.shape == (120, 160, 3)
     colors = [image.reshape(-1, 3).mean(0) for image in (photo, art, result)]
     assert np.abs(colors[2] - colors[1]).sum() < 0.4 * np.abs(colors[0] - colors[1]).sum()
@@ -73,7 +74,7 @@ def test_painting_lowers_the_loss_and_moves_toward_the_artwork(net: network.Pain
 @pytest.mark.slow
 def test_the_same_twice(net: network.PaintingNetwork) -> None:
     photo, artworks = textured(64, 80), [Artwork(textured(64, 64, 3))]
-    first, second = (paint(photo, artworks, net, side=80, effort=0.3) for _ in range(2))
+    first, second = (paint(at_scales(photo, 80), artworks, net, side=80, effort=0.3) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -81,13 +82,13 @@ def test_the_same_twice(net: network.PaintingNetwork) -> None:
 @pytest.mark.parametrize("size", [(3, 3), (300, 20), (16, 16)])
 def test_small_and_long_artworks_and_photos(net: network.PaintingNetwork, size: tuple[int, int]) -> None:
     for photo, art in ((textured(48, 64), textured(*size)), (textured(*size), textured(48, 64))):
-        result = paint(photo, [Artwork(art)], net, side=64, effort=0.2)
+        result = paint(at_scales(photo, 64), [Artwork(art)], net, side=64, effort=0.2)
         assert np.isfinite(result).all()
 
 
 def test_an_artwork_of_one_color(net: network.PaintingNetwork) -> None:
     art = np.full((64, 64, 3), (0.8, 0.2, 0.1), np.float32)
-    result = paint(textured(64, 64), [Artwork(art)], net, side=64, effort=0.2)
+    result = paint(at_scales(textured(64, 64), 64), [Artwork(art)], net, side=64, effort=0.2)
     assert np.isfinite(result).all()
 
 
@@ -99,7 +100,9 @@ def test_progress_rises_and_can_stop(net: network.PaintingNetwork) -> None:
         assert state.picture().shape == (*state.size, 3)
         return state.number == 3
 
-    result = paint(textured(64, 64), [Artwork(textured(64, 64, 1))], net, side=64, progress=progress)
+    result = paint(
+        at_scales(textured(64, 64), 64), [Artwork(textured(64, 64, 1))], net, side=64, progress=progress
+    )
     assert result.shape == (64, 64, 3)
     assert seen == sorted(seen)
     assert len(seen) == 3
@@ -112,8 +115,8 @@ def test_from_a_start_only_the_largest_scales_are_painted(net: network.PaintingN
     def progress(state: painter.State) -> None:
         sides.append(max(state.size))
 
-    paint(photo, [Artwork(photo)], net, side=256, effort=0.01, start=start, progress=progress)
-    plan = [scale.side for scale in painter.scales(256)]
+    paint(at_scales(photo, 256), [Artwork(photo)], net, side=256, effort=0.01, start=start, progress=progress)
+    plan = [scale.side for scale in scales(256)]
     assert sorted({*sides}) == [round(side / 8) * 8 for side in plan[-painter.AGAIN :]]
     assert len(plan) >= painter.AGAIN
 

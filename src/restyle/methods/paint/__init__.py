@@ -17,7 +17,8 @@ from restyle.images.resize import fit_size, resize, thumbnail
 from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
-from restyle.methods.protocol import Settings, Step, Stopped
+from restyle.methods.paint.sizes import at_scales
+from restyle.methods.protocol import Settings, Step, Stopped, Thumbnail
 from restyle.models.session import Device, MemoryShortage
 from restyle.models.style_codes import Exemplar
 from restyle.options import EFFORTS, ImageOptions
@@ -39,8 +40,9 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
         By Ctrl-C; holds the picture so far.
     """
     size = (content.shape[0], content.shape[1])
-    photo, _ = thumbnail(content, settings.alpha)
-    return _paint(photo, size, style, settings, lambda painting: painting.rows(content)).rows(content)
+    photo = thumbnail(content, settings.alpha)
+    painting = _paint(lambda: photo, size, style, settings, lambda each: each.rows(content))
+    return painting.rows(content)
 
 
 def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
@@ -48,21 +50,21 @@ def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
     return ""
 
 
-def plan_rows(photo: FloatArray, size: tuple[int, int], style: Style, settings: Settings) -> Enlargement:
+def plan_rows(read: Thumbnail, size: tuple[int, int], style: Style, settings: Settings) -> Enlargement:
     """Paint a large picture from its thumbnail; see `methods.protocol.StreamMethod`.
 
     Pictures of steps have the size of the thumbnail.
     """
-    small = (photo.shape[0], photo.shape[1])
 
     def show(painting: Enlargement) -> FloatArray:
-        return enlarged(painting.painted, photo, small).rows(photo)
+        photo = read()[0]
+        return enlarged(painting.painted, photo, (photo.shape[0], photo.shape[1])).rows(photo)
 
-    return _paint(photo, size, style, settings, show)
+    return _paint(read, size, style, settings, show)
 
 
 def _paint(
-    photo: FloatArray,
+    read: Thumbnail,
     size: tuple[int, int],
     style: Style,
     settings: Settings,
@@ -71,6 +73,10 @@ def _paint(
     """Paint a picture of (height, width) from its thumbnail; `show` makes pictures of steps."""
     artworks = [Artwork(each.pixels, each.weight, each.scale) for each in style.exemplars()]
     side = settings.image.painted_side(size)
+    photo = read()[0]
+    photos = at_scales(photo, side)
+    small = _reduced(photo, (photos[-1].shape[1], photos[-1].shape[2]), size)
+    del photo  # that of a huge picture takes 300 MB
     observer, began = Observer(settings), time.monotonic()
     stopped: list[painter.State] = []
 
@@ -82,7 +88,7 @@ def _paint(
             width=state.size[1],
             terms={"loss": state.loss},
             seconds_left=(time.monotonic() - began) * (1 / state.done - 1),
-            _picture=lambda: show(enlarged(state.picture(), photo, size)),
+            _picture=lambda: show(enlarged(state.picture(), read()[0], size)),
         )
         stopped[:] = [state]
         return bool(observer(step))
@@ -90,7 +96,7 @@ def _paint(
     try:
         with _memory(side):
             painted = painter.paint(
-                photo,
+                photos,
                 artworks,
                 network.load(settings.device, settings.network.threads),
                 side=side,
@@ -101,8 +107,8 @@ def _paint(
     except KeyboardInterrupt:
         if not stopped:
             raise
-        raise Stopped(show(enlarged(stopped[0].picture(), photo, size))) from None
-    return enlarged(painted, photo, size)
+        raise Stopped(show(enlarged(stopped[0].picture(), read()[0], size))) from None
+    return Enlargement(painted, small, size)
 
 
 @contextmanager
@@ -127,7 +133,7 @@ def stylize_key(
     side = max(content.shape[:2])
     with _memory(side):
         return painter.paint(
-            content,
+            at_scales(content, side),
             [Artwork(each.pixels, each.weight, each.scale) for each in styles],
             network.load(cast("Device", device), threads),
             side=side,
@@ -139,7 +145,11 @@ def stylize_key(
 
 def enlarged(painted: FloatArray, photo: FloatArray, size: tuple[int, int]) -> Enlargement:
     """Return a painting [h, w, 3] at the size of its content; a larger content adds its fine detail."""
-    if max(painted.shape[:2]) >= max(size) - 8:  # painted sides are multiples of 8
-        return Enlargement(painted, None, size)
-    seen = resize(photo, fit_size(size, long=max(painted.shape[:2])), "area")
-    return Enlargement(painted, resize(seen, (painted.shape[0], painted.shape[1]), "bicubic"), size)
+    return Enlargement(painted, _reduced(photo, (painted.shape[0], painted.shape[1]), size), size)
+
+
+def _reduced(photo: FloatArray, painted: tuple[int, int], size: tuple[int, int]) -> FloatArray | None:
+    """Return a photo at the size of its painting; None if the content is no larger."""
+    if max(painted) >= max(size) - 8:  # painted sides are multiples of 8
+        return None
+    return resize(resize(photo, fit_size(size, long=max(painted)), "area"), painted, "bicubic")

@@ -79,7 +79,6 @@ class Band:
         self.maps = {
             "relu1_1": np.empty((1, channels, count, width), np.float32),
             "chosen": np.empty((1, channels, count, width), np.uint8),
-            "pooled": np.empty((1, channels, count // 2, width // 2), np.float32),
             "products": np.empty((channels, channels), np.float32),
         }
         self.results = {
@@ -158,10 +157,12 @@ class PaintingNetwork:
         image = _with_margin(picture)
         products = np.zeros_like(feed.rest["gram_relu1_1"])
         for band in feed.bands:
-            inside, maps = band.inputs["inside"], band.maps
-            self._forward.run(tuple(maps), maps, image=image[:, :, band.rows], inside=inside)
+            channels, rows, width = band.maps["relu1_1"].shape[1:]
+            pooled = np.empty((1, channels, rows // 2, width // 2), np.float32)
+            maps = {**band.maps, "pooled": pooled}
+            self._forward.run(tuple(maps), maps, image=image[:, :, band.rows], inside=band.inputs["inside"])
             products += maps["products"]
-            feed.pooled[:, :, band.top // 2 : band.bottom // 2] = band.own(maps["pooled"], 2)
+            feed.pooled[:, :, band.top // 2 : band.bottom // 2] = band.own(pooled, 2)
         inner = feed.results
         self._gradient.run(tuple(inner), inner, pooled=feed.pooled, products=products, **feed.rest)
         loss = float(inner["loss"])

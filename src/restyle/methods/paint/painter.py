@@ -27,12 +27,11 @@ from restyle.methods.paint.matching import Indices, nearest
 from restyle.methods.paint.network import STRIDES, Feed, PaintingNetwork, Targets, prepare
 from restyle.methods.paint.objects import Objects
 from restyle.methods.paint.pyramid import YCC_FROM_RGB, Pyramid, convert
+from restyle.methods.paint.sizes import MAX_STYLE, fitted, resized, scales, shown
+from restyle.models.session import free_heap
 from restyle.types import FloatArray
 
-SMALLEST = 128  # px, longest side at the first scale
-RATIO = 1.75  # between the sides of neighboring scales, at most
 AGAIN = 2  # scales that are painted from a start
-LEAST = 32  # px, shortest side of the network's pictures
 WEIGHTS = (0.1, 0.4, 1.0, 2.0)  # of the cosine loss of relu1_1 .. relu4_1
 GRAM_WEIGHTS = (0.16, 0.4, 0.8, 0.8)
 FLAT_WEIGHT = 0.6  # share of the weight of relu1_1 and relu2_1 that stays where the photo is flat
@@ -46,9 +45,7 @@ MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before
 LEAST_CONTRAST = 0.05  # deviation of color that is not flat, in any picture
 LIGHT = 0.5  # how far broad luma is moved to the photo's, after every scale and at the end
 FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
-MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
 KEPT_SIDE = 640  # px, longest side of a picture for which features of its style are kept
-MAX_ASPECT = 4.0  # longer styles are cut to this aspect
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,32 +103,8 @@ class State:
         return self._picture()
 
 
-@dataclass(frozen=True)
-class Scale:
-    """One size that is painted: longest side in px, and the steps of each round of matching."""
-
-    side: int
-    rounds: tuple[int, ...]
-
-
-def scales(side: int, effort: float = 1.0) -> list[Scale]:
-    """Plan the scales from coarse to fine; `effort` multiplies the steps."""
-    sides = [side]
-    while sides[0] > SMALLEST * 1.15:
-        sides.insert(0, max(SMALLEST, round(sides[0] / RATIO)))
-    plan = []
-    for each in sides:
-        rounds: tuple[float, ...] = (12.0,) if each > 640 else (14.0,) if each > 400 else (14.0, 10.0)
-        if each <= 260:
-            rounds = (16.0, 16.0)
-        if each <= 160:
-            rounds = (20.0, 20.0)
-        plan.append(Scale(each, tuple(max(4, round(effort * steps)) for steps in rounds)))
-    return plan
-
-
 def paint(
-    photo: FloatArray,
+    photos: Sequence[FloatArray],
     artworks: Sequence[Artwork],
     network: PaintingNetwork,
     *,
@@ -145,7 +118,8 @@ def paint(
 
     Parameters
     ----------
-    photo : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
+    photos : sequence of np.ndarray [shape=(3, h, w), float32, RGB, range 0..1]
+        The photo as `at_scales` gives it.
     artworks : sequence of Artwork
         The targets of several are averaged by their weights.
     network : PaintingNetwork
@@ -171,8 +145,7 @@ def paint(
         plan, picture = plan[-AGAIN:], np.ascontiguousarray(start.transpose(2, 0, 1))
     number, total = 0, sum(sum(scale.rounds) for scale in plan)
     done, work = 0, sum(sum(scale.rounds) * scale.side**2 for scale in plan)
-    for scale in plan:
-        content = fitted(photo, scale.side)
+    for scale, content in zip(plan, photos[-len(plan) :], strict=True):
         objects, size = Objects(content), (content.shape[1], content.shape[2])
         works = [prepare_style(each, scale.side, network) for each in artworks]
         style = works[0].pixels
@@ -182,6 +155,7 @@ def paint(
             feed = targets(objects, picture, works, network, likeness, first=first)
             if index == len(scale.rounds) - 1:
                 works = []  # their features take much memory at large sizes
+            free_heap()
             pyramid, stopped = Pyramid(picture, steps), False
             while pyramid.taken < steps and not stopped:
                 loss, gradient = network.gradient(pyramid.picture(), feed)
@@ -191,6 +165,7 @@ def paint(
                     so_far = partial(_so_far, pyramid, objects, style, likeness)
                     stopped = bool(progress(State(number, total, done / work, size, loss, so_far)))
             del feed  # before the next one is made
+            free_heap()
             picture = tidy(pyramid.picture(), objects, style)
             if stopped:
                 return finish(picture, objects, style, likeness)
@@ -360,31 +335,6 @@ def blocks(features: FloatArray, index: Indices, size: tuple[int, int], factor: 
         for column in range(factor):
             out[:, row::factor, column::factor] = features[:, rows * factor + row, columns * factor + column]
     return out
-
-
-def shown(pixels: FloatArray, scale: float) -> FloatArray:
-    """Cut an artwork to what is shown: the middle of a very long one, or of one shown much larger."""
-    height, width = pixels.shape[:2]
-    short = min(height, width)
-    most = short * MAX_ASPECT
-    part = min(1.0, MAX_STYLE / scale)
-    tall, wide = min(height * part, most), min(width * part, most)
-    top, left = round((height - tall) / 2), round((width - wide) / 2)
-    return pixels[top : top + max(1, round(tall)), left : left + max(1, round(wide))]
-
-
-def fitted(pixels: FloatArray, side: int) -> FloatArray:
-    """Resize [H, W, 3] to about `side` px on the longer side: [3, h, w], sides multiples of 8 from 32 up."""
-    height, width = pixels.shape[:2]
-    factor = side / max(height, width)
-    size = (max(LEAST, round(height * factor / 8) * 8), max(LEAST, round(width * factor / 8) * 8))
-    method = "area" if factor < 0.25 else "lanczos"
-    return np.ascontiguousarray(np.clip(resize(pixels, size, method), 0, 1).transpose(2, 0, 1))
-
-
-def resized(picture: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Resize [3, H, W] to a size (height, width)."""
-    return np.clip(np.stack([resize(channel, size, "bicubic") for channel in picture]), 0, 1)
 
 
 def _places(features: FloatArray) -> FloatArray:

@@ -14,11 +14,11 @@ const FORWARD = "models/painter_forward.onnx";
 const GRADIENT = "models/painter_gradient.onnx";
 const BACKWARD = "models/painter_backward.onnx";
 
-/** Planned scales from coarse to fine: {side, rounds: [steps, ...]}; `painter.scales` in Python. */
+/** Planned scales from coarse to fine: {side, rounds: [steps, ...]}; `sizes.scales` in Python. */
 export function scales(side, effort = 1) {
   const sides = [side];
-  while (sides[0] > C.painter.SMALLEST * 1.15)
-    sides.unshift(Math.max(C.painter.SMALLEST, round(sides[0] / C.painter.RATIO)));
+  while (sides[0] > C.sizes.SMALLEST * 1.15)
+    sides.unshift(Math.max(C.sizes.SMALLEST, round(sides[0] / C.sizes.RATIO)));
   return sides.map((each) => {
     let rounds = each > 640 ? [12] : each > 400 ? [14] : [14, 10];
     if (each <= 260) rounds = [16, 16];
@@ -86,7 +86,7 @@ export function enlarge(painted, photo) {
 function fitted(picture, side) {
   const factor = side / Math.max(picture.height, picture.width);
   const [height, width] = [picture.height, picture.width].map((each) =>
-    Math.max(C.painter.LEAST, round((each * factor) / 8) * 8),
+    Math.max(C.sizes.LEAST, round((each * factor) / 8) * 8),
   );
   return resize(picture, height, width, factor < 0.25 ? "area" : "lanczos");
 }
@@ -94,13 +94,13 @@ function fitted(picture, side) {
 /** An artwork at one scale, with its features and Gram matrices. */
 async function prepare(runtime, { pixels, weight, scale }, side) {
   const short = Math.min(pixels.height, pixels.width);
-  const part = Math.min(1, C.painter.MAX_STYLE / scale);
+  const part = Math.min(1, C.sizes.MAX_STYLE / scale);
   const [tall, wide] = [pixels.height, pixels.width].map((each) =>
-    Math.min(each * part, short * C.painter.MAX_ASPECT),
+    Math.min(each * part, short * C.sizes.MAX_ASPECT),
   );
   const [top, left] = [round((pixels.height - tall) / 2), round((pixels.width - wide) / 2)];
   const shown = crop(pixels, top, left, Math.max(1, round(tall)), Math.max(1, round(wide)));
-  const small = fitted(shown, round(side * Math.min(scale, C.painter.MAX_STYLE)));
+  const small = fitted(shown, round(side * Math.min(scale, C.sizes.MAX_STYLE)));
   const found = await features(runtime, small);
   const grams = [];
   for (const { data, height, width } of found) {
