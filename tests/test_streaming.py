@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,22 @@ def test_paint_is_the_same(
     save_image(picture(), source)
     options: dict[str, Any] = {"method": "paint", "effort": "draft", "paint_size": 64, "strength": 0.9}
     assert_same(*both(monkeypatch, stylizer, source, artwork, **options))
+
+
+def test_rows_are_read_by_several_threads(tmp_path: Path) -> None:
+    """TIFF strips are compressed in threads, which read their rows from one file."""
+    samples = np.repeat(np.arange(200, dtype=np.uint8), 9000).reshape(200, 3000, 3)
+    wanted = 40 * list(range(200))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with row_file.RowFile(tmp_path / "rows", samples.shape, np.uint8, new=True) as file:
+            file.write(samples, 0)
+            with ThreadPoolExecutor(4) as pool:
+                found = list(pool.map(lambda row: set(file.rows(slice(row, row + 1)).flat), wanted))
+    finally:
+        sys.setswitchinterval(before)
+    assert found == [{row} for row in wanted]
 
 
 def test_only_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stylizer: restyle.Stylizer) -> None:

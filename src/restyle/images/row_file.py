@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ Samples = npt.NDArray[Any]
 
 
 class RowFile(Closing):
-    """Samples of a picture in a file without header, row by row.
+    """Samples of a picture in a file without header, row by row; thread-safe.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ class RowFile(Closing):
     def __init__(self, path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike, new: bool) -> None:
         self.path, self.shape, self.dtype = path, shape, np.dtype(dtype)
         self.row_bytes = shape[1] * shape[2] * self.dtype.itemsize
+        self._lock = Lock()  # around every seek and what follows it
         self._file = open(path, "w+b" if new else "r+b", buffering=0)  # noqa: SIM115, closed by `close`
 
     @property
@@ -45,10 +47,11 @@ class RowFile(Closing):
         lines = samples[None] if samples.shape[1] == self.shape[1] else samples
         start = top * self.row_bytes + left * self.shape[2] * self.dtype.itemsize
         for index, line in enumerate(lines):
-            self._file.seek(start + index * self.row_bytes)
             content = np.ascontiguousarray(line, self.dtype).data.cast("B")
-            while content:
-                content = content[self._file.write(content) :]
+            with self._lock:
+                self._file.seek(start + index * self.row_bytes)
+                while content:
+                    content = content[self._file.write(content) :]
 
     def read(self, box: Box) -> Samples:
         """Read a box of samples [shape=(box.height, box.width, C)]."""
@@ -56,12 +59,13 @@ class RowFile(Closing):
         lines = out[None] if box.width == self.shape[1] else out
         start = box.top * self.row_bytes + box.left * self.shape[2] * self.dtype.itemsize
         for index, line in enumerate(lines):
-            self._file.seek(start + index * self.row_bytes)
             into = line.data.cast("B")
-            while into:
-                if not (count := self._file.readinto(into)):
-                    raise OSError(None, "is shorter than it was", str(self.path))
-                into = into[count:]
+            with self._lock:
+                self._file.seek(start + index * self.row_bytes)
+                while into:
+                    if not (count := self._file.readinto(into)):
+                        raise OSError(None, "is shorter than it was", str(self.path))
+                    into = into[count:]
         return out
 
     def rows(self, rows: slice) -> Samples:
