@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +24,8 @@ from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
 from restyle.videos.timeline import TimedStyles
 from restyle.videos.write import VideoWriter
+
+Rate = tuple[float, float]  # frames per second, and processor time of a frame in ms
 
 NONE, FLOW = "end to end, none", "end to end, flow"
 SMALLER = 448  # px; another size to paint, for the last row
@@ -51,8 +55,8 @@ def drawn_clip(path: Path, size: tuple[int, int], count: int) -> Path:
 
 def rates(
     clip: Path, folder: Path, method: Arbitrary, styles: TimedStyles, rounds: int = 3
-) -> dict[str, float]:
-    """Measure frames per second of each stage alone, and of all together with and without flow."""
+) -> dict[str, Rate]:
+    """Measure each stage alone, and all together with and without flow."""
     with VideoReader(clip) as reader:
         info = reader.info
         frames = [item for item in reader.items() if isinstance(item, VideoFrame)]
@@ -66,7 +70,8 @@ def rates(
 
     prepared = list(stages("flow").prepare(iter(frames)))
     painted = list(stages("flow").paint(fresh(prepared)))
-    finished = list(stages("flow").finish(fresh(painted)))
+    steadied = list(stages("flow").steady(fresh(painted)))
+    finished = list(stages("flow").finish(fresh(steadied)))
 
     def decode() -> None:
         with VideoReader(clip) as reader:
@@ -84,25 +89,40 @@ def rates(
         stylizer = VideoStylizer(dict(styles), image_options=pictures, options=options, method=method)
         stylizer.write(clip, folder / "together.mp4")
 
+    calls: dict[str, Callable[[], object]] = {
+        "decode": decode,
+        "prepare": lambda: list(stages("none").prepare(iter(frames))),
+        "prepare, with the motion": lambda: list(stages("flow").prepare(iter(frames))),
+        "paint": lambda: list(stages("flow").paint(fresh(prepared))),
+        "steady": lambda: list(stages("flow").steady(fresh(painted))),
+        "finish": lambda: list(stages("flow").finish(fresh(steadied))),
+        "encode": encode,
+        NONE: lambda: together("none"),
+        FLOW: lambda: together("flow"),
+        f"{FLOW}, --paint-size {SMALLER}": lambda: together("flow", SMALLER),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in calls}
+
+    def watched(name: str) -> Callable[[], None]:
+        def call() -> None:
+            begin = time.process_time()
+            calls[name]()
+            spent[name].append(time.process_time() - begin)
+
+        return call
+
     found = interleaved(
-        {
-            "decode": decode,
-            "prepare": lambda: list(stages("none").prepare(iter(frames))),
-            "prepare, with the motion": lambda: list(stages("flow").prepare(iter(frames))),
-            "paint": lambda: list(stages("flow").paint(fresh(prepared))),
-            "steady": lambda: list(stages("flow").steady(fresh(painted))),
-            "finish": lambda: list(stages("flow").finish(fresh(painted))),
-            "encode": encode,
-            NONE: lambda: together("none"),
-            FLOW: lambda: together("flow"),
-            f"{FLOW}, --paint-size {SMALLER}": lambda: together("flow", SMALLER),
-        },
+        {name: watched(name) for name in calls},
         rounds=rounds,
         calls=1,
         warm_up=0,
         settle=0,
     )
-    return {name: len(frames) / timing.median for name, timing in found.items()}
+    count = len(frames)
+    return {
+        name: (count / timing.median, 1e3 * statistics.median(spent[name]) / count)
+        for name, timing in found.items()
+    }
 
 
 def peak_memory(clip: Path, output: Path, threads: int, steady: str = "none") -> float:

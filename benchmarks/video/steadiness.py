@@ -17,6 +17,7 @@ from PIL import Image, ImageFilter
 
 from restyle.evaluate.pixel_metrics import luma
 from restyle.evaluate.temporal import Flow
+from restyle.images.picture import Picture
 from restyle.images.statistics import gram
 from restyle.models.arbitrary import Arbitrary
 from restyle.nn.encoders import PerceptualEncoder
@@ -24,9 +25,12 @@ from restyle.options import Steady
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
+from restyle.videos.between import carry, choose
 from restyle.videos.flow import FlowSteadier, MotionFinder
+from restyle.videos.info import VideoFrame
 from restyle.videos.optimized import OptimizedPainter
 from restyle.videos.scenes import SceneCuts
+from restyle.videos.work import Work
 
 BLUR = 4.0  # px, of the baseline
 FLAT = 3 / 255  # deviation of the input's luma in its neighborhood, below which the ground is flat
@@ -103,9 +107,18 @@ def painted(
     """Stylize the frames as `restyle video --steady ...` does."""
     cuts, finder, steadier = SceneCuts(), MotionFinder(), FlowSteadier()
     alone = [method.paint(frame, code) for frame in frames]
+    works = []
+    for place, frame in enumerate(frames):
+        new_scene = cuts((frame * 255).astype(np.uint8))
+        shot = VideoFrame(None, place, 1)
+        picture = Picture(pixels=frame, alpha=None, depth=8, gray=False)
+        works.append(Work(shot, picture, frame, [code], None, new_scene, finder(frame, new_scene)))
+    chosen = list(choose(iter(works)))
+    for item in chosen:
+        item.painted.append(alone[item.frame.pts] if item.onward is None else None)
     film = [
-        steadier(picture, finder(frame, cuts((frame * 255).astype(np.uint8))))
-        for picture, frame in zip(alone, frames, strict=True)
+        steadier(item.painted[0], item.motion, item.energies[0] if item.energies else None)
+        for item in carry(iter(chosen))
     ]
     return {"none": alone, "flow": film}
 

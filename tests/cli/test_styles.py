@@ -49,7 +49,9 @@ def test_sound_presets_are_listed_as_well(run: Run) -> None:
     assert out[4].split() == ["look", "(--look)", "description"]
     assert [line.split()[0] for line in out[5:looks]] == list(LOOKS)
     assert out[looks + 1].split() == ["sound", "description"]
-    assert [line.split()[0] for line in out[looks + 2 :]] == list(SOUNDS)
+    assert [line.split()[0] for line in out[looks + 2 : -2]] == list(SOUNDS)
+    folder = Path(out[-1].rpartition(" in ")[2])
+    assert {path.stem for path in folder.glob("*.ogg")} == set(SOUNDS)
 
 
 def test_the_contact_sheet(run: Run, photo_file: Path, in_folder: Path) -> None:

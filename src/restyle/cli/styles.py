@@ -53,6 +53,7 @@ def styles(
     from restyle.errors import OptionError
     from restyle.images.looks import LOOKS
     from restyle.models import arbitrary
+    from restyle.sounds.styles import FOLDER
     from restyle.sounds.styles import PRESETS as SOUNDS
     from restyle.style import styles as presets
 
@@ -68,6 +69,7 @@ def styles(
             + table(["look (--look)", "description"], [[each.name, each.title] for each in LOOKS.values()])
         )
         typer.echo("\n" + table(["sound", "description"], [[name, text] for name, text in SOUNDS.items()]))
+        typer.echo(f"\nto hear the sounds, play the files NAME.ogg in {FOLDER}")
         return
     from restyle.files import check_output
     from restyle.images import formats, picture

@@ -22,6 +22,7 @@ from restyle.types import PathLike
 from restyle.videos.formats import check_format
 from restyle.videos.info import Pixels, VideoFrame, VideoInfo
 from restyle.videos.read import VideoReader
+from restyle.videos.runner import lower_priority, run_nice
 from restyle.videos.write import VideoWriter
 
 Bytes = NDArray[np.uint8]
@@ -180,6 +181,7 @@ class Sink(Protocol):
 class Encoder:
     """Passes frames to another sink in a thread of its own, so that no frame waits for the encoder.
 
+    The thread has a low priority, or it would take processor time from the network.
     `show` waits if `depth` frames are pending. An error of the sink is raised by the next call.
     """
 
@@ -210,6 +212,7 @@ class Encoder:
         self._sink.close()
 
     def _run(self) -> None:
+        lower_priority()
         while (frame := self._frames.get()) is not None:
             if self._error is None:
                 try:
@@ -366,7 +369,7 @@ def open_sink(
         if codec == "gif":
             raise OutputError(f"{os.fspath(output)}: restyle live cannot write a GIF; use .mp4")
         with writing(output, overwrite, inputs) as temporary:
-            file = File(temporary, codec, size, rate)
+            file = run_nice(lambda: File(temporary, codec, size, rate))  # its encoder starts threads, too
             encoder = Encoder(file)
             try:
                 yield encoder

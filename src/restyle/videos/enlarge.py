@@ -77,7 +77,7 @@ def _with_opencv(painted: FloatArray, small: FloatArray, content: FloatArray, st
     fine = np.asarray(cv.transform(content, luma))
     fine -= up(light, cv.INTER_CUBIC)
     out = up(gains * np.float32(strength), cv.INTER_LINEAR)
-    cv.multiply(out, cv.merge([fine] * 3), out)
+    cv.multiply(out, cv.cvtColor(fine, cv.COLOR_GRAY2RGB), out)
     cv.add(out, up(painted, cv.INTER_CUBIC), out)
     if strength < 1:
         out += np.float32(1 - strength) * (content - up(small, cv.INTER_CUBIC))

@@ -244,10 +244,12 @@ class FlowSteadier:
         _opencv()
         self.last: FloatArray | None = None
 
-    def __call__(self, painted: FloatArray, motion: Motion | None) -> FloatArray:
+    def __call__(
+        self, painted: FloatArray, motion: Motion | None, wanted: FloatArray | None = None
+    ) -> FloatArray:
         """Return the next frame [H, W, 3], float32 in 0..1, mixed with the previous result.
 
-        Without `motion` a new scene begins.
+        Without `motion` a new scene begins. `wanted` is the `energy` to give it, by default its own.
         """
         if motion is None or self.last is None or self.last.shape != painted.shape:
             self.last = painted
@@ -256,15 +258,19 @@ class FlowSteadier:
         if not change.any():
             return self.last  # rounding in the sharpening would add up
         change *= (motion.weight * _alike(change))[..., None]
-        self.last = np.clip(as_sharp(painted + change, energy(painted)), 0, 1)
+        wanted = energy(painted) if wanted is None else wanted
+        self.last = np.clip(as_sharp(painted + change, wanted), 0, 1)
         return self.last
 
 
-def warp(picture: FloatArray, back: FloatArray, sharp: bool = False) -> FloatArray:
-    """Warp the previous frame, [H, W] or [H, W, C], by `Motion.back`; `sharp` keeps more detail."""
+def warp(picture: FloatArray, back: FloatArray, sharp: bool = False, *, cubic: bool = False) -> FloatArray:
+    """Warp the previous frame, [H, W] or [H, W, C], by `Motion.back`; `sharp` keeps the most detail.
+
+    `cubic` keeps more than neither of both, in a fifth of the time of `sharp`.
+    """
     cv = _opencv()
     rows, columns = _grid(*back.shape[:2])
-    how = cv.INTER_LANCZOS4 if sharp else cv.INTER_LINEAR
+    how = cv.INTER_LANCZOS4 if sharp else cv.INTER_CUBIC if cubic else cv.INTER_LINEAR
     moved: FloatArray = cv.remap(
         picture, columns + back[..., 0], rows + back[..., 1], how, borderMode=cv.BORDER_REPLICATE
     )

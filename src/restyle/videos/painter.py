@@ -29,6 +29,7 @@ from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
 from restyle.style import Style
 from restyle.types import FloatArray, from_unit
+from restyle.videos.between import carry, choose
 from restyle.videos.enlarge import enlarged, reduced
 from restyle.videos.flow import FlowSteadier, MotionFinder
 from restyle.videos.info import Pixels, VideoFrame, VideoInfo
@@ -167,6 +168,7 @@ class VideoPainter:
             self._layers.append(_Layer(method, optimized, steadier, fit))
         own = self._optimize or self._by_keys or self._by_tables  # each has a way for frames that repeat
         self._repeats = not (own or unchanged or regions)
+        self._carries = self._repeats and by_flow  # half of the frames are not painted
         self._before: list[FloatArray | None] = []  # what the last painting was made of
         self._painted: list[FloatArray | None] = []  # of the last frame, while steadying
         self._last: Any = None  # pixels of the last result
@@ -188,6 +190,9 @@ class VideoPainter:
 
     def prepare(self, items: Iterator[Any]) -> Iterator[Any]:
         """Preprocess frames; detect cuts, and motion if it is needed."""
+        return choose(self._prepare(items)) if self._carries else self._prepare(items)
+
+    def _prepare(self, items: Iterator[Any]) -> Iterator[Any]:
         first: int | None = None
         count = 0
         for item in items:
@@ -232,7 +237,7 @@ class VideoPainter:
         """Run the network, or paint key frames."""
         if self._keys is not None:
             return self._keys(items)
-        return in_parallel(self._paint, items, self.at_once)
+        return in_parallel(self._paint, items, self.at_once, waiting=self.at_once * (1 + self._carries))
 
     def _paint(self, item: Any) -> Any:
         if isinstance(item, SegmentEnd):
@@ -243,19 +248,16 @@ class VideoPainter:
                 if item.new_scene or not item.visible(place):
                     layer.cut()
                 painted, palette = None, None
-                if code is not None and item.visible(place) and not item.repeats:
+                if code is not None and item.visible(place) and not item.repeats and item.onward is None:
                     painted, palette = layer.paint(item, code, self._options)
                 item.painted.append(painted)
                 item.palettes.append(palette)
         return item
 
     def steady(self, items: Iterator[Any]) -> Iterator[Any]:
-        """Give repeated frames the last painting, and apply `--steady flow`."""
-        for item in items:
-            if isinstance(item, Work):
-                if item.repeats:
-                    item.painted = list(self._painted)
-                self._painted = list(item.painted)
+        """Complete the frames that were not painted, and apply `--steady flow`."""
+        items = self._repeated(items)
+        for item in carry(items) if self._carries else items:
             for place, layer in enumerate(self._layers):
                 if layer.steadier is None:
                     continue
@@ -266,7 +268,17 @@ class VideoPainter:
                     if painted is None:
                         layer.steadier.last = None
                     else:
-                        item.painted[place] = layer.steadier(painted, item.motion)
+                        wanted = item.energies[place] if item.energies else None
+                        item.painted[place] = layer.steadier(painted, item.motion, wanted)
+            yield item
+
+    def _repeated(self, items: Iterator[Any]) -> Iterator[Any]:
+        """Give frames that repeat the last painting."""
+        for item in items:
+            if isinstance(item, Work):
+                if item.repeats:
+                    item.painted = list(self._painted)
+                self._painted = list(item.painted)
             yield item
 
     def finish(self, items: Iterator[Any]) -> Iterator[Any]:

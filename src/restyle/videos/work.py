@@ -41,7 +41,9 @@ class Work:
     new_scene: bool
     motion: Motion | None
     repeats: bool = False  # it takes the painting of the frame before
+    onward: Motion | None = None  # motion since the next frame, if the frame is not painted itself
     painted: list[FloatArray | None] = field(default_factory=list)
+    energies: list[FloatArray | None] = field(default_factory=list)  # how sharp it should be, if not as it is
     palettes: list[ColorLut | None] = field(default_factory=list)
 
     def visible(self, layer: int) -> bool:
@@ -49,19 +51,23 @@ class Work:
         return self.codes[layer] is not None and (self.weights is None or bool(self.weights[layer].any()))
 
 
-def in_parallel(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> Iterator[Any]:
+def in_parallel(
+    function: Callable[[Any], Any], items: Iterable[Any], threads: int, waiting: int | None = None
+) -> Iterator[Any]:
     """Yield `function(item)` for each item, in order, computed by so many threads.
+
+    At most `waiting` items are taken before the first one is done, by default one a thread.
 
     Examples
     --------
     >>> list(in_parallel(lambda number: number * number, range(4), threads=2))
     [0, 1, 4, 9]
     """
-    waiting: deque[Future[Any]] = deque()
+    begun: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            begun.append(pool.submit(function, item))
+            if len(begun) >= (waiting or threads):
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
