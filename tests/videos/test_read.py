@@ -89,6 +89,16 @@ def test_range_and_matrix_are_understood(tmp_path: Path, colors: tuple[int, int,
     assert np.abs(frames[0].pixels[20, 20].astype(int) - (200, 60, 30)).max() <= 3
 
 
+def test_frames_in_rgb_have_their_full_color_resolution(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "rgb.mkv"), "w") as container:
+        stream: Any = container.add_stream("libx264rgb", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        for frame in (av.VideoFrame.from_ndarray(moving(1)[0], "rgb24"), None):
+            container.mux(stream.encode(frame))
+    with VideoReader(tmp_path / "rgb.mkv") as reader:
+        assert reader.info.chroma == "444"
+
+
 def test_broadcast_files_start_at_0(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "clip.ts", moving(5), [20000 + stamp for stamp in even_stamps(5)])
     with VideoReader(path) as reader:

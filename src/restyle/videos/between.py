@@ -1,10 +1,10 @@
 """Paint every second frame of a steadied video, and carry the paintings of its neighbors to the others.
 
-A painting takes several times as long as everything else. A frame between two painted ones takes the painting
-of the next one, warped by the optical flow, and where that shows nothing reliable (what is about to be
-hidden) the painting of the last one. A frame is painted itself if both together leave too much of it unknown,
-and so are the frames beside a cut. It then passes through `flow.FlowSteadier` like all frames, which also
-gives it back the sharpness that warping costs.
+A painting takes several times as long as everything else. A frame between two painted ones takes both
+paintings, warped by the optical flow and weighted by its confidence: what an object hides in one of them is
+seen in the other. A frame is painted itself if both together leave too much of it unknown, and so are the
+frames beside a cut. It then passes through `flow.FlowSteadier` like all frames, which also gives it back the
+sharpness that warping costs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from restyle.videos.work import SegmentEnd, Work
 
 UNKNOWN = 0.01  # share of a frame that the neighbors may leave unknown
 _SURE = 0.5  # confidence of what is known
+_TINY = np.float32(1e-3)
 
 
 def choose(items: Iterator[Any]) -> Iterator[Any]:
@@ -94,7 +95,8 @@ def _fill(item: Work, last: Sequence[FloatArray | None], following: Sequence[Flo
 def carried(last: FloatArray, following: FloatArray, motion: Motion, onward: Motion) -> FloatArray:
     """Return the painting of a frame [H, W, 3] between two others, given its motion since each of them."""
     before, after = (warp(each, way.back, cubic=True) for each, way in ((last, motion), (following, onward)))
+    share = onward.weight / (onward.weight + motion.weight + _TINY)
     after -= before
-    after *= onward.weight[..., None]
+    after *= share[..., None]
     after += before
     return np.clip(after, 0, 1, out=after)

@@ -267,13 +267,14 @@ class VideoReader(Closing):
             int(first.color_primaries),
         )
         depth = max((plane.bits for plane in form.components), default=8)
+        full = "444" if form.name.startswith("gbr") else "420"
         return VideoInfo(
             size=(height, width),
             time_base=stream.time_base,
             rate=rate,
             frames=int(stream.frames) or None,
             depth=8 if form.name in ("pal8", "rgb8", "bgr8") else depth,
-            chroma=next((each for each in ("422", "444") if each in form.name), "420"),
+            chroma=next((each for each in ("422", "444") if each in form.name), full),
             aspect=1 / aspect if turn.quarters % 2 else aspect,
             colors=colors,
             turn=turn,
