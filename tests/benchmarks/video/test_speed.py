@@ -24,4 +24,4 @@ def test_every_stage_has_a_rate(tmp_path: Path, tiny_model: Path) -> None:
         "end to end, none",
         "end to end, flow",
     }
-    assert all(rate > 0 for rate in table.values())
+    assert all(min(rate) > 0 for rate in table.values())
