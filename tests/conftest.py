@@ -34,7 +34,6 @@ LONGEST = (
     "sounds/test_api.py",
     "test_keras_tutorial.py",
     "scripts/test_container.py",
-    "benchmarks/test_fuzz.py",
     "videos/test_resume.py",
     "videos/test_api.py",
     "studio/test_attacks.py",

@@ -33,7 +33,7 @@ def test_the_site_has_every_page_and_no_broken_link(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="extra `docs` is not installed")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "not included in the" not in done.stderr, "add new pages to nav in mkdocs.yml"
     assert (tmp_path / "zh" / "index.html").exists()

@@ -136,7 +136,7 @@ def engine(rows, journal):
     return ray_engine.run_ray(rows, journal, workers=2, device="cpu", threads=1, overwrite=False)
 progress = run.run(rows, journal, engine, watch=watch)
 journal.close()
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 300
 while sum(node["Alive"] for node in ray.nodes()) > 2 and time.monotonic() < deadline:
     time.sleep(0.5)
 print(json.dumps({"states": states, "killed": killed, "nodes": sum(node["Alive"] for node in ray.nodes())}))
@@ -152,7 +152,7 @@ def test_a_node_dies_in_the_middle(photos: Path, tiny_model: Path, tmp_path: Pat
     (photos / "bad.png").write_text("not a picture")
     done = subprocess.run(
         [sys.executable, "-c", CLUSTER, str(photos), str(tiny_model), str(out)],
-        capture_output=True, text=True, check=False, timeout=240,
+        capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith('{"states"')]

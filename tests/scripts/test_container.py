@@ -89,7 +89,7 @@ def test_steps_in_a_plain_folder(tmp_path: Path) -> None:
     user = {"user": USER, "group": USER, "extra_groups": []} if drop else {}
     server = subprocess.Popen(command, cwd="/", env=environment, stdout=subprocess.PIPE, text=True, **user)  # type: ignore[call-overload]
     try:
-        for _ in range(120):
+        for _ in range(600):
             if subprocess.run(check, env=environment, capture_output=True, check=False).returncode == 0:
                 break
             time.sleep(0.5)
@@ -103,6 +103,6 @@ def test_steps_in_a_plain_folder(tmp_path: Path) -> None:
         assert (tmp_path / "art.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
     finally:
         server.terminate()
-        server.communicate(timeout=30)
+        server.communicate(timeout=300)
     assert server.returncode == 0
     assert not list(home.iterdir())  # it has cleaned up

@@ -25,6 +25,14 @@ def wait_until(true: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def gone(number: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().split(")")[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 async def settle() -> None:
     """Let all tasks go on until each waits for something from outside, whatever the time."""
     for _ in range(50):

@@ -13,7 +13,7 @@ import pytest
 
 from restyle.studio.security import HEADERS
 from restyle.studio.storage import PREFIX
-from tests.studio.conftest import LIMIT, Running, wait_until
+from tests.studio.conftest import LIMIT, Running, gone, wait_until
 
 
 def test_page_has_headers_that_protect_it(client: httpx.Client) -> None:
@@ -47,14 +47,6 @@ def test_metrics_are_lines_of_prometheus(client: httpx.Client) -> None:
     assert any(line.startswith('restyle_requests_total{method="GET",route="/v1/styles"') for line in lines)
     assert 'restyle_queue_places{lane="pictures"} 32' in lines
     assert client.get("/healthz").json()["status"] == "ok"
-
-
-def gone(number: int) -> bool:
-    """Whether a process has ended."""
-    try:
-        return Path(f"/proc/{number}/stat").read_text().split(")")[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")

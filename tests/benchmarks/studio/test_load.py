@@ -11,6 +11,7 @@ from PIL import Image
 
 from benchmarks.studio import load
 from benchmarks.studio.servers import PEER, STUDIO, helper, running
+from tests.studio.conftest import gone, wait_until
 
 
 def test_mixture_is_the_same_for_a_seed() -> None:
@@ -19,6 +20,11 @@ def test_mixture_is_the_same_for_a_seed() -> None:
     assert {kind for kind, *_ in load.plan(20, (16,), 1, True)} == {"picture"}
     with Image.open(io.BytesIO(load.photo(64))) as picture:
         assert (picture.size, picture.format) == ((64, 48), "JPEG")
+
+
+def wait_for_the_end(pids: list[int]) -> None:
+    """Wait until processes have ended, or fail."""
+    wait_until(lambda: all(map(gone, pids)))
 
 
 def test_crowd_is_answered_by_both_servers(tiny_model: Path) -> None:
@@ -38,7 +44,7 @@ def test_crowd_is_answered_by_both_servers(tiny_model: Path) -> None:
             assert server.processor_seconds() > 0
             family = server.family()
             assert len(family) == (2 if name == "studio" else 1)  # with a worker
-        assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+        wait_for_the_end(family)
 
 
 def test_bad_clients_end_with_the_benchmark(tiny_model: Path) -> None:
@@ -57,4 +63,4 @@ def test_bad_clients_end_with_the_benchmark(tiny_model: Path) -> None:
     with pytest.raises(ValueError, match="a part of the benchmark fails"):
         fail()
     assert len(pids) == 3
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    wait_for_the_end(pids)
