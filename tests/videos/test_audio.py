@@ -240,6 +240,15 @@ def test_audio_without_a_named_channel_layout(tmp_path: Path, output: str) -> No
         assert len(stamps_of(written)) == 10
 
 
+def test_uncompressed_sound_becomes_one_that_plays_everywhere(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mov", moving(10), sound="pcm_s16le")
+    said: list[str] = []
+    made = restyle.video(source, "starry-night", output=tmp_path / "out.mp4", size=32, tell=said.append)
+    assert said == ["'.mp4' cannot hold pcm_s16le audio; it is converted to aac"]
+    with av.open(str(made)) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+
+
 def test_b_frames_in_matroska(tmp_path: Path) -> None:
     """Matroska has no dts, and FFmpeg does not know those of the first packets."""
     source = make_clip(

@@ -188,11 +188,13 @@ class VideoWriter:
         encoding.open(self._encoder, tag)
 
     def _add_stream(self, stream: Any, tell: Tell) -> None:
-        copied = copied_stream(self.container, stream)
+        name = None if stream.codec_context is None else stream.codec_context.name
+        # FFmpeg writes PCM to MP4, but browsers and phones do not play it.
+        plays = self.suffix != ".mp4" or name is None or not name.startswith("pcm")
+        copied = copied_stream(self.container, stream) if plays else None
         if copied is not None:
             self._copies[stream.index] = copied
             return
-        name = None if stream.codec_context is None else stream.codec_context.name
         if stream.type == "audio" and name is not None and stream.codec_context.channels <= MOST_CHANNELS:
             codec = "libopus" if self.suffix == ".webm" else "aac"
             self._converted[stream.index] = ConvertedAudio(self.container, stream, codec, tell)
