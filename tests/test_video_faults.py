@@ -155,8 +155,9 @@ def test_a_broken_frame_in_the_middle(run: Run, in_folder: Path) -> None:
     assert np.array_equal(mended[index], mended[index - 1])
     # Frames that do not depend on the damaged one are unchanged; the next key frame is 5 frames later.
     assert all(np.array_equal(mended[n], good[n]) for n in range(index - 4))
+    # A frame that is painted in one run may be carried from its neighbors in the other.
     off = [float(np.abs(mended[n].astype(int) - good[n]).mean()) for n in range(index + 5, 30)]
-    assert max(off) < 1
+    assert max(off) < 2
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@ _MOSAIC = tuple(
         "mosaic",
         "nmf",
         "events",
-        "onsets",
         "noise",
         "silence",
         "transport",

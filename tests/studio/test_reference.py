@@ -62,7 +62,7 @@ def test_examples_of_the_guide_work(studio: Running, tmp_path: Path) -> None:
     examples = BLOCK.findall(GUIDE.read_text(encoding="utf-8").replace("http://127.0.0.1:7860", studio.url))
     ran = 0
     for language, code in examples:
-        if "pip install" in code:
+        if language == "bash" and "pip install" in code:
             continue
         program = ["bash", "-euo", "pipefail", "-c"] if language == "bash" else [sys.executable, "-c"]
         done = subprocess.run([*program, code], cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ from restyle.errors import InputError, OptionError, OutputError
 from restyle.methods.regions import make_regions
 from restyle.models import arbitrary
 from restyle.options import ImageOptions
-from restyle.videos import painter
+from restyle.videos import between, painter
 from restyle.videos.info import VideoInfo
 from restyle.videos.masks import MaskVideo, VideoRegions, regions_digest
 from tests.made_clips import frames_of, make_clip, moving, uneven_stamps
@@ -148,8 +148,12 @@ def test_every_region_is_what_its_style_gives_alone(
     assert np.abs(both[:, :, 32:] - night[:, :, 32:]).max() <= 1
 
 
-def test_flow_steadies_regions(make: Make, clip: Path, tmp_path: Path) -> None:
+def test_flow_steadies_regions(
+    make: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As without regions, if every frame is painted there, too."""
     pytest.importorskip("cv2")
+    monkeypatch.setattr(between, "UNKNOWN", -1)
     Image.fromarray(LEFT).save(tmp_path / "left.png")
     options = {"steady": "flow"}
     wave = frames(make(clip, "great-wave", **options))

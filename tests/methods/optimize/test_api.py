@@ -15,8 +15,7 @@ from PIL import Image
 from restyle.cli import main
 from restyle.errors import InputError, MissingExtraError, OptionError, OutputError, StyleError
 from restyle.images import picture as images
-from restyle.methods.observer import numbered
-from restyle.methods.protocol import Step, state_path
+from restyle.methods.protocol import Step, numbered, state_path
 from restyle.stylizer import Stylizer
 
 Photo = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]

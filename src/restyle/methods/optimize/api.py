@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from restyle.images import picture as images
 from restyle.images.blend import blend
 from restyle.images.resize import resize
-from restyle.methods.observer import Observer
 from restyle.methods.optimize.problem import Part
 from restyle.methods.optimize.run import optimize
-from restyle.methods.protocol import Previous, Settings, state_path
+from restyle.methods.protocol import Observer, Previous, Settings, state_path
 from restyle.models.style_codes import Exemplar
 from restyle.options import OptimizeOptions
 from restyle.options.optimize import STARTS

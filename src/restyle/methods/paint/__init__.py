@@ -14,11 +14,10 @@ from typing import cast
 from restyle.errors import InputError
 from restyle.images.detail import Enlargement
 from restyle.images.resize import fit_size, resize, thumbnail
-from restyle.methods.observer import Observer
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
 from restyle.methods.paint.sizes import at_scales
-from restyle.methods.protocol import Settings, Step, Stopped, Thumbnail
+from restyle.methods.protocol import Observer, Settings, Step, Stopped, Thumbnail
 from restyle.models.session import Device, MemoryShortage
 from restyle.models.style_codes import Exemplar
 from restyle.options import EFFORTS, ImageOptions
