@@ -218,7 +218,8 @@ class StreamedPicture:
     def thumbnail(self) -> tuple[FloatArray, FloatArray | None]:
         """Return the picture as by `resize.thumbnail`: visible pixels [h, w, 3], and alpha [h, w] or None.
 
-        It is read anew unless `visible` needs it, which is where the picture has alpha.
+        It is kept for a picture with alpha, because `visible` needs it again. Otherwise every call reads
+        the file.
         """
         if self._thumbnail is not None:
             return self._thumbnail

@@ -180,7 +180,7 @@ class Job:
             try:
                 await asyncio.to_thread(_keep_only, self.folder.path, keep)
                 self.folder.measure()
-            finally:  # last: whoever sees the end may take its result, count its bytes, or delete it
+            finally:  # A client may fetch or delete the result once it sees this state, so it is set last.
                 self.state, self.seconds_left, self.used = state, None, time.monotonic()
                 self._notify()
 
