@@ -12,7 +12,7 @@ from PIL import Image
 
 from restyle.models.network_files import read
 from tests.command_line import Done, restyle
-from tests.train.made_pictures import encoder_file, photos, picture
+from tests.train.made_pictures import encoder_file, photos, picture, two_styles
 
 SMALL = [
     "--crop",
@@ -37,11 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("train")
     photos(folder / "photos")
     encoder_file(folder / "encoder.safetensors")
-    (folder / "styles").mkdir()
-    for index, name in enumerate(("blue", "red")):
-        picture(90, 80, 40 + index, (40 + 160 * index, 90, 200 - 150 * index)).save(
-            folder / "styles" / f"{name}.png"
-        )
+    two_styles(folder / "styles", "blue", "red")
     return folder
 
 

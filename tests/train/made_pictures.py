@@ -30,6 +30,14 @@ def photos(folder: Path, count: int = 12) -> Path:
     return folder
 
 
+def two_styles(folder: Path, *names: str) -> Path:
+    """A folder of two pictures, one blue and one red."""
+    folder.mkdir()
+    for index, name in enumerate(names):
+        picture(90, 80, 40 + index, (40 + 160 * index, 90, 200 - 150 * index)).save(folder / f"{name}.png")
+    return folder
+
+
 def encoder_file(path: Path) -> Path:
     """A perceptual encoder with random weights and five layers."""
     torch.manual_seed(4)

@@ -14,7 +14,7 @@ from restyle.errors import InputError, ModelError, OptionError, OutputError, Sty
 from restyle.options.train import StyleOptions, StyleTrainOptions
 from restyle.train.loop import Step
 from restyle.train.style_network import StyleNetwork
-from tests.train.made_pictures import encoder_file, photos, picture
+from tests.train.made_pictures import encoder_file, photos, picture, two_styles
 
 RECIPE = StyleOptions(crop=64, style_size=64, held_out=2)
 
@@ -25,11 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("place")
     photos(folder / "photos")
     encoder_file(folder / "encoder.safetensors")
-    (folder / "styles").mkdir()
-    for index, name in enumerate(("Blue Wave", "red")):
-        picture(90, 80, 40 + index, (40 + 160 * index, 90, 200 - 150 * index)).save(
-            folder / "styles" / f"{name}.png"
-        )
+    two_styles(folder / "styles", "Blue Wave", "red")
     picture(90, 80, 50, (200, 200, 60)).save(folder / "yellow.png")
     fitted(folder, folder / "styles").save(folder / "two.restyle")
     return folder

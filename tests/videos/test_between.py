@@ -83,21 +83,13 @@ def test_a_carried_painting_is_that_of_its_neighbors_moved() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_half_of_a_film_is_painted(tiny_model: Path, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+def test_half_of_a_film_is_painted(tiny_model: Path, sizes: list[tuple[int, ...]], threads: int) -> None:
     method = Arbitrary(tiny_model, threads=threads)
     info = VideoInfo(SIZE, Fraction(1, 25), Fraction(25), None)
     styles = timed_styles("great-wave", method)
-    calls: list[FloatArray] = []
-    paint = Arbitrary.stylize
-
-    def watched(self: Arbitrary, content: FloatArray, *rest: Any) -> FloatArray:
-        calls.append(content)
-        return paint(self, content, *rest)
-
-    monkeypatch.setattr(Arbitrary, "stylize", watched)
     painter = VideoPainter(styles, method, ImageOptions(), VideoOptions(steady="flow"), info)
     frames = [np.asarray(each * 255, np.uint8) for each in panning(9)]
     shots = (VideoFrame(pixels, place, 1) for place, pixels in enumerate(frames))
     done = list(painter.finish(painter.steady(painter.paint(painter.prepare(shots)))))
     assert [item.pts for item in done] == list(range(9))
-    assert len(calls) == 5
+    assert len(sizes) == 5

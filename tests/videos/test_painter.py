@@ -13,7 +13,6 @@ import pytest
 
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
-from restyle.types import FloatArray
 from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.painter import VideoPainter
 from restyle.videos.timeline import timed_styles
@@ -51,7 +50,7 @@ def test_a_static_scene_stays_still_for_500_frames(tiny_model: Path, steady: Ste
 
 @pytest.mark.parametrize("steady", ["none", "flow"])
 def test_frames_that_repeat_are_painted_once(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, steady: Steady
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, sizes: list[tuple[int, ...]], steady: Steady
 ) -> None:
     one, two, three = moving(3)
     video = [one, one, one, two, two, one, one, three, three]
@@ -61,42 +60,26 @@ def test_frames_that_repeat_are_painted_once(
         frames = (VideoFrame(frame.copy(), index, 1) for index, frame in enumerate(video))
         return [item.pixels for item in through(painter, frames) if isinstance(item, VideoFrame)]
 
-    calls: list[FloatArray] = []
-    paint = Arbitrary.stylize
-
-    def watched(self: Arbitrary, content: FloatArray, *rest: Any) -> FloatArray:
-        calls.append(content)
-        return paint(self, content, *rest)
-
-    monkeypatch.setattr(Arbitrary, "stylize", watched)
     found = done()
-    assert len(calls) == 4
+    assert len(sizes) == 4
     monkeypatch.setattr("restyle.videos.painter._alike", lambda before, work: False)
     monkeypatch.setattr("restyle.videos.painter.choose", lambda items: items)  # all are painted
     for once, again in zip(found, done(), strict=True):
         np.testing.assert_array_equal(once, again)
-    assert len(calls) == 4 + len(video)
+    assert len(sizes) == 4 + len(video)
 
 
 @pytest.mark.parametrize(("scale", "painted"), [(2.0, (24, 32)), (0.5, (96, 128))])
 def test_strokes_of_another_size(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, scale: float, painted: tuple[int, int]
+    tiny_model: Path, sizes: list[tuple[int, ...]], scale: float, painted: tuple[int, int]
 ) -> None:
     """Frames are painted smaller or larger, and come out at their own size."""
-    seen: list[tuple[int, ...]] = []
-    paint = Arbitrary.stylize
-
-    def watched(self: Arbitrary, content: FloatArray, *rest: Any) -> FloatArray:
-        seen.append(content.shape[:2])
-        return paint(self, content, *rest)
-
-    monkeypatch.setattr(Arbitrary, "stylize", watched)
     frame = moving(1)[0]
     done, usual = (
         through(make(tiny_model, options, VideoOptions()), iter([VideoFrame(frame.copy(), 0, 1)]))[0].pixels
         for options in (ImageOptions(style_scale=scale), ImageOptions())
     )
-    assert seen == [painted, (48, 64)]
+    assert sizes == [painted, (48, 64)]
     assert done.shape == frame.shape
     assert np.abs(done.astype(int) - usual).max() > 4
 
