@@ -28,9 +28,8 @@ from PIL import Image, ImageOps
 
 import restyle
 from restyle import RestyleError
-from restyle.evaluate import encoder
-from restyle.evaluate.bench import Bench, Subject
-from restyle.evaluate.cache import Cache
+from restyle.evaluate.bench import Bench, Cache, Subject
+from restyle.evaluate.networks import load_encoder
 from restyle.files import writing
 from restyle.images.picture import load_image
 from restyle.methods import fast
@@ -343,7 +342,7 @@ def pages(folder: Path, names: Sequence[str], size: int, out: Path) -> None:
         fail(
             f"{len(missing)} pictures are missing, the first is {missing[0]}; run scripts.gallery paint first"
         )
-    bench = Bench(encoder.load(threads=1), 512, cache=Cache())
+    bench = Bench(load_encoder(threads=1), 512, cache=Cache())
     distances = {name: measure(painted[name], name, size, bench) for name in names}
     shown = out / "gallery"
     shown.mkdir(parents=True, exist_ok=True)

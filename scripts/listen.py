@@ -13,8 +13,8 @@ import restyle
 from restyle.sounds.features import RATE, at_rate
 from restyle.sounds.files import SoundWriter
 from restyle.sounds.read import load_sound
+from restyle.sounds.sources import preset_path
 from restyle.sounds.stft import Float
-from restyle.sounds.styles import preset_path
 
 FOLDER = Path(__file__).parent.parent / "docs" / "listen"
 SECONDS = 7

@@ -44,10 +44,10 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Libraries of the extras, and the only places (beginnings of paths) that may import them.
 TORCH_PLACES = ("nn/", "train/", "keras/", "study/", "methods/optimize/", "sounds/texture")
 PLACES = {
-    "torch": (*TORCH_PLACES, "models/download.py", "evaluate/lpips_fid.py"),
+    "torch": (*TORCH_PLACES, "models/download.py", "evaluate/networks.py"),
     "safetensors": (*TORCH_PLACES, "models/download.py"),
-    "torchmetrics": ("evaluate/lpips_fid.py",),
-    "torch_fidelity": ("evaluate/lpips_fid.py",),
+    "torchmetrics": ("evaluate/networks.py",),
+    "torch_fidelity": ("evaluate/networks.py",),
     "onnx": TORCH_PLACES,
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),
@@ -56,7 +56,7 @@ PLACES = {
     "ray": ("batch/ray_",),
     "pyarrow": ("batch/ray_",),
     "fsspec": ("batch/ray_",),
-    "matplotlib": ("images/plots.py", "compare/map.py", "sounds/plot.py"),
+    "matplotlib": ("images/plots.py", "compare/charts.py", "sounds/features.py"),
     "scipy": ("compare/charts.py",),
     "fastapi": ("studio/",),
     "starlette": ("studio/",),

@@ -28,10 +28,9 @@ from benchmarks.audio.faults import preset
 from benchmarks.audio.pairs import ALL_PAIRS, clip
 from benchmarks.audio.scorecard import Scorecard
 from restyle.sounds.api import audio
-from restyle.sounds.bands import power_of, smooth
 from restyle.sounds.features import ENVELOPE_RATE, RATE, cochlear_envelopes, onset_correlation, texture
-from restyle.sounds.stft import Float, stft
-from restyle.sounds.styles import PRESETS
+from restyle.sounds.sources import PRESETS
+from restyle.sounds.stft import Float, power_of, smooth, stft
 
 HERE = Path(__file__).parent
 CONTENTS = ("sense", "fishin", "noise")

@@ -25,8 +25,8 @@ from benchmarks.audio.scorecard import Scorecard
 from restyle.sounds.api import audio
 from restyle.sounds.features import RATE, at_rate
 from restyle.sounds.read import load_sound
+from restyle.sounds.sources import PRESETS, preset_path
 from restyle.sounds.stft import Float
-from restyle.sounds.styles import PRESETS, preset_path
 
 HERE = Path(__file__).parent
 STEP = RATE // 40  # 25 ms

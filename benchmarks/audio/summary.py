@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from restyle.sounds.styles import PRESETS
+from restyle.sounds.sources import PRESETS
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "lab" / "benchmarks" / "audio.md"

@@ -10,18 +10,7 @@ from pathlib import Path
 import restyle
 
 _MOSAIC = tuple(
-    f"sounds/{name}.py"
-    for name in (
-        "auto_keep",
-        "mosaic",
-        "nmf",
-        "events",
-        "noise",
-        "silence",
-        "transport",
-        "bands",
-        "effects",
-    )
+    f"sounds/{name}.py" for name in ("mosaic", "grains", "targets", "stft", "effects", "loudness")
 )
 SOURCES = {"mosaic": _MOSAIC, "texture": (*_MOSAIC, "sounds/texture.py")}
 

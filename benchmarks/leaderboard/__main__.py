@@ -18,7 +18,7 @@ from benchmarks.leaderboard import board, suite
 from benchmarks.machine import describe
 from restyle.cli.evaluation_output import facts_of, print_failures, print_rows
 from restyle.cli.evaluation_run import load_bench, measure, plan_of
-from restyle.evaluate.encoder import DEFAULT
+from restyle.evaluate.networks import DEFAULT
 from restyle.evaluate.summary import summarize
 from restyle.models import catalog
 from restyle.options import EngineOptions

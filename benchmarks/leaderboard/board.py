@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError
-from restyle.evaluate.encoder import DEFAULT
-from restyle.evaluate.figures import BY_NAME, FIGURES, shown
+from restyle.evaluate.networks import DEFAULT
 from restyle.evaluate.report import (
     INTERVALS,
     NOTE,
@@ -27,7 +26,7 @@ from restyle.evaluate.report import (
     table_rows,
 )
 from restyle.evaluate.run import TRIVIAL
-from restyle.evaluate.summary import Interval, RowSummary, mean_interval
+from restyle.evaluate.summary import BY_NAME, FIGURES, Interval, RowSummary, mean_interval, shown
 from restyle.models.style_files import slug
 
 FORMAT = "restyle-leaderboard/1"

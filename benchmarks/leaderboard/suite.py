@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from restyle.errors import InputError, OptionError
-from restyle.evaluate.pairs import Pair, listed, read_pairs
+from restyle.evaluate.run import Pair, listed, read_pairs
 
 SHARED = "RESTYLE_SHARED"
 

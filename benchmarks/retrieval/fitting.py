@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.retrieval.works import Floats, Measured
-from restyle.compare.style_vector import DIRECTIONS, SMALL_MEAN, SMALL_VARIANCE, StyleMetric
+from restyle.compare.subjects import DIRECTIONS, SMALL_MEAN, SMALL_VARIANCE, StyleMetric
 from restyle.models.features import LAYERS
 
 COMPONENTS = 128

@@ -19,7 +19,7 @@ from restyle.compare.subjects import Subject, measure
 from restyle.models import arbitrary
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_files import preset_files
-from restyle.sounds.styles import PRESETS
+from restyle.sounds.sources import PRESETS
 
 ARTISTS = 60
 NEEDS = frozenset({each.need for each in METRICS.values()} - {"sound"})

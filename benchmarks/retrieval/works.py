@@ -15,8 +15,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from restyle.compare.style_vector import LayerMoments, Vector
-from restyle.compare.subjects import codes_of, color_histogram, moments_of, palette_of
+from restyle.compare.subjects import LayerMoments, Vector, codes_of, color_histogram, moments_of, palette_of
 from restyle.images import picture
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.features import LAYERS, FeatureEncoder, comparable

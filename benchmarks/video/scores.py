@@ -21,7 +21,7 @@ from benchmarks.video.steadiness import (
     sharpness,
     trails,
 )
-from restyle.evaluate.temporal import Motion, tvl1
+from restyle.evaluate.videos import Motion, tvl1
 from restyle.images import picture as images
 from restyle.images.resize import fit_size, resize
 from restyle.models import catalog

@@ -1,6 +1,6 @@
 """Flicker of a stylized video, with its sharpness, its style distance, and the trails on flat ground.
 
-Warping error is `restyle.evaluate.temporal`, by two flows of the *input* that restyle does not steady with
+Warping error is `restyle.evaluate.videos`, by two flows of the *input* that restyle does not steady with
 (that is dense inverse search): TV-L1 and Farneback's polynomial expansion. Blur and copies of the input
 win that figure alone, so sharpness and style stand beside it.
 """
@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from restyle.evaluate.pixel_metrics import luma
-from restyle.evaluate.temporal import Flow
+from restyle.evaluate.metrics import luma
+from restyle.evaluate.videos import Flow
 from restyle.images.picture import Picture
 from restyle.images.statistics import gram
 from restyle.models.arbitrary import Arbitrary
@@ -41,7 +41,7 @@ WINDOW = 8  # frames over which trails are averaged
 
 
 def farneback(frame: FloatArray, following: FloatArray) -> Flow:
-    """Compute the flow by polynomial expansion (Farneback 2003), as `restyle.evaluate.temporal.tvl1`."""
+    """Compute the flow by polynomial expansion (Farneback 2003), as `restyle.evaluate.videos.tvl1`."""
     one, two = ((each * 255).astype(np.uint8) for each in (frame, following))
     found = cv2.calcOpticalFlowFarneback(one, two, None, 0.5, 5, 15, 5, 7, 1.5, 0)  # type: ignore[call-overload]
     return np.ascontiguousarray(found[..., ::-1].transpose(2, 0, 1), np.float32)

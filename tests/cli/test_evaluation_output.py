@@ -9,9 +9,8 @@ from PIL import Image
 
 from restyle.cli.evaluation_output import CELL, LINES, REPORT, Sheet, check_report, write_report
 from restyle.errors import OutputError
-from restyle.evaluate.cache import Measurement
-from restyle.evaluate.pairs import Pair
-from restyle.evaluate.run import Evaluation, Row
+from restyle.evaluate.bench import Measurement
+from restyle.evaluate.run import Evaluation, Pair, Row
 from restyle.evaluate.summary import RowSummary, mean_interval
 
 FACTS = {

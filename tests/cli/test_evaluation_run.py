@@ -9,7 +9,7 @@ import pytest
 import restyle
 from restyle.cli.evaluation_run import Plan, make_plan, method_candidate, parsed, version_of
 from restyle.errors import InputError, OptionError
-from restyle.evaluate.pairs import Pair
+from restyle.evaluate.run import Pair
 from restyle.evaluate.videos import frames_of
 from restyle.models.catalog import DEFAULT
 from restyle.options import EngineOptions

@@ -14,7 +14,7 @@ from restyle.images import picture
 from restyle.images.looks import LOOKS
 from restyle.images.sheet import GAP
 from restyle.models.arbitrary import Arbitrary
-from restyle.sounds.styles import PRESETS as SOUNDS
+from restyle.sounds.sources import PRESETS as SOUNDS
 from restyle.style import Style, styles
 from restyle.types import to_unit
 

@@ -8,8 +8,7 @@ from PIL import Image
 import restyle
 from restyle.compare import metrics
 from restyle.compare.metrics import METRICS, Metric
-from restyle.compare.style_vector import LayerMoments
-from restyle.compare.subjects import Need, Subject, measure, of_pixels
+from restyle.compare.subjects import LayerMoments, Need, Subject, measure, of_pixels
 from restyle.errors import OptionError, StyleError
 from restyle.models import arbitrary
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restyle.evaluate import encoder
 from restyle.evaluate.bench import Bench
+from restyle.evaluate.networks import Encoder, load_encoder
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -48,12 +48,12 @@ def folders(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def eyes() -> encoder.Encoder:
-    return encoder.load(threads=1)
+def eyes() -> Encoder:
+    return load_encoder(threads=1)
 
 
 @pytest.fixture
-def make_bench(eyes: encoder.Encoder) -> Callable[..., Bench]:
+def make_bench(eyes: Encoder) -> Callable[..., Bench]:
     def make(size: int = 96, **rest: object) -> Bench:
         return Bench(eyes, size, **rest)  # type: ignore[arg-type]
 

@@ -1,4 +1,8 @@
-"""One result against its content and style: the trivial rows behave, and files measure as memory does."""
+"""One result against its content and style, and measurements on disk.
+
+Trivial rows behave, files measure as memory does, and a cached measurement is found again for the same pixels
+and for nothing else.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +12,90 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError
-from restyle.evaluate.bench import Bench, Subject, eight_bits, shrunk
-from restyle.evaluate.cache import Cache
-from restyle.evaluate.lpips_fid import Standard
+from restyle.evaluate import bench as module
+from restyle.evaluate.bench import Bench, Cache, Measurement, Subject, eight_bits, key_of, shrunk
+from restyle.evaluate.networks import Standard
 from tests.evaluate.conftest import drawn, save
+
+ONE = np.zeros((4, 5, 3), np.float32)
+MEASURED = Measurement(
+    {"style": 0.125}, np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros(0, np.float32)
+)
+
+
+def test_what_is_filed_is_found(tmp_path: Path) -> None:
+    folder = Cache(tmp_path / "new")
+    assert folder.load("a") is None
+    folder.save("a", MEASURED)
+    found = folder.load("a")
+    assert found is not None
+    assert found.figures == MEASURED.figures
+    assert np.array_equal(found.cloud, MEASURED.cloud)
+    assert found.inception.size == 0
+
+
+def test_keys_know_pixels_shape_settings_and_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {
+        key_of("a", ONE),
+        key_of("b", ONE),
+        key_of("a", ONE + np.float32(0.1)),
+        key_of("a", ONE.reshape(5, 4, 3)),
+        key_of("a", ONE, ONE),
+    }
+    assert len(keys) == 5
+    assert key_of("a", ONE) in keys
+    monkeypatch.setattr(module, "code_version", lambda: "another")
+    assert key_of("a", ONE) not in keys
+
+
+def test_damaged_and_unwritable_files_are_no_reason_to_stop(tmp_path: Path) -> None:
+    folder = Cache(tmp_path)
+    for text in (
+        "",
+        "{",
+        "[]",
+        '{"figures": {}}',
+        '{"figures": {}, "cloud": {"shape": [2]}, "inception": null}',
+    ):
+        (tmp_path / "a.json").write_text(text)
+        assert folder.load("a") is None
+    (tmp_path / "file").write_text("")
+    Cache(tmp_path / "file" / "below").save("a", MEASURED)
+
+
+def test_the_users_folder_is_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
+    assert Cache().folder == tmp_path / "measurements"
+
+
+def test_the_code_is_all_that_measuring_depends_on() -> None:
+    paths = {path.relative_to(module.PACKAGE).as_posix() for path in module.dependencies()}
+    assert {"evaluate/videos.py", "evaluate/metrics.py", "evaluate/bench.py"} <= paths
+    assert {"images/statistics.py", "images/resize.py", "models/features.py", "videos/read.py"} <= paths
+    assert not {path for path in paths if path.startswith(("cli/", "train/", "compare/"))}
+    assert len(module.code_version()) == 64
+
+
+def test_a_change_of_any_of_it_is_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = module.code_version()
+    changed = tmp_path / "temporal.py"
+    changed.write_text("TAU = 1\n")
+    monkeypatch.setattr(module, "dependencies", lambda: (changed,))
+    module.code_version.cache_clear()
+    assert module.code_version() != before
+    module.code_version.cache_clear()
+
+
+def test_mean_of_frames() -> None:
+    frames = [
+        Measurement({"style": value}, np.full((2, 3), value, np.float32), np.full(4, value, np.float32))
+        for value in (1.0, 3.0)
+    ]
+    mean = Measurement.mean_of(frames)
+    assert mean.figures == {"style": 2.0}
+    assert mean.cloud.shape == (4, 3)
+    assert mean.inception.tolist() == [2.0] * 4
+
 
 MakeBench = Callable[..., Bench]
 

@@ -1,4 +1,4 @@
-"""Means, intervals and figures of the set."""
+"""The columns of a report: means, intervals and figures of the set."""
 
 from pathlib import Path
 
@@ -6,11 +6,31 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from restyle.evaluate.cache import Measurement
-from restyle.evaluate.feature_metrics import art_aggregate, frechet_distance, relative_frechet
-from restyle.evaluate.pairs import Pair
-from restyle.evaluate.run import Evaluation, Row
-from restyle.evaluate.summary import mean_interval, resampled, row_summary, summarize
+from restyle.evaluate.bench import Measurement
+from restyle.evaluate.metrics import art_aggregate, frechet_distance, relative_frechet
+from restyle.evaluate.run import Evaluation, Pair, Row
+from restyle.evaluate.summary import BY_NAME, FIGURES, mean_interval, resampled, row_summary, shown, summarize
+
+
+def test_names_are_unique_and_explained() -> None:
+    assert len(BY_NAME) == len(FIGURES)
+    assert all(figure.about for figure in FIGURES)
+
+
+def test_figures_on_our_encoder_are_not_called_as_those_on_standard_networks() -> None:
+    for ours, theirs in (("perceptual", "lpips-alex"), ("frechet", "fid"), ("art", "art-fid")):
+        assert "in kind, on another network" in BY_NAME[ours].about
+        assert theirs in BY_NAME
+
+
+def test_only_similarity_is_better_when_higher() -> None:
+    assert [figure.name for figure in FIGURES if figure.higher] == ["ssim"]
+
+
+def test_shown() -> None:
+    assert shown("style", 0.12345) == "0.1235"
+    assert shown("art", float("nan")) == "-"
+
 
 RNG = np.random.default_rng(0)
 PAIRS = [Pair(Path(f"c{index}.png"), Path("s.png")) for index in range(8)]

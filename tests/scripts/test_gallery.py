@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import restyle
-from restyle.evaluate import encoder
 from restyle.evaluate.bench import Bench, Subject
+from restyle.evaluate.networks import load_encoder
 from scripts import gallery, presets
 
 
@@ -79,7 +79,7 @@ def test_distances_are_those_of_evaluate(tmp_path: Path) -> None:
     for name, path in photos.items():
         gallery.photo(name, 96).save(path)
     painted = {(name, method): path for name, path in photos.items() for method in gallery.METHODS}
-    bench = Bench(encoder.load(threads=1), 512)
+    bench = Bench(load_encoder(threads=1), 512)
     found = gallery.measure(painted, "scream", 96, bench)
     assert found["paint", "style"] == found["fast", "style"] == found["copy", "style"] > 0
     assert abs(found["paint", "content"]) < 1e-6

@@ -12,12 +12,12 @@ import restyle
 from restyle.errors import InputError, OptionError, OutputError, StyleError
 from restyle.sounds import api
 from restyle.sounds.api import audio
-from restyle.sounds.auto_keep import SETTINGS
-from restyle.sounds.content import Content
 from restyle.sounds.files import SoundWriter
 from restyle.sounds.loudness import loudness
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.read import load_sound
+from restyle.sounds.sources import Content
+from restyle.sounds.targets import SETTINGS
 from tests.sounds.test_mosaic import Sound, melody, noise
 
 BYTES: Any = b"RIFF"

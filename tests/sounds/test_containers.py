@@ -11,9 +11,8 @@ import pytest
 import soundfile
 
 from restyle.errors import InputError
-from restyle.sounds.containers import open_file
+from restyle.sounds.files import open_file, read_tags
 from restyle.sounds.read import SoundReader
-from restyle.sounds.tags import read_tags
 
 
 def playlist(folder: Path) -> Path:

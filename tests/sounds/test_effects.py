@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restyle.sounds.bands import Bands, power_of
 from restyle.sounds.effects import (
     STEADY,
     coherences,
@@ -21,7 +20,7 @@ from restyle.sounds.effects import (
     without_rumble,
 )
 from restyle.sounds.mosaic import Mosaic
-from restyle.sounds.stft import Float
+from restyle.sounds.stft import Bands, Float, power_of
 
 SR = 22050
 BANDS = Bands.for_duration(SR, 0.046)

@@ -57,3 +57,27 @@ def test_texture_tells_steady_from_beating_noise() -> None:
 def test_at_rate_mixes_and_resamples() -> None:
     y = np.zeros((44100, 2), np.float32)
     assert features.at_rate(y, 44100).shape == (22050,)
+
+
+SR = 22050
+TONE = np.sin(2 * np.pi * 1000 * np.arange(2 * SR) / SR).astype(np.float32)
+
+
+def test_a_tone_is_a_line_at_its_frequency() -> None:
+    times, frequencies, level = features.spectrogram(TONE, SR)
+    assert level.shape == (len(times), len(frequencies))
+    assert frequencies[level[len(times) // 2].argmax()] == pytest.approx(1000, abs=frequencies[1])
+    assert level.max() == pytest.approx(0)
+
+
+def test_a_long_sound_has_no_more_columns() -> None:
+    assert len(features.spectrogram(np.tile(TONE, 40), SR)[0]) <= 1200
+
+
+def test_one_panel_for_each_sound_with_its_title() -> None:
+    pytest.importorskip("matplotlib")
+    silence = np.zeros(1, np.float32)
+    figure = features.spectrogram_figure([("tone", TONE, SR), ("silence", silence, 44100)])
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[:2] == ["tone", "silence"]
+    assert figure.axes[2].get_ylabel() == "dB"

@@ -4,10 +4,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from restyle.sounds.content import Content, TemporarySound
-from restyle.sounds.loudness import CEILING, SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter, loudness
-from restyle.sounds.silence import ContentLevel
-from restyle.sounds.stft import Float
+from benchmarks.audio.faults import preset
+from restyle.sounds.api import audio
+from restyle.sounds.effects import with_margins
+from restyle.sounds.features import RATE
+from restyle.sounds.loudness import (
+    CEILING,
+    SILENT,
+    ContentLevel,
+    LoudestExcerpt,
+    LoudnessMatch,
+    LoudnessMeter,
+    TemporarySound,
+    loudness,
+)
+from restyle.sounds.read import regroup
+from restyle.sounds.sources import Content
+from restyle.sounds.stft import FREE_SILENCE, Float
 
 
 def tone(level: float, seconds: float, sr: int = 48000, hertz: float = 1000.0) -> NDArray[np.float32]:
@@ -91,17 +104,16 @@ def test_silence_counts_and_nothing_is_empty() -> None:
     assert loudest.excerpt().shape == (10, 1)
 
 
-RATE = 8000
-T = np.arange(3 * RATE) / RATE
+SR = 8000
+T = np.arange(3 * SR) / SR
 CONTENT = (0.2 * np.sin(2 * np.pi * 300 * T))[:, None].astype(np.float32)
-RNG = np.random.default_rng(0)
-QUIET = (0.01 * RNG.standard_normal((3 * RATE, 1))).astype(np.float32)
+QUIET = (0.01 * np.random.default_rng(0).standard_normal((3 * SR, 1))).astype(np.float32)
 PEAKED = QUIET.copy()
 PEAKED[::1000] = 0.9
 
 
 def levelled(rendered: Float, content: Float = CONTENT, remix: float = 0.0) -> Float:
-    heard, made = LoudnessMeter(RATE, 1), LoudnessMeter(RATE, 1)
+    heard, made = LoudnessMeter(SR, 1), LoudnessMeter(SR, 1)
     heard.add(content)
     made.add(rendered)
     level = ContentLevel(100)
@@ -109,7 +121,7 @@ def levelled(rendered: Float, content: Float = CONTENT, remix: float = 0.0) -> F
         level.add(block, slice(0, len(block)))
     with TemporarySound(1) as tape:
         tape.write(rendered)
-        match = LoudnessMatch(tape, Content(content, RATE), heard, level, remix, 5000)
+        match = LoudnessMatch(tape, Content(content, SR), heard, level, remix, 5000)
         return np.concatenate(list(match.blocks(made)))
 
 
@@ -118,7 +130,7 @@ def levelled(rendered: Float, content: Float = CONTENT, remix: float = 0.0) -> F
 def test_loudness_is_the_contents_and_nothing_clips(rendered: Float, remix: float) -> None:
     made = levelled(rendered, remix=remix)
     assert made.shape == CONTENT.shape
-    assert loudness(made, RATE) == pytest.approx(loudness(CONTENT, RATE), abs=0.3)
+    assert loudness(made, SR) == pytest.approx(loudness(CONTENT, SR), abs=0.3)
     assert np.abs(made).max() <= CEILING + 1e-4
 
 
@@ -128,3 +140,80 @@ def test_remix_of_one_is_the_original() -> None:
 
 def test_silence_stays_silence() -> None:
     assert not levelled(np.zeros_like(QUIET)).any()
+
+
+HOP = 256
+RNG = np.random.default_rng(0)
+
+
+def content(floor: float, seconds: float = 3.0) -> Float:
+    """Noise with a second of fainter noise in its middle, both by level in dB [shape=(n, 1), float32]."""
+    y = 0.1 * RNG.standard_normal((round(seconds * RATE), 1))
+    y[RATE : 2 * RATE] *= 10 ** ((floor + 20) / 20)
+    return y.astype(np.float32)
+
+
+def level(y: Float) -> float:
+    """Level within the faint second, in dB."""
+    return float(10 * np.log10(np.mean(y[RATE + RATE // 10 : 2 * RATE - RATE // 10].astype(np.float64) ** 2)))
+
+
+def limited(result: Float, own: Float, size: int) -> Float:
+    """Limit a result by the level of a content, both in blocks of `size`."""
+    level = ContentLevel(HOP)
+    blocks = level.watch(own[start : start + size] for start in range(0, len(own), size))
+    for window, part in with_margins(regroup(blocks, size), 8 * HOP):
+        level.add(window, part)
+    return np.concatenate(
+        list(level.limit(result[start : start + 7000] for start in range(0, len(own), 7000)))
+    )
+
+
+@pytest.mark.parametrize("size", [HOP, 20 * HOP, 1000 * HOP])
+def test_a_result_is_lowered_where_the_content_is_silent_and_nowhere_else(size: int) -> None:
+    own, result = content(-88), (0.1 * RNG.standard_normal((3 * RATE, 1))).astype(np.float32)
+    made = limited(result, own, size)
+    assert made.shape == own.shape
+    assert level(made) == pytest.approx(-88 + FREE_SILENCE, abs=1)
+    for loud in (slice(0, RATE - 4 * HOP), slice(2 * RATE + 4 * HOP, None)):
+        assert np.array_equal(made[loud], result[loud])
+
+
+def test_what_is_as_faint_as_the_content_is_unchanged() -> None:
+    own = content(-88)
+    assert np.array_equal(limited(own, own, 20 * HOP), own)
+
+
+def test_silence_may_lie_beside_something_loud() -> None:
+    """Within 30 ms: the filter against rumble rings much longer."""
+    y = content(-88)[:, 0]
+    made = audio(y, preset("vinyl"), sr=RATE)
+    beside = slice(RATE + RATE // 33, RATE + RATE // 10)
+    rise = 10 * np.log10(np.mean(made[beside] ** 2) / np.mean(y[beside] ** 2))
+    assert rise < 6
+
+
+def test_digital_silence_stays_below_16_bits() -> None:
+    own = content(-400)
+    assert level(limited(content(-40), own, 20 * HOP)) < -110
+
+
+@pytest.mark.parametrize("style", ["fire", "vinyl", "bells"])
+@pytest.mark.parametrize("where", [1.0, 0.0])
+def test_silence_of_the_content_stays_silence_in_every_style(style: str, where: float) -> None:
+    """Within 6 dB of its own floor; fire is much louder than noise by energy than by loudness."""
+    y = content(-88)
+    y = np.roll(y, round((where - 1) * RATE), axis=0)[:, 0]
+    made = audio(y, preset(style), sr=RATE)
+    shift = round((1 - where) * RATE)
+    assert level(np.roll(made, shift)) < level(np.roll(y, shift)) + 6
+
+
+def test_a_silent_block_of_a_long_content_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is silent is decided by the whole content, not by the block."""
+    from restyle.sounds import api
+
+    monkeypatch.setattr(api, "block_size", lambda source: RATE // 2)
+    y = content(-88)[:, 0]
+    made = audio(y, preset("fire"), sr=RATE)
+    assert level(made) < level(y) + 6

@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from restyle.errors import InputError
-from restyle.sounds.content import Content
 from restyle.sounds.read import SoundReader, load_sound
+from restyle.sounds.sources import Content
 from tests.sounds.test_files import SR, STEREO, write
 
 

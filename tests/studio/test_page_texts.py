@@ -8,7 +8,7 @@ from restyle.images.looks import LOOKS
 from restyle.models import catalog
 from restyle.models.style_files import preset_files, read
 from restyle.options import EngineOptions
-from restyle.sounds.styles import PRESETS as SOUNDS
+from restyle.sounds.sources import PRESETS as SOUNDS
 from restyle.studio import PAGE
 
 

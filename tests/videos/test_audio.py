@@ -18,7 +18,7 @@ from restyle.errors import InputError, OptionError, OutputError
 from restyle.options import AudioOptions, VideoOptions
 from restyle.sounds.loudness import loudness
 from restyle.sounds.read import SoundReader, load_sound
-from restyle.sounds.styles import parse_styles
+from restyle.sounds.sources import parse_styles
 from restyle.videos.api import VideoStylizer
 from restyle.videos.audio import (
     ConvertedAudio,

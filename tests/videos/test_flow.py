@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from restyle.errors import MissingExtraError
-from restyle.evaluate.temporal import Motion as Measure
+from restyle.evaluate.videos import Motion as Measure
 from restyle.types import FloatArray
 from restyle.videos.flow import KEEP, FlowSteadier, Motion, MotionFinder, Track, warp
 

@@ -83,7 +83,7 @@ def _style_problem(name: str, medium: Medium, model: str) -> str:
 
     Pictures are not read.
     """
-    from restyle.sounds.styles import preset_path
+    from restyle.sounds.sources import preset_path
     from restyle.style import resolve, resolve_all
 
     try:

@@ -81,8 +81,8 @@ def audio(
     from restyle.cli.several_files import SeveralFiles
     from restyle.cli.terminal import Bar, print_path
     from restyle.sounds import api
-    from restyle.sounds.plot import plot_spectrograms
-    from restyle.sounds.styles import parse_styles, style_paths
+    from restyle.sounds.features import plot_spectrograms
+    from restyle.sounds.sources import parse_styles, style_paths
 
     _check_paths(content, output, plot, preview, overwrite)
     styles = parse_styles(style)
@@ -134,7 +134,7 @@ def _target(name: str, styles: Any, output: str | None, targets: dict[Path, str]
     """Path of the result of one sound, which no other result of this run may have."""
     from restyle.errors import OutputError
     from restyle.files import make_folder
-    from restyle.sounds.styles import default_output
+    from restyle.sounds.sources import default_output
 
     if output is None or _is_folder(output):
         target = Path(output or "") / default_output(name, styles).name

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from restyle.cli.terminal import table
-from restyle.compare.charts import Matrix, dendrogram, heat_map
-from restyle.compare.map import draw_map, lay_out, page
+from restyle.compare.charts import Matrix, dendrogram, draw_map, heat_map, lay_out, page
 from restyle.compare.metrics import Metric
 from restyle.compare.subjects import Subject
 from restyle.errors import OutputError

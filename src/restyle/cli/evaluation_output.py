@@ -13,10 +13,8 @@ from PIL import Image
 from restyle.cli.terminal import table
 from restyle.evaluate import report
 from restyle.evaluate.bench import Bench
-from restyle.evaluate.figures import shown
-from restyle.evaluate.pairs import Pair
-from restyle.evaluate.run import TRIVIAL, Evaluation, Row
-from restyle.evaluate.summary import RowSummary
+from restyle.evaluate.run import TRIVIAL, Evaluation, Pair, Row
+from restyle.evaluate.summary import RowSummary, shown
 from restyle.files import check_output, make_folder, write_text, writing
 from restyle.images import picture
 from restyle.images.resize import resize

@@ -21,11 +21,20 @@ import restyle
 from restyle.cli.evaluation_output import Sheet
 from restyle.cli.terminal import Bar
 from restyle.errors import OptionError
-from restyle.evaluate import encoder, lpips_fid
-from restyle.evaluate.bench import Bench, shrunk
-from restyle.evaluate.cache import Cache
-from restyle.evaluate.pairs import Pair, combined, listed, matched, read_pairs
-from restyle.evaluate.run import TRIVIAL, Candidate, Evaluation, evaluate, result_files
+from restyle.evaluate.bench import Bench, Cache, shrunk
+from restyle.evaluate.networks import load_encoder, load_standard
+from restyle.evaluate.run import (
+    TRIVIAL,
+    Candidate,
+    Evaluation,
+    Pair,
+    combined,
+    evaluate,
+    listed,
+    matched,
+    read_pairs,
+    result_files,
+)
 from restyle.evaluate.videos import frames_of
 from restyle.images import picture as images
 from restyle.methods import table
@@ -63,9 +72,9 @@ def load_bench(
     options: EvaluateOptions, engine: EngineOptions, metrics: Sequence[str], size: int = SIZE
 ) -> Bench:
     """Load the networks, and the cache unless `--fresh` is given."""
-    network = encoder.load(options.encoder, engine.threads)
+    network = load_encoder(options.encoder, engine.threads)
     cache = None if options.fresh else Cache()
-    return Bench(network, options.size or size, lpips_fid.load(metrics), cache)
+    return Bench(network, options.size or size, load_standard(metrics), cache)
 
 
 def make_plan(

@@ -53,8 +53,8 @@ def styles(
     from restyle.errors import OptionError
     from restyle.images.looks import LOOKS
     from restyle.models import arbitrary
-    from restyle.sounds.styles import FOLDER
-    from restyle.sounds.styles import PRESETS as SOUNDS
+    from restyle.sounds.sources import FOLDER
+    from restyle.sounds.sources import PRESETS as SOUNDS
     from restyle.style import styles as presets
 
     if content is not None and sheet is None:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from restyle.compare.style_vector import LayerMoments, Vector
-from restyle.compare.subjects import Kind, Need, Subject, kind_of, measure
+from restyle.compare.subjects import Kind, LayerMoments, Need, Subject, Vector, kind_of, measure
 from restyle.errors import OptionError, StyleError
 from restyle.images.statistics import matrix_root, relative_gap
 from restyle.models import catalog

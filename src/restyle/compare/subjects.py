@@ -1,33 +1,165 @@
-"""Subjects of a comparison: presets, saved styles, pictures and sounds, with their measurements."""
+"""Subjects of a comparison: presets, saved styles, pictures and sounds, with their measurements.
+
+One of them is the style vector: feature statistics and colors of a picture, weighted to tell artists apart.
+It joins seven blocks, each standardized and of unit length:
+
+- for each of five layers, correlations of its channels along the leading directions of the layer. Correlation
+  is the Gram matrix (Gatys et al. 2016) of features standardized as by Huang and Belongie 2017;
+- the logarithms of all means and deviations;
+- the square roots of a color histogram (Hellinger 1909).
+
+A linear map follows: principal components, then whitening by the covariance within artists (WCCN, Hatch et
+al. 2006), so that differences between works of one artist count less. It was fitted by `python -m
+benchmarks.retrieval --fit`; docs/lab/compare.md has its accuracy for other artists.
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from restyle.compare import style_vector
-from restyle.compare.style_vector import LayerMoments, Vector
-from restyle.errors import InputError
+from restyle.errors import InputError, ModelError
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.images.color import rgb_to_oklab
 from restyle.images.resize import fit_size, resize
 from restyle.images.statistics import mean_covariance, quantiles, random_directions
-from restyle.models import features
+from restyle.models import catalog, features
 from restyle.models.arbitrary import Arbitrary
+from restyle.models.features import LAYERS, MODEL
 from restyle.models.style_files import SUFFIX, is_style_file, preset_files, slug
 from restyle.sounds.features import Texture, at_rate, mfcc, texture
 from restyle.sounds.read import load_sound
-from restyle.sounds.styles import PRESETS as SOUND_PRESETS
-from restyle.sounds.styles import preset_path
+from restyle.sounds.sources import PRESETS as SOUND_PRESETS
+from restyle.sounds.sources import preset_path
 from restyle.style import Style, resolve
 from restyle.types import FloatArray, PathLike, from_unit
+
+Vector = npt.NDArray[np.float64]
+FORMAT = "restyle-metric/1"
+DIRECTIONS = (16, 32, 32, 32, 24)  # of each layer
+SMALL_MEAN = 1e-2  # so that channels that are always 0 have a logarithm
+SMALL_VARIANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class LayerMoments:
+    """First and second moments of one layer over the positions of a picture."""
+
+    mean: Vector  # [C]
+    covariance: Vector  # [C, C]
+
+    @property
+    def std(self) -> Vector:
+        """Deviation of each channel, [C]."""
+        deviation: Vector = np.sqrt(np.diagonal(self.covariance) + SMALL_VARIANCE)
+        return deviation
+
+    @property
+    def gram(self) -> Vector:
+        """Gram matrix over the number of positions, [C, C]."""
+        matrix: Vector = self.covariance + np.outer(self.mean, self.mean)
+        return matrix
+
+    @property
+    def correlation(self) -> Vector:
+        """Covariance of the standardized channels, [C, C]."""
+        matrix: Vector = self.covariance / np.outer(self.std, self.std)
+        return matrix
+
+
+def blocks_of(
+    layers: Mapping[str, LayerMoments], histogram: Vector, bases: Mapping[str, Vector]
+) -> list[Vector]:
+    """Arrange moments by layer, a histogram [512] and directions by layer [C, D] in the module's blocks."""
+    blocks, logarithms = [], []
+    for layer in LAYERS:
+        projected = bases[layer].T @ layers[layer].correlation @ bases[layer]
+        blocks.append(projected[np.triu_indices(len(projected))])
+        logarithms += [np.log(layers[layer].mean + SMALL_MEAN), np.log(layers[layer].std)]
+    return [*blocks, np.concatenate(logarithms), np.sqrt(histogram)]
+
+
+@dataclass(frozen=True)
+class StyleMetric:
+    """The fitted map from statistics to the style vector."""
+
+    bases: Mapping[str, Vector]  # by layer, [C, D]
+    center: Vector  # mean of each statistic over the pictures of the fit, [n]
+    spread: Vector  # and its deviation
+    matrix: Vector  # [n, E]
+    offset: Vector  # output for the mean picture, [E]
+    encoder: str = ""  # SHA-256 of its graph
+
+    def standardize(self, blocks: list[Vector]) -> Vector:
+        """Join blocks, each standardized and of unit length, [n]."""
+        parts, start = [], 0
+        for block in blocks:
+            end = start + len(block)
+            part = (block - self.center[start:end]) / self.spread[start:end]
+            parts.append(part / max(float(np.linalg.norm(part)), 1e-9))
+            start = end
+        return np.concatenate(parts)
+
+    def vector(self, layers: Mapping[str, LayerMoments], histogram: Vector) -> Vector:
+        """Compute the style vector of a picture, of unit length [shape=(E,), float64]."""
+        found = self.standardize(blocks_of(layers, histogram, self.bases)) @ self.matrix - self.offset
+        result: Vector = found / max(float(np.linalg.norm(found)), 1e-9)
+        return result
+
+    def to_bytes(self) -> bytes:
+        """Write a NumPy archive, with the matrix in float16 (about a megabyte)."""
+        file = io.BytesIO()
+        named = {f"basis_{layer}": self.bases[layer].astype(np.float32) for layer in LAYERS}
+        np.savez_compressed(
+            file,
+            format=np.array(FORMAT),
+            centre=self.center.astype(np.float32),
+            spread=self.spread.astype(np.float32),
+            matrix=self.matrix.astype(np.float16),
+            offset=self.offset.astype(np.float32),
+            encoder=np.array(self.encoder),
+            **named,  # type: ignore[arg-type]
+        )
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> StyleMetric:
+        """Read the archive of `to_bytes`, without executing anything; ModelError if it is damaged."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                if str(archive["format"]) != FORMAT:
+                    raise ModelError(f"the style metric has format '{archive['format']}', not '{FORMAT}'")
+                encoder = str(archive["encoder"])
+                numbers = [name for name in archive.files if name not in ("format", "encoder")]
+                read = {name: archive[name].astype(np.float64) for name in numbers}
+            bases = {layer: read[f"basis_{layer}"] for layer in LAYERS}
+            return cls(bases, read["centre"], read["spread"], read["matrix"], read["offset"], encoder)
+        except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+            raise ModelError(f"the style metric is damaged ({error}); reinstall restyle") from error
+
+
+@lru_cache(maxsize=1)
+def load_metric() -> StyleMetric:
+    """Return the shipped metric; ModelError if it is damaged or was fitted with another encoder."""
+    record = catalog.find(MODEL)
+    metric = StyleMetric.from_bytes(record.file("metric").read())
+    if metric.encoder != record.file("features").sha256:
+        raise ModelError(
+            f"the style metric was fitted with another encoder than '{MODEL}'; "
+            "run `python -m benchmarks.retrieval --fit`"
+        )
+    return metric
+
 
 Need = Literal["code", "features", "colors", "vector", "sound"]
 Kind = Literal["preset", "style", "picture", "sound"]
@@ -42,45 +174,20 @@ LONGEST_SOUND = 60.0  # seconds; statistics of a minute stand for the whole
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One thing to compare, with its measurements; those not asked for or not possible are None.
-
-    Parameters
-    ----------
-    name : str
-        For tables.
-    kind : "preset", "style", "picture" or "sound"
-        A preset and a saved style are codes without pixels.
-    code : np.ndarray [shape=(K,), float32] or None
-    model : str
-        Network of the code.
-    afar : np.ndarray [shape=(2, K), float32] or None
-        Codes of a picture at .7 and .5 of its size: see `codes_of`.
-    layers : mapping of layer name to LayerMoments, or None
-    histogram : np.ndarray [shape=(512,), float64] or None
-        Share of each color, RGB in 8 steps.
-    palette : np.ndarray [shape=(32, 64), float64] or None
-        Quantiles of the OKLab colors along 32 directions.
-    vector : np.ndarray [shape=(E,), float64] or None
-        The style vector.
-    cepstrum : np.ndarray [shape=(24,), float64] or None
-        Means and deviations of MFCC 2 to 13, in dB.
-    texture : Texture or None
-        McDermott statistics.
-    thumbnail : np.ndarray [shape=(h, w, 3), uint8] or None
-    """
+    """One thing to compare, with its measurements; those not asked for or not possible are None."""
 
     name: str
-    kind: Kind
-    code: FloatArray | None = field(default=None, repr=False)
-    model: str = ""
-    afar: FloatArray | None = field(default=None, repr=False)
+    kind: Kind  # a preset and a saved style are codes without pixels
+    code: FloatArray | None = field(default=None, repr=False)  # [K]
+    model: str = ""  # network of the code
+    afar: FloatArray | None = field(default=None, repr=False)  # at .7 and .5 of the size: [2, K]
     layers: Mapping[str, LayerMoments] | None = field(default=None, repr=False)
-    histogram: Vector | None = field(default=None, repr=False)
-    palette: Vector | None = field(default=None, repr=False)
-    vector: Vector | None = field(default=None, repr=False)
-    cepstrum: Vector | None = field(default=None, repr=False)
+    histogram: Vector | None = field(default=None, repr=False)  # share of each color, RGB in 8 steps: [512]
+    palette: Vector | None = field(default=None, repr=False)  # see `palette_of`: [32, 64]
+    vector: Vector | None = field(default=None, repr=False)  # the style vector: [E]
+    cepstrum: Vector | None = field(default=None, repr=False)  # mean, deviation of MFCC 2 to 13, dB: [24]
     texture: Texture | None = field(default=None, repr=False)
-    thumbnail: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
+    thumbnail: npt.NDArray[np.uint8] | None = field(default=None, repr=False)  # [h, w, 3]
 
 
 def kind_of(source: Any, model: Arbitrary) -> Kind:
@@ -101,22 +208,16 @@ def kind_of(source: Any, model: Arbitrary) -> Kind:
 
 
 def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | None = None) -> Subject:
-    """Measure the needs of the chosen metrics.
+    """Measure what the chosen metrics need; InputError or StyleError where the source cannot be used.
 
     Parameters
     ----------
     source : str, Path, Style, PIL.Image.Image or np.ndarray
         A preset's name, or the path of a picture, a saved style or a sound.
-    needs : set of "code", "features", "colors", "vector", "sound"
     model : Arbitrary
         Network of the codes.
     name : str or None
         None: name of the file or preset.
-
-    Raises
-    ------
-    InputError, StyleError
-        The source cannot be used.
     """
     kind = kind_of(source, model)
     if kind == "sound":
@@ -137,16 +238,13 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
 def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name: str) -> Subject:
     """Measure a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
     small = features.comparable(pixels)
-    size = fit_size(pixels.shape[:2], most=THUMBNAIL)
     layers = histogram = vector = codes = None
     if needs & {"features", "vector"}:
         layers = moments_of(small, features.load(model.device, model.threads))
     if needs & {"colors", "vector"}:
         histogram = color_histogram(small)
-    if "vector" in needs:
-        assert layers is not None
-        assert histogram is not None
-        vector = style_vector.load().vector(layers, histogram)
+    if "vector" in needs and layers and histogram is not None:
+        vector = load_metric().vector(layers, histogram)
     if "code" in needs:
         codes = codes_of(pixels, model)
     return Subject(
@@ -159,7 +257,7 @@ def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name
         histogram=histogram,
         palette=palette_of(small) if "colors" in needs else None,
         vector=vector,
-        thumbnail=from_unit(resize(pixels, size, "area"), np.uint8),
+        thumbnail=from_unit(resize(pixels, fit_size(pixels.shape[:2], most=THUMBNAIL), "area"), np.uint8),
     )
 
 
@@ -212,23 +310,14 @@ def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:
     if not np.isfinite(wave).all() or not wave.any():
         raise InputError(f"{shown}: contains only silence or invalid samples")
     cepstrum = mfcc(wave)
-    return Subject(
-        shown,
-        "sound",
-        cepstrum=np.concatenate([cepstrum.mean(0), cepstrum.std(0)]),
-        texture=texture(wave),
-    )
+    moments = np.concatenate([cepstrum.mean(0), cepstrum.std(0)])
+    return Subject(shown, "sound", cepstrum=moments, texture=texture(wave))
 
 
 def members(folder: PathLike) -> list[Path]:
-    """List pictures, saved styles and sounds below a folder, by suffix.
+    """List pictures, saved styles and sounds below a folder, by suffix; InputError if there are none.
 
     Hidden files, links to folders and folders that cannot be listed: as in `images.formats.find_files`.
-
-    Raises
-    ------
-    InputError
-        There are none, or the folder cannot be listed.
     """
 
     def known(file: str) -> bool:

@@ -1,27 +1,164 @@
-"""Measure one result against its content and style."""
+"""Measure one result against its content and style, with a cache of measurements.
+
+A stopped or repeated evaluation does not measure twice. The key is a hash of the measured pixels and of the
+code: of every module of restyle that the measuring modules import, directly or through others. The folder may
+be deleted at any time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property, lru_cache
+import ast
+import base64
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from restyle.errors import InputError
-from restyle.evaluate import feature_metrics, pixel_metrics
-from restyle.evaluate.cache import Cache, Measurement, key_of
-from restyle.evaluate.encoder import Encoder
-from restyle.evaluate.feature_metrics import Features, StyleStatistics, parts, perceptual_distance
-from restyle.evaluate.lpips_fid import Standard
-from restyle.evaluate.pixel_metrics import structural_similarity
+from restyle.errors import InputError, OutputError
+from restyle.evaluate import metrics
+from restyle.evaluate.metrics import (
+    Features,
+    StyleStatistics,
+    parts,
+    perceptual_distance,
+    structural_similarity,
+)
+from restyle.evaluate.networks import Encoder, Standard
+from restyle.files import parse_json, writing
 from restyle.images import picture as images
 from restyle.images.geometry import aspect_box, crop
 from restyle.images.resize import fit_size, resize
+from restyle.models.catalog import home
 from restyle.types import FloatArray, from_unit, to_unit
 
+PACKAGE = Path(__file__).parent.parent
+MEASURING = ("restyle.evaluate.bench", "restyle.evaluate.videos")  # they import all that figures depend on
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures of one result.
+
+    Parameters
+    ----------
+    figures : dict of str to float
+        By the names of `figures.FIGURES`, those of scope "pair".
+    cloud : np.ndarray [shape=(parts, C), float32]
+        Features of its parts, for the Frechet distance.
+    inception : np.ndarray [shape=(2048,), float32], empty if FID was not asked for
+    """
+
+    figures: dict[str, float]
+    cloud: FloatArray
+    inception: FloatArray
+
+    @classmethod
+    def mean_of(cls, several: list[Measurement]) -> Measurement:
+        """One measurement for the frames of a video: mean figures, all features."""
+        first = several[0]
+        return cls(
+            {name: float(np.mean([each.figures[name] for each in several])) for name in first.figures},
+            np.concatenate([each.cloud for each in several]),
+            np.asarray(np.mean([each.inception for each in several], axis=0), np.float32),
+        )
+
+
+class Cache:
+    """A folder of measurements; None: `measurements` in restyle's folder for the user."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or home() / "measurements"
+
+    def load(self, key: str) -> Measurement | None:
+        """Return the measurement of a key; None if it is missing or damaged."""
+        try:
+            entry = parse_json((self.folder / f"{key}.json").read_bytes())
+            cloud, inception = _array(entry["cloud"]), _array(entry["inception"])
+            return Measurement({str(k): float(v) for k, v in entry["figures"].items()}, cloud, inception)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return None
+
+    def save(self, key: str, measurement: Measurement) -> None:
+        """Save a measurement; a folder that cannot be written is ignored."""
+        entry = {
+            "figures": measurement.figures,
+            "cloud": _text(measurement.cloud),
+            "inception": _text(measurement.inception),
+        }
+        with contextlib.suppress(OSError, OutputError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with writing(self.folder / f"{key}.json", overwrite=True) as temporary:
+                temporary.write_text(json.dumps(entry), encoding="utf-8")
+
+
+def key_of(*parts: str | FloatArray) -> str:
+    """Hash texts, pixels and the code that measures. [64 hexadecimal digits]."""
+    digest = hashlib.sha256(code_version().encode())
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else np.ascontiguousarray(part).tobytes()
+        shape = "" if isinstance(part, str) else str(part.shape)
+        digest.update(f"{len(content)} {shape} ".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """Hash of all modules that figures depend on."""
+    digest = hashlib.sha256()
+    for path in dependencies():
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def dependencies() -> tuple[Path, ...]:
+    """Modules that `MEASURING` import from restyle, directly or through others, without running them."""
+    found: set[Path] = set()
+    waiting = list(MEASURING)
+    while waiting:
+        path = _path_of(waiting.pop())
+        if path is not None and path not in found:
+            found.add(path)
+            waiting += _imports(path)
+    return tuple(sorted(found))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Names of restyle that a file imports anywhere; a name may be a module or something in it."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _path_of(module: str) -> Path | None:
+    """File of a module of the package; None for other names."""
+    first, *rest = module.split(".")
+    place = PACKAGE.joinpath(*rest)
+    candidates = (place.with_suffix(".py"), place / "__init__.py") if first == "restyle" and rest else ()
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _text(array: FloatArray) -> dict[str, object]:
+    encoded = base64.b64encode(np.asarray(array, "<f4").tobytes()).decode()
+    return {"shape": list(array.shape), "float32": encoded}
+
+
+def _array(entry: dict[str, object]) -> FloatArray:
+    shape = [int(side) for side in entry["shape"]]  # type: ignore[attr-defined]
+    return np.frombuffer(base64.b64decode(str(entry["float32"])), "<f4").reshape(shape).astype(np.float32)
+
+
 ASPECT_TOLERANCE = 0.02
-SMALLEST = pixel_metrics.BLOCK  # px, short side
+SMALLEST = metrics.BLOCK  # px, short side
 
 
 class Bench:
@@ -164,17 +301,17 @@ class Subject:
         content, statistics = self.bench.content_features(self.content), StyleStatistics.of(features)
         style, _ = self.bench.style_statistics(self.style)
         figures = {
-            "style": feature_metrics.style_gap(statistics, style),
-            "content": feature_metrics.content_gap(features, content),
+            "style": metrics.style_gap(statistics, style),
+            "content": metrics.content_gap(features, content),
             "perceptual": perceptual_distance(features, content),
             "ssim": structural_similarity(result, self.content),
-            "grid": pixel_metrics.grid(result, self.content),
-            "blur": pixel_metrics.blur(result),
-            "clipping": pixel_metrics.clipping(result, self.content, self.style),
-            "gatys-style": feature_metrics.gatys_style(statistics, style),
-            "gatys-content": feature_metrics.gatys_content(features, content),
-            "adain-style": feature_metrics.adain_style(statistics, style),
-            "adain-content": feature_metrics.adain_content(features, content, style),
+            "grid": metrics.grid(result, self.content),
+            "blur": metrics.blur(result),
+            "clipping": metrics.clipping(result, self.content, self.style),
+            "gatys-style": metrics.gatys_style(statistics, style),
+            "gatys-content": metrics.gatys_content(features, content),
+            "adain-style": metrics.adain_style(statistics, style),
+            "adain-content": metrics.adain_content(features, content, style),
         }
         if self.bench.standard.lpips is not None:
             figures["lpips-alex"] = self.bench.standard.lpips(result, self.content)

@@ -13,8 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from restyle.evaluate.figures import BY_NAME, FIGURES, Figure, shown
-from restyle.evaluate.summary import Interval, RowSummary
+from restyle.evaluate.summary import BY_NAME, FIGURES, Figure, Interval, RowSummary, shown
 from restyle.files import csv_text
 from restyle.models.session import cores
 

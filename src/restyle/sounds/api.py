@@ -17,16 +17,28 @@ import numpy as np
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.files import check_is_path, check_output, writing
 from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
-from restyle.sounds.content import Content, TemporarySound, from_samples, in_windows, log, with_margins
-from restyle.sounds.effects import without_rumble
-from restyle.sounds.files import COVER_SUFFIXES, SoundWriter, check_format
-from restyle.sounds.loudness import SILENT, LoudestExcerpt, LoudnessMatch, LoudnessMeter
+from restyle.sounds.effects import in_windows, with_margins, without_rumble
+from restyle.sounds.files import COVER_SUFFIXES, SoundWriter, check_format, lost_text, read_tags
+from restyle.sounds.loudness import (
+    SILENT,
+    ContentLevel,
+    LoudestExcerpt,
+    LoudnessMatch,
+    LoudnessMeter,
+    TemporarySound,
+)
 from restyle.sounds.mosaic import Mosaic
 from restyle.sounds.read import regroup
-from restyle.sounds.silence import ContentLevel
+from restyle.sounds.sources import (
+    Content,
+    default_output,
+    from_samples,
+    load_styles,
+    log,
+    parse_styles,
+    style_paths,
+)
 from restyle.sounds.stft import Float
-from restyle.sounds.styles import default_output, load_styles, parse_styles, style_paths
-from restyle.sounds.tags import lost_text, read_tags
 from restyle.types import PathLike, Report, SoundLike, SoundStylesLike
 
 Preview = Callable[[Float, int], None]
@@ -77,8 +89,8 @@ def audio(
     content : str, Path, or np.ndarray [shape=(n,) or (n, channels), float -1..1 or int16]
         Sound file, or video whose sound is used.
     style : str, Path, np.ndarray (at `sr`), or a list
-        Preset (`restyle.sounds.styles.PRESETS`) or sound file. A list is mixed; its items may be `"rain:0.4"`
-        or pairs (style, weight).
+        Preset (`restyle.sounds.sources.PRESETS`) or sound file. A list is mixed; its items may be
+        `"rain:0.4"` or pairs (style, weight).
     sr : int
         Sample rate, where content is an array.
     output : path or None

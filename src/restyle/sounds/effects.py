@@ -1,14 +1,24 @@
-"""Filters and effects: no rumble, sharper transients, the stereo image of another sound, a limiter."""
+"""Filters and effects (rumble, transients, stereo image, limiter), and a stream in overlapping windows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from restyle.sounds.bands import FLOOR, LOUD, Bands, moving_average, power_of, smooth, steadiness
-from restyle.sounds.content import with_margins
-from restyle.sounds.stft import Complex, Double, Float, hann
+from restyle.sounds.stft import (
+    FLOOR,
+    LOUD,
+    Bands,
+    Complex,
+    Double,
+    Float,
+    hann,
+    moving_average,
+    power_of,
+    smooth,
+    steadiness,
+)
 
 LOWEST = 29.0  # Hz: half of the amplitude here is removed, everything below 25 Hz, nothing above 33 Hz
 RUMBLE_SECONDS = 0.35  # half the length of that filter
@@ -296,4 +306,80 @@ def _convolve(x: Float, window: Double) -> Float:
     size = 1 << (len(x) + len(window)).bit_length()
     full = np.fft.irfft(np.fft.rfft(x.astype(np.float64), size) * np.fft.rfft(window, size), size)
     result: Float = full[len(window) - 1 : len(x)].astype(np.float32)
+    return result
+
+
+# --------------------------------------------------------------------------------------------- windows
+
+
+def in_windows(method: Callable[[Float], Float], blocks: Iterator[Float], overlap: int) -> Iterator[Float]:
+    """Apply a method to overlapping windows of a stream and crossfade the results.
+
+    Parameters
+    ----------
+    method : function of a window [shape=(n, channels), float32] to one of the same shape
+    blocks : iterator of np.ndarray [shape=(n, channels), float32]
+        A window is a block with the end of the previous window in front.
+    overlap : int
+        Samples that two windows share, fewer than a block has.
+
+    Yields
+    ------
+    y : np.ndarray [shape=(n, channels), float32]
+        As many samples in total as the blocks have.
+    """
+    edge = overlap // 4
+    tail: Float | None = None  # the end of the last result, which will be faded out
+    context: Float | None = None
+    for block, last in with_last(blocks):
+        window = block if context is None else np.concatenate([context, block])
+        result = method(window)
+        if tail is not None:
+            result = np.concatenate([_crossfade(tail, result[: len(tail)], edge), result[len(tail) :]])
+        cut = 0 if last else min(overlap, len(window))
+        tail = result[len(result) - cut :]
+        context = window[len(window) - cut :]
+        yield result[: len(result) - cut]
+
+
+def with_last(blocks: Iterator[Float]) -> Iterator[tuple[Float, bool]]:
+    """Yield each block and whether it is the last."""
+    previous: Float | None = None
+    for block in blocks:
+        if previous is not None:
+            yield previous, False
+        previous = block
+    if previous is not None:
+        yield previous, True
+
+
+def with_margins(blocks: Iterator[Float], reach: int) -> Iterator[tuple[Float, slice]]:
+    """Yield the parts of a stream with up to `reach` samples of context on both sides.
+
+    Yields
+    ------
+    window : np.ndarray [shape=(m, channels), float32]
+    part : slice
+        Where the part is in the window. The parts in turn are the stream.
+    """
+    before: Float | None = None
+    rest: Float | None = None
+    for block, last in with_last(blocks):
+        new = block if rest is None else np.concatenate([rest, block])
+        start = 0 if before is None else len(before)
+        window = new if before is None else np.concatenate([before, new])
+        stop = len(window) if last else max(start, len(window) - reach)
+        yield window, slice(start, stop)
+        rest = window[stop:]
+        before = window[max(0, stop - reach) : stop]
+
+
+def _crossfade(old: Float, new: Float, edge: int) -> Float:
+    """Fade at constant power, whatever the correlation, and away from the windows' ends."""
+    ramp = np.clip((np.arange(len(old)) - edge) / max(1, len(old) - 2 * edge), 0, 1)
+    fade = (0.5 - 0.5 * np.cos(np.pi * ramp)).astype(np.float32)[:, None]
+    power = float((old**2).sum() * (new**2).sum())
+    correlation = float(np.clip((old * new).sum() / np.sqrt(power), 0, 1)) if power > 0 else 1.0
+    level = np.sqrt(fade**2 + (1 - fade) ** 2 + 2 * correlation * fade * (1 - fade))
+    result: Float = (((1 - fade) * old + fade * new) / level).astype(np.float32)
     return result

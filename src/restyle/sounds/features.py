@@ -1,17 +1,25 @@
-"""Features of sounds, without trained weights.
+"""Features of sounds, without trained weights, and drawings of their spectrograms (extra `plots`).
 
 Style is timbre: MFCC 2 to 13 (Davis and Mermelstein 1980) and the texture statistics of McDermott and
-Simoncelli (2011). Content is chroma (pitch class over time) and onset strength (rhythm). All functions take a
-mono waveform at `RATE`; `at_rate` converts any sound.
+Simoncelli (2011). Content is chroma (pitch class over time) and onset strength (rhythm). These functions take
+a mono waveform at `RATE`; `at_rate` converts any sound.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from restyle.sounds.stft import Double, Float, erb_number, hann, mel_bank, resample, stft
+from restyle.files import writing
+from restyle.images.plots import drawing, require_plots
+from restyle.sounds.read import load_sound
+from restyle.sounds.sources import style_file, style_name
+from restyle.sounds.stft import Double, Float, erb_number, hann, mel, mel_bank, resample, stft
+from restyle.types import PathLike
 
 RATE = 22050
 N_FFT = 2048
@@ -177,3 +185,89 @@ def onset_correlation(a: Float, b: Float) -> float:
     x, z = onset_strength(a), onset_strength(b)
     x, z = x - x.mean(), z - z.mean()
     return float((x * z).sum() / max(float(np.sqrt((x**2).sum() * (z**2).sum())), 1e-12))
+
+
+SECONDS = 30.0  # of each sound
+RANGE = 80.0  # dB
+COLUMNS = 1200  # most frames in a panel
+TICKS = (100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+
+
+def plot_spectrograms(
+    content: PathLike,
+    styles: Sequence[tuple[Any, float]],
+    result: PathLike,
+    path: PathLike,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write a PNG with the spectrograms of content, styles and result, the first 30 seconds of each.
+
+    Parameters
+    ----------
+    content, result : path
+    styles : sequence of (style, weight)
+    path : path
+        PNG to write.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    """
+    panels = [("content", *_load_mono(content))]
+    for style, weight in styles:
+        title = style_name(style) if weight == 1 else f"{style_name(style)}, {weight:.0%}"
+        panels.append((title, *_load_mono(style_file(style))))
+    panels.append(("result", *_load_mono(result)))
+    with writing(path, overwrite=overwrite, inputs=[content, result]) as temporary:
+        spectrogram_figure(panels).savefig(temporary, format="png")
+    return Path(path)
+
+
+def spectrogram_figure(panels: Sequence[tuple[str, Float, int]]) -> Any:
+    """Draw spectrograms on one mel scale, each in dB relative to its own peak.
+
+    Parameters
+    ----------
+    panels : sequence of (title, y, sr)
+        Waveforms [shape=(n,), float32].
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    require_plots("a plot")
+    from matplotlib.figure import Figure
+
+    top = min(20000.0, max(sr for _, _, sr in panels) / 2)
+    with drawing(title for title, _, _ in panels):
+        figure = Figure(figsize=(1 + 5 * len(panels), 4), layout="constrained")
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axis, (title, y, sr) in zip(axes, panels, strict=True):
+            times, frequencies, level = spectrogram(y, sr)
+            shown = axis.pcolormesh(
+                times, mel(frequencies), level.T, vmin=-RANGE, vmax=0, cmap="inferno", rasterized=True
+            )
+            axis.set_title(title)
+            axis.set_xlabel("time (s)")
+        axes[0].set_ylabel("frequency (Hz)")
+        ticks = [hertz for hertz in TICKS if hertz <= top]
+        axes[0].set_yticks(mel(np.array(ticks, np.float64)), [f"{hertz:g}" for hertz in ticks])
+        axes[0].set_ylim(0, float(mel(np.array(top))))
+        figure.colorbar(shown, ax=list(axes), label="dB")
+        figure.draw_without_rendering()  # lays out with these fonts
+    return figure
+
+
+def spectrogram(y: Float, sr: int) -> tuple[Any, Any, Float]:
+    """Compute times [columns], frequencies [bins], and levels below the peak [columns, bins], in dB."""
+    n_fft = 2 ** round(np.log2(0.046 * sr))
+    S = np.abs(stft(y, n_fft, max(n_fft // 4, len(y) // (4 * COLUMNS), 1)))
+    edges = np.unique(np.linspace(0, len(S), min(COLUMNS, len(S)) + 1).astype(int))
+    S = np.maximum.reduceat(S, edges[:-1], axis=0)
+    level = 20 * np.log10(np.maximum(S, 1e-9) / max(float(S.max()), 1e-9))
+    times = np.linspace(0, len(y) / sr, len(S))
+    return times, np.fft.rfftfreq(n_fft, 1 / sr), level.astype(np.float32)
+
+
+def _load_mono(path: PathLike) -> tuple[Float, int]:
+    y, sr = load_sound(path, seconds=SECONDS)
+    return y.mean(axis=1), sr

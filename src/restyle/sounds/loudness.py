@@ -1,18 +1,21 @@
-"""Loudness (ITU-R BS.1770, EBU R 128): measure it in a stream, and match a result to the content's."""
+"""Loudness (ITU-R BS.1770, EBU R 128): measure it in a stream, and match a result to the content's.
+
+Silence of the content stays silence in the finished sound, whatever the style and its loudness.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from restyle.sounds.content import Content, TemporarySound
-from restyle.sounds.effects import limit_blocks
-from restyle.sounds.silence import ContentLevel
-from restyle.sounds.stft import Float
+from restyle.sounds.effects import level_of, limit_blocks, with_margins
+from restyle.sounds.sources import Content
+from restyle.sounds.stft import Double, Float, allowed_rise
 
 SILENT = float("-inf")
 ABSOLUTE_GATE = -70.0  # LUFS: what FFmpeg reports where nothing passes the gate
@@ -24,6 +27,33 @@ LAYOUTS = {1: "mono", 2: "stereo", 5: "5.0", 6: "5.1", 8: "7.1"}
 CEILING = 0.891  # -1 dBFS, unless the content's own peaks are higher
 HIGHEST_CEILING = 0.989
 TOLERANCE = 0.1  # LU
+
+
+IN_MEMORY = 1 << 28  # bytes of a `TemporarySound` before it goes to disk
+
+
+class TemporarySound:
+    """A sound that is written once and read several times: short ones in memory, long ones on disk."""
+
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed in __exit__)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, y: Float) -> None:
+        """Append a block [shape=(n, channels), float32]."""
+        self._file.write(y.astype(np.float32, copy=False).tobytes())
+
+    def blocks(self, frames: int) -> Iterator[Float]:
+        """Yield blocks of `frames` samples from the start; the last one may be shorter."""
+        self._file.seek(0)
+        while data := self._file.read(frames * self._channels * 4):
+            yield np.frombuffer(data, np.float32).reshape(-1, self._channels)
 
 
 class LoudnessMeter:
@@ -205,3 +235,57 @@ class LoudnessMatch:
             return
         for block, own in zip(self.rendered.blocks(self.size), self.source.blocks(self.size), strict=True):
             yield np.float32((1 - self.remix) * gain) * block + np.float32(self.remix) * own
+
+
+REACH = 4  # hops of context, beyond which nothing influences a level
+
+
+class ContentLevel:
+    """Level of a content over time, collected block by block, which limits how loud a result may be.
+
+    A loud offset or rumble is not heard, but a filter that removes it rings into silence. So the content is
+    measured with and without, and the lower level counts.
+
+    Parameters
+    ----------
+    hop : int
+        Samples between levels.
+    """
+
+    def __init__(self, hop: int) -> None:
+        self._hop = hop
+        self._levels: list[Double] = []
+        self._original: list[Double] = []
+
+    def watch(self, blocks: Iterator[Float]) -> Iterator[Float]:
+        """Measure the content as it is while it is read, in blocks of a multiple of the hop."""
+        for window, part in with_margins(blocks, REACH * self._hop):
+            self._original.append(self._of(window, part))
+            yield window[part]
+
+    def add(self, window: Float, part: slice) -> None:
+        """Measure a part without rumble, which begins on a multiple of the hop, of a window [n, channels]."""
+        self._levels.append(self._of(window, part))
+
+    def _of(self, window: Float, part: slice) -> Double:
+        return level_of(window, self._hop)[part.start // self._hop : -(-part.stop // self._hop)]
+
+    def limit(self, blocks: Iterator[Float]) -> Iterator[Float]:
+        """Yield a result of the content's length, lowered where it is much louder than the content's silence.
+
+        The levels are absolute, so it works on a result that has its final loudness.
+        """
+        own = np.minimum(np.concatenate(self._levels), np.concatenate(self._original))
+        most = own + allowed_rise(own, float(own.max()))
+        done = 0
+        for window, part in with_margins(blocks, REACH * self._hop):
+            found = level_of(window, self._hop)
+            at = (done - part.start) / self._hop + np.arange(len(found))
+            gain = np.minimum(0, np.interp(at, np.arange(len(most)), most) - found)
+            done += part.stop - part.start
+            if not gain.any():
+                yield window[part]
+                continue
+            samples = np.arange(part.start, part.stop) / self._hop
+            factor = 10 ** (np.interp(samples, np.arange(len(gain)), gain) / 20)
+            yield window[part] * factor[:, None].astype(np.float32)

@@ -18,14 +18,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from restyle.sounds.auto_keep import SETTINGS, Keep, choose_keep
-from restyle.sounds.bands import STEADY_FRAMES, Bands, amplitude, mean_power, power_of, smooth
 from restyle.sounds.effects import hold_level, match_coherence, percussive_share, sharpen_transients
-from restyle.sounds.events import Events
-from restyle.sounds.nmf import Grains
-from restyle.sounds.noise import Playback, steady_noise
-from restyle.sounds.stft import Double, Float, frame_count
-from restyle.sounds.transport import EnvelopeTransport, total_level
+from restyle.sounds.grains import Events, Grains
+from restyle.sounds.stft import (
+    STEADY_FRAMES,
+    Bands,
+    Double,
+    Float,
+    amplitude,
+    frame_count,
+    mean_power,
+    power_of,
+    smooth,
+    total_level,
+)
+from restyle.sounds.targets import SETTINGS, EnvelopeTransport, Keep, Playback, choose_keep, steady_noise
 
 GRAIN_SECONDS = 0.093  # window of the mosaic
 LEVEL_SECONDS = 0.046  # window of the band levels

@@ -18,8 +18,8 @@ import numpy as np
 
 from restyle.errors import InputError
 from restyle.files import Closing, check_readable
-from restyle.sounds.containers import Part, count_streams, find_links, open_file, stated_sizes
-from restyle.sounds.files import DEPTHS, MAX_CHANNELS, native_path
+from restyle.sounds.containers import Part, count_streams, find_links, stated_sizes
+from restyle.sounds.files import DEPTHS, MAX_CHANNELS, native_path, open_file
 from restyle.sounds.stft import Float
 from restyle.types import PathLike
 

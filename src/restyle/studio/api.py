@@ -329,7 +329,7 @@ def _ascii(label: str) -> str:
 def entries(studio: Studio) -> Iterator[dict[str, Any]]:
     """Yield the entries of the list of styles."""
     from restyle.models.style_files import preset_artwork, preset_files, read
-    from restyle.sounds.styles import PRESETS
+    from restyle.sounds.sources import PRESETS
 
     files = preset_files(studio.record)
     for name in studio.names.presets:

@@ -20,7 +20,7 @@ from restyle.methods.grabcut import parse_rectangle
 from restyle.methods.regions import ALPHA, KEEP
 from restyle.models import catalog
 from restyle.models.style_files import near_names, preset_files, slug, split_weight
-from restyle.sounds.styles import PRESETS as SOUNDS
+from restyle.sounds.sources import PRESETS as SOUNDS
 from restyle.studio.answers import ApiError
 from restyle.studio.fields import IMAGES, Medium, parse
 from restyle.studio.jobs import OwnStyle

@@ -106,7 +106,7 @@ def _check_length(path: str, limit: float) -> None:
     """Raise InputError if a video or sound says that it lasts longer than `limit` seconds."""
     import av
 
-    from restyle.sounds.containers import open_file
+    from restyle.sounds.files import open_file
 
     try:
         with open_file(path) as container:

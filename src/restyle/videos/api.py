@@ -37,8 +37,8 @@ from restyle.options import (
     parse_size,
 )
 from restyle.pipeline import encoding_scale
-from restyle.sounds.styles import parse_styles
-from restyle.sounds.styles import style_paths as audio_style_paths
+from restyle.sounds.sources import parse_styles
+from restyle.sounds.sources import style_paths as audio_style_paths
 from restyle.types import PathLike, RegionsLike, Report, SoundStylesLike, TimedStylesLike
 from restyle.videos import audio as video_audio
 from restyle.videos import flow

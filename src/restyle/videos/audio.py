@@ -21,10 +21,9 @@ from restyle.errors import InputError, OptionError, OutputError
 from restyle.files import check_output, result_name, writing
 from restyle.options import AudioOptions, EngineOptions, ImageOptions, VideoOptions
 from restyle.sounds.api import stylized
-from restyle.sounds.containers import open_file
-from restyle.sounds.content import Content
+from restyle.sounds.files import open_file
 from restyle.sounds.read import GAP, MOST_SILENCE
-from restyle.sounds.styles import joined_names, load_styles, style_paths
+from restyle.sounds.sources import Content, joined_names, load_styles, style_paths
 from restyle.types import PathLike, Report
 from restyle.videos.demux import Clock, demux
 from restyle.videos.formats import CONTAINERS, copied_metadata, copied_stream, copy_chapters

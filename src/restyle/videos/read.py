@@ -16,7 +16,7 @@ import numpy as np
 from restyle.errors import InputError
 from restyle.files import Closing, check_readable
 from restyle.images import formats
-from restyle.sounds.containers import open_file
+from restyle.sounds.files import open_file
 from restyle.types import PathLike
 from restyle.videos.demux import Clock, demux
 from restyle.videos.formats import is_cover

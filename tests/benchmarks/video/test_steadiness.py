@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.video.steadiness import blurred, farneback, flat_ground, painted, sharpness, trails
-from restyle.evaluate.pixel_metrics import luma
-from restyle.evaluate.temporal import tvl1
+from restyle.evaluate.metrics import luma
+from restyle.evaluate.videos import tvl1
 from restyle.models.arbitrary import Arbitrary
 from restyle.types import FloatArray
 

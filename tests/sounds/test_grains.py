@@ -4,13 +4,60 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from restyle.sounds.bands import Bands, power_of
-from restyle.sounds.events import LONGEST, MOST, Events, Onsets
+from restyle.sounds.grains import LONGEST, MOST, SHIFTS, Events, Grains, Onsets, _few_at_once, _no_repetition
 from restyle.sounds.mosaic import Mosaic, Target
+from restyle.sounds.stft import Bands, power_of
 
 SR = 22050
-TIMES = (0.4, 0.9, 1.5, 2.2)
 GRAIN, BANDS = Bands.for_duration(SR, 0.093), Bands.for_duration(SR, 0.046)
+T = np.arange(SR) / SR
+
+
+def note(midi: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    f = 440 * 2 ** ((midi - 69) / 12)
+    partials = np.array([np.sin(2 * np.pi * f * k * T) / k for k in range(1, 9)])
+    y: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = (0.1 * partials.sum(axis=0)).astype(np.float32)
+    return y
+
+
+@pytest.mark.parametrize("interval", [-6, -1, 0, 3, 5])
+def test_grains_are_transposed_to_the_pitch_of_the_target(interval: int) -> None:
+    assert interval in SHIFTS
+    grains = Grains(note(60), GRAIN)
+    target = np.sqrt(power_of(GRAIN.stft(note(60 + interval))))
+    S = np.abs(grains.mosaic(target))[8:-8].mean(axis=0)
+    wanted = 440 * 2 ** ((60 + interval - 69) / 12)
+    low = slice(0, round(1.5 * wanted / SR * GRAIN.n_fft))
+    assert S[low].argmax() * SR / GRAIN.n_fft == pytest.approx(wanted, abs=SR / GRAIN.n_fft)
+
+
+def test_a_style_rebuilds_itself() -> None:
+    y = np.concatenate([note(60), note(64), note(55)])
+    D = GRAIN.stft(y)
+    S = np.sqrt(power_of(D))
+    made = np.abs(Grains(y, GRAIN).mosaic(S, polyphony=1, repetition=0))
+    assert np.linalg.norm(made - S) / np.linalg.norm(S) < 0.25
+
+
+def test_repetition_keeps_only_the_largest_nearby() -> None:
+    H = np.array([[1.0], [3.0], [2.0], [0.5]], np.float32)
+    assert _no_repetition(H, 1, np.float32(0)).ravel().tolist() == [0, 3, 0, 0]
+
+
+def test_polyphony_keeps_only_the_largest_at_once() -> None:
+    H = np.array([[1, 4, 2, 3]], np.float32)
+    assert _few_at_once(H, 2, np.float32(0)).tolist() == [[0, 4, 0, 3]]
+    assert _few_at_once(H, 9, np.float32(0)) is H
+
+
+def test_silent_target_and_one_sample_of_style() -> None:
+    silent = np.zeros((5, GRAIN.n_fft // 2 + 1), np.float32)
+    assert np.abs(Grains(note(60), GRAIN).mosaic(silent)).max() < 1e-3
+    made = Grains(np.full(1, 0.5, np.float32), GRAIN).mosaic(np.sqrt(power_of(GRAIN.stft(note(60)))))
+    assert np.isfinite(made).all()
+
+
+TIMES = (0.4, 0.9, 1.5, 2.2)
 RNG = np.random.default_rng(0)
 NOISE = (0.1 * RNG.standard_normal(3 * SR)).astype(np.float32)
 

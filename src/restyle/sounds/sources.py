@@ -1,25 +1,107 @@
-"""Sound styles: presets, files or arrays, mixed by weight."""
+"""What is given: content that is read several times, and styles (presets, files, arrays) mixed by weight."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
 import itertools
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from restyle.errors import StyleError
-from restyle.files import result_name
-from restyle.sounds.content import to_samples
+from restyle.errors import InputError, StyleError
+from restyle.files import check_is_path, result_name
 from restyle.sounds.effects import remove_rumble
-from restyle.sounds.files import SUFFIXES
-from restyle.sounds.read import SoundReader
+from restyle.sounds.files import MAX_CHANNELS, SUFFIXES
+from restyle.sounds.read import LARGEST, SoundReader
 from restyle.sounds.stft import Float, resample
-from restyle.types import PathLike, SoundStylesLike
+from restyle.types import PathLike, SoundLike, SoundStylesLike
+
+log = logging.getLogger("restyle.sounds")
+
+
+class Content:
+    """A sound that can be read from its start any number of times.
+
+    Parameters
+    ----------
+    source : path, or np.ndarray [shape=(n,) or (n, channels), float -1..1 or int16]
+    sr : int or None
+        Sample rate of an array.
+    """
+
+    def __init__(self, source: SoundLike, sr: int | None = None) -> None:
+        self.path: PathLike | None = None
+        self.start = 0.0  # time of the first sample in its container; known once blocks were read
+        self._samples: Float | None = None
+        self._told = False  # what is missing or left out, when the content was first read to its end
+        if isinstance(source, str | os.PathLike):
+            self.path = source
+            with SoundReader(source) as reader:
+                self.sr, self.channels = reader.info.sr, reader.info.channels
+                self.depth, self.frames = reader.info.depth, reader.info.frames
+            return
+        if isinstance(source, (bytes, bytearray)) or hasattr(source, "read"):
+            check_is_path(source, "content")
+        if sr is None:
+            raise InputError("an array has no sample rate; pass sr, for example sr=44100")
+        self._samples = to_samples(source)
+        self.sr, self.depth = sr, "PCM_16"
+        self.frames, self.channels = self._samples.shape
+
+    def blocks(self, frames: int) -> Iterator[Float]:
+        """Yield blocks [shape=(n, channels), float32]."""
+        if self._samples is not None:
+            for start in range(0, len(self._samples), frames):
+                yield self._samples[start : start + frames]
+            return
+        assert self.path is not None
+        tell = (lambda line: None) if self._told else log.warning
+        with SoundReader(self.path, tell) as reader:
+            for block in reader.blocks(frames):
+                self.start = reader.start
+                yield block
+        self._told = True
+
+
+def to_samples(array: Any) -> Float:
+    """Check and convert a caller's array [shape=(n, channels), float32]."""
+    y = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
+    if y.ndim == 1:
+        y = y[:, None]
+    if y.ndim != 2 or not y.size:
+        raise InputError(f"sound of shape {np.shape(array)}; pass (samples,) or (samples, channels)")
+    if y.shape[1] > MAX_CHANNELS:
+        raise InputError(
+            f"sound of shape {np.shape(array)} has {y.shape[1]} channels; pass (samples, channels)"
+        )
+    if _is_16_bit(y):
+        return (y / np.float32(32768)).astype(np.float32)
+    if y.dtype.kind != "f":
+        raise InputError(f"sound of type {y.dtype}; pass float in -1..1, or int16")
+    if not (np.abs(y) <= LARGEST).all():
+        raise InputError("sound contains NaN, infinity or values far beyond -1 to 1; replace them first")
+    return y.astype(np.float32)
+
+
+def _is_16_bit(y: NDArray[Any]) -> bool:
+    """Tell whether an array holds int16, in any byte order."""
+    return y.dtype.kind == "i" and y.dtype.itemsize == 2
+
+
+def from_samples(y: Float, array: Any) -> NDArray[Any]:
+    """Convert a result [shape=(n, channels), float32] to the shape and type of a caller's array."""
+    original = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
+    result: NDArray[Any] = y.reshape(original.shape)
+    if _is_16_bit(original):
+        result = np.clip(np.round(result * 32768), -32768, 32767)
+    return result.astype(original.dtype)
+
 
 FOLDER = Path(__file__).parent / "recordings"  # written by `scripts/sounds.py`
 PRESETS = {

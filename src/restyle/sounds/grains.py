@@ -1,13 +1,23 @@
-"""Struck and dropped sounds: whole events of a style, placed at the onsets of the content and left to decay.
+"""What a mosaic is made of: frames of the style, and whole events where it is struck or dropped.
+
+Frames rebuild a spectrogram (Driedger, Prätzlich and Müller 2015) by nonnegative matrix factorization (NMF)
+with the style's own spectra as fixed templates. Three constraints on the activations leave a mosaic of
+audible grains: a frame is not repeated at once (repetition), few sound together (polyphony), and frames that
+follow each other in the style tend to do so here (continuity). The active frames are added with the phases
+they have in the style. Differs from the paper:
+
+- the style is also transposed by -6 to +5 semitones (resampled, with its envelope restored), so that the
+  mosaic can follow the content's pitch;
+- above 4 kHz, where pitch is not heard, the templates are critical bands instead of bins;
+- only frames similar to some frame of the content take part, which makes long styles cheap.
 
 Frames of 93 ms cannot ring: a mosaic of bells is a sustained mixture, one of rain is hiss without drops. So a
 style that consists of events is cut into these: in the bands that rise at an onset, an event lasts until it
 has decayed. Where another event begins in the band before that, the decay goes on with its own slope and
 frequencies (as a phase vocoder does that is frozen; Laroche and Dolson 1999). The rest of the style, such as
-the hiss of rain, stays with the mosaic.
-
-Events are chosen by similarity and added, as in concatenative synthesis (Schwarz 2006). Between the content's
-onsets the style's own rhythm goes on, so that noise is struck as well.
+the hiss of rain, stays with the mosaic. Events are chosen by similarity and added, as in concatenative
+synthesis (Schwarz 2006). Between the content's onsets the style's own rhythm goes on, so that noise is struck
+as well.
 """
 
 from __future__ import annotations
@@ -19,9 +29,152 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.sounds.bands import Bands, amplitude, power_of
-from restyle.sounds.nmf import pool, signature
-from restyle.sounds.stft import Complex, Float, frame_count, hann, resample
+from restyle.sounds.stft import Bands, Complex, Float, amplitude, frame_count, hann, power_of, resample
+
+Index = NDArray[np.intp]
+
+SHIFTS = tuple(range(-6, 6))  # semitones
+FINE_BELOW = 4000.0  # Hz
+QUIET = 45.0  # dB below the loudest frame of the style: quieter frames are not used
+ITERATIONS = 10
+CANDIDATES = 8  # templates that each frame of the target proposes, the most similar ones
+MOST_TEMPLATES = 3000
+
+
+class Grains:
+    """The frames of a style, a mono waveform [shape=(n,), float32], as templates on the grid of a mosaic."""
+
+    def __init__(self, y: Float, bands: Bands) -> None:
+        self.bands = bands
+        self._pool = pool(bands)
+        levels = bands.levels(power_of(bands.stft(y)))
+        templates, gains, lengths, self._waves = [], [], [], []
+        half = bands.n_fft // 2
+        for semitones in SHIFTS:
+            ratio = 2.0 ** (semitones / 12)
+            transposed = resample(y, 1 / ratio)
+            power = power_of(bands.stft(transposed))
+            # Transposition moves the formants as well: this gain restores the envelope.
+            original = np.minimum(np.round(np.arange(len(power)) * ratio).astype(int), len(levels) - 1)
+            gain = np.clip(levels[original] - bands.levels(power), -30, 20) * (semitones != 0)
+            templates.append((np.sqrt(power) * amplitude(bands.to_bins(gain))) @ self._pool.T)
+            gains.append(gain.astype(np.float32))
+            lengths.append(len(transposed))
+            self._waves.append(np.pad(transposed, (half, bands.n_fft)))
+        W = np.concatenate(templates).astype(np.float32)
+        counts = [len(gain) for gain in gains]
+        self._gain = np.concatenate(gains)
+        self._shift = np.repeat(np.arange(len(SHIFTS)), counts)
+        self._start = np.concatenate([np.arange(count) * bands.hop for count in counts])
+        self._next: Index = np.arange(1, len(W) + 1)
+        self._next[np.cumsum(counts) - 1] = -1
+        self._norm = np.linalg.norm(W, axis=1)
+        self._usable = self._norm > float(self._norm.max()) * 10 ** (-QUIET / 20)
+        inner = (self._start >= half) & (self._start + half <= np.repeat(lengths, counts))
+        if (self._usable & inner).any():  # a frame beyond the end of the style begins or ends with a click
+            self._usable &= inner
+        self._norm = np.maximum(self._norm, 1e-12)
+        self._templates = W / self._norm[:, None]
+        self._signatures = signature(self._templates) * self._usable[:, None]
+
+    def mosaic(self, target: Float, *, polyphony: int = 3, repetition: int = 3) -> Complex:
+        """Rebuild a magnitude spectrogram [shape=(frames, bins), float32, 0..] as an STFT, complex64.
+
+        At most `polyphony` grains sound at once, and none is repeated within `repetition` frames.
+        """
+        V = target @ self._pool.T
+        chosen, H = self._activate(V, polyphony, repetition)
+        return self._add(chosen, H, polyphony)
+
+    def _activate(self, V: Float, polyphony: int, repetition: int) -> tuple[Index, Float]:
+        similarity = signature(V) @ self._signatures.T
+        count = min(CANDIDATES, similarity.shape[1] - 1)
+        best = np.argpartition(-similarity, count, axis=1)[:, : count + 1]
+        votes = np.bincount(best.ravel(), minlength=len(self._norm))
+        chosen = np.argsort(-votes, kind="stable")[: min(MOST_TEMPLATES, int((votes > 0).sum()))]
+        follows = self._next[chosen]
+        chosen = np.unique(np.concatenate([chosen, follows[follows >= 0]]))
+        chosen = chosen[self._usable[chosen]]
+        place = np.full(len(self._norm) + 1, -1)
+        place[chosen] = np.arange(len(chosen))
+        after = place[self._next[chosen]]
+        before = np.full(len(chosen), -1)
+        before[after[after >= 0]] = np.nonzero(after >= 0)[0]
+
+        W = self._templates[chosen]
+        size = np.linalg.norm(V, axis=1, keepdims=True)
+        H = np.maximum(similarity[:, chosen] ** 4, 1e-4) * size
+        weight = np.maximum(W.sum(axis=1), 1e-9)
+        tiny = 1e-6 * max(float(V.max()), 1e-9)
+        for iteration in range(ITERATIONS):
+            shrink = np.float32(1 - (iteration + 1) / ITERATIONS)
+            if iteration:
+                H = _no_repetition(H, repetition, shrink)
+                H = _few_at_once(H, polyphony, shrink)
+                H = _continued(H, before, after)
+            H = H * (((V / (H @ W + tiny)) @ W.T) / weight)
+        # Drop all but the audible grains first, so that these take over the rest's share.
+        H = _few_at_once(H, polyphony, np.float32(0))
+        for _ in range(2):
+            H = H * (((V / (H @ W + tiny)) @ W.T) / weight)
+        return chosen, H / self._norm[chosen]
+
+    def _add(self, chosen: Index, H: Float, polyphony: int) -> Complex:
+        bands, window = self.bands, hann(self.bands.n_fft)
+        polyphony = min(polyphony, H.shape[1])
+        loudest = np.argpartition(-H, polyphony - 1, axis=1)[:, :polyphony]
+        D = np.zeros((len(H), bands.n_fft // 2 + 1), np.complex64)
+        for voice in range(polyphony):
+            grain = chosen[loudest[:, voice]]
+            amount = np.take_along_axis(H, loudest[:, voice : voice + 1], axis=1)
+            places = zip(self._shift[grain], self._start[grain], strict=True)
+            frames = np.stack([self._waves[shift][start : start + bands.n_fft] for shift, start in places])
+            D += np.fft.rfft(frames * window, axis=1) * (amount * amplitude(bands.to_bins(self._gain[grain])))
+        return D
+
+
+def pool(bands: Bands) -> Float:
+    """Matrix that keeps bins up to `FINE_BELOW` and pools the rest into bands [shape=(features, bins)]."""
+    bank = bands.bank
+    fine = min(int(FINE_BELOW * bands.n_fft / bands.sr), bank.shape[1])
+    upper = bank.copy()
+    upper[:, :fine] = 0
+    upper = upper[upper.sum(axis=1) > 1e-3]
+    upper /= upper.sum(axis=1, keepdims=True)
+    return np.concatenate([np.eye(fine, bank.shape[1], dtype=np.float32), upper])
+
+
+def signature(V: Float) -> Float:
+    """Square roots, so that weak partials count as well, scaled to unit norm."""
+    root: Float = np.sqrt(np.maximum(V, 0))
+    result: Float = root / np.maximum(np.linalg.norm(root, axis=1, keepdims=True), 1e-9)
+    return result
+
+
+def _no_repetition(H: Float, reach: int, shrink: np.float32) -> Float:
+    """Shrink activations that are not the largest within `reach` frames (equation 4 of the paper)."""
+    largest = H.copy()
+    for distance in range(1, min(reach, len(H) - 1) + 1):
+        np.maximum(largest[distance:], H[:-distance], out=largest[distance:])
+        np.maximum(largest[:-distance], H[distance:], out=largest[:-distance])
+    return np.where(largest > H, H * shrink, H)
+
+
+def _few_at_once(H: Float, most: int, shrink: np.float32) -> Float:
+    """Shrink all but the `most` largest of every frame (equation 5)."""
+    if H.shape[1] <= most:
+        return H
+    least = np.partition(H, -most, axis=1)[:, -most][:, None]
+    return np.where(least > H, H * shrink, H)
+
+
+def _continued(H: Float, before: Index, after: Index) -> Float:
+    """Add the activation of the style's previous frame one frame ago, and of its next frame (equation 6)."""
+    result = H.copy()
+    result[1:] += np.where(before >= 0, H[:-1][:, before], 0)
+    result[:-1] += np.where(after >= 0, H[1:][:, after], 0)
+    return result
+
 
 EVENTFUL = 0.06  # dB: onset strength from which a style consists of events, if they are
 STRUCK = 3.0  # asymmetry from which they are struck: they begin fast and decay slowly,
@@ -34,7 +187,6 @@ SLOWEST, FASTEST = 8.0, 200.0  # dB per second that an event decays where anothe
 LONGEST = 3.0  # seconds
 FADE, TAIL = 0.003, 0.03  # seconds at both ends
 STARTED = 0.2  # share of the largest amplitude near its start at which an event begins
-SHIFTS = tuple(range(-6, 6))  # semitones
 STRUCK_AGAIN = 0.25  # seconds, least, after which a struck sound is struck again without an onset
 RECENT = 0.33  # share of the events that are not used again yet
 ONSET_LEVEL = 0.06  # seconds over which the level at an onset is measured
@@ -43,16 +195,7 @@ LEAST_REST = -30.0  # dB
 
 
 class Events:
-    """The events of a style.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,), float32]
-        The style, mono.
-    grain : Bands
-        Grid in which similarity is measured.
-    bands : Bands
-        Grid of target levels.
+    """The events of a style, a mono waveform; similarity is measured on the grid of grains.
 
     Attributes
     ----------
@@ -102,19 +245,9 @@ class Events:
         self._weights = power / power.sum(axis=1, keepdims=True)
 
     def render(self, content: Float, target: Float, wanted: Float) -> Float:
-        """Place events at the onsets of the content and, between them, in the style's rhythm.
+        """Place events at the onsets of a content and, between them, in the style's rhythm.
 
-        Parameters
-        ----------
-        content : np.ndarray [shape=(n,), float32]
-        target : np.ndarray [shape=(frames, bands), float32, dB]
-            Levels of the result.
-        wanted : np.ndarray [shape=(frames, bins), float32, 0..]
-            Its magnitudes, on the grid of grains.
-
-        Returns
-        -------
-        y : np.ndarray [shape=(n,), float32]
+        Target levels are [frames, bands] in dB, wanted magnitudes [frames, bins] on the grid of grains.
         """
         sr = self._bands.sr
         onsets = Onsets.of(content, sr)
@@ -201,8 +334,6 @@ def _trimmed(wave: Float, sr: int) -> Float:
     return wave
 
 
-Index = NDArray[np.intp]
-
 WINDOW_SECONDS = 0.023
 RANGE = 70.0  # dB below the loudest band, below which nothing counts
 LOUDNESS = 0.03  # exponent from dB to loudness (Stevens 1957)
@@ -215,25 +346,14 @@ EDGE = 5  # frames at the end, where a mirrored decay would be an onset
 
 @dataclass(frozen=True)
 class Onsets:
-    """Onsets: peaks of how much the bands rise beyond their usual fluctuation (spectral flux, Dixon 2006).
-
-    grid : Bands
-        Of `levels`, `rises` and `frames`.
-    levels : np.ndarray [shape=(frames, bands), float32, dB]
-    rises : np.ndarray [shape=(frames, bands), float32, 0..12 dB]
-    frames : np.ndarray [shape=(onsets,), int]
-    strength : float
-        Mean rise over bands, by loudness, and over all frames, in dB.
-    asymmetry : float
-        Strength over that of the sound backwards: above 1, sounds begin faster than they end.
-    """
+    """Onsets: peaks of how much the bands rise beyond their usual fluctuation (spectral flux, Dixon 2006)."""
 
     grid: Bands
-    levels: Float
-    rises: Float
-    frames: Index
-    strength: float
-    asymmetry: float
+    levels: Float  # dB [frames, bands]
+    rises: Float  # 0..12 dB [frames, bands]
+    frames: Index  # [onsets]
+    strength: float  # mean rise over bands, by loudness, and over all frames, in dB
+    asymmetry: float  # strength over that of the sound backwards: above 1, sounds begin faster than they end
 
     @classmethod
     def of(cls, y: Float, sr: int) -> Self:

@@ -1,9 +1,10 @@
-"""LPIPS and FID: what is pulled reaches the libraries; without it, or without them, the message helps.
+"""Which networks figures are measured on, and what is said where one is missing.
 
-torchvision and torch-fidelity are not installed where these tests run, so stand-ins load the weights the way
-they do. The published weights themselves are not here either.
+torchvision and torch-fidelity are not installed where these tests run, so stand-ins load the weights of LPIPS
+and FID the way they do. The published weights themselves are not here either.
 """
 
+import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,15 +13,74 @@ import numpy as np
 import pytest
 import torch
 import torchmetrics
+from safetensors.torch import save_file
 from torch import nn
 from torchmetrics.functional.image import lpips as functional
 from torchmetrics.image import lpip
 
 from restyle.errors import MissingExtraError, ModelError, OptionError
-from restyle.evaluate import lpips_fid
-from restyle.evaluate.lpips_fid import Standard
+from restyle.evaluate import networks
+from restyle.evaluate.networks import Standard
 from restyle.models import catalog
-from restyle.models.catalog import file_sha256
+from restyle.models.catalog import DEFAULT, file_sha256
+from restyle.nn.encoders import ArrayEncoder
+
+
+def test_the_embedded_graph_gives_what_the_torch_network_gives(eyes: networks.Encoder) -> None:
+    picture = np.random.default_rng(0).random((70, 96, 3), np.float32)
+    ours, theirs = eyes.features(picture), ArrayEncoder("encoder-1").features(picture)
+    assert ours.keys() == theirs.keys()
+    for layer, feature in ours.items():
+        assert feature.shape == theirs[layer].shape
+        assert np.abs(feature - theirs[layer]).max() < 2e-2 * theirs[layer].max()
+
+
+def test_identity_is_that_of_the_weights(eyes: networks.Encoder) -> None:
+    assert eyes.name == "encoder-1"
+    assert len(eyes.identity) == 16
+    assert networks.load_encoder().identity == eyes.identity
+
+
+def test_unknown_and_absent_encoders(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    with pytest.raises(ModelError, match="unknown encoder 'alexnet'; use one of encoder-1, vgg19"):
+        networks.load_encoder("alexnet")
+    with pytest.raises(ModelError, match=f"unknown encoder '{DEFAULT}'"):
+        networks.load_encoder(DEFAULT)
+    monkeypatch.setenv("RESTYLE_HOME", str(tmp_path))
+    with pytest.raises(ModelError, match="restyle models pull vgg19"):
+        networks.load_encoder("vgg19")
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        MissingExtraError, match=r"the metric fid needs an extra: pip install 'restyle\[torch\]'"
+    ):
+        networks.need_torch("the metric fid")
+
+
+def teacher(path: Path, blocks: int) -> Path:
+    """A VGG-shaped teacher of two channels a layer, as files of teachers are laid out."""
+    generator = torch.Generator().manual_seed(0)
+    tensors, channels = {"conv0.weight": torch.eye(3)[..., None, None], "conv0.bias": torch.zeros(3)}, 3
+    for block in range(1, blocks + 1):
+        tensors[f"conv{block}_1.weight"] = torch.randn(2, channels, 3, 3, generator=generator)
+        tensors[f"conv{block}_1.bias"] = torch.zeros(2)
+        channels = 2
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    return path
+
+
+def test_a_file_of_a_teacher_serves(tmp_path: Path) -> None:
+    made = networks.load_encoder(str(teacher(tmp_path / "small.safetensors", 5)))
+    assert made.name == "small"
+    features = made.features(np.random.default_rng(0).random((64, 80, 3), np.float32))
+    assert [feature.shape for feature in features.values()][-1] == (2, 4, 5)
+    with pytest.raises(ModelError, match=r"has no conv5_1"):
+        networks.load_encoder(str(teacher(tmp_path / "shallow.safetensors", 3)))
+    with pytest.raises(ModelError, match="no such file"):
+        networks.load_encoder(str(tmp_path / "absent.safetensors"))
+
 
 ONE, TWO = np.random.default_rng(0).random((2, 64, 80, 3), np.float32)
 # torchmetrics ships the learned weights of channels.
@@ -86,23 +146,23 @@ def lpips_by_hand(one: np.ndarray, two: np.ndarray) -> float:
 
 
 def test_nothing_is_loaded_unless_asked_for() -> None:
-    assert lpips_fid.load([]).names == ()
+    assert networks.load_standard([]).names == ()
 
 
 def test_unknown_and_absent_metrics() -> None:
     with pytest.raises(OptionError, match="metric 'ssim' is none of lpips-alex, fid"):
-        lpips_fid.load(["ssim"])
+        networks.load_standard(["ssim"])
     with pytest.raises(ModelError, match="restyle models pull lpips-alex"):
-        lpips_fid.load(["lpips-alex"])
+        networks.load_standard(["lpips-alex"])
     with pytest.raises(ModelError, match="restyle models pull inception-fid"):
-        lpips_fid.load(["fid"])
+        networks.load_standard(["fid"])
 
 
 @pytest.mark.usefixtures("torchvision")
 def test_lpips_uses_the_pulled_file_and_downloads_nothing() -> None:
     pulled("lpips-alex", alexnet().state_dict())
     before = torch.hub.get_dir()
-    metrics = lpips_fid.load(["lpips-alex"])
+    metrics = networks.load_standard(["lpips-alex"])
     assert metrics.names == ("lpips-alex",)
     assert torch.hub.get_dir() == before
     assert metrics.lpips is not None
@@ -115,7 +175,7 @@ def test_lpips_uses_the_pulled_file_and_downloads_nothing() -> None:
 def test_a_damaged_file_is_refused() -> None:
     pulled("lpips-alex", alexnet().state_dict()).write_bytes(b"damaged")
     with pytest.raises(ModelError, match="damaged"):
-        lpips_fid.load(["lpips-alex"])
+        networks.load_standard(["lpips-alex"])
 
 
 def test_fid_features_use_the_pulled_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +196,7 @@ def test_fid_features_use_the_pulled_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "torch_fidelity", ModuleType("torch_fidelity"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     pulled("inception-fid", {"gain": torch.tensor(2.0)})
-    inception = lpips_fid.load(["fid"]).inception
+    inception = networks.load_standard(["fid"]).inception
     assert inception is not None
     assert inception(np.full((40, 30, 3), 0.5, np.float32)) == pytest.approx([2 * 128.0])
 
@@ -147,7 +207,7 @@ def test_a_missing_library_is_an_extra(metric: str, model: str, monkeypatch: pyt
     for module in ("torchmetrics.image.lpip", "torch_fidelity"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=rf"the metric {metric} needs .*restyle\[metrics\]"):
-        lpips_fid.load([metric])
+        networks.load_standard([metric])
 
 
 def test_names_are_those_that_are_there() -> None:
