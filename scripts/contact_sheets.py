@@ -27,7 +27,7 @@ from typing import NoReturn
 from PIL import Image, ImageOps
 
 from restyle import RestyleError, Style, Stylizer, styles
-from restyle.images.sheet import sheet
+from restyle.images.figures import sheet
 from scripts import presets
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from restyle.images.blend import box_blur
-from restyle.images.color import LUMA, rgb_to_oklab
-from restyle.images.statistics import quantiles, random_directions
+from restyle.images.color import rgb_to_oklab
+from restyle.images.statistics import LUMA, box_blur, quantiles, random_directions
 from restyle.types import FloatArray, from_unit, to_unit
 
 _DIRECTIONS, _QUANTILES = 60, 1000

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.retrieval.scoring import Answers, ratio
 from restyle.evaluate.summary import Interval
-from restyle.images.plots import drawing, new_figure, to_image
+from restyle.images.figures import drawing, new_figure, to_image
 
 LINEAR = "style, no labels"
 OURS = "style"

@@ -1,4 +1,4 @@
-"""Atomic output files.
+"""Atomic output files, their names, and what an unfinished run keeps beside its result for `--resume`.
 
 A result is written under a temporary name in its own folder, flushed to the disk, and moved into place. A
 reader never sees half a file, and a crash, a full disk or Ctrl-C leaves the previous file intact.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import io
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from restyle.errors import InputError, OutputError, RestyleError
+from restyle.errors import InputError, OptionError, OutputError, RestyleError
 
 if TYPE_CHECKING:  # NumPy is slow to import, and --help needs none
     from restyle.types import PathLike
@@ -40,6 +40,8 @@ _REASONS = {
 # Errors of a disk. Reading an input cannot raise them, so wherever they occur they concern the output.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
+_STALE_SECONDS = 86_400  # no encoder pauses for a day
+_MOST_PLAN = 1 << 20  # bytes
 LONGEST_NAME = 240  # bytes of a generated name; file systems allow 255
 _RESERVED = frozenset('/\\:*?"<>|')  # in names, by Linux or Windows
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -54,32 +56,25 @@ def check_is_path(path: object, what: str, error: type[RestyleError] = InputErro
 def check_readable(path: PathLike) -> None:
     """Raise InputError where the file is missing, empty, a folder, or not readable."""
     check_is_path(path, "content")
-    shown = os.fspath(path)
-    if not os.path.exists(path):
-        raise InputError(f"{shown}: there is no such file")
-    if not os.path.isfile(path):
-        raise InputError(f"{shown}: is not a file")
-    if os.path.getsize(path) == 0:
-        raise InputError(f"{shown}: is empty")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{shown}: permission denied")
+    for fine, fault in (
+        (os.path.exists, "there is no such file"),
+        (os.path.isfile, "is not a file"),
+        (os.path.getsize, "is empty"),
+        (lambda path: os.access(path, os.R_OK), "permission denied"),
+    ):
+        if not fine(path):
+            raise InputError(f"{os.fspath(path)}: {fault}")
 
 
 def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Path:
-    """Check that a result may be written to ``path``, before any work is done.
+    """Check that a result may be written to ``path``, before any work is done; return it with links resolved.
 
     Parameters
     ----------
-    path : path
     overwrite : bool
         Whether an existing file may be replaced.
     inputs : iterable of path
         Source files, which are never replaced, also not through links or another spelling of their paths.
-
-    Returns
-    -------
-    Path
-        ``path`` with links resolved.
 
     Raises
     ------
@@ -124,15 +119,8 @@ def writing(path: PathLike, overwrite: bool = False, inputs: Iterable[PathLike] 
     The temporary file is in the same folder and has the same suffix. If the block raises, also by Ctrl-C, it
     is removed and ``path`` stays as it was.
 
-    Parameters
-    ----------
-    path, overwrite, inputs
-        As for :func:`check_output`, which runs first.
-
-    Yields
-    ------
-    Path
-        An empty file. The result keeps the permission bits of a file that it replaces.
+    The parameters are those of :func:`check_output`, which runs first. The result keeps the permission bits
+    of a file that it replaces.
 
     Raises
     ------
@@ -189,24 +177,12 @@ def is_control(letter: str) -> bool:
 
 
 def name_part(text: str) -> str:
-    """Return a text from a file as part of a name: separators, control and reserved characters become `_`.
-
-    Examples
-    --------
-    >>> name_part("../etc: x")
-    '.._etc_ x'
-    """
+    """Return a text from a file as part of a name; separators, control and reserved characters become `_`."""
     return "".join("_" if letter in _RESERVED or is_control(letter) else letter for letter in text)
 
 
 def csv_text(text: str) -> str:
-    """Return a text as a cell of a CSV file: a spreadsheet takes it for text, and one line shows it.
-
-    Examples
-    --------
-    >>> csv_text("=SUM(A1).jpg")
-    "'=SUM(A1).jpg"
-    """
+    """Return a text as a cell of a CSV file: a spreadsheet takes it for text, and one line shows it."""
     plain = "".join(each.encode("unicode_escape").decode() if is_control(each) else each for each in text)
     return f"'{plain}" if plain[:1] in ("=", "+", "-", "@") else plain
 
@@ -219,8 +195,7 @@ def result_name(content: PathLike, style: str, suffix: str) -> str:
     >>> result_name("photos/cat.jpeg", "scream", ".png")
     'cat-scream.png'
     """
-    path = Path(content)
-    stem = (path.stem or path.name).lstrip(".") or "result"
+    stem = Path(content).stem.lstrip(".") or "result"
     stem = "".join("_" if letter in "/\\" or is_control(letter) else letter for letter in stem)
     style = name_part(style)
     while len(style) > 1 and len(os.fsencode(f"{style}{suffix}")) > LONGEST_NAME // 2:
@@ -240,8 +215,7 @@ def make_folder(folder: PathLike) -> None:
 
 def reason(error: OSError) -> str:
     """Describe a system error in a few words."""
-    known = _REASONS.get(error.errno or 0)
-    return known or (error.strerror or str(error) or "unknown error").lower()
+    return _REASONS.get(error.errno or 0) or (error.strerror or str(error) or "unknown error").lower()
 
 
 def plain_text(text: str) -> str:
@@ -276,9 +250,6 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-_STALE_SECONDS = 86_400  # no encoder pauses for a day
-
-
 @functools.cache
 def _sweep(folder: Path) -> None:
     """Delete the temporary files of killed runs, once a process for each folder."""
@@ -297,23 +268,16 @@ def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
         return
     try:
         os.link(temporary, target)  # unlike a rename, fails if another process was faster
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if target.exists():
+    except OSError as error:
+        if isinstance(error, FileExistsError) or target.exists():
             raise FileExistsError from None
-        os.replace(temporary, target)
+        os.replace(temporary, target)  # a file system without hard links
 
 
 def lock(path: Path) -> BinaryIO:
-    """Open a file that one process at a time can lock; the lock ends with the process.
+    """Open a file that one process at a time can lock, until it ends; BlockingIOError if another one did.
 
-    Raises
-    ------
-    BlockingIOError
-        Another process has the lock.
-    OSError
-        The file cannot be created, or is a link.
+    OSError if the file cannot be created, or is a link.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     file = os.fdopen(handle, "r+b")
@@ -338,18 +302,6 @@ def first_few(names: Sequence[str], separator: str = ", ") -> str:
     return separator.join(names[:3]) + more
 
 
-class FileBytes(io.FileIO):
-    """A file that is read by slices, as its bytes would be, without holding it in memory."""
-
-    def __len__(self) -> int:
-        return os.fstat(self.fileno()).st_size
-
-    def __getitem__(self, part: slice) -> bytes:
-        start, stop, _ = part.indices(len(self))
-        self.seek(start)
-        return self.read(max(0, stop - start))
-
-
 class Closing:
     """Base class of readers that a `with` block closes."""
 
@@ -362,3 +314,84 @@ class Closing:
     def close(self) -> None:
         """Close the file."""
         raise NotImplementedError
+
+
+class Parts:
+    """The folder `.NAME.parts` beside a result, in which a run keeps what is finished; one process at a time.
+
+    Files whose names match `own`, in it and in its folders `inner`, may be deleted; others are not ours.
+    OutputError if it is in use by another process, cannot be created, or holds a link or a pipe.
+    """
+
+    def __init__(self, output: PathLike, own: re.Pattern[str], inner: tuple[str, ...] = ()) -> None:
+        target = Path(os.path.realpath(output))
+        self._own, self._inner = own, inner
+        self.folder = target.with_name(f".{target.name[:200]}.parts")
+        shown = os.fspath(output)
+        if self.folder.is_symlink():
+            raise OutputError(f"cannot write {shown}: '{self.folder}' is a link; remove it")
+        try:
+            self.folder.mkdir(exist_ok=True)
+            for each in (self.folder, *(self.folder / name for name in inner)):
+                _check_entries(each, shown)
+            self._lock = lock(self.folder / "lock")
+        except BlockingIOError as error:
+            raise OutputError(f"cannot write {shown}: another restyle process is writing it") from error
+        except OSError as error:
+            raise OutputError(f"cannot write {shown}: {(error.strerror or '').lower()}") from error
+
+    def clear(self) -> None:
+        """Delete our files in the folder."""
+        for folder in (*(self.folder / name for name in self._inner), self.folder):
+            for path in list(folder.iterdir()) if folder.is_dir() else ():
+                if self._own.fullmatch(path.name):
+                    with contextlib.suppress(OSError):
+                        path.unlink()
+            if folder != self.folder:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+    def leave(self, *, keep: bool) -> None:
+        """Unlock the folder; delete it, unless it is to be kept or holds files that are not ours."""
+        self._lock.close()
+        with contextlib.suppress(OSError):
+            (self.folder / "lock").unlink()
+        if not keep:
+            self.clear()
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+
+def _check_entries(folder: Path, shown: str) -> None:
+    """Refuse a folder that holds links or pipes, which no earlier run made: writing would follow a link."""
+    for each in folder.iterdir() if folder.is_dir() else ():
+        if not stat.S_ISREG(mode := each.lstat().st_mode) and not stat.S_ISDIR(mode):
+            what = "a link" if stat.S_ISLNK(mode) else "a device or pipe"
+            raise OutputError(f"cannot write {shown}: '{each}' is {what}; remove it")
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Read what an earlier run was to do, from a JSON file that is not trusted; empty if there is none."""
+    try:
+        with open(path, "rb") as file:
+            found = parse_json(file.read(_MOST_PLAN))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def check_same_plan(earlier: dict[str, Any], plan: dict[str, Any], shown: str, hashed: Sequence[str]) -> None:
+    """Raise OptionError if an earlier run, which is to be resumed, had another plan, as values of JSON.
+
+    The message shows the output as `shown`, without the values of the names in `hashed`, such as checksums.
+    """
+    for name, value in plan.items():
+        if earlier.get(name) == value:
+            continue
+        what = f"{name.replace('_', '-')} {str(earlier.get(name))[:40]}, not {value}"
+        if name in hashed:
+            what = f"another {name}"
+        raise OptionError(
+            f"cannot resume {shown}: the earlier run had {what};"
+            " give the same, or start again without resume=True"
+        )

@@ -14,11 +14,10 @@ import numpy as np
 from restyle.errors import InputError, OptionError
 from restyle.images import color, stream
 from restyle.images import picture as images
-from restyle.images.blend import blend
 from restyle.images.color import adjust_brightness, adjust_contrast
-from restyle.images.cube import Cube
 from restyle.images.geometry import Box, aspect_box, crop, fraction_box, parts_box, size_box
-from restyle.images.looks import apply_look, load_look, look_name
+from restyle.images.looks import Cube, apply_look, load_look, look_name
+from restyle.images.masks import blend
 from restyle.images.picture import Picture
 from restyle.images.resize import fill_hidden, fit_size, resize
 from restyle.methods import table

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 import numpy.typing as npt
 
-from restyle import pipeline, streaming
+from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.files import check_output
-from restyle.images import formats
+from restyle.images import formats, streaming
 from restyle.images import picture as images
 from restyle.methods import table
 from restyle.methods.protocol import Files, Settings, Step, Stopped, Tables, state_path

@@ -11,8 +11,8 @@ import pytest
 from restyle.cli import main
 from restyle.cli.styles import CELL, contact_sheet
 from restyle.images import picture
+from restyle.images.figures import GAP
 from restyle.images.looks import LOOKS
-from restyle.images.sheet import GAP
 from restyle.models.arbitrary import Arbitrary
 from restyle.sounds.sources import PRESETS as SOUNDS
 from restyle.style import Style, styles

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,12 +24,13 @@ import tifffile
 from PIL import Image
 
 from restyle.errors import InputError
-from restyle.images import icc, png, tiff
+from restyle.images import encode, icc, tiff
 from restyle.images.decode import read_file, read_image
 from restyle.images.decoders import check_pixels
 from restyle.images.picture import load_image
 from tests.images.made_heic import heic
 from tests.images.made_profiles import DISPLAY_P3, SRGB_CURVE, gray_profile, rgb_profile, table_profile
+from tests.images.made_raw import ARTIST, made_raw, made_sensor, small_copy
 from tests.images.test_exif import camera_block
 
 Levels = npt.NDArray[np.uint8]
@@ -430,7 +432,12 @@ FUZZED: dict[str, Callable[[Image.Image, io.BytesIO], Any]] = {
     "png": lambda image, stream: image.save(stream, "PNG", exif=camera_block(), icc_profile=rgb_profile()),
     "palette": lambda image, stream: image.quantize(16).save(stream, "PNG", transparency=0),
     "deep png": lambda image, stream: stream.write(
-        png.encode(np.asarray(image).astype(np.uint16) * 257, icc=rgb_profile(), exif=camera_block())
+        encode.in_memory(
+            encode.write_png,
+            np.asarray(image).astype(np.uint16) * 257,
+            icc=rgb_profile(),
+            exif=camera_block(),
+        )
     ),
     "webp": lambda image, stream: image.save(stream, "WEBP", exif=camera_block()),
     "gif": lambda image, stream: image.save(stream, "GIF"),
@@ -440,7 +447,7 @@ FUZZED: dict[str, Callable[[Image.Image, io.BytesIO], Any]] = {
     "tiff lzw": _tiff(compression="tiff_lzw"),
     "tiff jpeg": _tiff(compression="jpeg"),
     "deep tiff": lambda image, stream: stream.write(
-        tiff.encode(np.asarray(image).astype(np.uint16) * 257, exif=camera_block())
+        encode.in_memory(tiff.write, np.asarray(image).astype(np.uint16) * 257, exif=camera_block())
     ),
 }
 
@@ -514,8 +521,8 @@ BT709_TO_BT2020 = np.array(  # ITU-R BT.2087
 
 def test_png_in_pq_is_converted(tmp_path: Path, scene: Levels) -> None:
     wide = pq(linear(scene) @ BT709_TO_BT2020.T)
-    data = png.encode(np.rint(wide * 65535).astype(np.uint16))
-    cicp = png._chunk(b"cICP", bytes([9, 16, 0, 1]))
+    data = encode.in_memory(encode.write_png, np.rint(wide * 65535).astype(np.uint16))
+    cicp = encode._chunk(b"cICP", bytes([9, 16, 0, 1]))
     path = tmp_path / "hdr.png"
     path.write_bytes(data[:33] + cicp + data[33:])
     assert np.abs(load_image(path).pixels * 255 - scene).max() < 1
@@ -562,10 +569,10 @@ def test_exif_of_png_in_odd_places(tmp_path: Path, scene: Levels, place: str) ->
     data = path.read_bytes()
     block = camera_block(6)
     if place == "behind":
-        at, extra = data.index(b"IEND") - 4, png._chunk(b"eXIf", block[6:])
+        at, extra = data.index(b"IEND") - 4, encode._chunk(b"eXIf", block[6:])
     else:
         text = f"\nexif\n{len(block):8}\n{block.hex()}\n".encode()
-        at, extra = 33, png._chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text))
+        at, extra = 33, encode._chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text))
     path.write_bytes(data[:at] + extra + data[at:])
     frame = read_file(path, LIMIT)
     assert frame.orientation == 6
@@ -575,7 +582,7 @@ def test_exif_of_png_in_odd_places(tmp_path: Path, scene: Levels, place: str) ->
 def test_png_with_megabytes_of_text(tmp_path: Path, scene: Levels) -> None:
     path = saved(tmp_path, Image.fromarray(scene), "a.png")
     data = path.read_bytes()
-    text = png._chunk(b"zTXt", b"workflow\0\0" + zlib.compress(b"node " * 1_000_000))
+    text = encode._chunk(b"zTXt", b"workflow\0\0" + zlib.compress(b"node " * 1_000_000))
     path.write_bytes(data[:33] + text + data[33:])
     np.testing.assert_array_equal(read_file(path, LIMIT).colors, scene)
 
@@ -616,3 +623,100 @@ def test_a_forked_process_reads_pictures(tmp_path: Path, scene: Levels, name: st
         "sys.exit(os.waitpid(pid, 0)[1])"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+
+
+SIZE = (480, 320)
+
+
+def picture(width: int, height: int) -> np.ndarray[Any, Any]:
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack([x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height)], -1).astype(
+        np.uint8
+    )
+
+
+def jpeg(size: tuple[int, int] = SIZE) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(picture(*size)).save(stream, "JPEG", quality=95)
+    return stream.getvalue()
+
+
+LOSSLESS = b"\xff\xd8\xff\xc3" + struct.pack(">HBHHB", 14, 14, 330, 248, 2) + bytes(900)
+# Where each maker keeps the JPEG: name, byte order, directories (see `made_raw`).
+SENSOR = made_sensor(SIZE[0] + 16, SIZE[1] + 12)
+LAYOUTS: dict[str, tuple[str, list[dict[Any, Any]]]] = {
+    "a.dng": ("II", [small_copy(dng=True, below=[SENSOR, {"strip": jpeg(), 259: 7, 262: 6}])]),
+    "a.nef": ("MM", [small_copy(below=[{"block": jpeg(), 259: 6}, {**SENSOR, 259: 34713}])]),
+    "a.arw": (
+        "II",
+        [
+            {"block": jpeg((240, 160)), 259: 6, 274: 6, 315: ARTIST, "below": [{**SENSOR, 259: 32767}]},
+            {"block": jpeg((160, 120))},
+            {"block": jpeg()},
+        ],
+    ),
+    # Canon states the size of the sensor only in its lossless JPEG, in two channels of half the width.
+    "a.cr2": (
+        "CR",
+        [
+            {"strip": jpeg(), 259: 6, 274: 6, 315: ARTIST},
+            {"block": jpeg((160, 106))},
+            {"strip": bytes(60 * 40 * 6), 256: 60, 257: 40, 259: 1, 262: 2},
+            {"strip": LOSSLESS, 259: 6},
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_full_preview_is_read_and_reported(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(made_raw(*LAYOUTS[name]))
+    image = read_file(path, 10**6)
+    assert image.colors.shape == (320, 480, 3)
+    assert np.abs(image.colors.astype(int) - picture(*SIZE)).mean() < 3
+    assert image.orientation == 6
+    assert image.exif is not None
+    assert ARTIST in image.exif
+    assert caplog.messages == [
+        f"{path}: is a camera raw file; the camera's own JPEG in it, 480 x 320 pixels, is used"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("below", "said"),
+    [
+        ([SENSOR], "without a preview; develop it first"),
+        ([SENSOR, {"strip": jpeg((160, 106)), 259: 7}], "largest preview has only 160 x 106 pixels; develop"),
+        # The size in the tags is a claim, that in the JPEG counts.
+        ([SENSOR, {"strip": jpeg((160, 106)), 259: 7, 256: 480, 257: 320}], "only 160 x 106 pixels"),
+        ([{"strip": jpeg((160, 106)), 259: 7}], "only 160 x 106 pixels"),
+        ([{**SENSOR, 262: 34892}, {"strip": b"\xff\xd8\xff", 259: 7}], "without a preview"),
+    ],
+)
+def test_a_small_preview_is_not_the_picture(below: list[dict[Any, Any]], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(made_raw("II", [small_copy(dng=True, below=below)]))
+    with pytest.raises(InputError, match=said) as caught:
+        read_file(path, 10**6)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("offsets", [[8, 8], [7, 2**32 - 1, 999_999], list(range(8, 900))])
+def test_directories_in_circles_end(offsets: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(made_raw("II", [small_copy(dng=True) | {330: offsets}]))
+    with pytest.raises(InputError, match="camera raw file without a preview"):
+        read_file(path, 10**6)
+
+
+def test_tags_of_dng_do_not_pass_to_results(tmp_path: Path) -> None:
+    path = tmp_path / "a.dng"
+    path.write_bytes(made_raw(*LAYOUTS["a.dng"]))
+    block = read_file(path, 10**6).exif
+    assert block is not None
+    found = Image.Exif()
+    found.load(block)
+    assert set(found) == {271, 315}

@@ -27,7 +27,7 @@ from tests.images.made_profiles import (
 
 def curve_of(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     icc = rgb_profile(ADOBE_RGB, data)
-    return read_curve(icc, read_tags(icc), b"gTRC")
+    return read_curve(read_tags(icc), b"gTRC")
 
 
 def test_spaces() -> None:
@@ -38,7 +38,7 @@ def test_spaces() -> None:
 
 def test_primaries() -> None:
     icc = rgb_profile(ADOBE_RGB)
-    np.testing.assert_allclose(read_xyz(icc, read_tags(icc), b"rXYZ"), [0.60974, 0.31111, 0.01947], atol=1e-5)
+    np.testing.assert_allclose(read_xyz(read_tags(icc), b"rXYZ"), [0.60974, 0.31111, 0.01947], atol=1e-5)
 
 
 def test_empty_curve_is_linear() -> None:

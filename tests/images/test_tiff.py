@@ -20,6 +20,7 @@ from PIL import Image, TiffImagePlugin
 from restyle.errors import InputError
 from restyle.images import tiff
 from restyle.images.decode import read_file
+from restyle.images.encode import in_memory
 from restyle.images.tiff import Tag, number, numbers
 
 NAMES = {
@@ -369,7 +370,7 @@ def test_read_back(
 ) -> None:
     monkeypatch.setattr(tiff, "_BLOCK_BYTES", block)
     samples: npt.NDArray[Any] = (deep_scene[..., :channels] >> (8 if dtype == np.uint8 else 0)).astype(dtype)
-    data = tiff.encode(samples)
+    data = in_memory(tiff.write, samples)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         np.testing.assert_array_equal(file.asarray(), squeezed(samples))
         page = file.pages[0]
@@ -385,7 +386,7 @@ def test_profile_and_exif_are_where_pillow_finds_them(deep_scene: Deep_tiff_writ
     exif[0x010F] = "Maker"
     exif.get_ifd(0x8769)[0x829A] = (1, 50)
     exif.get_ifd(0x8825)[1] = "N"
-    data = tiff.encode(deep_scene[..., :3], icc=b"a profile", exif=exif.tobytes())
+    data = in_memory(tiff.write, deep_scene[..., :3], icc=b"a profile", exif=exif.tobytes())
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         assert isinstance(page, tifffile.TiffPage)
@@ -405,5 +406,5 @@ def test_profile_and_exif_are_where_pillow_finds_them(deep_scene: Deep_tiff_writ
     )
 )
 def test_round_trip(samples: npt.NDArray[Any]) -> None:
-    with tifffile.TiffFile(io.BytesIO(tiff.encode(samples))) as file:
+    with tifffile.TiffFile(io.BytesIO(in_memory(tiff.write, samples))) as file:
         np.testing.assert_array_equal(file.asarray().reshape(samples.shape), samples)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError
+from restyle.images.figures import GAP
 from restyle.images.picture import load_image
-from restyle.images.sheet import GAP
 from restyle.train.augmentation import CONTENT, PLAIN, STYLE, Augmentation, augment
 from restyle.train.data import COLUMNS, TILE, Pictures, preview_sheet
 from tests.images.made_profiles import rgb_profile

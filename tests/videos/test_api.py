@@ -18,8 +18,7 @@ from PIL import Image
 
 import restyle
 from restyle.errors import InputError, OptionError, OutputError, StyleError
-from restyle.images.cube import save_cube
-from restyle.images.looks import load_look, look_table
+from restyle.images.looks import load_look, look_table, save_cube
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import EngineOptions, ImageOptions, VideoOptions
 from restyle.style import Style

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restyle.images.detail import enlarge_with_detail
-from restyle.images.resize import resize
+from restyle.images.resize import enlarge_with_detail, resize
 from restyle.types import FloatArray
 from restyle.videos import enlarge
 from tests.videos.test_flow import texture

@@ -19,9 +19,8 @@ from restyle.compare.metrics import Metric
 from restyle.compare.subjects import Subject
 from restyle.errors import OutputError
 from restyle.files import check_output, csv_text, make_folder, plain_text, write_text, writing
-from restyle.images.plots import fonts_for, require_plots
+from restyle.images.figures import fonts_for, require_plots, sample_photo
 from restyle.images.resize import resize
-from restyle.images.sheet import sample_photo
 from restyle.models.arbitrary import Arbitrary
 from restyle.types import from_unit
 

@@ -17,7 +17,7 @@ from restyle.compare import metrics
 from restyle.compare.metrics import METRICS, Metric
 from restyle.compare.subjects import Subject, kind_of, measure, members
 from restyle.errors import InputError, MissingExtraError, OptionError, OutputError, StyleError
-from restyle.images.plots import require_plots
+from restyle.images.figures import require_plots
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_files import preset_files
 

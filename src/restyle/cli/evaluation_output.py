@@ -17,8 +17,8 @@ from restyle.evaluate.run import TRIVIAL, Evaluation, Pair, Row
 from restyle.evaluate.summary import RowSummary, shown
 from restyle.files import check_output, make_folder, write_text, writing
 from restyle.images import picture
+from restyle.images.figures import sheet
 from restyle.images.resize import resize
-from restyle.images.sheet import sheet
 from restyle.types import FloatArray, from_unit
 
 REPORT = ("report.md", "report.csv", "report.json", "sheet.jpg")

@@ -123,8 +123,7 @@ def look(
     """
     from restyle.errors import OptionError
     from restyle.files import check_output
-    from restyle.images.cube import save_cube
-    from restyle.images.looks import LOOKS, look_table
+    from restyle.images.looks import LOOKS, look_table, save_cube
     from restyle.images.picture import load_image
     from restyle.models.style_files import split_weight
     from restyle.pipeline import fit_tables

@@ -73,7 +73,7 @@ def styles(
         return
     from restyle.files import check_output
     from restyle.images import formats, picture
-    from restyle.images.sheet import sample_photo
+    from restyle.images.figures import sample_photo
 
     inputs = [] if content is None else [content]
     formats.output_format(sheet)
@@ -105,8 +105,8 @@ def contact_sheet(
     import numpy as np
     from PIL import Image
 
+    from restyle.images.figures import TEXT, sheet
     from restyle.images.resize import fit_size, resize
-    from restyle.images.sheet import TEXT, sheet
     from restyle.types import from_unit
 
     height, width = fit_size(content.shape[:2], long=CELL)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from restyle.compare.subjects import Subject
-from restyle.images.plots import DPI, INK, PAPER, SOFT, drawing, new_figure, to_image
+from restyle.images.figures import DPI, INK, PAPER, SOFT, drawing, new_figure, to_image
 
 Matrix = npt.NDArray[np.float64]
 

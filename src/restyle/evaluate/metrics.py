@@ -30,8 +30,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import InputError
-from restyle.images.color import LUMA_WEIGHTS
-from restyle.images.statistics import gaussian_distance, gram, match_mean_std, mean_std, relative_gap
+from restyle.images.statistics import (
+    LUMA_WEIGHTS,
+    gaussian_distance,
+    gram,
+    match_mean_std,
+    mean_std,
+    relative_gap,
+)
 from restyle.types import FloatArray
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

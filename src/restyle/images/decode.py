@@ -1,6 +1,13 @@
 """Read an image from a file, from bytes, or from Pillow, with one clear line for whatever is wrong with it.
 
-`images.decoders` decodes; this module finds the format, checks the file, and translates errors.
+This module checks the file, picks the decoders of `images.decoders` that its format needs, and translates
+their errors.
+
+Camera raw files (DNG, NEF, CR2, ARW, PEF, SRW) are TIFF files. Their directories hold the sensor's data,
+thumbnails, and in most cameras a JPEG of all pixels, developed by the camera, which is read. What tags claim
+of a JPEG is not believed: its own header states its size.
+
+References: Adobe, DNG Specification 1.7; TIFF Technical Note 2 (JPEG).
 """
 
 from __future__ import annotations
@@ -12,22 +19,34 @@ import functools
 import logging
 import os
 import stat
+import struct
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, _imaging
 
 from restyle.errors import InputError
 from restyle.files import STANDARD_STREAM
-from restyle.images import formats
-from restyle.images.decoders import DECODER_ERRORS, RawImage, decode, decode_image
+from restyle.images import decoders, formats, tiff
+from restyle.images.decoders import RawImage, add_exif, check_pixels, with_metadata
+from restyle.images.formats import FileBytes, jpeg_segments
+from restyle.images.tiff import Tag, Tags, number, numbers
 from restyle.types import PathLike
 
 log = logging.getLogger("restyle.images")
+
+_FILTERED, _LINEAR = 32803, 34892  # photometric interpretation: color filter array, linear raw
+_SENSOR_CODECS = {32767, 32769, 32770, 34713, 65535}  # of Sony, Epson, Samsung, Nikon, Pentax
+_JPEG_OFFSET, _JPEG_BYTES = 513, 514
+_OLD_JPEG, _JPEG = 6, 7
+_MOST_DIRECTORIES = 32
+_FULL = 0.7  # least share of the sensor's pixels: previews lack its margins
 
 
 def read_file(path: PathLike, max_pixels: int) -> RawImage:
@@ -71,7 +90,7 @@ def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> RawI
         It is too large, or its file is damaged.
     """
     with decoding(name, image.format or image.mode):
-        return decode_image(image, max_pixels, name)
+        return decoders.decode_image(image, max_pixels, name)
 
 
 def check_file(path: PathLike, name: str) -> formats.Format:
@@ -123,6 +142,144 @@ def _near_name(path: PathLike) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
+def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+    """Decode the first frame of a file; anything in `DECODER_ERRORS` and `pyvips.Error` may be raised."""
+    if form in (formats.TIFF, formats.CAMERA_RAW):
+        return _decode_tiff(data, form, max_pixels, name)
+    if form.plugin == "pi_heif":
+        return _decode_heic(data, max_pixels, name)
+    if form is formats.AVIF:
+        return _decode_avif(data, form, max_pixels, name)
+    if form.loader:
+        samples, image = decoders.decode_by_vips(data, form, max_pixels, name)
+        raw = decoders.split_bands(samples, image, name)
+        formats.note_left_out(data, form, name)
+        add = decoders.add_png_metadata if form is formats.PNG else decoders.add_jpeg_metadata
+        return with_metadata(lambda raw: add(raw, image, data), raw, name)
+    return decoders.decode_by_pillow(data, form, max_pixels, name)
+
+
+def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+    tags = tiff.read_tags(data)
+    if is_camera_raw(data, tags):
+        return _decode_camera_raw(data, tags, max_pixels, name)
+    check_pixels(tiff.size(tags), max_pixels, name)
+    tiff.check_blocks(tags, max_pixels)
+    tiff.check_readable(tags)
+    if tiff.for_pillow(tags):
+        if not tiff.is_planar_lab(tags):
+            return decoders.decode_by_pillow(data, form, max_pixels, name)
+        raw = decoders.decode_by_pillow(tiff.repack(data, tags), form, max_pixels, name)
+        return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
+    plain = tiff.repack(data, tags) if tiff.needs_repack(tags) else data
+    alpha = number(tags, Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
+    raw = decoders.split_bands(*decoders.decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
+    formats.note_left_out(data, form, name, several=tags.next != 0)
+    if raw.colors.dtype.kind == "f" and number(tags, Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
+        raw = replace(raw, colors=1 - raw.colors)
+    return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
+
+
+def _decode_camera_raw(data: bytes, tags: Tags, max_pixels: int, name: str) -> RawImage:
+    jpeg, size = full_preview(data, tags)
+    image = decode(jpeg, formats.JPEG, max_pixels, name)
+    log.warning("%s: is a camera raw file; the camera's own JPEG in it, %d x %d pixels, is used", name, *size)
+    if image.exif is not None:
+        return image
+    return with_metadata(lambda image: add_exif(image, tiff.read_exif(data, tags)), image, name)
+
+
+def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+    """Read depth and code points by hand: libheif's own header has crashed on damaged files."""
+    nclx, config = data.find(b"colrnclx"), data.find(b"av1C")
+    cicp = None
+    if 0 < nclx <= len(data) - 12:
+        cicp = (int.from_bytes(data[nclx + 8 : nclx + 10]), int.from_bytes(data[nclx + 10 : nclx + 12]))
+    if config > 0 and any(byte & 0x40 for byte in data[config + 6 : config + 7]):  # more than 8 bits
+        samples, image = decoders.decode_by_vips(data, form, max_pixels, name)
+        raw = decoders.split_bands(samples, image, name)
+        raw = with_metadata(lambda raw: decoders.add_jpeg_metadata(raw, image, data), raw, name)
+        several = image.get_typeof("n-pages") and image.get("n-pages") > 1
+        formats.note_left_out(data, form, name, several=several)
+        return replace(raw, orientation=1, cicp=cicp)  # libheif has turned it upright
+    return replace(decoders.decode_by_pillow(data, form, max_pixels, name), cicp=cicp)
+
+
+def _decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
+    image = decoders.open_heif(data)
+    check_pixels(image.size, max_pixels, name)
+    formats.note_left_out(data, formats.HEIC, name, several=len(image) > 1)
+    samples = np.asarray(image)
+    count = 1 if samples.ndim == 2 or samples.shape[-1] < 3 else 3
+    samples = samples.reshape(*samples.shape[:2], -1)
+    alpha = samples[..., count] if samples.shape[-1] > count else None
+    raw = RawImage(samples[..., :count], alpha, image.info.get("icc_profile") or None)
+    return with_metadata(lambda raw: decoders.add_heif_metadata(raw, image), raw, name)
+
+
+def is_camera_raw(data: bytes | FileBytes, tags: Tags) -> bool:
+    """Tell whether a TIFF file is the raw file of a camera."""
+    thumbnail = number(tags, Tag.SUBFILE, 0) & 1 and Tag.SUB_DIRECTORIES in tags
+    if thumbnail or Tag.DNG_VERSION in tags or data[8:10] == b"CR":
+        return True
+    return any(_is_sensor(each) for each in tiff.directories(data, tags, _MOST_DIRECTORIES))
+
+
+def full_preview(data: bytes, tags: Tags) -> tuple[bytes, tuple[int, int]]:
+    """Return the largest JPEG in a raw file, and its (width, height).
+
+    Raises
+    ------
+    InputError
+        The file has none, or only smaller ones.
+    """
+    found: list[tuple[int, tuple[int, int], bytes]] = []
+    sensor = 0
+    for each in tiff.directories(data, tags, _MOST_DIRECTORIES):
+        jpeg = _jpeg(data, each)
+        header = None if jpeg is None else _header(jpeg)
+        if jpeg is not None and header is not None and header[0] in (0xC0, 0xC1, 0xC2):  # not lossless
+            found.append((header[1] * header[2], (header[1], header[2]), jpeg))
+            continue
+        width, height = tiff.size(each)
+        if header is not None:  # CR2 states no other size; its channels are columns of the sensor
+            sensor = max(sensor, header[1] * header[2] * header[3])
+        if _is_sensor(each):
+            sensor = max(sensor, width * height)
+    if not found:
+        raise InputError(f"is a camera raw file without a preview; {formats.DEVELOP}")
+    pixels, size, jpeg = max(found, key=lambda each: each[0])
+    if not sensor or pixels < _FULL * sensor:
+        most = f"whose largest preview has only {size[0]} x {size[1]} pixels"
+        raise InputError(f"is a camera raw file {most}; {formats.DEVELOP}")
+    return jpeg, size
+
+
+def _is_sensor(tags: Tags) -> bool:
+    codec = number(tags, Tag.COMPRESSION, tiff.NONE)
+    return number(tags, Tag.PHOTOMETRIC, 0) in (_FILTERED, _LINEAR) or codec in _SENSOR_CODECS
+
+
+def _jpeg(data: bytes, tags: Tags) -> bytes | None:
+    """Return the JPEG stream of a directory, if it has one."""
+    offsets, counts = numbers(tags, _JPEG_OFFSET, ()), numbers(tags, _JPEG_BYTES, ())
+    if not offsets and number(tags, Tag.COMPRESSION, tiff.NONE) in (_OLD_JPEG, _JPEG):
+        offsets, counts = numbers(tags, Tag.STRIP_OFFSETS, ()), numbers(tags, Tag.STRIP_BYTES, ())
+    if len(offsets) != 1 or len(counts) != 1:
+        return None
+    stream = data[max(0, offsets[0]) : max(0, offsets[0] + counts[0])]
+    return stream if stream.startswith(b"\xff\xd8\xff") else None
+
+
+def _header(jpeg: bytes) -> tuple[int, int, int, int] | None:
+    """Return kind, width, height and channels of the frame of a JPEG; None if it has none."""
+    for kind, _, content in jpeg_segments(jpeg):
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC) and len(content) >= 6:
+            _, height, width, channels = struct.unpack_from(">BHHB", content)
+            return kind, width, height, channels
+    return None
+
+
 @contextmanager
 def decoding(name: str, form: str) -> Iterator[None]:
     """Translate anything a decoder raises to an InputError that names the file."""
@@ -137,7 +294,7 @@ def decoding(name: str, form: str) -> Iterator[None]:
         raise InputError(f"{name}: does not fit into memory") from error
     except Image.DecompressionBombError as error:  # a limit of Pillow on what follows the header
         raise InputError(f"{name}: its first frame has more pixels than restyle reads") from error
-    except DECODER_ERRORS as error:
+    except decoders.DECODER_ERRORS as error:
         raise InputError(f"{name}: damaged or unsupported {form} image ({_reason(error)})") from error
     except Exception as error:
         if type(error).__module__ != "pyvips.error":  # imported only where it is used

@@ -1,4 +1,4 @@
-"""Decoders: one function for each library and for each format that needs more than one.
+"""Decoders: a function for each library, and for what each finds besides pixels.
 
 Three libraries decode; the table in `images.formats` says which one a format needs:
 
@@ -29,8 +29,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from restyle.errors import InputError
-from restyle.files import FileBytes
-from restyle.images import camera_raw, exif, formats, icc, png, tiff
+from restyle.images import exif, formats, icc, tiff
+from restyle.images.formats import FileBytes
 from restyle.images.icc import ProfileError
 
 log = logging.getLogger("restyle.images")
@@ -100,23 +100,6 @@ def check_pixels(size: tuple[int, int], max_pixels: int, name: str, *, in_memory
         )
 
 
-def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
-    """Decode the first frame of a file; anything in `DECODER_ERRORS` and `pyvips.Error` may be raised."""
-    if form in (formats.TIFF, formats.CAMERA_RAW):
-        return _decode_tiff(data, form, max_pixels, name)
-    if form.plugin == "pi_heif":
-        return _decode_heic(data, max_pixels, name)
-    if form is formats.AVIF:
-        return _decode_avif(data, form, max_pixels, name)
-    if form.loader:
-        samples, image = _decode_by_vips(data, form, max_pixels, name)
-        raw = split_bands(samples, image, name)
-        formats.note_left_out(data, form, name)
-        add = add_png_metadata if form is formats.PNG else add_jpeg_metadata
-        return with_metadata(lambda raw: add(raw, image, data), raw, name)
-    return _decode_by_pillow(data, form, max_pixels, name)
-
-
 def decode_image(image: Image.Image, max_pixels: int, name: str) -> RawImage:
     """Decode a Pillow image of any mode."""
     check_pixels(image.size, max_pixels, name)
@@ -124,7 +107,7 @@ def decode_image(image: Image.Image, max_pixels: int, name: str) -> RawImage:
     return with_metadata(lambda raw: add_exif(raw, image), _split_modes(image, name), name)
 
 
-def _decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
+def decode_by_pillow(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
     """Decode with Pillow, without Image.open: its limit on pixels is global, and it tries every format."""
     try:
         importlib.import_module(f"PIL.{form.plugin}")
@@ -159,7 +142,7 @@ def _import_vips() -> Any:
     return pyvips
 
 
-def _decode_by_vips(data: bytes, form: formats.Format, max_pixels: int, name: str) -> tuple[Samples, Any]:
+def decode_by_vips(data: bytes, form: formats.Format, max_pixels: int, name: str) -> tuple[Samples, Any]:
     """Return the samples [shape=(H, W, bands)] and the image of libvips with its metadata.
 
     Where only what follows the picture is damaged, the picture is read.
@@ -220,65 +203,7 @@ def split_bands(samples: Samples, image: Any, name: str, has_alpha: bool = True)
     return RawImage(samples[..., :count], alpha, profile)
 
 
-def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
-    tags = tiff.read_tags(data)
-    if camera_raw.is_camera_raw(data, tags):
-        return _decode_camera_raw(data, tags, max_pixels, name)
-    check_pixels(tiff.size(tags), max_pixels, name)
-    tiff.check_blocks(tags, max_pixels)
-    tiff.check_readable(tags)
-    if tiff.for_pillow(tags):
-        if not tiff.is_planar_lab(tags):
-            return _decode_by_pillow(data, form, max_pixels, name)
-        raw = _decode_by_pillow(tiff.repack(data, tags), form, max_pixels, name)
-        return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
-    plain = tiff.repack(data, tags) if tiff.needs_repack(tags) else data
-    alpha = tiff.number(tags, tiff.Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
-    raw = split_bands(*_decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
-    formats.note_left_out(data, form, name, several=tags.next != 0)
-    if raw.colors.dtype.kind == "f" and tiff.number(tags, tiff.Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
-        raw = replace(raw, colors=1 - raw.colors)
-    return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
-
-
-def _decode_camera_raw(data: bytes, tags: tiff.Tags, max_pixels: int, name: str) -> RawImage:
-    jpeg, size = camera_raw.full_preview(data, tags)
-    image = decode(jpeg, formats.JPEG, max_pixels, name)
-    log.warning("%s: is a camera raw file; the camera's own JPEG in it, %d x %d pixels, is used", name, *size)
-    if image.exif is not None:
-        return image
-    return with_metadata(lambda image: add_exif(image, tiff.read_exif(data, tags)), image, name)
-
-
-def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
-    """Read depth and code points by hand: libheif's own header has crashed on damaged files."""
-    nclx, config = data.find(b"colrnclx"), data.find(b"av1C")
-    cicp = None
-    if 0 < nclx <= len(data) - 12:
-        cicp = (int.from_bytes(data[nclx + 8 : nclx + 10]), int.from_bytes(data[nclx + 10 : nclx + 12]))
-    if config > 0 and any(byte & 0x40 for byte in data[config + 6 : config + 7]):  # more than 8 bits
-        samples, image = _decode_by_vips(data, form, max_pixels, name)
-        raw = split_bands(samples, image, name)
-        raw = with_metadata(lambda raw: add_jpeg_metadata(raw, image, data), raw, name)
-        several = image.get_typeof("n-pages") and image.get("n-pages") > 1
-        formats.note_left_out(data, form, name, several=several)
-        return replace(raw, orientation=1, cicp=cicp)  # libheif has turned it upright
-    return replace(_decode_by_pillow(data, form, max_pixels, name), cicp=cicp)
-
-
-def _decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
-    image = _open_heif(data)
-    check_pixels(image.size, max_pixels, name)
-    formats.note_left_out(data, formats.HEIC, name, several=len(image) > 1)
-    samples = np.asarray(image)
-    count = 1 if samples.ndim == 2 or samples.shape[-1] < 3 else 3
-    samples = samples.reshape(*samples.shape[:2], -1)
-    alpha = samples[..., count] if samples.shape[-1] > count else None
-    raw = RawImage(samples[..., :count], alpha, image.info.get("icc_profile") or None)
-    return with_metadata(lambda raw: _add_heif_metadata(raw, image), raw, name)
-
-
-def _open_heif(data: bytes) -> Any:
+def open_heif(data: bytes) -> Any:
     heif: Any = importlib.import_module("pi_heif")
     # Only the picture: reading the list of depth maps has crashed on damaged files.
     heif.options.THUMBNAILS = heif.options.DEPTH_IMAGES = heif.options.AUX_IMAGES = False
@@ -292,11 +217,11 @@ def add_jpeg_metadata(raw: RawImage, image: Any, _: object) -> RawImage:
 
 def add_png_metadata(raw: RawImage, _: Any, data: bytes | FileBytes) -> RawImage:
     """Not from libvips, which misses EXIF behind the pixels, code points, and profiles with faults."""
-    profile, block, cicp = png.metadata(data)
+    profile, block, cicp = formats.png_metadata(data)
     return replace(add_exif(raw, block), icc=profile, cicp=cicp)
 
 
-def _add_heif_metadata(raw: RawImage, image: Any) -> RawImage:
+def add_heif_metadata(raw: RawImage, image: Any) -> RawImage:
     """Add the metadata of HEIC or AVIF. libheif has turned it upright: EXIF's orientation is ignored."""
     return replace(add_exif(raw, image.info.get("exif")), orientation=1, cicp=_cicp(image))
 

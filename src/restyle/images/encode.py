@@ -1,7 +1,9 @@
 """Encode a picture to the bytes of a file, or a file of rows to a file.
 
-Pillow encodes, except 16-bit PNG (`images.png`) and TIFF (`images.tiff`). Rows are encoded by these
-two, and to JPEG and Deep Zoom by libvips.
+Pillow encodes, except 16-bit PNG and TIFF (`images.tiff`): it writes no color of 16 bits and no strips, and
+libvips drops EXIF. Rows are encoded by the writers of these two, and to JPEG and Deep Zoom by libvips.
+
+Reference: W3C, Portable Network Graphics (PNG) Specification (Third Edition).
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ import logging
 import os
 import shutil
 import struct
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,18 +26,23 @@ from PIL import Image
 
 from restyle.errors import OutputError
 from restyle.files import check_output, writing
-from restyle.images import exif, formats, icc, png, tiff
-from restyle.images.decoders import vips
-from restyle.images.row_file import RowFile
+from restyle.images import exif, formats, icc, tiff
+from restyle.images.decoders import Samples, vips
 from restyle.types import FloatArray, PathLike, from_unit
 
 if TYPE_CHECKING:
     from restyle.images.picture import Picture
+    from restyle.images.stream import RowFile
 
 log = logging.getLogger("restyle.images")
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _JPEG_MARKER_BYTES = 65533
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of PNG, by channels
+_PAETH = 4  # type of filter
+_LEVEL = 4  # of compression
+_BLOCK_BYTES = 1 << 20  # of samples that are filtered at a time
 
 
 def encode(picture: Picture, form: formats.Format, quality: int | None, name: str) -> bytes:
@@ -61,16 +69,13 @@ def encode(picture: Picture, form: formats.Format, quality: int | None, name: st
         log.warning("%s: %s has no transparency; the image is placed on white", name, form.name)
     samples = to_samples(picture, profile, np.uint16 if deep else np.uint8, alpha=form.alpha)
     block = None if picture.exif is None else exif.with_size(picture.exif, picture.width, picture.height)
-    if form is formats.TIFF:
-        return tiff.encode(samples, icc=profile, exif=block)
-    if deep:
-        return png.encode(samples, icc=profile, exif=block)
+    if form is formats.TIFF or deep:
+        write = tiff.write if form is formats.TIFF else write_png
+        return in_memory(write, samples, icc=profile, exif=block)
     return _encode_by_pillow(samples, form, quality, profile, block, name)
 
 
-def to_samples(
-    picture: Picture, profile: bytes | None, dtype: npt.DTypeLike, *, alpha: bool
-) -> npt.NDArray[Any]:
+def to_samples(picture: Picture, profile: bytes | None, dtype: npt.DTypeLike, *, alpha: bool) -> Samples:
     """Convert a picture to the integers of a file.
 
     Parameters
@@ -130,7 +135,7 @@ def encode_rows(
     """
     if form in (formats.TIFF, formats.PNG):
         with open(path, "wb") as stream:
-            write = tiff.write if form is formats.TIFF else png.write
+            write = tiff.write if form is formats.TIFF else write_png
             write(stream, file.shape, file.dtype, file.rows, icc=icc, exif=exif)
         return
     if exif is not None and len(exif) > _JPEG_MARKER_BYTES:
@@ -138,8 +143,7 @@ def encode_rows(
         exif = None
     image = vips_image(file)
     if icc is not None:
-        blob = vips().GValue.blob_type
-        image.set_type(blob, "icc-profile-data", icc)
+        image.set_type(vips().GValue.blob_type, "icc-profile-data", icc)
     plain = path if exif is None else file.path.with_name("encoded.jpg")
     with encoding(str(path)):
         image.jpegsave(
@@ -192,10 +196,10 @@ def write_deep_zoom(
 def vips_image(source: RowFile | npt.NDArray[np.uint8]) -> Any:
     """Return 8-bit samples [shape=(H, W, C)] as an image of libvips, which reads a file as it is needed."""
     height, width, bands = source.shape
-    if isinstance(source, RowFile):
-        image = vips().Image.rawload(str(source.path), width, height, bands)
-    else:
+    if isinstance(source, np.ndarray):
         image = vips().Image.new_from_memory(np.ascontiguousarray(source), width, height, bands, "uchar")
+    else:
+        image = vips().Image.rawload(str(source.path), width, height, bands)
     return image.copy(interpretation="b-w" if bands < 3 else "srgb")
 
 
@@ -212,7 +216,7 @@ def encoding(name: str) -> Iterator[None]:
 
 
 def _encode_by_pillow(
-    samples: npt.NDArray[Any],
+    samples: Samples,
     form: formats.Format,
     quality: int | None,
     profile: bytes | None,
@@ -241,3 +245,73 @@ def _encode_by_pillow(
         size = f"{image.width} x {image.height}"
         raise OutputError(f"cannot write {name}: {form.name} cannot hold {size} pixels ({error})") from error
     return buffer.getvalue()
+
+
+def in_memory(
+    write: Callable[..., None], samples: Samples, *, icc: bytes | None = None, exif: bytes | None = None
+) -> bytes:
+    """Write samples [shape=(H, W, C), uint8 or uint16] by `write_png` or `tiff.write`; return the bytes."""
+    stream = io.BytesIO()
+    write(stream, samples.shape, samples.dtype, lambda rows: samples[rows], icc=icc, exif=exif)
+    return stream.getvalue()
+
+
+def write_png(
+    stream: BinaryIO,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    read: Callable[[slice], Samples],
+    *,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+) -> None:
+    """Write a PNG of 8 or 16 bits, some rows at a time; all rows are filtered by Paeth.
+
+    Parameters
+    ----------
+    stream : binary file
+    shape : (H, W, C)
+        C is 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
+    dtype : uint8 or uint16
+    read : function of a slice of rows that returns their samples [shape=(n, W, C)]
+    icc, exif : bytes
+        Color profile; EXIF block with ``Exif\\0\\0`` in front.
+    """
+    height, width, channels = shape
+    header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, _COLOR_TYPES[channels], 0, 0, 0)
+    stream.write(_PNG_SIGNATURE + _chunk(b"IHDR", header))
+    if icc is not None:
+        stream.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))
+    if exif is not None:
+        stream.write(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    step = channels * dtype.itemsize  # bytes of a pixel
+    rows = max(1, _BLOCK_BYTES // (width * step))
+    above = np.zeros((1, (width + 1) * step), np.uint8)
+    packer = zlib.compressobj(_LEVEL)
+    for top in range(0, height, rows):
+        samples = read(slice(top, min(top + rows, height)))
+        stored = np.zeros((len(samples), (width + 1) * step), np.uint8)  # with a pixel of 0 at the left
+        big_endian = samples.astype(dtype.newbyteorder(">"), order="C")
+        stored[:, step:] = big_endian.view(np.uint8).reshape(len(samples), -1)
+        filtered = _paeth(np.concatenate([above, stored]), step)
+        above = stored[-1:]
+        stream.write(_chunk(b"IDAT", packer.compress(filtered.tobytes())))
+    stream.write(_chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b""))
+
+
+def _paeth(stored: npt.NDArray[np.uint8], step: int) -> npt.NDArray[np.uint8]:
+    """Filter rows of bytes, which follow one row and one pixel of context; each gets its type in front."""
+    left, above, corner = (
+        part.astype(np.int16) for part in (stored[1:, :-step], stored[:-1, step:], stored[:-1, :-step])
+    )
+    by_left, by_above = np.abs(above - corner), np.abs(left - corner)
+    by_corner = np.abs(left + above - 2 * corner)
+    best = np.where(by_above <= by_corner, above, corner)
+    best = np.where((by_left <= by_above) & (by_left <= by_corner), left, best)
+    out = np.full((len(best), best.shape[1] + 1), _PAETH, np.uint8)
+    out[:, 1:] = stored[1:, step:] - best.astype(np.uint8)
+    return out
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))

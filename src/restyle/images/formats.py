@@ -3,24 +3,26 @@
 The suffix of an input is only a hint, since files are often mislabeled: the first bytes decide. The suffix of
 an output picks its format.
 
-References: CIPA DC-007 (Multi-Picture Format), ISO 21496-1 and Ultra HDR 1.1 (gain maps).
+References: CIPA DC-007 (Multi-Picture Format), ISO 21496-1 and Ultra HDR 1.1 (gain maps); W3C, Portable
+Network Graphics (PNG) Specification (Third Edition).
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from restyle.errors import InputError, OutputError
-from restyle.files import STANDARD_STREAM, FileBytes, check_is_path, first_few
+from restyle.files import STANDARD_STREAM, check_is_path, first_few
 from restyle.files import result_name as joined_name
-from restyle.images import png
 from restyle.types import PathLike
 
 log = logging.getLogger("restyle.images")
@@ -158,6 +160,20 @@ _MPF = b"MPF\0"
 _ENTRIES, _ENTRY_BYTES = 0xB002, 16  # tag of MPF: 16 bytes for each image
 _PREVIEWS = (0x010001, 0x010002)  # its types of smaller copies of the first image
 _MOST_IMAGES = 100
+_MOST_BYTES = 1 << 24  # of the profile or EXIF block of a PNG
+_TEXT_EXIF = b"Raw profile type exif\0"  # as ImageMagick writes it in a PNG: hexadecimal, in a text chunk
+
+
+class FileBytes(io.FileIO):
+    """A file that is read by slices, as its bytes would be, without holding it in memory."""
+
+    def __len__(self) -> int:
+        return os.fstat(self.fileno()).st_size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(len(self))
+        self.seek(start)
+        return self.read(max(0, stop - start))
 
 
 def sniff(head: bytes) -> Format:
@@ -271,7 +287,7 @@ def note_left_out(data: bytes | FileBytes, form: Format, name: str, *, several: 
     if form is JPEG:
         several, gain_map = _in_jpeg(data)
     elif form is PNG:
-        several = png.is_animated(data)
+        several = any(each == b"acTL" for each, _ in _chunks(data))
     elif form in (AVIF, HEIC):
         # Either as an item of its own kind, which the file names at its start, or as one that others skip.
         gain_map = b"tmap" in data[:64] or any(each in data[:_ITEMS] for each in _GAIN_MAPS)
@@ -322,3 +338,31 @@ def _offsets(index: bytes) -> list[int]:
     except struct.error:
         return []
     return [offset for kind, _, offset in entries[1:] if kind & 0xFFFFFF not in _PREVIEWS]
+
+
+def png_metadata(data: bytes | FileBytes) -> tuple[bytes | None, bytes | None, tuple[int, int] | None]:
+    """Return profile, EXIF block, and color primaries and transfer characteristics (ITU-T H.273) of a PNG."""
+    icc = block = cicp = None
+    for name, body in _chunks(data):
+        if name == b"iCCP":
+            icc = zlib.decompressobj().decompress(body[body.index(0) + 2 :], _MOST_BYTES)
+        elif name == b"eXIf":
+            block = body
+        elif name == b"cICP" and len(body) == 4:
+            cicp = (body[0], body[1])
+        elif name in (b"zTXt", b"tEXt") and body.startswith(_TEXT_EXIF) and block is None:
+            text = body[len(_TEXT_EXIF) :]
+            if name == b"zTXt":
+                text = zlib.decompressobj().decompress(text[1:], _MOST_BYTES)
+            block = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))  # after a name and a length
+    return icc, block, cicp
+
+
+def _chunks(data: bytes | FileBytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and content of each chunk, as far as they are complete."""
+    at = 8
+    while at + 12 <= len(data):
+        length, name = struct.unpack(">I4s", data[at : at + 8])
+        if name != b"IDAT":
+            yield name, data[at + 8 : at + 8 + length]
+        at += 12 + length

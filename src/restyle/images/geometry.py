@@ -1,4 +1,9 @@
-"""Crop, pad, rotate, and divide a picture into tiles."""
+"""Crop, pad, rotate, and divide a picture into tiles, strips, or half-size phases.
+
+A picture processed at half its size in four phases, each offset by half a pixel of the small picture, and
+then averaged, has smooth lines instead of stepped ones (cycle spinning; Coifman and Donoho 1995,
+"Translation-Invariant De-Noising").
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,9 @@ from restyle.errors import OptionError
 from restyle.types import FloatArray
 
 ArrayT = TypeVar("ArrayT", bound=npt.NDArray[Any])
+
+STRIP_PIXELS = 1 << 21  # decoded, computed and written at a time
+PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 @dataclass(frozen=True)
@@ -323,3 +331,59 @@ def windows(picture: FloatArray, short: int, pixels: int, most: int) -> Iterator
     parts = np.array_split(picture, math.ceil(max(height, width) / step), axis=int(width > height))
     chosen = np.linspace(0, len(parts) - 1, min(len(parts), most)).round().astype(int)
     yield from (parts[index] for index in chosen)
+
+
+def strips(start: int, stop: int, width: int) -> Iterator[slice]:
+    """Yield rows as slices of at most `STRIP_PIXELS`, or of one row."""
+    step = max(1, STRIP_PIXELS // width)
+    for top in range(start, stop, step):
+        yield slice(top, min(top + step, stop))
+
+
+def split_phases(picture: FloatArray) -> list[FloatArray]:
+    """Downscale a picture to half its size, at four offsets of one pixel.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(2 h, 2 w, C), float32]
+        The border is extended by its last pixel.
+
+    Returns
+    -------
+    list of np.ndarray [shape=(h, w, C) or one row or column more, float32]
+        In the order of `PHASES`.
+    """
+    padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    parts = []
+    for top, left in PHASES:
+        inner = padded[top : len(padded) - top, left : padded.shape[1] - left]
+        pairs = (inner[::2] + inner[1::2]) / 2
+        parts.append(np.ascontiguousarray((pairs[:, ::2] + pairs[:, 1::2]) / 2, dtype=np.float32))
+    return parts
+
+
+def join_phases(parts: Iterable[FloatArray]) -> FloatArray:
+    """Upscale the pictures of `split_phases` by two, and average them at their offsets.
+
+    Parameters
+    ----------
+    parts : iterable of np.ndarray [shape as from `split_phases`, float32]
+
+    Returns
+    -------
+    np.ndarray [shape=(2 h, 2 w, C), float32]
+
+    Examples
+    --------
+    >>> flat = np.full((4, 6, 3), 0.5, np.float32)
+    >>> bool((join_phases(split_phases(flat)) == flat).all())
+    True
+    """
+    out: FloatArray | None = None
+    for (top, left), part in zip(PHASES, parts, strict=True):
+        double = part.repeat(2, axis=0).repeat(2, axis=1)
+        inner = double[1 - top : len(double) - 1 + top, 1 - left : double.shape[1] - 1 + left]
+        out = np.zeros(inner.shape, np.float32) if out is None else out
+        out += inner / 4
+    assert out is not None
+    return out

@@ -1,4 +1,4 @@
-"""Convert colors to sRGB and back by ICC profiles.
+"""Convert colors to sRGB and back by ICC profiles, or by the code points of AVIF, HEIC and PNG.
 
 Profiles of cameras and displays are three tone curves and a matrix. Those are computed by hand, in floating
 point: a round trip is within 3 of 65,535, and grays stay gray. libvips connects profiles through 16-bit
@@ -6,9 +6,11 @@ Lab, which is off by 24 and tints grays by 17, and takes profiles only as files.
 (printers, CMYK, scanners) go through LittleCMS in Pillow, which has only 8-bit pixels; a 16-bit picture is
 interpolated between its levels.
 
-The intent is relative colorimetric. Colors outside sRGB are clipped.
+The intent is relative colorimetric. Colors outside sRGB, and light above the white of SDR, 203 cd/m2, are
+clipped.
 
-References: ICC.1:2022 (profile format), IEC 61966-2-1 (sRGB).
+References: ICC.1:2022 (profile format), IEC 61966-2-1 (sRGB), ITU-T H.273 (code points), ITU-R BT.2100 (PQ,
+HLG), ITU-R BT.2408 (the white of SDR).
 """
 
 from __future__ import annotations
@@ -32,6 +34,24 @@ Curve = npt.NDArray[np.float64]  # encoded value -> linear light, at STEPS even 
 
 STEPS = 65536  # one for each 16-bit level, so that a lookup is exact
 EVEN = np.linspace(0, 1, STEPS)
+_ROOT_STEPS = 1 << 17  # steps of the inverse curve, even in the square root: dark tones need finer ones
+_CHUNK = 1 << 16  # pixels converted at a time, to stay in the cache
+# Deviations below these are rounding in the profile, not another color space.
+_CURVE_TOLERANCE, _MATRIX_TOLERANCE = 1e-3, 2e-3
+_SDR_WHITE = 203  # cd/m2
+
+# sRGB primaries adapted to D50 by Bradford, as sRGB profiles hold them; a column is the XYZ of one primary.
+_SRGB_TO_XYZ = np.array(
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
+# Chromaticities of red, green and blue, x and y each; white is D65. Other code points are taken as sRGB's.
+_PRIMARIES = {
+    1: (0.64, 0.33, 0.30, 0.60, 0.15, 0.06),  # BT.709, sRGB
+    5: (0.64, 0.33, 0.29, 0.60, 0.15, 0.06),  # BT.601 of 625 lines
+    6: (0.63, 0.34, 0.31, 0.595, 0.155, 0.07),  # BT.601 of 525 lines
+    9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046),  # BT.2020
+    12: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),  # Display P3
+}
 
 
 class ProfileError(ValueError):
@@ -39,13 +59,7 @@ class ProfileError(ValueError):
 
 
 def color_space(icc: bytes) -> str:
-    """Return the color space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ``"Lab"``, ...
-
-    Raises
-    ------
-    ProfileError
-        It is not an ICC profile.
-    """
+    """Return the color space of a profile: ``"RGB"``, ``"GRAY"``, ``"CMYK"``, ``"Lab"``, ..."""
     if len(icc) < 132 or icc[36:40] != b"acsp":
         raise ProfileError("no ICC signature")
     return icc[16:20].decode("latin-1").strip()
@@ -63,14 +77,14 @@ def read_tags(icc: bytes) -> dict[bytes, bytes]:
     return tags
 
 
-def read_xyz(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> npt.NDArray[np.float64]:
+def read_xyz(tags: dict[bytes, bytes], name: bytes) -> npt.NDArray[np.float64]:
     data = tags.get(name, b"")
     if len(data) < 20 or data[:4] != b"XYZ ":
         raise ProfileError(f"it has no {name.decode()}")
     return np.array(struct.unpack_from(">3i", data, 8)) / 65536
 
 
-def read_curve(icc: bytes, tags: dict[bytes, bytes], name: bytes) -> Curve:
+def read_curve(tags: dict[bytes, bytes], name: bytes) -> Curve:
     data = tags.get(name, b"")
     try:
         if data[:4] == b"curv":
@@ -112,18 +126,6 @@ def _parametric_curve(data: bytes) -> Curve:
     return np.asarray(np.where(x >= d, high, c * x + f))
 
 
-_ROOT_STEPS = 1 << 17  # steps of the inverse curve, even in the square root: dark tones need finer ones
-_CHUNK = 1 << 16  # pixels converted at a time, to stay in the cache
-# Deviations below these are rounding in the profile, not another color space.
-_CURVE_TOLERANCE = 1e-3
-_MATRIX_TOLERANCE = 2e-3
-
-# sRGB primaries adapted to D50 by Bradford, as sRGB profiles hold them; a column is the XYZ of one primary.
-SRGB_TO_XYZ = np.array(
-    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
-)
-
-
 @dataclass(frozen=True)
 class Shaper:
     """A profile of three tone curves and a matrix."""
@@ -146,7 +148,7 @@ class Shaper:
         """Whether this is sRGB, up to rounding."""
         reference = srgb_to_linear(EVEN)
         close = all(np.abs(curve - reference).max() < _CURVE_TOLERANCE for curve in self.curves)
-        return close and bool(np.abs(self.to_xyz - SRGB_TO_XYZ).max() < _MATRIX_TOLERANCE)
+        return close and bool(np.abs(self.to_xyz - _SRGB_TO_XYZ).max() < _MATRIX_TOLERANCE)
 
 
 @functools.lru_cache(maxsize=1)
@@ -193,9 +195,7 @@ def to_srgb(values: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArray:
     shaper = _shaper(icc)
     if shaper is None:
         return _through_lcms(values, _lcms_transform(icc, srgb_profile()), deep)
-    if shaper.is_srgb:
-        return values
-    return convert(values, shaper, srgb())
+    return values if shaper.is_srgb else _convert(values, shaper, _srgb())
 
 
 def from_srgb(pixels: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArray:
@@ -203,23 +203,16 @@ def from_srgb(pixels: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArra
     shaper = _shaper(icc)
     if shaper is None:
         return _through_lcms(pixels, _lcms_transform(srgb_profile(), icc), deep)
-    if shaper.is_srgb:
-        return pixels
-    return convert(pixels, srgb(), shaper)
+    return pixels if shaper.is_srgb else _convert(pixels, _srgb(), shaper)
 
 
 def gray_to_srgb(values: FloatArray, icc: bytes) -> FloatArray:
-    """Convert gray values of a gray profile to sRGB gray.
-
-    Parameters
-    ----------
-    values : np.ndarray [shape=(H, W, 1), float32, range 0..1]
-    """
-    curve = read_curve(icc, read_tags(icc), b"kTRC")
+    """Convert gray values [shape=(H, W, 1), float32, range 0..1] of a gray profile to sRGB gray."""
+    curve = read_curve(read_tags(icc), b"kTRC")
     if icc[20:24] == b"Lab ":  # then the curve gives lightness
         curve = _luminance(curve)
     light = _look_up([curve.astype(np.float32)], values.reshape(1, -1))
-    return _look_up(srgb().values[:1], np.sqrt(light)).reshape(values.shape)
+    return _look_up(_srgb().values[:1], np.sqrt(light)).reshape(values.shape)
 
 
 def image_to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
@@ -260,22 +253,20 @@ def _shaper(icc: bytes) -> Shaper | None:
     tags = read_tags(icc)
     if b"A2B0" in tags or b"A2B1" in tags or icc[20:24] != b"XYZ ":
         return None
-    curves = tuple(read_curve(icc, tags, name) for name in (b"rTRC", b"gTRC", b"bTRC"))
-    columns = [read_xyz(icc, tags, name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    to_xyz = np.stack(columns, axis=1)
+    curves = tuple(read_curve(tags, name) for name in (b"rTRC", b"gTRC", b"bTRC"))
+    to_xyz = np.stack([read_xyz(tags, name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
     if abs(np.linalg.det(to_xyz)) < 1e-6:
         raise ProfileError("its primaries lie on a line")
     return Shaper(curves, to_xyz)
 
 
 @functools.lru_cache(maxsize=1)
-def srgb() -> Shaper:
-    """Return the curves and matrix of sRGB."""
+def _srgb() -> Shaper:
     curve = srgb_to_linear(EVEN)
-    return Shaper((curve, curve, curve), SRGB_TO_XYZ)
+    return Shaper((curve, curve, curve), _SRGB_TO_XYZ)
 
 
-def convert(values: FloatArray, source: Shaper, target: Shaper) -> FloatArray:
+def _convert(values: FloatArray, source: Shaper, target: Shaper) -> FloatArray:
     """Convert RGB values [H, W, 3] from one space of curves and matrix to another."""
     matrix = np.linalg.inv(target.to_xyz) @ source.to_xyz
     if np.abs(matrix.sum(axis=1) - 1).max() < 5e-3:
@@ -351,3 +342,44 @@ def _between_levels(
         weight = np.prod(np.where(step == 1, rest, 1 - rest), axis=-1, keepdims=True)
         out += weight * convert(low + step)
     return out
+
+
+def coded_to_srgb(values: FloatArray, primaries: int, transfer: int) -> FloatArray:
+    """Convert RGB values described by code points of ITU-T H.273 to sRGB.
+
+    Parameters
+    ----------
+    values : np.ndarray [shape=(H, W, 3), float32, range 0..1]
+    primaries, transfer : int
+        ``ColourPrimaries`` and ``TransferCharacteristics``. Video curves are taken as sRGB's, as screens do.
+    """
+    shaper = _coded(primaries, transfer)
+    return values if shaper.is_srgb else _convert(values, shaper, _srgb())
+
+
+@functools.lru_cache(maxsize=4)
+def _coded(primaries: int, transfer: int) -> Shaper:
+    curve = {4: lambda: EVEN**2.2, 5: lambda: EVEN**2.8, 8: EVEN.copy, 16: _pq_curve, 18: _hlg_curve}.get(
+        transfer, lambda: srgb_to_linear(EVEN)
+    )()
+    to_srgb = np.linalg.inv(_to_xyz(_PRIMARIES[1])) @ _to_xyz(_PRIMARIES.get(primaries, _PRIMARIES[1]))
+    return Shaper((curve, curve, curve), _SRGB_TO_XYZ @ to_srgb)
+
+
+def _to_xyz(primaries: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    x, y = np.array([*primaries, 0.3127, 0.3290]).reshape(4, 2).T
+    red, green, blue, white = np.stack([x / y, np.ones(4), (1 - x - y) / y], axis=1)
+    columns = np.stack([red, green, blue], axis=1)
+    return columns * np.linalg.solve(columns, white)
+
+
+def _pq_curve() -> Curve:
+    root = EVEN ** (32 / 2523)
+    light = np.maximum(root - 107 / 128, 0) / (2413 / 128 - 2392 / 128 * root)
+    return np.asarray(light ** (16384 / 2610) * 10_000 / _SDR_WHITE)
+
+
+def _hlg_curve() -> Curve:
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    scene = np.where(EVEN <= 0.5, EVEN**2 / 3, (np.exp((EVEN - c) / a) + b) / 12)
+    return np.asarray(scene**1.2 * 1000 / _SDR_WHITE)  # on a screen of 1,000 cd/m2

@@ -21,9 +21,8 @@ from PIL import Image
 from restyle.errors import InputError, OptionError
 from restyle.files import STANDARD_STREAM, check_output, writing
 from restyle.images import decode, encode, exif, formats, icc
-from restyle.images.code_points import coded_to_srgb
 from restyle.images.decoders import RawImage
-from restyle.images.icc import ProfileError
+from restyle.images.icc import ProfileError, coded_to_srgb
 from restyle.images.resize import fill_hidden
 from restyle.types import FloatArray, ImageLike, PathLike, from_unit, split_channels, to_unit
 

@@ -1,4 +1,4 @@
-"""Statistics of features and colors: moments, Gram matrix, covariance, quantiles.
+"""Statistics of features and colors: moments, Gram matrix, covariance, quantiles, means of windows.
 
 Features are ``[..., C, H, W]``. Functions of an ``Array`` use operators only, so that NumPy arrays and torch
 tensors share one definition; those of ``Values`` are for NumPy.
@@ -11,15 +11,20 @@ et al. 2022, "Exact Feature Distribution Matching for Arbitrary Style Transfer a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from restyle.types import Array
+from restyle.types import Array, FloatArray
 
 Values = npt.NDArray[np.floating]
 
 EPSILON = 1e-12  # added to the denominators of relative losses
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601
+LUMA = np.array(LUMA_WEIGHTS, np.float32)
 _FLOOR = 1e-10  # smallest variance, far below that of rounding to 16 bits
+_BAND = 256  # rows processed at a time, to keep temporaries small
 
 
 def mean_std(features: Array, eps: float = 1e-5) -> tuple[Array, Array]:
@@ -180,3 +185,49 @@ def random_directions(channels: int, count: int, seed: int = 0) -> npt.NDArray[n
 def _flat(features: Array) -> Array:
     height, width = features.shape[-2:]
     return features.reshape(*features.shape[:-2], height * width)
+
+
+def box_blur(array: FloatArray, radius: int, axis: int) -> FloatArray:
+    """Average [H, W] over 2 radius + 1 pixels along an axis; borders repeat the last pixel."""
+    lines = array if axis == 1 else array.T
+    out = np.empty(array.shape, np.float32)
+    into = out if axis == 1 else out.T
+    length = lines.shape[1]
+    for top in range(0, len(lines), _BAND):
+        padded = np.pad(lines[top : top + _BAND], ((0, 0), (radius + 1, radius)), mode="edge")
+        # In double precision: a running sum over thousands of pixels would lose the last bits of a ramp.
+        sums = np.cumsum(padded, axis=1, dtype=np.float64)
+        means = (sums[:, 2 * radius + 1 :] - sums[:, :length]) / (2 * radius + 1)
+        into[top : top + _BAND] = means
+    return out
+
+
+def box_mean(plane: npt.NDArray[np.floating[Any]], radius: int) -> FloatArray:
+    """Average [H, W] over a square of 2 radius + 1 pixels around each pixel."""
+    return box_blur(box_blur(np.asarray(plane, np.float32), radius, 0), radius, 1)
+
+
+def guided_fit(
+    guide: FloatArray, plane: FloatArray, radius: int, edge: float
+) -> tuple[FloatArray, FloatArray]:
+    """Fit a plane by the guide around each pixel: the plane is about slope x guide + offset.
+
+    The guided filter (He et al. 2010) is that sum: the plane, smoothed along the edges of the guide.
+
+    Parameters
+    ----------
+    guide, plane : np.ndarray [shape=(H, W), float32]
+    radius : int
+        Of the windows, in px.
+    edge : float
+        Variance of the guide from which an edge stops the smoothing.
+
+    Returns
+    -------
+    slope, offset : np.ndarray [shape=(H, W), float32]
+    """
+    mean_guide, mean = box_mean(guide, radius), box_mean(plane, radius)
+    together = box_mean(guide * plane, radius) - mean_guide * mean
+    variance = box_mean(guide * guide, radius) - mean_guide * mean_guide
+    slope = together / (variance + np.float32(edge))
+    return box_mean(slope, radius), box_mean(mean - slope * mean_guide, radius)

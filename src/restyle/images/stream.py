@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from restyle.errors import InputError
-from restyle.files import FileBytes
-from restyle.images import camera_raw, decode, decoders, formats, tiff
-from restyle.images.color import LUMA, adjust_brightness, adjust_contrast
-from restyle.images.geometry import Box
+from restyle.files import Closing
+from restyle.images import decode, decoders, formats, tiff
+from restyle.images.color import adjust_brightness, adjust_contrast
+from restyle.images.decoders import Samples
+from restyle.images.geometry import STRIP_PIXELS, Box, strips
 from restyle.images.picture import Picture, from_raw, orient
 from restyle.images.resize import (
     block_side,
@@ -27,7 +31,7 @@ from restyle.images.resize import (
     thumbnail_size,
     transparent,
 )
-from restyle.images.row_file import STRIP_PIXELS, RowFile, Samples, closing_after_error
+from restyle.images.statistics import LUMA
 from restyle.options import ImageOptions
 from restyle.types import FloatArray, PathLike
 
@@ -36,6 +40,78 @@ _PROGRAM = 400_000_000  # bytes, with the networks
 _DECODED = 15  # bytes per pixel of a picture that is in memory already
 # Bytes per pixel at the peak, measured at 16 and 60 megapixels; `decoders.BYTES_PER_PIXEL` for all else.
 _PEAKS = {"luminance": 51, "regions": 64}
+
+
+class RowFile(Closing):
+    """Samples of a picture in a file without header, row by row; thread-safe.
+
+    Parameters
+    ----------
+    path : Path
+    shape : (H, W, C)
+    dtype : uint8 or uint16
+    new : bool
+        Whether to create the file or replace it; otherwise it is continued.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike, new: bool) -> None:
+        self.path, self.shape, self.dtype = path, shape, np.dtype(dtype)
+        self.row_bytes = shape[1] * shape[2] * self.dtype.itemsize
+        self._lock = Lock()  # around every seek and what follows it
+        self._file = open(path, "w+b" if new else "r+b", buffering=0)  # noqa: SIM115, closed by `close`
+
+    @property
+    def bytes(self) -> int:
+        """Of the complete file."""
+        return self.shape[0] * self.row_bytes
+
+    def write(self, samples: Samples, top: int, left: int = 0) -> None:
+        """Write a box of samples [shape=(n, w, C)] at a place."""
+        lines = samples[None] if samples.shape[1] == self.shape[1] else samples
+        start = top * self.row_bytes + left * self.shape[2] * self.dtype.itemsize
+        for index, line in enumerate(lines):
+            content = np.ascontiguousarray(line, self.dtype).data.cast("B")
+            with self._lock:
+                self._file.seek(start + index * self.row_bytes)
+                while content:
+                    content = content[self._file.write(content) :]
+
+    def read(self, box: Box) -> Samples:
+        """Read a box of samples [shape=(box.height, box.width, C)]."""
+        out = np.empty((box.height, box.width, self.shape[2]), self.dtype)
+        lines = out[None] if box.width == self.shape[1] else out
+        start = box.top * self.row_bytes + box.left * self.shape[2] * self.dtype.itemsize
+        for index, line in enumerate(lines):
+            into = line.data.cast("B")
+            with self._lock:
+                self._file.seek(start + index * self.row_bytes)
+                while into:
+                    if not (count := self._file.readinto(into)):
+                        raise OSError(None, "is shorter than it was", str(self.path))
+                    into = into[count:]
+        return out
+
+    def rows(self, rows: slice) -> Samples:
+        """Read complete rows."""
+        return self.read(Box(rows.start, 0, rows.stop - rows.start, self.shape[1]))
+
+    def strips(self, start: int = 0) -> Iterator[slice]:
+        """Yield the rows from `start` on, as slices of about `STRIP_PIXELS`."""
+        return strips(start, self.shape[0], self.shape[1])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@contextmanager
+def closing_after_error(file: RowFile) -> Iterator[None]:
+    """Close a file if the block raises; otherwise leave it open for the caller."""
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise
 
 
 @dataclass(frozen=True)
@@ -89,11 +165,11 @@ def open_rows(path: PathLike, max_pixels: int) -> RowReader | None:
 def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> RowReader | None:
     if form not in (formats.JPEG, formats.PNG, formats.TIFF):
         return None
-    with FileBytes(os.fspath(path)) as data:
+    with formats.FileBytes(os.fspath(path)) as data:
         tags, has_alpha = None, True
         if form is formats.TIFF:
             tags = tiff.read_tags(data)
-            if camera_raw.is_camera_raw(data, tags):
+            if decode.is_camera_raw(data, tags):
                 return None
             tiff.check_readable(tags)
             if tiff.for_pillow(tags) or tiff.needs_repack(tags):

@@ -4,7 +4,7 @@ libvips reads most TIFF files. Written by hand, on Pillow's tag reader:
 
 - ``repack`` rewrites what libvips refuses or misreads (LZMA, Zstandard, floats of 64 bits, channels in
   separate planes, predictors without LZW or deflate) as a file that it reads.
-- ``encode``, because libvips writes no EXIF directories to TIFF and Pillow writes no color of 16 bits.
+- ``write``, because libvips writes no EXIF directories to TIFF and Pillow writes no color of 16 bits.
 
 References: Adobe, TIFF Revision 6.0; TIFF Technical Note 3 (predictor for floating point).
 """
@@ -25,8 +25,8 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
 from restyle.errors import InputError
-from restyle.files import FileBytes
 from restyle.images.exif import STRUCTURAL_TAGS
+from restyle.images.formats import FileBytes
 
 Tags = TiffImagePlugin.ImageFileDirectory_v2
 
@@ -310,23 +310,6 @@ def _assemble(tags: Tags, rows: int, blocks: list[bytes]) -> bytes:
     stream = io.BytesIO()
     tags.save(stream)
     return b"".join([stream.getvalue(), *blocks])
-
-
-def encode(
-    samples: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
-    *,
-    icc: bytes | None = None,
-    exif: bytes | None = None,
-) -> bytes:
-    """Write a TIFF in memory: see `write`.
-
-    Parameters
-    ----------
-    samples : np.ndarray [shape=(H, W, C), uint8 or uint16]
-    """
-    stream = io.BytesIO()
-    write(stream, samples.shape, samples.dtype, lambda rows: samples[rows], icc=icc, exif=exif)
-    return stream.getvalue()
 
 
 def write(

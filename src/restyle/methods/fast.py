@@ -1,7 +1,7 @@
 """The fast method: one pass of a network per picture, in tiles if it is large.
 
 The network paints strokes of a fixed width in pixels. For broad strokes the photo is stylized small, in four
-phases so that lines are not stepped (`images.resize`), and upscaled with its detail (`images.detail`).
+phases so that lines are not stepped (`images.geometry`), and upscaled with its detail (`images.resize`).
 Differs from the pyramid of Gatys et al. 2017 ("Controlling Perceptual Factors in Neural Style Transfer",
 section 6), which optimizes the upscaled result again: there fine detail comes from the style, here from the
 photo. For fine strokes the photo is upscaled, stylized, and downscaled.
@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from restyle.errors import OptionError
-from restyle.images.detail import Enlargement, enlarge_with_detail
+from restyle.images.geometry import PHASES, join_phases, split_phases
 from restyle.images.resize import (
-    PHASES,
+    Enlargement,
+    enlarge_with_detail,
     fit_size,
-    join_phases,
     resize,
-    split_phases,
     thumbnail,
     thumbnail_size,
 )

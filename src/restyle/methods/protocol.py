@@ -13,10 +13,9 @@ from restyle.errors import OptionError
 from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
-from restyle.images.color_lut import ColorLut
-from restyle.images.detail import Enlargement
+from restyle.images.color import ColorLut
 from restyle.images.picture import Picture
-from restyle.images.resize import fit_size, resize
+from restyle.images.resize import Enlargement, fit_size, resize
 from restyle.methods.table import DEFAULTS
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_codes import Exemplar

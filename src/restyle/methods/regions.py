@@ -16,9 +16,8 @@ import numpy as np
 
 from restyle.errors import InputError, OptionError
 from restyle.images import formats
-from restyle.images.blend import mask_weights
 from restyle.images.geometry import Box
-from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name
+from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name, mask_weights
 from restyle.images.picture import Picture
 from restyle.methods import sky
 from restyle.methods.grabcut import PREFIX, Rectangle, cut_out, parse_rectangle

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from restyle.files import writing
-from restyle.images.plots import drawing, require_plots
+from restyle.images.figures import drawing, require_plots
 from restyle.sounds.read import load_sound
 from restyle.sounds.sources import style_file, style_name
 from restyle.sounds.stft import Double, Float, erb_number, hann, mel, mel_bank, resample, stft

@@ -26,7 +26,7 @@ import numpy as np
 from restyle import __version__
 from restyle.errors import InputError, MissingExtraError, OutputError
 from restyle.files import flush, make_folder, reason
-from restyle.images import color, detail
+from restyle.images import color, resize
 from restyle.images.looks import LOOKS, look_table
 from restyle.methods import fast
 from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid, sizes
@@ -55,7 +55,7 @@ LEFT_OUT = (
 _MODULES = (
     arbitrary,
     fast,
-    detail,
+    resize,
     color,
     painter,
     matching,

@@ -14,8 +14,7 @@ import numpy as np
 from PIL import Image
 
 from restyle.errors import InputError
-from restyle.images.plots import Chart, Series, draw
-from restyle.images.sheet import sheet
+from restyle.images.figures import Chart, Series, draw, sheet
 from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
 from restyle.study.runs import Result, at_most, hold_out, read_result, run_all, spread, write_json
 from restyle.study.settings import Setting, label, title

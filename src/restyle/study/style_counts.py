@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from restyle.errors import InputError, OptionError
-from restyle.images.plots import Chart, Series, draw
+from restyle.images.figures import Chart, Series, draw
 from restyle.models import catalog
 from restyle.nn.arbitrary import ArbitraryNetwork
 from restyle.nn.encoders import load_encoder

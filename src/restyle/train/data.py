@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from restyle.errors import InputError
+from restyle.images.figures import sheet
 from restyle.images.formats import find_images
 from restyle.images.picture import load_image
-from restyle.images.sheet import sheet
 from restyle.train.augmentation import Augmentation, augment
 from restyle.types import PathLike, from_unit
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restyle.errors import MissingExtraError
-from restyle.images.plots import Chart, Series, draw, require_plots
+from restyle.images.figures import Chart, Series, draw, require_plots
 
 if TYPE_CHECKING:
     from restyle.train.loop import Step

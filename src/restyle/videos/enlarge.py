@@ -1,6 +1,6 @@
 """Reduce and enlarge frames between their own size and the size that is painted.
 
-As `images.resize` and `images.detail`, but with OpenCV where the extra flow is installed, in a fifth of the
+As `images.resize`, but with OpenCV where the extra flow is installed, in a fifth of the
 time. Its filters differ a little, and results by a level or two of 8 bits where there is texture.
 """
 
@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from restyle.images.color import LUMA
-from restyle.images.detail import COARSE, RADIUS, enlarge_with_detail, slopes
-from restyle.images.resize import resize
+from restyle.images.resize import COARSE, RADIUS, enlarge_with_detail, resize, slopes
+from restyle.images.statistics import LUMA
 from restyle.types import FloatArray
 from restyle.videos.flow import is_installed
 
@@ -56,7 +55,7 @@ def enlarged(
 
 
 def _with_opencv(painted: FloatArray, small: FloatArray, content: FloatArray, strength: float) -> FloatArray:
-    """Compute the formula of `images.detail`, all channels at once."""
+    """Compute the formula of `images.resize`, all channels at once."""
     import cv2
 
     cv: Any = cv2

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restyle.errors import MissingExtraError
-from restyle.images.color import LUMA
+from restyle.images.statistics import LUMA
 from restyle.types import FloatArray
 
 KEEP = 0.985  # a: weight of the previous result where the flow is reliable

@@ -22,8 +22,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.images.blend import box_mean
 from restyle.images.resize import fit_size, resize
+from restyle.images.statistics import box_mean
 from restyle.methods import table
 from restyle.methods.protocol import KeyMethod
 from restyle.models.arbitrary import Arbitrary

@@ -16,10 +16,9 @@ import numpy as np
 from restyle import pipeline
 from restyle.errors import OptionError
 from restyle.images import picture
-from restyle.images.blend import blend
-from restyle.images.color import fit_palette
-from restyle.images.color_lut import ColorLut
+from restyle.images.color import ColorLut, fit_palette
 from restyle.images.looks import apply_look, load_look
+from restyle.images.masks import blend
 from restyle.images.resize import fit_size
 from restyle.methods import table
 from restyle.methods.fast import painted_side

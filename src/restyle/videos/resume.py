@@ -32,11 +32,10 @@ from numpy.typing import NDArray
 
 from restyle import __version__
 from restyle.errors import OptionError
-from restyle.files import flush
+from restyle.files import Parts, check_same_plan, flush, read_plan
 from restyle.methods.regions import Regions
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, VideoOptions
-from restyle.parts import Parts, check_same_plan, read_plan
 from restyle.types import PathLike
 from restyle.videos.info import Tell
 from restyle.videos.masks import regions_digest

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from restyle.images.color_lut import ColorLut
+from restyle.images.color import ColorLut
 from restyle.images.picture import Picture
 from restyle.types import FloatArray
 from restyle.videos.flow import Motion

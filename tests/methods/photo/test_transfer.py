@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from restyle.images.color import LUMA, rgb_to_oklab
-from restyle.images.statistics import gaussian_distance
+from restyle.images.color import rgb_to_oklab
+from restyle.images.statistics import LUMA, gaussian_distance
 from restyle.methods.photo.segments import Pixels, Values, segment
 from restyle.methods.photo.transfer import Transfer, fit_transfer, skin_share
 from restyle.types import FloatArray

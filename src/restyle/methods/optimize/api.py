@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from restyle.images import picture as images
-from restyle.images.blend import blend
+from restyle.images.masks import blend
 from restyle.images.resize import resize
 from restyle.methods.optimize.problem import Part
 from restyle.methods.optimize.run import optimize

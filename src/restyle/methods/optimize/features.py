@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from restyle.images.color import LUMA_WEIGHTS
+from restyle.images.statistics import LUMA_WEIGHTS
 from restyle.methods.optimize.table import ENCODER_LAYERS, GRAIN_LAYERS
 
 STRIDE = 16  # px, of relu5_1

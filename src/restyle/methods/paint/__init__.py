@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import cast
 
 from restyle.errors import InputError
-from restyle.images.detail import Enlargement
-from restyle.images.resize import fit_size, resize, thumbnail
+from restyle.images.resize import Enlargement, fit_size, resize, thumbnail
 from restyle.methods.paint import network, painter
 from restyle.methods.paint.painter import Artwork
 from restyle.methods.paint.sizes import at_scales

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from restyle.images.blend import box_mean, guided_fit
-from restyle.images.statistics import mean_covariance, transport_map
+from restyle.images.statistics import box_mean, guided_fit, mean_covariance, transport_map
 from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray
 

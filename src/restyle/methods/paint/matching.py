@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from restyle.images.blend import box_blur
+from restyle.images.statistics import box_blur
 from restyle.types import FloatArray
 
 Indices = npt.NDArray[np.int64]

@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from restyle.images.blend import box_mean
 from restyle.images.resize import resize
+from restyle.images.statistics import box_mean
 from restyle.methods.paint.cleanup import activity
 from restyle.methods.paint.pyramid import RGB_FROM_YCC, YCC_FROM_RGB, convert
 from restyle.types import FloatArray

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from restyle.errors import InputError
-from restyle.images.color import LUMA, linear_to_srgb, srgb_to_linear
-from restyle.images.color_lut import ColorLut
+from restyle.images.color import ColorLut, linear_to_srgb, srgb_to_linear
 from restyle.images.resize import fit_size, resize
+from restyle.images.statistics import LUMA
 from restyle.methods.photo.field import Guide, apply_field, fit_field, measure_noise
 from restyle.methods.photo.segments import Pixels, Values, describe, join, segment
 from restyle.methods.photo.steps import smoothed

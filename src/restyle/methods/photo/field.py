@@ -19,8 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from restyle.images.blend import box_blur
-from restyle.images.color import LUMA
+from restyle.images.statistics import LUMA, box_blur
 from restyle.methods.photo.steps import dither, dither_share, without_steps
 from restyle.types import FloatArray
 

@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from restyle.images.color import (
+    ColorLut,
+    fit_lut,
     oklab_into_gamut,
     oklab_to_rgb,
     oklab_to_unbounded_rgb,
     rgb_to_oklab,
     transport,
 )
-from restyle.images.color_lut import ColorLut, fit_lut
 from restyle.images.statistics import transport_map
 from restyle.methods.photo.segments import Pixels, Segments, match
 from restyle.types import FloatArray

@@ -32,7 +32,7 @@ export class Mixed {
   }
 }
 
-/** A photo in a photographic look: its colors interpolated in a table, as `images.color_lut`. */
+/** A photo in a photographic look: its colors interpolated in a table, as `images.color`. */
 export class Graded {
   /** `table`: [side, side, side, 3] 16-bit numbers, by red, green and blue. */
   constructor(photo, table) {

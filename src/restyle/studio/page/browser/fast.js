@@ -1,4 +1,4 @@
-// The fast method: as `restyle.methods.fast`, `models.arbitrary` and `images.detail`, where it is explained.
+// The fast method: as `restyle.methods.fast`, `models.arbitrary` and `images.resize`, where it is explained.
 
 import {
   LUMA,
@@ -169,7 +169,7 @@ export class Enlarged {
 /** How strongly each channel of a painting follows the photo's luma around each pixel. */
 function slopes(light, painted) {
   const { height, width } = painted;
-  const blur = (plane) => boxBlur(plane, height, width, C.detail.RADIUS);
+  const blur = (plane) => boxBlur(plane, height, width, C.resize.RADIUS);
   const guide = light.data;
   const mean = blur(guide);
   const square = blur(guide.map((v) => v * v));
@@ -180,15 +180,15 @@ function slopes(light, painted) {
     const plane = painted.plane(c);
     const together = blur(plane.map((v, i) => v * guide[i]));
     const own = blur(plane);
-    const slopeAll = average(plane, (v, i) => v * (guide[i] - middle)) / (varianceAll + C.detail.FLAT);
+    const slopeAll = average(plane, (v, i) => v * (guide[i] - middle)) / (varianceAll + C.resize.FLAT);
     const slope = own.map((v, i) => {
       const variance = Math.max(0, square[i] - mean[i] * mean[i]);
       return (
-        (together[i] - mean[i] * v + C.detail.FLAT * C.detail.FLAT_SHARE * slopeAll) /
-        (variance + C.detail.FLAT)
+        (together[i] - mean[i] * v + C.resize.FLAT * C.resize.FLAT_SHARE * slopeAll) /
+        (variance + C.resize.FLAT)
       );
     });
-    out.plane(c).set(blur(slope).map((v) => Math.min(C.detail.MAX_GAIN, Math.max(0, v))));
+    out.plane(c).set(blur(slope).map((v) => Math.min(C.resize.MAX_GAIN, Math.max(0, v))));
   }
   return out;
 }

@@ -1,5 +1,5 @@
 // Pictures as planes of floats, and what is done to them: resize, pad, blur. The same arithmetic as
-// `restyle.images.resize`, `images.geometry` and `images.blend`, so that results equal those of Python.
+// `restyle.images.resize`, `images.geometry` and `images.statistics`, so that results equal those of Python.
 //
 // Everything that is read row by row has `height`, `width`, `channels` and `readRow(channel, y, out)`; large
 // photos are only ever read like that, so that no array of floats has their size.
@@ -242,7 +242,7 @@ function blurColumns(plane, out, height, width, radius) {
 
 const clampIndex = (index, length) => (index < 0 ? 0 : index >= length ? length - 1 : index);
 
-/** Slope and offset of a plane by a guide (guided filter, He et al. 2010); `blend.guided_fit` in Python. */
+/** Slope and offset of a plane by a guide (guided filter, He et al. 2010); `statistics.guided_fit` in Python. */
 export function guidedFit(guide, plane, height, width, radius, edge) {
   const blur = (values) => boxBlur(values, height, width, radius);
   const [mean, own] = [blur(guide), blur(plane)];

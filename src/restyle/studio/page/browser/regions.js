@@ -1,4 +1,4 @@
-// Regions: parts of a photo with their own style, as `restyle.images.blend` and `images.masks`.
+// Regions: parts of a photo with their own style, as `restyle.images.masks`.
 
 import { Planes, RowResizer, boxBlur, fitSize, resize, round } from "./pixels.js";
 import { readRows } from "./color.js";

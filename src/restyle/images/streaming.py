@@ -29,20 +29,18 @@ import numpy as np
 
 from restyle import __version__, pipeline
 from restyle.errors import OutputError
-from restyle.files import STANDARD_STREAM, check_output, writing
+from restyle.files import STANDARD_STREAM, Parts, check_output, check_same_plan, read_plan, writing
 from restyle.images import encode, exif, formats, stream
-from restyle.images.detail import Enlargement
-from restyle.images.geometry import Box
+from restyle.images.geometry import Box, strips
 from restyle.images.looks import apply_look, load_look
 from restyle.images.picture import Picture
-from restyle.images.row_file import RowFile, closing_after_error, strips
-from restyle.images.stream import RowReader, StreamedPicture
+from restyle.images.resize import Enlargement
+from restyle.images.stream import RowFile, RowReader, StreamedPicture, closing_after_error
 from restyle.methods import table
 from restyle.methods.protocol import Settings, Stopped, StreamMethod
 from restyle.methods.regions import Regions
 from restyle.models.session import free_memory
 from restyle.options import ImageOptions, PhotoOptions
-from restyle.parts import Parts, check_same_plan, read_plan
 from restyle.style import Style
 from restyle.types import FloatArray, PathLike
 

@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle import pipeline, streaming
+from restyle import pipeline
 from restyle.errors import InputError, OptionError, OutputError
-from restyle.images import resize, row_file, stream
+from restyle.images import geometry, resize, stream, streaming
 from restyle.images.picture import Picture, load_image, save_image
 from restyle.models import arbitrary
 from restyle.options import ImageOptions
@@ -32,7 +32,7 @@ RNG = np.random.default_rng(3)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stream what has more than 1,000 pixels, in strips of some ten rows."""
     monkeypatch.setattr(stream, "STREAM_PIXELS", 1000)
-    for module in (stream, row_file):
+    for module in (stream, geometry):
         monkeypatch.setattr(module, "STRIP_PIXELS", 3000)
 
 
@@ -121,7 +121,7 @@ def test_rows_are_read_by_several_threads(tmp_path: Path) -> None:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        with row_file.RowFile(tmp_path / "rows", samples.shape, np.uint8, new=True) as file:
+        with stream.RowFile(tmp_path / "rows", samples.shape, np.uint8, new=True) as file:
             file.write(samples, 0)
             with ThreadPoolExecutor(4) as pool:
                 found = list(pool.map(lambda row: set(file.rows(slice(row, row + 1)).flat), wanted))
