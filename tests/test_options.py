@@ -12,7 +12,7 @@ import typer
 
 import restyle
 from restyle import types
-from restyle.cli.flags import BareValues, with_flags
+from restyle.cli.app import BareValues, with_flags
 from restyle.errors import OptionError
 from restyle.images.picture import DEFAULT_MAX_PIXELS
 from restyle.methods.protocol import Step

@@ -18,7 +18,7 @@ from pystoi import stoi
 from benchmarks.audio.faults import preset
 from benchmarks.audio.pairs import clip
 from benchmarks.audio.scorecard import Scorecard
-from restyle.options.audio import AudioMethod
+from restyle.options.video import AudioMethod
 from restyle.sounds.api import audio
 from restyle.sounds.features import RATE
 

@@ -16,13 +16,12 @@ from pathlib import Path
 
 from benchmarks.leaderboard import board, suite
 from benchmarks.machine import describe
-from restyle.cli.evaluation_output import facts_of, print_failures, print_rows
-from restyle.cli.evaluation_run import load_bench, measure, plan_of
+from restyle.cli.evaluation import facts_of, load_bench, measure, plan_of, print_failures, print_rows
 from restyle.evaluate.networks import DEFAULT
 from restyle.evaluate.summary import summarize
 from restyle.models import catalog
 from restyle.options import EngineOptions
-from restyle.options.evaluate import EvaluateOptions
+from restyle.options.train import EvaluateOptions
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "lab" / "leaderboard"
 

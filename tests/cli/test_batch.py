@@ -1,11 +1,13 @@
-"""`restyle batch` as people run it."""
+"""`restyle batch` as people run it; `restyle studio`: what it refuses to start with, in one line."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from restyle.batch.journal import FOLDER
 from restyle.batch.processes import run_processes
 from restyle.cli import main
 from tests.batch.test_run import in_loop
+from tests.command_line import restyle
 
 Run = Callable[..., tuple[int, list[str], list[str]]]
 
@@ -218,3 +221,42 @@ def test_ctrl_c_says_how_to_continue(tiny_model: Path, pictures: Path, tmp_path:
     assert running.returncode == 130
     assert "of 600 rows are done; the same command continues" in errors
     assert not (tmp_path / "out" / FOLDER / "work").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--host", "0.0.0.0"], "0.0.0.0"),
+        (["--token", "a", "--no-token"], "contradict"),
+        (["--token", " "], "empty"),
+        (["--port", "70000"], "70000"),
+        (["--model", "none"], "none"),
+        (["--host", "192.0.2.7", "--no-token"], "192.0.2.7"),
+    ],
+)
+def test_faults_of_the_studio_are_one_line(tmp_path: Path, words: list[str], said: str) -> None:
+    done = restyle(tmp_path, "studio", *words)
+    assert done.returncode in (1, 2)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("restyle: ")
+    assert said in line
+
+
+def test_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = restyle(tmp_path, "studio", "--port", port)
+    assert done.returncode == 2
+    assert port in done.stderr
+
+
+def test_the_extra_of_the_studio_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> Any:
+        return None if name == "fastapi" else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    done = restyle(tmp_path, "studio")
+    assert done.returncode == 1
+    assert done.stderr == "restyle: restyle studio needs an extra: pip install 'restyle[studio]'\n"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.flags import with_flags
+from restyle.cli.app import with_flags
 from restyle.options import AudioOptions
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def audio(
 
     restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png --preview now.wav
     """
-    from restyle.cli.several_files import SeveralFiles
-    from restyle.cli.terminal import Bar, print_path
+    from restyle.cli.terminal import Bar, SeveralFiles, print_path
     from restyle.sounds import api
     from restyle.sounds.features import plot_spectrograms
     from restyle.sounds.sources import parse_styles, style_paths

@@ -1,4 +1,4 @@
-"""`restyle batch`."""
+"""`restyle batch` and `restyle studio`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.flags import flag_name, with_flags
+from restyle.cli.app import flag_name, with_flags
 from restyle.cli.image import RegionStyles, Styles
 from restyle.cli.terminal import as_flags, printable, time_left
 from restyle.errors import OptionError
 from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions
-from restyle.options.batch import BatchOptions, EngineName, parse_shard
+from restyle.options.batch import LOCAL, BatchOptions, EngineName, StudioOptions, parse_shard
 
 if TYPE_CHECKING:
     from restyle.batch.journal import Journal
@@ -288,3 +288,69 @@ class Report:
 
     def _event(self, event: str, **values: Any) -> None:
         typer.echo(json.dumps({"event": event, **values}))
+
+
+@with_flags
+def studio(
+    options: StudioOptions,
+    engine: EngineOptions,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            "--static",
+            metavar="FOLDER",
+            help="Write the page to a folder instead, for any host of static files; pictures are painted in"
+            " the browser (extra web).",
+            rich_help_panel="A page without a server",
+        ),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            "--runtime",
+            metavar="FOLDER",
+            help="Unpacked npm package onnxruntime-web, to use instead of the extra web.",
+            rich_help_panel="A page without a server",
+        ),
+    ] = None,
+) -> None:
+    """Open restyle in the browser: a page, and an HTTP API (extra studio).
+
+    restyle studio --open
+
+    restyle studio --host 0.0.0.0 --token auto
+
+    restyle studio --static site
+    """
+    from restyle.errors import OptionError, require
+
+    if static is not None:
+        _write_site(static, runtime)
+        return
+    if runtime is not None:
+        raise OptionError("runtime is for a page without a server; add static FOLDER, or leave it out")
+
+    require("restyle studio", "studio", "fastapi", "uvicorn", "python_multipart")
+    from restyle.studio.server import serve
+
+    def say(address: str) -> None:
+        typer.echo(f"restyle studio: {address}  (Ctrl-C stops it)")
+        if options.host not in LOCAL:
+            whom = "everyone who has the token" if options.token else "everyone, without a token"
+            typer.echo(f"restyle: other machines can reach this server; it serves {whom}", err=True)
+        if open_browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    serve(options, engine, say)
+
+
+def _write_site(folder: Path, runtime: Path | None) -> None:
+    from restyle.studio.static import LEFT_OUT, write
+
+    site = write(folder, runtime)
+    typer.echo(f"{site.folder}: {site.files} files, {site.size / 1e6:.0f} MB, with {site.runtime}")
+    typer.echo(f"To look at it: python -m http.server --directory {site.folder}")
+    typer.echo(f"It has no {LEFT_OUT}.")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restyle.cli.flags import with_flags
+from restyle.cli.app import with_flags
+from restyle.errors import InputError, OutputError
+from restyle.files import STANDARD_STREAM, make_folder, name_part
 from restyle.options import EFFORTS, EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_size
 
 if TYPE_CHECKING:
@@ -81,9 +86,7 @@ def image(
 
     restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
-    from restyle.cli.several_files import SeveralFiles, output_folders, plan
-    from restyle.cli.terminal import Bar, print_path
-    from restyle.files import STANDARD_STREAM
+    from restyle.cli.terminal import Bar, SeveralFiles, print_path
     from restyle.methods.regions import region_paths
     from restyle.methods.table import find
     from restyle.pipeline import fit_tables, prepare, style_name
@@ -163,3 +166,111 @@ def estimate(count: int, options: PhotoOptions, method: OptimizeOptions, threads
         f"{count} pictures, about {time_left(seconds)};"
         f" --method {fastest.name} takes about {time_left(share * fastest.pace)}"
     )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture and the path of its result."""
+
+    source: Path
+    target: Path
+
+
+def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[Job]:
+    """Decide the path of every result before the first picture is stylized.
+
+    A picture gives `NAME-STYLE.SUFFIX` in the output folder (default: the current folder). A folder gives the
+    same tree under the output folder (default: `FOLDER-STYLE`); with several contents, each folder gets a
+    folder of its own there. Results never share a name, also on file systems that ignore case.
+
+    Parameters
+    ----------
+    contents : sequence of str
+        Pictures and folders.
+    style_name : str
+    output : str or None
+        A file for one picture; otherwise a folder.
+
+    Raises
+    ------
+    InputError
+        A folder contains no picture, or a name is empty.
+    OutputError
+        The output is a file and there are several pictures, or its suffix is unknown.
+    """
+    from restyle.batch.names import FreeNames
+    from restyle.images import formats
+
+    if "" in contents:
+        raise InputError("the name '' is empty; give a picture or a folder")
+    into_folder = output is None or os.path.isdir(output) or output.endswith(("/", os.sep))
+    if output is not None and not into_folder and len(contents) == 1 and not os.path.isdir(contents[0]):
+        if output != STANDARD_STREAM and not Path(output).suffix:
+            raise OutputError(
+                f"cannot tell what '{output}' is: give a file a suffix such as .jpg, and end a folder with /"
+            )
+        formats.output_format(output)
+        return [Job(Path(contents[0]), Path(output))]
+    if output is not None and not into_folder:
+        if os.path.exists(output):
+            raise OutputError(f"cannot write several pictures to '{output}': it is a file; give a folder")
+        if formats.from_suffix(output) is not formats.UNKNOWN:
+            raise OutputError(f"cannot write several pictures to '{output}'; give a folder, or end it with /")
+    jobs: list[Job] = []
+    seen: set[str] = set()
+    names = FreeNames()
+    for content in contents:
+        for source, target in _targets(content, style_name, output, alone=len(contents) == 1):
+            place = os.path.abspath(source)
+            if place in seen:
+                continue
+            seen.add(place)
+            jobs.append(Job(source, names.near(target, source)))
+    return jobs
+
+
+@contextlib.contextmanager
+def output_folders(jobs: Sequence[Job]) -> Iterator[None]:
+    """Create the folders of the results; at the end remove new ones that are empty.
+
+    Raises
+    ------
+    OutputError
+        A folder cannot be created.
+    """
+    new: list[Path] = []
+    try:
+        for folder in sorted({job.target.parent for job in jobs}):
+            missing = [each for each in (folder, *folder.parents) if not each.exists()]
+            make_folder(folder)
+            new += missing
+        yield
+    finally:
+        for folder in sorted(new, key=lambda each: len(each.parts), reverse=True):
+            with contextlib.suppress(OSError):  # it holds results
+                folder.rmdir()
+
+
+def _targets(content: str, style_name: str, output: str | None, alone: bool) -> Iterator[tuple[Path, Path]]:
+    from restyle.images import formats
+
+    if not os.path.isdir(content):
+        yield Path(content), Path(output or "") / formats.result_name(content, style_name)
+        return
+    folder = Path(content)
+    own_name = Path(os.path.abspath(content)).name
+    if output is None:
+        root = Path(f"{own_name}-{name_part(style_name)}")
+    else:
+        root = Path(output) if alone else Path(output, own_name)
+    inside = os.path.realpath(root)
+    found = False
+    for source in formats.find_images(folder):
+        if os.path.realpath(source).startswith(inside + os.sep) and inside != os.path.realpath(folder):
+            continue  # results of an earlier run
+        found = True
+        target = root / source.relative_to(folder)
+        yield source, target if formats.from_suffix(target).writable else target.with_suffix(".png")
+    if not found:
+        known = ", ".join(kind.suffixes[0] for kind in formats.FORMATS)
+        raise InputError(f"{content}: contains no pictures ({known})")

@@ -1,14 +1,20 @@
-"""`restyle models`: list the models; `restyle models pull`: download one."""
+"""`restyle models`: list the models, and download others. `restyle export`: write networks and looks."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from restyle.cli.app import with_flags
+from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions
 
 if TYPE_CHECKING:
     from restyle.models.catalog import Record, State
+    from restyle.train.export.arbitrary import Report
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -91,3 +97,156 @@ def _state(record: Record, states: list[State]) -> str:
         return "ok"
     missing = [file for file, state in zip(record.files, states, strict=True) if state == "missing"]
     return "not pulled" if all(file.download for file in missing) else "missing"
+
+
+class NetworkFirst(TyperGroup):
+    """A group whose command `network` may be left out: `restyle export my.safetensors -o my-model/`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help", "-h"):
+            args = ["network", *args]
+        return super().parse_args(ctx, args)
+
+
+exporting = typer.Typer(cls=NetworkFirst, add_completion=False, no_args_is_help=True)
+
+
+@exporting.callback()
+def export() -> None:
+    """Export a trained network as ONNX and verify it, or a photographic look as a .cube file.
+
+    restyle export my.safetensors -o my-model/
+
+    restyle export look photo.jpg --style evening.jpg -o evening.cube
+    """
+
+
+@exporting.command()
+def network(
+    network: Annotated[
+        Path,
+        typer.Argument(
+            help="A .safetensors file of `restyle train arbitrary`, or a .restyle file.", metavar="FILE"
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the ONNX files.")
+    ],
+    style_size: Annotated[
+        int, typer.Option(min=64, max=4096, help="Default short side in pixels at which styles are encoded.")
+    ] = 512,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="Maximum difference from PyTorch; above it nothing is written.")
+    ] = 0.002,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist in the folder.")
+    ] = False,
+) -> None:
+    """Write style_encoder.onnx and transformer.onnx, after comparing their results with PyTorch at two sizes.
+
+    A network of `restyle train style` gives transformer.onnx and a .style file for each of its styles.
+
+    restyle export my.safetensors -o my-model/
+
+    restyle export starry.restyle -o starry-model/
+
+    restyle image photo.jpg --style painting.jpg --model my-model/
+    """
+    from restyle.errors import require
+    from restyle.models.network_files import is_network_file
+
+    require("`restyle export`", "torch", "torch", "safetensors", "onnx")
+    if is_network_file(network):
+        _print(_own_styles(network, output, tolerance, overwrite), output)
+        return
+    from restyle.nn.arbitrary import load_arbitrary
+    from restyle.train.export.arbitrary import export_arbitrary
+
+    model, name = load_arbitrary(network)
+    report = export_arbitrary(
+        model, output, name, style_size=style_size, tolerance=tolerance, overwrite=overwrite
+    )
+    _print(report, output)
+
+
+@exporting.command()
+@with_flags
+def look(
+    photo: Annotated[
+        str | None, typer.Argument(metavar="PHOTO", help="Photo whose colors the look starts from.")
+    ] = None,
+    *,
+    style: Annotated[
+        list[str],
+        typer.Option(
+            "--style",
+            "-s",
+            metavar="STYLE[:WEIGHT]",
+            help="A photo, or a look of `restyle styles`; photos are mixed.",
+        ),
+    ],
+    engine: EngineOptions,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.cube", help="Output path.")],
+    strength: Annotated[
+        float, typer.Option(help="How much of the look, as for `restyle image`. [0 to 1.5]")
+    ] = 1.0,
+    protect_skin: Annotated[
+        bool, typer.Option("--protect-skin/--no-protect-skin", help="Keep the hue of skin.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a look as a .cube file of 33 points, for Lightroom, Resolve, OBS, ffmpeg, and --look.
+
+    The table holds one color map for all parts of the photo, that of `restyle image --method photo
+    --consistent`. The separate maps of sky, ground and other segments depend on the place in the photo,
+    which no table can hold.
+
+    restyle export look photo.jpg --style evening.jpg -o evening.cube
+
+    restyle export look --style golden-hour -o golden-hour.cube
+    """
+    from restyle.errors import OptionError
+    from restyle.files import check_output
+    from restyle.images.looks import LOOKS, look_table, save_cube
+    from restyle.images.picture import load_image
+    from restyle.models.style_files import split_weight
+    from restyle.pipeline import fit_tables
+    from restyle.stylizer import Stylizer
+
+    inputs = [*filter(None, [photo]), *(split_weight(each)[0] for each in style)]
+    if not output.lower().endswith(".cube"):
+        raise OptionError(f"output '{output}' does not end with .cube")
+    check_output(output, overwrite=overwrite, inputs=inputs)
+    if len(style) == 1 and style[0] in LOOKS:
+        if photo is not None or strength != 1:
+            raise OptionError(f"look '{style[0]}' is a formula; it takes neither a photo nor strength")
+        table = look_table(style[0])
+    elif photo is None:
+        raise OptionError("no photo is given; the look of a style starts from the colors of a photo")
+    else:
+        pixels = load_image(photo).visible
+        stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
+        method = OptimizeOptions(method="photo", protect_skin=protect_skin)
+        options = PhotoOptions(strength=strength)
+        table = fit_tables([pixels], stylizer.style(style), options, method)(pixels)
+    title = Path(output).stem
+    typer.echo(str(save_cube(table, output, title=title, overwrite=overwrite, inputs=tuple(inputs))))
+
+
+def _own_styles(network: Path, output: Path, tolerance: float, overwrite: bool) -> Report:
+    from dataclasses import replace
+
+    from restyle.train.export.conditional import export_folder, export_graph
+    from restyle.train.style_network import StyleNetwork
+
+    loaded = StyleNetwork.load(network)
+    record = loaded.record()
+    graph, differences = export_graph(loaded.module, loaded.name, tolerance=tolerance)
+    return export_folder(replace(record, graph=graph), output, differences, overwrite=overwrite)
+
+
+def _print(report: Report, output: Path) -> None:
+    for name, difference in report.differences.items():
+        typer.echo(f"{name}: differs from PyTorch by at most {difference:.1g}")
+    for file, size in report.files.items():
+        typer.echo(f"{output / file} {size / 1e6:.2f} MB")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.flags import with_flags
+from restyle.cli.app import with_flags
 from restyle.options.train import StudyOptions, StyleCountOptions
 
 if TYPE_CHECKING:

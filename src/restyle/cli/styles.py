@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from restyle.cli.flags import BareValues, with_flags
+from restyle.cli.app import BareValues, with_flags
 from restyle.options import EngineOptions, SaveOptions
 
 if TYPE_CHECKING:

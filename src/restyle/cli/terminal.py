@@ -1,19 +1,27 @@
-"""What commands print: tables on standard output, progress and notes on standard error."""
+"""What commands print: tables on standard output, progress, notes and failures on standard error.
+
+Also standard streams that are closed or full, and signals that end a run as Ctrl-C does.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import re
+import signal
 import sys
+import threading
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Sequence
-from threading import Lock, Timer
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
+from restyle.errors import RestyleError
 from restyle.files import is_control
 
 if TYPE_CHECKING:
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.0  # seconds before a bar appears
 EVERY = 10.0  # seconds between lines of progress without a terminal
 FRAMES = 48  # frames over which frames per second are measured
+_last = [signal.SIGINT]
 
 
 class Bar:
@@ -46,14 +55,11 @@ class Bar:
     """
 
     def __init__(self, total: int = 1, label: str = "", *, quiet: bool = False) -> None:
-        self.total = total
-        self.label = label
-        self.done = 0.0
-        self.quiet = quiet
+        self.total, self.label, self.done, self.quiet = total, label, 0.0, quiet
         self.terminal = sys.stderr.isatty()
         self._left: float | None = None
-        self._lock = Lock()
-        self._timer: Timer | None = None
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
         self._progress: Any = None
         self._task: Any = None
         self._begun = self._printed = time.monotonic()
@@ -62,14 +68,12 @@ class Bar:
 
     def __enter__(self) -> Self:
         if self.terminal and not self.quiet:
-            self._timer = Timer(PATIENCE, self._show)
+            self._timer = threading.Timer(PATIENCE, self._show)
             self._timer.daemon = True
             self._timer.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
         with self._lock:
@@ -186,17 +190,9 @@ class Bar:
 
 
 class TrainingBar(Bar):
-    """A bar on a terminal, a line a step elsewhere.
+    """A bar on a terminal, a line a step elsewhere; `quiet` for all processes of torchrun but the first.
 
-    Parameters
-    ----------
-    name : str
-        Name of the task.
-    steps : int
-    images : int
-        Images per step; 0 shows seconds per step instead of images per second.
-    quiet : bool
-        Show nothing: for all processes of torchrun but the first.
+    `images` is the number of images per step; 0 shows seconds per step instead of images per second.
     """
 
     def __init__(self, name: str, steps: int, images: int = 0, quiet: bool = False) -> None:
@@ -219,6 +215,50 @@ class TrainingBar(Bar):
             self.say(f"step {step.step}: evaluation: {held_out}")
         if step.warning:
             self.say(f"restyle: warning: {step.warning}")
+
+
+class SeveralFiles:
+    """Work on several files: failures are listed at the end and make the exit code 1, the rest goes on.
+
+    With only one file, its error is that of the command. Ctrl-C reports how many files are done. `what` is
+    the plural noun for them: "videos".
+
+    Examples
+    --------
+    >>> with SeveralFiles(1, "videos") as files, files.each("clip.mp4"):
+    ...     print("clip.mp4 is done")
+    clip.mp4 is done
+    """
+
+    def __init__(self, total: int, what: str) -> None:
+        self.total, self.what, self.done = total, what, 0
+        self.failures: list[str] = []
+
+    def __enter__(self) -> SeveralFiles:
+        return self
+
+    @contextlib.contextmanager
+    def each(self, source: object) -> Iterator[None]:
+        """Wrap the work on one file; its error is recorded, with the name of the file in front."""
+        try:
+            yield
+        except RestyleError as error:
+            if self.total == 1:
+                raise
+            reason = as_flags(str(error))
+            self.failures.append(reason if reason.startswith(str(source)) else f"{source}: {reason}")
+        else:
+            self.done += 1
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, KeyboardInterrupt) and self.total > 1:
+            parts = [f"{self.done} of {self.total} {self.what} are done", str(error)]
+            raise KeyboardInterrupt("; ".join(filter(None, parts))) from None
+        if error is None and self.failures:
+            typer.echo(f"restyle: {len(self.failures)} of {self.total} {self.what} failed:", err=True)
+            for reason in self.failures:
+                typer.echo(f"  {printable(reason)}", err=True)
+            raise typer.Exit(1)
 
 
 def as_flags(message: str) -> str:
@@ -281,3 +321,67 @@ def _width(text: str) -> int:
         0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
         for each in text
     )
+
+
+def prepare_streams() -> None:
+    """Make the standard streams safe: whether closed, as under `pythonw` and after `2>&-`, or full.
+
+    Closed ones are opened on the null device: a file that is opened later must not take their number, because
+    libraries in C write messages there. The work goes on without the messages that a full disk cannot take.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, until the end
+    if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
+        raw: Any = _Forgiving(sys.stderr.fileno(), "w", closefd=False)
+        sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, errors="backslashreplace", write_through=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names that are not valid text
+
+
+def discard_stdout() -> None:
+    """Send what is left of standard output to the null device, so that no error follows at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+class _Forgiving(io.FileIO):
+    """A file of which failed writes are dropped."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
+
+
+def stop_as_by_interrupt() -> None:
+    """Raise KeyboardInterrupt at SIGTERM and SIGHUP, too, so that every run ends as after Ctrl-C.
+
+    A signal that is ignored stays so, as under `nohup`. Each counts once: a shell and the system both send
+    SIGHUP when a terminal closes, and the second one must not interrupt the cleaning up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def exit_code() -> int:
+    """Exit code after a KeyboardInterrupt: 128 and the number of the signal, as shells count."""
+    return 128 + _last[-1]
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    _last.append(signal.Signals(number))
+    raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from restyle.cli.flags import with_flags
+from restyle.cli.app import with_flags
 from restyle.cli.terminal import TrainingBar
 from restyle.errors import require
 from restyle.options.train import (

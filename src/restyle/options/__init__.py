@@ -1,6 +1,5 @@
 """Options: type, default, range and help of each, declared once. Flags and keywords derive from them."""
 
-from restyle.options.audio import AudioKeywords, AudioMethod, AudioOptions, DubOptions
 from restyle.options.base import (
     DeviceName,
     EngineOptions,
@@ -15,18 +14,29 @@ from restyle.options.base import (
     opt,
 )
 from restyle.options.image import (
+    EFFORTS,
     CallKeywords,
     EngineKeywords,
     ImageKeywords,
     ImageOptions,
     KeepColors,
+    OptimizeKeywords,
+    OptimizeOptions,
     PaintKeywords,
     PhotoOptions,
     parse_crop,
     parse_size,
 )
-from restyle.options.optimize import EFFORTS, OptimizeKeywords, OptimizeOptions
-from restyle.options.video import Steady, VideoCodec, VideoKeywords, VideoOptions
+from restyle.options.video import (
+    AudioKeywords,
+    AudioMethod,
+    AudioOptions,
+    DubOptions,
+    Steady,
+    VideoCodec,
+    VideoKeywords,
+    VideoOptions,
+)
 
 __all__ = [
     "EFFORTS",

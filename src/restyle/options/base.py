@@ -6,11 +6,12 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from functools import wraps
 from numbers import Real
 from textwrap import fill
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from restyle.errors import OptionError
@@ -159,11 +160,21 @@ def hints_of(kind: type[OptionSet]) -> dict[str, Any]:
 class OptionSet:
     """Base of the option sets. Types and ranges are checked on creation.
 
+    Parameters
+    ----------
+    panel : str or None
+        Of a subclass: heading in `--help` of all its fields that name no other.
+
     Raises
     ------
     OptionError
         A value of the wrong type or outside its range, or two options that contradict each other.
     """
+
+    def __init_subclass__(cls, panel: str | None = None) -> None:
+        for option in vars(cls).values():
+            if isinstance(option, Field):
+                option.metadata = MappingProxyType({"panel": panel, **option.metadata})
 
     def __post_init__(self) -> None:
         hints = hints_of(type(self))
@@ -263,7 +274,7 @@ def from_text(text: str, option: Any, hint: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineOptions(OptionSet):
+class EngineOptions(OptionSet, panel="Running"):
     """Which model runs, on which device."""
 
     model: str = opt(
@@ -271,28 +282,20 @@ class EngineOptions(OptionSet):
         "A model of `restyle models`, a network of `restyle train style`, or a folder that `restyle"
         " export` wrote.",
         metavar="NAME|FILE|FOLDER",
-        panel="Running",
     )
     device: DeviceName = opt(
         "cpu",
         "Where to compute; auto takes the first device that works. A device that is missing is an error."
         " --method optimize runs on cuda, mps or cpu; the other methods run on all but mps.",
-        panel="Running",
     )
-    threads: int | None = opt(
-        None, "CPU threads. Default: all cores.", (1, 1024), metavar="N", panel="Running"
-    )
+    threads: int | None = opt(None, "CPU threads. Default: all cores.", (1, 1024), metavar="N")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SaveOptions(OptionSet):
+class SaveOptions(OptionSet, panel="Writing"):
     """How a result is written."""
 
     quality: int | None = opt(
-        None,
-        "Quality of JPEG, WebP and AVIF, 1 to 100. Default: 95, 98 and 92.",
-        (1, 100),
-        metavar="N",
-        panel="Writing",
+        None, "Quality of JPEG, WebP and AVIF, 1 to 100. Default: 95, 98 and 92.", (1, 100), metavar="N"
     )
-    overwrite: bool = opt(False, "Replace existing results. An input is never replaced.", panel="Writing")
+    overwrite: bool = opt(False, "Replace existing results. An input is never replaced.")

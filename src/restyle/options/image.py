@@ -1,22 +1,35 @@
-"""Options of pictures, and keywords of the calls that stylize them."""
+"""Options of pictures: how they are stylized, by which method, and keywords of the calls that do it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from restyle.errors import OptionError
-from restyle.options.base import DeviceName, OptionSet, opt
-from restyle.options.optimize import OptimizeKeywords
+from restyle.methods import table
+from restyle.methods.optimize.table import LOSSES, Kind, names
+from restyle.options.base import DeviceName, OptionSet, check_method, opt
 
 if TYPE_CHECKING:
+    from restyle.methods.protocol import Step
     from restyle.types import PathLike, RegionsLike, Report
 
 PHOTO_SIZE = 1024  # px, longest side of a photo that is painted at its own size
 FRAME_SIZE = 640  # the same of a video frame
 
 KeepColors = Literal["luminance", "statistics"]
+Optimizer = Literal["adam", "lbfgs"]
+Effort = Literal["draft", "fine", "finest"]
+
+EFFORTS: dict[Effort, float] = {"draft": 0.5, "fine": 1.0, "finest": 2.0}  # times the steps
+PREPARE = "Preparing the photo"
+STARTS = ("fast", "content", "noise")
+OPTIMIZE: dict[str, Any] = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
+_STEPS: dict[str, Any] = {"panel": "Painting and optimizing", "method": "paint|optimize"}
+_PHOTO: dict[str, Any] = {"panel": "Photos (--method photo)", "method": "photo"}
+_PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +68,18 @@ class ImageOptions(OptionSet):
         "Crop the center of the photo: an aspect ratio (16:9), pixels (800x600), or a part (50%); or crop any"
         " box: width x height + left + top, in percent of the photo (40%x60%+25%+0%).",
         metavar="W:H|WxH|N%|W%xH%+X%+Y%",
-        panel="Preparing the photo",
+        panel=PREPARE,
     )
     size: int | str | None = opt(
         None,
         "Then resize it: the longest side in pixels (2048), or exactly WxH, after a crop to that aspect.",
         metavar="N|WxH",
-        panel="Preparing the photo",
+        panel=PREPARE,
     )
-    brightness: float = opt(
-        1.0, "Then multiply the values of the photo by this.", (0, 10), panel="Preparing the photo"
-    )
-    contrast: float = opt(
-        1.0, "Then multiply their distance from mid-gray by this.", (0, 10), panel="Preparing the photo"
-    )
+    brightness: float = opt(1.0, "Then multiply the values of the photo by this.", (0, 10), panel=PREPARE)
+    contrast: float = opt(1.0, "Then multiply their distance from mid-gray by this.", (0, 10), panel=PREPARE)
     max_pixels: int = opt(
-        200_000_000, "Reject pictures with more pixels.", (1, 2**40), metavar="N", panel="Preparing the photo"
+        200_000_000, "Reject pictures with more pixels.", (1, 2**40), metavar="N", panel=PREPARE
     )
 
     def __post_init__(self) -> None:
@@ -103,6 +112,138 @@ class PhotoOptions(ImageOptions):
         return min(max(size), self.paint_size or PHOTO_SIZE)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OptimizeOptions(OptionSet):
+    """Which method stylizes a picture, and its options."""
+
+    method: str | None = opt(
+        None,
+        f"How to stylize. {table.describe()} Default: paint; fast for a style without its image, for --model,"
+        " and for --colors-only. In 26 of 32 blind votes, viewers preferred paint to optimize at its"
+        " defaults; paint takes a quarter of the time.",
+        choices=table.names,
+    )
+    likeness: float = opt(
+        0.5,
+        "How closely the painting follows the photo: 0 is free, 1 keeps faces and lettering.",
+        (0, 1),
+        **_PAINT,
+    )
+    effort: Effort = opt(
+        "fine", "Number of steps: draft takes half as long as fine, finest twice as long.", **_PAINT
+    )
+    protect_skin: bool = opt(True, "Keep the hue of skin.", **_PHOTO)
+    consistent: bool = opt(
+        False,
+        "Give all photos one look, after evening their exposure and white balance. A single photo gets one"
+        " color map for all its parts, as in a .cube file.",
+        **_PHOTO,
+    )
+    encoder: str = opt(
+        "encoder-4",
+        "Network used to compute the losses: encoder-4, encoder-1, encoder-2, or vgg19 (after `restyle"
+        " models pull vgg19`).",
+        **OPTIMIZE,
+    )
+    style_loss: str = opt(
+        "gram,grain",
+        f"Style losses, one or more of {', '.join(names('style'))}, with optional weights:"
+        " gram,grain,strokes:0.1.",
+        metavar="NAME[:W],...",
+        **OPTIMIZE,
+    )
+    content_loss: str = opt(
+        "features",
+        f"Content losses, one or more of {', '.join(names('content'))}, with optional weights.",
+        metavar="NAME[:W],...",
+        **OPTIMIZE,
+    )
+    content_weight: float = opt(
+        0.4, "Weight of the photo's content relative to the style.", (0, 1000), **OPTIMIZE
+    )
+    large_forms: float = opt(
+        1.0,
+        "How freely large forms may change at small sizes, 0..1; 0 keeps the photo's composition.",
+        (0, 1),
+        **OPTIMIZE,
+    )
+    smoothness: float = opt(0.0, "Weight of total variation.", (0, 1000), **OPTIMIZE)
+    style_rotation: float = opt(
+        0.0, "Rotate the style pictures by this many degrees, counterclockwise.", (-360, 360), **OPTIMIZE
+    )
+    init: str = opt(
+        "fast",
+        "Start from the result of fast, from content, from noise, or from a picture file.",
+        metavar="fast|content|noise|FILE",
+        **OPTIMIZE,
+    )
+    optimizer: Optimizer | None = opt(
+        None,
+        "Default: lbfgs, or adam when a loss is stochastic (sliced, patches, strokes, structure).",
+        **OPTIMIZE,
+    )
+    steps: int = opt(200, "Total steps, distributed over the sizes.", (1, 1_000_000), metavar="N", **OPTIMIZE)
+    seed: int = opt(
+        0, "Random seed; the same seed gives the same picture.", (0, 2**32), metavar="N", **OPTIMIZE
+    )
+    memory: float = opt(
+        4.0,
+        "Memory limit in GB; larger pictures are processed in tiles.",
+        (0, 100_000),
+        metavar="GB",
+        **OPTIMIZE,
+    )
+    preview: str | None = opt(
+        None, "Update this file with the current result while running.", metavar="FILE", **_STEPS
+    )
+    save_every: int | None = opt(
+        None, "Save the picture of every Nth step to a numbered file.", (1, 1_000_000), metavar="N", **_STEPS
+    )
+    resume: bool = opt(
+        False,
+        "Continue an interrupted run: of optimize, or of a picture so large that it is painted in strips.",
+        panel="Painting and optimizing",
+        method="fast|paint|optimize",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.style_weights, self.content_weights
+        check_method(self, *([self.method] if self.method else table.DEFAULTS))
+
+    @property
+    def chosen(self) -> str:
+        """The method, which `pipeline.choose_method` chooses where None is given."""
+        assert self.method is not None
+        return self.method
+
+    def suits(self, method: str) -> bool:
+        """Tell whether a method takes all options that are given."""
+        try:
+            check_method(self, method)
+        except OptionError:
+            return False
+        return True
+
+    @property
+    def style_weights(self) -> dict[str, float]:
+        """Weights of the style losses, by name."""
+        return parse_losses("style-loss", self.style_loss, "style")
+
+    @property
+    def content_weights(self) -> dict[str, float]:
+        """Weights of the content losses, by name."""
+        return parse_losses("content-loss", self.content_loss, "content")
+
+    @property
+    def used_optimizer(self) -> Optimizer:
+        """The optimizer given, or the default for these losses."""
+        if self.optimizer is not None:
+            return self.optimizer
+        losses = (*self.style_weights, *self.content_weights)
+        return "adam" if any(LOSSES[name].random for name in losses) else "lbfgs"
+
+
 class ImageKeywords(TypedDict, total=False):
     """The fields of `ImageOptions` as keywords, for type checkers."""
 
@@ -117,6 +258,32 @@ class ImageKeywords(TypedDict, total=False):
     brightness: float
     contrast: float
     max_pixels: int
+
+
+class OptimizeKeywords(TypedDict, total=False):
+    """The fields of `OptimizeOptions` as keywords, for type checkers, and `callback`."""
+
+    method: str | None
+    likeness: float
+    effort: Effort
+    protect_skin: bool
+    consistent: bool
+    encoder: str
+    style_loss: str
+    content_loss: str
+    content_weight: float
+    large_forms: float
+    smoothness: float
+    style_rotation: float
+    init: PathLike
+    optimizer: Optimizer | None
+    steps: int
+    seed: int
+    memory: float
+    preview: PathLike | None
+    save_every: int | None
+    resume: bool
+    callback: Callable[[Step], object] | None
 
 
 class PaintKeywords(ImageKeywords, OptimizeKeywords, total=False):
@@ -201,3 +368,31 @@ def parse_size(size: int | str | None) -> tuple[int, int] | int | None:
             f"size '{size}' is neither a longest side (2048) nor WxH (800x600), of 1..100000 px"
         )
     return (sides[1], sides[0]) if len(sides) == 2 else sides[0]
+
+
+def parse_losses(option: str, text: str, kind: Kind) -> dict[str, float]:
+    """Parse `--style-loss` or `--content-loss` into weights by name.
+
+    Raises
+    ------
+    OptionError
+        No such loss, a bad weight, a loss named twice, or none at all.
+
+    Examples
+    --------
+    >>> parse_losses("style-loss", "gram,patches:0.5", "style")
+    {'gram': 1.0, 'patches': 0.5}
+    """
+    known, weights = names(kind), dict[str, float]()
+    for part in text.split(","):
+        name, colon, weight = (each.strip() for each in part.partition(":"))
+        if name not in known:
+            raise OptionError(f"{option} '{name}' is none of {', '.join(known)}")
+        if name in weights:
+            raise OptionError(f"{option} names '{name}' twice")
+        if colon and not re.fullmatch(r"\d*\.?\d+|\d+\.", weight):
+            raise OptionError(f"{option} '{part.strip()}': '{weight}' is not a weight from 0 up")
+        weights[name] = float(weight) if colon else 1.0
+    if not any(weights.values()):
+        raise OptionError(f"{option} '{text}' has no weight above 0")
+    return weights

@@ -1,4 +1,4 @@
-"""Options of training. Imports no PyTorch."""
+"""Options of training, of studies and of evaluations. Imports no PyTorch."""
 
 from __future__ import annotations
 
@@ -85,21 +85,18 @@ class StyleTrainOptions(TrainOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkOptions(OptionSet):
+class NetworkOptions(OptionSet, panel=NETWORK):
     """The architecture of a network with styles of its own."""
 
-    kernel_size: int = opt(3, "Kernel size of all convolutions, odd.", (3, 15), panel=NETWORK)
+    kernel_size: int = opt(3, "Kernel size of all convolutions, odd.", (3, 15))
     width: int = opt(
         32,
         "Channels at half resolution; twice as many at a quarter, half as many at full resolution.",
         (4, 512),
-        panel=NETWORK,
     )
-    blocks: int = opt(5, "Residual blocks, at a quarter of the resolution.", (0, 64), panel=NETWORK)
+    blocks: int = opt(5, "Residual blocks, at a quarter of the resolution.", (0, 64))
     normalization: Normalization = opt(
-        "all",
-        "Instance normalization: after all convolutions, in the residual blocks only, or none.",
-        panel=NETWORK,
+        "all", "Instance normalization: after all convolutions, in the residual blocks only, or none."
     )
 
     def __post_init__(self) -> None:
@@ -113,41 +110,28 @@ class NetworkOptions(OptionSet):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StyleOptions(OptionSet):
+class StyleOptions(OptionSet, panel=RECIPE):
     """The training recipe of a network with styles of its own."""
 
-    crop: int = opt(160, "Side of a content crop in pixels.", (64, 4096), panel=RECIPE)
+    crop: int = opt(160, "Side of a content crop in pixels.", (64, 4096))
     style_size: int = opt(
         288,
         "Short side that style pictures are resized to, in pixels; larger gives larger strokes.",
         (64, 4096),
-        panel=RECIPE,
     )
-    style_weight: float = opt(1.0, "Weight of the style loss.", (0, 1e6), panel=RECIPE)
-    color_weight: float = opt(
-        0.2,
-        "Weight of the mean and covariance of the style's colors.",
-        (0, 1e6),
-        panel=RECIPE,
-    )
-    content_weight: float = opt(1.0, "Weight of the content loss.", (0, 1e6), panel=RECIPE)
-    moments: float = opt(
-        0.2, "Weight of feature means and deviations within the style loss.", (0, 1e6), panel=RECIPE
-    )
+    style_weight: float = opt(1.0, "Weight of the style loss.", (0, 1e6))
+    color_weight: float = opt(0.2, "Weight of the mean and covariance of the style's colors.", (0, 1e6))
+    content_weight: float = opt(1.0, "Weight of the content loss.", (0, 1e6))
+    moments: float = opt(0.2, "Weight of feature means and deviations within the style loss.", (0, 1e6))
     structure: float = opt(
         1.0,
         "Share of the content loss on normalized features, which keep structure and ignore contrast.",
         (0, 1),
-        panel=RECIPE,
     )
-    style_layers: str = opt(
-        ",".join(LAYERS), "Encoder layers of the style loss.", metavar="LAYERS", panel=RECIPE
-    )
-    variation_weight: float = opt(0.01, "Weight of total variation.", (0, 1e6), panel=RECIPE)
-    range_weight: float = opt(3.0, "Weight of values outside 0..1.", (0, 1e6), panel=RECIPE)
-    held_out: int = opt(
-        8, "Photos to hold out for evaluation; at most a fifth of all.", (0, 10**6), panel=RECIPE
-    )
+    style_layers: str = opt(",".join(LAYERS), "Encoder layers of the style loss.", metavar="LAYERS")
+    variation_weight: float = opt(0.01, "Weight of total variation.", (0, 1e6))
+    range_weight: float = opt(3.0, "Weight of values outside 0..1.", (0, 1e6))
+    held_out: int = opt(8, "Photos to hold out for evaluation; at most a fifth of all.", (0, 10**6))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -181,30 +165,23 @@ class PreviewOptions(OptionSet):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArbitraryOptions(OptionSet):
+class ArbitraryOptions(OptionSet, panel=RECIPE):
     """The training recipe of the arbitrary-style network; the style loss has weight 1."""
 
     crop: int = again(StyleOptions, "crop", 160)
-    batch: int = opt(6, "Crops per step.", (1, 4096), panel=RECIPE)
-    late_from: int = opt(0, "First step with larger crops; 0: never.", (0, 10**9), panel=RECIPE)
-    late_crop: int = opt(256, "Side of the larger crops.", (64, 4096), panel=RECIPE)
-    late_batch: int = opt(3, "Larger crops per step.", (1, 4096), panel=RECIPE)
-    style_crop: float = opt(
-        1.4, "Side of a style crop as a multiple of the content crop's.", (0.5, 4), panel=RECIPE
-    )
-    bank: int = opt(64, "Style crops prepared at a time.", (1, 65_536), panel=RECIPE)
-    reuse: int = opt(4, "Steps that use each style crop, on average.", (1, 10_000), panel=RECIPE)
+    batch: int = opt(6, "Crops per step.", (1, 4096))
+    late_from: int = opt(0, "First step with larger crops; 0: never.", (0, 10**9))
+    late_crop: int = opt(256, "Side of the larger crops.", (64, 4096))
+    late_batch: int = opt(3, "Larger crops per step.", (1, 4096))
+    style_crop: float = opt(1.4, "Side of a style crop as a multiple of the content crop's.", (0.5, 4))
+    bank: int = opt(64, "Style crops prepared at a time.", (1, 65_536))
+    reuse: int = opt(4, "Steps that use each style crop, on average.", (1, 10_000))
     content_weight: float = again(StyleOptions, "content_weight", 0.25)
     texture_weight: float = opt(
-        0.1,
-        "Weight of the amount of texture in every part of the picture.",
-        (0, 1e6),
-        panel=RECIPE,
+        0.1, "Weight of the amount of texture in every part of the picture.", (0, 1e6)
     )
-    covariances: float = opt(
-        0.3, "Weight of feature covariances within the style loss.", (0, 1e6), panel=RECIPE
-    )
-    weave_weight: float = opt(0.02, "Weight against patterns with a period of 8 px.", (0, 1e6), panel=RECIPE)
+    covariances: float = opt(0.3, "Weight of feature covariances within the style loss.", (0, 1e6))
+    weave_weight: float = opt(0.02, "Weight against patterns with a period of 8 px.", (0, 1e6))
     moments: float = again(StyleOptions, "moments", 0.2)
     structure: float = again(StyleOptions, "structure", 0.0)
     variation_weight: float = again(StyleOptions, "variation_weight", 0.004)
@@ -213,51 +190,41 @@ class ArbitraryOptions(OptionSet):
         6,
         "Every N steps, train identity: with the photo itself as style the result should be the photo.",
         (0, 10**9),
-        panel=RECIPE,
     )
-    identity_weight: float = opt(1.0, "Weight of the L1 loss in identity steps.", (0, 1e6), panel=RECIPE)
+    identity_weight: float = opt(1.0, "Weight of the L1 loss in identity steps.", (0, 1e6))
     steady_every: int = opt(
-        4,
-        "Every N steps, train stability: shifted, noisy copies should give shifted results.",
-        (0, 10**9),
-        panel=RECIPE,
+        4, "Every N steps, train stability: shifted, noisy copies should give shifted results.", (0, 10**9)
     )
-    steady_weight: float = opt(1.0, "Weight of the L1 loss in stability steps.", (0, 1e6), panel=RECIPE)
+    steady_weight: float = opt(1.0, "Weight of the L1 loss in stability steps.", (0, 1e6))
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderOptions(OptionSet):
+class EncoderOptions(OptionSet, panel=RECIPE):
     """The training recipe of the perceptual encoder."""
 
-    crop: int = opt(128, "Side of a crop in pixels.", (32, 4096), panel=RECIPE)
+    crop: int = opt(128, "Side of a crop in pixels.", (32, 4096))
     batch: int = again(ArbitraryOptions, "batch", 10)
-    widths: str = opt("16,32,64,128,128", "Channels of the five blocks.", metavar="N,N,N,N,N", panel=RECIPE)
-    depths: str = opt("2,2,3,3,1", "3x3 convolutions per block.", metavar="N,N,N,N,N", panel=RECIPE)
+    widths: str = opt("16,32,64,128,128", "Channels of the five blocks.", metavar="N,N,N,N,N")
+    depths: str = opt("2,2,3,3,1", "3x3 convolutions per block.", metavar="N,N,N,N,N")
     sides: str = opt(
         "0,0,0,0,0",
         "Channels of an extra 3x3 convolution per block that predicts the teacher's first layer there."
         " Give as many as the teacher has; 0: predict it from the block's own first layer.",
         metavar="N,N,N,N,N",
-        panel=RECIPE,
     )
-    gram_weight: float = opt(0.5, "Weight of Gram matrices relative to the features.", (0, 1e6), panel=RECIPE)
+    gram_weight: float = opt(0.5, "Weight of Gram matrices relative to the features.", (0, 1e6))
     hint_weight: float = opt(
         0.0,
         "Weight of the features without the 1x1 head, if the last teacher is as narrow as the student.",
         (0, 1e6),
-        panel=RECIPE,
     )
     noise: float = opt(
         0.0,
         "Maximum deviation of noise added to a third of the crops; optimized pictures may contain noise.",
         (0, 1),
-        panel=RECIPE,
     )
     half_optimized: float = opt(
-        0.0,
-        "Share of the crops that are partly optimized pictures, made with the student itself.",
-        (0, 1),
-        panel=RECIPE,
+        0.0, "Share of the crops that are partly optimized pictures, made with the student itself.", (0, 1)
     )
 
     def __post_init__(self) -> None:
@@ -316,3 +283,25 @@ class StyleCountOptions(OptionSet):
     encoder: str = again(StudyOptions, "encoder", ENCODER, "Perceptual encoder for styles and losses.")
     jobs: int = again(StudyOptions, "jobs", 1)
     threads: int = again(StudyOptions, "threads", 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(OptionSet, panel="Measuring"):
+    """How results are measured."""
+
+    size: int | None = opt(
+        None,
+        "Short side at which pictures are stylized and compared. Default: 512. Smaller pictures keep their"
+        " size.",
+        (64, 8192),
+        metavar="N",
+    )
+    frames: int = opt(16, "Number of frames of each video, from its start.", (2, 1000), metavar="N")
+    encoder: str = opt(
+        "encoder-1",
+        "Network for the figures: encoder-1; vgg19 (after `restyle models pull vgg19`) or a .safetensors file"
+        " (extra torch).",
+        metavar="NAME|FILE",
+    )
+    fresh: bool = opt(False, "Ignore cached measurements.")
+    overwrite: bool = opt(False, "Replace an earlier report. Pictures are never replaced.", panel="Writing")

@@ -24,7 +24,7 @@ from restyle.options import (
     from_keywords,
 )
 from restyle.options.base import choices_of
-from restyle.options.optimize import STARTS
+from restyle.options.image import STARTS
 
 OMITTED = {
     "model": "chosen when the server starts",

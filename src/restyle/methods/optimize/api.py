@@ -12,7 +12,7 @@ from restyle.methods.optimize.run import optimize
 from restyle.methods.protocol import Observer, Previous, Settings, state_path
 from restyle.models.style_codes import Exemplar
 from restyle.options import OptimizeOptions
-from restyle.options.optimize import STARTS
+from restyle.options.image import STARTS
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray

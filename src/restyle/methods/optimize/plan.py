@@ -21,7 +21,7 @@ from restyle.errors import OptionError
 from restyle.images.resize import fit_size
 from restyle.methods.optimize.features import ENCODER_STRIDES, HALO, LARGE, STRIDE, FeatureExtractor
 from restyle.methods.optimize.table import ENCODER_LAYERS, LOSSES, Measure
-from restyle.options.optimize import OptimizeOptions
+from restyle.options.image import OptimizeOptions
 
 COARSEST = 64  # px, short side: below it relu5_1 has few positions left
 FACTOR = 2.0

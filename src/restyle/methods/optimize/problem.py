@@ -22,7 +22,7 @@ from restyle.methods.optimize.table import GRAIN_LAYERS, LOSSES
 from restyle.methods.protocol import Previous
 from restyle.models.style_codes import Exemplar
 from restyle.nn.encoders import PerceptualEncoder, perceptual_encoder
-from restyle.options.optimize import OptimizeOptions
+from restyle.options.image import OptimizeOptions
 from restyle.types import FloatArray
 
 _LEAST = 1e-3  # share of a pixel that makes a region

@@ -30,7 +30,7 @@ from restyle.methods.optimize.plan import Level, plan_levels
 from restyle.methods.optimize.problem import Part, Problem, pixels
 from restyle.methods.protocol import Previous, Step, Stopped
 from restyle.nn.settings import torch_settings
-from restyle.options.optimize import OptimizeOptions
+from restyle.options.image import OptimizeOptions
 from restyle.types import FloatArray
 
 _FORMAT = "restyle-unfinished/1"

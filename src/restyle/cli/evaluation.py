@@ -1,4 +1,4 @@
-"""Plan and run an evaluation: pairs and candidates, from files, folders and settings.
+"""What `restyle evaluate` does: plan and run an evaluation, print its table, write its report.
 
 Settings such as `strength=0.6 keep-colors` are the fields of the option sets of images and videos; a new
 option or method needs no change here.
@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple
 
 import numpy as np
+import typer
+from PIL import Image
 
 import restyle
-from restyle.cli.evaluation_output import Sheet
-from restyle.cli.terminal import Bar
+from restyle.cli.terminal import Bar, table
 from restyle.errors import OptionError
+from restyle.evaluate import report
 from restyle.evaluate.bench import Bench, Cache, shrunk
 from restyle.evaluate.networks import load_encoder, load_standard
 from restyle.evaluate.run import (
@@ -28,6 +31,7 @@ from restyle.evaluate.run import (
     Candidate,
     Evaluation,
     Pair,
+    Row,
     combined,
     evaluate,
     listed,
@@ -35,24 +39,32 @@ from restyle.evaluate.run import (
     read_pairs,
     result_files,
 )
+from restyle.evaluate.summary import RowSummary, shown
 from restyle.evaluate.videos import frames_of
+from restyle.files import check_output, make_folder, write_text, writing
 from restyle.images import picture as images
-from restyle.methods import table
+from restyle.images.figures import sheet
+from restyle.images.resize import resize
+from restyle.methods.table import DEFAULTS
 from restyle.models import catalog
 from restyle.options import (
     CallKeywords,
     EngineOptions,
     OptimizeOptions,
-    OptionSet,
     PhotoOptions,
     VideoOptions,
     from_text,
+    hints_of,
 )
-from restyle.options.evaluate import EvaluateOptions
+from restyle.options.train import EvaluateOptions
 from restyle.types import FloatArray, from_unit, to_unit
 from restyle.videos.read import VideoReader
 
 SIZE = 512  # px, short side, by default
+REPORT = ("report.md", "report.csv", "report.json", "sheet.jpg")
+CELL = (200, 264)  # px, height and width that pictures are fitted into
+LINES = 8  # pairs on a sheet
+FIGURES = ("style", "content")  # below a result, and one for its artifacts
 
 
 class Plan(NamedTuple):
@@ -87,22 +99,15 @@ def make_plan(
     folder: Path,
     size: int,
 ) -> Plan:
-    """Plan an evaluation before anything is measured.
+    """Plan an evaluation: of results, content and style by path, and of runs with settings.
 
-    Parameters
-    ----------
-    results, content, style : files and folders
-    runs : settings, see `method_candidate`
-    pairs : path of a list of pairs
-    folder : for frames of videos; the caller removes it
-    size : short side in px to which contents are scaled
+    `pairs` is the path of a list of pairs. `folder` is for frames of videos; the caller removes it. `size` is
+    the short side in px to which contents are scaled.
 
     Raises
     ------
-    OptionError
-        Content or style is missing.
-    InputError
-        A file or folder does not exist, or no result belongs to any pair.
+    OptionError, InputError
+        Content or style is missing, a path does not exist, or no result belongs to any pair.
     """
     if not content or not style:
         missing = "--content" if not content else "--style"
@@ -139,7 +144,7 @@ def plan_of(
 
 def measure(plan: Plan, bench: Bench, frames: int) -> tuple[Evaluation, Sheet]:
     """Measure everything, with a progress bar; also collect pictures for the contact sheet."""
-    sheet = Sheet(plan.pairs)
+    contact_sheet = Sheet(plan.pairs)
     try:
         with Bar(len(plan.pairs), "starting") as bar:
             evaluation = evaluate(
@@ -147,21 +152,18 @@ def measure(plan: Plan, bench: Bench, frames: int) -> tuple[Evaluation, Sheet]:
                 plan.candidates,
                 bench,
                 frames=frames,
-                look=sheet.add,
+                look=contact_sheet.add,
                 report=lambda done, name: bar.at(done * len(plan.pairs), name),
             )
     except KeyboardInterrupt:
         if bench.cache is None:
             raise
         raise KeyboardInterrupt("finished measurements are cached") from None
-    return evaluation, sheet
+    return evaluation, contact_sheet
 
 
 def _of_results(
-    results: Sequence[str],
-    contents: dict[str, Path],
-    styles: dict[str, Path],
-    chosen: list[Pair] | None,
+    results: Sequence[str], contents: dict[str, Path], styles: dict[str, Path], chosen: list[Pair] | None
 ) -> tuple[list[Candidate], list[str]]:
     """Make a candidate of each folder, and one of all single files."""
     groups: dict[str, list[str]] = {}
@@ -184,23 +186,15 @@ def _of_results(
 # The evaluation decides these itself, or they write files.
 _EXCLUDED = {
     "size", "crop", "max_pixels", "quality", "overwrite", "codec", "fps", "device", "threads", "resume",
-    "preview", "save_every",
+    "preview", "save_every"
 }  # fmt: skip
 
 
 def method_candidate(settings: str, engine: EngineOptions, folder: Path, size: int) -> Candidate:
-    """Make a candidate of a method with these settings.
+    """Make a candidate of a method with settings: words `OPTION=VALUE`, or `OPTION` alone for flags.
 
-    Parameters
-    ----------
-    settings : str
-        Words `OPTION=VALUE`, or `OPTION` alone for flags; also `model=NAME`.
-    engine : EngineOptions
-        The model if the settings name none, device and threads.
-    folder : Path
-        For frames of videos; the caller removes it.
-    size : int
-        Short side in px to which videos are scaled; pictures come scaled.
+    The engine names the model if the settings do not. `folder` is for frames of videos, which are scaled to
+    `size`, the short side in px; pictures come scaled.
 
     Raises
     ------
@@ -211,7 +205,7 @@ def method_candidate(settings: str, engine: EngineOptions, folder: Path, size: i
     model = str(keywords.pop("model", engine.model))
     of_video = {each.name for each in fields(VideoOptions)} - set(CallKeywords.__annotations__)
     of_picture = {name: value for name, value in keywords.items() if name not in of_video}
-    of_picture.setdefault("method", table.DEFAULTS[-1])  # the row is named after the network
+    of_picture.setdefault("method", DEFAULTS[-1])  # the row is named after the network
     stylizer = restyle.Stylizer(model, device=engine.device, threads=engine.threads)
     style = lru_cache(maxsize=64)(stylizer.style)
 
@@ -263,7 +257,8 @@ def parsed(settings: str) -> dict[str, Any]:
     >>> parsed("strength=0.6 keep-colors")
     {'strength': 0.6, 'keep_colors': 'luminance'}
     """
-    known = {one.name: (owner, one, hint) for owner, one, hint in _options()}
+    sets = (PhotoOptions, VideoOptions, EngineOptions, OptimizeOptions)
+    known = {one.name: (owner, one) for owner in sets for one in fields(owner) if one.name not in _EXCLUDED}
     found: dict[str, Any] = {}
     for word in settings.split():
         shown, given, text = word.partition("=")
@@ -272,41 +267,129 @@ def parsed(settings: str) -> dict[str, Any]:
             near = get_close_matches(name, known, 1)
             hint = f"; did you mean '{near[0].replace('_', '-')}'?" if near else ""
             raise OptionError(f"run '{settings}': unknown setting '{shown}'{hint}")
-        owner, one, annotation = known[name]
         if name in found:
             raise OptionError(f"run '{settings}': '{shown}' is given twice")
-        found[name] = _value(text if given else None, one, annotation, settings)
+        owner, one = known[name]
+        kind = hints_of(owner)[name]
+        if given:
+            try:
+                found[name] = from_text(text, one, kind)
+            except OptionError as error:
+                raise OptionError(f"run '{settings}': {error}") from None
+        elif kind is bool or "bare" in one.metadata:
+            found[name] = one.metadata.get("bare", True)
+        else:
+            option = name.replace("_", "-")
+            raise OptionError(f"run '{settings}': {option} needs a value, {option}=...")
     for owner in {known[name][0] for name in found}:
-        own = {one.name for one in fields(owner)}  # type: ignore[arg-type]
+        own = {one.name for one in fields(owner)}
         owner(**{name: value for name, value in found.items() if name in own})  # raises OptionError
     return found
-
-
-def _options() -> Iterator[tuple[type[OptionSet], Any, Any]]:
-    """Every option allowed in settings, with the set that checks it."""
-    for owner in (PhotoOptions, VideoOptions, EngineOptions, OptimizeOptions):
-        hints = get_type_hints(owner)
-        for one in fields(owner):
-            if one.name not in _EXCLUDED:
-                yield owner, one, hints[one.name]
-
-
-def _value(text: str | None, one: Any, hint: Any, settings: str) -> Any:
-    """Convert a value to the type of its option."""
-    shown = one.name.replace("_", "-")
-    if text is None:
-        if hint is bool:
-            return True
-        if "bare" in one.metadata:
-            return one.metadata["bare"]
-        raise OptionError(f"run '{settings}': {shown} needs a value, {shown}=...")
-    try:
-        return from_text(text, one, hint)
-    except OptionError as error:
-        raise OptionError(f"run '{settings}': {error}") from None
 
 
 def _rate(path: Path) -> float:
     """Frame rate of a video; 25 if unknown."""
     with VideoReader(path) as reader:
         return float(reader.info.rate or 25)
+
+
+def facts_of(bench: Bench, machine: Mapping[str, str]) -> dict[str, str]:
+    """Facts that a report states: date, encoder, size, machine."""
+    facts = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "encoder": f"{bench.encoder.name} ({bench.encoder.identity})",
+        "size": f"{bench.size} px on the short side, smaller pictures as they are",
+        **machine,
+    }
+    if report.is_busy():
+        facts["note"] = "the machine was busy: seconds are not reliable"
+    return facts
+
+
+def print_rows(rows: Sequence[RowSummary], facts: Mapping[str, str]) -> None:
+    """Print the table of figures."""
+    typer.echo(table(*report.table_rows(rows)))
+    typer.echo(f"\n{report.NOTE}\nMeasured with {facts['encoder']} at {facts['size']}.")
+
+
+def print_failures(failures: Sequence[str]) -> None:
+    """List files left out, and exit with 1 if there are any."""
+    if failures:
+        typer.echo(f"restyle: {len(failures)} left out:", err=True)
+        for line in failures:
+            typer.echo(f"  {line}", err=True)
+        raise typer.Exit(1)
+
+
+def check_report(folder: Path, overwrite: bool, inputs: Sequence[Path]) -> None:
+    """Refuse a folder where the report cannot be written, before any work."""
+    make_folder(folder)
+    for name in REPORT:
+        check_output(folder / name, overwrite=overwrite, inputs=inputs)
+
+
+def write_report(
+    folder: Path,
+    rows: Sequence[RowSummary],
+    facts: Mapping[str, str],
+    failures: Sequence[str],
+    contact_sheet: Image.Image,
+    inputs: Sequence[Path],
+) -> Iterator[Path]:
+    """Write the four files; yield each path when it is written."""
+    texts = {
+        "report.md": f"# Evaluation\n\n{report.markdown(rows, facts, failures)}\n![Results](sheet.jpg)\n",
+        "report.csv": report.as_csv(rows),
+        "report.json": report.as_json(rows, facts, failures),
+    }
+    for name, text in texts.items():
+        with writing(folder / name, overwrite=True, inputs=inputs) as temporary:
+            write_text(temporary, text)
+        yield folder / name
+    yield images.save_image(
+        images.from_pil(contact_sheet), folder / "sheet.jpg", quality=88, overwrite=True, inputs=inputs
+    )
+
+
+class Sheet:
+    """Collects small copies of the measured pictures, and lays them out at the end.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        All pairs; `LINES` of them are chosen, evenly.
+    """
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        ordered = sorted(dict.fromkeys(pairs), key=lambda pair: (pair.content.name, pair.style.name))
+        places = np.linspace(0, len(ordered) - 1, min(LINES, len(ordered))).round().astype(int)
+        self.pairs = [ordered[place] for place in dict.fromkeys(places.tolist())]
+        self._pictures: dict[tuple[Pair, str], Image.Image] = {}
+
+    def add(self, pair: Pair, row: str, pixels: FloatArray) -> None:
+        """Keep a small copy, if the pair is on the sheet."""
+        if pair in self.pairs:
+            height, width = pixels.shape[:2]
+            scale = min(CELL[0] / height, CELL[1] / width, 1.0)
+            size = (max(1, round(height * scale)), max(1, round(width * scale)))
+            self._pictures[pair, row] = Image.fromarray(from_unit(resize(pixels, size), np.uint8))
+
+    def draw(self, evaluation: Evaluation) -> Image.Image:
+        """Lay the sheet out, with the figures of an evaluation below the results."""
+        rows = [row for row in evaluation.rows if row.name not in TRIVIAL]
+        titles = ["content", "style", *(row.name for row in rows)]
+        pairs = [pair for pair in self.pairs if (pair, "content") in self._pictures]
+        pictures = [[self._pictures.get((pair, title)) for title in titles] for pair in pairs]
+        captions = [
+            [pair.content.stem, pair.style.stem, *(_figures(row, pair) for row in rows)] for pair in pairs
+        ]
+        return sheet([[None] * len(titles), *pictures], [titles, *captions], CELL)
+
+
+def _figures(row: Row, pair: Pair) -> str:
+    """Caption of a result."""
+    found = row.measured.get(pair)
+    if found is None:
+        return "left out"
+    names = [*FIGURES, "temporal" if "temporal" in found.figures else "grid"]
+    return "  ".join(f"{each} {shown(each, found.figures[each])}" for each in names)

@@ -1,4 +1,4 @@
-"""`restyle evaluate`."""
+"""`restyle evaluate` and `restyle compare`: how good results are, and how similar styles are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from restyle.cli.flags import with_flags
+from restyle.cli.app import with_flags
 from restyle.options import EngineOptions
-from restyle.options.evaluate import EvaluateOptions
+from restyle.options.train import EvaluateOptions
 
 
 @with_flags
@@ -75,8 +75,16 @@ def evaluate(
 
     restyle evaluate --content photos/ --style artworks/ --run strength=1 --run strength=0.6 -o report/
     """
-    from restyle.cli.evaluation_output import check_report, facts_of, print_failures, print_rows, write_report
-    from restyle.cli.evaluation_run import load_bench, make_plan, measure
+    from restyle.cli.evaluation import (
+        check_report,
+        facts_of,
+        load_bench,
+        make_plan,
+        measure,
+        print_failures,
+        print_rows,
+        write_report,
+    )
     from restyle.evaluate.report import environment
     from restyle.evaluate.summary import summarize
 
@@ -94,3 +102,65 @@ def evaluate(
         for path in write_report(Path(output), rows, facts, failures, sheet.draw(evaluation), plan.inputs):
             typer.echo(str(path))
     print_failures(failures)
+
+
+@with_flags
+def compare(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STYLE...", help="Pictures, presets, saved styles, folders of these; or sounds."
+        ),
+    ],
+    engine: EngineOptions,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="style, cosine, euclidean, gram, moments, wasserstein, palette, histogram; of one layer as"
+            " gram:relu3_1; for sounds mfcc, mcdermott. Default: all for up to four styles; for more, style"
+            " (pictures), cosine (if one is a preset or saved style) or mfcc (sounds).",
+        ),
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Also print each layer of the encoder.")] = False,
+    nearest: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="List the N styles nearest to the one given.")
+    ] = None,
+    within: Annotated[
+        list[str] | None,
+        typer.Option("--in", metavar="STYLE|FOLDER", help="Where to search. Default: the presets."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER",
+            help="A .csv or .json file; or a folder for both, a heat map, a tree and a map (extra plots)."
+            " Default for folders: FOLDER-compared.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
+) -> None:
+    """Measure how similar styles are: 0 is identical, smaller is more similar.
+
+    restyle compare a.jpg b.jpg
+
+    restyle compare paintings/ -o compared/
+
+    restyle compare photo.jpg --nearest 5 --in styles/
+    """
+    from restyle.cli import comparison
+    from restyle.compare import metrics
+    from restyle.errors import OptionError
+    from restyle.models import arbitrary
+
+    model = arbitrary.load(engine.model, engine.device, engine.threads)
+    if metric is not None:
+        metrics.find(metric)
+    if nearest is not None:
+        comparison.nearest(sources, nearest, within, metric, output, overwrite, model)
+        return
+    if within is not None:
+        raise OptionError("--in says where to look for the nearest; give --nearest N as well")
+    comparison.compare(sources, metric, layers, output, overwrite, model)
