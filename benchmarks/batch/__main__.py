@@ -21,12 +21,10 @@ from PIL import Image
 
 from benchmarks import machine
 from restyle.batch.journal import Finished, Journal
-from restyle.batch.keys import row_key
 from restyle.batch.lists import read_jobs
-from restyle.batch.painter import Outcome, Painter, Settings
-from restyle.batch.processes import run_processes
+from restyle.batch.painter import Outcome, Painter, Settings, row_key
 from restyle.batch.rows import Defaults, Failure, Row, columns, make_rows
-from restyle.batch.run import Progress, run
+from restyle.batch.run import Progress, run, run_processes
 from restyle.models import catalog
 
 STYLE = "great-wave"
@@ -158,7 +156,7 @@ def restart(folder: Path, count: int) -> dict[str, float]:
     start = time.perf_counter()
     rows = rows_of(source, out)
     read = time.perf_counter() - start
-    from restyle.batch.results import sha256
+    from restyle.batch.journal import sha256
 
     out.mkdir()
     entries = []

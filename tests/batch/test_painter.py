@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle.batch.keys import row_key
-from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded
-from restyle.batch.results import sha256
+from restyle.batch.journal import sha256
+from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded, row_key
 from restyle.batch.rows import Row
 from tests.batch.conftest import MakeRow
 

@@ -8,19 +8,20 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from restyle.batch import ray_engine
 from restyle.batch.journal import FOLDER, Finished, Journal
-from restyle.batch.painter import Outcome
+from restyle.batch.painter import Outcome, Settings
 from restyle.batch.rows import Failure, Row
-from restyle.errors import InputError, OutputError
+from restyle.errors import InputError, OutputError, RestyleError
 from tests.batch.conftest import MakeRow
 
 pytest.importorskip("ray")
 pytest.importorskip("pyarrow")
 
-from restyle.batch import ray_engine
 from restyle.batch.ray_engine import ArrowJournal, RowPainter, list_addresses, locate
 
 
@@ -80,7 +81,7 @@ def test_a_journal_of_objects(tmp_path: Path) -> None:
 def paint(rows: list[Row], output: str, earlier: Finished | None = None) -> list[Outcome]:
     """Outcomes of an actor, without Ray."""
     table = {row.content.lstrip("/"): [(row, earlier)] for row in rows}
-    actor = RowPainter(table, output, f"{FOLDER}/work", False, "cpu", 1)
+    actor = RowPainter(table, Settings(output, f"{FOLDER}/work", False, "cpu", 1))
     return [pickle.loads(one["outcome"]) for row in rows for one in actor({"path": row.content})]
 
 
@@ -166,3 +167,44 @@ def test_a_node_dies_in_the_middle(photos: Path, tiny_model: Path, tmp_path: Pat
     entries = [json.loads(line) for line in (out / FOLDER / "journal.jsonl").read_text().splitlines() if line]
     assert sorted(each["output"] for each in entries) == sorted(outputs)
     assert sorted(os.listdir(out / FOLDER)) == ["journal.jsonl", "lock"]
+
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Let every start fail; the options that were given."""
+    calls: list[dict[str, Any]] = []
+
+    def init(**options: Any) -> None:
+        calls.append(options)
+        raise Exception("The node timed out.\n  more")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    return calls
+
+
+def test_a_local_cluster_is_tried_twice(starts: list[dict[str, Any]]) -> None:
+    with pytest.raises(RestyleError) as found, ray_engine.connected():
+        pass
+    assert str(found.value) == "cannot start Ray on this machine: The node timed out."
+    assert len(starts) == 2
+
+
+def test_another_cluster_is_named(starts: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    with pytest.raises(RestyleError) as found, ray_engine.connected():
+        pass
+    assert "cannot reach the Ray cluster '10.0.0.1:6379': " in str(found.value)
+    assert len(starts) == 1
+    assert "object_store_memory" not in starts[0]
+
+
+def test_a_cluster_that_fails_says_how_to_continue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_engine, "_connect", lambda: False)
+    with pytest.raises(RestyleError) as found, ray_engine.connected():
+        raise ray.exceptions.RayError("gone")
+    assert str(found.value) == "the Ray cluster failed: gone; the same command continues"

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from restyle.batch.journal import FOLDER
-from restyle.batch.processes import run_processes
+from restyle.batch.run import run_processes
 from restyle.cli import main
 from tests.batch.test_run import in_loop
 from tests.command_line import restyle
@@ -49,7 +49,7 @@ def run(tiny_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         Place.finished = finished  # type: ignore[attr-defined]
         yield from in_loop(rows, Place)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("restyle.batch.processes.run_processes", local)
+    monkeypatch.setattr("restyle.batch.run.run_processes", local)
 
     def call(*arguments: object) -> tuple[int, list[str], list[str]]:
         with pytest.raises(SystemExit) as leaving:
@@ -165,7 +165,7 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_the_real_workers_are_used_by_default() -> None:
-    assert run_processes.__module__ == "restyle.batch.processes"
+    assert run_processes.__module__ == "restyle.batch.run"
 
 
 def command(tiny_model: Path, pictures: Path, out: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -14,8 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image, ImageCms
+from starlette.requests import Request
 
 import restyle
+from restyle.studio import ApiError
+from restyle.studio.api import prefers_async, unless_gone
+from restyle.studio.security import client_of
 from restyle.videos.read import VideoReader
 from tests.made_clips import frames_of, make_clip, moving
 from tests.studio.conftest import wait_until
@@ -377,3 +382,51 @@ def test_options_and_artworks(client: httpx.Client) -> None:
     assert options["limits"]["upload_bytes"] == 200 << 20
     assert client.get("/v1/styles/nothing/artwork").status_code == 404
     assert client.get("/v1/styles/great-wave/artwork?size=9").json()["error"]["field"] == "size"
+
+
+def request(client: str = "127.0.0.1", receive: Any = None, **headers: str) -> Request:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": raw, "client": (client, 1)}, receive)
+
+
+def test_clients_and_preferences() -> None:
+    assert client_of(request("10.0.0.7")) == "10.0.0.7"
+    assert client_of(request("2001:db8:1:2:3::4")) == client_of(request("2001:db8:1:2:9::9"))
+    assert client_of(request("2001:db8::1:2:3")) == client_of(request("2001:db8::9"))  # zeros left out
+    assert client_of(request("2001:db8:1:2::1")) != client_of(request("2001:db8:1:3::1"))
+    assert client_of(request("::ffff:10.0.0.7")) == "10.0.0.7"
+    assert prefers_async(request(prefer="wait=10, Respond-Async"))
+    assert not prefers_async(request(prefer="return=minimal"))
+
+
+def test_work_ends_when_its_client_leaves() -> None:
+    async def run() -> list[str]:
+        happened = []
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                happened.append("cancelled")
+                raise
+
+        async def leaves() -> dict[str, str]:
+            await asyncio.sleep(0.02)
+            return {"type": "http.disconnect"}
+
+        with pytest.raises(ApiError) as caught:
+            await unless_gone(request(receive=leaves), work())
+        assert caught.value.status == 499
+        await asyncio.sleep(0)
+
+        async def stays() -> dict[str, str]:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+        async def short() -> str:
+            return "done"
+
+        happened.append(await unless_gone(request(receive=stays), short()))
+        return happened
+
+    assert asyncio.run(run()) == ["cancelled", "done"]

@@ -14,7 +14,7 @@ import soundfile
 from PIL import Image
 
 from restyle.studio.calls import AUDIO_FILES, IMAGE_FILES, VIDEO_FILES, Files
-from restyle.studio.fields import AUDIO, IMAGES, VIDEOS, Medium, describe
+from restyle.studio.media import AUDIO, IMAGES, VIDEOS, Medium, describe
 from restyle.studio.reference import page
 from tests.made_clips import make_clip, moving
 from tests.studio.conftest import Running

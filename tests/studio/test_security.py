@@ -16,8 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from restyle.studio import security
-from restyle.studio.answers import Metrics
-from restyle.studio.security import HEADERS, Guard, ImpatientProtocol
+from restyle.studio.security import HEADERS, Guard, ImpatientProtocol, Metrics
 from tests.studio.conftest import LIMIT, wait_until
 
 HOST = "127.0.0.1:7860"
@@ -212,3 +211,23 @@ def test_small_packets_are_sent_at_once(address: tuple[str, int], server: uvicor
         (connection,) = server.server_state.connections
         transport: Any = connection.transport
         assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_made_up_methods_take_no_memory() -> None:
+    metrics = Metrics()
+    for number in range(1000):
+        metrics.count(f"M{number}", "other", 405, 0.1)
+    counted = [line for line in metrics.text([]).splitlines() if line.startswith("restyle_requests_total{")]
+    assert counted == ['restyle_requests_total{method="other",route="other",status="405"} 1000']
+
+
+def test_times_are_a_histogram() -> None:
+    metrics = Metrics()
+    for seconds in (0.02, 0.3, 100.0):
+        metrics.count("GET", "/x", 200, seconds)
+    text = metrics.text([("restyle_jobs", "gauge", "Jobs.", [("", 3)])])
+    assert 'restyle_requests_total{method="GET",route="/x",status="200"} 3' in text
+    assert 'restyle_request_seconds_bucket{route="/x",le="0.05"} 1' in text
+    assert 'restyle_request_seconds_bucket{route="/x",le="60.0"} 2' in text
+    assert 'restyle_request_seconds_bucket{route="/x",le="+Inf"} 3' in text
+    assert text.endswith("restyle_jobs 3\n")

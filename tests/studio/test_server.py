@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from restyle.studio.jobs import PREFIX
 from restyle.studio.security import HEADERS
-from restyle.studio.storage import PREFIX
 from tests.studio.conftest import LIMIT, Running, gone, wait_until
 
 

@@ -16,9 +16,8 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from restyle.studio import uploads
-from restyle.studio.answers import ApiError
-from restyle.studio.storage import MB, Storage
+from restyle.studio import ApiError, uploads
+from restyle.studio.jobs import MB, Storage
 from restyle.studio.uploads import Part, Rules, files, receive, texts
 
 RULES = Rules(2 * MB, 1_000_000, {"content": ("image",), "mask": ("image",), "sound": ("audio", "video")})

@@ -6,28 +6,33 @@ into place. So after a kill at any moment a result is complete and in the journa
 
 Nothing here is believed: a row is skipped only if its key (content, style, model and options) is in the
 journal and the result has the checksum of the entry. No path is read from the journal.
+
+A Deep Zoom result is a file and a folder of tiles. Its checksum is that of the file, followed by that of the
+tiles.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from restyle.batch.results import is_intact, put_in_place
 from restyle.batch.rows import Failure
 from restyle.errors import OutputError
-from restyle.files import Closing, flush, lock, make_folder, reason
+from restyle.files import Closing, flush, lock, make_folder, move, reason
+from restyle.images import formats
+from restyle.images.encode import tiles_folder
 
 FOLDER = ".restyle-batch"
 MOST_LINE = 1 << 16  # bytes
+_DIGITS = 64  # of a SHA-256
 _FAILURE = b'{"row": '
 
 
@@ -187,11 +192,7 @@ class Journal(Closing):
 
     def fail(self, failures: Iterable[Failure]) -> None:
         """Add rows to `failures.jsonl`."""
-        lines = b"".join(
-            json.dumps({"row": each.number, "content": each.content, "reason": each.reason}).encode() + b"\n"
-            for each in failures
-        )
-        if not lines:
+        if not (lines := failure_lines(failures)):
             return
         try:
             if self._failures is None:
@@ -224,6 +225,12 @@ class Journal(Closing):
                 file.close()
         shutil.rmtree(self.work, ignore_errors=True)
         self._lock.close()
+
+
+def failure_lines(failures: Iterable[Failure]) -> bytes:
+    """Return rows as lines of `failures.jsonl`."""
+    values = ({"row": each.number, "content": each.content, "reason": each.reason} for each in failures)
+    return b"".join(json.dumps(each).encode() + b"\n" for each in values)
 
 
 def read_finished(output: Path) -> dict[str, Finished]:
@@ -259,7 +266,98 @@ def _append(path: Path) -> BinaryIO:
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Lines of a file, without empty ones and a last one that is cut off; longer ones in parts."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
+    with suppress(OSError), open(path, "rb") as file:
         while line := file.readline(MOST_LINE):
             if line.strip() and line.endswith(b"\n"):
                 yield line
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tiles_of(result: Path) -> Path | None:
+    """Folder of the tiles of a Deep Zoom result; None for other formats."""
+    return tiles_folder(result) if formats.from_suffix(result) is formats.DEEP_ZOOM else None
+
+
+def checksum(result: Path) -> str:
+    """SHA-256 of a result; of Deep Zoom also that of its tiles."""
+    tiles = tiles_of(result)
+    return sha256(result) if tiles is None else sha256(result) + _checksum_of_tiles(tiles)
+
+
+def size(result: Path) -> int:
+    """Bytes of a result, with its tiles."""
+    tiles = tiles_of(result)
+    inner = () if tiles is None else _tiles_below(tiles)
+    return os.lstat(result).st_size + sum(path.lstat().st_size for path in inner)
+
+
+def is_intact(result: Path, expected: str, expected_size: int) -> bool:
+    """Whether a result is there, is no link, and has this checksum."""
+    try:
+        regular = stat.S_ISREG(os.lstat(result).st_mode)
+        return regular and size(result) == expected_size and checksum(result) == expected
+    except OSError:
+        return False
+
+
+def put_in_place(staged: Path, target: Path, *, overwrite: bool) -> None:
+    """Move a finished result to its name: the tiles first, so that a file in place has its tiles.
+
+    Raises
+    ------
+    OSError
+        Another file is there and may not be replaced, or the move fails.
+    """
+    new, place = tiles_of(staged), tiles_of(target)
+    if new is not None and place is not None:
+        if overwrite and os.path.lexists(place):
+            os.rename(place, new.with_suffix(".old"))  # removed with the work folder
+        os.rename(new, place)
+    move(staged, target, overwrite=overwrite)
+    with suppress(FileNotFoundError):
+        os.unlink(staged)
+
+
+def left_tiles(target: Path, expected: str | None) -> Path | None:
+    """Return the tiles of a run that was killed between the two moves, if there are any; others are refused.
+
+    Parameters
+    ----------
+    target : Path
+        A result that is to be made.
+    expected : str or None
+        Its checksum in the journal.
+
+    Raises
+    ------
+    OutputError
+        There are other tiles.
+    """
+    tiles = tiles_of(target)
+    if tiles is None or not os.path.lexists(tiles):
+        return None
+    if expected is None or tiles.is_symlink() or _checksum_of_tiles(tiles) != expected[_DIGITS:]:
+        raise OutputError(f"cannot write {tiles}: it exists; choose another name or pass overwrite=True")
+    return tiles
+
+
+def _checksum_of_tiles(folder: Path) -> str:
+    lines = [f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in _tiles_below(folder)]
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def _tiles_below(folder: Path) -> Iterator[Path]:
+    """Files below a folder in a fixed order; OSError for what is neither file nor folder."""
+    if not stat.S_ISDIR(folder.lstat().st_mode):
+        raise NotADirectoryError(str(folder))
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            yield path
+        elif not stat.S_ISDIR(mode):
+            raise OSError(f"{path} is neither a file nor a folder")

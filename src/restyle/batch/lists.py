@@ -1,4 +1,4 @@
-"""Read the rows of a batch from files, folders, patterns and lists.
+"""Read the rows of a batch from files, folders, patterns and lists; names of results, safe and no two alike.
 
 A list gives one row a line: a text file the content only, CSV and JSON also a style and options by the names
 of the columns. Paths in a list are relative to its folder.
@@ -12,15 +12,17 @@ import io
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from restyle.errors import InputError
-from restyle.files import STANDARD_STREAM, first_few
+from restyle.errors import InputError, OutputError
+from restyle.files import STANDARD_STREAM, first_few, is_control
 from restyle.images import formats
+from restyle.types import PathLike
 
 LISTS = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 MOST_ROWS = 2_000_000
@@ -232,3 +234,68 @@ def _placed(name: str, folder: str) -> str:
 
 def _shown(column: str) -> str:
     return column.replace("_", "-")
+
+
+def check_name(name: str) -> str:
+    """Check a name from a list: a path below the output folder, with forward slashes.
+
+    Raises
+    ------
+    OutputError
+        It is empty or absolute, leaves the folder, is hidden, or has characters that are not for names.
+    """
+    why = ""
+    if not name or name.endswith("/"):
+        why = "names no file"
+    elif PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
+        why = "is not relative to the output folder"
+    elif "\\" in name:
+        why = "contains a backslash; write '/'"
+    elif any(map(is_control, name)):
+        why = "contains a control character"
+    elif any(part in ("", ".", "..") for part in name.split("/")):
+        why = "leaves the output folder, or has empty parts"
+    elif any(part.startswith(".") for part in name.split("/")):
+        why = "has a part that starts with a dot"
+    if why:
+        raise OutputError(f"output {name!r} {why}; give a name such as sub/picture.jpg")
+    return name
+
+
+def check_inside(folder: Path, target: Path) -> None:
+    """Refuse a result that a link would take out of the output folder."""
+    root, place = os.path.realpath(folder), os.path.realpath(target.parent)
+    if place != root and not place.startswith(root.rstrip(os.sep) + os.sep):
+        raise OutputError(f"cannot write {target}: a link in its path leaves the output folder")
+
+
+class FreeNames:
+    """The paths of results so far, none of which is given twice."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def take(self, target: Path) -> bool:
+        """Take a path; False if it is taken already."""
+        key = name_key(target)
+        free = key not in self._taken
+        self._taken.add(key)
+        return free
+
+    def near(self, target: Path, source: PathLike) -> Path:
+        """Take the path, or a similar one that is free: `a.png`, `a-gif.png`, `a-gif-2.png`."""
+        if self.take(target):
+            return target
+        other = target.with_stem(f"{target.stem}-{Path(source).suffix.lstrip('.').lower()}")
+        key = name_key(other)
+        while True:
+            count = self._next[key] = self._next.get(key, 0) + 1
+            free = other if count == 1 else other.with_stem(f"{other.stem}-{count}")
+            if self.take(free):
+                return free
+
+
+def name_key(path: PathLike) -> str:
+    """What is equal for two names that some file system takes for one."""
+    return unicodedata.normalize("NFC", os.path.abspath(path)).casefold()

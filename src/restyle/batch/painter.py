@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import os
 import secrets
 import shutil
 import time
@@ -14,14 +16,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from restyle.batch.check import check_target
-from restyle.batch.journal import Finished, is_finished
-from restyle.batch.keys import row_key, stamps
-from restyle.batch.names import check_inside
-from restyle.batch.results import checksum, sha256, size
+from restyle import __version__
+from restyle.batch.journal import Finished, checksum, is_finished, is_intact, left_tiles, sha256, size
+from restyle.batch.lists import check_inside
 from restyle.batch.rows import OPTION_SETS, Row
-from restyle.errors import RestyleError
-from restyle.files import check_readable
+from restyle.errors import OutputError, RestyleError
+from restyle.files import check_output, check_readable
+from restyle.models import catalog
+from restyle.models.style_files import is_path, preset_files, slug, split_weight
 from restyle.options import (
     AudioOptions,
     DeviceName,
@@ -29,8 +31,6 @@ from restyle.options import (
     ImageOptions,
     OptimizeOptions,
     PhotoOptions,
-    SaveOptions,
-    VideoOptions,
     from_keywords,
 )
 
@@ -114,9 +114,7 @@ class Painter:
         earlier : Finished or None
             Entry of the journal for this output.
         """
-        with collected_notes() as notes:
-            outcome = guarded(row, lambda: self.paint(row, earlier))
-        return replace(outcome, notes=tuple(dict.fromkeys(notes)))
+        return noted(row, lambda: self.paint(row, earlier))
 
     def paint(self, row: Row, earlier: Finished | None, content: bytes | None = None) -> Outcome:
         """Paint a row from its file, or from the bytes of a picture.
@@ -162,43 +160,26 @@ class Painter:
         values = dict(row.options)
         if row.medium == "picture":
             image, method, saving = from_keywords(values, *OPTION_SETS["picture"])
-            self._picture(row, content, target, image, method, replace(saving, overwrite=True))
+            style, method = self._style(row.model, row.styles, row.regions, image, method, stamps(row))
+            saving = replace(saving, overwrite=True)
+            self._stylizer(row.model).write(content, style, target, image, saving, method)
         elif row.medium == "video":
+            from restyle.videos.api import VideoStylizer
+
             image, video = from_keywords(values, *OPTION_SETS["video"])
-            self._video(row, str(content), target, image, replace(video, overwrite=True))
+            stylizer = VideoStylizer(
+                list(row.styles) or None,
+                regions=list(row.regions) or None,
+                image_options=image,
+                options=replace(video, overwrite=True),
+                method=self._stylizer(row.model).method,
+            )
+            stylizer.write(str(content), target, tell=logging.getLogger("restyle").warning)
         else:
-            self._sound(row, str(content), target, from_keywords(values, AudioOptions)[0])
+            from restyle.sounds.api import audio
 
-    def _picture(
-        self,
-        row: Row,
-        content: str | bytes,
-        target: Path,
-        options: ImageOptions,
-        method: OptimizeOptions,
-        saving: SaveOptions,
-    ) -> None:
-        style, method = self._style(row.model, row.styles, row.regions, options, method, stamps(row))
-        self._stylizer(row.model).write(content, style, target, options, saving, method)
-
-    def _video(
-        self, row: Row, content: str, target: Path, options: ImageOptions, video: VideoOptions
-    ) -> None:
-        from restyle.videos.api import VideoStylizer
-
-        stylizer = VideoStylizer(
-            list(row.styles) or None,
-            regions=list(row.regions) or None,
-            image_options=options,
-            options=video,
-            method=self._stylizer(row.model).method,
-        )
-        stylizer.write(content, target, tell=logging.getLogger("restyle").warning)
-
-    def _sound(self, row: Row, content: str, target: Path, options: AudioOptions) -> None:
-        from restyle.sounds.api import audio
-
-        audio(content, list(row.styles), output=target, overwrite=True, **vars(options))
+            (options,) = from_keywords(values, AudioOptions)
+            audio(str(content), list(row.styles), output=target, overwrite=True, **vars(options))
 
     def _load(self, model: str) -> Stylizer:
         from restyle.stylizer import Stylizer
@@ -250,6 +231,13 @@ def guarded(row: Row, work: Callable[[], Outcome]) -> Outcome:
     return Outcome(row, "failed", reason)
 
 
+def noted(row: Row, work: Callable[[], Outcome]) -> Outcome:
+    """Call `work` as `guarded`; warnings are notes of the outcome."""
+    with collected_notes() as notes:
+        outcome = guarded(row, work)
+    return replace(outcome, notes=tuple(dict.fromkeys(notes)))
+
+
 class _Collector(logging.Handler):
     """Keeps warnings as text."""
 
@@ -273,3 +261,101 @@ def collected_notes() -> Iterator[list[str]]:
     finally:
         logger.removeHandler(handler)
         logger.propagate = before
+
+
+def row_key(row: Row, content: str) -> str:
+    """Hash everything that determines a result: the bytes of content and styles, options, model, version.
+
+    Parameters
+    ----------
+    row : Row
+    content : str
+        SHA-256 of the content.
+    """
+    parts = {
+        "content": content,
+        "styles": [row.styles, row.regions, stamps(row)],
+        "options": row.options,
+        "model": _model_digests(row.model),
+        "suffix": os.path.splitext(row.output)[1],
+        "version": __version__,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _model_digests(model: str) -> tuple[str, ...]:
+    return tuple(hashlib.sha256(file.read()).hexdigest() for file in catalog.find(model).files)
+
+
+@lru_cache(maxsize=16)
+def _presets(model: str) -> dict[str, Path]:
+    return preset_files(catalog.find(model))
+
+
+def stamps(row: Row) -> tuple[str, ...]:
+    """Hashes of the files that styles, regions and the look name, and of presets."""
+    presets = {} if row.medium == "sound" else _presets(row.model)
+    found = []
+    for name in names(row):
+        path = Path(name) if os.path.isfile(name) else presets.get(slug(name))
+        found.append("" if path is None else _file_digest(str(path), *_version(path)))
+    return tuple(found)
+
+
+def names(row: Row) -> Iterator[str]:
+    """Names of styles, masks and the look, without weights."""
+    from restyle.methods.regions import split_region
+
+    for text in row.styles:
+        yield split_weight(text)[0]
+    for text in row.regions:
+        mask, style = split_region(text)
+        yield mask
+        yield split_weight(style)[0]
+    if (look := dict(row.options).get("look")) is not None:
+        yield look
+
+
+def files(row: Row) -> list[str]:
+    """Names of the files that a row reads besides its content, which are never replaced."""
+    return [name for name in names(row) if os.path.isfile(name) or is_path(name)]
+
+
+def _version(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=1024)
+def _file_digest(path: str, size: int, changed: int) -> str:
+    """SHA-256 of a style's file; read again if its size or time of change differs."""
+    return sha256(Path(path))
+
+
+def check_target(row: Row, earlier: Finished | None, folder: Path, *, overwrite: bool) -> Path | None:
+    """Check that a result may be written; return a folder of a killed run that is to be removed first.
+
+    Parameters
+    ----------
+    row : Row
+    earlier : Finished or None
+        Entry of the journal for this output.
+    folder : Path
+        The output folder.
+    overwrite : bool
+        Whether existing files may be replaced.
+
+    Raises
+    ------
+    OutputError
+        Something is there that may not be replaced.
+    """
+    target = folder / row.output
+    if not overwrite and earlier is not None and is_intact(target, earlier.sha256, earlier.size):
+        raise OutputError(
+            f"cannot write {target}: it is finished, but from another content, style, options or version;"
+            " choose another folder or pass overwrite=True"
+        )
+    check_output(target, overwrite=overwrite, inputs=[row.content, *files(row)])
+    return None if overwrite else left_tiles(target, earlier.sha256 if earlier else None)

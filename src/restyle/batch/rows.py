@@ -9,8 +9,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from restyle.batch.lists import Entry
-from restyle.batch.names import FreeNames, check_name, writable_suffixes
+from restyle.batch.lists import Entry, FreeNames, check_name
 from restyle.errors import InputError, OptionError, OutputError, RestyleError
 from restyle.files import result_name
 from restyle.images import formats
@@ -197,7 +196,7 @@ def _check_suffix(name: str, medium: Medium) -> None:
 
 def _usual_name(entry: Entry, medium: Medium, label: str) -> str:
     suffixes, usual = {
-        "picture": (writable_suffixes(), ".png"),
+        "picture": ([each for kind in formats.FORMATS if kind.writable for each in kind.suffixes], ".png"),
         "video": (list(VIDEO_SUFFIXES), ".mp4"),
         "sound": ([each for each in SOUND_SUFFIXES if each != ".mp4"], ".wav"),
     }[medium]

@@ -124,8 +124,8 @@ def _rows(jobs: Sequence[str], defaults: Defaults, output: str, engine: EngineNa
 
 def _workers(rows: Sequence[Row | Failure], engine: EngineOptions, options: BatchOptions) -> tuple[int, int]:
     """Return the number of workers, and of threads of each."""
-    from restyle.batch.processes import WORKER_BYTES, default_workers
     from restyle.batch.rows import Row
+    from restyle.batch.run import WORKER_BYTES, default_workers
     from restyle.models.session import cores
 
     if options.engine == "ray":
@@ -172,7 +172,7 @@ def _engine(name: EngineName, engine: EngineOptions, workers: int, threads: int,
         return partial(run_ray, workers=workers, device=engine.device, threads=threads, overwrite=overwrite)
 
     from restyle.batch.painter import Settings
-    from restyle.batch.processes import run_processes
+    from restyle.batch.run import run_processes
 
     def run_local(rows: Sequence[Row], journal: Journal) -> Generator[list[Outcome], None, None]:
         settings = Settings(str(journal.output), str(journal.work), overwrite, engine.device, threads)

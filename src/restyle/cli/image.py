@@ -198,7 +198,7 @@ def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[J
     OutputError
         The output is a file and there are several pictures, or its suffix is unknown.
     """
-    from restyle.batch.names import FreeNames
+    from restyle.batch.lists import FreeNames
     from restyle.images import formats
 
     if "" in contents:

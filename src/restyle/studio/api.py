@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from importlib.util import find_spec
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
@@ -18,27 +18,28 @@ from starlette.background import BackgroundTask
 
 from restyle.images import formats
 from restyle.images.looks import LOOKS
-from restyle.studio import calls, reference
-from restyle.studio.answers import (
+from restyle.studio import ApiError, calls, reference
+from restyle.studio.calls import Call
+from restyle.studio.jobs import Folder, Job, OwnStyle
+from restyle.studio.lanes import Lane, Place, Ticket
+from restyle.studio.media import (
+    AUDIO,
     AUDIO_TYPES,
     IMAGE_TYPES,
+    MEDIA,
     VIDEO_TYPES,
-    ApiError,
+    VIDEOS,
     accepts,
     choose_type,
-    client_of,
-    prefers_async,
-    unless_gone,
+    describe,
 )
-from restyle.studio.calls import Call
-from restyle.studio.fields import AUDIO, MEDIA, VIDEOS, describe
-from restyle.studio.jobs import Job, OwnStyle
-from restyle.studio.lanes import Lane, Ticket
-from restyle.studio.storage import Folder
+from restyle.studio.security import client_of
 from restyle.studio.uploads import Part, receive, texts
 
 if TYPE_CHECKING:
     from restyle.studio.server import Studio
+
+T = TypeVar("T")
 
 CAN_CUT_OUT = find_spec("cv2") is not None
 IN_MEMORY = 1 << 20  # bytes of a result that are sent from memory
@@ -71,7 +72,7 @@ async def incoming(
     """Receive the body of a request; refuse it before, if there is no place in the lane anyway."""
     client = client_of(request)
     lane.admit(client).close()
-    with studio.receiving.admit(client):
+    with Place(studio.receiving, client):
         each = Incoming(studio.storage.folder(client))
         try:
             each.parts = await receive(request, each.folder, studio.rules(files))
@@ -314,6 +315,41 @@ def _start(
     job.start({**call.task(kind, each.folder, output), **keep})
     headers = {"Location": job.url, "Preference-Applied": "respond-async", "Cache-Control": "no-store"}
     return JSONResponse(job.view(), 202, headers)
+
+
+def prefers_async(request: Request) -> bool:
+    """Tell whether a request has `Prefer: respond-async` (RFC 7240)."""
+    words = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(word.split(";")[0].strip() == "respond-async" for word in words)
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `work`, and cancel it if the client goes away.
+
+    Raises
+    ------
+    ApiError
+        499, which nobody reads.
+    """
+
+    async def left() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    gone = asyncio.ensure_future(left())
+    await asyncio.sleep(0)
+    task = asyncio.ensure_future(work)
+    try:
+        if gone.done():
+            raise ApiError(499, "client_left", "the client went away")
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ApiError(499, "client_left", "the client went away")
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
 
 
 def _wanted(request: Request) -> str | None:

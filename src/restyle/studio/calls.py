@@ -21,10 +21,9 @@ from restyle.methods.regions import ALPHA, KEEP
 from restyle.models import catalog
 from restyle.models.style_files import near_names, preset_files, slug, split_weight
 from restyle.sounds.sources import PRESETS as SOUNDS
-from restyle.studio.answers import ApiError
-from restyle.studio.fields import IMAGES, Medium, parse
-from restyle.studio.jobs import OwnStyle
-from restyle.studio.storage import Folder
+from restyle.studio import ApiError
+from restyle.studio.jobs import Folder, OwnStyle
+from restyle.studio.media import IMAGES, Medium, parse
 from restyle.studio.uploads import Part, files, texts
 from restyle.videos.timeline import split_time
 

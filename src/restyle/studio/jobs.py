@@ -1,58 +1,157 @@
-"""What the server keeps for an hour: jobs with their results, and styles that clients have made."""
+"""What the server keeps: jobs with their results and styles of clients, for an hour, in a bounded folder.
+
+The folder is private to its user, and deleted at the end, or by the next server.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import shutil
+import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from restyle.studio import finished
-from restyle.studio.answers import ApiError, event
+from restyle.errors import OutputError
+from restyle.files import lock, reason
+from restyle.studio import ApiError
 from restyle.studio.lanes import Entry, Lane, Ticket
-from restyle.studio.storage import Folder, Storage
 
 KEPT = 3600.0  # seconds since the last use
 HEARTBEAT = 15.0  # seconds between two comments of a quiet stream of events
 SWEEP_EVERY = 60.0  # seconds
 MOST = 5000  # jobs and styles
+PREFIX = "restyle-studio-"
+LOCK = "lock"
+MB = 1 << 20
 ENDED = ("done", "failed", "cancelled")
 
 Convert = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
-@dataclass(eq=False)
-class Job:
-    """One task whose client does not wait for the answer.
+class Folder:
+    """A folder for one request, job or style; its bytes count against the storage.
 
-    Parameters
-    ----------
-    kind : "image", "video" or "audio"
-    lane, ticket : Lane, Ticket
-    folder : Folder
-        With the inputs, and later the result.
-    output : Path
-    media_type, filename : str
-        Of the result.
-    quality : int or None
-        Of the result in another lossy format.
+    It is made when its path is first asked for: most requests that are broken or refused leave no trace.
     """
 
-    kind: str
+    def __init__(self, storage: Storage, path: Path, client: str) -> None:
+        self.storage, self.client, self.bytes = storage, client, 0
+        self._path, self._made = path, False
+
+    @property
+    def path(self) -> Path:
+        """The folder, which exists until `remove`."""
+        if not self._made:
+            self._path.mkdir(mode=0o700)
+            self._made = True
+        return self._path
+
+    def add(self, count: int) -> None:
+        """Count bytes before they are written; ApiError 503 if there is no space."""
+        self.storage.reserve(count, self.client)
+        self.bytes += count
+
+    def measure(self) -> None:
+        """Count the bytes of the files that are there now."""
+        size = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        self.storage.count(size - self.bytes, self.client)
+        self.bytes = size
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        self.storage.count(-self.bytes, self.client)
+        self.bytes = 0
+        if self._made:
+            shutil.rmtree(self._path, ignore_errors=True)
+
+
+class Storage:
+    """All folders of one server, in a folder of its own below `parent` that only this user can open.
+
+    They have at most `most` bytes. One client may have half, so that it does not make the server delete the
+    others' results. Without a `parent`, the folder is in the system's one for temporary files.
+    """
+
+    def __init__(self, parent: str | None, most: int) -> None:
+        self.most, self.used = most, 0
+        self.make_room: Callable[[int, str | None], None] = lambda count, client: None
+        self._of: Counter[str] = Counter()
+        above = Path(parent or tempfile.gettempdir())
+        try:
+            above.mkdir(parents=True, exist_ok=True)
+            sweep(above)
+            self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=above))
+            self._lock = lock(self.root / LOCK)
+        except OSError as error:
+            raise OutputError(f"cannot use the folder '{above}': {reason(error)}") from error
+
+    def folder(self, client: str) -> Folder:
+        """Return a new folder, which counts as a client's."""
+        return Folder(self, self.root / secrets.token_hex(8), client)
+
+    def reserve(self, count: int, client: str) -> None:
+        """Count bytes before they are written; ApiError 503 if there is no space, for all or for a client.
+
+        Before that, results that nobody has used for long are deleted: the client's own if it has its half.
+        """
+
+        def over() -> tuple[int, int]:
+            return self._of[client] + count - self.most // 2, self.used + count - self.most
+
+        if (own := over()[0]) > 0:
+            self.make_room(own, client)
+        if (all_of_it := over()[1]) > 0:
+            self.make_room(all_of_it, None)
+        if max(over()) > 0:
+            why = "the server has no space for this now; try again later"
+            raise ApiError(503, "disk_full", why, headers={"Retry-After": "60"})
+        self.count(count, client)
+
+    def count(self, count: int, client: str) -> None:
+        """Count bytes of a client that are there, or gone if negative."""
+        self.used += count
+        self._of[client] += count
+        if not self._of[client]:
+            del self._of[client]
+
+    def close(self) -> None:
+        """Delete everything."""
+        self._lock.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def sweep(parent: Path) -> None:
+    """Delete what killed servers of this user have left below `parent`."""
+    for path in parent.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if path.is_symlink() or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
+                continue
+            lock(path / LOCK).close()  # an OSError if that server runs
+            shutil.rmtree(path)
+
+
+@dataclass(eq=False)
+class Job:
+    """One task whose client does not wait for the answer."""
+
+    kind: str  # "image", "video" or "audio"
     lane: Lane
     ticket: Ticket
-    folder: Folder
+    folder: Folder  # with the inputs, and later the result
     output: Path
-    media_type: str
+    media_type: str  # of the result
     filename: str
-    quality: int | None = None
+    quality: int | None = None  # of the result in another lossy format
     id: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     state: str = "queued"
     progress: float = 0.0
@@ -79,7 +178,7 @@ class Job:
     @property
     def finished(self) -> Path:
         """File of the finished picture, from which other formats are made; only pictures have it."""
-        return self.folder.path / finished.NAME
+        return self.folder.path / "finished.npz"
 
     async def converted(self, suffix: str, work: Convert) -> Path:
         """Return the file of the result in the format of a suffix, made by `work` if it is not there yet."""
@@ -136,11 +235,11 @@ class Job:
             self.used = time.monotonic()
             if self.previews > shown:
                 shown = self.previews
-                yield event("preview", {"url": f"{self.url}/preview?{shown}"})
+                yield _event("preview", {"url": f"{self.url}/preview?{shown}"})
             if self.state in ENDED:
-                yield event(self.state, self.view())
+                yield _event(self.state, self.view())
                 return
-            yield event("progress", self.view())
+            yield _event("progress", self.view())
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     await changed.wait()
@@ -185,10 +284,12 @@ class Job:
                 self._notify()
 
 
+def _event(name: str, data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
 def _keep_only(folder: Path, kept: tuple[Path, ...]) -> None:
-    for path in folder.iterdir():
-        if path in kept:
-            continue
+    for path in set(folder.iterdir()) - set(kept):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -207,9 +308,8 @@ class OwnStyle:
 
     def view(self) -> dict[str, Any]:
         """Return the entry for the list of styles."""
-        url = f"/v1/styles/{self.name}/artwork"
-        words = {"title": "", "artist": "", "year": ""}
-        return {"name": self.name, **words, "kind": "own", "artwork": url}
+        words = {"title": "", "artist": "", "year": "", "kind": "own"}
+        return {"name": self.name, **words, "artwork": f"/v1/styles/{self.name}/artwork"}
 
     def link_into(self, folder: Folder) -> Path:
         """Give the picture a second name in the folder of a request, which outlives the style."""
@@ -248,9 +348,8 @@ class Shelf:
 
     def job(self, name: str) -> Job:
         """Return a job; ApiError 404 if there is none."""
-        if name not in self.jobs:
+        if (job := self.jobs.get(name)) is None:
             raise ApiError(404, "not_found", f"there is no job '{name:.40}'; results are kept for an hour")
-        job = self.jobs[name]
         job.used = time.monotonic()
         return job
 
@@ -263,21 +362,24 @@ class Shelf:
     def sweep(self) -> None:
         """Delete what is old."""
         limit = time.monotonic() - KEPT
-        for job in [job for job in self.jobs.values() if job.state in ENDED and job.used < limit]:
-            self._drop(job)
-        for style in [style for style in self.styles.values() if style.used < limit]:
-            self._drop(style)
+        for each in self._unused():
+            if each.used < limit:
+                self._drop(each)
 
     def make_room(self, count: int, client: str | None) -> None:
         """Delete results and styles of `count` bytes or more, of a client or of all, longest unused first."""
-        ended: list[Job | OwnStyle] = [job for job in self.jobs.values() if job.state in ENDED]
-        for each in sorted([*ended, *self.styles.values()], key=lambda each: each.used):
+        for each in self._unused():
             if client not in (None, each.folder.client):
                 continue
             count -= each.folder.bytes
             self._drop(each)
             if count <= 0:
                 return
+
+    def _unused(self) -> list[Job | OwnStyle]:
+        """What may be deleted, the longest unused first."""
+        ended: list[Job | OwnStyle] = [job for job in self.jobs.values() if job.state in ENDED]
+        return sorted([*ended, *self.styles.values()], key=lambda each: each.used)
 
     async def sweep_for_ever(self) -> None:
         """Sweep every `SWEEP_EVERY` seconds."""

@@ -1,24 +1,38 @@
-"""Bounded queues of requests that wait for workers.
+"""Bounded queues of requests that wait for workers, and the worker processes.
 
 A `Lane` stands in front of some workers. Its places are limited, and clients take turns, so that one with
 many requests does not delay the others. A client that leaves before its answer loses a turn, if others wait:
 the work on its request was in vain.
+
+A `Worker` runs one task at a time in a process of its own (`restyle.studio.process`). It is asked to stop a
+task, and killed if it does not do so soon, takes too long, or takes too much memory; the next task gets a
+new process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from restyle.studio.answers import ApiError
-from restyle.studio.workers import GRACE, News, Worker
+from restyle.files import Closing
+from restyle.studio import ApiError
 
 AVERAGED = 20  # tasks over which seconds are averaged
 MOST_SKIPS = 4  # turns that a client loses at most for requests that it has left
+GRACE = 5.0  # seconds in which a task stops that was asked to; a new process takes seconds, too
+LINE = 1 << 24  # most bytes of an answer
+TOKEN = "RESTYLE_TOKEN"  # a worker decodes what strangers send, and needs no token
+START = 120.0  # seconds in which a process has to be ready
+
+News = Callable[[dict[str, Any]], None]
 
 
 class Places:
@@ -30,17 +44,11 @@ class Places:
 
     def __init__(self, total: int) -> None:
         self.total, self.refused = total, 0
-        self._taken: dict[str, int] = {}
+        self.taken: dict[str, int] = {}
 
-    def admit(self, client: str, wait: float = 1.0) -> Place:
-        """Take a place, which has to be closed.
-
-        Raises
-        ------
-        ApiError
-            429: all are taken, or half of them by this client alone; `Retry-After` is `wait` seconds.
-        """
-        total, own = sum(self._taken.values()), self._taken.get(client, 0)
+    def take(self, client: str, wait: float) -> None:
+        """Take a place; ApiError 429 if all are taken, or half of them by this client alone."""
+        total, own = sum(self.taken.values()), self.taken.get(client, 0)
         full = total >= (self.total if own else 2 * self.total)
         if full or own >= max(1, self.total // 2):
             self.refused += 1
@@ -48,38 +56,30 @@ class Places:
             whose = "the queue is full" if full else f"{own} requests of yours are waiting"
             headers = {"Retry-After": str(seconds)}
             raise ApiError(429, "busy", f"{whose}; try again in {seconds} s", headers=headers)
-        self._taken[client] = own + 1
-        return Place(self, client)
+        self.taken[client] = own + 1
 
     def leave(self, client: str) -> None:
         """Give back a place."""
-        self._taken[client] -= 1
-        if not self._taken[client]:
-            del self._taken[client]
-
-    @property
-    def free(self) -> bool:
-        """Whether nobody has a place."""
-        return not self._taken
+        self.taken[client] -= 1
+        if not self.taken[client]:
+            del self.taken[client]
 
 
-class Place:
-    """A place that a client has; close it, or use it in a `with` block."""
+class Place(Closing):
+    """A place that a client has; close it, or use it in a `with` block.
 
-    def __init__(self, places: Places, client: str) -> None:
-        self._places, self._client, self._open = places, client, True
+    ApiError 429: there is none; `Retry-After` is `wait` seconds.
+    """
 
-    def __enter__(self) -> Place:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __init__(self, places: Places, client: str, wait: float = 1.0) -> None:
+        places.take(client, wait)
+        self.client, self._places, self._open = client, places, True
 
     def close(self) -> None:
         """Give it back."""
         if self._open:
             self._open = False
-            self._places.leave(self._client)
+            self._places.leave(self.client)
 
 
 @dataclass(eq=False)
@@ -112,22 +112,12 @@ class Lane:
         self.name, self.workers, self.seconds = name, list(workers), seconds
         self.finished = 0
         self.closed = False
-        self._places = Places(places)
+        self.places = Places(places)
         self._idle = deque(self.workers)
         self._waiting: dict[str, deque[Entry]] = {}
         self._skips: dict[str, int] = {}  # turns that clients lose
         self._running: set[asyncio.Task[None]] = set()
         self._durations: deque[float] = deque(maxlen=AVERAGED)
-
-    @property
-    def places(self) -> int:
-        """Most requests at a time."""
-        return self._places.total
-
-    @property
-    def refused(self) -> int:
-        """Number of requests that were refused."""
-        return self._places.refused
 
     @property
     def waiting(self) -> int:
@@ -145,18 +135,11 @@ class Lane:
         return sum(self._durations) / len(self._durations) if self._durations else 1.0
 
     def admit(self, client: str) -> Ticket:
-        """Return a ticket for one request of a client; it has to be closed.
-
-        Raises
-        ------
-        ApiError
-            429 with `Retry-After`: all places, or half of them by this client, are taken. 503: the server
-            is shutting down.
-        """
+        """Return a ticket for one request of a client, which has to be closed; ApiError 429 or 503."""
         if self.closed:
-            raise ApiError(503, "stopping", "the server is shutting down; try again later")
+            raise _stopping()
         ahead = max(1, self.waiting + self.running)
-        return Ticket(self, client, self._places.admit(client, ahead * self.average / len(self.workers)))
+        return Ticket(self, client, ahead * self.average / len(self.workers))
 
     def order(self) -> list[Entry]:
         """Return the waiting tasks in the order in which they will run: clients take turns."""
@@ -167,7 +150,7 @@ class Lane:
     async def run(self, entry: Entry) -> dict[str, Any]:
         """Run a task when its turn comes. Cancelling this removes or stops it."""
         if self.closed:
-            raise ApiError(503, "stopping", "the server is shutting down; try again later")
+            raise _stopping()
         self._waiting.setdefault(entry.client, deque()).append(entry)
         self._pump()
         try:
@@ -187,9 +170,7 @@ class Lane:
         self.closed = True
         for entry in self.order():
             if not entry.result.done():
-                entry.result.set_exception(
-                    ApiError(503, "stopping", "the server is shutting down; try again later")
-                )
+                entry.result.set_exception(_stopping())
         self._waiting.clear()
         if self._running:
             await asyncio.wait(self._running, timeout=grace)
@@ -251,21 +232,16 @@ class Lane:
             self._pump()
 
 
-class Ticket:
-    """One place in a lane; close it, or use it in a `with` block."""
+def _stopping() -> ApiError:
+    return ApiError(503, "stopping", "the server is shutting down; try again later")
 
-    def __init__(self, lane: Lane, client: str, place: Place) -> None:
-        self.lane, self.client, self._place = lane, client, place
 
-    def __enter__(self) -> Ticket:
-        return self
+class Ticket(Place):
+    """One place in a lane."""
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the place back."""
-        self._place.close()
+    def __init__(self, lane: Lane, client: str, wait: float) -> None:
+        super().__init__(lane.places, client, wait)
+        self.lane = lane
 
     def entry(
         self,
@@ -283,3 +259,135 @@ class Ticket:
         except asyncio.CancelledError:
             self.lane.left(self.client)
             raise
+
+
+class Worker:
+    """A worker process, started when it is needed; for `settings` see `process.Process`."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.starts = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._number = 0
+        self._starting = asyncio.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None if it does not run."""
+        return None if self._process is None or self._process.returncode is not None else self._process.pid
+
+    async def start(self) -> None:
+        """Start the process, unless it runs, and wait until it is ready; ApiError 503 if that fails."""
+        async with self._starting:
+            if self.pid is not None:
+                return
+            self.starts += 1
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "restyle.studio.process",
+                json.dumps(self.settings),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=LINE,
+                env={"MALLOC_ARENA_MAX": "2", "OMP_WAIT_POLICY": "PASSIVE", **os.environ, TOKEN: ""},
+                start_new_session=True,  # Ctrl-C in the terminal is for the server
+            )
+            try:
+                async with asyncio.timeout(START):
+                    await self._answer()
+            except (TimeoutError, Ended):
+                await self.stop()
+                raise ApiError(503, "worker", "a worker process could not be started; see the log") from None
+
+    async def run(self, task: dict[str, Any], seconds: float, news: News) -> dict[str, Any]:
+        """Run a task and return its result.
+
+        It is killed after `seconds`; `news` takes dicts of `progress`, `seconds_left` and `preview`.
+
+        Raises
+        ------
+        ApiError
+            The task failed, took too long, or ended its process.
+        asyncio.CancelledError
+            After the task has stopped.
+        """
+        await self.start()
+        self._number += 1
+        number = self._number
+        try:
+            async with asyncio.timeout(seconds):
+                await self._send({**task, "id": number})
+                while True:
+                    answer = await self._answer()
+                    if answer.get("id") != number:
+                        continue
+                    if "done" in answer:
+                        result: dict[str, Any] = answer["done"]
+                        return result
+                    if "error" in answer:
+                        raise ApiError.of_task(answer["error"])
+                    news(answer)
+        except TimeoutError:
+            await self.stop()
+            raise ApiError(
+                422, "too_slow", f"took more than {seconds:g} s, the limit of this server, and was stopped"
+            ) from None
+        except Ended:
+            await self.stop()
+            raise ApiError(
+                422,
+                "worker_ended",
+                "the worker ended while it worked on this; it may be damaged, or need more than the"
+                f" {self.settings['memory'] >> 20} MB of memory that a worker may take",
+            ) from None
+        except asyncio.CancelledError:
+            await self._interrupt(number)
+            raise
+
+    async def stop(self) -> None:
+        """Kill the process, if it runs."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        transport = getattr(process, "_transport", None)
+        if transport is not None:
+            transport.close()
+
+    async def _interrupt(self, number: int) -> None:
+        """Ask the process to stop a task; kill it if it does not."""
+        try:
+            async with asyncio.timeout(GRACE):
+                await self._send({"cancel": number})
+                while True:
+                    answer = await self._answer()
+                    if answer.get("id") == number and ("done" in answer or "error" in answer):
+                        return
+        except (TimeoutError, Ended):
+            await self.stop()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            await self._process.stdin.drain()
+        except OSError:
+            raise Ended from None
+
+    async def _answer(self) -> dict[str, Any]:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise Ended
+        line = await process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise Ended
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+class Ended(Exception):  # noqa: N818
+    """The worker process has ended."""

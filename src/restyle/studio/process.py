@@ -25,6 +25,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
+
 from restyle import pipeline
 from restyle.errors import InputError, MissingExtraError, ModelError, OutputError, RestyleError
 from restyle.images import encode, formats
@@ -40,10 +42,10 @@ from restyle.methods.regions import ALPHA, Regions, make_regions
 from restyle.models import session
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
-from restyle.studio import finished, media
-from restyle.studio.fields import IMAGES, option_sets
+from restyle.studio import media
+from restyle.studio.media import IMAGES, option_sets
 from restyle.style import Style, resolve_all
-from restyle.types import FloatArray
+from restyle.types import FloatArray, from_unit, to_unit
 
 TILE_QUALITY = 85
 MASK_SIDE = 1024  # px, of masks that are cut out
@@ -163,12 +165,12 @@ class Process:
         )
         Path(task["output"]).write_bytes(encode.encode(picture, form, saving.quality, "the result"))
         if "keep" in task:
-            finished.keep(picture, Path(task["keep"]))
+            keep(picture, Path(task["keep"]))
         return {"width": picture.width, "height": picture.height}
 
     def convert(self, task: dict[str, Any]) -> dict[str, Any]:
         """Write the finished picture of a job to `output`, whose suffix decides the format."""
-        picture, form = finished.load(Path(task["content"])), formats.output_format(task["output"])
+        picture, form = load_kept(Path(task["content"])), formats.output_format(task["output"])
         part = Path(f"{task['output']}.{task['id']}")
         part.write_bytes(encode.encode(picture, form, task["quality"], "the result"))
         os.replace(part, task["output"])
@@ -269,6 +271,37 @@ class Process:
             styles or None,
             model=self.network,
             max_pixels=self.settings["max_pixels"],
+        )
+
+
+def keep(picture: Picture, path: Path) -> None:
+    """Write a picture with its metadata to a file for `load`.
+
+    The samples have 8 bits if every file of the picture has: the files that are made of them later are those
+    that the picture itself would give. A profile is converted to from 16 bits.
+    """
+    dtype = np.uint16 if picture.depth == 16 or picture.icc is not None else np.uint8
+    arrays: dict[str, Any] = {"pixels": from_unit(picture.pixels, dtype), "depth": np.uint8(picture.depth)}
+    arrays["gray"] = np.bool_(picture.gray)
+    if picture.alpha is not None:
+        arrays["alpha"] = from_unit(picture.alpha, dtype)
+    for name, block in (("exif", picture.exif), ("icc", picture.icc)):
+        if block is not None:
+            arrays[name] = np.frombuffer(block, np.uint8)
+    with path.open("xb") as file:
+        np.savez(file, **arrays)
+
+
+def load_kept(path: Path) -> Picture:
+    """Read what `keep` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        blocks = {name: arrays[name].tobytes() if name in arrays else None for name in ("exif", "icc")}
+        return Picture(
+            to_unit(arrays["pixels"]),
+            alpha=to_unit(arrays["alpha"]) if "alpha" in arrays else None,
+            depth=int(arrays["depth"]),
+            gray=bool(arrays["gray"]),
+            **blocks,
         )
 
 

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from restyle.studio.answers import AUDIO_TYPES, IMAGE_TYPES, VIDEO_TYPES
 from restyle.studio.calls import WALL_OPTIONS
-from restyle.studio.fields import AUDIO, IMAGES, VIDEOS, schema
+from restyle.studio.media import AUDIO, AUDIO_TYPES, IMAGE_TYPES, IMAGES, VIDEO_TYPES, VIDEOS, schema
 
 ABOUT = (
     "Give pictures, videos and sounds the style of others. Files come as multipart/form-data, or as the body"

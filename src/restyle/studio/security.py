@@ -1,4 +1,4 @@
-"""What every request passes before the application sees it, and the headers of every answer.
+"""What every request passes before the application sees it, and the headers and metrics of every answer.
 
 A page of another site cannot use the studio through the browser of somebody who runs it: requests under
 another host name are refused (DNS rebinding), and so are those that pages of other sites send (forged
@@ -14,7 +14,8 @@ import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -23,8 +24,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from restyle.studio import CONTENT_SECURITY_POLICY
-from restyle.studio.answers import ApiError, Metrics, network_of
+from restyle.studio import CONTENT_SECURITY_POLICY, ApiError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,6 +34,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("restyle.studio")
 
+METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH")
+BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
 COOKIE = "restyle_studio"
 HEADER_SECONDS = 15.0  # in which the header of a request has to be complete
 READ_SECONDS = 60.0  # in which a client has to read something of an answer
@@ -53,6 +55,66 @@ HEADERS = {
 LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>restyle studio</title>
 <p>This studio asks for a token. Open the address that <code>restyle studio</code> printed, which ends in
 <code>/?token=...</code>.</p>"""
+
+
+def client_of(request: Request) -> str:
+    """Return what tells the client of a request from others."""
+    return network_of(request.client.host if request.client else "unknown")
+
+
+def network_of(address: str) -> str:
+    """Return what tells clients apart: an address, of IPv6 the network of 64 bits of one customer."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return parsed.exploded[:19]
+    return address
+
+
+class Metrics:
+    """Counts of answers and their seconds, in the text format of Prometheus."""
+
+    def __init__(self) -> None:
+        self._answers: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        self._seconds: defaultdict[str, list[float]] = defaultdict(lambda: [0.0] * (len(BUCKETS) + 2))
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answer."""
+        known = method if method in METHODS else "other"  # clients can make up any number of names
+        self._answers[known, route, status] += 1
+        row = self._seconds[route]
+        for place, bound in enumerate(BUCKETS):
+            row[place] += seconds <= bound
+        row[-2] += 1
+        row[-1] += seconds
+
+    def text(self, gauges: Iterable[tuple[str, str, str, Sequence[tuple[str, float]]]]) -> str:
+        """Return all metrics; `gauges` are (name, type, help, [(labels, value)])."""
+        lines = [
+            "# HELP restyle_requests_total Answers by route and status.",
+            "# TYPE restyle_requests_total counter",
+        ]
+        for (method, route, status), count in sorted(self._answers.items()):
+            labels = f'method="{method}",route="{route}",status="{status}"'
+            lines.append(f"restyle_requests_total{{{labels}}} {count}")
+        lines += [
+            "# HELP restyle_request_seconds Seconds from the request to the end of the answer.",
+            "# TYPE restyle_request_seconds histogram",
+        ]
+        for route, row in sorted(self._seconds.items()):
+            name = f'restyle_request_seconds_bucket{{route="{route}",le='
+            lines += [f'{name}"{bound}"}} {row[place]:g}' for place, bound in enumerate(BUCKETS)]
+            lines.append(f'{name}"+Inf"}} {row[-2]:g}')
+            lines.append(f'restyle_request_seconds_sum{{route="{route}"}} {row[-1]:g}')
+            lines.append(f'restyle_request_seconds_count{{route="{route}"}} {row[-2]:g}')
+        for full, kind, about, values in gauges:
+            lines += [f"# HELP {full} {about}", f"# TYPE {full} {kind}"]
+            lines += [f"{full}{labels} {value:g}" for labels, value in values]
+        return "\n".join(lines) + "\n"
 
 
 class Guard:

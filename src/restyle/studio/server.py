@@ -30,16 +30,14 @@ from restyle.models import catalog
 from restyle.models.style_files import preset_artwork, preset_files
 from restyle.options import EngineOptions
 from restyle.options.batch import StudioOptions
-from restyle.studio import PAGE, api, reference
-from restyle.studio.answers import WORDS, ApiError, Metrics
+from restyle.studio import PAGE, ApiError, api, reference
 from restyle.studio.calls import StyleNames
-from restyle.studio.jobs import Shelf
-from restyle.studio.lanes import Lane, Places
-from restyle.studio.security import Guard, ImpatientProtocol
-from restyle.studio.storage import MB, Storage
+from restyle.studio.jobs import MB, Shelf, Storage
+from restyle.studio.lanes import Lane, Places, Worker
+from restyle.studio.security import Guard, ImpatientProtocol, Metrics
 from restyle.studio.uploads import Rules
-from restyle.studio.workers import Worker
 
+WORDS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 422: "bad_option"}
 CONNECTIONS = 800
 UPLOADS = 64  # that come in at a time; a client may have half of them
 GRACE = 10.0  # seconds that running pictures have at the end
@@ -130,13 +128,13 @@ class Studio:
         return [
             ("restyle_queue_waiting", "gauge", "Tasks that wait.", each(lambda lane: lane.waiting)),
             ("restyle_queue_running", "gauge", "Tasks that run.", each(lambda lane: lane.running)),
-            ("restyle_queue_places", "gauge", "Places of a queue.", each(lambda lane: lane.places)),
+            ("restyle_queue_places", "gauge", "Places of a queue.", each(lambda lane: lane.places.total)),
             ("restyle_tasks_total", "counter", "Tasks that ended.", each(lambda lane: lane.finished)),
             (
                 "restyle_refused_total",
                 "counter",
                 "Requests refused with 429.",
-                each(lambda lane: lane.refused),
+                each(lambda lane: lane.places.refused),
             ),
             (
                 "restyle_task_seconds",

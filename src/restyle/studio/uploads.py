@@ -24,8 +24,8 @@ from starlette.requests import ClientDisconnect
 
 from restyle.files import reason
 from restyle.images import formats
-from restyle.studio.answers import ApiError
-from restyle.studio.storage import MB, Folder
+from restyle.studio import ApiError
+from restyle.studio.jobs import MB, Folder
 
 HEAD = 1 << 17  # bytes in which the header of a picture is looked for
 FLUSH = 1 << 20  # bytes that are written at a time

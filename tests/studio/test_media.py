@@ -4,7 +4,20 @@ import pytest
 
 from restyle.cli.app import load_command
 from restyle.errors import OptionError
-from restyle.studio.fields import AUDIO, IMAGES, OMITTED, VIDEOS, Medium, describe, option_sets, parse, schema
+from restyle.studio import ApiError
+from restyle.studio.media import (
+    AUDIO,
+    IMAGE_TYPES,
+    IMAGES,
+    OMITTED,
+    VIDEOS,
+    Medium,
+    choose_type,
+    describe,
+    option_sets,
+    parse,
+    schema,
+)
 
 # What the command line says with files, and the API with fields of the request.
 PATHS = {"content", "style", "region", "audio_style", "output", "plot", "help"}
@@ -72,3 +85,25 @@ def test_odd_numbers_are_option_errors(medium: Medium, text: str) -> None:
             with pytest.raises(OptionError):
                 parse(medium, [(each.name, text)])
     assert checked > 3
+
+
+@pytest.mark.parametrize(
+    ("accept", "suffix"),
+    [
+        (None, ".png"),
+        ("*/*", ".png"),
+        ("image/*", ".png"),
+        ("image/webp", ".webp"),
+        ("image/jpeg;q=0.5, image/tiff", ".tif"),
+        ("text/html, image/avif;q=0.1", ".avif"),
+        ("image/png;q=0, image/jpeg;q=x, image/webp;q=0.1", ".webp"),
+    ],
+)
+def test_accepted_type(accept: str | None, suffix: str) -> None:
+    assert choose_type(accept, IMAGE_TYPES, ".png")[1] == suffix
+
+
+def test_no_accepted_type() -> None:
+    with pytest.raises(ApiError) as caught:
+        choose_type("text/html", IMAGE_TYPES, ".png")
+    assert caught.value.status == 406
