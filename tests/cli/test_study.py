@@ -1,12 +1,11 @@
 """Both studies from the command line, as small as they get."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import Done, restyle
 from tests.train.made_pictures import encoder_file, photos, picture
 
 
@@ -24,9 +23,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def study(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "restyle", "study", *arguments, "--encoder", "encoder.safetensors"]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+def study(place: Path, *arguments: str) -> Done:
+    return restyle(place, "study", *arguments, "--encoder", "encoder.safetensors")
 
 
 @pytest.mark.slow

@@ -4,8 +4,6 @@ import csv
 import itertools
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -215,32 +213,3 @@ def test_absent_and_unknown_devices_are_errors() -> None:
 def test_options_out_of_range_are_errors() -> None:
     with pytest.raises(OptionError, match="steps 0"):
         TrainOptions(steps=0)
-
-
-@pytest.mark.slow
-def test_two_processes_stay_in_step(tmp_path: Path) -> None:
-    """torchrun with gloo: both ranks end with the same weights, which a mean of their gradients made."""
-    script = tmp_path / "task.py"
-    script.write_text(
-        "import sys; from pathlib import Path\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_loop import Line\n"
-        "from restyle.options.train import TrainOptions\n"
-        "from restyle.train.distributed import leave; from restyle.train.loop import fit\n"
-        "import os\n"
-        "model = fit(Line(), sys.argv[1], TrainOptions(steps=30, rate=.05, warmup=5))\n"
-        "Path(sys.argv[1], 'rank' + os.environ['RANK']).write_text(repr(float(model.weight.detach())))\n"
-        "leave()\n"
-    )
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, str(script), str(tmp_path / "run")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr
-    first, second = ((tmp_path / "run" / f"rank{r}").read_text() for r in (0, 1))
-    assert first == second

@@ -21,6 +21,7 @@ from restyle.errors import OptionError, OutputError
 from restyle.videos.frames import FolderWriter
 from restyle.videos.resume import Segments
 from restyle.videos.work import SEGMENT
+from tests.command_line import restyle as restyle_command
 from tests.made_clips import frames_of, make_clip, moving, packets_of, signalled, stamps_of, uneven_stamps
 
 FRAMES = 2 * SEGMENT + 50
@@ -34,7 +35,7 @@ def scenes(count: int = FRAMES) -> list[Any]:
 
 
 def killed(source: Path, output: str, model: Path, *options: str, segment: int = SEGMENT) -> list[str]:
-    """Run `restyle video`, and kill it ten frames after the first segment; return a command that is not."""
+    """Run `restyle video`, and kill it ten frames after the first segment; return the arguments."""
     given = ["video", str(source), "-s", "great-wave", "-o", output]
     given += ["--model", str(model), "--threads", "1", *options]
     ended = subprocess.run(
@@ -43,7 +44,14 @@ def killed(source: Path, output: str, model: Path, *options: str, segment: int =
     assert ended.returncode == -signal.SIGKILL
     parts = source.parent / f".{output.rstrip('/')}.parts"
     assert (parts / "00000.npz").exists()
-    return [*signalled(signal.SIGKILL, -1, segment), *given]
+    return given
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of `SHORT` frames in this process."""
+    for module in ("restyle.videos.painter", "restyle.videos.resume", "restyle.videos.runner"):
+        monkeypatch.setattr(f"{module}.SEGMENT", SHORT)
 
 
 def streams_of(path: Path) -> list[tuple[str, Any, list[tuple[Any, ...]]]]:
@@ -60,6 +68,7 @@ def streams_of(path: Path) -> list[tuple[str, Any, list[tuple[Any, ...]]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     ("output", "options"),
     [
@@ -82,9 +91,11 @@ def test_a_killed_run_goes_on_without_a_trace(
     seen = finished.with_name("seen")
     os.link(finished, seen)  # outlives the removal of the folder's files, and shows that none wrote to it
     kept = seen.rename(tmp_path / "seen")
-    subprocess.run([*command, "--resume"], cwd=tmp_path, check=True, capture_output=True)
+    resumed = restyle_command(tmp_path, *command, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
     assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == before
-    subprocess.run([*command, "--overwrite", "-o", f"whole-{output}"], cwd=tmp_path, check=True)
+    uninterrupted = restyle_command(tmp_path, *command, "--overwrite", "-o", f"whole-{output}")
+    assert uninterrupted.returncode == 0, uninterrupted.stderr
     went_on, whole = streams_of(tmp_path / output), streams_of(tmp_path / f"whole-{output}")
     assert went_on == whole
     assert len(stamps_of(tmp_path / output)) == count
@@ -106,6 +117,7 @@ def test_segments_keep_stamps_and_the_rhythm_of_decoding(tmp_path: Path, tiny_mo
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short")
 def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", scenes(2 * SHORT + 10))
     command = killed(source, "frames/", tiny_model, segment=SHORT)
@@ -113,7 +125,8 @@ def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     # killed while it was written
     (first.parent / ".00007-0123456789ab.part.png").write_bytes(b"half a picture")
     before = first.stat().st_mtime_ns
-    subprocess.run([*command, "--resume"], cwd=tmp_path, check=True)
+    resumed = restyle_command(tmp_path, *command, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
     pictures = sorted((tmp_path / "frames").iterdir())
     assert [each.name for each in pictures] == [f"{n:05d}.png" for n in range(1, 2 * SHORT + 11)]
     assert pictures[0].stat().st_mtime_ns == before
