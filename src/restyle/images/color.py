@@ -32,20 +32,16 @@ from restyle.types import FloatArray
 
 Points = npt.NDArray[np.float64]  # [shape=(N, 3), RGB]
 
-_LMS_FROM_RGB = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-_LAB_FROM_LMS = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
+_LMS_FROM_RGB = np.array([
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+])  # fmt: skip
+_LAB_FROM_LMS = np.array([
+    [0.2104542553, 0.7936177850, -0.0040720468],
+    [1.9779984951, -2.4285922050, 0.4505937099],
+    [0.0259040371, 0.7827717662, -0.8086757660],
+])  # fmt: skip
 
 _CHUNK_ROWS = 128
 _SAMPLES = 4096  # colors that represent a picture
@@ -144,7 +140,8 @@ def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
     ----------
     content, styled : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     """
-    _check_sizes(content, styled)
+    if content.shape != styled.shape:
+        raise OptionError(f"content and result differ in size: {content.shape} and {styled.shape}")
     out = np.empty(content.shape, np.float32)
     own, light = content @ LUMA, styled @ LUMA
     light = light_with_broad(light, own)
@@ -250,11 +247,6 @@ def _color_moments(picture: FloatArray) -> tuple[Points, Points]:
 def _bands(height: int) -> Iterator[slice]:
     for top in range(0, height, _CHUNK_ROWS):
         yield slice(top, min(top + _CHUNK_ROWS, height))
-
-
-def _check_sizes(content: FloatArray, styled: FloatArray) -> None:
-    if content.shape != styled.shape:
-        raise OptionError(f"content and result differ in size: {content.shape} and {styled.shape}")
 
 
 @dataclass(frozen=True)

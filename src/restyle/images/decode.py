@@ -28,13 +28,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, _imaging
 
 from restyle.errors import InputError
 from restyle.files import STANDARD_STREAM
 from restyle.images import decoders, formats, tiff
-from restyle.images.decoders import RawImage, add_exif, check_pixels, with_metadata
+from restyle.images.decoders import RawImage, check_pixels
 from restyle.images.formats import FileBytes, jpeg_segments
 from restyle.images.tiff import Tag, Tags, number, numbers
 from restyle.types import PathLike
@@ -52,10 +51,7 @@ _FULL = 0.7  # least share of the sensor's pixels: previews lack its margins
 def read_file(path: PathLike, max_pixels: int) -> RawImage:
     """Decode the first frame of an image file. Its content, not its suffix, decides its format.
 
-    Raises
-    ------
-    InputError
-        The file is missing, empty, damaged, too large, or not an image.
+    InputError if the file is missing, empty, damaged, too large, or not an image.
     """
     name = os.fspath(path)
     if name == STANDARD_STREAM:
@@ -82,13 +78,7 @@ def read_bytes(data: bytes, max_pixels: int, name: str = "image") -> RawImage:
 
 
 def read_image(image: Image.Image, max_pixels: int, name: str = "image") -> RawImage:
-    """Decode a Pillow image of any mode.
-
-    Raises
-    ------
-    InputError
-        It is too large, or its file is damaged.
-    """
+    """Decode a Pillow image of any mode; InputError if it is too large, or its file is damaged."""
     with decoding(name, image.format or image.mode):
         return decoders.decode_image(image, max_pixels, name)
 
@@ -147,15 +137,14 @@ def decode(data: bytes, form: formats.Format, max_pixels: int, name: str) -> Raw
     if form in (formats.TIFF, formats.CAMERA_RAW):
         return _decode_tiff(data, form, max_pixels, name)
     if form.plugin == "pi_heif":
-        return _decode_heic(data, max_pixels, name)
+        return decoders.decode_heic(data, max_pixels, name)
     if form is formats.AVIF:
         return _decode_avif(data, form, max_pixels, name)
     if form.loader:
         samples, image = decoders.decode_by_vips(data, form, max_pixels, name)
         raw = decoders.split_bands(samples, image, name)
         formats.note_left_out(data, form, name)
-        add = decoders.add_png_metadata if form is formats.PNG else decoders.add_jpeg_metadata
-        return with_metadata(lambda raw: add(raw, image, data), raw, name)
+        return decoders.with_vips_metadata(raw, form, image, data, name)
     return decoders.decode_by_pillow(data, form, max_pixels, name)
 
 
@@ -170,23 +159,21 @@ def _decode_tiff(data: bytes, form: formats.Format, max_pixels: int, name: str) 
         if not tiff.is_planar_lab(tags):
             return decoders.decode_by_pillow(data, form, max_pixels, name)
         raw = decoders.decode_by_pillow(tiff.repack(data, tags), form, max_pixels, name)
-        return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
+        return decoders.with_tiff_metadata(raw, data, tags, name)
     plain = tiff.repack(data, tags) if tiff.needs_repack(tags) else data
     alpha = number(tags, Tag.EXTRA, tiff.STRAIGHT) in (tiff.ASSOCIATED, tiff.STRAIGHT)
     raw = decoders.split_bands(*decoders.decode_by_vips(plain, form, max_pixels, name), name, has_alpha=alpha)
     formats.note_left_out(data, form, name, several=tags.next != 0)
     if raw.colors.dtype.kind == "f" and number(tags, Tag.PHOTOMETRIC, 1) == tiff.WHITE_IS_ZERO:
         raw = replace(raw, colors=1 - raw.colors)
-    return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
+    return decoders.with_tiff_metadata(raw, data, tags, name)
 
 
 def _decode_camera_raw(data: bytes, tags: Tags, max_pixels: int, name: str) -> RawImage:
     jpeg, size = full_preview(data, tags)
     image = decode(jpeg, formats.JPEG, max_pixels, name)
     log.warning("%s: is a camera raw file; the camera's own JPEG in it, %d x %d pixels, is used", name, *size)
-    if image.exif is not None:
-        return image
-    return with_metadata(lambda image: add_exif(image, tiff.read_exif(data, tags)), image, name)
+    return image if image.exif is not None else decoders.with_tiff_metadata(image, data, tags, name)
 
 
 def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) -> RawImage:
@@ -198,23 +185,11 @@ def _decode_avif(data: bytes, form: formats.Format, max_pixels: int, name: str) 
     if config > 0 and any(byte & 0x40 for byte in data[config + 6 : config + 7]):  # more than 8 bits
         samples, image = decoders.decode_by_vips(data, form, max_pixels, name)
         raw = decoders.split_bands(samples, image, name)
-        raw = with_metadata(lambda raw: decoders.add_jpeg_metadata(raw, image, data), raw, name)
+        raw = decoders.with_vips_metadata(raw, form, image, data, name)
         several = image.get_typeof("n-pages") and image.get("n-pages") > 1
         formats.note_left_out(data, form, name, several=several)
         return replace(raw, orientation=1, cicp=cicp)  # libheif has turned it upright
     return replace(decoders.decode_by_pillow(data, form, max_pixels, name), cicp=cicp)
-
-
-def _decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
-    image = decoders.open_heif(data)
-    check_pixels(image.size, max_pixels, name)
-    formats.note_left_out(data, formats.HEIC, name, several=len(image) > 1)
-    samples = np.asarray(image)
-    count = 1 if samples.ndim == 2 or samples.shape[-1] < 3 else 3
-    samples = samples.reshape(*samples.shape[:2], -1)
-    alpha = samples[..., count] if samples.shape[-1] > count else None
-    raw = RawImage(samples[..., :count], alpha, image.info.get("icc_profile") or None)
-    return with_metadata(lambda raw: decoders.add_heif_metadata(raw, image), raw, name)
 
 
 def is_camera_raw(data: bytes | FileBytes, tags: Tags) -> bool:

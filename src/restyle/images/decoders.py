@@ -56,37 +56,23 @@ Samples = npt.NDArray[Any]
 class RawImage:
     """A decoded image as it is stored in its file.
 
-    Attributes
-    ----------
-    colors : np.ndarray [shape=(H, W, 1) or (H, W, 3), uint8, uint16, or float in 0..1]
-        Gray or RGB in the profile ``icc``; without one by the code points ``cicp``; without both in sRGB.
-    alpha : np.ndarray [shape=(H, W), of the same type] or None
-        Straight.
-    cicp : (color primaries, transfer characteristics) or None
-        Code points of ITU-T H.273.
-    orientation : int
-        EXIF orientation 1..8, not applied yet.
-    converted : bool
-        Whether ``colors`` have been converted to sRGB already (CMYK, Lab).
+    Colors [H, W, 1 or 3] and straight alpha [H, W] are uint8, uint16, or float in 0..1: gray or RGB in the
+    profile `icc`; without one by the code points `cicp`; without both in sRGB.
     """
 
     colors: Samples
     alpha: Samples | None = None
     icc: bytes | None = None
-    cicp: tuple[int, int] | None = None
+    cicp: tuple[int, int] | None = None  # color primaries and transfer characteristics of ITU-T H.273
     exif: bytes | None = None
-    orientation: int = 1
-    converted: bool = False
+    orientation: int = 1  # of EXIF, 1..8, not applied yet
+    converted: bool = False  # whether colors have been converted to sRGB already (CMYK, Lab)
 
 
 def check_pixels(size: tuple[int, int], max_pixels: int, name: str, *, in_memory: bool = True) -> None:
-    """Raise InputError for an image of more than ``max_pixels``, or of none.
+    """Raise InputError for an image of (width, height) of more than ``max_pixels``, or of none.
 
-    Parameters
-    ----------
-    size : (width, height)
-    in_memory : bool
-        Whether all of it would be in memory, for the message.
+    The message says how much memory it would take, if it is decoded there.
     """
     width, height = size
     if width < 1 or height < 1:
@@ -203,32 +189,50 @@ def split_bands(samples: Samples, image: Any, name: str, has_alpha: bool = True)
     return RawImage(samples[..., :count], alpha, profile)
 
 
-def open_heif(data: bytes) -> Any:
+def decode_heic(data: bytes, max_pixels: int, name: str) -> RawImage:
+    """Decode with pi-heif."""
     heif: Any = importlib.import_module("pi_heif")
     # Only the picture: reading the list of depth maps has crashed on damaged files.
     heif.options.THUMBNAILS = heif.options.DEPTH_IMAGES = heif.options.AUX_IMAGES = False
-    return heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    image = heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    check_pixels(image.size, max_pixels, name)
+    formats.note_left_out(data, formats.HEIC, name, several=len(image) > 1)
+    samples = np.asarray(image)
+    count = 1 if samples.ndim == 2 or samples.shape[-1] < 3 else 3
+    samples = samples.reshape(*samples.shape[:2], -1)
+    alpha = samples[..., count] if samples.shape[-1] > count else None
+
+    def add(raw: RawImage) -> RawImage:
+        nclx = image.info.get("nclx_profile")
+        cicp = nclx and (int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
+        # libheif has turned it upright: EXIF's orientation is ignored.
+        return replace(add_exif(raw, image.info.get("exif")), orientation=1, cicp=cicp)
+
+    raw = RawImage(samples[..., :count], alpha, image.info.get("icc_profile") or None)
+    return with_metadata(add, raw, name)
 
 
-def add_jpeg_metadata(raw: RawImage, image: Any, _: object) -> RawImage:
-    """Add the EXIF that libvips found."""
-    return add_exif(raw, image.get("exif-data") if image.get_typeof("exif-data") else None)
+def with_vips_metadata(
+    raw: RawImage, form: formats.Format, image: Any, data: bytes | FileBytes, name: str
+) -> RawImage:
+    """Add the EXIF that libvips found.
+
+    In PNG it misses EXIF behind the pixels, code points, and profiles with faults.
+    """
+    if form is not formats.PNG:
+        block = image.get("exif-data") if image.get_typeof("exif-data") else None
+        return with_metadata(lambda raw: add_exif(raw, block), raw, name)
+
+    def add(raw: RawImage) -> RawImage:
+        profile, block, cicp = formats.png_metadata(data)
+        return replace(add_exif(raw, block), icc=profile, cicp=cicp)
+
+    return with_metadata(add, raw, name)
 
 
-def add_png_metadata(raw: RawImage, _: Any, data: bytes | FileBytes) -> RawImage:
-    """Not from libvips, which misses EXIF behind the pixels, code points, and profiles with faults."""
-    profile, block, cicp = formats.png_metadata(data)
-    return replace(add_exif(raw, block), icc=profile, cicp=cicp)
-
-
-def add_heif_metadata(raw: RawImage, image: Any) -> RawImage:
-    """Add the metadata of HEIC or AVIF. libheif has turned it upright: EXIF's orientation is ignored."""
-    return replace(add_exif(raw, image.info.get("exif")), orientation=1, cicp=_cicp(image))
-
-
-def _cicp(image: Any) -> tuple[int, int] | None:
-    nclx = image.info.get("nclx_profile")
-    return None if nclx is None else (int(nclx["color_primaries"]), int(nclx["transfer_characteristics"]))
+def with_tiff_metadata(raw: RawImage, data: bytes | FileBytes, tags: tiff.Tags, name: str) -> RawImage:
+    """Add the EXIF of a TIFF."""
+    return with_metadata(lambda raw: add_exif(raw, tiff.read_exif(data, tags)), raw, name)
 
 
 def add_exif(raw: RawImage, source: bytes | Image.Image | Image.Exif | None) -> RawImage:
@@ -255,10 +259,11 @@ def _split_modes(image: Image.Image, name: str) -> RawImage:
     if mode in ("CMYK", "LAB"):
         return _from_print(image, profile, name)
     key = image.info.get("transparency")
-    if mode == "1":
-        image = image.convert("L")
-    elif mode in ("P", "PA", "La", "RGBa", "YCbCr", "HSV", "RGBX", "RGB"):
-        image = image.convert(_plain_mode(image))
+    if mode in ("1", "La"):
+        image = image.convert("L" if mode == "1" else "LA")
+    elif mode in ("P", "PA", "RGBa", "YCbCr", "HSV", "RGBX", "RGB"):
+        clear = mode in ("PA", "RGBa") or image.has_transparency_data
+        image = image.convert("RGBA" if clear else "RGB")
     array = np.asarray(image)
     if mode in ("1", "L", "F", "I") or mode.startswith("I;16"):
         if mode == "I":
@@ -272,14 +277,6 @@ def _split_modes(image: Image.Image, name: str) -> RawImage:
     if array.shape[-1] in (2, 4):
         return RawImage(array[..., :-1], array[..., -1], profile)
     return RawImage(array, None, profile)
-
-
-def _plain_mode(image: Image.Image) -> str:
-    if image.mode == "La":
-        return "LA"
-    if image.mode in ("PA", "RGBa") or image.has_transparency_data:
-        return "RGBA"
-    return "RGB"
 
 
 def _from_integers(array: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:

@@ -46,22 +46,9 @@ _BLOCK_BYTES = 1 << 20  # of samples that are filtered at a time
 
 
 def encode(picture: Picture, form: formats.Format, quality: int | None, name: str) -> bytes:
-    """Encode a picture.
+    """Encode a picture in a writable format; OutputError, which has the `name`, if that cannot hold it.
 
-    Parameters
-    ----------
-    picture : Picture
-    form : Format
-        A writable one.
-    quality : int, 1..100, or None
-        None selects the default of the format; lossless formats ignore it.
-    name : str
-        Name of the result in messages.
-
-    Raises
-    ------
-    OutputError
-        The format cannot hold the picture.
+    A quality of None selects the default of the format; lossless formats ignore it.
     """
     profile = picture.icc if form.metadata else None
     deep = form.deep and picture.depth == 16
@@ -72,25 +59,35 @@ def encode(picture: Picture, form: formats.Format, quality: int | None, name: st
     if form is formats.TIFF or deep:
         write = tiff.write if form is formats.TIFF else write_png
         return in_memory(write, samples, icc=profile, exif=block)
-    return _encode_by_pillow(samples, form, quality, profile, block, name)
+    options = dict(form.save or {})
+    if form.quality is not None:
+        options["quality"] = form.quality if quality is None else quality
+    if profile is not None:
+        options["icc_profile"] = profile
+    if block is not None and form.metadata:
+        if form is formats.JPEG and len(block) > _JPEG_MARKER_BYTES:
+            log.warning("%s: dropped EXIF of %d bytes, which does not fit into a JPEG", name, len(block))
+        else:
+            options["exif"] = block
+    image = Image.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples)
+    assert image.mode == _MODES[samples.shape[-1]]
+    buffer = io.BytesIO()
+    try:
+        importlib.import_module(f"PIL.{form.plugin}")
+        image.save(buffer, form.name, **options)
+    except (KeyError, ImportError):
+        raise OutputError(f"cannot write {name}: the installed Pillow cannot write {form.name}") from None
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        size = f"{image.width} x {image.height}"
+        raise OutputError(f"cannot write {name}: {form.name} cannot hold {size} pixels ({error})") from error
+    return buffer.getvalue()
 
 
 def to_samples(picture: Picture, profile: bytes | None, dtype: npt.DTypeLike, *, alpha: bool) -> Samples:
-    """Convert a picture to the integers of a file.
+    """Convert a picture to the integers of a file [shape=(H, W, C), uint8 or uint16].
 
-    Parameters
-    ----------
-    picture : Picture
-    profile : bytes or None
-        RGB profile to convert the pixels to; the file will carry it.
-    dtype : uint8 or uint16
-    alpha : bool
-        Whether the file can hold alpha; if not, the picture is placed on white.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, C), dtype]
-        C is 1 or 2 if the source was gray and the picture still is.
+    C is 1 or 2 if the source was gray and the picture still is. With an RGB profile, which the file will
+    carry, the pixels are converted to it. If the file cannot hold alpha, the picture is placed on white.
     """
     pixels: FloatArray = picture.pixels
     if profile is not None:
@@ -117,21 +114,8 @@ def encode_rows(
 ) -> None:
     """Encode a file of rows in little memory.
 
-    Parameters
-    ----------
-    file : RowFile
-    form : Format
-        One with ``rows``, but not Deep Zoom.
-    quality : int, 1..100, or None
-    path : Path
-        Of the result, an empty file.
-    icc, exif : bytes or None
-        Profile of the samples; EXIF block with ``Exif\\0\\0`` in front.
-
-    Raises
-    ------
-    OutputError
-        The format cannot hold the picture, or it cannot be written.
+    The format has ``rows``, and is not Deep Zoom. `icc` is the profile of the samples, `exif` a block with
+    ``Exif\\0\\0`` in front. OutputError if the format cannot hold the picture, or it cannot be written.
     """
     if form in (formats.TIFF, formats.PNG):
         with open(path, "wb") as stream:
@@ -162,14 +146,11 @@ def tiles_folder(path: Path) -> Path:
 
 
 def write_deep_zoom(
-    image: Any, path: PathLike, quality: int, overwrite: bool, inputs: Sequence[PathLike]
+    image: Any, path: PathLike, quality: int | None, overwrite: bool, inputs: Sequence[PathLike]
 ) -> None:
     """Write an image of libvips as Deep Zoom: `NAME.dzi`, and its tiles in the folder `NAME_files`.
 
-    Raises
-    ------
-    OutputError
-        One of them exists and ``overwrite`` is not set, or cannot be written.
+    OutputError if one of them exists and ``overwrite`` is not set, or cannot be written.
     """
     target = check_output(path, overwrite=overwrite, inputs=inputs)
     tiles = tiles_folder(target)
@@ -178,7 +159,7 @@ def write_deep_zoom(
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:
         base = temporary.with_suffix("")
         new, old = base.with_name(f"{base.name}_files"), base.with_name(f"{base.name}_old")
-        kind = ".png" if image.hasalpha() else f".jpg[Q={quality}]"
+        kind = ".png" if image.hasalpha() else f".jpg[Q={quality or formats.DEEP_ZOOM.quality}]"
         try:
             with encoding(os.fspath(path)):
                 image.dzsave(str(base), suffix=kind, keep="none")
@@ -215,38 +196,6 @@ def encoding(name: str) -> Iterator[None]:
         raise OutputError(f"cannot write {name}: {lines[-1].strip() or 'it cannot be encoded'}") from error
 
 
-def _encode_by_pillow(
-    samples: Samples,
-    form: formats.Format,
-    quality: int | None,
-    profile: bytes | None,
-    block: bytes | None,
-    name: str,
-) -> bytes:
-    options = dict(form.save or {})
-    if form.quality is not None:
-        options["quality"] = form.quality if quality is None else quality
-    if profile is not None:
-        options["icc_profile"] = profile
-    if block is not None and form.metadata:
-        if form is formats.JPEG and len(block) > _JPEG_MARKER_BYTES:
-            log.warning("%s: dropped EXIF of %d bytes, which does not fit into a JPEG", name, len(block))
-        else:
-            options["exif"] = block
-    image = Image.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples)
-    assert image.mode == _MODES[samples.shape[-1]]
-    buffer = io.BytesIO()
-    try:
-        importlib.import_module(f"PIL.{form.plugin}")
-        image.save(buffer, form.name, **options)
-    except (KeyError, ImportError):
-        raise OutputError(f"cannot write {name}: the installed Pillow cannot write {form.name}") from None
-    except (OSError, ValueError, RuntimeError, MemoryError) as error:
-        size = f"{image.width} x {image.height}"
-        raise OutputError(f"cannot write {name}: {form.name} cannot hold {size} pixels ({error})") from error
-    return buffer.getvalue()
-
-
 def in_memory(
     write: Callable[..., None], samples: Samples, *, icc: bytes | None = None, exif: bytes | None = None
 ) -> bytes:
@@ -265,18 +214,7 @@ def write_png(
     icc: bytes | None = None,
     exif: bytes | None = None,
 ) -> None:
-    """Write a PNG of 8 or 16 bits, some rows at a time; all rows are filtered by Paeth.
-
-    Parameters
-    ----------
-    stream : binary file
-    shape : (H, W, C)
-        C is 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA).
-    dtype : uint8 or uint16
-    read : function of a slice of rows that returns their samples [shape=(n, W, C)]
-    icc, exif : bytes
-        Color profile; EXIF block with ``Exif\\0\\0`` in front.
-    """
+    """Write a PNG, some rows at a time, all filtered by Paeth; the parameters are those of `tiff.write`."""
     height, width, channels = shape
     header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, _COLOR_TYPES[channels], 0, 0, 0)
     stream.write(_PNG_SIGNATURE + _chunk(b"IHDR", header))

@@ -36,25 +36,17 @@ STRUCTURAL_TAGS = frozenset(
 
 
 def upright(block: bytes) -> bytes | None:
-    """Reset the orientation and drop the thumbnail, which shows the original.
+    """Reset the orientation and drop the thumbnail, which shows the original; None if the block is damaged.
 
-    Parameters
-    ----------
-    block : bytes
-        EXIF, with or without ``Exif\\0\\0`` in front.
-
-    Returns
-    -------
-    bytes or None
-        With ``Exif\\0\\0`` in front; None if the block is damaged.
+    ``Exif\\0\\0`` may be in front, and is in front of the result.
     """
     try:
         data, order = _open(block)
-        first = _first(data, order)
+        (first,) = struct.unpack_from(order + "I", data, 4)
         for tag, position in _entries(data, order, first):
             if tag == _ORIENTATION:
                 struct.pack_into(order + "HIHH", data, position + 2, _SHORT, 1, 1, 0)
-        link = _end(data, order, first)
+        link = first + 2 + 12 * struct.unpack_from(order + "H", data, first)[0]
         (second,) = struct.unpack_from(order + "I", data, link)
         struct.pack_into(order + "I", data, link, 0)
         if second:
@@ -67,7 +59,7 @@ def upright(block: bytes) -> bytes | None:
 def with_size(block: bytes, width: int, height: int) -> bytes:
     """Set the pixel dimensions in a block from :func:`upright`, where it has any."""
     data, order = _open(block)
-    first = _first(data, order)
+    (first,) = struct.unpack_from(order + "I", data, 4)
     size = (width, height)
     try:
         for tag, position in _entries(data, order, first):
@@ -88,7 +80,7 @@ def take(source: bytes | Image.Image | Image.Exif) -> tuple[bytes | None, int]:
     if isinstance(source, bytes):
         raw: Any = source
         exif = Image.Exif()
-        exif.load(b"Exif\0\0" + source.removeprefix(PREFIX))
+        exif.load(PREFIX + source.removeprefix(PREFIX))
     else:
         exif = source if isinstance(source, Image.Exif) else source.getexif()
         raw = None if isinstance(source, Image.Exif) else source.info.get("exif")
@@ -115,28 +107,17 @@ def from_tags(exif: Image.Exif) -> bytes | None:
 def _open(block: bytes) -> tuple[bytearray, str]:
     while block.startswith(PREFIX):
         block = block[len(PREFIX) :]
-    if block[:4] == b"II*\0":
-        return bytearray(block), "<"
-    if block[:4] == b"MM\0*":
-        return bytearray(block), ">"
-    raise ValueError("no EXIF")
-
-
-def _first(data: bytearray, order: str) -> int:
-    return int(struct.unpack_from(order + "I", data, 4)[0])
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
+    if order is None:
+        raise ValueError("no EXIF")
+    return bytearray(block), order
 
 
 def _entries(data: bytearray, order: str, directory: int) -> Iterator[tuple[int, int]]:
     """Yield each tag of a directory and where its entry of 12 bytes starts."""
     (count,) = struct.unpack_from(order + "H", data, directory)
     for position in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, _, _, _ = struct.unpack_from(order + "HHII", data, position)
-        yield tag, position
-
-
-def _end(data: bytearray, order: str, directory: int) -> int:
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    return directory + 2 + 12 * int(count)
+        yield struct.unpack_from(order + "HHII", data, position)[0], position
 
 
 def _blank_thumbnail(data: bytearray, order: str, directory: int) -> None:

@@ -68,14 +68,9 @@ def drawing(texts: Iterable[str] = ()) -> Iterator[None]:
 
 
 def fonts_for(text: str) -> tuple[list[str], str]:
-    """Find installed fonts for a text.
+    """Find installed fonts for a text, and the characters that none of them has.
 
-    Returns
-    -------
-    families : list of str
-        DejaVu Sans, which matplotlib ships, and a CJK font or others that have what DejaVu lacks.
-    missing : str
-        Characters that no installed font has.
+    The first is DejaVu Sans, which matplotlib ships; a CJK font and others follow that have what it lacks.
     """
     from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
@@ -89,8 +84,8 @@ def fonts_for(text: str) -> tuple[list[str], str]:
     )
     if missing:
         installed = {each.name: each.fname for each in fontManager.ttflist if "Last Resort" not in each.name}
-        ranked = sorted(installed, key=lambda name: (name not in CJK_FONTS, _rank(name), name))
-        for name in ranked:
+        known = [name for name in CJK_FONTS if name in installed]
+        for name in (*known, *sorted(installed.keys() - set(known))):
             left = lacking(installed[name], missing)
             if len(left) < len(missing):
                 families.append(name)
@@ -119,23 +114,12 @@ def to_image(figure: Figure) -> Image.Image:
 
 @dataclass(frozen=True)
 class Series:
-    """One color of a chart.
+    """One color of a chart; points with a NaN are left out."""
 
-    Parameters
-    ----------
-    name : str
-        Its text in the legend.
-    x, y : sequences of float
-        Points with a NaN are left out.
-    interval : sequence of (low, high) or None
-        Error bar of each point.
-    style : "line", "points" or "both"
-    """
-
-    name: str
+    name: str  # in the legend
     x: Sequence[float]
     y: Sequence[float]
-    interval: Sequence[tuple[float, float]] | None = None
+    interval: Sequence[tuple[float, float]] | None = None  # low and high end of the error bar of each point
     style: Literal["line", "points", "both"] = "line"
 
 
@@ -153,15 +137,10 @@ class Chart:
 
 
 def draw(charts: Sequence[Chart], size: tuple[int, int] = (600, 360)) -> Image.Image:
-    """Draw charts side by side, each `size` (width, height) px.
-
-    Raises
-    ------
-    MissingExtraError
-        Matplotlib is not installed.
-    """
+    """Draw charts side by side, each `size` (width, height) px; MissingExtraError without matplotlib."""
     require_plots("a chart")
-    with drawing(text for chart in charts for text in _texts(chart)):
+    names = [series.name for chart in charts for series in chart.series]
+    with drawing([*names, *(text for chart in charts for text in (chart.title, chart.x_name, chart.y_name))]):
         figure = new_figure(size[0] * len(charts), size[1])
         figure.set_layout_engine("constrained")
         for chart, axes in zip(charts, figure.subplots(1, len(charts), squeeze=False)[0], strict=True):
@@ -205,14 +184,6 @@ def _number(value: float) -> str:
     return f"{value / 1e3:g} k" if abs(value) >= 1e4 else f"{value:.6g}"
 
 
-def _texts(chart: Chart) -> list[str]:
-    return [chart.title, chart.x_name, chart.y_name, *(series.name for series in chart.series)]
-
-
-def _rank(name: str) -> int:
-    return CJK_FONTS.index(name) if name in CJK_FONTS else 0
-
-
 def sheet(
     rows: Sequence[Sequence[Image.Image | None]],
     captions: Sequence[Sequence[str]],
@@ -229,11 +200,6 @@ def sheet(
         as wide as the page; others are cut to their column.
     cell : (height, width) or None
         Larger pictures are shrunk to fit, smaller ones are not enlarged. None keeps their sizes.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB.
     """
     table = [[picture and _fit(picture, cell) for picture in row] for row in rows]
     columns = range(max(len(row) for row in table))
@@ -314,8 +280,5 @@ def fit_text(text: str, font: Font, width: int) -> str:
 
 
 def sample_photo() -> FloatArray:
-    """Return a photo to show styles on [shape=(256, 384, 3), float32, range 0..1, RGB].
-
-    scikit-image's `coffee` (CC0).
-    """
+    """Return a photo to show styles on, scikit-image's `coffee` (CC0) [shape=(256, 384, 3), float32]."""
     return load_image(Path(__file__).with_name("sample_photo.jpg")).pixels

@@ -30,47 +30,21 @@ log = logging.getLogger("restyle.images")
 
 @dataclass(frozen=True)
 class Format:
-    """One file format.
+    """One file format."""
 
-    Attributes
-    ----------
-    name : str
-        As people call it; for an image also Pillow's name of it.
-    suffixes : tuple of str
-        Lower case, with the dot; the first is the usual one.
-    magic : bytes
-        Regular expression that the beginning of a file matches.
-    medium : str
-        ``"image"``, ``"video"``, ``"audio"`` or ``"other"``.
-    loader : str
-        Operation of libvips that reads it; empty if another library does.
-    plugin : str
-        Pillow's module that reads (without ``loader``) and writes it, or ``pi_heif``.
-    save : mapping or None
-        Options for Pillow's writer; None if restyle does not write it.
-    quality : int or None
-        Default quality, 1..100; None for a lossless format.
-    alpha, deep, metadata : bool
-        Whether it holds transparency, 16 bits a channel, and an ICC profile with EXIF.
-    cure : str
-        How to get a file that restyle reads, if it does not read this one.
-    rows : bool
-        Whether it is written row by row, from a file that does not fit into memory.
-    """
-
-    name: str
-    suffixes: tuple[str, ...]
-    magic: bytes = b""
-    medium: str = "image"
-    loader: str = ""
-    plugin: str = ""
-    save: Mapping[str, Any] | None = None
-    quality: int | None = None
+    name: str  # as people call it; for an image also Pillow's name of it
+    suffixes: tuple[str, ...]  # lower case, with the dot; the first is the usual one
+    magic: bytes = b""  # regular expression that the beginning of a file matches
+    medium: str = "image"  # or "video", "audio", "other"
+    loader: str = ""  # operation of libvips that reads it; empty if another library does
+    plugin: str = ""  # Pillow's module that reads (without `loader`) and writes it, or `pi_heif`
+    save: Mapping[str, Any] | None = None  # options for Pillow's writer; None if restyle does not write it
+    quality: int | None = None  # default, 1..100; None for a lossless format
     alpha: bool = False
-    deep: bool = False
-    metadata: bool = True
-    cure: str = ""
-    rows: bool = False
+    deep: bool = False  # holds 16 bits a channel
+    metadata: bool = True  # holds an ICC profile and EXIF
+    cure: str = ""  # how to get a file that restyle reads, if it does not read this one
+    rows: bool = False  # is written row by row, from a file that does not fit into memory
 
     @property
     def readable(self) -> bool:
@@ -117,20 +91,13 @@ DEEP_ZOOM = Format("Deep Zoom", (".dzi",), rb".*<Image[^>]*deepzoom", save={}, q
 FORMATS = [JPEG, PNG, WEBP, CAMERA_RAW, TIFF, BMP, GIF, AVIF, HEIC]
 
 # Files that are recognized so that messages can name them.
+# fmt: off
 OTHERS = [
     DEEP_ZOOM,
-    Format(
-        "camera raw",
-        (".cr3", ".orf", ".rw2", ".raf"),
-        rb"IIR[OS]|IIU\0|FUJIFILMCCD-RAW|....ftypcrx ",
-        cure=DEVELOP,
-    ),
-    Format(
-        "JPEG XL",
-        (".jxl",),
-        rb"\xff\x0a|\0\0\0\x0cJXL ",
-        cure="convert it first: djxl of libjxl writes PNG and JPEG",
-    ),
+    Format("camera raw", (".cr3", ".orf", ".rw2", ".raf"), rb"IIR[OS]|IIU\0|FUJIFILMCCD-RAW|....ftypcrx ",
+           cure=DEVELOP),
+    Format("JPEG XL", (".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL ",
+           cure="convert it first: djxl of libjxl writes PNG and JPEG"),
     Format("JPEG 2000", (".jp2", ".j2k"), rb"\0\0\0\x0cjP  "),
     Format("Photoshop", (".psd", ".psb"), rb"8BPS"),
     Format("SVG", (".svg",), rb".*<svg"),
@@ -146,6 +113,7 @@ OTHERS = [
     Format("Ogg", (".ogg", ".oga", ".opus"), rb"OggS", "audio"),
     Format("MP3", (".mp3",), rb"ID3|\xff[\xe2\xe3\xea\xeb\xf2\xf3\xfa\xfb]", "audio"),
 ]
+# fmt: on
 TEXT = Format("text", (".txt",), medium="other")
 UNKNOWN = Format("unknown", (), medium="other")
 
@@ -250,12 +218,7 @@ def find_files(folder: PathLike, wanted: Callable[[str], bool]) -> Iterator[Path
     """Yield the files below a folder whose names are `wanted`, in natural order.
 
     Skips hidden files and folders, and does not follow links to folders. A subfolder that cannot be listed is
-    yielded last, as a path, so that loading it reports the error.
-
-    Raises
-    ------
-    InputError
-        The folder itself cannot be listed.
+    yielded last, as a path, so that loading it reports the error; InputError if the folder itself cannot.
     """
     errors: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=errors.append):

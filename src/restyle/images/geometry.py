@@ -36,18 +36,7 @@ class Box:
 
 
 def size_box(size: tuple[int, int], wanted: tuple[int, int]) -> Box:
-    """Return the centered box of a given size.
-
-    Parameters
-    ----------
-    size, wanted : (height, width)
-        In pixels.
-
-    Raises
-    ------
-    OptionError
-        The picture is smaller than the box.
-    """
+    """Return the centered box of a (height, width) in px; OptionError if the picture is smaller."""
     if wanted[0] < 1 or wanted[1] < 1:
         raise OptionError(f"crop {wanted[1]} x {wanted[0]} is less than 1 pixel")
     if wanted[0] > size[0] or wanted[1] > size[1]:
@@ -98,32 +87,13 @@ class Padding:
     left: int
     right: int
 
-    def scaled(self, factor: int) -> Padding:
-        """Return the padding of a picture that is ``factor`` times larger."""
-        return Padding(self.top * factor, self.bottom * factor, self.left * factor, self.right * factor)
 
+def pad(array: FloatArray, multiple: int, *, minimum: int = 1) -> tuple[FloatArray, Padding]:
+    """Pad [H, W] or [H, W, C] by reflection until both sides are multiples, and at least `minimum` px.
 
-def pad(
-    array: FloatArray, multiple: int = 8, *, margin: int = 0, minimum: int = 1
-) -> tuple[FloatArray, Padding]:
-    """Pad by reflection until both sides are multiples of ``multiple``.
-
-    Parameters
-    ----------
-    array : np.ndarray [shape=(H, W) or (H, W, C)]
-    multiple : int
-    margin : int
-        Smallest padding on every side, in pixels. Beyond the size of the picture, the reflection repeats.
-    minimum : int
-        Smallest height and width of the result, in pixels.
-
-    Returns
-    -------
-    padded : np.ndarray [shape=(H', W') or (H', W', C)]
-    padding : Padding
-        For :func:`unpad`.
+    Beyond the size of the picture, the reflection repeats. The padding is for :func:`unpad`.
     """
-    padding = padding_of((array.shape[0], array.shape[1]), multiple, margin=margin, minimum=minimum)
+    padding = padding_of((array.shape[0], array.shape[1]), multiple, minimum=minimum)
     padded = np.take(array, _reflection(array.shape[0], padding.top, padding.bottom), axis=0)
     padded = np.take(padded, _reflection(array.shape[1], padding.left, padding.right), axis=1)
     return padded, padding
@@ -134,11 +104,7 @@ def padded_part(
 ) -> FloatArray:
     """Return a box of a padded picture, as `pad` gives it, from a function that reads boxes of the picture.
 
-    Parameters
-    ----------
-    read : function of a Box that returns its pixels [shape=(box.height, box.width, C)]
-    size : (height, width)
-        Of the picture without padding.
+    `size` is the (height, width) without padding.
     """
     rows = _reflection(size[0], padding.top, padding.bottom)[box.top : box.top + box.height]
     columns = _reflection(size[1], padding.left, padding.right)[box.left : box.left + box.width]
@@ -147,14 +113,12 @@ def padded_part(
     return np.take(np.take(part, rows - top, axis=0), columns - left, axis=1)
 
 
-def padding_of(size: tuple[int, int], multiple: int = 8, *, margin: int = 0, minimum: int = 1) -> Padding:
+def padding_of(size: tuple[int, int], multiple: int, *, minimum: int = 1) -> Padding:
     """Return the padding that `pad` adds to a picture of (height, width)."""
-    if multiple < 1 or margin < 0 or minimum < 1:
-        raise OptionError(
-            f"cannot pad to a multiple of {multiple} with margin {margin} and minimum {minimum}"
-        )
-    rows, columns = (_sides(side, multiple, margin, minimum) for side in size)
-    return Padding(*rows, *columns)
+    if multiple < 1 or minimum < 1:
+        raise OptionError(f"cannot pad to a multiple of {multiple} with minimum {minimum}")
+    extra = [-(-max(side, minimum) // multiple) * multiple - side for side in size]
+    return Padding(extra[0] // 2, extra[0] - extra[0] // 2, extra[1] // 2, extra[1] - extra[1] // 2)
 
 
 def unpad(array: FloatArray, padding: Padding) -> FloatArray:
@@ -163,13 +127,7 @@ def unpad(array: FloatArray, padding: Padding) -> FloatArray:
     return array[padding.top : height - padding.bottom, padding.left : width - padding.right]
 
 
-def _sides(side: int, multiple: int, margin: int, minimum: int) -> tuple[int, int]:
-    wanted = max(side + 2 * margin, minimum)
-    extra = -(-wanted // multiple) * multiple - side
-    return extra // 2, extra - extra // 2
-
-
-def _reflection(side: int, before: int, after: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def _reflection(side: int, before: int, after: int) -> npt.NDArray[np.intp]:
     """Return the source index of each padded row: 2 1 | 0 1 2 | 1 0."""
     period = max(1, 2 * (side - 1))
     index = np.arange(-before, side + after) % period
@@ -177,33 +135,18 @@ def _reflection(side: int, before: int, after: int) -> np.ndarray[tuple[int], np
 
 
 def rotate(picture: FloatArray, degrees: float) -> FloatArray:
-    """Rotate a picture counterclockwise and crop to the largest upright rectangle inside.
+    """Rotate [shape=(H, W, C), float32, range 0..1] counterclockwise; crop to the largest rectangle inside.
 
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W, C), float32, range 0..1]
-    degrees : float
-        Multiples of 90 do not resample.
-
-    Returns
-    -------
-    np.ndarray [shape=(H', W', C), float32, range 0..1]
+    Multiples of 90 degrees do not resample.
     """
     quarters = degrees / 90
     if quarters == round(quarters):
         return np.ascontiguousarray(np.rot90(picture, round(quarters) % 4))
-    channels = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(picture[..., index])).rotate(
-                degrees, Image.Resampling.BICUBIC, expand=True
-            )
-        )
-        for index in range(picture.shape[2])
-    ]
-    turned = np.clip(np.stack(channels, axis=-1), 0, 1)
-    height, width = inner_size((picture.shape[0], picture.shape[1]), degrees)
-    top, left = (turned.shape[0] - height) // 2, (turned.shape[1] - width) // 2
-    return np.ascontiguousarray(turned[top : top + height, left : left + width])
+    channels = [Image.fromarray(np.ascontiguousarray(each)) for each in np.moveaxis(picture, -1, 0)]
+    rotated = [np.asarray(each.rotate(degrees, Image.Resampling.BICUBIC, expand=True)) for each in channels]
+    turned = np.clip(np.stack(rotated, axis=-1), 0, 1)
+    inner = inner_size((picture.shape[0], picture.shape[1]), degrees)
+    return np.ascontiguousarray(crop(turned, size_box((turned.shape[0], turned.shape[1]), inner)))
 
 
 def inner_size(size: tuple[int, int], degrees: float) -> tuple[int, int]:
@@ -229,21 +172,10 @@ def inner_size(size: tuple[int, int], degrees: float) -> tuple[int, int]:
 
 
 def plan_tiles(size: tuple[int, int], tile: int, overlap: int) -> list[Box]:
-    """Cover a picture with tiles of one size.
+    """Cover a picture of (height, width) with tiles, row by row, all of one size and evenly spaced.
 
-    Parameters
-    ----------
-    size : (height, width)
-        Of the picture, in pixels.
-    tile : int
-        Side of a tile; a tile spans a shorter side of the picture completely.
-    overlap : int
-        Least overlap of neighbours, in pixels.
-
-    Returns
-    -------
-    list of Box
-        Row by row, all of one size, evenly spaced.
+    A tile has the side `tile`, or spans a shorter side of the picture completely; neighbors overlap by at
+    least `overlap`, all in px.
     """
     if not 0 <= overlap < tile:
         raise OptionError(f"tile overlap {overlap} is not between 0 and the tile side {tile}")
@@ -260,7 +192,6 @@ def join_tile_rows(
     Parameters
     ----------
     size : (height, width)
-        Of the picture, in pixels.
     tiles, parts
         Tiles from `plan_tiles`, all or the last rows of them, and their pixels [shape=(tile.height,
         tile.width, C), float32].
@@ -273,17 +204,9 @@ def join_tile_rows(
         The next rows; overwritten when the next are asked for.
     """
     height, width = size
-    columns = {tile.left: _ramp(tile.width, overlap, tile.left > 0, tile.left + tile.width < width)
-               for tile in tiles}  # fmt: skip
-    tops = sorted({tile.top for tile in tiles})
-    rows = {tile.top: _ramp(tile.height, overlap, tile.top > 0, tile.top + tile.height < height)
-            for tile in tiles}  # fmt: skip
-    across, down = np.zeros(width, np.float32), np.zeros(height, np.float32)
-    for left, weight in columns.items():
-        across[left : left + len(weight)] += weight
-    for top, weight in rows.items():
-        down[top : top + len(weight)] += weight
-    if not tiles or len(tiles) != len(rows) * len(columns) or not across.all() or not down[tops[0] :].all():
+    rows, down = _ramps(height, {tile.top: tile.height for tile in tiles}, overlap)
+    columns, across = _ramps(width, {tile.left: tile.width for tile in tiles}, overlap)
+    if not tiles or len(tiles) != len(rows) * len(columns) or not across.all() or not down[min(rows) :].all():
         raise OptionError("the tiles do not cover the picture")
     band: FloatArray | None = None  # the rows of the current row of tiles
     for index, (tile, part) in enumerate(zip(tiles, parts, strict=True)):
@@ -307,6 +230,15 @@ def _starts(side: int, tile: int, overlap: int) -> tuple[list[int], int]:
         return [0], side
     count = -(-(side - overlap) // (tile - overlap))
     return [round(i * (side - tile) / (count - 1)) for i in range(count)], tile
+
+
+def _ramps(side: int, lengths: dict[int, int], overlap: int) -> tuple[dict[int, FloatArray], FloatArray]:
+    """Return the weights of tiles along a side, by their starts, and the sum of all weights."""
+    ramps = {at: _ramp(length, overlap, at > 0, at + length < side) for at, length in lengths.items()}
+    total = np.zeros(side, np.float32)
+    for at, weight in ramps.items():
+        total[at : at + len(weight)] += weight
+    return ramps, total
 
 
 def _ramp(length: int, overlap: int, before: bool, after: bool) -> FloatArray:
@@ -341,17 +273,9 @@ def strips(start: int, stop: int, width: int) -> Iterator[slice]:
 
 
 def split_phases(picture: FloatArray) -> list[FloatArray]:
-    """Downscale a picture to half its size, at four offsets of one pixel.
+    """Downscale [shape=(2 h, 2 w, C), float32] to half its size, at the four offsets of `PHASES`.
 
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(2 h, 2 w, C), float32]
-        The border is extended by its last pixel.
-
-    Returns
-    -------
-    list of np.ndarray [shape=(h, w, C) or one row or column more, float32]
-        In the order of `PHASES`.
+    The border is extended by its last pixel, so results [h, w, C] may have one row or column more.
     """
     padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
     parts = []
@@ -364,14 +288,6 @@ def split_phases(picture: FloatArray) -> list[FloatArray]:
 
 def join_phases(parts: Iterable[FloatArray]) -> FloatArray:
     """Upscale the pictures of `split_phases` by two, and average them at their offsets.
-
-    Parameters
-    ----------
-    parts : iterable of np.ndarray [shape as from `split_phases`, float32]
-
-    Returns
-    -------
-    np.ndarray [shape=(2 h, 2 w, C), float32]
 
     Examples
     --------

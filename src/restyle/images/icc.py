@@ -19,7 +19,7 @@ import functools
 import io
 import itertools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,16 +87,11 @@ def read_xyz(tags: dict[bytes, bytes], name: bytes) -> npt.NDArray[np.float64]:
 def read_curve(tags: dict[bytes, bytes], name: bytes) -> Curve:
     data = tags.get(name, b"")
     try:
-        if data[:4] == b"curv":
-            curve = _sampled_curve(data)
-        elif data[:4] == b"para":
-            curve = _parametric_curve(data)
-        else:
-            raise ProfileError(f"it has no {name.decode()}")
-    except (struct.error, ValueError) as error:
+        curve = {b"curv": _sampled_curve, b"para": _parametric_curve}[data[:4]](data)
+        if not np.isfinite(curve).all():
+            raise ValueError("a curve that is not finite")
+    except (KeyError, struct.error, ValueError) as error:
         raise ProfileError(f"its {name.decode()} is damaged") from error
-    if not np.isfinite(curve).all():
-        raise ProfileError(f"its {name.decode()} is damaged")
     return np.clip(curve, 0, 1)
 
 
@@ -172,25 +167,10 @@ def can_write(icc: bytes) -> bool:
 
 
 def to_srgb(values: FloatArray, icc: bytes, *, deep: bool = True) -> FloatArray:
-    """Convert RGB values of a profile to sRGB.
+    """Convert values [shape=(H, W, 3), float32, range 0..1] of an RGB profile to sRGB.
 
-    Parameters
-    ----------
-    values : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB of the profile]
-    icc : bytes
-        An RGB profile.
-    deep : bool
-        Whether the values have more than 8 bits.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1, sRGB]
-        ``values`` themselves if the profile is sRGB.
-
-    Raises
-    ------
-    ProfileError
-        The profile is damaged.
+    `deep` tells that they have more than 8 bits. If the profile is sRGB, they are returned themselves.
+    ProfileError if it is damaged.
     """
     shaper = _shaper(icc)
     if shaper is None:
@@ -221,14 +201,7 @@ def image_to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
     With black point compensation, as in other programs: without it the black of paper stays gray.
     """
     try:
-        converted = ImageCms.profileToProfile(
-            image,
-            io.BytesIO(icc),
-            io.BytesIO(srgb_profile()),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
+        converted = ImageCms.applyTransform(image, _lcms_transform(icc, srgb_profile(), "CMYK"))
     except (ImageCms.PyCMSError, ValueError, TypeError, OSError) as error:
         raise ProfileError(str(error)) from error
     assert converted is not None
@@ -237,9 +210,8 @@ def image_to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
 
 def lab_to_srgb(image: Image.Image) -> Image.Image:
     """Convert a Pillow image in CIELAB (a TIFF can be) to sRGB."""
-    transform = ImageCms.buildTransform(
-        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-    )
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    transform = ImageCms.buildTransform(lab, rgb, "LAB", "RGB")
     converted = ImageCms.applyTransform(image, transform)
     assert converted is not None
     return converted
@@ -304,12 +276,12 @@ def _luminance(lightness: Curve) -> Curve:
 
 
 @functools.lru_cache(maxsize=4)
-def _lcms_transform(source: bytes, target: bytes) -> Any:
+def _lcms_transform(source: bytes, target: bytes, mode: str = "RGB") -> Any:
     try:
         return ImageCms.buildTransform(
             io.BytesIO(source),
             io.BytesIO(target),
-            "RGB",
+            mode,
             "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
@@ -319,6 +291,8 @@ def _lcms_transform(source: bytes, target: bytes) -> Any:
 
 
 def _through_lcms(values: FloatArray, transform: Any, deep: bool) -> FloatArray:
+    """Convert values of 8 bits; others are interpolated between the eight levels around each."""
+
     def convert(levels: npt.NDArray[np.uint8]) -> FloatArray:
         image = ImageCms.applyTransform(Image.fromarray(levels), transform)
         return np.asarray(image, np.float32) / np.float32(255)
@@ -327,15 +301,7 @@ def _through_lcms(values: FloatArray, transform: Any, deep: bool) -> FloatArray:
     if not deep:
         return convert(np.rint(scaled).astype(np.uint8))
     low = np.minimum(np.floor(scaled), 254).astype(np.uint8)
-    return _between_levels(scaled - low, low, convert)
-
-
-def _between_levels(
-    rest: FloatArray,
-    low: npt.NDArray[np.uint8],
-    convert: Callable[[npt.NDArray[np.uint8]], FloatArray],
-) -> FloatArray:
-    """Interpolate an 8-bit conversion between the eight levels around each value."""
+    rest = scaled - low
     out = np.zeros(low.shape, np.float32)
     for corner in itertools.product((0, 1), repeat=3):
         step = np.array(corner, np.uint8)
@@ -345,13 +311,9 @@ def _between_levels(
 
 
 def coded_to_srgb(values: FloatArray, primaries: int, transfer: int) -> FloatArray:
-    """Convert RGB values described by code points of ITU-T H.273 to sRGB.
+    """Convert values [shape=(H, W, 3), float32, range 0..1] described by code points of ITU-T H.273 to sRGB.
 
-    Parameters
-    ----------
-    values : np.ndarray [shape=(H, W, 3), float32, range 0..1]
-    primaries, transfer : int
-        ``ColourPrimaries`` and ``TransferCharacteristics``. Video curves are taken as sRGB's, as screens do.
+    Video curves are taken as sRGB's, as screens do.
     """
     shaper = _coded(primaries, transfer)
     return values if shaper.is_srgb else _convert(values, shaper, _srgb())

@@ -41,53 +41,28 @@ _UNIT = np.array([[0, 0, 0], [1, 1, 1]], np.float32)
 _CHUNK = 1 << 18  # pixels at a time
 _LARGEST = 1e3  # of a value; tables for scene-linear light stay far below
 
-Tint = tuple[float, float]
-"""Chroma in OKLab, from green to red and from blue to yellow."""
+Tint = tuple[float, float]  # chroma in OKLab, from green to red and from blue to yellow
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Settings of a photographic look; the defaults change nothing.
-
-    Parameters
-    ----------
-    name, title : str
-    balance : tuple of 3 float
-        Factors of red, green and blue in linear light.
-    exposure : float
-        In stops.
-    filter : tuple of 3 float or None
-        Weights of red, green and blue in black and white; None keeps color.
-    contrast : float
-        Slope of lightness in the middle.
-    pivot : float
-        Lightness that contrast leaves alone.
-    black, white : float
-        Lightness of black and white.
-    saturation : float
-    warm, cool : float
-        Saturation of hues near orange and of hues near blue, times `saturation`.
-    shadows, highlights : Tint
-        Added to dark and to light colors.
-    silver : float, 0..1
-        Share of silver left in the picture (bleach bypass): multiplies a black and white copy.
-    """
+    """Settings of a photographic look; the defaults change nothing."""
 
     name: str
     title: str
-    balance: tuple[float, float, float] = (1, 1, 1)
-    exposure: float = 0
-    filter: tuple[float, float, float] | None = None
-    contrast: float = 1
-    pivot: float = 0.6
-    black: float = 0
-    white: float = 1
+    balance: tuple[float, float, float] = (1, 1, 1)  # factors of red, green and blue in linear light
+    exposure: float = 0  # in stops
+    filter: tuple[float, float, float] | None = None  # weights of colors in black and white; None keeps color
+    contrast: float = 1  # slope of lightness in the middle
+    pivot: float = 0.6  # lightness that contrast leaves alone
+    black: float = 0  # lightness of black
+    white: float = 1  # lightness of white
     saturation: float = 1
-    warm: float = 1
-    cool: float = 1
-    shadows: Tint = (0, 0)
-    highlights: Tint = (0, 0)
-    silver: float = 0
+    warm: float = 1  # saturation of hues near orange, times `saturation`
+    cool: float = 1  # saturation of hues near blue
+    shadows: Tint = (0, 0)  # added to dark colors
+    highlights: Tint = (0, 0)  # added to light colors
+    silver: float = 0  # share of silver left (bleach bypass), 0..1: multiplies a black and white copy
 
     def __call__(self, colors: Points) -> Points:
         """Map colors [shape=(N, 3), float64, range 0..1, RGB]."""
@@ -154,20 +129,11 @@ LOOKS = {
 
 @dataclass(frozen=True, eq=False)
 class Cube:
-    """A color map as tables: a curve of each channel, then a table over RGB, or one of both.
+    """A color map as tables: a curve of each channel, then a table over RGB, or one of both."""
 
-    Attributes
-    ----------
-    curves : np.ndarray [shape=(n, 3), float32] or None
-    table : ColorLut or None
-    curve_domain, table_domain : np.ndarray [shape=(2, 3), float32]
-        The smallest and the largest input of each channel.
-    title : str
-    """
-
-    curves: FloatArray | None
+    curves: FloatArray | None  # [shape=(n, 3)]
     table: ColorLut | None
-    curve_domain: FloatArray
+    curve_domain: FloatArray  # [shape=(2, 3)]: the smallest and the largest input of each channel
     table_domain: FloatArray
     title: str = ""
 

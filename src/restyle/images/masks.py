@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +25,7 @@ from PIL import Image
 from restyle.errors import InputError, OptionError
 from restyle.images import picture as images
 from restyle.images.picture import Picture
-from restyle.images.statistics import box_blur
+from restyle.images.statistics import box_mean
 from restyle.types import FloatArray, ImageLike
 
 ASPECT_TOLERANCE = 0.03
@@ -35,7 +34,7 @@ _COLORFUL = 0.02  # mean distance of the channels above which a picture is in co
 
 
 def load_mask(source: ImageLike, *, max_pixels: int = images.DEFAULT_MAX_PIXELS) -> FloatArray:
-    """Load a mask.
+    """Load a mask [shape=(H, W), float32, range 0..1].
 
     The alpha channel of an image with transparency is the mask, whatever its colors; otherwise its lightness.
 
@@ -45,10 +44,6 @@ def load_mask(source: ImageLike, *, max_pixels: int = images.DEFAULT_MAX_PIXELS)
         Any source for `load_image` that is gray or has alpha.
     max_pixels : int
         Larger images raise before they are decoded.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W), float32, range 0..1]
 
     Raises
     ------
@@ -71,7 +66,8 @@ def load_mask(source: ImageLike, *, max_pixels: int = images.DEFAULT_MAX_PIXELS)
     mask = mask_values(picture, name)
     highest = float(mask.max())
     if highest < _LEAST:
-        hint = "; its values must be in 0..255, or bool" if _is_label_map(source, highest) else ""
+        labels = isinstance(source, np.ndarray) and source.dtype.kind in "ui" and highest > 0
+        hint = "; its values must be in 0..255, or bool" if labels else ""
         raise InputError(f"{name}: the mask is entirely black; paint the region white{hint}")
     return mask
 
@@ -111,11 +107,7 @@ def fit_mask(
     box : (top, left, height, width)
         Crop of the photo.
     size : (height, width)
-        Size that the crop is resized to.
-
-    Returns
-    -------
-    np.ndarray [shape=size, float32, range 0..1]
+        That the crop is resized to.
     """
     down, across = mask.shape[0] / full[0], mask.shape[1] / full[1]
     top, left, height, width = box
@@ -132,10 +124,7 @@ def fit_mask(
 def mask_values(picture: Picture, name: str) -> FloatArray:
     """Extract the mask of a picture: its alpha if it has any transparency, else its lightness.
 
-    Raises
-    ------
-    InputError
-        It is in color.
+    InputError if it is in color.
     """
     if picture.alpha is not None and float(picture.alpha.min()) < 1:
         return picture.alpha
@@ -144,10 +133,6 @@ def mask_values(picture: Picture, name: str) -> FloatArray:
     if distance > _COLORFUL:
         raise InputError(f"{name}: is a color image, not a mask; use a grayscale image, or one with alpha")
     return np.ascontiguousarray(pixels.mean(axis=-1, dtype=np.float32))
-
-
-def _is_label_map(source: Any, highest: float) -> bool:
-    return isinstance(source, np.ndarray) and source.dtype.kind in "ui" and highest > 0
 
 
 _BAND = 256  # rows blended at a time, to keep temporaries small
@@ -165,11 +150,6 @@ def mask_weights(masks: Sequence[FloatArray], keep: Sequence[bool], width: float
         For each mask, whether the photo stays as it is there.
     width : float
         Width of the ramps that replace hard edges, in pixels. Around a kept region the ramp is outside.
-
-    Returns
-    -------
-    list of np.ndarray [shape=(H, W), float32, range 0..1]
-        The weight of each mask, then that of the background.
     """
     soft = [
         feather_outward(mask, width) if kept else feather(mask, width)
@@ -188,17 +168,9 @@ def mask_weights(masks: Sequence[FloatArray], keep: Sequence[bool], width: float
 
 
 def blend(parts: Iterable[tuple[FloatArray, FloatArray]], content: FloatArray) -> FloatArray:
-    """Add pictures by weight; the remaining weight is the content's.
+    """Add pictures [H, W, 3] by weight [H, W], all float32; the remaining weight is the content's.
 
-    Parameters
-    ----------
-    parts : iterable of (weight [H, W], picture [H, W, 3]), float32
-    content : np.ndarray [shape=(H, W, 3), float32, range 0..1]
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1]
-        Exactly the content where all weights are 0.
+    Where all weights are 0, the result is exactly the content.
     """
     out = content.copy()
     for weight, picture in parts:
@@ -210,25 +182,16 @@ def blend(parts: Iterable[tuple[FloatArray, FloatArray]], content: FloatArray) -
 
 
 def feather(mask: FloatArray, width: float) -> FloatArray:
-    """Replace hard edges of a mask by smooth ramps, half inside and half outside.
+    """Replace hard edges of a mask [H, W], 0..1, by smooth ramps, half inside and half outside.
 
-    Parameters
-    ----------
-    mask : np.ndarray [shape=(H, W), float32, range 0..1]
-    width : float
-        Of the ramp, in pixels; below 1 nothing changes.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W), float32, range 0..1]
-        Masks that sum to 1 still do.
+    Below a width of 1 px nothing changes. Masks that sum to 1 still do.
     """
     radius = _radius(width)
     if radius == 0:
         return mask
     soft = mask
     for _ in range(_PASSES):
-        soft = box_blur(box_blur(soft, radius, 0), radius, 1)
+        soft = box_mean(soft, radius)
     return np.clip(soft, 0, 1, out=soft)
 
 

@@ -92,10 +92,6 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
     max_pixels : int
         Larger images raise before they are decoded.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     InputError
@@ -118,7 +114,7 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
         return from_raw(decode.read_bytes(bytes(source), max_pixels, "bytes"), "bytes")
     if is_tensor(source):
         return from_array(_channels_last(source), "tensor")
-    if isinstance(source, np.ndarray) or hasattr(source, "__array__"):
+    if hasattr(source, "__array__"):
         return from_array(np.asarray(source))
     if callable(read := getattr(source, "read", None)):
         name = str(getattr(source, "name", "stream"))
@@ -133,18 +129,9 @@ def load_image(source: ImageLike | Picture, *, max_pixels: int = DEFAULT_MAX_PIX
 
 
 def from_array(array: npt.NDArray[Any], name: str = "array") -> Picture:
-    """Convert an array to a picture.
+    """Convert [shape=(H, W, 3), (H, W, 4) or (H, W), uint8, uint16 or float in 0..1, sRGB] to a picture.
 
-    Parameters
-    ----------
-    array : np.ndarray [shape=(H, W, 3), (H, W, 4) or (H, W), uint8, uint16 or float in 0..1, sRGB, RGB]
-    name : str
-        Name for messages.
-
-    Raises
-    ------
-    InputError
-        Wrong shape, type or range, or NaN.
+    InputError on a wrong shape, type or range, or NaN; `name` is for its message.
     """
     colors, alpha, gray = split_channels(array, name)
     return Picture(
@@ -158,10 +145,7 @@ def from_array(array: npt.NDArray[Any], name: str = "array") -> Picture:
 def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: str = "image") -> Picture:
     """Convert a Pillow image of any mode to a picture; EXIF orientation is applied.
 
-    Raises
-    ------
-    InputError
-        It is too large, or the file behind it is damaged.
+    InputError if it is too large, or the file behind it is damaged.
     """
     return from_raw(decode.read_image(image, max_pixels, name), name)
 
@@ -199,12 +183,7 @@ def to_kind(picture: Picture, content: Any) -> Any:
 
 
 def to_array(picture: Picture, like: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Convert a picture to an array of the type of ``like``, with alpha if ``like`` has alpha.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3) or (H, W, 4), dtype of like]
-    """
+    """Convert a picture to an array of the type of ``like``, with alpha if ``like`` has alpha."""
     channels = from_unit(picture.pixels, like.dtype)
     if np.ndim(like) == 3 and like.shape[-1] == 4:
         alpha = np.ones(channels.shape[:2], np.float32) if picture.alpha is None else picture.alpha
@@ -245,17 +224,13 @@ def save_image(
     ----------
     picture : Picture
     path : path
+        Returned.
     quality : int, 1..100
         Of JPEG, WebP and AVIF, with defaults in `images.formats`. PNG, TIFF and BMP are lossless.
     overwrite : bool
         Whether an existing file may be replaced.
     inputs : iterable of path
         Files that are never replaced, even with ``overwrite``.
-
-    Returns
-    -------
-    Path
-        The path written.
 
     Raises
     ------
@@ -272,10 +247,10 @@ def save_image(
         sys.stdout.buffer.flush()
         return Path(path)
     inputs = list(inputs)
-    check_output(path, overwrite=overwrite, inputs=inputs)
+    check_output(path, overwrite=overwrite, inputs=inputs)  # before the work of encoding
     if form is formats.DEEP_ZOOM:
         image = encode.vips_image(encode.to_samples(picture, None, np.uint8, alpha=True))
-        encode.write_deep_zoom(image, path, quality or form.quality or 0, overwrite, inputs)
+        encode.write_deep_zoom(image, path, quality, overwrite, inputs)
         return Path(path)
     data = encode.encode(picture, form, quality, os.fspath(path))
     with writing(path, overwrite=overwrite, inputs=inputs) as temporary:

@@ -42,24 +42,10 @@ def fit_size(
     short: int | None = None,
     long: int | None = None,
     most: int | None = None,
-    width: int | None = None,
-    height: int | None = None,
 ) -> tuple[int, int]:
-    """Compute the size of a picture when one of its sides is given, at the same aspect.
+    """Compute the (height, width) of a picture from one of its new sides in px, at the same aspect.
 
-    Parameters
-    ----------
-    size : (height, width)
-        In pixels.
-    short, long, width, height : int
-        New short side, long side, width or height, in pixels. Width and height together set both, and may
-        change the aspect.
-    most : int
-        New long side, unless it is smaller already.
-
-    Returns
-    -------
-    (height, width)
+    `most` is the new long side, unless it is smaller already.
 
     Examples
     --------
@@ -68,26 +54,14 @@ def fit_size(
     """
     if most is not None:
         long = min(most, max(size))
-    given = {"short": short, "long": long, "width": width, "height": height}
-    for name, value in given.items():
-        if value is not None and value < 1:
-            raise OptionError(f"{name} {value} is less than 1 pixel")
-    names = {name for name, value in given.items() if value is not None}
-    old_height, old_width = size
-    if width is not None and height is not None and len(names) == 2:
-        return height, width
-    if len(names) != 1:
-        raise OptionError("give one of short, long, width, height, or width with height")
-    if short is not None:
-        scale = short / min(size)
-    elif long is not None:
-        scale = long / max(size)
-    elif width is not None:
-        scale = width / old_width
-    else:
-        assert height is not None
-        scale = height / old_height
-    return max(1, round(old_height * scale)), max(1, round(old_width * scale))
+    if (short is None) == (long is None):
+        raise OptionError("give one of short and long")
+    name, side, old = ("long", long, max(size)) if short is None else ("short", short, min(size))
+    assert side is not None
+    if side < 1:
+        raise OptionError(f"{name} {side} is less than 1 pixel")
+    height, width = (max(1, round(each * (side / old))) for each in size)
+    return height, width
 
 
 _VISIBLE = 1 / 510  # the least opacity that 8 bits can show
@@ -107,10 +81,6 @@ def fill_hidden(pixels: FloatArray, alpha: FloatArray) -> FloatArray:
     ----------
     pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
     alpha : np.ndarray [shape=(H, W), float32, range 0..1]
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1]
     """
     hidden = transparent(alpha)
     if not hidden.any():
@@ -134,18 +104,12 @@ def resize(
     ----------
     array : np.ndarray [shape=(H, W) or (H, W, C), float32, range 0..1]
     size : (height, width)
-        In pixels.
     method : str
-        ``"lanczos"`` (sharp), ``"area"`` (mean of the covered pixels), ``"bilinear"``, ``"bicubic"``
-        (smooth, for differences).
+        ``"lanczos"`` (sharp, clipped to 0..1), ``"area"`` (mean of the covered pixels), ``"bilinear"``,
+        ``"bicubic"`` (smooth, for differences; not clipped).
     alpha : np.ndarray [shape=(H, W), float32, range 0..1]
         Straight alpha of the picture, before resizing. Pixels are weighted by it, so that colors under
         transparency do not bleed into edges.
-
-    Returns
-    -------
-    np.ndarray [shape=(height, width) or (height, width, C), float32, range 0..1]
-        ``"lanczos"`` clips overshoot at edges, ``"bicubic"`` does not.
     """
     height, width = size
     if height < 1 or width < 1:
@@ -155,7 +119,7 @@ def resize(
     if array.shape[:2] == (height, width):
         return array.copy()
     if array.ndim == 2:
-        return _resize_channel(array, size, method)
+        return _resample(array, size, method)
     if alpha is not None:
         plain = resize(array, size, method)
         visible = resize(array * alpha[..., None], size, method)
@@ -164,13 +128,18 @@ def resize(
         return np.clip(straight, 0, 1, out=straight)
     out = np.empty((height, width, array.shape[2]), np.float32)
     for channel in range(array.shape[2]):
-        out[..., channel] = _resize_channel(array[..., channel], size, method)
+        out[..., channel] = _resample(array[..., channel], size, method)
     return out
 
 
-def _resize_channel(channel: FloatArray, size: tuple[int, int], method: str) -> FloatArray:
-    image = Image.fromarray(np.ascontiguousarray(channel, dtype=np.float32))
-    resized = np.asarray(image.resize((size[1], size[0]), _FILTERS[method]))
+def _resample(
+    plane: FloatArray,
+    size: tuple[int, int],
+    method: str,
+    box: tuple[float, float, float, float] | None = None,
+) -> FloatArray:
+    image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
+    resized = np.asarray(image.resize((size[1], size[0]), _FILTERS[method], box=box))
     return np.clip(resized, 0, 1) if method == "lanczos" else resized.copy()
 
 
@@ -186,11 +155,9 @@ def resize_rows(array: FloatArray, size: tuple[int, int], rows: slice, method: s
         return array[rows].copy()
     scale = array.shape[0] / size[0]
     top = max(0, int(rows.start * scale) - _SUPPORT)
-    part = np.ascontiguousarray(array[top : int(np.ceil(rows.stop * scale)) + _SUPPORT], np.float32)
+    part = array[top : int(np.ceil(rows.stop * scale)) + _SUPPORT]
     box = (0, rows.start * scale - top, array.shape[1], min(rows.stop * scale - top, len(part)))
-    image = Image.fromarray(part)
-    resized = np.asarray(image.resize((size[1], rows.stop - rows.start), _FILTERS[method], box=box))
-    return np.clip(resized, 0, 1) if method == "lanczos" else resized.copy()
+    return _resample(part, (rows.stop - rows.start, size[1]), method, box)
 
 
 def block_side(size: tuple[int, ...]) -> int:
@@ -207,16 +174,9 @@ def thumbnail_size(size: tuple[int, int]) -> tuple[int, int]:
 def reduce_blocks(
     pixels: FloatArray, alpha: FloatArray | None, side: int
 ) -> tuple[FloatArray, FloatArray | None]:
-    """Average blocks of `side` px, weighted by alpha; those at the right and at the bottom may be smaller.
+    """Average blocks of `side` px of pixels [H, W, 3], weighted by alpha [H, W]; and average alpha.
 
-    Parameters
-    ----------
-    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
-    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
-
-    Returns
-    -------
-    np.ndarray [shape=(ceil(H / side), ceil(W / side), 3), float32], and alpha at that size or None
+    Those at the right and at the bottom may be smaller.
     """
 
     def reduced(plane: FloatArray) -> FloatArray:
@@ -243,11 +203,7 @@ def thumbnail(pixels: FloatArray, alpha: FloatArray | None = None) -> tuple[Floa
     ----------
     pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
-
-    Returns
-    -------
-    np.ndarray [shape=(h, w, 3), float32, range 0..1], and alpha [h, w] or None
-        Pixels without opacity have visible colors of others near them.
+        Pixels without opacity get visible colors of others near them.
     """
     side = block_side(pixels.shape)
     if side == 1:
@@ -266,18 +222,7 @@ FLAT_SHARE = 0.7  # share of the complete picture's slope in flat windows
 def enlarge_with_detail(
     painted: FloatArray, small: FloatArray, photo: FloatArray, strength: float = 1.0, coarse: int = 1
 ) -> FloatArray:
-    """Upscale a painting to the size of the photo, and add the photo's detail.
-
-    Parameters
-    ----------
-    photo : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    painted, small, strength, coarse
-        See `Enlargement`.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    """
+    """Upscale a painting to the size of the photo [shape=(H, W, 3), float32, RGB]: see `Enlargement`."""
     return Enlargement(painted, small, (photo.shape[0], photo.shape[1]), strength, coarse).rows(photo)
 
 
@@ -319,14 +264,7 @@ class Enlargement:
             )
 
     def rows(self, photo: FloatArray, top: int = 0) -> FloatArray:
-        """Return rows of the result [shape=(n, W, 3), float32, range 0..1] for these rows of the photo.
-
-        Parameters
-        ----------
-        photo : np.ndarray [shape=(n, W, 3), float32, range 0..1, RGB]
-        top : int
-            The first of these rows.
-        """
+        """Return rows of the result [shape=(n, W, 3), float32, range 0..1] for these rows of the photo."""
         out = np.empty(photo.shape, np.float32)
         for part in strips(0, photo.shape[0], photo.shape[1]):  # bounds the memory of temporaries
             out[part] = self._strip(photo[part], top + part.start)
@@ -360,7 +298,7 @@ def slopes(
     light: FloatArray,
     painted: FloatArray,
     radius: int = RADIUS,
-    average: Callable[[FloatArray, int], FloatArray] | None = None,
+    window: Callable[[FloatArray, int], FloatArray] = box_mean,
 ) -> FloatArray:
     """Compute how strongly each channel of a painting follows the photo's luma around each pixel.
 
@@ -370,14 +308,13 @@ def slopes(
     painted : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
     radius : int
         Half a window, in px.
-    average : function of a plane [h, w] and the radius
-        Another way to average over the windows.
+    window : function of a plane [h, w] and the radius
+        Averages over the windows.
 
     Returns
     -------
     np.ndarray [shape=(h, w, 3), float32, range 0..MAX_GAIN]
     """
-    window = average or box_mean
     mean = window(light, radius)
     variance = np.maximum(window(light * light, radius) - mean * mean, 0)
     centered = light - light.mean(dtype=np.float64).astype(np.float32)

@@ -28,17 +28,9 @@ _BAND = 256  # rows processed at a time, to keep temporaries small
 
 
 def mean_std(features: Array, eps: float = 1e-5) -> tuple[Array, Array]:
-    """Compute the mean and standard deviation of each channel.
+    """Compute the mean and standard deviation of each channel, both [shape=(..., C)].
 
-    Parameters
-    ----------
-    features : np.ndarray or torch.Tensor [shape=(..., C, H, W)]
-    eps : float
-        Added to the variance, so that the deviation of a flat channel has a gradient.
-
-    Returns
-    -------
-    mean, std : [shape=(..., C)]
+    `eps` is added to the variance, so that the deviation of a flat channel has a gradient.
     """
     mean = features.mean(axis=(-2, -1))
     centered = features - mean[..., None, None]
@@ -70,17 +62,7 @@ def gram(features: Array) -> Array:
 
 
 def mean_covariance(features: Array) -> tuple[Array, Array]:
-    """Compute the mean of each channel and the population covariance of channels over positions.
-
-    Parameters
-    ----------
-    features : np.ndarray or torch.Tensor [shape=(..., C, H, W)]
-
-    Returns
-    -------
-    mean : [shape=(..., C)]
-    covariance : [shape=(..., C, C)]
-    """
+    """Compute the mean [..., C] and the population covariance [..., C, C] of channels over positions."""
     flat = _flat(features)
     mean = flat.mean(axis=-1)
     flat = flat - mean[..., None]
@@ -111,17 +93,8 @@ def matrix_root(matrix: Values, *, inverse: bool = False) -> Values:
 def transport_map(source: Values, target: Values, *, max_gain: float = float("inf")) -> Values:
     """Compute the matrix ``A`` with ``A source A^T = target`` that moves points least (Monge-Kantorovich).
 
-    Parameters
-    ----------
-    source, target : np.ndarray [shape=(..., C, C)]
-        Covariances.
-    max_gain : float
-        Upper bound on the gain in any direction. Where the source has almost no variance, the exact map would
-        amplify its noise.
-
-    Returns
-    -------
-    np.ndarray [shape=(..., C, C)]
+    Source and target are covariances [shape=(..., C, C)], as is the result. `max_gain` bounds the gain in any
+    direction: where the source has almost no variance, the exact map would amplify its noise.
     """
     root, inverse = matrix_root(source), matrix_root(source, inverse=True)
     matrix: Values = inverse @ matrix_root(root @ target @ root) @ inverse
@@ -221,10 +194,6 @@ def guided_fit(
         Of the windows, in px.
     edge : float
         Variance of the guide from which an edge stops the smoothing.
-
-    Returns
-    -------
-    slope, offset : np.ndarray [shape=(H, W), float32]
     """
     mean_guide, mean = box_mean(guide, radius), box_mean(plane, radius)
     together = box_mean(guide * plane, radius) - mean_guide * mean

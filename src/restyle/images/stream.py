@@ -21,7 +21,7 @@ from restyle.files import Closing
 from restyle.images import decode, decoders, formats, tiff
 from restyle.images.color import adjust_brightness, adjust_contrast
 from restyle.images.decoders import Samples
-from restyle.images.geometry import STRIP_PIXELS, Box, strips
+from restyle.images.geometry import STRIP_PIXELS, Box
 from restyle.images.picture import Picture, from_raw, orient
 from restyle.images.resize import (
     block_side,
@@ -43,15 +43,9 @@ _PEAKS = {"luminance": 51, "regions": 64}
 
 
 class RowFile(Closing):
-    """Samples of a picture in a file without header, row by row; thread-safe.
+    """Samples [shape=(H, W, C), uint8 or uint16] of a picture in a file without header; thread-safe.
 
-    Parameters
-    ----------
-    path : Path
-    shape : (H, W, C)
-    dtype : uint8 or uint16
-    new : bool
-        Whether to create the file or replace it; otherwise it is continued.
+    If it is not `new`, the file is continued.
     """
 
     def __init__(self, path: Path, shape: tuple[int, int, int], dtype: npt.DTypeLike, new: bool) -> None:
@@ -59,11 +53,6 @@ class RowFile(Closing):
         self.row_bytes = shape[1] * shape[2] * self.dtype.itemsize
         self._lock = Lock()  # around every seek and what follows it
         self._file = open(path, "w+b" if new else "r+b", buffering=0)  # noqa: SIM115, closed by `close`
-
-    @property
-    def bytes(self) -> int:
-        """Of the complete file."""
-        return self.shape[0] * self.row_bytes
 
     def write(self, samples: Samples, top: int, left: int = 0) -> None:
         """Write a box of samples [shape=(n, w, C)] at a place."""
@@ -95,10 +84,6 @@ class RowFile(Closing):
         """Read complete rows."""
         return self.read(Box(rows.start, 0, rows.stop - rows.start, self.shape[1]))
 
-    def strips(self, start: int = 0) -> Iterator[slice]:
-        """Yield the rows from `start` on, as slices of about `STRIP_PIXELS`."""
-        return strips(start, self.shape[0], self.shape[1])
-
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -116,18 +101,10 @@ def closing_after_error(file: RowFile) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class RowReader:
-    """An image file that is decoded once, from the first row to the last, in little memory.
+    """An image file that is decoded once, from the first row to the last, in little memory."""
 
-    Attributes
-    ----------
-    size : (height, width)
-        As stored, before `raw.orientation` is applied.
-    raw : decoders.RawImage
-        Its metadata, without pixels.
-    """
-
-    size: tuple[int, int]
-    raw: decoders.RawImage
+    size: tuple[int, int]  # (height, width) as stored, before `raw.orientation` is applied
+    raw: decoders.RawImage  # its metadata, without pixels
     dtype: np.dtype[Any]
     bands: int
     _image: Any
@@ -149,12 +126,7 @@ def open_rows(path: PathLike, max_pixels: int) -> RowReader | None:
 
     These are formats other than JPEG, PNG and TIFF, TIFF that `images.tiff` repacks or that Pillow reads,
     samples of more than 16 bits, CMYK, and what a decoder holds in memory itself: interlaced PNG, progressive
-    JPEG.
-
-    Raises
-    ------
-    InputError
-        As for `decode.read_file`.
+    JPEG. InputError as for `decode.read_file`.
     """
     name = os.fspath(path)
     form = decode.check_file(path, name)
@@ -192,13 +164,10 @@ def _open(path: PathLike, form: formats.Format, max_pixels: int, name: str) -> R
             return None
         sample = np.dtype(decoders.SAMPLE_TYPES[image.format])
         raw = decoders.split_bands(np.zeros((1, 1, image.bands), sample), image, name, has_alpha)
-        if tags is not None:
-            raw = decoders.with_metadata(
-                lambda raw: decoders.add_exif(raw, tiff.read_exif(data, tags)), raw, name
-            )
+        if tags is None:
+            raw = decoders.with_vips_metadata(raw, form, image, data, name)
         else:
-            add = decoders.add_png_metadata if form is formats.PNG else decoders.add_jpeg_metadata
-            raw = decoders.with_metadata(lambda raw: add(raw, image, data), raw, name)
+            raw = decoders.with_tiff_metadata(raw, data, tags, name)
         formats.note_left_out(data, form, name, several=tags is not None and tags.next != 0)
     return RowReader((image.height, image.width), raw, sample, image.bands, image, has_alpha)
 
@@ -209,17 +178,7 @@ def upright_size(reader: RowReader) -> tuple[int, int]:
 
 
 def unpack(reader: RowReader, path: Path, name: str) -> RowFile:
-    """Decode a file into a row file, upright.
-
-    Parameters
-    ----------
-    reader : RowReader
-        Used up by this.
-    path : Path
-        Of the row file.
-    name : str
-        Of the picture, in messages.
-    """
+    """Decode a file into a row file at `path`, upright; `reader` is used up."""
     orientation = reader.raw.orientation
     file = RowFile(path, (*upright_size(reader), reader.bands), reader.dtype, new=True)
     top = 0
@@ -235,20 +194,9 @@ def unpack(reader: RowReader, path: Path, name: str) -> RowFile:
 
 
 class StreamedPicture:
-    """A picture of which parts are read, with crop, brightness and contrast applied.
+    """A picture of which parts are read, with a crop to `box`, brightness and contrast applied.
 
-    Parameters
-    ----------
-    reader : RowReader
-        Of the file, for metadata.
-    file : RowFile
-        Its samples.
-    name : str
-        In messages.
-    box : Box
-        Part of the picture that is used.
-    brightness, contrast : float
-        As `color.adjust_brightness` and `color.adjust_contrast` take them.
+    The reader of its file has its metadata, and `file` its samples.
     """
 
     def __init__(
@@ -297,9 +245,7 @@ class StreamedPicture:
         It is kept for a picture with alpha, because `visible` needs it again. Otherwise every call reads
         the file.
         """
-        if self._thumbnail is not None:
-            return self._thumbnail
-        found = self._make_thumbnail()
+        found = self._thumbnail or self._make_thumbnail()
         if found[1] is not None:
             self._thumbnail = found
         return found
@@ -339,8 +285,6 @@ def check_memory(
     ----------
     source : object
         A path, for the message, or another kind of picture.
-    pixels : int
-    options : ImageOptions
     free : int, optional
         Bytes of memory; None where it is unknown.
     regions : bool

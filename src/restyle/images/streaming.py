@@ -87,10 +87,7 @@ class Job:
 def open_job(source: object, style: Style | Regions | None, settings: Settings) -> Job | None:
     """Open a picture for streaming; None if it is small enough for memory, or must be there as a whole.
 
-    Raises
-    ------
-    InputError
-        The file cannot be used, or it does not fit into memory where it must.
+    InputError if the file cannot be used, or does not fit into memory where it must.
     """
     if not isinstance(source, (str, os.PathLike)) or os.fspath(source) == STANDARD_STREAM:
         return None
@@ -134,14 +131,9 @@ def _needs_whole(reader: RowReader, style: Style | Regions | None, settings: Set
 
 
 class Progress:
-    """What is finished of a result, in the folder beside it.
+    """What is finished of a result, in the folder beside it: see `files.Parts`.
 
-    Raises
-    ------
-    OptionError
-        `resume`, and the earlier run had another plan.
-    OutputError
-        See `files.Parts`.
+    OptionError if an earlier run is to be resumed that had another plan.
     """
 
     def __init__(self, output: PathLike, plan: dict[str, Any], resume: bool) -> None:
@@ -225,12 +217,7 @@ class Progress:
 
 
 def write(job: Job) -> Path:
-    """Stylize a large picture, and write the result.
-
-    Returns
-    -------
-    Path
-        The output.
+    """Stylize a large picture, write the result, and return its path.
 
     Raises
     ------
@@ -261,10 +248,7 @@ def write(job: Job) -> Path:
             profile = picture.icc if form.metadata else None
             quality = files.saving.quality
             if form is formats.DEEP_ZOOM:
-                image = encode.vips_image(file)
-                encode.write_deep_zoom(
-                    image, job.output, quality or form.quality or 0, overwrite, files.inputs
-                )
+                encode.write_deep_zoom(encode.vips_image(file), job.output, quality, overwrite, files.inputs)
             else:
                 with writing(job.output, overwrite=overwrite, inputs=files.inputs) as temporary:
                     encode.encode_rows(file, form, quality, temporary, icc=profile, exif=block)
@@ -329,14 +313,9 @@ def _painted_rows(
         def read(box: Box) -> FloatArray:
             return photo.visible(photo.read(box), box)
 
-        for top, band in job.settings.network.stylize_rows(
-            read,
-            photo.size,
-            photo.thumbnail()[0],
-            job.style.code,
-            options.strength,
-            job.settings.report,
-            start,
+        network, report, thumbnail = job.settings.network, job.settings.report, photo.thumbnail()[0]
+        for top, band in network.stylize_rows(
+            read, photo.size, thumbnail, job.style.code, options.strength, report, start
         ):
             for rows in strips(max(top, start), top + len(band), width):
                 yield rows, photo.rows(rows), band[rows.start - top : rows.stop - top]

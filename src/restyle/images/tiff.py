@@ -45,14 +45,9 @@ _VIPS_BITS = {1, 2, 4, 8, 16, 32}
 _PREDICTED_CODECS = {5, DEFLATE, 32946}  # to which libtiff applies a predictor
 _LAB = 8  # photometric interpretation, which Pillow reads
 _KINDS = {
-    _PALETTE: "a palette",
-    8: "CIE Lab",
-    9: "ICC Lab",
-    32844: "LogL",
-    32845: "LogLuv",
-    RGB: "RGB",
+    _PALETTE: "a palette", _LAB: "CIE Lab", 9: "ICC Lab", 32844: "LogL", 32845: "LogLuv", RGB: "RGB",
     5: "CMYK",
-}
+}  # fmt: skip
 _PIXEL_BYTES = 16  # most bytes of a pixel in a picture of the most pixels: four floats
 _BLOCK_BYTES = 1 << 20  # of samples that one thread compresses at a time
 BIG = (1 << 32) - (1 << 26)  # bytes of samples from which a BigTIFF is written
@@ -61,30 +56,10 @@ BIG = (1 << 32) - (1 << 26)  # bytes of samples from which a BigTIFF is written
 class Tag(IntEnum):
     """Tags that describe how pixels are stored."""
 
-    SUBFILE = 254
-    WIDTH = 256
-    HEIGHT = 257
-    BITS = 258
-    COMPRESSION = 259
-    PHOTOMETRIC = 262
-    FILL_ORDER = 266
-    STRIP_OFFSETS = 273
-    SAMPLES = 277
-    ROWS = 278
-    STRIP_BYTES = 279
-    PLANAR = 284
-    PREDICTOR = 317
-    COLOR_MAP = 320
-    ORIENTATION = 274
-    TILE_WIDTH = 322
-    TILE_HEIGHT = 323
-    TILE_OFFSETS = 324
-    TILE_BYTES = 325
-    SUB_DIRECTORIES = 330
-    EXTRA = 338
-    FORMAT = 339
-    ICC = 34675
-    DNG_VERSION = 50706
+    SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
+    STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
+    PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 317, 320, 322, 323, 324, 325
+    SUB_DIRECTORIES, EXTRA, FORMAT, ICC, DNG_VERSION = 330, 338, 339, 34675, 50706
 
 
 _REPACKED_TAGS = {
@@ -232,10 +207,7 @@ def needs_repack(tags: Tags) -> bool:
 def repack(data: bytes, tags: Tags) -> bytes:
     """Rewrite the first image with deflate and interleaved channels, and floats with 32 bits.
 
-    Raises
-    ------
-    InputError
-        The file is truncated, or its tiles or strips do not fit its size.
+    InputError if the file is truncated, or its tiles or strips do not fit its size.
     """
     rows, columns = _block_size(tags)
     width, height = size(tags)
