@@ -92,7 +92,7 @@ def read_curve(tags: dict[bytes, bytes], name: bytes) -> Curve:
             raise ValueError("a curve that is not finite")
     except (KeyError, struct.error, ValueError) as error:
         raise ProfileError(f"its {name.decode()} is damaged") from error
-    return np.clip(curve, 0, 1)
+    return np.asarray(np.clip(curve, 0, 1))
 
 
 def _sampled_curve(data: bytes) -> Curve:
