@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from restyle.videos.work import SEGMENT
+from restyle.videos.stages import SEGMENT
 
 TIME_BASE = Fraction(1, 12800)
 SIZE = (48, 64)
@@ -34,8 +34,8 @@ Frames = Sequence[NDArray[Any]]
 
 _SIGNALLED = """
 import os, sys
-from restyle.videos import painter, resume, runner
-painter.SEGMENT = resume.SEGMENT = runner.SEGMENT = int(sys.argv[3])
+from restyle.videos import painter, runner
+painter.SEGMENT = runner.SEGMENT = int(sys.argv[3])
 write_items = runner.write_items
 
 def write_until(*about):

@@ -51,7 +51,7 @@ PLACES = {
     "onnx": TORCH_PLACES,
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),
-    "cv2": ("videos/flow.py", "videos/enlarge.py", "methods/grabcut.py"),
+    "cv2": ("videos/flow.py", "videos/stages.py", "methods/grabcut.py"),
     "optuna": ("study/settings.py",),
     "ray": ("batch/ray_",),
     "pyarrow": ("batch/ray_",),

@@ -10,7 +10,7 @@ import numpy as np
 from restyle.images import picture
 from restyle.images.resize import fit_size, resize
 from restyle.types import FloatArray
-from restyle.videos.info import VideoFrame
+from restyle.videos.formats import VideoFrame
 from restyle.videos.read import VideoReader
 
 SHARED = Path(os.environ.get("RESTYLE_SHARED", Path(__file__).parents[3] / "shared"))

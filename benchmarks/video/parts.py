@@ -15,7 +15,7 @@ from restyle.options.image import FRAME_SIZE
 from restyle.options.video import LiveOptions
 from restyle.style import resolve
 from restyle.videos.live import show
-from restyle.videos.timeline import timed_styles
+from restyle.videos.styles import timed_styles
 
 SIZES = ((360, 640), (720, 1280))
 FLOW_SHARE = 1.25  # most time of flow, relative to none

@@ -19,10 +19,10 @@ from benchmarks.timing import interleaved
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions, Steady, VideoOptions
 from restyle.videos import VideoStylizer
-from restyle.videos.info import VideoFrame
+from restyle.videos.formats import VideoFrame
 from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
-from restyle.videos.timeline import TimedStyles
+from restyle.videos.styles import TimedStyles
 from restyle.videos.write import VideoWriter
 
 Rate = tuple[float, float]  # frames per second, and processor time of a frame in ms

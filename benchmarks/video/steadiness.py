@@ -25,12 +25,11 @@ from restyle.options import Steady
 from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray
-from restyle.videos.between import carry, choose
 from restyle.videos.flow import FlowSteadier, MotionFinder
-from restyle.videos.info import VideoFrame
-from restyle.videos.optimized import OptimizedPainter
-from restyle.videos.scenes import SceneCuts
-from restyle.videos.work import Work
+from restyle.videos.formats import VideoFrame
+from restyle.videos.keyframes import carry, choose
+from restyle.videos.painter import OptimizedPainter
+from restyle.videos.stages import SceneCuts, Work
 
 BLUR = 4.0  # px, of the baseline
 FLAT = 3 / 255  # deviation of the input's luma in its neighborhood, below which the ground is flat
@@ -136,7 +135,7 @@ def optimized_film(
     for frame in frames:
         new_scene = cuts((frame * 255).astype(np.uint8))
         if new_scene:
-            painter.cut()
+            painter.last = None
         film.append(painter(frame, style.code, finder(frame, new_scene)))
     return film
 

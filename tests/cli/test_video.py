@@ -14,7 +14,7 @@ import pytest
 from restyle.cli import main
 from restyle.sounds.loudness import loudness
 from restyle.sounds.read import load_sound
-from restyle.videos.work import SEGMENT
+from restyle.videos.stages import SEGMENT
 from tests.made_clips import make_clip, moving, packets_of, signalled, stamps_of
 
 Run = Callable[..., tuple[int, list[str], list[str]]]

@@ -24,9 +24,9 @@ from restyle.options import EngineOptions, ImageOptions, VideoOptions
 from restyle.style import Style
 from restyle.videos import VideoStylizer, runner
 from restyle.videos.api import default_output
-from restyle.videos.info import VideoFrame, VideoInfo
+from restyle.videos.formats import VideoFrame, VideoInfo
 from restyle.videos.painter import VideoPainter
-from restyle.videos.timeline import timed_styles
+from restyle.videos.styles import timed_styles
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
 
 Make = Callable[..., Path]

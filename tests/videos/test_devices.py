@@ -14,7 +14,16 @@ import numpy as np
 import pytest
 
 from restyle.errors import InputError, OutputError
-from restyle.videos.devices import Newest, PlayedFile, Shot, Sink, Window, is_device, open_sink, open_source
+from restyle.videos.devices import (
+    Newest,
+    PlayedFile,
+    Shot,
+    Sink,
+    Window,
+    is_device,
+    open_sink,
+    open_source,
+)
 from tests.made_clips import frames_of, make_clip, moving, stamps_of
 
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError, OutputError
+from restyle.videos.formats import VideoFrame, VideoInfo
 from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, WebPReader, is_animated_webp
-from restyle.videos.info import VideoFrame, VideoInfo
 from restyle.videos.read import VideoReader
 from tests.made_clips import moving, stamps_of
 

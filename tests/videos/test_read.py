@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from restyle.errors import InputError
-from restyle.videos.info import ColorTags, Turn, VideoFrame
+from restyle.videos.formats import ColorTags, Turn, VideoFrame
 from restyle.videos.read import VideoReader
 from tests.made_clips import even_stamps, frames_of, make_clip, moving, stamps_of, uneven_stamps
 

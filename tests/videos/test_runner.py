@@ -1,105 +1,315 @@
-"""Stages overlap, stay bounded, and stop on request."""
+"""Runs that were killed, and go on."""
 
 from __future__ import annotations
 
+import json
 import os
-import sys
-import threading
-import time
-from collections.abc import Iterator
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import av
+import numpy as np
 import pytest
 
-from restyle.videos.runner import NICE, Stages, run_nice
+import restyle
+from restyle.errors import OptionError, OutputError
+from restyle.videos.frames import FolderWriter
+from restyle.videos.runner import Segments
+from restyle.videos.stages import SEGMENT
+from tests.command_line import restyle as restyle_command
+from tests.made_clips import frames_of, make_clip, moving, packets_of, signalled, stamps_of, uneven_stamps
+
+FRAMES = 2 * SEGMENT + 50
+SHORT = 24  # frames of a segment, where many runs are compared
 
 
-def test_items_come_in_order_through_several_stages() -> None:
-    stages = Stages()
-    doubled = stages.ahead((2 * n for n in stages.ahead(range(50), 3)), 3)
-    assert list(doubled) == [2 * n for n in range(50)]
-    stages.close()
+def scenes(count: int = FRAMES) -> list[Any]:
+    """Two scenes, so that what is remembered of a cut matters."""
+    one = moving(count // 2 + 5)
+    return [*one, *(255 - frame[::-1] for frame in moving(count - len(one)))]
 
 
-def test_a_stage_is_never_further_ahead_than_its_depth() -> None:
-    made = 0
-
-    def count() -> Iterator[int]:
-        nonlocal made
-        while True:
-            made += 1
-            yield made
-
-    stages = Stages()
-    taken = stages.ahead(count(), 4)
-    assert next(taken) == 1
-    time.sleep(0.3)
-    assert made <= 1 + 4 + 1  # taken, waiting, and in hand
-    stages.close()
-
-
-def test_stages_work_at_the_same_time() -> None:
-    """Each stage waits, in the middle of an item, until the others are in the middle of theirs."""
-    count, together = 20, threading.Barrier(3)
-
-    def stage(items: Iterator[int], place: int) -> Iterator[int]:
-        for item in items:
-            if 0 <= item - (2 - place) < count - 2:  # the first stage is two items ahead of the last
-                together.wait(60)
-            yield item
-
-    stages = Stages()
-    first = stages.ahead(stage(iter(range(count)), 0), 2)
-    assert list(stage(stages.ahead(stage(first, 1), 2), 2)) == list(range(count))
-    stages.close()
-
-
-def test_an_error_arrives_after_what_came_before_it() -> None:
-    def fail() -> Iterator[int]:
-        yield 1
-        raise ValueError("broken")
-
-    stages = Stages()
-    items = stages.ahead(fail(), 4)
-    assert next(items) == 1
-    with pytest.raises(ValueError, match="broken"):
-        next(items)
-    stages.close()
-
-
-def test_close_ends_items_and_threads() -> None:
-    before = set(threading.enumerate())
-    stages = Stages()
-    items = stages.ahead(stages.ahead(iter(int, 1), 2), 2)
-    assert next(items) == 0
-    stages.close()
-    assert list(items) == []
-    assert not set(threading.enumerate()) - before
-
-
-def niceness() -> Iterator[int]:
-    """That of the thread that asks, and of one that it starts."""
-    found = []
-    yield os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    thread = threading.Thread(
-        target=lambda: found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+def killed(source: Path, output: str, model: Path, *options: str, segment: int = SEGMENT) -> list[str]:
+    """Run `restyle video`, and kill it ten frames after the first segment; return the arguments."""
+    given = ["video", str(source), "-s", "great-wave", "-o", output]
+    given += ["--model", str(model), "--threads", "1", *options]
+    ended = subprocess.run(
+        [*signalled(signal.SIGKILL, segment + 10, segment), *given], cwd=source.parent, check=False
     )
-    thread.start()
-    thread.join()
-    yield found[0]
+    assert ended.returncode == -signal.SIGKILL
+    parts = source.parent / f".{output.rstrip('/')}.parts"
+    assert (parts / "00000.npz").exists()
+    return given
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
-def test_only_short_stages_have_a_low_priority() -> None:
-    own, _ = niceness()
-    low = min(19, own + NICE)
-    stages = Stages()
-    assert list(stages.ahead(niceness(), 2, nice=True)) == [low, low]
-    assert list(stages.ahead(niceness(), 2)) == [own, own]
-    assert run_nice(lambda: list(niceness())) == [low, low]
-    assert list(niceness()) == [own, own]
-    stages.close()
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of `SHORT` frames in this process."""
+    for module in ("restyle.videos.painter", "restyle.videos.runner"):
+        monkeypatch.setattr(f"{module}.SEGMENT", SHORT)
 
 
-def test_errors_of_a_nice_thread_are_raised() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run_nice(lambda: 1 // 0)
+def streams_of(path: Path) -> list[tuple[str, Any, list[tuple[Any, ...]]]]:
+    """Kind, time base, and stamps and data of every packet of every stream."""
+    with av.open(str(path)) as container:
+        found: dict[int, tuple[str, Any, list[tuple[Any, ...]]]] = {
+            each.index: (each.type, each.time_base, []) for each in container.streams
+        }
+        for packet in container.demux():
+            if packet.size:
+                row = (packet.pts, packet.dts, packet.duration, packet.is_keyframe, bytes(packet))
+                found[packet.stream.index][2].append(row)
+    return list(found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(
+    ("output", "options"),
+    [
+        ("out.mp4", ("--steady", "flow")),
+        ("out.mkv", ("--codec", "h265", "--strength", "0.5")),
+        ("out.webm", ("--colors-only",)),
+        ("out.mov", ("--codec", "prores")),
+        ("sound.mp4", ("--audio-style", "rain")),
+    ],
+)
+def test_a_killed_run_goes_on_without_a_trace(
+    tmp_path: Path, tiny_model: Path, output: str, options: tuple[str, ...]
+) -> None:
+    """Every packet of picture and sound equals that of an uninterrupted run."""
+    count = 2 * SHORT + 10
+    source = make_clip(tmp_path / "in.mp4", scenes(count), uneven_stamps(count), sound="aac", subtitles=True)
+    command = killed(source, output, tiny_model, *options, segment=SHORT)
+    finished = tmp_path / f".{output}.parts" / "00000.packets"
+    before = finished.stat().st_ino, finished.stat().st_mtime_ns
+    seen = finished.with_name("seen")
+    os.link(finished, seen)  # outlives the removal of the folder's files, and shows that none wrote to it
+    kept = seen.rename(tmp_path / "seen")
+    resumed = restyle_command(tmp_path, *command, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == before
+    uninterrupted = restyle_command(tmp_path, *command, "--overwrite", "-o", f"whole-{output}")
+    assert uninterrupted.returncode == 0, uninterrupted.stderr
+    went_on, whole = streams_of(tmp_path / output), streams_of(tmp_path / f"whole-{output}")
+    assert went_on == whole
+    assert len(stamps_of(tmp_path / output)) == count
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert names == sorted(["in.mp4", "seen", output, f"whole-{output}"])
+
+
+def test_segments_keep_stamps_and_the_rhythm_of_decoding(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", scenes(), uneven_stamps(FRAMES), sound="aac")
+    written = restyle.video(source, "great-wave", model=tiny_model, threads=1, output=tmp_path / "out.mp4")
+    assert [start for start, _ in stamps_of(written)] == [start for start, _ in stamps_of(source)]
+    assert packets_of(written, "audio") == packets_of(source, "audio")
+    with av.open(str(written)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert all(one.dts < two.dts for one, two in pairwise(packets))  # type: ignore[operator]
+    assert all(each.dts <= each.pts for each in packets)  # type: ignore[operator]
+    shown = sorted(packets, key=lambda packet: packet.pts or 0)
+    assert all(shown[start].is_keyframe for start in range(0, FRAMES, SEGMENT))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", scenes(2 * SHORT + 10))
+    command = killed(source, "frames/", tiny_model, segment=SHORT)
+    first = tmp_path / ".frames.parts" / "frames" / "00001.png"
+    # killed while it was written
+    (first.parent / ".00007-0123456789ab.part.png").write_bytes(b"half a picture")
+    before = first.stat().st_mtime_ns
+    resumed = restyle_command(tmp_path, *command, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    pictures = sorted((tmp_path / "frames").iterdir())
+    assert [each.name for each in pictures] == [f"{n:05d}.png" for n in range(1, 2 * SHORT + 11)]
+    assert pictures[0].stat().st_mtime_ns == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["frames", "in.mp4"]
+
+
+def test_another_video_or_other_options_are_refused(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", scenes())
+    killed(source, "out.mp4", tiny_model)
+    make: dict[str, Any] = {"model": tiny_model, "threads": 1, "output": tmp_path / "out.mp4", "resume": True}
+    with pytest.raises(OptionError, match=r"the earlier run had strength 1.0, not 0.5"):
+        restyle.video(source, "great-wave", strength=0.5, **make)
+    with pytest.raises(OptionError, match="the earlier run had another style"):
+        restyle.video(source, "starry-night", **make)
+    os.utime(source)
+    with pytest.raises(OptionError, match="the earlier run had another content"):
+        restyle.video(source, "great-wave", **make)
+    said: list[str] = []
+    make["resume"] = False
+    restyle.video(source, "great-wave", **make, tell=said.append)
+    assert said == [f"{SEGMENT} finished frames of an earlier run are discarded (resume=True keeps them)"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_a_gif_is_not_resumed(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", moving(3))
+    with pytest.raises(OptionError, match="resume is not for GIFs"):
+        restyle.video(source, "great-wave", model=tiny_model, output=tmp_path / "a.gif", resume=True)
+
+
+def test_two_runs_do_not_share_a_result(tmp_path: Path) -> None:
+    mine = Segments(tmp_path / "out.mp4", {"strength": 1}, resume=False)
+    with pytest.raises(OutputError, match="another restyle process is writing it"):
+        Segments(tmp_path / "out.mp4", {"strength": 1}, resume=True)
+    mine.leave()
+    Segments(tmp_path / "out.mp4", {"strength": 1}, resume=True).leave()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+    plan = {"strength": 1.0, "pair": (1, 2)}
+    mine = Segments(tmp_path / "out.mp4", plan, resume=False)
+    packet: Any = av.Packet(b"abc")
+    packet.pts, packet.dts, packet.duration = 7, 5, 3
+    mine.keep(packet)
+    state = {"own": np.arange(3, dtype=np.float32)}
+    mine.finish(state)
+    mine.keep(packet)  # of a segment that is never finished
+    mine.leave()
+    again = Segments(tmp_path / "out.mp4", plan, resume=True)
+    assert again.frames == SEGMENT
+    found = again.state()
+    assert found is not None
+    np.testing.assert_array_equal(found["own"], state["own"])
+    packets, stamps = again.packets(0)
+    assert [(each.pts, each.dts, each.duration, bytes(each)) for each in packets] == [(7, 5, 3, b"abc")]
+    assert stamps == [7]
+    again.remove()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_static_scene_stays_still_over_segments(tmp_path: Path, tiny_model: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", moving(1) * 250, codec="ffv1", pix_fmt="bgr0")
+    written = restyle.video(
+        source, "great-wave", model=tiny_model, threads=1, output=tmp_path / "out.mkv", codec="ffv1"
+    )
+    frames = frames_of(written)
+    assert len(frames) == 250
+    assert all(np.array_equal(frame, frames[0]) for frame in frames)
+
+
+def test_planted_and_damaged_state_is_not_trusted(tmp_path: Path) -> None:
+    """Anybody may have written the folder next to the output: it names no file to delete, and is no link."""
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    parts = tmp_path / ".out.mp4.parts"
+    parts.mkdir()
+    (parts / "plan.json").write_text(json.dumps({"temporary": str(mine)}))
+    Segments(tmp_path / "out.mp4", {}, resume=False).leave()
+    assert mine.read_text() == "mine"
+    parts.mkdir(exist_ok=True)
+    for name in ("00000.npz", "00000.state.npz"):
+        (parts / name).write_bytes(b"damaged")
+    (parts / "plan.json").write_text("{}")
+    with pytest.raises(OptionError, match="saved frames are damaged"):
+        Segments(tmp_path / "out.mp4", {}, resume=True)
+    segments = Segments(tmp_path / "out.mp4", {}, resume=False)
+    (parts / "mine").mkdir()
+    (parts / "mine" / "00001.png").write_text("mine")
+    (parts / "keep.txt").write_text("mine")
+    segments.remove()
+    assert sorted(path.name for path in parts.iterdir()) == ["keep.txt", "mine"]
+    assert (parts / "mine" / "00001.png").exists()
+    shutil.rmtree(parts)
+    (tmp_path / "elsewhere").mkdir()
+    parts.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="is a link"):
+        Segments(tmp_path / "out.mp4", {}, resume=False)
+
+
+def kept(folder: Path) -> Path:
+    """The folder of a run with two finished segments."""
+    mine = Segments(folder / "out.mp4", {}, resume=False)
+    for number in range(2):
+        packet: Any = av.Packet(b"abc")
+        packet.pts = packet.dts = packet.duration = number
+        mine.keep(packet)
+        mine.finish({"last": np.zeros((4, 4, 3), np.uint8)})
+    mine.leave()
+    return folder / ".out.mp4.parts"
+
+
+def arrays(path: Path, change: Callable[[dict[str, Any]], object], compressed: bool = False) -> None:
+    """Change a file of arrays."""
+    with np.load(path) as found:
+        content = dict(found)
+    change(content)
+    (np.savez_compressed if compressed else np.savez)(path, **content)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "shorter": lambda parts: (parts / "00000.packets").write_bytes(b"ab"),
+    "longer": lambda parts: (parts / "00000.packets").write_bytes(b"abcd"),
+    "other packets": lambda parts: (parts / "00001.packets").write_bytes(b"abd"),
+    "no packets": lambda parts: (parts / "00000.packets").unlink(),
+    "no state": lambda parts: (parts / "00001.state.npz").unlink(),
+    "other state": lambda parts: arrays(parts / "00001.state.npz", lambda c: c.update(last=np.ones(3))),
+    "cut": lambda parts: (parts / "00000.npz").write_bytes((parts / "00000.npz").read_bytes()[:99]),
+    "no table": lambda parts: arrays(parts / "00000.npz", lambda c: c.pop("packets")),
+    "no checksums": lambda parts: arrays(parts / "00000.npz", lambda c: c.pop("sha256")),
+    "one checksum": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(sha256=c["sha256"][:1])),
+    "floats": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=c["packets"] / 1.0)),
+    "columns": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=c["packets"][:, :4])),
+    "negative": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=-c["packets"])),
+    "a bomb": lambda parts: arrays(
+        parts / "00000.npz", lambda c: c.update(more=np.zeros(1_000_000)), compressed=True
+    ),
+    "objects": lambda parts: arrays(parts / "00000.npz", lambda c: c.update(packets=np.array([{}]))),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_segments_are_refused_before_any_work(tmp_path: Path, damage: str) -> None:
+    parts = kept(tmp_path)
+    DAMAGE[damage](parts)
+    with pytest.raises(OptionError, match="saved frames are damaged; start again without resume"):
+        Segments(tmp_path / "out.mp4", {}, resume=True)
+    assert (parts / "00000.npz").exists(), "nothing is deleted"
+    Segments(tmp_path / "out.mp4", {}, resume=False).remove()
+
+
+@pytest.mark.parametrize("inner", ["", "frames"])
+@pytest.mark.parametrize("what", ["a link", "a device or pipe"])
+def test_links_and_pipes_in_the_folder_are_refused(tmp_path: Path, inner: str, what: str) -> None:
+    """A picture of the folder of frames may be replaced, through a link any file."""
+    folder = tmp_path / ".out.mp4.parts" / inner
+    folder.mkdir(parents=True)
+    victim = tmp_path / "victim.png"
+    victim.write_bytes(b"mine")
+    if what == "a link":
+        (folder / "00001.png").symlink_to(victim)
+    else:
+        os.mkfifo(folder / "plan.json")
+    for resume in (False, True):
+        with pytest.raises(OutputError, match=f"is {what}; remove it"):
+            Segments(tmp_path / "out.mp4", {}, resume=resume)
+    assert victim.read_bytes() == b"mine"
+
+
+def test_a_state_that_the_stages_cannot_use_is_one_line(tmp_path: Path) -> None:
+    kept(tmp_path)
+    segments = Segments(tmp_path / "out.mp4", {}, resume=True)
+    found: list[Any] = []
+    segments.restore(found.append)
+    assert list(found[0]) == ["last"]
+    with pytest.raises(OptionError, match="saved frames are damaged"):
+        segments.restore(lambda state: state["absent"].shape[3])
+    segments.remove()
+
+
+def test_missing_frames_of_a_folder_are_noticed(tmp_path: Path) -> None:
+    writer = FolderWriter(tmp_path / "frames", tmp_path / "kept")
+    (tmp_path / "kept" / "00001.png").write_bytes(b"picture")
+    with pytest.raises(OutputError, match=r"00002\.png' of the earlier run is missing"):
+        writer.append([], range(SEGMENT))

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from restyle.errors import OptionError, OutputError
-from restyle.videos.formats import ENCODERS, check_format, copied_metadata
-from restyle.videos.info import VideoFrame, VideoInfo
+from restyle.videos.formats import ENCODERS, VideoFrame, VideoInfo, check_format, copied_metadata
 from restyle.videos.read import VideoReader
 from restyle.videos.write import VideoWriter
 from tests.made_clips import frames_of, make_clip, moving, packets_of, stamps_of, uneven_stamps
@@ -216,7 +215,7 @@ import hashlib
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from restyle.videos.info import VideoFrame, VideoInfo
+from restyle.videos.formats import VideoFrame, VideoInfo
 from restyle.videos.write import VideoWriter
 from tests.made_clips import packets_of
 

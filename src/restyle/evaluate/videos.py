@@ -28,9 +28,9 @@ from restyle.evaluate.metrics import luma
 from restyle.images import formats, picture
 from restyle.images.resize import resize
 from restyle.types import FloatArray, Report
-from restyle.videos.info import VideoFrame
+from restyle.videos.formats import VideoFrame
 from restyle.videos.read import VideoReader
-from restyle.videos.scenes import SceneCuts
+from restyle.videos.stages import SceneCuts
 
 ATTACHMENT = 0.15 * 255  # lambda, brightness against smoothness; the .15 of Sanchez et al. is for 0..255
 TIGHTNESS = 0.3  # theta, coupling of the data and smoothness terms

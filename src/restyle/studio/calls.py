@@ -25,7 +25,7 @@ from restyle.studio import ApiError
 from restyle.studio.jobs import Folder, OwnStyle
 from restyle.studio.media import IMAGES, Medium, parse
 from restyle.studio.uploads import Part, files, texts
-from restyle.videos.timeline import split_time
+from restyle.videos.styles import split_time
 
 Files = Mapping[str, tuple[str, ...]]
 

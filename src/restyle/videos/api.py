@@ -42,8 +42,16 @@ from restyle.sounds.sources import style_paths as audio_style_paths
 from restyle.types import PathLike, RegionsLike, Report, SoundStylesLike, TimedStylesLike
 from restyle.videos import audio as video_audio
 from restyle.videos import flow
-from restyle.videos.audio import NewAudio
-from restyle.videos.formats import ALPHA_CODECS, ENCODERS, SUFFIXES, check_format, pixel_format
+from restyle.videos.formats import (
+    ALPHA_CODECS,
+    ENCODERS,
+    SUFFIXES,
+    Pixels,
+    Tell,
+    VideoInfo,
+    check_format,
+    pixel_format,
+)
 from restyle.videos.frames import (
     FolderReader,
     FolderWriter,
@@ -53,13 +61,11 @@ from restyle.videos.frames import (
     check_folder,
     is_animated_webp,
 )
-from restyle.videos.info import Pixels, Tell, VideoInfo
-from restyle.videos.masks import VideoRegions
 from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
-from restyle.videos.resume import Segments, plan_of
-from restyle.videos.runner import Reader, Writer, run_nice, run_or_save
-from restyle.videos.timeline import TimedStyles, style_paths, timed_styles
+from restyle.videos.runner import Reader, Segments, Writer, plan_of, run_or_save
+from restyle.videos.stages import run_nice
+from restyle.videos.styles import TimedStyles, VideoRegions, style_paths, timed_styles
 from restyle.videos.write import VideoWriter
 
 Watch = Callable[[int, int | None], None]
@@ -271,7 +277,7 @@ class VideoStylizer:
         self,
         content: PathLike,
         output: PathLike,
-        audio: NewAudio | None,
+        audio: video_audio.NewAudio | None,
         watch: Watch,
         tell: Tell,
         show: Show,
@@ -310,8 +316,17 @@ class VideoStylizer:
                 temporary = stack.enter_context(writing(output, options.overwrite, inputs))
                 if segments:
                     segments.note_temporary(temporary)
-                size = pipeline.prepared_size(reader.info.size, image_options)
-                writer = run_nice(lambda: open_writer(temporary, reader, codec, size, options, tell, audio))
+                info, size = reader.info, pipeline.prepared_size(reader.info.size, image_options)
+                source = reader if isinstance(reader, VideoReader) else None
+                writer = run_nice(
+                    lambda: (
+                        GifWriter(temporary, info, size)
+                        if codec == "gif"
+                        else VideoWriter(
+                            temporary, info, size, codec, options.quality, source, tell, audio=audio
+                        )
+                    )
+                )
             run_or_save(reader, painter, writer, segments, options, temporary, output, watch, tell)
             if not codec:
                 folder.move(Path(output))
@@ -330,22 +345,6 @@ def open_content(content: PathLike, options: VideoOptions, tell: Tell, max_pixel
     if is_animated_webp(content):
         return WebPReader(content, tell, max_pixels)
     return VideoReader(content, tell, max_pixels)
-
-
-def open_writer(
-    path: PathLike,
-    reader: Reader,
-    codec: str,
-    size: tuple[int, int],
-    options: VideoOptions,
-    tell: Tell,
-    audio: NewAudio | None = None,
-) -> VideoWriter | GifWriter:
-    """Open the output file for frames of (height, width)."""
-    if codec == "gif":
-        return GifWriter(path, reader.info, size)
-    source = reader if isinstance(reader, VideoReader) else None
-    return VideoWriter(path, reader.info, size, codec, options.quality, source, tell, audio=audio)
 
 
 def with_even_size(options: ImageOptions, info: VideoInfo, codec: str) -> ImageOptions:

@@ -25,9 +25,15 @@ from restyle.sounds.files import open_file
 from restyle.sounds.read import GAP, MOST_SILENCE
 from restyle.sounds.sources import Content, joined_names, load_styles, style_paths
 from restyle.types import PathLike, Report
-from restyle.videos.demux import Clock, demux
-from restyle.videos.formats import CONTAINERS, copied_metadata, copied_stream, copy_chapters
-from restyle.videos.info import Tell
+from restyle.videos.formats import (
+    CONTAINERS,
+    Clock,
+    Tell,
+    copied_metadata,
+    copied_stream,
+    copy_chapters,
+    demux,
+)
 
 AudioStyles = Sequence[tuple[Any, float]]
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from queue import Queue
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from restyle.errors import InputError, OutputError
 from restyle.files import writing
 from restyle.types import PathLike
-from restyle.videos.formats import check_format
-from restyle.videos.info import Pixels, VideoFrame, VideoInfo
+from restyle.videos.formats import Pixels, VideoFrame, VideoInfo, check_format
 from restyle.videos.read import VideoReader
-from restyle.videos.runner import lower_priority, run_nice
+from restyle.videos.stages import lower_priority, run_nice
 from restyle.videos.write import VideoWriter
 
 Bytes = NDArray[np.uint8]
 
+PENDING = 4  # frames, at most
 CLOCK = Fraction(1, 1000)  # seconds; cameras have no constant frame rate
 _SYSTEMS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 _TITLE = "restyle live"
@@ -40,12 +40,26 @@ class Shot:
     taken: float
 
 
+def scaled(pixels: Pixels, size: tuple[int, int]) -> Bytes:
+    """Resize a frame to (height, width), 8 bits."""
+    import av
+    from av.video.reformatter import Interpolation
+
+    form = "rgb24" if pixels.dtype == np.uint8 else "rgb48le"
+    if pixels.shape[:2] == size and form == "rgb24":
+        return np.ascontiguousarray(pixels, np.uint8)
+    whole: Any = np.ascontiguousarray(pixels)
+    frame = av.VideoFrame.from_ndarray(whole, form)
+    how = Interpolation.AREA if size[0] < pixels.shape[0] else Interpolation.BICUBIC
+    resized = frame.reformat(width=size[1], height=size[0], format="rgb24", interpolation=how)
+    return np.asarray(resized.to_ndarray(), np.uint8)
+
+
 class Newest:
     """Holds only the newest frame of a source, which it reads in a thread; older ones are dropped."""
 
     def __init__(self, source: Camera | PlayedFile) -> None:
-        self.dropped = 0
-        self._source, self._ended = source, False
+        self._source, self._ended, self.dropped = source, False, 0
         self._changed, self._stop = Condition(), Event()
         self._shot: Shot | None = None
         self._error: BaseException | None = None
@@ -96,8 +110,7 @@ class PlayedFile:
 
     def __init__(self, path: PathLike) -> None:
         self._reader = VideoReader(path)
-        self.size = self._reader.info.size
-        self.rate = self._reader.info.rate or Fraction(25)
+        self.size, self.rate = self._reader.info.size, self._reader.info.rate or Fraction(25)
 
     def shots(self, stop: Event) -> Any:
         """Yield each frame at its time."""
@@ -134,8 +147,7 @@ class Camera:
             self._container: Any = av.open(device, format=form, options={"fflags": "nobuffer"})
             self._stream: Any = self._container.streams.video[0]
         except (av.FFmpegError, ValueError, IndexError) as error:
-            reason = (getattr(error, "strerror", None) or str(error)).lower()
-            raise InputError(f"camera '{name}' cannot be opened: {reason}") from error
+            raise InputError(f"camera '{name}' cannot be opened: {_reason(error)}") from error
         context = self._stream.codec_context
         self.size = (context.height, context.width)
         self.rate = self._stream.average_rate or Fraction(30)
@@ -150,7 +162,7 @@ class Camera:
                     return
                 yield Shot(frame.to_ndarray(format="rgb24"), time.monotonic())
         except av.FFmpegError as error:
-            raise InputError(f"the camera stopped: {(error.strerror or str(error)).lower()}") from error
+            raise InputError(f"the camera stopped: {_reason(error)}") from error
 
     def close(self) -> None:
         """Close the camera."""
@@ -179,17 +191,16 @@ class Sink(Protocol):
 
 
 class Encoder:
-    """Passes frames to another sink in a thread of its own, so that no frame waits for the encoder.
+    """Passes frames to another sink in a thread of low priority, so that no frame waits for the encoder.
 
-    The thread has a low priority, or it would take processor time from the network.
-    `show` waits if `depth` frames are pending. An error of the sink is raised by the next call.
+    `show` waits if `PENDING` frames are. An error of the sink is raised by the next call.
     """
 
     closed = False
 
-    def __init__(self, sink: Sink, depth: int = 4) -> None:
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._frames: Queue[tuple[Bytes, float] | None] = Queue(depth)
+        self._frames: Queue[tuple[Bytes, float] | None] = Queue(PENDING)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -327,8 +338,7 @@ class VirtualCamera:
             self._stream.width, self._stream.height, self._stream.pix_fmt = size[1], size[0], "yuv420p"
             self._container.start_encoding()
         except (av.FFmpegError, ValueError, OSError) as error:
-            reason = (getattr(error, "strerror", None) or str(error)).lower()
-            raise OutputError(f"cannot write to {device}: {reason}") from error
+            raise OutputError(f"cannot write to {device}: {_reason(error)}") from error
         self._count = 0
 
     def show(self, pixels: Bytes, second: float) -> None:
@@ -345,25 +355,26 @@ class VirtualCamera:
         self._container.close()
 
 
+def record(path: PathLike, size: tuple[int, int], rate: Fraction) -> Sink:
+    """Begin a video file, which is encoded in a thread of its own."""
+    return Encoder(File(path, "h264", size, rate))
+
+
 @contextmanager
 def open_sink(
     output: PathLike | None, size: tuple[int, int], rate: Fraction, overwrite: bool, inputs: list[str]
 ) -> Iterator[Sink]:
     """Open a window (None), a device (`/dev/video9`), or a file, which is finished when the block ends."""
     if output is None:
-        window = Window(size)
-        try:
+        with closing(Window(size)) as window:
             yield window
-        finally:
-            window.close()
     elif is_device(output):
-        device = VirtualCamera(os.fspath(output), size, rate)
-        sender = Encoder(device)
-        try:
-            yield sender
-        finally:
-            sender.stop()
-            device.close()
+        with closing(VirtualCamera(os.fspath(output), size, rate)) as device:
+            sender = Encoder(device)
+            try:
+                yield sender
+            finally:
+                sender.stop()
     else:
         codec = check_format(output, None, None)
         if codec == "gif":
@@ -378,6 +389,10 @@ def open_sink(
                 file.abort()
                 raise
             encoder.close()
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).lower()
 
 
 def is_device(output: PathLike) -> bool:

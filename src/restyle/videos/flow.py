@@ -69,9 +69,9 @@ _LUMA = LUMA * 255
 class Motion:
     """Motion of each pixel since the previous frame.
 
-    back : [shape=(H, W, 2), float32, px], (x, y) offset to the position in the previous frame
-    trust : [shape=(H, W), float32, 0..1], confidence; 0 where the pixel was occluded or has no match
-    likely : [shape=(H, W), float32, 0..1], the same with wider limits
+    back : [H, W, 2], float32, (x, y) offset in px to the position in the previous frame
+    trust : [H, W], float32, 0..1, confidence; 0 where the pixel was occluded or has no match
+    likely : the same with wider limits
     searched : the flows that were found, at the size of the search: from this frame back, and forward to it
     """
 
@@ -89,8 +89,7 @@ class Motion:
     @cached_property
     def weight(self) -> FloatArray:
         """Weight of the previous result, [H, W]."""
-        weight: FloatArray = np.maximum(self.trust, np.float32(LIKELY) * self.likely)
-        return weight * np.float32(KEEP)
+        return np.asarray(np.maximum(self.trust, np.float32(LIKELY) * self.likely) * np.float32(KEEP))
 
 
 class MotionFinder:
@@ -157,7 +156,7 @@ def _gray(content: FloatArray) -> NDArray[np.uint8]:
     factor = -(-max(luma.shape) // FLOW_SIDE)
     if factor > 1 and min(luma.shape) >= _SMALLEST:
         size = (max(_SMALLEST, luma.shape[1] // factor), max(_SMALLEST, luma.shape[0] // factor))
-        luma = _opencv().resize(luma, size, interpolation=_opencv().INTER_AREA)
+        luma = _reduced(luma, size)
     luma = np.pad(luma, [(0, max(0, _SMALLEST - side)) for side in luma.shape], "edge")
     return np.ascontiguousarray(luma)
 
@@ -194,7 +193,7 @@ def _at_size(searched: FloatArray, size: tuple[int, int]) -> FloatArray:
     height, width = size
     if min(size) < _SMALLEST or searched.shape[:2] == size:
         return searched[:height, :width]
-    found: FloatArray = _opencv().resize(searched, (width, height), interpolation=_opencv().INTER_LINEAR)
+    found = _resized(searched, (width, height))
     if searched.ndim == 3:
         found *= np.array([width / searched.shape[1], height / searched.shape[0]], np.float32)
     return found
@@ -213,15 +212,13 @@ def _unstretched(back: FloatArray) -> FloatArray:
     across, down = (cv.Sobel(back, -1, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]
     low, high = _STRETCHED
-    kept: FloatArray = np.clip((area - low) / np.float32(high - low), 0, 1)
-    return _blur(kept, 1.0)
+    return _blur(np.clip((area - low) / np.float32(high - low), 0, 1), 1.0)
 
 
 def _same_colors(drift: FloatArray) -> FloatArray:
     """Return whether warped content has the broad colors of the actual, whatever its texture, [H, W]."""
     apart = np.abs(_blur(drift, _BROAD)).max(-1)
-    same: FloatArray = np.clip(2 - 2 * _blur(apart, 1.0) / np.float32(_OTHER_COLOR), 0, 1)
-    return same
+    return np.asarray(np.clip(2 - 2 * _blur(apart, 1.0) / np.float32(_OTHER_COLOR), 0, 1))
 
 
 class FlowSteadier:
@@ -271,10 +268,8 @@ def warp(picture: FloatArray, back: FloatArray, sharp: bool = False, *, cubic: b
     cv = _opencv()
     rows, columns = _grid(*back.shape[:2])
     how = cv.INTER_LANCZOS4 if sharp else cv.INTER_CUBIC if cubic else cv.INTER_LINEAR
-    moved: FloatArray = cv.remap(
-        picture, columns + back[..., 0], rows + back[..., 1], how, borderMode=cv.BORDER_REPLICATE
-    )
-    return moved
+    there = (columns + back[..., 0], rows + back[..., 1])
+    return np.asarray(cv.remap(picture, *there, how, borderMode=cv.BORDER_REPLICATE))
 
 
 def _limited(earlier: FloatArray, painted: FloatArray) -> FloatArray:
@@ -282,16 +277,13 @@ def _limited(earlier: FloatArray, painted: FloatArray) -> FloatArray:
     cv, size = _opencv(), (painted.shape[1], painted.shape[0])
     half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
     mean, square = (
-        cv.blur(cv.resize(each, half, interpolation=cv.INTER_AREA), _WINDOW, borderType=cv.BORDER_REFLECT_101)
+        cv.blur(_reduced(each, half), _WINDOW, borderType=cv.BORDER_REFLECT_101)
         for each in (painted, cv.multiply(painted, painted))
     )
     spread = np.float32(SPREAD) * np.sqrt(np.maximum(square - mean * mean, 0)) + np.float32(_LEVEL)
-    low, high = (
-        cv.resize(each, size, interpolation=cv.INTER_LINEAR) for each in (mean - spread, mean + spread)
-    )
+    low, high = _resized(mean - spread, size), _resized(mean + spread, size)
     # The painting itself is always within the limits, or a static scene would change.
-    limited: FloatArray = cv.min(cv.max(earlier, cv.min(low, painted)), cv.max(high, painted))
-    return limited
+    return np.asarray(cv.min(cv.max(earlier, cv.min(low, painted)), cv.max(high, painted)))
 
 
 def as_sharp(mixed: FloatArray, wanted: FloatArray) -> FloatArray:
@@ -306,13 +298,11 @@ def as_sharp(mixed: FloatArray, wanted: FloatArray) -> FloatArray:
 
 def _alike(change: FloatArray) -> FloatArray:
     """Return the similarity in coarse structure, [H, W] in 0..1, of two frames with this difference."""
-    cv = _opencv()
     height, width = change.shape[:2]
     scale = min(1.0, _CELLS / max(height, width))
     cells = (max(1, round(width * scale)), max(1, round(height * scale)))
-    coarse = _mean(np.abs(_blur(cv.resize(change, cells, interpolation=cv.INTER_AREA), 1.0)))
-    alike = np.clip(2 - 2 * coarse / np.float32(_OTHER), 0, 1)
-    return np.asarray(cv.resize(alike, (width, height), interpolation=cv.INTER_LINEAR), np.float32)
+    coarse = _mean(np.abs(_blur(_reduced(change, cells), 1.0)))
+    return _resized(np.clip(2 - 2 * coarse / np.float32(_OTHER), 0, 1), (width, height))
 
 
 def energy(picture: FloatArray) -> FloatArray:
@@ -320,9 +310,8 @@ def energy(picture: FloatArray) -> FloatArray:
     cv, size = _opencv(), (picture.shape[1], picture.shape[0])
     edges = cv.Laplacian(picture, -1, borderType=cv.BORDER_REFLECT_101)
     cells = (-(-size[0] // _CELL), -(-size[1] // _CELL))
-    squares = _mean(cv.resize(cv.multiply(edges, edges), cells, interpolation=cv.INTER_AREA))
-    around: FloatArray = cv.resize(_blur(squares, _AROUND / _CELL), size, interpolation=cv.INTER_LINEAR)
-    return around
+    squares = _mean(_reduced(cv.multiply(edges, edges), cells))
+    return _resized(_blur(squares, _AROUND / _CELL), size)
 
 
 def _squared(vectors: FloatArray) -> FloatArray:
@@ -332,8 +321,7 @@ def _squared(vectors: FloatArray) -> FloatArray:
 
 def _mean(picture: FloatArray) -> FloatArray:
     """Return the mean over the channels of [H, W, 3]."""
-    mean: FloatArray = _opencv().transform(picture, np.full((1, 3), 1 / 3, np.float32))
-    return mean
+    return np.asarray(_opencv().transform(picture, np.full((1, 3), 1 / 3, np.float32)))
 
 
 def _inside(back: FloatArray, border: float = _BORDER) -> NDArray[np.bool_]:
@@ -352,8 +340,16 @@ def _grid(height: int, width: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _blur(picture: FloatArray, sigma: float) -> FloatArray:
-    blurred: FloatArray = _opencv().GaussianBlur(picture, (0, 0), sigma)
-    return blurred
+    return np.asarray(_opencv().GaussianBlur(picture, (0, 0), sigma))
+
+
+def _reduced(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Return a picture at a smaller size (width, height)."""
+    return np.asarray(_opencv().resize(picture, size, interpolation=_opencv().INTER_AREA))
+
+
+def _resized(picture: FloatArray, size: tuple[int, int]) -> FloatArray:
+    return np.asarray(_opencv().resize(picture, size, interpolation=_opencv().INTER_LINEAR))
 
 
 def is_installed() -> bool:

@@ -1,20 +1,161 @@
-"""Formats of written videos: containers, codecs, encoder settings, and what a container can hold."""
+"""What video files hold: frames and their colors, containers, codecs, and packets with their time stamps."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from restyle.errors import OptionError, OutputError
+from restyle.errors import InputError, OptionError, OutputError
 from restyle.types import PathLike
-from restyle.videos.info import VideoInfo
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Tell = Callable[[str], None]  # takes one line about something that was lost or repaired
+
+MOST_PIXELS = 2**26  # of a frame: twice those of 8K; painting takes about 70 bytes for each
+
+# Numbers of ITU-T H.273
+RGB, BT709, UNSPECIFIED, BT601 = 0, 1, 2, 6
+LIMITED, FULL = 1, 2
+_KNOWN_MATRICES = {1, 4, 5, 6, 7, 9}
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """How YUV values map to colors, as numbers of ITU-T H.273.
+
+    range : 0 unspecified, 1 limited, 2 full
+    matrix, transfer, primaries : 2 is unspecified
+    """
+
+    range: int = 0
+    matrix: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+
+    def working_matrix(self, height: int) -> int:
+        """Return the matrix to convert with; if unspecified, BT.709 from 720 rows up and BT.601 below."""
+        if self.matrix in _KNOWN_MATRICES:
+            return self.matrix
+        return BT709 if height >= 720 else BT601
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How to turn stored frames upright: quarter turns counterclockwise, then mirrored left to right."""
+
+    quarters: int = 0
+    mirrored: bool = False
+
+    def upright(self, pixels: Pixels) -> Pixels:
+        """Turn a stored frame [H, W, 3] upright."""
+        turned: Any = np.rot90(pixels, self.quarters)
+        return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
+
+    def stored(self, pixels: Pixels) -> Pixels:
+        """Turn an upright frame [H, W, 3] back to its stored orientation."""
+        mirrored: Any = pixels[:, ::-1] if self.mirrored else pixels
+        return np.ascontiguousarray(np.rot90(mirrored, -self.quarters))
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """Properties of the picture of a video.
+
+    size : (height, width), upright
+    time_base : unit of `VideoFrame.pts`, in seconds
+    rate : average frames per second
+    frames : number of frames that the file claims to hold
+    depth : bits per channel
+    chroma : "420", "422" or "444"
+    alpha : whether frames have an alpha channel, which the result keeps
+    aspect : width of an upright pixel divided by its height
+    """
+
+    size: tuple[int, int]
+    time_base: Fraction
+    rate: Fraction | None
+    frames: int | None
+    depth: int = 8
+    chroma: str = "420"
+    alpha: bool = False
+    aspect: Fraction = Fraction(1)
+    colors: ColorTags = ColorTags()
+    turn: Turn = Turn()
+    metadata: dict[str, str] = field(default_factory=dict)
+    stream_metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class VideoFrame:
+    """One frame.
+
+    pixels : [shape=(H, W, 3), or (H, W, 4) if `VideoInfo.alpha`, uint8 or uint16], RGB and straight alpha,
+        upright; None if the frame is damaged or skipped
+    pts, duration : in units of `VideoInfo.time_base`; `pts` increases from frame to frame
+    skipped : whether its pixels were not requested
+    """
+
+    pixels: Pixels | None
+    pts: int
+    duration: int
+    skipped: bool = False
+
+
+def check_pixels(shown: str, size: tuple[int, int], max_pixels: int | None) -> None:
+    """Raise InputError where frames of (height, width) have more than `max_pixels`, or `MOST_PIXELS`."""
+    most = MOST_PIXELS if max_pixels is None else min(max_pixels, MOST_PIXELS)
+    if size[0] * size[1] > most:
+        cure = "make them smaller first" if most == MOST_PIXELS else "raise max-pixels if you trust the file"
+        raise InputError(f"{shown}: its frames of {size[1]}x{size[0]} have more than {most:,} pixels; {cure}")
+
+
+def turn_of(frame: Any) -> Turn:
+    """Return how a decoded frame is turned, from its display matrix."""
+    from av.sidedata.sidedata import Type
+
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return Turn()
+    matrix = np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
+    # The matrix maps a stored pixel: (x, y) -> (a x + c y, b x + d y).
+    signs = tuple(int(np.sign(value)) for value in (*matrix[0, :2], *matrix[1, :2]))
+    for quarters, (a, b, c, d) in enumerate(((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))):
+        if signs == (a, b, c, d):
+            return Turn(quarters)
+        if signs == (-a, b, -c, d):
+            return Turn(quarters, mirrored=True)
+    return Turn()  # not a quarter turn: players ignore it, too
+
+
+def with_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Add an opaque alpha channel to [H, W, 3]; return [H, W, 4] unchanged."""
+    if pixels.shape[-1] == 4:
+        return pixels
+    return np.concatenate([pixels, np.full_like(pixels[..., :1], np.iinfo(pixels.dtype).max)], axis=-1)
+
+
+def over_black(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Composite [H, W, 4] over black; the colors of transparent pixels are arbitrary, and must not appear."""
+    opacity, top = pixels[..., 3:], np.iinfo(pixels.dtype).max
+    if opacity.min() == top:
+        return pixels[..., :3]
+    return (pixels[..., :3] * (opacity / np.float32(top)) + np.float32(0.5)).astype(pixels.dtype)
+
+
+def scaling() -> Any:
+    """Return flags of swscale for conversion between YUV and RGB that uses every chroma sample."""
+    from av.video.reformatter import Interpolation
+
+    return Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True)
@@ -51,7 +192,6 @@ ENCODERS = {
     "ffv1": Encoder("ffv1", (".mkv",), 0, (("level", "3"),)),
 }
 ALPHA_CODECS = ("prores", "ffv1", "gif", "")  # that keep transparency; a folder of PNG has no codec
-DEFAULT_CODEC = {".webm": "vp9"}
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 SUFFIXES = (*CONTAINERS, ".gif")
 
@@ -65,11 +205,7 @@ _NOT_COPIED = {
 
 
 def check_format(path: PathLike, codec: str | None, quality: int | None) -> str:
-    """Return the codec for an output; without `codec`, the default one of its suffix.
-
-    Raises OutputError or OptionError if the suffix is not that of a video, or the container cannot hold the
-    codec.
-    """
+    """Return the codec for an output; OutputError or OptionError if its suffix cannot hold it."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         problem = f"cannot write '{suffix}' videos" if suffix else "has no suffix that names a video format"
@@ -78,7 +214,7 @@ def check_format(path: PathLike, codec: str | None, quality: int | None) -> str:
         if codec is not None or quality is not None:
             raise OptionError("a GIF has no codec or quality; leave them out, or write .mp4")
         return "gif"
-    chosen = codec or DEFAULT_CODEC.get(suffix, "h264")
+    chosen = codec or ("vp9" if suffix == ".webm" else "h264")
     encoder = ENCODERS[chosen]
     if suffix not in encoder.suffixes:
         raise OptionError(f"'{suffix}' cannot hold codec {chosen}; use one of {', '.join(encoder.suffixes)}")
@@ -121,12 +257,12 @@ def copy_chapters(source: Any, target: Any) -> None:
 
 def left_out(container: Any, picture: Any) -> str:
     """Return a message about streams that are never copied: data, attachments, covers, further videos."""
-    names = {"data": "data", "attachment": "attachment", "video": "video"}
+    # MP4 stores the titles of chapters in a data stream, too.
+    names = ("attachment", "video") if container.chapters() else ("data", "attachment", "video")
     kinds = [
-        "cover picture" if stream.type == "video" and is_cover(stream) else names[stream.type]
+        "cover picture" if stream.type == "video" and is_cover(stream) else stream.type
         for stream in container.streams
-        # MP4 stores the titles of chapters in a data stream, too.
-        if stream.type in names and stream.index != picture.index and not _holds_chapters(container, stream)
+        if stream.type in names and stream.index != picture.index
     ]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return f"streams that are left out: {counts}" if kinds else ""
@@ -135,10 +271,6 @@ def left_out(container: Any, picture: Any) -> str:
 def is_cover(stream: Any) -> bool:
     """Return whether a video stream is a picture that is shown beside the sound or in lists."""
     return bool(int(stream.disposition) & 0x400)  # AV_DISPOSITION_ATTACHED_PIC
-
-
-def _holds_chapters(container: Any, stream: Any) -> bool:
-    return stream.type == "data" and bool(container.chapters())
 
 
 def encoder_settings(encoder: Encoder) -> dict[str, str]:
@@ -181,3 +313,87 @@ def copied_stream(container: Any, stream: Any) -> Any:
     copied.metadata.update(copied_metadata(stream.metadata))
     copied.disposition = stream.disposition
     return copied
+
+
+# Formats whose clock does not start at 0.
+_BROADCAST = {"mpegts", "mpeg", "vob"}
+_MAX_HELD = 64  # packets
+MOST_PAUSE = 3600  # seconds between two packets of a stream
+
+
+def demux(container: Any, clock: Clock, *streams: Any) -> Iterator[Any]:
+    """Yield the packets of some streams, with corrected time stamps."""
+    held: dict[int, list[Any]] = {}  # packets before the first one with a dts
+    started: set[int] = set()
+    for packet in container.demux(*streams):
+        clock.apply(packet)
+        index = packet.stream_index
+        waiting = held.setdefault(index, [])
+        if index not in started and packet.dts is None and packet.size and len(waiting) < _MAX_HELD:
+            waiting.append(packet)
+            continue
+        started.add(index)
+        # Matroska has no dts, and FFmpeg does not know those of the first B-frames.
+        step = max(1, packet.duration or 0)
+        for place, each in enumerate(waiting):
+            if packet.dts is not None:
+                each.dts = packet.dts - step * (len(waiting) - place)
+            yield each
+        waiting.clear()
+        yield packet
+    for waiting in held.values():
+        yield from waiting
+
+
+class Clock:
+    """Corrects the clock of broadcast files (TS, VOB), which starts anywhere and jumps where files join.
+
+    Of other files it leaves out pauses of more than `MOST_PAUSE`, which no container could hold; `left_out`
+    is their sum in seconds.
+    """
+
+    def __init__(self, container: Any) -> None:
+        self._broadcast = container.format.name in _BROADCAST
+        late = self._broadcast and container.start_time
+        self.shift = Fraction(container.start_time, 1_000_000) if late else Fraction(0)  # seconds, at first
+        self.left_out = Fraction(0)
+        self._shifts = [self.shift]
+        self._current: dict[int, Fraction] = {}  # shift of each stream
+        self._last: dict[int, int] = {}  # last dts of each stream
+        self._ends: dict[int, Fraction] = {}  # end of the last packet of each stream, in seconds
+
+    def apply(self, packet: Any) -> None:
+        """Correct the time stamps of a packet."""
+        # Where B-frames are, the dts of other files may be guessed, and lag behind a jump.
+        stamps = (packet.dts, packet.pts) if self._broadcast else (packet.pts, packet.dts)
+        stamp = next((each for each in stamps if each is not None), None)
+        if stamp is None:
+            return
+        index, time = packet.stream_index, stamp * packet.time_base
+        shift, end = self._current.get(index, self.shift), self._ends.get(index)
+        if end is not None and not self._follows(time - shift, end):
+            # All streams jump at about the same place; they stay in sync if they use the same shift.
+            known = (each for each in reversed(self._shifts) if self._follows(time - each, end))
+            jump = time - max(self._ends.values()) if self._broadcast or time - shift > end else shift
+            shift = next(known, jump)
+            self._shifts.append(shift)
+            if not self._broadcast:
+                self.left_out = max(self.left_out, shift)
+        self._current[index] = shift
+        if (packet.duration or 0) * packet.time_base > MOST_PAUSE:
+            packet.duration = round(Fraction(1, 25) / packet.time_base)
+        self._ends[index] = time - shift + (packet.duration or 0) * packet.time_base
+        if not (self._broadcast or shift):
+            return
+        units = round(shift / packet.time_base)
+        if packet.dts is not None:
+            packet.dts = max(packet.dts - units, self._last.get(index, packet.dts - units - 1) + 1)
+            self._last[index] = packet.dts
+        if packet.pts is not None:
+            packet.pts -= units
+
+    def _follows(self, time: Fraction, end: Fraction) -> bool:
+        """Return whether a packet can follow one that ended at `end`, in seconds, without a correction."""
+        if not self._broadcast:
+            return abs(time - end) <= MOST_PAUSE
+        return end - Fraction(1, 10) <= time <= end + 10

@@ -20,7 +20,15 @@ from restyle.files import check_output
 from restyle.images import formats
 from restyle.images import picture as images
 from restyle.types import PathLike, from_unit
-from restyle.videos.info import Pixels, Tell, VideoFrame, VideoInfo, check_pixels, over_black, with_alpha
+from restyle.videos.formats import (
+    Pixels,
+    Tell,
+    VideoFrame,
+    VideoInfo,
+    check_pixels,
+    over_black,
+    with_alpha,
+)
 
 PREVIEW_EVERY = 2.0  # seconds between updates of --preview
 GIF_TICK = Fraction(1, 100)  # seconds, the time base of every GIF

@@ -18,21 +18,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from restyle import pipeline
+from restyle.files import name_part, unused
 from restyle.images import picture
-from restyle.images.resize import fit_size
+from restyle.images.resize import fit_size, resize
 from restyle.methods import table
 from restyle.methods.fast import MIN_SIDE
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions
 from restyle.options.video import LiveOptions
 from restyle.style import Style
-from restyle.types import PathLike, from_unit
-from restyle.videos.controls import Controls
-from restyle.videos.devices import Bytes, Newest, Shot, Sink, Window, open_sink, open_source
-from restyle.videos.enlarge import enlarged, reduced
-from restyle.videos.info import Pixels, Tell
+from restyle.types import FloatArray, PathLike, from_unit
+from restyle.videos.devices import Bytes, Newest, Shot, Sink, Window, open_sink, open_source, record, scaled
+from restyle.videos.formats import Tell
+from restyle.videos.stages import enlarged, reduced
+
+GRID = 3  # rows and columns of the wall
+PAGE = GRID * GRID
+HELP = "left/right: other styles; w: wall of styles, 1-9 choose; s: snapshot; r: record; q: end"
 
 _WAIT = 0.25  # seconds without a frame after which the window is checked
 _STILL = 1.0  # seconds after which a late frame is better than none
@@ -47,11 +52,95 @@ _PATIENCE = 1.0  # seconds at one size before a larger one is tried
 _PATIENCE_GROWTH = 2.0  # factor after every larger size that was too slow
 
 
+class Controls:
+    """What the keys of a live window change: other styles, a wall of styles, snapshots, recording.
+
+    The first of `styles` is used; snapshots and recordings are written to the current folder, as
+    `live-STYLE.png` and `live-STYLE.mp4`, never over an existing file.
+    """
+
+    def __init__(self, styles: Sequence[Style], rate: Fraction) -> None:
+        self._styles, self._rate = styles, rate
+        self._at, self._began = 0, 0.0
+        self.wall = self._snapshot = self._record = False
+        self.written: list[Path] = []
+        self._recording: Sink | None = None
+
+    @property
+    def style(self) -> Style:
+        """The style in use."""
+        return self._styles[self._at]
+
+    @property
+    def title(self) -> str:
+        """Title of the window."""
+        return f"restyle live: {self.style.name}{' (recording)' if self._record else ''}   {HELP}"
+
+    def press(self, key: str) -> None:
+        """React to a key, by Tk's name; others are ignored."""
+        step = PAGE if self.wall else 1
+        if key in ("Right", "Left"):
+            self._at = (self._at + (step if key == "Right" else -step)) % len(self._styles)
+        elif key == "w":
+            self.wall = not self.wall
+        elif key == "s":
+            self._snapshot = True
+        elif key == "r":
+            self._record = not self._record
+            if not self._record:
+                self.close()
+        elif self.wall and len(key) == 1 and key in "123456789":
+            chosen = self._first + int(key) - 1
+            if chosen < len(self._styles):
+                self._at, self.wall = chosen, False
+
+    @property
+    def _first(self) -> int:
+        """Index of the first style on the page of the wall."""
+        return self._at - self._at % PAGE
+
+    def paint_wall(self, method: Arbitrary, content: FloatArray, size: tuple[int, int]) -> FloatArray:
+        """Return a frame of `size` with a page of styles, numbered, of a content [H, W, 3] in 0..1."""
+        tile = (size[0] // GRID, size[1] // GRID)
+        height, width = (max(16, side // GRID) for side in content.shape[:2])
+        small = resize(content, (height, width), "area")
+        wall = np.zeros((*size, 3), np.float32)
+        for place, style in enumerate(self._styles[self._first : self._first + PAGE]):
+            painted = resize(method.paint(small, style.code), tile, "bilinear")
+            label = Image.fromarray(from_unit(painted, np.uint8))
+            text = f"{place + 1} {style.name}"
+            ImageDraw.Draw(label).text((5, 4), text, fill=(255, 255, 255), stroke_width=2, stroke_fill=0)
+            row, column = divmod(place, GRID)
+            box = np.s_[row * tile[0] : (row + 1) * tile[0], column * tile[1] : (column + 1) * tile[1]]
+            wall[box] = np.asarray(label, np.float32) / np.float32(255)
+        return wall
+
+    def shown(self, pixels: Bytes) -> None:
+        """Save a shown frame [H, W, 3] if a snapshot or a recording was asked for."""
+        if self._snapshot:
+            self._snapshot = False
+            self.written.append(picture.save_image(picture.from_array(pixels), self._path(".png")))
+        if self._record:
+            if self._recording is None:
+                path = self._path(".mp4")
+                self._recording = record(path, pixels.shape[:2], self._rate)
+                self._began = time.monotonic()
+                self.written.append(path)
+            self._recording.show(pixels, time.monotonic() - self._began)
+
+    def _path(self, suffix: str) -> Path:
+        return unused(Path(f"live-{name_part(self.style.name)}{suffix}"))
+
+    def close(self) -> None:
+        """Finish a recording."""
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None
+
+
 @dataclass
 class Summary:
-    """Figures of a finished run: frames, size (height, width) at the end, and delays of shown frames in
-    seconds.
-    """
+    """Figures of a finished run: frames, the last size (height, width), delays of shown frames in seconds."""
 
     shown: int
     dropped: int
@@ -97,7 +186,7 @@ def show(
     camera = open_source(source)
     newest: Newest | None = None
     try:
-        controls = Controls([style, *others], Path(), camera.rate)
+        controls = Controls([style, *others], camera.rate)
         painter = _Painter(controls, method, pictures, live, camera.size, camera.rate)
         size = painter.shown_size
         with open_sink(output, size, camera.rate, live.overwrite, [source]) as sink:
@@ -183,9 +272,7 @@ class _Painter:
         fixed = None if pictures.paint_size is None else min(longest, pictures.paint_size)
         self.pace = Pace(live.delay / 1e3, longest, fixed, float(1 / rate))
         self.painted_size = self._size()
-        self.painting = (
-            0.0  # seconds that the last frame took, without the steps that do not depend on its size
-        )
+        self.painting = 0.0  # seconds of the last frame, without the steps that do not depend on its size
 
     def warm_up(self) -> None:
         """Load the model and choose the first size."""
@@ -200,12 +287,12 @@ class _Painter:
         """Stylize a frame."""
         pixels = shot.pixels
         if self._pictures.crop is None:
-            pixels = _scaled(pixels, self.shown_size)  # faster than resizing as floats
+            pixels = scaled(pixels, self.shown_size)  # faster than resizing as floats
         content = pipeline.preprocess(picture.from_array(pixels), self._pictures)
         options, code = self._pictures, self._controls.style.code
-        if self._controls.wall:
+        if self._controls.wall:  # never mirrored: it has text
             wall = self._controls.paint_wall(self._method, content.pixels, self.shown_size)
-            return self._mirrored(np.asarray(from_unit(wall, np.uint8)))
+            return np.asarray(from_unit(wall, np.uint8))
         self.painted_size = self._size()
         begin = time.monotonic()
         small = content.pixels
@@ -215,10 +302,7 @@ class _Painter:
         self.painting = time.monotonic() - begin
         painted = enlarged(painted, small, content.pixels, options.strength)
         done: Any = from_unit(pipeline.postprocess(painted, content, options).pixels, np.uint8)
-        return self._mirrored(done)
-
-    def _mirrored(self, pixels: Bytes) -> Bytes:
-        return np.ascontiguousarray(pixels[:, ::-1]) if self._mirror and not self._controls.wall else pixels
+        return np.ascontiguousarray(done[:, ::-1]) if self._mirror else np.asarray(done)
 
     def _size(self) -> tuple[int, int]:
         """Return the size to paint at."""
@@ -226,22 +310,6 @@ class _Painter:
             return self.shown_size
         side = max(MIN_SIDE, round(self.pace.size / self._pictures.style_scale))
         return self.shown_size if side == max(self.shown_size) else fit_size(self.shown_size, long=side)
-
-
-def _scaled(pixels: Pixels, size: tuple[int, int]) -> Bytes:
-    """Resize a frame to (height, width), 8 bits."""
-    import av
-    from av.video.reformatter import Interpolation
-
-    form = "rgb24" if pixels.dtype == np.uint8 else "rgb48le"
-    if pixels.shape[:2] == size and form == "rgb24":
-        return np.ascontiguousarray(pixels, np.uint8)
-    whole: Any = np.ascontiguousarray(pixels)
-    frame = av.VideoFrame.from_ndarray(whole, form)
-    smaller = size[0] < pixels.shape[0]
-    how = Interpolation.AREA if smaller else Interpolation.BICUBIC
-    resized = frame.reformat(width=size[1], height=size[0], format="rgb24", interpolation=how)
-    return np.asarray(resized.to_ndarray(), np.uint8)
 
 
 class Pace:
@@ -300,13 +368,14 @@ class Pace:
         self._painting.append(seconds if painting is None else painting)
         usual, slow = float(np.median(self._took)), self.slow
         too_slow = len(self._took) >= 3 and (usual > _RESERVE * self.allowed or slow > _WORST * self.allowed)
+        is_tried = len(self._took) == _MEMORY and now - self._since > self._patience
         if too_slow and self._at > 0:
             if -self._change(-1) < _HELPS * usual:
                 return
             if self._went_up:
                 self._patience *= _PATIENCE_GROWTH  # or the size would oscillate
             self._go(self._at - 1, now)
-        elif len(self._took) == _MEMORY and now - self._since > self._patience and self._at + 1 < self._count:
+        elif is_tried and self._at + 1 < len(self._sizes):
             more = self._change(1)
             if usual + more < _RESERVE * self.allowed and slow + more < _WORST * self.allowed:
                 self._go(self._at + 1, now)
@@ -316,16 +385,10 @@ class Pace:
         growth = self._area(self._at + by) / self._area(self._at)
         return (growth - 1) * float(np.median(self._painting))
 
-    @property
-    def _count(self) -> int:
-        return len(self._sizes)
-
     def _go(self, at: int, now: float) -> None:
-        self._went_up = at > self._at
-        self._at = at
+        self._went_up, self._at, self._since = at > self._at, at, now
         self._took.clear()
         self._painting.clear()
-        self._since = now
 
     def _area(self, at: int) -> float:
         return float(self._sizes[at]) ** 2

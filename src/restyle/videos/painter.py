@@ -3,12 +3,23 @@
 Each runs in its own thread; painting and finishing take several frames at once, each in one thread. Frames
 are painted and steadied at the size of `painted_side`, and enlarged at the end with their own fine detail.
 At the end of every segment the stages save what they remember of earlier frames, for `--resume`.
+
+With `--method optimize` a frame starts from the warped previous result where the optical flow is reliable,
+elsewhere from the output of the network, so that a few steps at full size are enough. A temporal loss keeps
+it close to that:
+
+    w mean(v (O(t) - W O(t-1))^2)
+
+W is the warp and v the confidence of the flow (Ruder et al. 2016, "Artistic style transfer for videos").
+Differs from the paper: only the previous frame is used, the flow is that of `videos.flow`, and there are no
+backward passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -22,22 +33,19 @@ from restyle.images.masks import blend
 from restyle.images.resize import fit_size
 from restyle.methods import table
 from restyle.methods.fast import painted_side
-from restyle.methods.protocol import TableMethod, Tables
+from restyle.methods.protocol import FrameMethod, Previous, TableMethod, Tables
 from restyle.models import session
 from restyle.models.arbitrary import Arbitrary
+from restyle.models.style_codes import Exemplar
 from restyle.options import ImageOptions, VideoOptions
+from restyle.options.video import VideoMethodOptions
 from restyle.style import Style
 from restyle.types import FloatArray, from_unit
-from restyle.videos.between import carry, choose
-from restyle.videos.enlarge import enlarged, reduced
-from restyle.videos.flow import FlowSteadier, MotionFinder
-from restyle.videos.info import Pixels, VideoFrame, VideoInfo
-from restyle.videos.keys import KeyPainter
-from restyle.videos.masks import VideoRegions
-from restyle.videos.optimized import OptimizedPainter
-from restyle.videos.scenes import SceneCuts
-from restyle.videos.timeline import TimedStyles, Timeline
-from restyle.videos.work import SEGMENT, SegmentEnd, State, Work, in_parallel
+from restyle.videos.flow import FlowSteadier, Motion, MotionFinder, warp
+from restyle.videos.formats import Pixels, VideoFrame, VideoInfo
+from restyle.videos.keyframes import KeyPainter, carry, choose
+from restyle.videos.stages import SEGMENT, SceneCuts, SegmentEnd, State, Work, enlarged, in_parallel, reduced
+from restyle.videos.styles import TimedStyles, Timeline, VideoRegions
 
 _PIXEL_BYTES = 320  # that a pass of the network takes, per pixel
 _PAINTING_BYTES = 1_000_000_000  # of all frames that are painted at the same time
@@ -45,23 +53,56 @@ _FINISHED_BYTES = 60  # that enlarging takes, per pixel of the result
 _FINISHING_BYTES = 4_000_000_000  # of all frames that are enlarged at the same time
 
 
-class _Layer:
-    """One style of a video: what stylizes its frames, and its memory of earlier ones."""
+class OptimizedPainter:
+    """Optimizes consecutive frames, for `--method optimize`. Raises MissingExtraError without torch.
+
+    `fast` computes the start where there is no previous result. `last` is that result; None after a cut.
+    """
 
     def __init__(
         self,
-        method: Arbitrary,
-        optimized: OptimizedPainter | None,
-        steadier: FlowSteadier | None,
-        fit_table: Tables | None = None,
+        styles: Sequence[Exemplar],
+        fast: Arbitrary,
+        strength: float,
+        options: VideoMethodOptions,
+        threads: int | None = None,
+        device: str = "cpu",
     ) -> None:
-        self.method, self.optimized, self.steadier, self.fit_table = method, optimized, steadier, fit_table
-        self.palette: ColorLut | None = None
+        optimize = cast("FrameMethod", table.load(options.method)).stylize_frame
+        self._optimize = partial(optimize, strength=strength, device=device, threads=threads)
+        self._styles, self._fast, self._strength, self._options = styles, fast, strength, options
+        self.last: FloatArray | None = None
+
+    def __call__(self, content: FloatArray, code: FloatArray, motion: Motion | None) -> FloatArray:
+        """Stylize the next frame [H, W, 3], float32 in 0..1, with a code [K] and its motion."""
+        if self._strength == 0:
+            return content
+        start = self._fast.stylize(content, code, self._strength)
+        previous = None
+        if motion is not None and self.last is not None and self.last.shape == content.shape:
+            warped = np.clip(warp(self.last, motion.back, sharp=True), 0, 1)
+            start = start + motion.trust[..., None] * (warped - start)
+            previous = Previous(warped, motion.trust, self._options.temporal_weight)
+            if np.array_equal(warped, self.last) and motion.trust.min() == 1:
+                return self.last  # nothing moved: another run would only differ, not improve
+        self.last = self._optimize(content, start, self._styles, self._options, previous=previous)
+        return self.last
+
+
+@dataclass
+class _Layer:
+    """One style of a video: what stylizes its frames, and its memory of earlier ones."""
+
+    method: Arbitrary
+    optimized: OptimizedPainter | None
+    steadier: FlowSteadier | None
+    fit_table: Tables | None
+    palette: ColorLut | None = None
 
     def cut(self) -> None:
         """Start a new scene."""
         if self.optimized:
-            self.optimized.cut()
+            self.optimized.last = None
         self.palette = None
 
     def paint(
@@ -85,14 +126,16 @@ class _Layer:
     def state(self) -> State:
         """Return the memory of the painting stage."""
         state = {}
-        if self.optimized:
-            state = {f"painter.{name}": value for name, value in self.optimized.state().items()}
-        return state if self.palette is None else {**state, "cube": self.palette.nodes}
+        if self.optimized and self.optimized.last is not None:
+            state["painter.last"] = self.optimized.last
+        if self.palette is not None:
+            state["cube"] = self.palette.nodes
+        return state
 
     def restore(self, state: State) -> None:
         """Continue from a `state`."""
         if self.optimized:
-            self.optimized.restore(_part(state, "painter."))
+            self.optimized.last = state.get("painter.last")
         if "cube" in state:
             self.palette = ColorLut(state["cube"])
         if self.steadier:
@@ -120,16 +163,14 @@ class VideoPainter:
     ) -> None:
         if image_options.colors_only and len(styles) > 1:
             raise OptionError("colors-only takes one style for a whole video; give one, without times")
-        self._options, self._time_base = image_options, info.time_base
+        self._options, self._time_base, self._regions = image_options, info.time_base, regions
         self._timeline = Timeline([(second, style.code) for second, style in styles]) if styles else None
-        self._regions = regions
         self._look = None if options.look is None else load_look(options.look)
         self._only_look = not styles and regions is None
         self._cuts = SceneCuts()
         row = table.find(options.method)
-        self._optimize = row.previous_frame
+        self._optimize, self._by_keys = row.previous_frame, row.key_frames
         self._by_tables = image_options.colors_only or row.tables
-        self._by_keys = row.key_frames
         if (self._optimize or self._by_keys or row.tables) and (image_options.colors_only or len(styles) > 1):
             raise OptionError(
                 f"--method {options.method} takes one style for a whole video, and no --colors-only"
@@ -137,14 +178,18 @@ class VideoPainter:
         unchanged = image_options.strength == 0 or self._only_look
         by_flow = options.steady == "flow" and not unchanged and not self._by_tables
         self._finder: MotionFinder | None = None
-        if row.previous_frame or row.key_frames:
+        if self._optimize or self._by_keys:
             self._finder = MotionFinder(f"--method {options.method} of a video")
         elif by_flow:
             self._finder = MotionFinder()
-        self._network_device = method.device
+        # Each of their frames depends on the one before.
+        self._in_turn = self._optimize or self._by_keys or self._by_tables
         cores = method.threads or session.cores()
         size = pipeline.prepared_size(info.size, image_options)
-        self.at_once = self._frames_at_once(size, cores)
+        height, width = self._small_size(size)
+        self.at_once = max(1, min(cores, _PAINTING_BYTES // (_PIXEL_BYTES * height * width)))
+        if self._in_turn or method.device != "cpu":  # a GPU has no second one
+            self.at_once = 1
         self.finishing = max(1, min(cores, _FINISHING_BYTES // (_FINISHED_BYTES * size[0] * size[1])))
         if not self._optimize:
             method = method.with_threads(max(1, cores // self.at_once))
@@ -165,20 +210,12 @@ class VideoPainter:
             fit = _fit_table(style, image_options, options) if row.tables and style is not None else None
             steadier = FlowSteadier() if by_flow else None
             self._layers.append(_Layer(method, optimized, steadier, fit))
-        own = self._optimize or self._by_keys or self._by_tables  # each has a way for frames that repeat
-        self._repeats = not (own or unchanged or regions)
+        self._repeats = not (self._in_turn or unchanged or regions)
         self._carries = self._repeats and by_flow  # half of the frames are not painted
         self._before: list[FloatArray | None] = []  # what the last painting was made of
         self._painted: list[FloatArray | None] = []  # of the last frame, while steadying
         self._last: Any = None  # pixels of the last result
         self.show: Callable[[Pixels], None] = lambda pixels: None  # called with each result
-
-    def _frames_at_once(self, size: tuple[int, int], cores: int) -> int:
-        """Return how many frames are painted at the same time: one a core, as memory allows."""
-        if self._optimize or self._by_keys or self._by_tables or self._network_device != "cpu":
-            return 1  # each depends on the one before, or a GPU has no second one
-        height, width = self._small_size(size)
-        return max(1, min(cores, _PAINTING_BYTES // (_PIXEL_BYTES * height * width)))
 
     def _small_size(self, size: tuple[int, int]) -> tuple[int, int]:
         if self._optimize or self._by_tables or self._only_look or self._options.strength == 0:
@@ -227,9 +264,8 @@ class VideoPainter:
 
     def _prepare_state(self) -> State:
         state: State = {f"cuts.{name}": value for name, value in self._cuts.state().items()}
-        if self._finder and self._finder.before is not None:
-            assert self._finder.carried is not None
-            state |= {"content": self._finder.before, "carried": self._finder.carried}
+        if (finder := self._finder) and finder.before is not None and finder.carried is not None:
+            state |= {"content": finder.before, "carried": finder.carried}
         return state
 
     def paint(self, items: Iterator[Any]) -> Iterator[Any]:
@@ -262,13 +298,11 @@ class VideoPainter:
                     continue
                 if isinstance(item, SegmentEnd) and layer.steadier.last is not None:
                     item.state[f"{place}.steadied"] = layer.steadier.last
+                elif isinstance(item, Work) and (painted := item.painted[place]) is not None:
+                    wanted = item.energies[place] if item.energies else None
+                    item.painted[place] = layer.steadier(painted, item.motion, wanted)
                 elif isinstance(item, Work):
-                    painted = item.painted[place]
-                    if painted is None:
-                        layer.steadier.last = None
-                    else:
-                        wanted = item.energies[place] if item.energies else None
-                        item.painted[place] = layer.steadier(painted, item.motion, wanted)
+                    layer.steadier.last = None
             yield item
 
     def _repeated(self, items: Iterator[Any]) -> Iterator[Any]:
@@ -314,22 +348,19 @@ class VideoPainter:
             return item.content.pixels
         if item.weights is None:
             return self._finished_layer(item, 0)
-        parts = (
-            (weight, self._finished_layer(item, place))
-            for place, weight in enumerate(item.weights)
-            if item.visible(place)
-        )
+        visible = ((place, weight) for place, weight in enumerate(item.weights) if item.visible(place))
+        parts = ((weight, self._finished_layer(item, place)) for place, weight in visible)
         return blend(parts, item.content.pixels)
 
     def _finished_layer(self, item: Work, place: int) -> FloatArray:
         palette, painted, content = item.palettes[place], item.painted[place], item.content
         if palette is not None:
-            mapped = palette.apply(content.pixels)
+            painted = palette.apply(content.pixels)
             if self._options.keep_colors is None:
-                return mapped
-            return pipeline.postprocess(mapped, content, self._options).pixels
-        assert painted is not None
-        painted = enlarged(painted, item.small, content.pixels, self._options.strength)
+                return painted
+        else:
+            assert painted is not None
+            painted = enlarged(painted, item.small, content.pixels, self._options.strength)
         return pipeline.postprocess(painted, content, self._options).pixels
 
     def restore(self, state: State) -> None:
@@ -346,10 +377,10 @@ class VideoPainter:
 
 def _alike(before: list[FloatArray | None], now: list[FloatArray | None]) -> bool:
     """Return whether two frames would be painted exactly alike."""
-    if len(before) != len(now):
-        return False
-    pairs = zip(before, now, strict=True)
-    return all(one is not None and two is not None and np.array_equal(one, two) for one, two in pairs)
+    pairs = zip(before, now, strict=False)
+    return len(before) == len(now) and all(
+        one is not None and two is not None and np.array_equal(one, two) for one, two in pairs
+    )
 
 
 def _fit_table(style: Style, image_options: ImageOptions, options: VideoOptions) -> Tables:

@@ -18,18 +18,19 @@ from restyle.files import Closing, check_readable
 from restyle.images import formats
 from restyle.sounds.files import open_file
 from restyle.types import PathLike
-from restyle.videos.demux import Clock, demux
-from restyle.videos.formats import is_cover
-from restyle.videos.info import (
+from restyle.videos.formats import (
     FULL,
     LIMITED,
     MOST_PIXELS,
+    Clock,
     ColorTags,
     Pixels,
     Tell,
     VideoFrame,
     VideoInfo,
     check_pixels,
+    demux,
+    is_cover,
     over_black,
     scaling,
     turn_of,

@@ -1,43 +1,57 @@
-"""Run the stages of a video: each in its own thread, joined by bounded queues, until the end or an interrupt.
+"""Run the stages of a video until the end or an interrupt, and keep what is finished for `--resume`.
 
-Memory does not grow with the length of the video, and the short stages run while the network computes. They
-run at a lower priority (a higher `nice`), so that a network that uses several threads for one frame does not
-wait for them.
+A video is encoded in independent segments. A folder `.NAME.parts` next to the output holds, for each one,
+
+    00003.packets      the packets of the encoder, concatenated (absent for a folder of PNGs)
+    00003.npz          time stamps and sizes of those packets, and checksums of the other two files; if it
+                       exists, the segment is complete
+
+and for the last one `00003.state.npz`, what the stages remember of earlier frames. `plan.json` identifies the
+video, the styles and the options. The folder is removed when the result is complete. Before anything of it is
+used, types, sizes and checksums are verified.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
+import json
 import os
+import re
 import shutil
-import sys
-from collections.abc import Callable, Iterable, Iterator
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from queue import Empty, Full, Queue
-from threading import Event, Thread, get_native_id
-from typing import Any, TypeVar
+from typing import Any, BinaryIO
 
-from restyle.errors import OutputError
-from restyle.files import DISK_ERRORS, unused
-from restyle.options import VideoOptions
+import numpy as np
+from numpy.typing import NDArray
+
+from restyle import __version__
+from restyle.errors import OptionError, OutputError
+from restyle.files import DISK_ERRORS, Parts, check_same_plan, flush, read_plan, unused
+from restyle.methods.regions import Regions
+from restyle.models.arbitrary import Arbitrary
+from restyle.options import ImageOptions, VideoOptions
 from restyle.types import PathLike
+from restyle.videos.formats import Tell, VideoFrame
 from restyle.videos.frames import FolderReader, FolderWriter, GifWriter, WebPReader
-from restyle.videos.info import Tell, VideoFrame
 from restyle.videos.painter import VideoPainter
 from restyle.videos.read import VideoReader
-from restyle.videos.resume import Segments
-from restyle.videos.work import SEGMENT, SegmentEnd
+from restyle.videos.stages import SEGMENT, SegmentEnd, Stages, State
+from restyle.videos.styles import TimedStyles, regions_digest
 from restyle.videos.write import VideoWriter
 
-T = TypeVar("T")
 Reader = VideoReader | FolderReader | WebPReader
 Writer = VideoWriter | GifWriter | FolderWriter
 
 AHEAD = 4  # frames in the queues after reading and before writing
 BETWEEN = 2  # frames in the queues around the network, as floats
 QUEUE_BYTES = 400_000_000  # of the frames in one queue; if one alone takes more, the stages take turns
-NICE = 10  # added to the niceness of the short stages: a tenth of the normal CPU share
-_POLL = 0.05  # seconds between two checks for a stop
-_END = object()
 
 
 def run(
@@ -148,89 +162,230 @@ def save_partial(
     tell(f"{line}; resume=True continues from there" if resumable else line)
 
 
-class Stages:
-    """Runs iterators in threads, ahead of the code that takes their items.
+Plan = dict[str, Any]
 
-    Examples
-    --------
-    >>> stages = Stages()
-    >>> numbers = stages.ahead(range(4), depth=2)
-    >>> squares = stages.ahead((n * n for n in numbers), depth=2)
-    >>> list(squares)
-    [0, 1, 4, 9]
-    >>> stages.close()
+# Names of files in the folder, and of pictures in its folder `frames`
+_OWN = re.compile(
+    r"(plan\.json|\d{5}\.(packets|npz|state\.npz))(\.new)?|\d{5,}\.png|\.\d{5,}-[0-9a-f]+\.part\.png"
+)
+_HASHED = ("content", "style", "model", "version", "segment")  # of the plan
+_FIELDS = ("pts", "dts", "duration", "size", "key")
+_EMPTY = hashlib.sha256().hexdigest()
+_DAMAGED = (  # what NumPy raises when it reads damaged files
+    OSError, ValueError, EOFError, LookupError, TypeError, RuntimeError, MemoryError, SyntaxError,
+    zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+
+
+class Segments:
+    """The finished segments of one result.
+
+    With `resume` an earlier run is continued; otherwise its segments are deleted, and `tell` is called.
+    Raises OptionError if the earlier run had another `plan` (see `plan_of`), OutputError if another process
+    writes the same result, or the folder cannot be created.
     """
 
-    def __init__(self) -> None:
-        self._stop = Event()
-        self._threads: list[Thread] = []
+    def __init__(self, output: PathLike, plan: Plan, resume: bool, tell: Tell = lambda line: None) -> None:
+        self._parts = Parts(output, _OWN, ("frames",))
+        self.folder = self._parts.folder
+        self._shown = os.fspath(output)
+        self._index: list[tuple[int, ...]] = []
+        self._data: BinaryIO | None = None
+        self._digest = hashlib.sha256()  # of the packets of the current segment
+        try:
+            self._begin(plan, resume, tell)
+        except BaseException:
+            self.leave()
+            raise
 
-    def ahead(self, items: Iterable[T], depth: int, nice: bool = False) -> Iterator[T]:
-        """Yield the same items, computed in a thread that is at most `depth` items ahead; at 0 without one.
+    def _begin(self, plan: Plan, resume: bool, tell: Tell) -> None:
+        self._plan = self.folder / "plan.json"
+        self.count = len(self._indices())
+        earlier = read_plan(self._plan)
+        self._remove_temporary(earlier.pop("temporary", None))
+        if resume and self.count:
+            check_same_plan(earlier, json.loads(json.dumps(plan)), self._shown, _HASHED)
+            for index in range(self.count):
+                self._check(index)
+        elif self.count or earlier:
+            if self.count:
+                tell(
+                    f"{self.frames} finished frames of an earlier run are discarded (resume=True keeps them)"
+                )
+            self._parts.clear()
+            self.count = 0
+        plan = json.loads(json.dumps(plan))
+        _write(self._plan, json.dumps(plan).encode())
+        self.plan = plan
 
-        An exception in the thread is raised here, after the items before it. After `close` the items end.
-        With `nice` the thread, and those that it starts, run at a lower priority.
-        """
-        if not depth:
-            return iter(items)
-        queue: Queue[tuple[Any, BaseException | None]] = Queue(depth)
+    def _remove_temporary(self, name: object) -> None:
+        """Remove the unfinished result of a killed run; its name in the plan is not trusted."""
+        target = self.folder.parent / Path(str(name)).name
+        if name and target.match(".restyle-*.part*"):  # of `files.writing`
+            with contextlib.suppress(OSError):
+                target.unlink()
 
-        def put(item: Any, error: BaseException | None = None) -> bool:
-            while not self._stop.is_set():
-                try:
-                    queue.put((item, error), timeout=_POLL)
-                except Full:
-                    continue
-                return True
-            return False
+    @property
+    def frames(self) -> int:
+        """Number of frames in the finished segments."""
+        return self.count * SEGMENT
 
-        def work() -> None:
-            if nice:
-                lower_priority()
+    def note_temporary(self, path: Path) -> None:
+        """Record the unfinished result; if this run is killed, the next one removes it."""
+        _write(self._plan, json.dumps({**self.plan, "temporary": os.fspath(path)}).encode())
+
+    def state(self) -> State | None:
+        """Return the state of the stages after the last finished segment."""
+        return self._load(self.count - 1, ".state.npz")[0] if self.count else None
+
+    def restore(self, restore: Callable[[State], None]) -> None:
+        """Call a function with `state`, if there is one; OptionError if it cannot use it."""
+        if (state := self.state()) is not None:
             try:
-                for item in items:
-                    if not put(item):
-                        return
-            except BaseException as error:  # noqa: BLE001, it is raised in `_taken`
-                put(_END, error)
-            else:
-                put(_END)
+                restore(state)
+            except (LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
+                raise self._damaged() from error
 
-        thread = Thread(target=work, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-        return self._taken(queue)
+    def keep(self, packet: Any) -> None:
+        """Save a packet of the current segment."""
+        if self._data is None:
+            self._data = open(self._file(self.count, ".packets"), "wb")  # noqa: SIM115, until `finish`
+        self._data.write(packet)
+        self._digest.update(packet)
+        self._index.append((packet.pts, packet.dts, packet.duration, packet.size, int(packet.is_keyframe)))
 
-    def close(self) -> None:
-        """Stop every thread after its current item, and wait for them."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+    def finish(self, state: State) -> None:
+        """Mark the current segment as complete; `keep` has got all its packets."""
+        if self._data is not None:
+            self._data.flush()
+            os.fsync(self._data.fileno())
+            self._data.close()
+            self._data = None
+        table = np.array(self._index, np.int64).reshape(-1, len(_FIELDS))
+        digests = np.array([self._digest.hexdigest(), _save(self._file(self.count, ".state.npz"), state)])
+        _save(self._file(self.count, ".npz"), {"packets": table, "sha256": digests})
+        if self.count:
+            self._file(self.count - 1, ".state.npz").unlink()
+        self._index, self._digest = [], hashlib.sha256()
+        self.count += 1
 
-    def _taken(self, queue: Queue[tuple[Any, BaseException | None]]) -> Iterator[Any]:
-        while not self._stop.is_set():
-            try:
-                item, error = queue.get(timeout=_POLL)
-            except Empty:
-                continue
-            if error is not None:
-                raise error
-            if item is _END:
-                return
-            yield item
+    def packets(self, index: int) -> tuple[Iterator[Any], list[int]]:
+        """Return the packets of a finished segment, and the time stamps of its frames in display order."""
+        table = self._load(index, ".npz")[0]["packets"].tolist()
+        # A folder of PNGs has frames and no packets.
+        return self._read_packets(index, table), sorted(row[0] for row in table) or list(range(SEGMENT))
+
+    def leave(self) -> None:
+        """Unlock the folder, and remove it if no segment is finished."""
+        if self._data is not None:
+            self._data.close()
+            self._data = None
+        self._parts.leave(keep=bool(self._indices()))
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        self._parts.clear()
+        self.leave()
+
+    def _check(self, index: int) -> None:
+        """Raise OptionError unless the files of a segment are what `finish` wrote."""
+        arrays, _ = self._load(index, ".npz")
+        table, digests = arrays.get("packets", np.empty(0)), arrays.get("sha256", np.empty(0)).tolist()
+        if table.dtype != np.int64 or table.ndim != 2 or table.shape[1] != len(_FIELDS) or len(digests) != 2:
+            raise self._damaged()
+        sizes = table[:, _FIELDS.index("size")]
+        found, size = self._digest_of(self._file(index, ".packets")) if len(sizes) else (_EMPTY, 0)
+        if (sizes < 0).any() or size != sizes.sum() or found != digests[0]:
+            raise self._damaged()
+        if index == self.count - 1 and self._load(index, ".state.npz")[1] != digests[1]:
+            raise self._damaged()
+
+    def _digest_of(self, path: Path) -> tuple[str, int]:
+        """Return the SHA-256 of a file, and its bytes."""
+        try:
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+        except OSError as error:
+            raise self._damaged() from error
+
+    def _load(self, index: int, suffix: str) -> tuple[State, str]:
+        """Return the arrays of a file, and its SHA-256."""
+        try:
+            content = self._file(index, suffix).read_bytes()
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                if sum(each.file_size for each in arrays.zip.infolist()) > len(content):
+                    raise ValueError("compressed")  # by somebody else
+                return dict(arrays), hashlib.sha256(content).hexdigest()
+        except _DAMAGED as error:
+            raise self._damaged() from error
+
+    def _damaged(self) -> OptionError:
+        return OptionError(
+            f"cannot resume {self._shown}: the saved frames are damaged; start again without resume=True"
+        )
+
+    def _read_packets(self, index: int, table: list[list[int]]) -> Iterator[Any]:
+        import av
+
+        if not table:
+            return
+        with open(self._file(index, ".packets"), "rb") as data:
+            for pts, dts, duration, size, key in table:
+                packet: Any = av.Packet(data.read(size))
+                packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
+                yield packet
+
+    def _indices(self) -> list[Path]:
+        found: list[Path] = []
+        while (path := self._file(len(found), ".npz")).exists():
+            found.append(path)
+        return found
+
+    def _file(self, index: int, suffix: str) -> Path:
+        return self.folder / f"{index:05d}{suffix}"
 
 
-def run_nice(work: Callable[[], T]) -> T:
-    """Return the result of `work`, called in a thread of low priority that its own threads inherit."""
-    stages = Stages()
-    try:
-        return next(stages.ahead((work() for _ in range(1)), 1, nice=True))
-    finally:
-        stages.close()
+def plan_of(
+    content: PathLike,
+    styles: TimedStyles,
+    method: Arbitrary,
+    image_options: ImageOptions,
+    options: VideoOptions,
+    regions: Regions | None = None,
+) -> Plan:
+    """Return everything that determines the frames of a result."""
+    codes = hashlib.sha256()
+    for second, style in styles:
+        codes.update(np.float64(second).tobytes() + style.code.tobytes())
+    if options.look is not None and os.path.isfile(options.look):
+        codes.update(Path(options.look).read_bytes())
+    if regions is not None:
+        codes.update(regions_digest(regions).encode())
+    all_options = {**asdict(image_options), **asdict(options)}
+    for name in ("overwrite", "resume", "preview"):
+        all_options.pop(name)
+    files = sorted(Path(content).iterdir()) if os.path.isdir(content) else [Path(content)]
+    stats = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files if each.is_file()]
+    return {
+        "content": hashlib.sha256(repr((os.path.realpath(content), stats)).encode()).hexdigest(),
+        "style": codes.hexdigest(),
+        "model": [method.record.name, *(each.sha256 for each in method.record.files)],
+        "version": __version__,
+        "segment": SEGMENT,
+        **all_options,
+    }
 
 
-def lower_priority() -> None:
-    """Lower the priority of this thread and of those it will start; only Linux has one for each thread."""
-    if sys.platform == "linux":
-        thread = get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICE))
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_bytes(content)
+    flush(temporary)
+    os.replace(temporary, path)
+
+
+def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> str:
+    """Write arrays, and return the SHA-256 of the file."""
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    _write(path, file.getvalue())
+    return hashlib.sha256(file.getvalue()).hexdigest()

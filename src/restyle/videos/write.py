@@ -18,18 +18,10 @@ from restyle.errors import OutputError
 from restyle.types import PathLike
 from restyle.videos.audio import MOST_CHANNELS, ConvertedAudio, NewAudio, ReplacedAudio
 from restyle.videos.formats import (
+    BT709,
     CONTAINERS,
     DEFAULT_QUALITY,
     ENCODERS,
-    copied_metadata,
-    copied_stream,
-    copy_chapters,
-    encoder_settings,
-    left_out,
-    pixel_format,
-)
-from restyle.videos.info import (
-    BT709,
     FULL,
     LIMITED,
     RGB,
@@ -39,6 +31,12 @@ from restyle.videos.info import (
     Tell,
     VideoFrame,
     VideoInfo,
+    copied_metadata,
+    copied_stream,
+    copy_chapters,
+    encoder_settings,
+    left_out,
+    pixel_format,
     scaling,
 )
 from restyle.videos.read import VideoReader

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.video.speed import drawn_clip, duration, rates
 from restyle.models.arbitrary import Arbitrary
-from restyle.videos.timeline import timed_styles
+from restyle.videos.styles import timed_styles
 
 
 def test_every_stage_has_a_rate(tmp_path: Path, tiny_model: Path) -> None:

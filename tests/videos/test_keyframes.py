@@ -1,8 +1,9 @@
-"""Painted key frames, and what is carried between them."""
+"""Frames that take the paintings of their neighbors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,91 @@ from restyle.models.style_codes import Exemplar
 from restyle.options.video import VideoMethodOptions
 from restyle.types import FloatArray
 from restyle.videos.flow import Motion, MotionFinder
-from restyle.videos.info import VideoFrame
-from restyle.videos.keys import APART, NEAR, KeyPainter, mixed
-from restyle.videos.work import SegmentEnd, Work
+from restyle.videos.formats import VideoFrame
+from restyle.videos.keyframes import APART, NEAR, KeyPainter, mixed
+from restyle.videos.stages import SegmentEnd, Work
 from tests.videos.test_flow import panned, shimmering, texture
+
+pytest.importorskip("cv2")
+
+from restyle.images import picture
+from restyle.options import ImageOptions, VideoOptions
+from restyle.videos.formats import VideoInfo
+from restyle.videos.keyframes import carry, choose
+from restyle.videos.painter import VideoPainter
+from restyle.videos.styles import timed_styles
+
+FRAME = (96, 128)
+
+
+def panning(count: int, step: int = 1) -> list[FloatArray]:
+    """Return frames over a textured ground that moves to the left."""
+    random = np.random.default_rng(0)
+    ground = np.repeat(np.repeat(random.random((12, 40, 3), np.float32), 8, 0), 8, 1)
+    return [np.ascontiguousarray(ground[:, step * n : step * n + FRAME[1]]) for n in range(count)]
+
+
+def panned_works(frames: Sequence[FloatArray], cuts: Sequence[int] = ()) -> list[Work]:
+    finder = MotionFinder()
+    found = []
+    for place, frame in enumerate(frames):
+        pixels = np.asarray(frame * 255, np.uint8)
+        motion = finder(frame, place in cuts)
+        content = picture.from_array(pixels)
+        found.append(Work(VideoFrame(pixels, place, 1), content, frame, [None], None, place in cuts, motion))
+    return found
+
+
+def are_painted(items: Sequence[Any]) -> list[bool]:
+    return [item.onward is None for item in items if isinstance(item, Work)]
+
+
+def test_every_second_frame_is_painted_and_those_beside_cuts() -> None:
+    frames = panning(9)
+    assert are_painted(list(choose(iter(panned_works(frames))))) == [True, False] * 4 + [True]
+    assert are_painted(list(choose(iter(panned_works(frames, cuts=[4]))))) == [
+        *[True, False, True, True],
+        *[True, False, True, False, True],
+    ]
+
+
+def test_a_segment_depends_on_no_other() -> None:
+    frames = panned_works(panning(8))
+    items = [*frames[:4], "sound", SegmentEnd(0), *frames[4:]]
+    chosen = list(choose(iter(items)))
+    assert chosen == items
+    assert are_painted(chosen) == [True, False, True, True] * 2
+
+
+def test_frames_that_nothing_shows_are_painted() -> None:
+    random = np.random.default_rng(0)
+    assert all(are_painted(list(choose(iter(panned_works(list(random.random((5, *FRAME, 3), np.float32))))))))
+
+
+def test_a_carried_painting_is_that_of_its_neighbors_moved() -> None:
+    frames = panning(5, step=2)
+    items: list[Any] = list(choose(iter([*panned_works(frames), "sound"])))
+    for item in items[:-1]:
+        item.painted.append(None if item.onward is not None else 1 - item.small)
+    done = list(carry(iter(items)))
+    assert done == items
+    for item in done[:-1]:
+        apart = np.abs(item.painted[0] - (1 - item.small))[8:-8, 8:-8]
+        assert float(apart.mean()) < 0.02
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_half_of_a_film_is_painted(tiny_model: Path, sizes: list[tuple[int, ...]], threads: int) -> None:
+    method = Arbitrary(tiny_model, threads=threads)
+    info = VideoInfo(FRAME, Fraction(1, 25), Fraction(25), None)
+    styles = timed_styles("great-wave", method)
+    painter = VideoPainter(styles, method, ImageOptions(), VideoOptions(steady="flow"), info)
+    frames = [np.asarray(each * 255, np.uint8) for each in panning(9)]
+    shots = (VideoFrame(pixels, place, 1) for place, pixels in enumerate(frames))
+    done = list(painter.finish(painter.steady(painter.paint(painter.prepare(shots)))))
+    assert [item.pts for item in done] == list(range(9))
+    assert len(sizes) == 5
+
 
 STYLE = [Exemplar(np.ascontiguousarray(texture(11)[:64, :64] * [1.0, 0.5, 0.2], np.float32))]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from restyle.errors import InputError
-from restyle.videos.info import BT601, BT709, ColorTags, Turn, check_pixels
+from restyle.videos.formats import BT601, BT709, ColorTags, Turn, check_pixels
 
 
 @pytest.mark.parametrize("quarters", range(4))
