@@ -54,9 +54,10 @@ def test_unknown_and_absent_encoders(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        MissingExtraError, match=r"the metric fid needs an extra: pip install 'restyle\[torch\]'"
+        MissingExtraError,
+        match=r"restyle evaluate --encoder a.safetensors needs an extra: pip install 'restyle\[torch\]'",
     ):
-        networks.need_torch("the metric fid")
+        networks.load_encoder("a.safetensors")
 
 
 def teacher(path: Path, blocks: int) -> Path:

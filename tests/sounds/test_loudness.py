@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from benchmarks.audio.faults import preset
 from restyle.sounds.api import audio
-from restyle.sounds.effects import with_margins
+from restyle.sounds.effects import regroup, with_margins
 from restyle.sounds.features import RATE
 from restyle.sounds.loudness import (
     CEILING,
@@ -18,7 +18,6 @@ from restyle.sounds.loudness import (
     TemporarySound,
     loudness,
 )
-from restyle.sounds.read import regroup
 from restyle.sounds.sources import Content
 from restyle.sounds.stft import FREE_SILENCE, Float
 

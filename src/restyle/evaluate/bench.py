@@ -42,27 +42,17 @@ MEASURING = ("restyle.evaluate.bench", "restyle.evaluate.videos")  # they import
 
 @dataclass(frozen=True)
 class Measurement:
-    """Figures of one result.
+    """Figures of one result."""
 
-    Parameters
-    ----------
-    figures : dict of str to float
-        By the names of `figures.FIGURES`, those of scope "pair".
-    cloud : np.ndarray [shape=(parts, C), float32]
-        Features of its parts, for the Frechet distance.
-    inception : np.ndarray [shape=(2048,), float32], empty if FID was not asked for
-    """
-
-    figures: dict[str, float]
-    cloud: FloatArray
-    inception: FloatArray
+    figures: dict[str, float]  # those of `summary.FIGURES` of scope "pair"
+    cloud: FloatArray  # features of its parts, for the Frechet distance [parts, C]
+    inception: FloatArray  # [2048]; empty if FID was not asked for
 
     @classmethod
     def mean_of(cls, several: list[Measurement]) -> Measurement:
         """One measurement for the frames of a video: mean figures, all features."""
-        first = several[0]
         return cls(
-            {name: float(np.mean([each.figures[name] for each in several])) for name in first.figures},
+            {name: float(np.mean([each.figures[name] for each in several])) for name in several[0].figures},
             np.concatenate([each.cloud for each in several]),
             np.asarray(np.mean([each.inception for each in several], axis=0), np.float32),
         )
@@ -85,11 +75,8 @@ class Cache:
 
     def save(self, key: str, measurement: Measurement) -> None:
         """Save a measurement; a folder that cannot be written is ignored."""
-        entry = {
-            "figures": measurement.figures,
-            "cloud": _text(measurement.cloud),
-            "inception": _text(measurement.inception),
-        }
+        cloud, inception = _text(measurement.cloud), _text(measurement.inception)
+        entry = {"figures": measurement.figures, "cloud": cloud, "inception": inception}
         with contextlib.suppress(OSError, OutputError):
             self.folder.mkdir(parents=True, exist_ok=True)
             with writing(self.folder / f"{key}.json", overwrite=True) as temporary:
@@ -110,10 +97,7 @@ def key_of(*parts: str | FloatArray) -> str:
 @cache
 def code_version() -> str:
     """Hash of all modules that figures depend on."""
-    digest = hashlib.sha256()
-    for path in dependencies():
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(path.read_bytes() for path in dependencies())).hexdigest()
 
 
 @cache
@@ -162,17 +146,7 @@ SMALLEST = metrics.BLOCK  # px, short side
 
 
 class Bench:
-    """Measures results at one size, with one encoder.
-
-    Parameters
-    ----------
-    encoder : Encoder
-    size : int
-        Short side in px to which larger pictures are scaled.
-    standard : Standard
-        LPIPS and FID, if asked for.
-    cache : Cache or None
-    """
+    """Measures results at one size, the short side in px to which larger pictures are scaled."""
 
     def __init__(
         self, encoder: Encoder, size: int, standard: Standard | None = None, cache: Cache | None = None
@@ -194,13 +168,7 @@ class Bench:
         return found
 
     def fitted(self, pixels: FloatArray, name: str = "picture") -> FloatArray:
-        """Scale a picture down to the size at which pictures are compared, and round it to 8 bits.
-
-        Raises
-        ------
-        InputError
-            It is smaller than 64 px.
-        """
+        """Scale a picture down to the size of comparison, in 8 bits; InputError if it is below 64 px."""
         height, width = pixels.shape[:2]
         if min(height, width) < SMALLEST:
             raise InputError(
@@ -221,10 +189,8 @@ class Bench:
 
     def _style(self, style: FloatArray) -> tuple[StyleStatistics, Measurement]:
         features = self.encoder.features(style)
-        inception = self.inception(style)
-        return StyleStatistics.of(features), Measurement(
-            {}, np.asarray(parts(features), np.float32), inception
-        )
+        cloud = np.asarray(parts(features), np.float32)
+        return StyleStatistics.of(features), Measurement({}, cloud, self.inception(style))
 
     def inception(self, picture: FloatArray) -> FloatArray:
         """Inception features of a picture; empty if FID was not asked for."""
@@ -246,36 +212,18 @@ class _Seen:
 
 
 class Subject:
-    """One content and one style, against which results are measured.
-
-    Parameters
-    ----------
-    bench : Bench
-    content, style : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    """
+    """One content and one style [shape=(H, W, 3), float32, 0..1, RGB], against which results are measured."""
 
     def __init__(self, bench: Bench, content: FloatArray, style: FloatArray) -> None:
         self.bench, self.content, self.style = bench, content, style
         self._key = key_of(bench.settings, content, style)
 
     def measure(self, result: FloatArray) -> Measurement:
-        """Measure a result of the content's size.
-
-        Parameters
-        ----------
-        result : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            From `fitted`.
-        """
+        """Measure a result from `fitted`."""
         return self.bench.cached(key_of(self._key, result), lambda: self._measure(result))
 
     def fitted(self, result: FloatArray, name: str = "result") -> FloatArray:
-        """Scale a result to the content's size.
-
-        Raises
-        ------
-        InputError
-            Its aspect ratio differs from the content's.
-        """
+        """Scale a result to the content's size; InputError if its aspect ratio is another."""
         height, width = self.content.shape[:2]
         aspect, own = result.shape[1] / result.shape[0], width / height
         if abs(aspect / own - 1) > ASPECT_TOLERANCE:

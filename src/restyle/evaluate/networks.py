@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from restyle.errors import MissingExtraError, ModelError, OptionError
+from restyle.errors import MissingExtraError, ModelError, OptionError, require
 from restyle.evaluate.metrics import Features
 from restyle.models import catalog
 from restyle.models.features import FeatureEncoder
@@ -23,36 +22,20 @@ from restyle.types import FloatArray
 
 DEFAULT = "encoder-1"
 SUFFIX = ".safetensors"
+METRICS = ("lpips-alex", "fid")
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A perceptual encoder.
-
-    Parameters
-    ----------
-    name : str
-        For reports.
-    identity : str [16 hexadecimal digits]
-        Hash of the weights: figures of different weights are not comparable.
-    features : function of a picture [shape=(H, W, 3), float32, range 0..1, RGB]
-        Returns layer -> [shape=(C, H, W), float32].
-    """
+    """A perceptual encoder: features of a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
 
     name: str
-    identity: str
+    identity: str  # hash of the weights, 16 digits: figures of different weights are not comparable
     features: Callable[[FloatArray], Features]
 
 
 def load_encoder(name: str = DEFAULT, threads: int | None = None) -> Encoder:
-    """Load an encoder: ours, `vgg19` after `restyle models pull`, or a file of weights.
-
-    Parameters
-    ----------
-    name : str
-        In the catalog, or a path that ends in `.safetensors`.
-    threads : int or None
-        CPU threads; None: all cores of the process.
+    """Load an encoder: ours, `vgg19` after `restyle models pull`, or a file of weights (`.safetensors`).
 
     Raises
     ------
@@ -61,57 +44,41 @@ def load_encoder(name: str = DEFAULT, threads: int | None = None) -> Encoder:
     MissingExtraError
         It needs torch, which is not installed.
     """
+    needs_torch = (f"restyle evaluate --encoder {name}", "torch", "torch", "safetensors")
+    source: str | Path = name
     if name.endswith(SUFFIX):
-        return _of_file(Path(name))
-    known = {each.name: each for each in catalog.records().values() if each.method == "encoder"}
-    if name not in known:
-        raise ModelError(f"unknown encoder '{name}'; use one of {', '.join(known)}")
-    record = known[name]
-    role = "features" if record.has("features") else "encoder"
-    identity = hashlib.sha256(record.file(role).read()).hexdigest()[:16]
-    if role == "features":
-        return Encoder(name, identity, FeatureEncoder(record.file(role), threads=threads).features)
-    need_torch(f"restyle evaluate --encoder {name}")
+        require(*needs_torch)
+        source = Path(name)
+        try:
+            weights = source.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from error
+        name = source.stem
+    else:
+        known = {each.name: each for each in catalog.records().values() if each.method == "encoder"}
+        if name not in known:
+            raise ModelError(f"unknown encoder '{name}'; use one of {', '.join(known)}")
+        record = known[name]
+        file = record.file("features" if record.has("features") else "encoder")
+        weights = file.read()
+        if record.has("features"):
+            return Encoder(name, _identity(weights), FeatureEncoder(file, threads=threads).features)
+        require(*needs_torch)
     from restyle.nn.encoders import ArrayEncoder
 
-    return Encoder(name, identity, ArrayEncoder(name).features)
+    return Encoder(name, _identity(weights), ArrayEncoder(source).features)
 
 
-def _of_file(path: Path) -> Encoder:
-    """Load an encoder from a file."""
-    need_torch(f"restyle evaluate --encoder {path}")
-    try:
-        identity = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError as error:
-        raise ModelError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from error
-    from restyle.nn.encoders import ArrayEncoder
-
-    return Encoder(path.stem, identity, ArrayEncoder(path).features)
-
-
-def need_torch(what: str) -> None:
-    """Raise MissingExtraError if torch or safetensors is not installed."""
-    if any(importlib.util.find_spec(module) is None for module in ("torch", "safetensors")):
-        raise MissingExtraError(what, "torch")
-
-
-METRICS = ("lpips-alex", "fid")
+def _identity(weights: bytes) -> str:
+    return hashlib.sha256(weights).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Standard:
-    """The standard metrics that are measured.
+    """The standard metrics that are measured, on pictures [shape=(H, W, 3), float32, range 0..1, RGB]."""
 
-    Parameters
-    ----------
-    lpips : function of two pictures [shape=(H, W, 3), float32, range 0..1, RGB], or None
-        LPIPS between them (Zhang et al. 2018, version 0.1 on AlexNet).
-    inception : function of a picture [shape=(H, W, 3), float32, range 0..1, RGB], or None
-        Its features [shape=(2048,), float32], which FID compares (Heusel et al. 2017).
-    """
-
-    lpips: Callable[[FloatArray, FloatArray], float] | None = None
-    inception: Callable[[FloatArray], FloatArray] | None = None
+    lpips: Callable[[FloatArray, FloatArray], float] | None = None  # of two pictures (Zhang et al. 2018)
+    inception: Callable[[FloatArray], FloatArray] | None = None  # features [2048] (Heusel et al. 2017)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -132,16 +99,15 @@ def load_standard(names: Sequence[str]) -> Standard:
     MissingExtraError
         torchmetrics or torch-fidelity is not installed.
     """
-    for name in names:
-        if name not in METRICS:
-            raise OptionError(f"metric '{name}' is none of {', '.join(METRICS)}")
+    if unknown := [name for name in names if name not in METRICS]:
+        raise OptionError(f"metric '{unknown[0]}' is none of {', '.join(METRICS)}")
     return Standard(
-        load_lpips() if "lpips-alex" in names else None, load_inception() if "fid" in names else None
+        _load_lpips() if "lpips-alex" in names else None, _load_inception() if "fid" in names else None
     )
 
 
-def load_lpips() -> Callable[[FloatArray, FloatArray], float]:
-    """Return LPIPS of two pictures; see `load_standard` for errors."""
+def _load_lpips() -> Callable[[FloatArray, FloatArray], float]:
+    """Return LPIPS 0.1 on AlexNet."""
     path = _pulled("lpips-alex")
     with _needs_extra("lpips-alex"):
         import torch
@@ -165,8 +131,8 @@ def load_lpips() -> Callable[[FloatArray, FloatArray], float]:
     return lpips
 
 
-def load_inception() -> Callable[[FloatArray], FloatArray]:
-    """Return the features [2048] that FID compares, of a picture; see `load_standard` for errors."""
+def _load_inception() -> Callable[[FloatArray], FloatArray]:
+    """Return the features that FID compares."""
     path = _pulled("inception-fid")
     with _needs_extra("fid"):
         import torch

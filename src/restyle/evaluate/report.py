@@ -51,11 +51,8 @@ def is_busy() -> bool:
 
 def columns(rows: Sequence[RowSummary], *, published: bool = False) -> list[Figure]:
     """Figures that any row has."""
-    return [
-        figure
-        for figure in FIGURES
-        if figure.published == published and any(figure.name in row.figures for row in rows)
-    ]
+    measured = {name for row in rows for name in row.figures}
+    return [each for each in FIGURES if each.published == published and each.name in measured]
 
 
 def heading(figure: Figure) -> str:
@@ -74,15 +71,7 @@ def table_rows(rows: Sequence[RowSummary], *, published: bool = False) -> tuple[
 
 
 def markdown(rows: Sequence[RowSummary], facts: Mapping[str, str], failures: Sequence[str] = ()) -> str:
-    """Format the report as Markdown.
-
-    Parameters
-    ----------
-    facts : mapping of name to text
-        Date, encoder, machine, versions.
-    failures : sequence of str
-        One line for each file left out.
-    """
+    """Format the report as Markdown, with facts (date, machine, ...) and a line for each file left out."""
     parts = [f"- {name}: {text}" for name, text in facts.items()]
     parts += ["", *markdown_table(*table_rows(rows)), "", NOTE, ""]
     parts += [f"- `{each.name}`: {each.about}" for each in columns(rows)]
@@ -110,15 +99,15 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]], *, figure
 
 def as_csv(rows: Sequence[RowSummary]) -> str:
     """Format a CSV with a line for each row and pair, and a column for each figure."""
-    names = [figure.name for figure in FIGURES if figure.scope == "pair"]
-    names = [name for name in names if any(name in pair for row in rows for pair in row.pairs.values())]
+    found = {name for row in rows for pair in row.pairs.values() for name in pair}
+    names = [figure.name for figure in FIGURES if figure.scope == "pair" and figure.name in found]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", "content", "style_picture", *names])
     for row in rows:
-        for pair, found in row.pairs.items():
+        for pair, figures in row.pairs.items():
             content, _, style = pair.partition("__")
-            values = [repr(round(found[name], 8)) if name in found else "" for name in names]
+            values = [repr(round(figures[name], 8)) if name in figures else "" for name in names]
             writer.writerow([*map(csv_text, (row.name, content, style)), *values])
     return out.getvalue()
 
@@ -130,8 +119,7 @@ def as_json(rows: Sequence[RowSummary], facts: Mapping[str, str], failures: Sequ
         "facts": dict(facts),
         "figures": {
             each.name: {"about": each.about, "higher_is_better": each.higher, "scope": each.scope}
-            for each in FIGURES
-            if any(each.name in row.figures for row in rows)
+            for each in [*columns(rows), *columns(rows, published=True)]
         },
         "rows": [row_entry(row) for row in rows],
         "left_out": list(failures),
@@ -145,7 +133,7 @@ def row_entry(row: RowSummary) -> dict[str, Any]:
         "name": row.name,
         "facts": dict(row.facts),
         "figures": {
-            name: [_number(each.value), _number(each.low), _number(each.high)]
+            name: [_number(value) for value in (each.value, each.low, each.high)]
             for name, each in row.figures.items()
         },
         "pairs": {
@@ -159,13 +147,9 @@ def row_of(entry: Mapping[str, Any]) -> RowSummary:
     return RowSummary(
         str(entry["name"]),
         dict(entry["facts"]),
+        {name: Interval(*map(_parse, each)) for name, each in entry["figures"].items() if name in BY_NAME},
         {
-            name: Interval(*(float("nan") if each is None else float(each) for each in values))
-            for name, values in entry["figures"].items()
-            if name in BY_NAME
-        },
-        {
-            pair: {name: float("nan") if value is None else float(value) for name, value in found.items()}
+            pair: {name: _parse(value) for name, value in found.items()}
             for pair, found in entry["pairs"].items()
         },
     )
@@ -183,6 +167,10 @@ def _span(name: str, interval: Interval | None) -> str:
 
 def _number(value: float) -> float | None:
     return None if value != value else float(f"{value:.6g}")
+
+
+def _parse(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _processor() -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from restyle.errors import InputError, RestyleError
 from restyle.evaluate.bench import Bench, Measurement, Subject
@@ -46,19 +47,9 @@ def has_video_suffix(path: Path) -> bool:
 
 
 def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
-    """Collect files by their name without suffix.
+    """Collect files, and those of folders, by their name without suffix; `what` they are is for messages.
 
-    Parameters
-    ----------
-    sources : sequence of str
-        Files, and folders of pictures and videos.
-    what : str
-        For messages: "contents".
-
-    Raises
-    ------
-    InputError
-        A file does not exist, a folder is empty, or two files have the same name.
+    Raises InputError where a file does not exist, a folder is empty, or two files have the same name.
     """
     found: dict[str, Path] = {}
     for source in sources:
@@ -86,10 +77,7 @@ def combined(contents: Mapping[str, Path], styles: Mapping[str, Path]) -> list[P
 def read_pairs(path: Path, contents: Mapping[str, Path], styles: Mapping[str, Path]) -> list[Pair]:
     """Read a list of pairs: JSON, `[["content", "style"], ...]`, names without suffix.
 
-    Raises
-    ------
-    InputError
-        It is not such a list, or a content or style is not among the files.
+    Raises InputError if it is not such a list, or a content or style is not among the files.
     """
     try:
         entries = parse_json(path.read_bytes())
@@ -110,19 +98,10 @@ def read_pairs(path: Path, contents: Mapping[str, Path], styles: Mapping[str, Pa
 def matched(
     results: Iterable[Path], contents: Mapping[str, Path], styles: Mapping[str, Path]
 ) -> tuple[dict[Pair, Path], list[str]]:
-    """Find the content and style of each result by its name.
+    """Find the content and style of each result by its name; return these, and a line for each unmatched one.
 
     Names are `CONTENT__STYLE`, `CONTENT-STYLE` (as written by `restyle image`), or with a single style
-    `CONTENT`; case does not matter.
-
-    Returns
-    -------
-    results by pair, and one line for each unmatched result
-
-    Raises
-    ------
-    InputError
-        None matches.
+    `CONTENT`; case does not matter. Raises InputError if none matches.
     """
     known: dict[str, Pair] = {}
     for pair in combined(contents, styles):
@@ -173,30 +152,15 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row of the report to be measured.
-
-    Parameters
-    ----------
-    name : str
-    picture : function of a pair and its content that returns the result, or raises RestyleError
-    video : function of a pair and a number of frames that returns a file, or None
-    timed : bool
-        Whether `picture` stylizes, so that its time counts.
-    facts : mapping of str to str
-        Model, version, settings.
-    prepare : function of a pair
-        Called before timing: encodes the style.
-    pairs : set of Pair or None
-        Pairs that it has results of; None: all.
-    """
+    """A row of the report to be measured."""
 
     name: str
-    picture: Picture
+    picture: Picture  # may raise RestyleError
     video: VideoMaker | None = None
-    timed: bool = False
-    facts: Mapping[str, str] = field(default_factory=dict)
-    prepare: Callable[[Pair], object] = lambda pair: None
-    pairs: frozenset[Pair] | None = None
+    timed: bool = False  # whether `picture` stylizes, so that its time counts
+    facts: Mapping[str, str] = field(default_factory=dict)  # model, version, settings
+    prepare: Callable[[Pair], object] = lambda pair: None  # called before timing: encodes the style
+    pairs: frozenset[Pair] | None = None  # that it has results of; None: all
 
 
 @dataclass
@@ -223,20 +187,15 @@ class Evaluation:
     failures: list[str] = field(default_factory=list)
 
 
-def _ignore(pair: Pair, name: str, pixels: FloatArray) -> None:
-    """Default observer; does nothing."""
-
-
 def result_files(name: str, files: Mapping[Pair, Path]) -> Candidate:
     """Make a candidate of existing files."""
 
-    def picture(pair: Pair, content: FloatArray) -> FloatArray:
-        return images.load_image(files[pair]).pixels
-
-    def video(pair: Pair, frames: int) -> Path:
-        return files[pair]
-
-    return Candidate(name, picture, video, pairs=frozenset(files))
+    return Candidate(
+        name,
+        lambda pair, content: images.load_image(files[pair]).pixels,
+        lambda pair, frames: files[pair],
+        pairs=frozenset(files),
+    )
 
 
 def evaluate(
@@ -245,7 +204,7 @@ def evaluate(
     bench: Bench,
     *,
     frames: int = 16,
-    look: Look = _ignore,
+    look: Look = lambda pair, name, pixels: None,
     report: Report = lambda done, name: None,
 ) -> Evaluation:
     """Measure every candidate and the two trivial rows on every pair.
@@ -267,23 +226,29 @@ def evaluate(
     motions: dict[Path, Motion] = {}
     for index, pair in enumerate(ordered):
         report(index / len(ordered), pair.name)
-        wanted = [
-            (c, row) for c, row in zip(candidates, rows, strict=True) if c.pairs is None or pair in c.pairs
-        ]
-        one = _Videos(made, bench, look, frames, motions) if pair.is_video else _Pictures(made, bench, look)
+        one: _Pictures | _Videos
         try:
-            one.begin(pair)
+            one = _Videos(pair, bench, frames, motions) if pair.is_video else _Pictures(pair, bench)
         except RestyleError as error:
             made.failures.append(_line(pair, error))
             continue
-        for row, result in zip(trivial, one.copies(), strict=True):
-            row.measured[pair] = result
-        for candidate, row in wanted:
+        subject, made.styles[pair] = one.subject, one.style
+        look(pair, "content", one.shown(subject.content))
+        look(pair, "style", subject.style)
+        for row, copy in zip(trivial, (subject.content, subject.style_copy()), strict=True):
+            row.measured[pair] = one.measure(copy)
+        for candidate, row in zip(candidates, rows, strict=True):
+            if candidate.pairs is not None and pair not in candidate.pairs:
+                continue
             try:
-                one.add(candidate, row)
+                result, seconds = one.stylize(candidate)
+                row.measured[pair] = one.measure(result)
             except RestyleError as error:
                 made.failures.append(f"{row.name}, {_line(pair, error)}")
-        made.styles[pair] = one.style
+                continue
+            if candidate.timed:
+                row.seconds.append(seconds)
+            look(pair, row.name, one.shown(result))
     report(1.0, "")
     made.failures = list(dict.fromkeys(made.failures))
     return made
@@ -292,71 +257,57 @@ def evaluate(
 class _Pictures:
     """One pair of pictures."""
 
-    def __init__(self, made: Evaluation, bench: Bench, look: Look) -> None:
-        self.made, self.bench, self.look = made, bench, look
-
-    def begin(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, bench: Bench) -> None:
         self.pair = pair
-        content, style = self.bench.picture(pair.content), self.bench.picture(pair.style)
-        self.subject = Subject(self.bench, content, style)
+        self.subject = Subject(bench, bench.picture(pair.content), bench.picture(pair.style))
         self.style = self.subject.style_measurement
-        self.look(pair, "content", content)
-        self.look(pair, "style", style)
 
-    def copies(self) -> list[Measurement]:
-        subject = self.subject
-        return [subject.measure(subject.content), subject.measure(subject.style_copy())]
-
-    def add(self, candidate: Candidate, row: Row) -> None:
+    def stylize(self, candidate: Candidate) -> tuple[FloatArray, float]:
+        """Return the result and the seconds that it took."""
         candidate.prepare(self.pair)
         began = time.perf_counter()
         painted = candidate.picture(self.pair, self.subject.content)
         seconds = time.perf_counter() - began
-        result = self.subject.fitted(painted, candidate.name)
-        row.measured[self.pair] = self.subject.measure(result)
-        if candidate.timed:
-            row.seconds.append(seconds)
-        self.look(self.pair, row.name, result)
+        return self.subject.fitted(painted, candidate.name), seconds
+
+    def measure(self, result: Any) -> Measurement:
+        return self.subject.measure(result)
+
+    def shown(self, result: Any) -> FloatArray:
+        """The picture for a contact sheet."""
+        picture: FloatArray = result
+        return picture
 
 
 class _Videos:
     """One video and its style."""
 
-    def __init__(
-        self, made: Evaluation, bench: Bench, look: Look, frames: int, motions: dict[Path, Motion]
-    ) -> None:
-        self.made, self.bench, self.look, self.frames, self.motions = made, bench, look, frames, motions
-
-    def begin(self, pair: Pair) -> None:
-        self.pair = pair
-        style = self.bench.picture(pair.style)
-        content = [
-            self.bench.fitted(each, str(pair.content)) for each in frames_of(pair.content, self.frames)
-        ]
-        self.subject = VideoSubject(self.bench, content, style)
+    def __init__(self, pair: Pair, bench: Bench, frames: int, motions: dict[Path, Motion]) -> None:
+        self.pair, self.frames, self.motions = pair, frames, motions
+        style = bench.picture(pair.style)
+        content = [bench.fitted(each, str(pair.content)) for each in frames_of(pair.content, frames)]
+        self.subject = VideoSubject(bench, content, style)
         self.style = self.subject.style_measurement
-        if pair.content not in self.motions:
-            self.motions.clear()  # pairs come content by content
-            self.motions[pair.content] = self.subject.motion
-        self.look(pair, "content", content[-1])
-        self.look(pair, "style", style)
+        if pair.content not in motions:
+            motions.clear()  # pairs come content by content
+            motions[pair.content] = self.subject.motion
 
-    def copies(self) -> list[Measurement]:
-        motion = self.motions[self.pair.content]
-        videos = (self.subject.content, self.subject.style_copy())
-        return [self.subject.measure(each, motion) for each in videos]
-
-    def add(self, candidate: Candidate, row: Row) -> None:
+    def stylize(self, candidate: Candidate) -> tuple[list[FloatArray], float]:
+        """Return the frames of the result and the seconds that each took."""
         if candidate.video is None:
             raise InputError("this method does not stylize videos; leave the video out")
         began = time.perf_counter()
         path = candidate.video(self.pair, self.frames)
         seconds = (time.perf_counter() - began) / len(self.subject.content)
-        result = self.subject.fitted(frames_of(path, len(self.subject.content)), str(path))
-        row.measured[self.pair] = self.subject.measure(result, self.motions[self.pair.content])
-        if candidate.timed:
-            row.seconds.append(seconds)
-        self.look(self.pair, row.name, result[-1])
+        return self.subject.fitted(frames_of(path, len(self.subject.content)), str(path)), seconds
+
+    def measure(self, result: Any) -> Measurement:
+        return self.subject.measure(result, self.motions[self.pair.content])
+
+    def shown(self, result: Any) -> FloatArray:
+        """The picture for a contact sheet."""
+        last: FloatArray = result[-1]
+        return last
 
 
 def _line(pair: Pair, error: RestyleError) -> str:

@@ -44,17 +44,9 @@ Flow = NDArray[np.float32]
 
 
 def tvl1(frame: FloatArray, following: FloatArray) -> Flow:
-    """Compute the TV-L1 optical flow from a frame to the next one.
+    """Compute the TV-L1 optical flow from a frame to the next one, lumas [shape=(H, W), float32, 0..1].
 
-    Parameters
-    ----------
-    frame, following : np.ndarray [shape=(H, W), float32, range 0..1]
-        Luma.
-
-    Returns
-    -------
-    np.ndarray [shape=(2, H, W), float32]
-        ``frame[y, x]`` is at ``following[y + flow[0, y, x], x + flow[1, y, x]]``.
+    ``frame[y, x]`` is at ``following[y + flow[0, y, x], x + flow[1, y, x]]``.
     """
     sizes = [frame.shape]
     while min(sizes[-1]) >= 2 * SMALLEST:
@@ -69,17 +61,9 @@ def tvl1(frame: FloatArray, following: FloatArray) -> Flow:
 
 
 def warped(picture: FloatArray, flow: Flow) -> FloatArray:
-    """Warp the next frame onto the current one, with bilinear interpolation.
+    """Warp the next frame, [H, W] or [H, W, C], onto the current one, with bilinear interpolation.
 
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W) or (H, W, C), float32]
-    flow : np.ndarray [shape=(2, H, W), float32]
-        Beyond the border, the border is used.
-
-    Returns
-    -------
-    np.ndarray [shape of picture, float32]
+    Beyond the border, the border is used.
     """
     height, width = picture.shape[:2]
     rows = np.clip(np.arange(height, dtype=np.float32)[:, None] + flow[0], 0, height - 1)
@@ -96,14 +80,10 @@ def warped(picture: FloatArray, flow: Flow) -> FloatArray:
 
 
 def visible(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
-    """Find the pixels that are visible in both frames, by the forward-backward consistency check.
+    """Find the pixels that are visible in both frames, by the forward-backward consistency check: [H, W].
 
     Hidden pixels have ``|f + b|^2 > .01 (|f|^2 + |b|^2) + .5`` (Sundaram et al. 2010), with b sampled
     at the end of f, or leave the frame.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W), bool]
     """
     height, width = forward.shape[1:]
     back = np.stack([warped(each, forward) for each in backward])
@@ -117,17 +97,8 @@ def visible(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
 class Motion:
     """Optical flow of a video, computed once for all its results.
 
-    Parameters
-    ----------
-    frames : sequence of np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        Consecutive frames of the content. Frames at a cut are not compared.
-    flow : function of two lumas [shape=(H, W), float32] that returns a Flow
-    report : function of the fraction done, 0..1
-
-    Raises
-    ------
-    InputError
-        Fewer than two frames.
+    Takes two or more consecutive frames [shape=(H, W, 3), float32, 0..1, RGB] of the content (InputError if
+    fewer), and the function that computes the flow of two lumas. Frames at a cut are not compared.
     """
 
     def __init__(
@@ -143,45 +114,30 @@ class Motion:
         starts = [cuts(np.round(frame * 255).astype(np.uint8)) for frame in frames]
         planes = [luma(frame).astype(np.float32) for frame in frames]
         self._moves: list[tuple[Flow, FloatArray] | None] = []
-        for index, (one, two) in enumerate(pairwise(planes)):
-            if starts[index + 1]:
+        for index, (one, two) in enumerate(pairwise(planes), 1):
+            if starts[index]:
                 self._moves.append(None)
             else:
                 forward = flow(one, two)
-                shown = visible(forward, flow(two, one))
-                self._moves.append((forward, shown.astype(np.float32)))
-            report((index + 1) / (len(frames) - 1))
+                self._moves.append((forward, visible(forward, flow(two, one)).astype(np.float32)))
+            report(index / (len(frames) - 1))
 
     def error(self, video: Sequence[FloatArray]) -> float:
         """Warping error of a video: mean squared difference of pixels visible in both frames, times 1000.
 
-        Parameters
-        ----------
-        video : sequence of np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            Same number and size as those of the content.
-
-        Returns
-        -------
-        float, 0 and up
-            NaN if there is a cut between all frames.
-
-        Raises
-        ------
-        InputError
-            The number or size of the frames differs.
+        NaN if there is a cut between all frames; InputError if number or size of the frames differ.
         """
         if len(video) != len(self._moves) + 1:
             raise InputError(f"has {len(video)} frames, its content {len(self._moves) + 1}")
         if video[0].shape[:2] != self.size:
             ours, theirs = ("{1} x {0}".format(*size) for size in (video[0].shape[:2], self.size))
             raise InputError(f"has frames of {ours} px, its content {theirs}")
-        total, count = 0.0, 0.0
+        total = count = 0.0
         for (one, two), move in zip(pairwise(video), self._moves, strict=True):
-            if move is None:
-                continue
-            forward, shown = move
-            total += float((((warped(two, forward) - one) ** 2).mean(axis=-1) * shown).sum())
-            count += float(shown.sum())
+            if move is not None:
+                forward, shown = move
+                total += float((((warped(two, forward) - one) ** 2).mean(axis=-1) * shown).sum())
+                count += float(shown.sum())
         return 1e3 * total / count if count else float("nan")
 
 
@@ -234,27 +190,12 @@ Frames = Sequence[FloatArray]
 
 
 def frames_of(path: Path, count: int) -> list[FloatArray]:
-    """Read the first frames of a video, upright.
+    """Read the first frames, upright, of a video or a folder of pictures.
 
-    Parameters
-    ----------
-    path : Path
-        A video, or a folder with a picture for each frame.
-    count : int
-        Maximum number.
-
-    Returns
-    -------
-    list of np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-
-    Raises
-    ------
-    InputError
-        It cannot be read, or a frame is damaged.
+    Each is [shape=(H, W, 3), float32, range 0..1, RGB]. Raises InputError where one is damaged.
     """
     if path.is_dir():
-        files = sorted(formats.find_images(path))[:count]
-        return [picture.load_image(file).pixels for file in files]
+        return [picture.load_image(file).pixels for file in sorted(formats.find_images(path))[:count]]
     found: list[FloatArray] = []
     with VideoReader(path) as reader:
         for item in reader.items():
@@ -271,15 +212,7 @@ def frames_of(path: Path, count: int) -> list[FloatArray]:
 
 
 class VideoSubject:
-    """A video and one style, against which stylized videos are measured.
-
-    Parameters
-    ----------
-    bench : Bench
-    content : sequence of np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        Each from `Bench.fitted`.
-    style : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
-    """
+    """A video, frames from `Bench.fitted`, and one style, against which stylized videos are measured."""
 
     def __init__(self, bench: Bench, content: Frames, style: FloatArray) -> None:
         self.bench, self.content, self.style = bench, content, style
@@ -294,13 +227,7 @@ class VideoSubject:
         return Motion([small(frame) for frame in self.content])
 
     def fitted(self, frames: Frames, name: str = "result") -> list[FloatArray]:
-        """Scale a stylized video to the size of its content.
-
-        Raises
-        ------
-        InputError
-            It has another number of frames, or another aspect ratio.
-        """
+        """Scale a stylized video to its content's size; InputError if number or aspect of frames differ."""
         if len(frames) != len(self.content):
             raise InputError(f"{name}: has {len(frames)} frames, its content has {len(self.content)}")
         return [self.subjects[0].fitted(frame, name) for frame in frames]
@@ -308,15 +235,10 @@ class VideoSubject:
     def measure(self, frames: Frames, motion: Motion | None = None) -> Measurement:
         """Measure a video from `fitted`: the mean over a few frames, and `temporal` over all.
 
-        Parameters
-        ----------
-        motion : Motion or None
-            Of this content, if it is known from another style.
+        The content's `motion` may be known from another style.
         """
-        measured = [
-            subject.measure(frames[index]) for subject, index in zip(self.subjects, self.indices, strict=True)
-        ]
-        mean = Measurement.mean_of(measured)
+        pairs = zip(self.subjects, self.indices, strict=True)
+        mean = Measurement.mean_of([subject.measure(frames[index]) for subject, index in pairs])
 
         def temporal() -> Measurement:
             error = (motion or self.motion).error([small(frame) for frame in frames])

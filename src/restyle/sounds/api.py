@@ -17,7 +17,7 @@ import numpy as np
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.files import check_is_path, check_output, writing
 from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
-from restyle.sounds.effects import in_windows, with_margins, without_rumble
+from restyle.sounds.effects import in_windows, regroup, with_margins, without_rumble
 from restyle.sounds.files import COVER_SUFFIXES, SoundWriter, check_format, lost_text, read_tags
 from restyle.sounds.loudness import (
     SILENT,
@@ -28,7 +28,6 @@ from restyle.sounds.loudness import (
     TemporarySound,
 )
 from restyle.sounds.mosaic import Mosaic
-from restyle.sounds.read import regroup
 from restyle.sounds.sources import (
     Content,
     default_output,
@@ -152,14 +151,7 @@ def stylized(
 ) -> Iterator[Float]:
     """Analyze, render, match loudness: yield the result in blocks, as many samples as the content has.
 
-    Parameters
-    ----------
-    source : Content
-    styles : sequence of (y, weight)
-        Mono waveforms at the content's rate; see `styles.load_styles`.
-    options : AudioOptions
-    report, preview
-        As for `audio`.
+    The styles are from `sources.load_styles`; `report` and `preview` are those of `audio`.
     """
     size = block_size(source)
     if options.strength == 0:
@@ -189,13 +181,8 @@ def make_method(
     preview: Preview | None = None,
 ) -> Method:
     """Create the method that the options choose."""
-    keep: dict[str, Any] = {
-        "strength": options.strength,
-        "keep_pitch": options.keep_pitch,
-        "keep_rhythm": options.keep_rhythm,
-        "keep_loudness": options.keep_loudness,
-        "keep_speech": options.keep_speech,
-    }
+    names = ("strength", "keep_pitch", "keep_rhythm", "keep_loudness", "keep_speech")
+    keep: dict[str, Any] = {name: getattr(options, name) for name in names}
     if options.method == "mosaic":
         if preview is not None:
             raise OptionError("method 'mosaic' has no preview; use method 'texture', or leave it out")
@@ -215,8 +202,7 @@ def analyze(source: Content, method: Method, size: int) -> tuple[int, LoudnessMe
     samples = min(round(TRIAL_SECONDS * source.sr), TRIAL_SAMPLES // source.channels)
     loudest = LoudestExcerpt(samples, source.channels)
     levels: list[Float] = []
-    total = 0
-    stride = 1
+    total, stride = 0, 1
     original = level.watch(regroup(source.blocks(size), size))
     audible = regroup(without_rumble(original, source.sr), size)
     for window, part in with_margins(audible, method.reach):

@@ -40,16 +40,8 @@ DELAY_RANGE = 0.008  # seconds
 ATTACK = 0.005  # seconds of the limiter's fade before and after a peak
 
 
-# ----------------------------------------------------------------------------------------------- rumble
-
-
 def remove_rumble(y: Float, sr: int) -> Float:
-    """Remove a constant offset and everything below 25 Hz, with a linear-phase filter.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,) or (n, channels), float32]
-    """
+    """Remove a constant offset and everything below 25 Hz of [n] or [n, channels], with linear phase."""
     if not len(y):
         return y
     half = round(RUMBLE_SECONDS * sr)
@@ -69,20 +61,10 @@ def without_rumble(blocks: Iterator[Float], sr: int) -> Iterator[Float]:
         yield remove_rumble(window, sr)[part]
 
 
-# -------------------------------------------------------------------------------------------- transients
-
-
 def percussive_share(power: Float) -> Float:
-    """Share of each frame's energy that is percussive (Fitzgerald 2010, median filtering).
+    """Share of each frame's energy that is percussive, 0..1 (Fitzgerald 2010, median filtering).
 
-    Parameters
-    ----------
-    power : np.ndarray [shape=(frames, bins), float32]
-        Frames about every 10 ms.
-
-    Returns
-    -------
-    share : np.ndarray [shape=(frames,), float32, 0..1]
+    Takes a spectrogram [shape=(frames, bins), float32] of frames about every 10 ms.
     """
     S = np.sqrt(power)
     tonal = running_median(S, MEDIAN_FRAMES, 0) ** 2
@@ -108,17 +90,8 @@ def running_median(S: Float, width: int, axis: int) -> Float:
 def sharpen_transients(y: Float, content: Float, share: Float, hop: int, sr: int) -> Float:
     """Where the content is percussive, make the envelope rise and fall as fast as the content's.
 
-    Spectrogram frames blur a transient over up to half a window before it.
-
-    Parameters
-    ----------
-    y, content : np.ndarray [shape=(n, channels), float32]
-    share : np.ndarray [shape=(frames,), float32, 0..1]
-        `percussive_share` every `hop` samples.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n, channels), float32]
+    Spectrogram frames blur a transient over up to half a window before it. Sounds are [n, channels]; `share`
+    is the `percussive_share` every `hop` samples.
     """
     weight = np.clip((share - STEADY) / (1 - STEADY), 0, 1)
     if not float(weight.max(initial=0)):
@@ -138,21 +111,10 @@ def _contrast(y: Float, sr: int) -> Double:
     return result
 
 
-# ------------------------------------------------------------------------------------------ steady level
-
-
 def hold_level(y: Float, content: Float, sr: int) -> Float:
-    """Where the content's level is steady, keep the result's from pulsating.
+    """Where the content's level is steady, keep the result's from pulsating; both are [n, channels].
 
     Band levels by frame cannot: a grain may begin and decay within a frame.
-
-    Parameters
-    ----------
-    y, content : np.ndarray [shape=(n, channels), float32]
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n, channels), float32]
     """
     hop = max(1, sr // 100)
     own, found = (level_of(each, hop)[:, None] for each in (content, y))
@@ -161,8 +123,7 @@ def hold_level(y: Float, content: Float, sr: int) -> Float:
     slow = usual + np.clip(smooth(gap, SLOW_FRAMES) - usual, -FREE_PULSE, FREE_PULSE)
     pulse = gap - slow
     gain = np.clip(np.clip(pulse, -FREE_PULSE, FREE_PULSE) - pulse, -MOST, MOST) * steadiness(own)
-    gain = gain[:, 0]
-    factor = 10 ** (np.interp(np.arange(len(y)), np.arange(len(gain)) * hop, gain) / 20)
+    factor = 10 ** (np.interp(np.arange(len(y)), np.arange(len(gain)) * hop, gain[:, 0]) / 20)
     result: Float = (y * factor[:, None]).astype(np.float32)
     return result
 
@@ -174,25 +135,12 @@ def level_of(y: Float, hop: int) -> Double:
     return result
 
 
-# ----------------------------------------------------------------------------------------------- stereo
-
-
 def match_coherence(y: Float, channels: Sequence[Complex], bands: Bands) -> list[Float]:
     """Turn a mono sound into channels that are as coherent, band by band, as those of another sound.
 
     As in parametric stereo (Breebaart et al. 2005): a channel gets a share of the decorrelated sound. Differs
-    from the paper: any number of channels, by the Cholesky factor of their coherence matrix.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,), float32]
-    channels : sequence of np.ndarray [shape=(frames, bins), complex64]
-        STFTs of the other sound, on the grid of `bands`.
-
-    Returns
-    -------
-    list of np.ndarray [shape=(n,), float32]
-        One for each channel, each with the levels of `y`.
+    from the paper: any number of channels, by the Cholesky factor of their coherence matrix. Takes the STFTs
+    of the other sound's channels, on the grid of `bands`; each result [n] has the levels of `y`.
     """
     count = len(channels)
     if count == 1:
@@ -209,15 +157,16 @@ def match_coherence(y: Float, channels: Sequence[Complex], bands: Bands) -> list
     order = np.argsort([-float(power_of(D).sum()) for D in channels], kind="stable")
     factor = _cholesky(coherence[..., order[:, None], order].astype(np.float64))
     factor /= np.linalg.norm(factor, axis=-1, keepdims=True)
-    sums: list[Complex | None] = [None] * count
+    sums: list[Complex] = []
     for source in range(count):
         D = bands.stft(y if source == 0 else decorrelate(y, bands.sr, source))
         for place in range(source, count):
             part = D * bands.to_bins(factor[..., place, source])
-            before = sums[place]
-            sums[place] = part if before is None else before + part
-    result = {int(order[place]): bands.istft(D, len(y)) for place, D in enumerate(sums) if D is not None}
-    return [result[number] for number in range(count)]
+            if source == 0:
+                sums.append(part)
+            else:
+                sums[place] = sums[place] + part
+    return [bands.istft(sums[place], len(y)) for place in np.argsort(order)]
 
 
 def _cholesky(matrix: Double) -> Double:
@@ -254,23 +203,10 @@ def decorrelate(y: Float, sr: int, seed: int = 0) -> Float:
     return filtered[sr // 20 : sr // 20 + len(y)].astype(np.float32)
 
 
-# ---------------------------------------------------------------------------------------------- limiter
-
-
 def limit(y: Float, sr: int, ceiling: float) -> Float:
-    """Keep every sample within the ceiling by a smooth gain that all channels share.
+    """Keep every sample [n, channels] within the ceiling by a smooth gain that all channels share.
 
     The limiter looks ahead: the gain falls before a peak, and nothing is clipped.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n, channels), float32]
-    ceiling : float
-        Largest magnitude.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n, channels), float32]
     """
     peak = np.abs(y).max(axis=1) if y.size else np.zeros(len(y), np.float32)
     if not len(y) or float(peak.max()) <= ceiling:
@@ -309,24 +245,26 @@ def _convolve(x: Float, window: Double) -> Float:
     return result
 
 
-# --------------------------------------------------------------------------------------------- windows
+def regroup(parts: Iterator[Float], frames: int) -> Iterator[Float]:
+    """Yield the same samples in blocks of `frames`."""
+    pending: list[Float] = []
+    count = 0
+    for part in parts:
+        pending.append(part)
+        count += len(part)
+        while count >= frames:
+            joined = np.concatenate(pending)
+            yield joined[:frames]
+            pending, count = [joined[frames:]], count - frames
+    if count:
+        yield np.concatenate(pending)
 
 
 def in_windows(method: Callable[[Float], Float], blocks: Iterator[Float], overlap: int) -> Iterator[Float]:
     """Apply a method to overlapping windows of a stream and crossfade the results.
 
-    Parameters
-    ----------
-    method : function of a window [shape=(n, channels), float32] to one of the same shape
-    blocks : iterator of np.ndarray [shape=(n, channels), float32]
-        A window is a block with the end of the previous window in front.
-    overlap : int
-        Samples that two windows share, fewer than a block has.
-
-    Yields
-    ------
-    y : np.ndarray [shape=(n, channels), float32]
-        As many samples in total as the blocks have.
+    A window is a block [n, channels] with the end of the previous window in front: the overlap in samples,
+    fewer than a block has. The results have as many samples in total as the blocks.
     """
     edge = overlap // 4
     tail: Float | None = None  # the end of the last result, which will be faded out
@@ -354,24 +292,15 @@ def with_last(blocks: Iterator[Float]) -> Iterator[tuple[Float, bool]]:
 
 
 def with_margins(blocks: Iterator[Float], reach: int) -> Iterator[tuple[Float, slice]]:
-    """Yield the parts of a stream with up to `reach` samples of context on both sides.
-
-    Yields
-    ------
-    window : np.ndarray [shape=(m, channels), float32]
-    part : slice
-        Where the part is in the window. The parts in turn are the stream.
-    """
-    before: Float | None = None
-    rest: Float | None = None
+    """Yield windows of a stream, and where its parts are in them, with up to `reach` samples on each side."""
+    kept: Float | None = None  # the end of the last window: context, and what comes next
+    start = 0
     for block, last in with_last(blocks):
-        new = block if rest is None else np.concatenate([rest, block])
-        start = 0 if before is None else len(before)
-        window = new if before is None else np.concatenate([before, new])
+        window = block if kept is None else np.concatenate([kept, block])
         stop = len(window) if last else max(start, len(window) - reach)
         yield window, slice(start, stop)
-        rest = window[stop:]
-        before = window[max(0, stop - reach) : stop]
+        kept = window[max(0, stop - reach) :]
+        start = min(reach, stop)
 
 
 def _crossfade(old: Float, new: Float, edge: int) -> Float:

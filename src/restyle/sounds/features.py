@@ -33,9 +33,6 @@ def at_rate(y: Float, sr: int) -> Float:
     return resample(mono.astype(np.float32), RATE / sr)
 
 
-# ----------------------------------------------------------------------------------------------- timbre
-
-
 def mfcc(y: Float) -> Double:
     """Mel-frequency cepstral coefficients 2 to 13 of the audible frames [shape=(frames, 12), float64, dB].
 
@@ -60,22 +57,15 @@ def mfcc(y: Float) -> Double:
 class Texture:
     """Statistics of cochlear envelopes (McDermott and Simoncelli 2011) of a clip at unit RMS.
 
-    mean, variation, skew, kurtosis : [shape=(bands,), float64]
-        Of each band's compressed envelope; variation is deviation over mean.
-    correlation : [shape=(pairs,), float64, -1..1]
-        Between the envelopes of bands 1, 2, 3, 5, 8, 11, 16 and 21 apart.
-    modulation : [shape=(bands * modulation bands,), float64]
-        Root of the power in each modulation band relative to the envelope's variance.
-
     Differs from the paper: without the correlations between modulation bands (C1, C2).
     """
 
-    mean: Double
-    variation: Double
+    mean: Double  # of each band's compressed envelope [bands]
+    variation: Double  # its deviation over its mean
     skew: Double
     kurtosis: Double
-    correlation: Double
-    modulation: Double
+    correlation: Double  # between the envelopes of bands 1, 2, 3, 5, 8, 11, 16 and 21 apart
+    modulation: Double  # root of the share of power in each modulation band
 
 
 CLASSES = ("mean", "variation", "skew", "kurtosis", "correlation", "modulation")
@@ -84,9 +74,7 @@ CLASSES = ("mean", "variation", "skew", "kurtosis", "correlation", "modulation")
 def cochlear_envelopes(y: Float, bands: int = 30, low: float = 50.0, high: float = 10000.0) -> Double:
     """Hilbert envelopes to the power 0.3 (the ear's compression) of half-cosine bands on the ERB scale.
 
-    Returns
-    -------
-    envelopes : np.ndarray [shape=(samples at ENVELOPE_RATE, bands), float64]
+    They are [shape=(samples at ENVELOPE_RATE, bands), float64].
     """
     # The transform is circular: without mirrored ends, a step between them would fill empty bands.
     pad = RATE // 10
@@ -136,9 +124,6 @@ def texture(y: Float) -> Texture:
         correlation=np.array(pairs),
         modulation=np.sqrt(share).ravel(),
     )
-
-
-# ------------------------------------------------------------------------------------ pitch and rhythm
 
 
 def chroma(y: Float) -> Double:
@@ -201,17 +186,7 @@ def plot_spectrograms(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write a PNG with the spectrograms of content, styles and result, the first 30 seconds of each.
-
-    Parameters
-    ----------
-    content, result : path
-    styles : sequence of (style, weight)
-    path : path
-        PNG to write.
-    overwrite : bool
-        Whether an existing file may be replaced.
-    """
+    """Write a PNG with the spectrograms of content, styles (and weights) and result, 30 seconds of each."""
     panels = [("content", *_load_mono(content))]
     for style, weight in styles:
         title = style_name(style) if weight == 1 else f"{style_name(style)}, {weight:.0%}"
@@ -223,17 +198,7 @@ def plot_spectrograms(
 
 
 def spectrogram_figure(panels: Sequence[tuple[str, Float, int]]) -> Any:
-    """Draw spectrograms on one mel scale, each in dB relative to its own peak.
-
-    Parameters
-    ----------
-    panels : sequence of (title, y, sr)
-        Waveforms [shape=(n,), float32].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw spectrograms of waveforms (title, y, sr) on one mel scale, each in dB relative to its own peak."""
     require_plots("a plot")
     from matplotlib.figure import Figure
 

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
@@ -26,17 +26,11 @@ CHUNK = 1 << 15  # libsndfile's Vorbis encoder keeps a block on the stack: large
 
 # suffix: (libsndfile's format, subtype where the content's own depth does not fit)
 LIBSNDFILE = {
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_16"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".oga": ("OGG", "VORBIS"),
-    ".opus": ("OGG", "OPUS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-    ".aiff": ("AIFF", "PCM_16"),
-    ".aif": ("AIFF", "PCM_16"),
-    ".caf": ("CAF", "PCM_16"),
+    ".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS"),
+    ".oga": ("OGG", "VORBIS"), ".opus": ("OGG", "OPUS"), ".mp3": ("MP3", "MPEG_LAYER_III"),
+    ".aiff": ("AIFF", "PCM_16"), ".aif": ("AIFF", "PCM_16"), ".caf": ("CAF", "PCM_16"),
     ".w64": ("W64", "PCM_16"),
-}
+}  # fmt: skip
 # suffix: (FFmpeg's container, encoder)
 FFMPEG = {".m4a": ("ipod", "aac"), ".mp4": ("mp4", "aac"), ".mka": ("matroska", "flac")}
 SUFFIXES = (*LIBSNDFILE, *FFMPEG)
@@ -56,9 +50,6 @@ LIMITS = {
     ".mp4": (8, _AAC_RATES),
     ".flac": (8, ()),
 }
-
-
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 # Formats that FFmpeg may open. Playlists are not among them, because they name other files.
 _FORMATS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,asf,flv,gif,ogg,dv,mxf,rm,nut,wtv,ivf,obu,h264,hevc,m4v,apng,"
@@ -75,22 +66,93 @@ def open_file(path: PathLike) -> Any:
     for stream in container.streams.audio:
         context = stream.codec_context
         if context is not None and stream.layout.name == f"{context.channels} channels":
-            context.layout = _LAYOUTS.get(context.channels, stream.layout.name)
+            context.layout = (LAYOUTS | {7: "6.1"}).get(context.channels, stream.layout.name)
     return container
 
 
-class SoundWriter:
-    """Write a sound file in blocks. Pass it the temporary path of `restyle.files.writing`.
+class Part(io.RawIOBase):
+    """A part of an open file, as a file of its own for libsndfile, with `corrected` bytes by their places."""
 
-    Parameters
-    ----------
-    path : path
-        The suffix chooses the format; see `SUFFIXES`.
-    sr, channels : int
-    depth : str
-        Bit depth of the content; used where the format supports it.
-    tags : Tags
-        Text for all formats but W64; the cover for MP3, FLAC, M4A and MP4.
+    def __init__(self, file: BinaryIO, start: int, end: int, corrected: Mapping[int, bytes]) -> None:
+        super().__init__()
+        self._file, self._start, self._size, self._place = file, start, end - start, 0
+        self._corrected = corrected
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = max(0, origin + offset)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._start + self._place)
+        data = bytearray(self._file.read(max(0, min(len(buffer), self._size - self._place))))
+        for place, right in self._corrected.items():
+            for at, byte in enumerate(right, place - self._place):
+                if 0 <= at < len(data):
+                    data[at] = byte
+        buffer[: len(data)] = bytes(data)
+        self._place += len(data)
+        return len(data)
+
+
+def stated_sizes(path: PathLike) -> dict[int, bytes]:
+    """Return the right sizes, by their places, for a WAV that states no size for its samples, or 0.
+
+    Programs that write to a pipe leave such files. Empty for all other files. See EBU Tech 3306 (RF64).
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(12)
+        if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+            return {}
+        wide, place, start = 0, 12, 0
+        while place + 8 <= size and not start:
+            file.seek(place)
+            name, length = struct.unpack("<4sI", file.read(8))
+            place += 8
+            if name == b"data":
+                start = place
+                if wide:
+                    file.seek(wide + 8)
+                    length = int.from_bytes(file.read(8), "little")
+                if 0 < length < 2**63:
+                    return {}
+            elif name == b"ds64":
+                wide = place
+            place += length + length % 2
+        if not start or _are_chunks(file, start, size):
+            return {}
+    if wide:
+        return {wide: struct.pack("<2Q", size - 8, size - start)}
+    most = 2**32 - 1
+    return {4: struct.pack("<I", min(most, size - 8)), start - 4: struct.pack("<I", min(most, size - start))}
+
+
+def _are_chunks(file: BinaryIO, place: int, size: int) -> bool:
+    """Tell whether a file consists of RIFF chunks from a place to its end."""
+    while place + 8 <= size:
+        file.seek(place)
+        name, length = struct.unpack("<4sI", file.read(8))
+        if not all(32 <= letter < 127 for letter in name):
+            return False
+        place += 8 + length + length % 2
+    return place == size
+
+
+class SoundWriter:
+    """Write a sound file in blocks, to the temporary path of `restyle.files.writing`.
+
+    The suffix chooses the format: see `SUFFIXES`. The content's bit depth and tags are used where the format
+    supports them (text: all but W64; cover: `COVER_SUFFIXES`).
     """
 
     def __init__(
@@ -112,10 +174,8 @@ class SoundWriter:
             deep = {"FLOAT": "PCM_24", "DOUBLE": "PCM_24", "PCM_32": "PCM_24"}.get(depth, usual)
             depth = deep if soundfile.check_format(kind, deep) else usual
         try:
-            self._sound = soundfile.SoundFile(
-                native_path(path), "w", samplerate=sr, channels=channels, format=kind, subtype=depth
-            )
-        except (soundfile.LibsndfileError, RuntimeError) as error:
+            self._sound = soundfile.SoundFile(native_path(path), "w", sr, channels, depth, format=kind)
+        except RuntimeError as error:
             raise OutputError(f"cannot write {os.fspath(path)}: {error}") from error
         if suffix != ".mp3":
             set_text(self._sound, self._tags)
@@ -141,7 +201,7 @@ class SoundWriter:
         try:
             with soundfile.SoundFile(native_path(self._path)) as found:
                 written = found.frames
-        except (soundfile.LibsndfileError, RuntimeError):
+        except RuntimeError:
             written = 0
         if written < self._position:
             raise OutputError(_FULL)
@@ -154,12 +214,12 @@ class SoundWriter:
                 self._write_samples(part)
             else:
                 self._encode(part)
+            self._position += len(part)
 
     def _write_samples(self, y: Float) -> None:
         import soundfile
 
         try:
-            self._position += len(y)
             self._sound.write(y)
         except (soundfile.LibsndfileError, AssertionError) as error:
             # libsndfile asserts that everything was written: this is how a full disk shows.
@@ -168,11 +228,9 @@ class SoundWriter:
     def _encode(self, y: Float) -> None:
         import av
 
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(y.T), format="fltp", layout=self._stream.layout.name
-        )
+        layout = self._stream.layout.name
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(y.T), format="fltp", layout=layout)
         frame.sample_rate, frame.pts = self._sr, self._position
-        self._position += len(y)
         self._container.mux(self._stream.encode(frame))
 
     def _open_container(self, path: PathLike, suffix: str, channels: int) -> None:
@@ -228,34 +286,13 @@ _TECHNICAL = {
 }  # fmt: skip
 _LOUDNESS = ("replaygain_", "r128_")
 # FFmpeg's key: libsndfile's
-TEXTS = {
-    "title": "title",
-    "artist": "artist",
-    "album": "album",
-    "date": "date",
-    "genre": "genre",
-    "track": "tracknumber",
-    "tracknumber": "tracknumber",
-    "comment": "comment",
-    "copyright": "copyright",
-    "license": "license",
-}
+TEXTS = {key: key for key in ("title", "artist", "album", "date", "genre", "comment", "copyright", "license")}
+TEXTS |= {"track": "tracknumber", "tracknumber": "tracknumber"}
 ID3 = {
-    "title": b"TIT2",
-    "artist": b"TPE1",
-    "album": b"TALB",
-    "date": b"TDRC",
-    "genre": b"TCON",
-    "track": b"TRCK",
-    "tracknumber": b"TRCK",
-    "comment": b"COMM",
-    "copyright": b"TCOP",
-    "album_artist": b"TPE2",
-    "composer": b"TCOM",
-    "performer": b"TPE3",
-    "disc": b"TPOS",
-    "publisher": b"TPUB",
-}
+    "title": b"TIT2", "artist": b"TPE1", "album": b"TALB", "date": b"TDRC", "genre": b"TCON",
+    "track": b"TRCK", "tracknumber": b"TRCK", "comment": b"COMM", "copyright": b"TCOP", "disc": b"TPOS",
+    "album_artist": b"TPE2", "composer": b"TCOM", "performer": b"TPE3", "publisher": b"TPUB",
+}  # fmt: skip
 COVERS = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png"}
 FRONT = 3  # type of a picture in ID3 and FLAC: front cover
 
@@ -278,7 +315,8 @@ def read_tags(path: PathLike) -> Tags:
             found = dict(container.metadata)
             for stream in container.streams.audio[:1]:
                 found |= stream.metadata
-            text = {key.lower(): value for key, value in found.items() if _is_about_music(key.lower())}
+            lower = {key.lower(): value for key, value in found.items()}
+            text = {key: lower[key] for key in lower if not (key in _TECHNICAL or key.startswith(_LOUDNESS))}
             for picture in container.streams.video:
                 if picture.disposition & Disposition.attached_pic:
                     cover = next((bytes(packet) for packet in container.demux(picture) if packet.size), b"")
@@ -286,10 +324,6 @@ def read_tags(path: PathLike) -> Tags:
             return Tags(text)
     except (av.FFmpegError, ValueError):
         return Tags()
-
-
-def _is_about_music(key: str) -> bool:
-    return key not in _TECHNICAL and not key.startswith(_LOUDNESS)
 
 
 def lost_text(path: PathLike, tags: Tags) -> list[str]:
@@ -356,7 +390,5 @@ def _syncsafe(size: int) -> bytes:
 def _flac_picture(cover: bytes) -> bytes:
     """A PICTURE block; its size and colors may be left at 0."""
     mime = COVERS[cover[:2]].encode()
-    block = (
-        struct.pack(">2I", FRONT, len(mime)) + mime + struct.pack(">6I", 0, 0, 0, 0, 0, len(cover)) + cover
-    )
+    block = struct.pack(f">2I{len(mime)}s6I", FRONT, len(mime), mime, 0, 0, 0, 0, 0, len(cover)) + cover
     return struct.pack(">I", 6 << 24 | len(block)) + block

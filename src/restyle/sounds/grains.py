@@ -27,11 +27,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from restyle.sounds.stft import Bands, Complex, Float, amplitude, frame_count, hann, power_of, resample
-
-Index = NDArray[np.intp]
+from restyle.sounds.stft import Bands, Complex, Float, Index, amplitude, frame_count, hann, power_of, resample
 
 SHIFTS = tuple(range(-6, 6))  # semitones
 FINE_BELOW = 4000.0  # Hz

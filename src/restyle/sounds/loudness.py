@@ -76,12 +76,9 @@ class LoudnessMeter:
         self._first: Float | None = None
         self._layout = LAYOUTS.get(channels, f"{channels} channels")
         self._graph: Any = av.filter.Graph()
-        source = self._graph.add_abuffer(
-            sample_rate=sr, format="flt", layout=self._layout, time_base=Fraction(1, sr)
-        )
-        self._graph.link_nodes(
-            source, self._graph.add("ebur128", "metadata=1:framelog=quiet"), self._graph.add("abuffersink")
-        ).configure()
+        source = self._graph.add_abuffer(None, sr, "flt", self._layout, time_base=Fraction(1, sr))
+        meter = self._graph.add("ebur128", "metadata=1:framelog=quiet")
+        self._graph.link_nodes(source, meter, self._graph.add("abuffersink")).configure()
 
     def add(self, y: Float) -> None:
         """Measure a block [shape=(n, channels), float32, -1..1]."""
@@ -97,9 +94,8 @@ class LoudnessMeter:
     def _push(self, y: Float) -> None:
         import av
 
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(y).reshape(1, -1), format="flt", layout=self._layout
-        )
+        packed = np.ascontiguousarray(y).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=self._layout)
         frame.sample_rate, frame.pts = self.sr, self._samples
         self._samples += len(y)
         self._graph.push(frame)
@@ -132,15 +128,9 @@ def loudness(y: Float, sr: int) -> float:
 
 
 class LoudestExcerpt:
-    """Find the excerpt with the most energy in a stream.
+    """Find the excerpt of so many samples with the most energy in a stream; the last one may be shorter.
 
     Excerpts are counted from the start of the sound, so the result does not depend on the block size.
-
-    Parameters
-    ----------
-    samples : int > 0
-        Length of an excerpt; the last one of the sound may be shorter.
-    channels : int
     """
 
     def __init__(self, samples: int, channels: int) -> None:
@@ -175,30 +165,14 @@ class LoudestExcerpt:
 
 @dataclass(frozen=True)
 class LoudnessMatch:
-    """Bring a rendered sound to the content's loudness, mixed with the content, without clipping.
-
-    Silence of the content stays silence.
-
-    Parameters
-    ----------
-    rendered : TemporarySound
-    source : Content
-    heard : LoudnessMeter
-        Of the content.
-    level : ContentLevel
-        Of the content.
-    remix : float, 0..1
-        Share of the content in the result.
-    size : int
-        Samples of a block.
-    """
+    """Bring a rendered sound to the content's loudness, mixed with the content, without clipping."""
 
     rendered: TemporarySound
     source: Content
-    heard: LoudnessMeter
-    level: ContentLevel
-    remix: float
-    size: int
+    heard: LoudnessMeter  # of the content
+    level: ContentLevel  # of the content
+    remix: float  # share of the content in the result, 0..1
+    size: int  # samples of a block
 
     @property
     def ceiling(self) -> float:
@@ -244,12 +218,7 @@ class ContentLevel:
     """Level of a content over time, collected block by block, which limits how loud a result may be.
 
     A loud offset or rumble is not heard, but a filter that removes it rings into silence. So the content is
-    measured with and without, and the lower level counts.
-
-    Parameters
-    ----------
-    hop : int
-        Samples between levels.
+    measured with and without, every `hop` samples, and the lower level counts.
     """
 
     def __init__(self, hop: int) -> None:

@@ -49,29 +49,17 @@ WHOLE = slice(0, None)
 
 
 class Target(NamedTuple):
-    """The target of a result.
+    """The target of a result."""
 
-    levels : np.ndarray [shape=(frames, bands), float32, dB]
-    noise : np.ndarray [shape=(frames,), float64, 0..1]
-        Where the content is steady noise, so that the style plays as it is.
-    """
-
-    levels: Float
-    noise: Double
+    levels: Float  # dB [frames, bands]
+    noise: Double  # where the content is steady noise, so that the style plays as it is: 0..1 [frames]
 
 
 class Mosaic:
     """One or several styles at one sample rate, to be applied to content.
 
-    Parameters
-    ----------
-    styles : sequence of (y, weight)
-        Mono waveforms [shape=(n,), float32] at `sr`; the weights sum to 1.
-    sr : int
-    strength, keep_loudness, keep_speech : float, 0..1
-        See `restyle.options.AudioOptions`.
-    keep_pitch, keep_rhythm : float, 0..1, or None
-        None lets `choose_settings` choose.
+    Styles are mono waveforms [shape=(n,), float32] and weights that sum to 1; settings are those of
+    `restyle.options.AudioOptions`. `choose_settings` chooses `keep_pitch` and `keep_rhythm` if they are None.
     """
 
     def __init__(
@@ -113,17 +101,9 @@ class Mosaic:
         return self.grain.n_fft
 
     def measure(self, y: Float, part: slice = WHOLE) -> Float:
-        """Measure band levels of content, averaged over about 35 ms, for `fit`.
+        """Measure band levels [frames, bands] of content [n, channels], averaged over about 35 ms, for `fit`.
 
-        Parameters
-        ----------
-        y : np.ndarray [shape=(n, channels), float32]
-        part : slice
-            Samples whose frames are returned, between multiples of `hop` (or to the end).
-
-        Returns
-        -------
-        levels : np.ndarray [shape=(frames, bands), float32, dB]
+        `part` selects samples whose frames are returned, between multiples of `hop` (or to the end).
         """
         levels, hop = smooth(self._inner_levels(y), AVERAGED), self.bands.hop
         open_ended = part.stop is None or part.stop >= len(y)
@@ -145,14 +125,10 @@ class Mosaic:
         self._content_levels, self._dynamics, self._means = levels, None, None
 
     def choose_settings(self, y: Float) -> None:
-        """Choose `keep_pitch` and `keep_rhythm` where they are not fixed, on some seconds of the content.
+        """Choose `keep_pitch` and `keep_rhythm` where they are not fixed, on some seconds [n, channels].
 
         Call it after `fit`. The trial is the content filtered to the levels that a setting leads to, without
         grains.
-
-        Parameters
-        ----------
-        y : np.ndarray [shape=(n, channels), float32]
         """
         if self.strength == 0 or None not in self._fixed or not len(y):
             return
@@ -190,14 +166,7 @@ class Mosaic:
         return np.pad(y, ((reach, reach), (0, 0)), mode="symmetric"), slice(reach, reach + len(y))
 
     def to_channels(self, voice: Float, y: Float, target: Float) -> Float:
-        """Give every channel of the content its share of a mono sound, at the target levels.
-
-        Parameters
-        ----------
-        voice : np.ndarray [shape=(n,), float32]
-        y : np.ndarray [shape=(n, channels), float32]
-        target : np.ndarray [shape=(frames, bands), float32, dB]
-        """
+        """Give every channel of the content `y` [n, channels] its share of a mono sound, at target levels."""
         channels = [self.bands.stft(channel) for channel in y.T]
         levels = [self.bands.levels(power_of(D)) for D in channels]
         own = self.bands.levels(mean_power(channels))
@@ -256,16 +225,12 @@ class Mosaic:
         target = self._map(own)
         if self.keep_loudness:
             if self._dynamics is None:  # of the whole content: the mean of a window would level it out
-                self._dynamics = (
-                    _Dynamics.of(self._content_levels),
-                    _Dynamics.of(self._map(self._content_levels)),
-                )
+                levels = self._content_levels
+                self._dynamics = _Dynamics.of(levels), _Dynamics.of(self._map(levels))
             frames = max(1, round(SLOW * self.bands.sr / self.bands.hop))
-            wanted, found = (
-                dynamics.contour(levels, frames)
-                for dynamics, levels in zip(self._dynamics, (own, target), strict=True)
-            )
-            target += self.keep_loudness * (wanted - found)[:, None]
+            wanted, found = self._dynamics
+            gap = wanted.contour(own, frames) - found.contour(target, frames)
+            target += self.keep_loudness * gap[:, None]
         return target
 
     def _map(self, own: Float) -> Float:
@@ -294,30 +259,17 @@ class Mosaic:
             voice = grain.istft(grains.mosaic(wanted), len(y))
             if self.keep_pitch:
                 voice = self._bring_out(fine, content, voice, self.keep_pitch)
-            if events.used:
-                voice = self._with_events(events, voice, y.mean(axis=1), target, wanted, fine, content)
+            if events.used:  # they replace their part of the mosaic, except where the content is noise
+                free = (1 - target.noise).astype(np.float32)
+                voice = bands.match_levels(voice, target.levels + free[:, None] * events.rest, rounds=1)
+                struck = events.render(y.mean(axis=1), target.levels, wanted)
+                struck = self._bring_out(fine, content, struck, EVENT_PITCH * self.keep_pitch)
+                share = np.interp(np.arange(len(y)), np.arange(len(free)) * bands.hop, free)
+                voice = voice + struck * share.astype(np.float32)
             if len(self._grains) > 1:
                 voice = bands.match_levels(voice, self.let_decay(voice, target), rounds=1)
             total += np.float32(weight) * voice
         return total
-
-    def _with_events(
-        self,
-        events: Events,
-        voice: Float,
-        y: Float,
-        target: Target,
-        wanted: Float,
-        fine: Float,
-        content: Float,
-    ) -> Float:
-        """Replace the events' part of a mosaic by whole events, except where the content is noise."""
-        free = (1 - target.noise).astype(np.float32)
-        voice = self.bands.match_levels(voice, target.levels + free[:, None] * events.rest, rounds=1)
-        struck = events.render(y, target.levels, wanted)
-        struck = self._bring_out(fine, content, struck, EVENT_PITCH * self.keep_pitch)
-        share = np.interp(np.arange(len(y)), np.arange(len(free)) * self.bands.hop, free)
-        return voice + struck * share.astype(np.float32)
 
     def let_decay(self, voice: Float, target: Target) -> Float:
         """Levels [shape=(frames, bands), float32, dB]: a target on average, with the movement of a voice.

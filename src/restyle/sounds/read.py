@@ -1,25 +1,29 @@
 """Read sound files block by block, at their own sample rate, channels and bit depth.
 
 libsndfile reads WAV, FLAC, Ogg, Opus, AIFF and similar formats; FFmpeg reads MP4, M4A, Matroska, WebM, MP3,
-and what is left of a damaged FLAC file. Encoder delay and padding are never part of the sound. What is
-missing from a file or left out is reported: its end, gaps, further streams.
+and what is left of a damaged FLAC file. Encoder delay and padding are never part of the sound. A file may
+consist of links, which are complete files. What is missing or left out is reported: its end, gaps, further
+streams.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from itertools import pairwise
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from restyle.errors import InputError
 from restyle.files import Closing, check_readable
-from restyle.sounds.containers import Part, count_streams, find_links, stated_sizes
-from restyle.sounds.files import DEPTHS, MAX_CHANNELS, native_path, open_file
+from restyle.sounds.effects import regroup
+from restyle.sounds.files import DEPTHS, MAX_CHANNELS, Part, native_path, open_file, stated_sizes
 from restyle.sounds.stft import Float
 from restyle.types import PathLike
 
@@ -32,6 +36,8 @@ CODEC_FRAME = 4096  # samples of the longest frame of a codec
 _STATING = ("mov", "matroska", "asf", "avi", "flac", "wav", "caf", "aiff")
 _UNKNOWN = 0x7FFF0000  # bytes; programs that write to a pipe state a size from here up
 _SHORT = 0.5  # seconds by which a file may be shorter than it says
+_CHUNKS = {b"RIFF": "<I", b"FORM": ">I"}  # how formats made of chunks (WAV, AIFF) write a size
+_OGG, _OGG_HEADER, _OGG_PAGE = b"OggS", 27, 1 << 16  # capture pattern; bytes of a header, of the longest page
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,8 @@ class SoundReader(Closing):
         self._sound: Any = None
         self._container: Any = None
         self._file: Any = None
-        self._links: list[tuple[int, int]] = []
-        self._complete = True
         if not _is_mp3(path):
-            self._links, self._complete = find_links(path)
+            self._links, self._complete, self._streams = find_links(path)
             self._sound = self._open_sound()
         if self._sound is None:
             self.info = self._open_container()
@@ -88,10 +92,7 @@ class SoundReader(Closing):
     def blocks(self, frames: int) -> Iterator[Float]:
         """Yield blocks of `frames` samples [shape=(n, channels), float32]; the last one may be shorter.
 
-        Raises
-        ------
-        InputError
-            A sample is NaN, infinite or beyond `LARGEST`, or nothing of the file can be decoded.
+        InputError: a sample is NaN, infinite or beyond `LARGEST`, or nothing of the file can be decoded.
         """
         done = 0
         for block in regroup(self._raw(frames), frames):
@@ -127,37 +128,27 @@ class SoundReader(Closing):
         stated = map(int, re.findall(r": (\d+) \(should be", self._sound.extra_info))
         if not self._complete or any(0 < size < _UNKNOWN for size in stated):
             self._tell(f"is truncated after {done / self.info.sr:.1f} s; so is the result")
-        if (streams := count_streams(self.path)) > 1:
-            self._tell(f"has {streams} streams; the first sound is read")
+        if self._streams > 1:
+            self._tell(f"has {self._streams} streams; the first sound is read")
 
     def _tell(self, line: str) -> None:
         self.tell(f"{os.fspath(self.path)}: {line}")
 
     def _open_sound(self) -> Any:
         """Open the file, or the first link of a chained one, with libsndfile; None if it cannot."""
-        import soundfile
-
-        try:
-            corrected = stated_sizes(self.path)
-            if len(self._links) < 2 and not corrected:
-                return soundfile.SoundFile(native_path(self.path))
-            self._file = open(self.path, "rb")  # noqa: SIM115, closed by `close`
-            start, end = self._links[0] if self._links else (0, os.path.getsize(self.path))
-            return soundfile.SoundFile(Part(self._file, start, end, corrected))
-        except (soundfile.LibsndfileError, RuntimeError):
-            return None
+        corrected = stated_sizes(self.path)
+        if len(self._links) < 2 and not corrected:
+            return _sound_file(native_path(self.path))
+        self._file = open(self.path, "rb")  # noqa: SIM115, closed by `close`
+        start, end = self._links[0] if self._links else (0, os.path.getsize(self.path))
+        return _sound_file(Part(self._file, start, end, corrected))
 
     def _next_link(self, done: int) -> bool:
         """Go on with the next link of a chained file; False if there is none."""
-        import soundfile
-
         self._links = self._links[1:]
         if not self._links:
             return False
-        try:
-            link = soundfile.SoundFile(Part(self._file, *self._links[0]))
-        except (soundfile.LibsndfileError, RuntimeError):
-            link = None
+        link = _sound_file(Part(self._file, *self._links[0], {}))
         if link is None or (link.samplerate, link.channels) != (self.info.sr, self.info.channels):
             why = "damaged" if link is None else f"{link.channels} channels at {link.samplerate} Hz"
             self._tell(f"what follows after {done / self.info.sr:.1f} s is left out ({why})")
@@ -187,14 +178,12 @@ class SoundReader(Closing):
             raise InputError(
                 f"{shown}: not a sound that restyle can read; try WAV, FLAC, OGG or MP3"
             ) from error
-        if not self._container.streams.audio:
+        stream = next(iter(self._container.streams.audio), None)
+        if stream is None or stream.codec_context is None:
             self.close()
-            raise InputError(f"{shown}: has no sound")
-        stream = self._container.streams.audio[0]
+            unknown = "its sound codec is unknown to restyle; convert it first"
+            raise InputError(f"{shown}: {'has no sound' if stream is None else unknown}")
         context = stream.codec_context
-        if context is None:
-            self.close()
-            raise InputError(f"{shown}: its sound codec is unknown to restyle; convert it first")
         length = None
         if stream.duration is not None and stream.time_base is not None:
             length = round(float(stream.duration * stream.time_base) * (context.sample_rate or 0))
@@ -257,14 +246,12 @@ class SoundReader(Closing):
         while True:
             packet = None
             try:
-                packet = next(packets, None)
-                if packet is None:
+                if (packet := next(packets, None)) is None:
                     break
                 if packet.pts is not None and packet.time_base is not None:
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-                if packet.stream_index != stream.index:
-                    continue
-                yield packet, packet.decode()
+                if packet.stream_index == stream.index:
+                    yield packet, packet.decode()
             except (av.FFmpegError, ValueError):
                 if packet is None or packet.pts is None:
                     break  # the file is truncated
@@ -276,9 +263,9 @@ class SoundReader(Closing):
 
     def _true_length(self, decoded: int, end: int) -> int:
         """Subtract the padding of the last frame in MP4, which FFmpeg leaves in."""
-        tags = {**self._container.streams.audio[0].metadata, **self._container.metadata}
         if not self._container.format.name.startswith("mov"):
             return decoded
+        tags = {**self._container.streams.audio[0].metadata, **self._container.metadata}
         # Apple writes zero, delay, padding and true length, in hexadecimal.
         words = tags.get("iTunSMPB", "").split()
         if len(words) > 3 and re.fullmatch("[0-9A-Fa-f]{1,16}", words[3]):
@@ -287,25 +274,28 @@ class SoundReader(Closing):
 
 
 def load_sound(path: PathLike, seconds: float | None = None) -> tuple[Float, int]:
-    """Load a sound into memory, at most the first `seconds`.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(n, channels), float32, -1..1]
-    sr : int
-    """
+    """Load a sound [shape=(n, channels), float32, -1..1], at most the first `seconds`; and its rate."""
     with SoundReader(path) as reader:
-        rest = None if seconds is None else round(seconds * reader.info.sr)
-        parts = []
+        sr, parts, count = reader.info.sr, [], 0
+        most = None if seconds is None else round(seconds * sr)
         for block in reader.blocks(1 << 18):
-            parts.append(block if rest is None else block[:rest])
-            if rest is not None:
-                rest -= len(block)
-                if rest <= 0:
-                    break
+            parts.append(block)
+            count += len(block)
+            if most is not None and count >= most:
+                break
         if not parts:
             raise InputError(f"{os.fspath(path)}: has no samples")
-        return np.concatenate(parts), reader.info.sr
+        return np.concatenate(parts)[:most], sr
+
+
+def _sound_file(source: Any) -> Any:
+    """Open with libsndfile; None where it cannot."""
+    import soundfile
+
+    try:
+        return soundfile.SoundFile(source)
+    except RuntimeError:
+        return None
 
 
 def _is_mp3(path: PathLike) -> bool:
@@ -330,16 +320,80 @@ def _states_length(path: PathLike, container: Any) -> bool:
     return b"Xing" in first or b"Info" in first
 
 
-def regroup(parts: Iterator[Float], frames: int) -> Iterator[Float]:
-    """Yield the same samples in blocks of `frames`."""
-    pending: list[Float] = []
-    count = 0
-    for part in parts:
-        pending.append(part)
-        count += len(part)
-        while count >= frames:
-            joined = np.concatenate(pending)
-            yield joined[:frames]
-            pending, count = [joined[frames:]], count - frames
-    if count:
-        yield np.concatenate(pending)
+def find_links(path: PathLike) -> tuple[list[tuple[int, int]], bool, int]:
+    """Find the links of an Ogg, FLAC, WAV or AIFF file.
+
+    Returns
+    -------
+    links : list of (start, end)
+        In bytes; empty if the file has another format.
+    complete : bool
+        Whether the last page of an Ogg file is marked as such.
+    streams : int
+        How many streams begin together at the start of an Ogg file.
+    """
+    complete, streams = True, 1
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        kind = file.read(4)
+        if kind == _OGG:
+            starts, complete, streams = _ogg_starts(file, size)
+        elif kind == b"fLaC":
+            starts = _flac_starts(file)
+        else:
+            starts = _chunk_starts(file, kind) if kind in _CHUNKS else []
+    return list(pairwise([*starts, size])), complete, streams
+
+
+def _ogg_starts(file: BinaryIO, size: int) -> tuple[list[int], bool, int]:
+    """Reference: RFC 3533."""
+    starts: list[int] = []
+    complete = before_first = opening = True
+    place = streams = 0
+    while place < size:
+        file.seek(place)
+        head = file.read(_OGG_HEADER)
+        table = file.read(head[-1]) if len(head) == _OGG_HEADER else b""
+        if head[:4] != _OGG:  # damaged: look for the next page
+            found = (head + table + file.read(_OGG_PAGE)).find(_OGG, 1)
+            place += found if found > 0 else _OGG_PAGE
+            opening = False
+            continue
+        begins, ends = bool(head[5] & 2), bool(head[5] & 4)
+        opening = opening and begins and len(head) == _OGG_HEADER
+        streams += opening
+        if begins and before_first:
+            starts.append(place)
+        # Several streams may begin together: a link starts at the first of them.
+        before_first = not begins
+        place += len(head) + len(table) + sum(table)
+        complete = ends and place <= size
+    return starts, complete, streams
+
+
+def _flac_starts(file: BinaryIO) -> list[int]:
+    """A FLAC file states its size nowhere, so that the next one is found by its first bytes (RFC 9639)."""
+    starts: list[int] = []
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place = 0
+        while place >= 0:
+            kind, *length = data[place + 4 : place + 8] or (1, 0)
+            if kind & 0x7F == 0 and bytes(length) == b"\0\0\x22":  # STREAMINFO of 34 bytes
+                starts.append(place)
+            place = data.find(b"fLaC", place + 4)
+    return starts or [0]
+
+
+def _chunk_starts(file: BinaryIO, kind: bytes) -> list[int]:
+    starts, place = [0], 0
+    while True:
+        file.seek(place + 4)
+        place += 8 + struct.unpack(_CHUNKS[kind], file.read(4).ljust(4, b"\0"))[0]
+        for start in (place, place + 1):  # some programs pad to an even size
+            file.seek(start)
+            if file.read(4) == kind:
+                starts.append(start)
+                place = start
+                break
+        else:
+            return starts

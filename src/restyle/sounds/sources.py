@@ -28,11 +28,7 @@ log = logging.getLogger("restyle.sounds")
 class Content:
     """A sound that can be read from its start any number of times.
 
-    Parameters
-    ----------
-    source : path, or np.ndarray [shape=(n,) or (n, channels), float -1..1 or int16]
-    sr : int or None
-        Sample rate of an array.
+    Takes a path, or an array [shape=(n,) or (n, channels), float -1..1 or int16] and its sample rate.
     """
 
     def __init__(self, source: SoundLike, sr: int | None = None) -> None:
@@ -71,7 +67,7 @@ class Content:
 
 def to_samples(array: Any) -> Float:
     """Check and convert a caller's array [shape=(n, channels), float32]."""
-    y = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
+    y = _as_array(array)
     if y.ndim == 1:
         y = y[:, None]
     if y.ndim != 2 or not y.size:
@@ -89,18 +85,22 @@ def to_samples(array: Any) -> Float:
     return y.astype(np.float32)
 
 
-def _is_16_bit(y: NDArray[Any]) -> bool:
-    """Tell whether an array holds int16, in any byte order."""
-    return y.dtype.kind == "i" and y.dtype.itemsize == 2
-
-
 def from_samples(y: Float, array: Any) -> NDArray[Any]:
     """Convert a result [shape=(n, channels), float32] to the shape and type of a caller's array."""
-    original = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
+    original = _as_array(array)
     result: NDArray[Any] = y.reshape(original.shape)
     if _is_16_bit(original):
         result = np.clip(np.round(result * 32768), -32768, 32767)
     return result.astype(original.dtype)
+
+
+def _as_array(array: Any) -> NDArray[Any]:
+    return np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
+
+
+def _is_16_bit(y: NDArray[Any]) -> bool:
+    """Tell whether an array holds int16, in any byte order."""
+    return y.dtype.kind == "i" and y.dtype.itemsize == 2
 
 
 FOLDER = Path(__file__).parent / "recordings"  # written by `scripts/sounds.py`
@@ -206,9 +206,8 @@ def joined_names(styles: Sequence[tuple[Any, float]], content: str = "") -> str:
 
 
 def _short(name: str, content: str) -> str:
-    shared = sum(
-        1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(name, content, strict=False))
-    )
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(name, content, strict=False))
+    shared = sum(1 for _ in same)
     words = max(name.rfind(separator, 0, shared) for separator in "_- ") + 1
     rest = name[words:].strip("_- ") or name
     if len(rest) > LONGEST_NAME:

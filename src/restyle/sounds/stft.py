@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
 Complex = NDArray[np.complex64]
+Index = NDArray[np.intp]
+Scalar = TypeVar("Scalar", bound=np.floating)
 
 
 @lru_cache(maxsize=16)
@@ -33,17 +35,8 @@ def frame_count(samples: int, hop: int) -> int:
 def stft(y: Float, n_fft: int, hop: int) -> Complex:
     """Centered short-time Fourier transform with a Hann window; zeros are assumed beyond the ends.
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,), float32]
-    n_fft : int > 0
-        Window length in samples.
-    hop : int > 0
-        Samples between frames; at most ``n_fft // 2`` for `istft`.
-
-    Returns
-    -------
-    D : np.ndarray [shape=(n // hop + 1, n_fft // 2 + 1), complex64]
+    The waveform is [n], the result [shape=(n // hop + 1, n_fft // 2 + 1), complex64]. The hop is at most
+    ``n_fft // 2`` for `istft`.
     """
     half = n_fft // 2
     padded = np.pad(y.astype(np.float32, copy=False), (half, half + n_fft))
@@ -53,18 +46,7 @@ def stft(y: Float, n_fft: int, hop: int) -> Complex:
 
 
 def istft(D: Complex, n_fft: int, hop: int, length: int) -> Float:
-    """Least-squares inverse of `stft` (Griffin and Lim 1984).
-
-    Parameters
-    ----------
-    D : np.ndarray [shape=(frames, n_fft // 2 + 1), complex64]
-    length : int
-        Samples to return.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(length,), float32]
-    """
+    """Least-squares inverse of `stft` (Griffin and Lim 1984) [shape=(length,), float32]."""
     window = hann(n_fft)
     frames = np.fft.irfft(D, n_fft, axis=1).astype(np.float32, copy=False) * window
     count = len(D)
@@ -84,11 +66,8 @@ def istft(D: Complex, n_fft: int, hop: int, length: int) -> Float:
         y[start:stop] += flat[: stop - start]
         norm[start:stop] += weights[: stop - start]
     y /= np.maximum(norm, 1e-4)
-    half = n_fft // 2
-    result = np.zeros(length, np.float32)
-    part = y[half : half + length]
-    result[: len(part)] = part
-    return result
+    part = y[n_fft // 2 :][:length]
+    return np.pad(part, (0, length - len(part)))
 
 
 def mel(frequency: NDArray[np.floating[Any]]) -> Double:
@@ -118,11 +97,7 @@ def erb_bank(sr: int, n_fft: int, per_erb: float = 1.0, low: float = 50.0) -> Fl
     """Raised-cosine filters, evenly spaced in ERB-rate from `low` to the Nyquist frequency, that sum to 1.
 
     The lowest band includes everything below it and the highest everything above, so ``bank.T @ gains`` is a
-    smooth filter over all bins.
-
-    Returns
-    -------
-    bank : np.ndarray [shape=(bands, n_fft // 2 + 1), float32, 0..1]
+    smooth filter over all bins. The result is [shape=(bands, n_fft // 2 + 1), float32, 0..1].
     """
     rate = erb_number(np.fft.rfftfreq(n_fft, 1 / sr))
     bottom, top = float(erb_number(np.array(low))), float(erb_number(np.array(sr / 2)))
@@ -130,26 +105,15 @@ def erb_bank(sr: int, n_fft: int, per_erb: float = 1.0, low: float = 50.0) -> Fl
     centers = np.linspace(bottom, top, bands)
     step = centers[1] - centers[0]
     offset = (np.clip(rate, bottom, top)[None] - centers[:, None]) / step
-    return np.where(np.abs(offset) < 1, 0.5 + 0.5 * np.cos(np.pi * np.clip(offset, -1, 1)), 0).astype(
-        np.float32
-    )
+    bank = np.where(np.abs(offset) < 1, 0.5 + 0.5 * np.cos(np.pi * np.clip(offset, -1, 1)), 0)
+    return bank.astype(np.float32)
 
 
 def resample(y: Float, ratio: float) -> Float:
-    """Resample a clip in memory by any ratio with the Fourier transform.
+    """Resample a clip [n] in memory by the ratio of new to old rate, with the Fourier transform.
 
     The whole band is kept. FFmpeg's resampler, at its defaults, differs from this by -20 to -38 dB on speech
     and music, most of it just below the Nyquist frequency.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,), float32]
-    ratio : float > 0
-        New rate over old rate: 2 doubles the samples.
-
-    Returns
-    -------
-    y : np.ndarray [shape=(round(n * ratio),), float32]
     """
     n = len(y)
     m = max(1, round(n * ratio))
@@ -169,10 +133,8 @@ def resample(y: Float, ratio: float) -> Float:
     between = pad * target / size - start
     spectrum = spectrum * np.exp(2j * np.pi * np.arange(bins) * between / target)
     scaled = np.fft.irfft(spectrum, target).astype(np.float32) * np.float32(target / size)
-    result = np.zeros(m, np.float32)
     part = scaled[start : start + m]
-    result[: len(part)] = part
-    return result
+    return np.pad(part, (0, m - len(part)))
 
 
 def _fast_length(n: int) -> int:
@@ -197,25 +159,15 @@ STEADY, MOVING = 2.0, 5.0  # dB of movement: up to the first a level is steady, 
 
 @dataclass(frozen=True)
 class Bands:
-    """A time-frequency grid of critical bands at one sample rate.
-
-    Parameters
-    ----------
-    sr : int
-    n_fft : int
-        Window length in samples; the hop is a quarter of it.
-    per_erb : float
-        Bands per equivalent rectangular bandwidth.
-    """
+    """A time-frequency grid of critical bands, one for each ERB, at one sample rate."""
 
     sr: int
-    n_fft: int
-    per_erb: float = 1.0
+    n_fft: int  # window length in samples; the hop is a quarter of it
 
     @classmethod
-    def for_duration(cls, sr: int, seconds: float, per_erb: float = 1.0) -> Bands:
+    def for_duration(cls, sr: int, seconds: float) -> Bands:
         """Use the power of two nearest to `seconds` as the window."""
-        return cls(sr, 2 ** max(4, round(np.log2(seconds * sr))), per_erb)
+        return cls(sr, 2 ** max(4, round(np.log2(seconds * sr))))
 
     @property
     def hop(self) -> int:
@@ -225,7 +177,7 @@ class Bands:
     @property
     def bank(self) -> Float:
         """Filters that sum to 1 over the bins [shape=(bands, bins), float32, 0..1]."""
-        return erb_bank(self.sr, self.n_fft, self.per_erb)
+        return erb_bank(self.sr, self.n_fft)
 
     def stft(self, y: Float) -> Complex:
         """Complex STFT on this grid [shape=(frames, bins), complex64]."""
@@ -237,11 +189,8 @@ class Bands:
 
     def levels(self, power: Float) -> Float:
         """Mean power by band [shape=(frames, bands), float32, dB] of a power spectrogram [frames, bins]."""
-        bank = self.bank
-        mean = (
-            power.astype(np.float32, copy=False)
-            @ (bank / np.maximum(bank.sum(axis=1, keepdims=True), 1e-6)).T
-        )
+        weights = (self.bank / np.maximum(self.bank.sum(axis=1, keepdims=True), 1e-6)).T
+        mean = power.astype(np.float32, copy=False) @ weights
         result: Float = (10 * np.log10(np.maximum(mean, FLOOR))).astype(np.float32)
         return result
 
@@ -253,25 +202,14 @@ class Bands:
         """Spectrogram minus band levels: the partials [shape=(frames, bins), float32, dB]."""
         return (10 * np.log10(np.maximum(power, FLOOR)) - self.to_bins(self.levels(power))).astype(np.float32)
 
-    def match_levels(self, y: Float, target: Float, rounds: int = 2, limit: float = 40.0) -> Float:
-        """Filter a sound until its band levels are `target`.
+    def match_levels(self, y: Float, target: Float, rounds: int = 2) -> Float:
+        """Filter a sound [n] until its band levels are the target [shape=(frames, bands), float32, dB].
 
-        Parameters
-        ----------
-        y : np.ndarray [shape=(n,), float32]
-        target : np.ndarray [shape=(frames, bands), float32, dB]
-        rounds : int
-            One round does not reach the target, because frames and bands overlap.
-        limit : float
-            Largest gain of a round, in dB.
-
-        Returns
-        -------
-        y : np.ndarray [shape=(n,), float32]
+        One round, of at most 40 dB, does not reach the target, because frames and bands overlap.
         """
         for _ in range(rounds):
             D = self.stft(y)
-            gain = np.clip(target - self.levels(power_of(D)), -limit, limit)
+            gain = np.clip(target - self.levels(power_of(D)), -40, 40)
             y = self.istft(D * amplitude(self.to_bins(gain)), len(y))
         return y
 
@@ -310,11 +248,22 @@ def moving_average(x: Float | Double, half: int) -> Double:
 
 def steadiness(levels: Float | Double) -> Double:
     """Rate how steady levels in dB are over time, from 0, moving, to 1 [shape=(frames, bands), float64]."""
-    half = STEADY_FRAMES // 2
-    padded = np.pad(levels.astype(np.float64), ((half, half), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, STEADY_FRAMES, axis=0)
-    result: Double = 1 - np.clip((np.ptp(windows, axis=-1) - STEADY) / (MOVING - STEADY), 0, 1)
+    moved = movement(levels.astype(np.float64), STEADY_FRAMES)
+    result: Double = 1 - np.clip((moved - STEADY) / (MOVING - STEADY), 0, 1)
     return result
+
+
+def movement(levels: NDArray[Scalar], frames: int) -> NDArray[Scalar]:
+    """Largest minus smallest level within so many frames [shape=(frames, bands), dB]."""
+    result: NDArray[Scalar] = np.ptp(sliding(levels, frames), axis=-1)
+    return result
+
+
+def sliding(x: NDArray[Scalar], frames: int) -> NDArray[Scalar]:
+    """View of the rows around each row; the ends are repeated [shape=(frames, bands, rows)]."""
+    half = frames // 2
+    padded = np.pad(x, ((half, half), (0, 0)), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
 
 
 def allowed_rise(level: Double, loudest: float) -> Double:

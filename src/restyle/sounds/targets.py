@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from restyle.sounds.features import at_rate, chroma_correlation, onset_correlation
 from restyle.sounds.stft import (
@@ -33,7 +32,9 @@ from restyle.sounds.stft import (
     Double,
     Float,
     allowed_rise,
+    movement,
     power_of,
+    sliding,
     smooth,
     steadiness,
     total_level,
@@ -59,14 +60,10 @@ class EnvelopeTransport:
 
     @classmethod
     def fit(cls, content: Float, style: Float, ridge: float = 5.0) -> EnvelopeTransport:
-        """Fit the map.
+        """Fit the map to levels [shape=(frames, bands), float32, dB].
 
-        Parameters
-        ----------
-        content, style : np.ndarray [shape=(frames, bands), float32, dB]
-        ridge : float
-            Variance in dB^2 added to both clouds, so that directions in which the content hardly moves are
-            not stretched to the style's.
+        The ridge is a variance in dB^2 added to both clouds, so that directions in which the content hardly
+        moves are not stretched to the style's.
         """
         x, floor, threshold = _sounding_frames(content)
         z, _, _ = _sounding_frames(style)
@@ -78,30 +75,18 @@ class EnvelopeTransport:
         # A tiny slope keeps equal quantiles apart, for example at the floor.
         before = np.quantile(moved, grid, axis=0) + np.arange(QUANTILES)[:, None] * 1e-6
         after = np.quantile(z, grid, axis=0)
-        offset = float(
-            total_level(after[-1:].astype(np.float32))[0] - total_level(x.astype(np.float32)).max()
-        )
+        loudest = total_level(after[-1:].astype(np.float32))[0]
+        offset = float(loudest - total_level(x.astype(np.float32)).max())
         transport = cls(floor, threshold, mean, style_mean, matrix, before, after, offset, gain=0.0)
         loud = content[total_level(content) >= threshold + SILENCE - LOUD]
         gain = float(np.median(total_level(transport._map(loud)) - total_level(loud)))
         return replace(transport, gain=gain)
 
     def __call__(self, levels: Float, *, detail: float = 0.0, rhythm: float = 0.0) -> Float:
-        """Map band levels.
+        """Map band levels [shape=(frames, bands), float32, dB]; steady and silent content stays so.
 
-        Parameters
-        ----------
-        levels : np.ndarray [shape=(frames, bands), float32, dB]
-        detail : float, 0..1
-            Share of the content's differences between neighboring bands that stays: low partials are as wide
-            as bands.
-        rhythm : float, 0..1
-            Share of the content's dynamics that stays.
-
-        Returns
-        -------
-        levels : np.ndarray [shape=(frames, bands), float32, dB]
-            Where the content is steady or silent, so is the result.
+        `detail` is the share of the content's differences between neighboring bands that stays (low partials
+        are as wide as bands), `rhythm` that of its dynamics.
         """
         y = self._map(levels, detail)
         own = total_level(levels)
@@ -159,8 +144,6 @@ def _map_between(a: Double, b: Double) -> Double:
     return inverse @ _power(root @ b @ root, 0.5) @ inverse
 
 
-Index = NDArray[np.intp]
-
 SECONDS = 1.0  # within which noise must not change
 AVERAGED = 0.2  # seconds over which its bands are averaged before they are compared
 NOISE, TONES = -4.0, -5.5  # dB: mean of bins below their band; -2.5 for normally distributed noise
@@ -170,43 +153,23 @@ STILL, CHANGING = 4.0, 6.0  # dB that bands (median), their mean and the total m
 
 
 def steady_noise(power: Float, grid: Bands) -> Double:
-    """Rate where a sound is steady noise, from 0 to 1.
-
-    Parameters
-    ----------
-    power : np.ndarray [shape=(frames, bins), float32]
-        Spectrogram on the grid of grains.
-    grid : Bands
-
-    Returns
-    -------
-    share : np.ndarray [shape=(frames,), float64, 0..1]
-    """
+    """Rate where a spectrogram [frames, bins] is steady noise [shape=(frames,), float64, 0..1]."""
     frames = max(3, round(SECONDS * grid.sr / grid.hop))
     levels = grid.levels(power)
     depth = (grid.fine_structure(power) @ grid.bank.T) / np.maximum(grid.bank.sum(axis=1), 1e-6)
     tonal = _ramp(smooth(np.median(depth, axis=1)[:, None], frames)[:, 0], TONES, NOISE)
     few = max(1, round(AVERAGED * grid.sr / grid.hop))
-    total = _movement(smooth(total_level(levels)[:, None], 3), frames)[:, 0]
-    bands = np.median(_movement(smooth(levels, few), frames), axis=1)
-    pulse = _movement(levels.mean(axis=1, keepdims=True), frames)[:, 0]  # the mean hardly flickers
+    total = movement(smooth(total_level(levels)[:, None], 3), frames)[:, 0]
+    bands = np.median(movement(smooth(levels, few), frames), axis=1)
+    pulse = movement(levels.mean(axis=1, keepdims=True), frames)[:, 0]  # the mean hardly flickers
     share = tonal * _ramp(-np.maximum.reduce([total, bands, pulse]), -CHANGING, -STILL)
     share *= levels.max(axis=1) > LEAST
-    result: Double = smooth(_lowest(share, frames // 2)[:, None], frames // 2)[:, 0].astype(np.float64)
-    return result
+    lowest: Double = sliding(share[:, None], frames // 2).min(axis=-1)
+    return smooth(lowest, frames // 2)[:, 0].astype(np.float64)
 
 
 class Playback:
-    """A style in its own order, without its silence, again and again.
-
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,), float32]
-    grain, bands : Bands
-        Grids of grains and of band levels.
-    levels : np.ndarray [shape=(frames, bands), float32, dB]
-        Of the style.
-    """
+    """A style, with its levels on the grid of bands, in its own order without silence, again and again."""
 
     def __init__(self, y: Float, grain: Bands, bands: Bands, levels: Float) -> None:
         self._y, self._grain, self._bands = y, grain, bands
@@ -218,18 +181,15 @@ class Playback:
 
     def levels(self, frames: int) -> Float:
         """Band levels, about 0 dB in total [shape=(frames, bands), float32, dB]."""
-        return self._levels[self._order(frames)]
+        return self._levels[np.resize(self._sounding, frames)]
 
     def fine_structure(self, frames: int) -> Float:
         """Fine structure on the grid of grains [shape=(frames, bins), float32, dB]."""
         at = np.round(np.arange(frames) * self._grain.hop / self._bands.hop).astype(int)
-        samples = self._order(int(at[-1]) + 1)[at] * self._bands.hop
+        samples = np.resize(self._sounding, int(at[-1]) + 1)[at] * self._bands.hop
         own = self._fine
         result: Float = own[np.minimum(np.round(samples / self._grain.hop).astype(int), len(own) - 1)]
         return result
-
-    def _order(self, frames: int) -> Index:
-        return np.resize(self._sounding, frames)
 
     @cached_property
     def _fine(self) -> Float:
@@ -240,23 +200,6 @@ def _ramp(x: Float | Double, low: float, high: float) -> Double:
     """0 up to `low`, 1 from `high`."""
     result: Double = np.clip((x.astype(np.float64) - low) / (high - low), 0, 1)
     return result
-
-
-def _movement(levels: Float, frames: int) -> Float:
-    """Largest minus smallest level within so many frames [shape=(frames, bands), dB]."""
-    result: Float = np.ptp(_windows(levels, frames), axis=-1)
-    return result
-
-
-def _lowest(x: Double, frames: int) -> Double:
-    result: Double = _windows(x[:, None], frames).min(axis=-1)[:, 0]
-    return result
-
-
-def _windows(x: Float | Double, frames: int) -> NDArray[np.floating]:
-    half = frames // 2
-    padded = np.pad(x, ((half, half), (0, 0)), mode="edge")
-    return np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
 
 
 TOO_FAR = 0.25  # distance above which more is kept; the grains will add about .05 to .1
@@ -275,14 +218,9 @@ SETTINGS = (Keep(0.6, 0.0), Keep(0.8, 0.08), Keep(1.0, 0.15))
 
 
 def choose_keep(content: Float, sr: int, render: Callable[[Keep], Float]) -> Keep:
-    """Return the first setting that keeps pitch and rhythm, or the last one that helped.
+    """Return the first setting that keeps pitch and rhythm of a mono content, or the last one that helped.
 
-    Parameters
-    ----------
-    content : np.ndarray [shape=(n,), float32]
-    sr : int
-    render : function of a setting
-        Returns a sound [shape=(n,), float32] with the band levels that the setting leads to.
+    The function renders a sound with the band levels that a setting leads to.
     """
     reference = at_rate(content, sr)
     chosen, best = SETTINGS[0], distance(at_rate(render(SETTINGS[0]), sr), reference)

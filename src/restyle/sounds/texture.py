@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,17 +56,8 @@ WEIGHTS = {
 class TextureTransfer:
     """One or several styles at one sample rate, to be applied to content window by window.
 
-    Parameters
-    ----------
-    styles, sr, strength, keep_pitch, keep_rhythm, keep_loudness, keep_speech
-        As for `sounds.mosaic.Mosaic`.
-    steps : int
-    seed : int
-        Of the random convolutions.
-    report : function of one float
-        Called after every step with the fraction of the window that is done.
-    preview : function of (step, waveform), optional
-        Called after every step.
+    The seed is that of the random convolutions. After every step `report` is called with the fraction of the
+    window that is done, and `preview` with the step and the waveform; `settings` are those of a `Mosaic`.
     """
 
     def __init__(
@@ -75,30 +67,16 @@ class TextureTransfer:
         *,
         steps: int = 100,
         seed: int = 0,
-        strength: float = 1.0,
-        keep_pitch: float | None = None,
-        keep_rhythm: float | None = None,
-        keep_loudness: float = 0.0,
-        keep_speech: float = 0.0,
         report: Report = lambda part: None,
         preview: Callable[[int, Float], None] | None = None,
+        **settings: Any,
     ) -> None:
-        self.mosaic = Mosaic(
-            styles,
-            sr,
-            strength=strength,
-            keep_pitch=keep_pitch,
-            keep_rhythm=keep_rhythm,
-            keep_loudness=keep_loudness,
-            keep_speech=keep_speech,
-        )
-        self.steps, self.strength = steps, strength
+        self.mosaic = Mosaic(styles, sr, **settings)
+        self.steps, self.strength = steps, self.mosaic.strength
         self.report, self.preview = report, preview
-        self.losses = SoundLosses(sr, seed)
+        self.losses = losses = SoundLosses(sr, seed)
         with torch.no_grad():
-            each = [
-                (self.losses.statistics(self.losses.features(_normalize(y))), weight) for y, weight in styles
-            ]
+            each = [(losses.statistics(losses.features(_normalize(y))), weight) for y, weight in styles]
         shared = set.intersection(*(set(found) for found, _ in each))
         self.targets = {
             name: torch.stack([weight * found[name] for found, weight in each]).sum(0)
@@ -207,6 +185,11 @@ def _style_loss(found: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
     return loss
 
 
+def _stft(y: Tensor, n_fft: int, window: Tensor) -> Tensor:
+    """Complex STFT with a hop of a quarter window [frames, bins]."""
+    return torch.stft(y, n_fft, n_fft // 4, window=window, return_complex=True, pad_mode="constant").T
+
+
 def _normalize(y: Float) -> Tensor:
     level = float(np.sqrt(np.mean(y.astype(np.float64) ** 2)))
     return torch.from_numpy((y * (LEVEL / max(level, 1e-9))).astype(np.float32))
@@ -251,20 +234,16 @@ class SoundLosses:
         self.classes = torch.from_numpy(near.astype(np.float32))
         self.long_window = torch.from_numpy(hann(2 * self.n_fft).copy())
         generator = torch.Generator().manual_seed(seed)
+        shapes = [("fine", len(half), width) for width in (2, 8, 24)]
+        shapes += [("compressed", self.n_fft + 2, width) for width in (2, 8)]
         self.kernels = [
             (part, torch.randn(FILTERS, rows, width, generator=generator) / np.sqrt(rows * width))
-            for part, rows, widths in (
-                ("fine", len(half), (2, 8, 24)),
-                ("compressed", self.n_fft + 2, (2, 8)),
-            )
-            for width in widths
+            for part, rows, width in shapes
         ]
 
     def features(self, y: Tensor) -> Features:
         """Compute the features of a waveform [n]."""
-        D = torch.stft(
-            y, self.n_fft, self.hop, window=self.window, return_complex=True, pad_mode="constant"
-        ).T
+        D = _stft(y, self.n_fft, self.window)
         power = D.real**2 + D.imag**2 + 1e-9
         root = power**-0.35  # magnitude to the power 0.3, with the phase
         bands = power @ self.bank
@@ -341,9 +320,7 @@ class SoundLosses:
 
     def chroma(self, y: Tensor) -> Tensor:
         """Pitch classes minus each frame's mean [frames, 12]."""
-        D = torch.stft(
-            y, 2 * self.n_fft, 2 * self.hop, window=self.long_window, return_complex=True, pad_mode="constant"
-        ).T
+        D = _stft(y, 2 * self.n_fft, self.long_window)
         classes = torch.sqrt(D.real**2 + D.imag**2 + 1e-9) @ self.classes
         return classes - classes.mean(1, keepdim=True)
 
