@@ -251,14 +251,9 @@ def _bands(height: int) -> Iterator[slice]:
 
 @dataclass(frozen=True)
 class ColorLut:
-    """Colors at the nodes of a regular grid over RGB.
+    """Colors at the nodes of a regular grid over RGB."""
 
-    Attributes
-    ----------
-    nodes : np.ndarray [shape=(n, n, n, 3), float32, indexed by red, green, blue]
-    """
-
-    nodes: FloatArray
+    nodes: FloatArray  # [shape=(n, n, n, 3), indexed by red, green, blue]
 
     def apply(self, pixels: FloatArray) -> FloatArray:
         """Map colors [shape=(..., 3), float32, range 0..1, RGB] to the same, interpolating between nodes."""

@@ -201,13 +201,7 @@ def is_camera_raw(data: bytes | FileBytes, tags: Tags) -> bool:
 
 
 def full_preview(data: bytes, tags: Tags) -> tuple[bytes, tuple[int, int]]:
-    """Return the largest JPEG in a raw file, and its (width, height).
-
-    Raises
-    ------
-    InputError
-        The file has none, or only smaller ones.
-    """
+    """Return the largest JPEG in a raw file, and its (width, height); InputError if none has full size."""
     found: list[tuple[int, tuple[int, int], bytes]] = []
     sensor = 0
     for each in tiff.directories(data, tags, _MOST_DIRECTORIES):
@@ -269,10 +263,9 @@ def decoding(name: str, form: str) -> Iterator[None]:
         raise InputError(f"{name}: does not fit into memory") from error
     except Image.DecompressionBombError as error:  # a limit of Pillow on what follows the header
         raise InputError(f"{name}: its first frame has more pixels than restyle reads") from error
-    except decoders.DECODER_ERRORS as error:
-        raise InputError(f"{name}: damaged or unsupported {form} image ({_reason(error)})") from error
     except Exception as error:
-        if type(error).__module__ != "pyvips.error":  # imported only where it is used
+        pyvips = type(error).__module__ == "pyvips.error"  # imported only where it is used
+        if not pyvips and not isinstance(error, decoders.DECODER_ERRORS):
             raise
         raise InputError(f"{name}: damaged or unsupported {form} image ({_reason(error)})") from error
 
@@ -280,10 +273,8 @@ def decoding(name: str, form: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """Return the last line of a decoder's message; the first one of libvips names only its own function."""
     if type(error).__module__ == "pyvips.error":
-        lines = str(getattr(error, "detail", "")).split("\n")
-        return next(
-            (line.strip() for line in reversed(lines) if line.strip()), "its content cannot be parsed"
-        )
+        lines = str(getattr(error, "detail", "")).strip().split("\n")
+        return lines[-1].strip() or "its content cannot be parsed"
     return " ".join(str(error).split()) or type(error).__name__
 
 

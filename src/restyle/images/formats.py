@@ -198,11 +198,10 @@ def find_images(folder: PathLike) -> Iterator[Path]:
     left_out: list[str] = []
 
     def wanted(name: str) -> bool:
-        if is_image(name):
-            return True
-        if from_suffix(name).medium in ("image", "video"):
+        form = from_suffix(name)
+        if not form.readable and form.medium in ("image", "video"):
             left_out.append(name)
-        return False
+        return form.readable
 
     yield from find_files(folder, wanted)
     if left_out:

@@ -6,8 +6,7 @@ A picture is decoded once, turned upright, into a `RowFile`; a `StreamedPicture`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -89,16 +88,6 @@ class RowFile(Closing):
         self._file.close()
 
 
-@contextmanager
-def closing_after_error(file: RowFile) -> Iterator[None]:
-    """Close a file if the block raises; otherwise leave it open for the caller."""
-    try:
-        yield
-    except BaseException:
-        file.close()
-        raise
-
-
 @dataclass(frozen=True)
 class RowReader:
     """An image file that is decoded once, from the first row to the last, in little memory."""
@@ -107,16 +96,12 @@ class RowReader:
     raw: decoders.RawImage  # its metadata, without pixels
     dtype: np.dtype[Any]
     bands: int
-    _image: Any
-    _has_alpha: bool
-
-    def rows(self, count: int) -> Iterator[Samples]:
-        """Yield the samples [shape=(n, W, bands)], `count` rows at a time."""
-        return decoders.fetch_rows(self._image, count)
+    image: Any  # of libvips
+    has_alpha: bool
 
     def interpret(self, samples: Samples, name: str) -> decoders.RawImage:
         """Return samples of some rows as an image, upright if they are."""
-        found = decoders.split_bands(samples, self._image, name, self._has_alpha)
+        found = decoders.split_bands(samples, self.image, name, self.has_alpha)
         return replace(found, icc=self.raw.icc, cicp=self.raw.cicp, exif=self.raw.exif)
 
 
@@ -182,14 +167,16 @@ def unpack(reader: RowReader, path: Path, name: str) -> RowFile:
     orientation = reader.raw.orientation
     file = RowFile(path, (*upright_size(reader), reader.bands), reader.dtype, new=True)
     top = 0
-    with closing_after_error(file), decode.decoding(name, "image"):
-        for rows in reader.rows(max(1, STRIP_PIXELS // reader.size[1])):
+    with ExitStack() as stack, decode.decoding(name, "image"):
+        stack.enter_context(file)
+        for rows in decoders.fetch_rows(reader.image, STRIP_PIXELS // reader.size[1]):
             back = reader.size[0] - top - len(rows)
             if orientation >= 5:
                 file.write(orient(rows, orientation), 0, back if orientation in (6, 7) else top)
             else:
                 file.write(orient(rows, orientation), back if orientation in (3, 4) else top)
             top += len(rows)
+        stack.pop_all()  # it stays open
     return file
 
 

@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -35,7 +36,7 @@ from restyle.images.geometry import Box, strips
 from restyle.images.looks import apply_look, load_look
 from restyle.images.picture import Picture
 from restyle.images.resize import Enlargement
-from restyle.images.stream import RowFile, RowReader, StreamedPicture, closing_after_error
+from restyle.images.stream import RowFile, RowReader, StreamedPicture
 from restyle.methods import table
 from restyle.methods.protocol import Settings, Stopped, StreamMethod
 from restyle.methods.regions import Regions
@@ -274,28 +275,27 @@ def _fill(job: Job, photo: StreamedPicture, progress: Progress) -> tuple[RowFile
     bands = 4 if sample.alpha is not None and form.alpha else 3
     named = options.look if isinstance(options, PhotoOptions) else None
     look = None if named is None else load_look(named)
-    painting = _painting(job, photo, progress)
-    file, done = progress.rows((*photo.size, bands), dtype)
-    if done:
-        log.info("%s: continued at row %d of %d", job.output, done, photo.size[0])
-    with closing_after_error(file):
-        for rows, content, painted in _painted_rows(job, photo, painting, done):
-            pixels = painted
+    painting = None if job.style is None else _painting(job, job.style, photo, progress)
+    with ExitStack() as stack:
+        file, done = progress.rows((*photo.size, bands), dtype)
+        stack.enter_context(file)
+        if done:
+            log.info("%s: continued at row %d of %d", job.output, done, photo.size[0])
+        for rows, content, pixels in _painted_rows(job, photo, painting, done):
             if look is not None:
-                pixels = apply_look(look, painted, options.strength if job.style is None else 1.0)
+                pixels = apply_look(look, pixels, options.strength if job.style is None else 1.0)
             result = replace(content, pixels=pixels, gray=False)
             samples = np.ascontiguousarray(encode.to_samples(result, profile, dtype, alpha=form.alpha))
             file.write(samples, rows.start)
             progress.note("rows", rows.start, rows.stop, samples.data.cast("B"))
+        stack.pop_all()  # it stays open
     job.settings.report(1.0)
     return file, sample
 
 
-def _painting(job: Job, photo: StreamedPicture, progress: Progress) -> Enlargement | None:
-    """Paint the picture small; None if it is painted at its own size, or not at all."""
-    if job.style is None:
-        return None
-    style, report = job.style, job.settings.report
+def _painting(job: Job, style: Style, photo: StreamedPicture, progress: Progress) -> Enlargement | None:
+    """Paint the picture small; None if it is painted at its own size."""
+    report = job.settings.report
     method = cast("StreamMethod", table.load(job.settings.method.chosen))
     settings = replace(job.settings, report=lambda part: report(_PAINTING * part))
     return progress.painting(
