@@ -254,11 +254,17 @@ def _engine() -> dict[str, Any]:
 
 
 def _constants(module: ModuleType) -> dict[str, Any]:
-    kinds = (int, float, tuple, dict, np.ndarray)
+    plain = (int, float, str)
+
+    def is_constant(value: object) -> bool:
+        if isinstance(value, dict):  # tables of objects are not for the browser
+            return all(isinstance(each, plain) for each in value.values())
+        return isinstance(value, (int, float, tuple, np.ndarray))
+
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(module).items()
-        if re.fullmatch("[A-Z][A-Z0-9_]*", name) and isinstance(value, kinds)
+        if re.fullmatch("[A-Z][A-Z0-9_]*", name) and is_constant(value)
     }
 
 
