@@ -156,13 +156,13 @@ def restart(folder: Path, count: int) -> dict[str, float]:
     start = time.perf_counter()
     rows = rows_of(source, out)
     read = time.perf_counter() - start
-    from restyle.batch.journal import sha256
+    from restyle.models.catalog import file_sha256
 
     out.mkdir()
     entries = []
     for row in rows:
         shutil.copy(row.content, out / row.output)
-        digest = sha256(Path(row.content))
+        digest = file_sha256(Path(row.content))
         entries.append(
             Finished(row.output, row_key(row, digest), digest, (out / row.output).stat().st_size, 0.1)
         )

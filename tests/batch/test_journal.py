@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from restyle.batch import journal as journals
-from restyle.batch.journal import FOLDER, Finished, Journal, is_finished, read_finished, sha256
+from restyle.batch.journal import FOLDER, Finished, Journal, is_finished, read_finished
 from restyle.batch.painter import Outcome, Painter, Settings
 from restyle.batch.rows import Failure, Row
 from restyle.batch.run import run
 from restyle.errors import OutputError
+from restyle.models.catalog import file_sha256
 from tests.batch.conftest import MakeRow
 
 ENTRY = Finished("a.png", "k" * 64, "s" * 64, 5, 1.5)
@@ -65,7 +66,7 @@ def test_a_line_that_is_cut_off_costs_that_line_only(tmp_path: Path) -> None:
 def test_a_result_is_finished_if_key_and_bytes_agree(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"12345")
-    entry = Finished("a.png", "key", sha256(path), 5, 1.0)
+    entry = Finished("a.png", "key", file_sha256(path), 5, 1.0)
     assert is_finished(entry, "key", path)
     assert not is_finished(entry, "other", path)
     assert not is_finished(None, "key", path)

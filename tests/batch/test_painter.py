@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle.batch.journal import sha256
 from restyle.batch.painter import Outcome, Painter, Settings, collected_notes, guarded, row_key
 from restyle.batch.rows import Row
+from restyle.models.catalog import file_sha256
 from tests.batch.conftest import MakeRow
 
 
@@ -47,7 +47,7 @@ def test_the_result_is_that_of_restyle_image(
     )
     assert Path(outcome.staged).read_bytes() == (tmp_path / "one.jpg").read_bytes()
     assert outcome.entry is not None
-    assert (outcome.entry.sha256, outcome.entry.output) == (sha256(Path(outcome.staged)), "sub/1.jpg")
+    assert (outcome.entry.sha256, outcome.entry.output) == (file_sha256(Path(outcome.staged)), "sub/1.jpg")
 
 
 def test_a_look_needs_no_style(painter: Painter, make_row: MakeRow, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +29,7 @@ from restyle.errors import OutputError
 from restyle.files import Closing, flush, lock, make_folder, move, reason
 from restyle.images import formats
 from restyle.images.encode import tiles_folder
+from restyle.models.catalog import file_sha256
 
 FOLDER = ".restyle-batch"
 MOST_LINE = 1 << 16  # bytes
@@ -38,27 +39,13 @@ _FAILURE = b'{"row": '
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished result.
+    """A finished result."""
 
-    Parameters
-    ----------
-    output : str
-        Path below the output folder.
-    key : str
-        SHA-256 of everything that determines the result; see `painter.row_key`.
-    sha256 : str
-        Of the result; see `results.checksum`.
-    size : int
-        Bytes of the result.
-    seconds : float
-        Time it took.
-    """
-
-    output: str
-    key: str
-    sha256: str
-    size: int
-    seconds: float
+    output: str  # path below the output folder
+    key: str  # SHA-256 of everything that determines the result: `painter.row_key`
+    sha256: str  # of the result: `checksum`
+    size: int  # bytes of the result
+    seconds: float  # that it took
 
     def line(self) -> bytes:
         """Return the entry of the journal: JSON with a checksum."""
@@ -86,26 +73,11 @@ def _check(values: dict[str, Any]) -> str:
 
 
 class Journal(Closing):
-    """The state of one shard of a batch in an output folder.
+    """The state of one shard of a batch in an output folder, which is created.
 
-    Parameters
-    ----------
-    output : Path
-        The output folder; it is created.
-    shard : (int, int)
-        Number of the shard, from 1, and how many there are.
-
-    Attributes
-    ----------
-    finished : dict of str to Finished
-        The latest entry for each output, from all shards.
-    notes : list of str
-        What was wrong with the journals.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be written, contains links, or another process does the same shard.
+    `shard` is the number of the shard, from 1, and how many there are; `finished` are the latest entries by
+    output, from all shards; `notes` say what was wrong with the journals. OutputError: the folder cannot be
+    written, contains links, or another process does the same shard.
     """
 
     def __init__(self, output: Path, shard: tuple[int, int] = (1, 1)) -> None:
@@ -131,10 +103,8 @@ class Journal(Closing):
         except OSError as error:
             raise OutputError(f"cannot write to {output}: {reason(error)}") from error
         try:
-            self._open(label)
-        except OSError as error:
-            self.close()
-            raise OutputError(f"cannot write to {output}: {reason(error)}") from error
+            with writing_to(f"to {output}"):
+                self._open(label)
         except BaseException:
             self.close()
             raise
@@ -172,51 +142,31 @@ class Journal(Closing):
         path.unlink()
 
     def enter(self, entries: Iterable[Finished]) -> None:
-        """Add entries, and wait until they are on the disk.
-
-        Raises
-        ------
-        OutputError
-            The disk is full.
-        """
+        """Add entries, and wait until they are on the disk; OutputError if it is full."""
         assert self._file is not None
-        lines = b"".join(entry.line() for entry in entries)
-        if not lines:
-            return
-        try:
-            self._file.write(lines)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise OutputError(f"cannot write to {self.folder}: {reason(error)}") from error
+        if lines := b"".join(entry.line() for entry in entries):
+            with writing_to(f"to {self.folder}"):
+                self._file.write(lines)
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
     def fail(self, failures: Iterable[Failure]) -> None:
         """Add rows to `failures.jsonl`."""
-        if not (lines := failure_lines(failures)):
-            return
-        try:
-            if self._failures is None:
-                self._failures = _append(self.failures_file)
-            self._failures.write(lines)
-            self._failures.flush()
-        except OSError as error:
-            raise OutputError(f"cannot write {self.failures_file}: {reason(error)}") from error
+        if lines := failure_lines(failures):
+            with writing_to(str(self.failures_file)):
+                if self._failures is None:
+                    self._failures = _append(self.failures_file)
+                self._failures.write(lines)
+                self._failures.flush()
 
     def publish(self, staged: str, output: str, overwrite: bool) -> None:
-        """Move a finished result from the work folder into place.
-
-        Raises
-        ------
-        OutputError
-            A file is there that may not be replaced, or the move fails.
-        """
+        """Move a finished result from the work folder into place; OutputError if that fails."""
         target = self.output / output
-        try:
-            put_in_place(Path(staged), target, overwrite=overwrite)
-        except FileExistsError:
-            raise OutputError(f"cannot write {target}: another program has just created it") from None
-        except OSError as error:
-            raise OutputError(f"cannot write {target}: {reason(error)}") from error
+        with writing_to(str(target)):
+            try:
+                _put_in_place(Path(staged), target, overwrite=overwrite)
+            except FileExistsError:
+                raise OutputError(f"cannot write {target}: another program has just created it") from None
 
     def close(self) -> None:
         """Remove unfinished results, and release the shard."""
@@ -225,6 +175,15 @@ class Journal(Closing):
                 file.close()
         shutil.rmtree(self.work, ignore_errors=True)
         self._lock.close()
+
+
+@contextmanager
+def writing_to(place: str, why: Callable[[OSError], str] = reason) -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the place."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {place}: {why(error)}") from error
 
 
 def failure_lines(failures: Iterable[Failure]) -> bytes:
@@ -272,12 +231,6 @@ def _lines(path: Path) -> Iterator[bytes]:
                 yield line
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def tiles_of(result: Path) -> Path | None:
     """Folder of the tiles of a Deep Zoom result; None for other formats."""
     return tiles_folder(result) if formats.from_suffix(result) is formats.DEEP_ZOOM else None
@@ -286,7 +239,7 @@ def tiles_of(result: Path) -> Path | None:
 def checksum(result: Path) -> str:
     """SHA-256 of a result; of Deep Zoom also that of its tiles."""
     tiles = tiles_of(result)
-    return sha256(result) if tiles is None else sha256(result) + _checksum_of_tiles(tiles)
+    return file_sha256(result) if tiles is None else file_sha256(result) + _checksum_of_tiles(tiles)
 
 
 def size(result: Path) -> int:
@@ -305,14 +258,8 @@ def is_intact(result: Path, expected: str, expected_size: int) -> bool:
         return False
 
 
-def put_in_place(staged: Path, target: Path, *, overwrite: bool) -> None:
-    """Move a finished result to its name: the tiles first, so that a file in place has its tiles.
-
-    Raises
-    ------
-    OSError
-        Another file is there and may not be replaced, or the move fails.
-    """
+def _put_in_place(staged: Path, target: Path, *, overwrite: bool) -> None:
+    """Move a finished result to its name: the tiles first, so that a file in place has its tiles."""
     new, place = tiles_of(staged), tiles_of(target)
     if new is not None and place is not None:
         if overwrite and os.path.lexists(place):
@@ -324,19 +271,9 @@ def put_in_place(staged: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def left_tiles(target: Path, expected: str | None) -> Path | None:
-    """Return the tiles of a run that was killed between the two moves, if there are any; others are refused.
+    """Return the tiles of a run that was killed between the two moves, if there are any.
 
-    Parameters
-    ----------
-    target : Path
-        A result that is to be made.
-    expected : str or None
-        Its checksum in the journal.
-
-    Raises
-    ------
-    OutputError
-        There are other tiles.
+    `expected` is the checksum in the journal; OutputError: there are other tiles.
     """
     tiles = tiles_of(target)
     if tiles is None or not os.path.lexists(tiles):
@@ -347,7 +284,7 @@ def left_tiles(target: Path, expected: str | None) -> Path | None:
 
 
 def _checksum_of_tiles(folder: Path) -> str:
-    lines = [f"{path.relative_to(folder).as_posix()} {sha256(path)}\n" for path in _tiles_below(folder)]
+    lines = [f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n" for path in _tiles_below(folder)]
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 

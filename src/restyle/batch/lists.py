@@ -33,27 +33,13 @@ Cells = dict[str, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """One row as it was written.
+    """One row as it was written."""
 
-    Parameters
-    ----------
-    where : str
-        For messages: `jobs.csv, line 3`, or the content.
-    content : str
-    cells : dict
-        Values of the other columns, without empty ones.
-    folder : str
-        Paths in the row are relative to it; empty for the current folder.
-    tree : str
-        Path of the result without its suffix change, below the output folder; empty if the row is named after
-        content and style.
-    """
-
-    where: str
+    where: str  # for messages: `jobs.csv, line 3`, or the content
     content: str
-    cells: Cells = field(default_factory=dict)
-    folder: str = ""
-    tree: str = ""
+    cells: Cells = field(default_factory=dict)  # values of the other columns, without empty ones
+    folder: str = ""  # paths in the row are relative to it; empty for the current folder
+    tree: str = ""  # path of the result below the output folder; empty if it is named after content and style
 
 
 def read_jobs(jobs: Sequence[str], columns: Collection[str], output: str) -> Iterator[Entry]:
@@ -61,12 +47,12 @@ def read_jobs(jobs: Sequence[str], columns: Collection[str], output: str) -> Ite
 
     Parameters
     ----------
-    jobs : sequence of str
+    jobs
         Pictures, videos and sounds, folders of them, patterns such as `scans/**/*.png`, lists, or `-` for a
         text list on standard input.
-    columns : collection of str
+    columns
         Names of the columns that a list may have, besides `content`.
-    output : str
+    output
         Output folder; results of earlier runs in it are not contents.
 
     Raises
@@ -148,7 +134,7 @@ def _decode(content: bytes, shown: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if Path(shown).suffix.lower() in (".csv", ".tsv", ".jsonl", ".ndjson", ".json"):
+        if Path(shown).suffix.lower() in LISTS[1:]:
             raise InputError(f"{shown}: is not UTF-8 text; save it as UTF-8") from error
         return content.decode("utf-8", errors="surrogateescape")  # file names may be any bytes
 
@@ -183,11 +169,9 @@ def _csv_list(text: str, shown: str, folder: str, columns: Collection[str]) -> I
 
 
 def _json_list(text: str, shown: str, folder: str, columns: Collection[str], lines: bool) -> Iterator[Entry]:
-    if lines:
-        parts = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    else:
-        parts = [(1, text)]
-    for number, part in parts:
+    for number, part in enumerate(text.split("\n") if lines else [text], 1):
+        if lines and not part.strip():
+            continue
         where = f"{shown}, line {number}" if lines else shown
         try:
             value = json.loads(part)
@@ -237,13 +221,7 @@ def _shown(column: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """Check a name from a list: a path below the output folder, with forward slashes.
-
-    Raises
-    ------
-    OutputError
-        It is empty or absolute, leaves the folder, is hidden, or has characters that are not for names.
-    """
+    """Check a name from a list: a path below the output folder, with forward slashes; else OutputError."""
     why = ""
     if not name or name.endswith("/"):
         why = "names no file"

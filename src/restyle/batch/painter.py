@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from restyle import __version__
-from restyle.batch.journal import Finished, checksum, is_finished, is_intact, left_tiles, sha256, size
+from restyle.batch.journal import Finished, checksum, is_finished, is_intact, left_tiles, size
 from restyle.batch.lists import check_inside
 from restyle.batch.rows import OPTION_SETS, Row
 from restyle.errors import OutputError, RestyleError
@@ -27,7 +27,6 @@ from restyle.models.style_files import is_path, preset_files, slug, split_weight
 from restyle.options import (
     AudioOptions,
     DeviceName,
-    EngineOptions,
     ImageOptions,
     OptimizeOptions,
     PhotoOptions,
@@ -44,61 +43,29 @@ State = Literal["done", "skipped", "failed"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened to a row.
-
-    Parameters
-    ----------
-    row : Row
-    state : "done", "skipped" or "failed"
-        Skipped: the result is finished since an earlier run.
-    reason : str
-        Why it failed.
-    entry : Finished or None
-        For the journal, if it is done.
-    staged : str
-        The result, to be moved into place.
-    notes : tuple of str
-        Warnings.
-    """
+    """What happened to a row."""
 
     row: Row
-    state: State
-    reason: str = ""
-    entry: Finished | None = None
-    staged: str = ""
-    notes: tuple[str, ...] = ()
+    state: State  # skipped: the result is finished since an earlier run
+    reason: str = ""  # why it failed
+    entry: Finished | None = None  # for the journal, if it is done
+    staged: str = ""  # path of the result, to be moved into place
+    notes: tuple[str, ...] = ()  # warnings
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all rows share.
+    """What all rows share."""
 
-    Parameters
-    ----------
-    output : str
-        The output folder.
-    work : str
-        Folder for results that are not finished, on the same file system.
-    overwrite : bool
-        Whether results may replace existing files.
-    device, threads
-        As in `EngineOptions`.
-    """
-
-    output: str
-    work: str
-    overwrite: bool = False
+    output: str  # the output folder
+    work: str  # folder for results that are not finished, on the same file system
+    overwrite: bool = False  # whether results may replace existing files
     device: DeviceName = "cpu"
     threads: int | None = None
 
 
 class Painter:
-    """Paints rows, one after the other.
-
-    Parameters
-    ----------
-    settings : Settings
-    """
+    """Paints rows, one after the other."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -106,29 +73,16 @@ class Painter:
         self._style = lru_cache(maxsize=64)(self._prepare)
 
     def __call__(self, row: Row, earlier: Finished | None = None) -> Outcome:
-        """Paint a row to a file in the work folder, unless its result is finished; never raises.
-
-        Parameters
-        ----------
-        row : Row
-        earlier : Finished or None
-            Entry of the journal for this output.
-        """
+        """Paint a row to a file in the work folder, unless its result is `earlier`; never raises."""
         return noted(row, lambda: self.paint(row, earlier))
 
     def paint(self, row: Row, earlier: Finished | None, content: bytes | None = None) -> Outcome:
-        """Paint a row from its file, or from the bytes of a picture.
-
-        Raises
-        ------
-        RestyleError, OSError
-            The row cannot be done.
-        """
+        """Paint a row from its file, or from the bytes of a picture; RestyleError or OSError if it fails."""
         folder = Path(self.settings.output)
         target = folder / row.output
         if content is None:
             check_readable(row.content)
-            digest = sha256(Path(row.content))
+            digest = catalog.file_sha256(Path(row.content))
         else:
             digest = hashlib.sha256(content).hexdigest()
         key = row_key(row, digest)
@@ -147,15 +101,9 @@ class Painter:
         return Outcome(row, "done", entry=entry, staged=str(staged))
 
     def stylize(self, row: Row, content: str | bytes, target: Path) -> None:
-        """Write the result of a row to `target`, which may exist.
+        """Write the result of a row to `target`, which may exist; its suffix chooses the format.
 
-        Parameters
-        ----------
-        row : Row
-        content : str or bytes
-            Path of the content; of pictures also the bytes of the file.
-        target : Path
-            Its suffix chooses the format.
+        `content` is a path, or the bytes of a picture's file.
         """
         values = dict(row.options)
         if row.medium == "picture":
@@ -184,8 +132,7 @@ class Painter:
     def _load(self, model: str) -> Stylizer:
         from restyle.stylizer import Stylizer
 
-        engine = EngineOptions(model=model, device=self.settings.device, threads=self.settings.threads)
-        return Stylizer(engine.model, device=engine.device, threads=engine.threads)
+        return Stylizer(model, device=self.settings.device, threads=self.settings.threads)
 
     def _prepare(
         self,
@@ -266,11 +213,7 @@ def collected_notes() -> Iterator[list[str]]:
 def row_key(row: Row, content: str) -> str:
     """Hash everything that determines a result: the bytes of content and styles, options, model, version.
 
-    Parameters
-    ----------
-    row : Row
-    content : str
-        SHA-256 of the content.
+    `content` is the SHA-256 of the content.
     """
     parts = {
         "content": content,
@@ -296,14 +239,14 @@ def _presets(model: str) -> dict[str, Path]:
 def stamps(row: Row) -> tuple[str, ...]:
     """Hashes of the files that styles, regions and the look name, and of presets."""
     presets = {} if row.medium == "sound" else _presets(row.model)
-    found = []
-    for name in names(row):
-        path = Path(name) if os.path.isfile(name) else presets.get(slug(name))
-        found.append("" if path is None else _file_digest(str(path), *_version(path)))
-    return tuple(found)
+    paths = [Path(name) if os.path.isfile(name) else presets.get(slug(name)) for name in _names(row)]
+    return tuple(
+        "" if path is None else _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+        for path in paths
+    )
 
 
-def names(row: Row) -> Iterator[str]:
+def _names(row: Row) -> Iterator[str]:
     """Names of styles, masks and the look, without weights."""
     from restyle.methods.regions import split_region
 
@@ -317,39 +260,17 @@ def names(row: Row) -> Iterator[str]:
         yield look
 
 
-def files(row: Row) -> list[str]:
-    """Names of the files that a row reads besides its content, which are never replaced."""
-    return [name for name in names(row) if os.path.isfile(name) or is_path(name)]
-
-
-def _version(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
 @lru_cache(maxsize=1024)
-def _file_digest(path: str, size: int, changed: int) -> str:
+def _file_digest(path: Path, size: int, changed: int) -> str:
     """SHA-256 of a style's file; read again if its size or time of change differs."""
-    return sha256(Path(path))
+    return catalog.file_sha256(path)
 
 
 def check_target(row: Row, earlier: Finished | None, folder: Path, *, overwrite: bool) -> Path | None:
     """Check that a result may be written; return a folder of a killed run that is to be removed first.
 
-    Parameters
-    ----------
-    row : Row
-    earlier : Finished or None
-        Entry of the journal for this output.
-    folder : Path
-        The output folder.
-    overwrite : bool
-        Whether existing files may be replaced.
-
-    Raises
-    ------
-    OutputError
-        Something is there that may not be replaced.
+    OutputError: something is in the output folder that may not be replaced. `earlier` is the entry of the
+    journal for this output.
     """
     target = folder / row.output
     if not overwrite and earlier is not None and is_intact(target, earlier.sha256, earlier.size):
@@ -357,5 +278,6 @@ def check_target(row: Row, earlier: Finished | None, folder: Path, *, overwrite:
             f"cannot write {target}: it is finished, but from another content, style, options or version;"
             " choose another folder or pass overwrite=True"
         )
-    check_output(target, overwrite=overwrite, inputs=[row.content, *files(row)])
+    read = [name for name in _names(row) if os.path.isfile(name) or is_path(name)]
+    check_output(target, overwrite=overwrite, inputs=[row.content, *read])
     return None if overwrite else left_tiles(target, earlier.sha256 if earlier else None)

@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from restyle.batch.journal import FOLDER, Finished, Journal, failure_lines, tiles_of
+from restyle.batch.journal import FOLDER, Finished, Journal, failure_lines, tiles_of, writing_to
 from restyle.batch.lists import Entry
 from restyle.batch.painter import Outcome, Painter, Settings, noted, row_key
 from restyle.batch.rows import Failure, Row
@@ -114,7 +114,7 @@ class ArrowJournal(Journal):
         self._entered: list[bytes] = []
         self._parts: list[str] = []
         self._failed = b""
-        with _writing(f"to {address}"):
+        with writing_to(f"to {address}", _reason):
             self._system.create_dir(self.path(FOLDER), recursive=True)
             found = self._system.get_file_info(FileSelector(self.path(FOLDER)))
             for info in sorted(found, key=lambda each: each.path):
@@ -145,7 +145,7 @@ class ArrowJournal(Journal):
     def publish(self, staged: str, output: str, overwrite: bool) -> None:
         """Move a result from the work folder into place."""
         target = self.path(output)
-        with _writing(f"{self.address}/{output}"):
+        with writing_to(f"{self.address}/{output}", _reason):
             if not overwrite and not _is_missing(self._system, target):
                 raise OutputError(
                     f"cannot write {self.address}/{output}: another program has just created it"
@@ -155,7 +155,7 @@ class ArrowJournal(Journal):
 
     def close(self) -> None:
         """Join the parts of this run's journal, and remove unfinished results."""
-        with _writing(f"to {self.address}"):
+        with writing_to(f"to {self.address}", _reason):
             if len(self._parts) > 1:
                 self._put(self.path(f"{self._journal}.jsonl"), b"".join(self._entered))
                 for part in self._parts:
@@ -164,7 +164,7 @@ class ArrowJournal(Journal):
                 self._system.delete_dir(self.path(self.work))
 
     def _put(self, path: str, content: bytes) -> None:
-        with _writing(f"to {self.address}"), self._system.open_output_stream(path) as stream:
+        with writing_to(f"to {self.address}", _reason), self._system.open_output_stream(path) as stream:
             stream.write(content)
 
 
@@ -310,15 +310,6 @@ def _is_missing(system: Any, path: str) -> bool:
     from pyarrow.fs import FileType
 
     return bool(system.get_file_info(path).type == FileType.NotFound)
-
-
-@contextmanager
-def _writing(place: str) -> Iterator[None]:
-    """An error of the file system is one of writing to a place."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write {place}: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:

@@ -45,39 +45,18 @@ MOST_CELL = 4096  # characters of a style, region or name
 
 @dataclass(frozen=True)
 class Row:
-    """One result to make.
+    """One result to make."""
 
-    Parameters
-    ----------
-    number : int
-        Position in the batch, from 1.
-    where : str
-        Where it is written, for messages.
-    content : str
-        Path or address of the picture, video or sound.
-    medium : "picture", "video" or "sound"
-        By the suffix of the content.
-    styles, regions : tuple of str
-        As `--style` and `--region` take them.
-    options : tuple of (str, value)
-        Values that differ from the defaults, by field name, sorted.
-    model : str
-    output : str
-        Path of the result below the output folder, with forward slashes.
-    renamed : bool
-        Whether the usual name was taken.
-    """
-
-    number: int
-    where: str
-    content: str
-    medium: Medium
-    styles: tuple[str, ...]
+    number: int  # position in the batch, from 1
+    where: str  # where it is written, for messages
+    content: str  # path or address of the picture, video or sound
+    medium: Medium  # by the suffix of the content
+    styles: tuple[str, ...]  # as `--style` and `--region` take them
     regions: tuple[str, ...]
-    options: tuple[tuple[str, Any], ...]
+    options: tuple[tuple[str, Any], ...]  # values that differ from the defaults, by field name, sorted
     model: str
-    output: str
-    renamed: bool = False
+    output: str  # path of the result below the output folder, with forward slashes
+    renamed: bool = False  # whether the usual name was taken
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from multiprocessing import connection, get_context
 from pathlib import Path
 from typing import Any
 
-from restyle.batch.journal import Finished, Journal, is_finished, read_finished, sha256
+from restyle.batch.journal import Finished, Journal, is_finished, read_finished
 from restyle.batch.lists import check_inside
 from restyle.batch.painter import Outcome, Painter, Settings, check_target, guarded, row_key
 from restyle.batch.rows import Failure, Medium, Row
 from restyle.errors import OutputError, RestyleError
 from restyle.files import check_readable
 from restyle.images.looks import load_look
+from restyle.models.catalog import file_sha256
 from restyle.models.session import cores, free_memory
 from restyle.models.style_files import is_path, split_weight
 
@@ -38,15 +39,9 @@ MakePainter = Callable[[Settings], Callable[[Row, Finished | None], Outcome]]
 
 @dataclass
 class Progress:
-    """Counts and rate of a running batch.
+    """Counts and rate of a running batch."""
 
-    Parameters
-    ----------
-    total : int
-        Rows of this shard.
-    """
-
-    total: int
+    total: int  # rows of this shard
     counts: Counter[str] = field(default_factory=Counter)
     begun: float = field(default_factory=time.monotonic)
     _ends: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -83,23 +78,16 @@ def run(
     overwrite: bool = False,
     watch: Watch = lambda outcome, progress: None,
 ) -> Progress:
-    """Do all rows that are not finished, and return the counts.
+    """Do all rows that are not finished, and return the counts; OutputError if the journal cannot be written.
 
     Parameters
     ----------
-    rows : sequence of Row or Failure
-    journal : Journal
-    engine : function of rows and journal
-        Yields outcomes in groups; see `processes.run_processes`.
-    overwrite : bool
+    engine
+        Yields outcomes in groups; see `run_processes`.
+    overwrite
         Whether results may replace existing files.
-    watch : function of an `Outcome` and the `Progress`
+    watch
         Called for each row.
-
-    Raises
-    ------
-    OutputError
-        The journal cannot be written.
     """
     progress = Progress(len(rows))
     bad = [each for each in rows if isinstance(each, Failure)]
@@ -133,20 +121,12 @@ def _put_in_place(outcome: Outcome, journal: Journal, overwrite: bool) -> Outcom
 
 @dataclass(frozen=True)
 class Estimate:
-    """Result of a dry run.
-
-    Parameters
-    ----------
-    finished, failed, left : int
-        Rows.
-    seconds : float or None
-        Time for the rows that are left, from those that are finished; None if none is.
-    """
+    """Result of a dry run: numbers of rows, and the time for those that are left."""
 
     finished: int
     failed: int
     left: int
-    seconds: float | None
+    seconds: float | None  # from the rows that are finished; None if none is
 
 
 def estimate(
@@ -154,24 +134,15 @@ def estimate(
 ) -> tuple[list[tuple[str, str]], Estimate]:
     """Check which rows are finished, without painting.
 
-    Returns
-    -------
-    list of (state, reason), Estimate
-        "finished", "left", or "failed" and why, for each row; and the sums.
+    Returns "finished", "left", or "failed" and why, for each row; and the sums.
     """
     entries = read_finished(output)
 
     def check(row: Row | Failure) -> tuple[str, str]:
         if isinstance(row, Failure):
             return "failed", row.reason
-        left = guarded(
-            row,
-            lambda: Outcome(
-                row,
-                "done" if is_left(row, entries.get(row.output), output, overwrite=overwrite) else "skipped",
-            ),
-        )
-        return {"done": "left", "skipped": "finished", "failed": "failed"}[left.state], left.reason
+        checked = guarded(row, lambda: _check(row, entries.get(row.output), output, overwrite))
+        return {"done": "left", "skipped": "finished", "failed": "failed"}[checked.state], checked.reason
 
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(check, rows))
@@ -182,26 +153,13 @@ def estimate(
     return found, Estimate(states.count("finished"), states.count("failed"), left, seconds)
 
 
-def is_left(row: Row, earlier: Finished | None, folder: Path, *, overwrite: bool) -> bool:
-    """Tell whether a row is still to be done; for `--dry-run`, so nothing is written.
-
-    Parameters
-    ----------
-    row, earlier, folder, overwrite
-        As for `check_target`.
-
-    Raises
-    ------
-    RestyleError, OSError
-        The row cannot be done.
-    """
+def _check(row: Row, earlier: Finished | None, folder: Path, overwrite: bool) -> Outcome:
+    """Tell whether a row can and has to be done, as `Painter.paint`, but without writing anything."""
     target, remote = folder / row.output, "://" in row.content
     if not remote:
         check_readable(row.content)
-    if earlier is not None and not remote:
-        key = row_key(row, sha256(Path(row.content)))
-        if is_finished(earlier, key, target):
-            return False
+        if earlier is not None and is_finished(earlier, row_key(row, file_sha256(Path(row.content))), target):
+            return Outcome(row, "skipped")
     if (look := dict(row.options).get("look")) is not None:
         load_look(look)
     needed = not row.regions and look is None
@@ -211,15 +169,12 @@ def is_left(row: Row, earlier: Finished | None, folder: Path, *, overwrite: bool
     check_inside(folder, target)
     if target.parent.is_dir():
         check_target(row, earlier, folder, overwrite=overwrite)
-    return True
+    return Outcome(row, "done")
 
 
 @lru_cache(maxsize=4096)
 def _style_problem(name: str, medium: Medium, model: str) -> str:
-    """Say what is wrong with the name of a style, or with none ("", for a network of one style).
-
-    Pictures are not read.
-    """
+    """Say what is wrong with the name of a style, or with none (""); pictures are not read."""
     from restyle.sounds.sources import preset_path
     from restyle.style import resolve, resolve_all
 
@@ -240,13 +195,7 @@ def _style_problem(name: str, medium: Medium, model: str) -> str:
 def default_workers(rows: int, threads: int | None = None, each: int = WORKER_BYTES) -> int:
     """Return how many workers cores and free memory allow, but not more than rows.
 
-    Parameters
-    ----------
-    rows : int
-    threads : int or None
-        Threads of each worker; None: one.
-    each : int
-        Bytes that a worker needs.
+    A worker has so many `threads`, or one, and needs `each` bytes.
     """
     workers = cores() // (threads or 1)
     if (free := free_memory()) is not None:
@@ -272,19 +221,17 @@ def run_processes(
 ) -> Generator[list[Outcome], None, None]:
     """Yield the outcomes of all rows, in groups, in the order in which they end.
 
+    A worker that dies is replaced, and its row is tried once more.
+
     Parameters
     ----------
-    rows : sequence of Row
-    finished : mapping of str to Finished
+    finished
         Entries of the journal by output.
-    settings : Settings
-    workers : int
-        Number of processes.
-    make_painter : function
-        Called once in each process.
+    workers
+        Number of processes, each of which calls `make_painter` once.
     """
     waiting = iter(rows)
-    tries: dict[int, int] = {}
+    tries: Counter[int] = Counter()
     again: list[Row] = []
     pool: list[_Worker] = []
 
@@ -320,7 +267,7 @@ def run_processes(
                 except (EOFError, OSError):  # it was killed
                     row = worker.row
                     dismiss(worker)
-                    tries[row.number] = tries.get(row.number, 0) + 1
+                    tries[row.number] += 1
                     if tries[row.number] < TRIES:
                         again.append(row)
                     else:
@@ -356,7 +303,8 @@ def _start(settings: Settings, make_painter: MakePainter) -> _Worker:
 def _serve(pipe: Any, settings: Settings, make_painter: MakePainter) -> None:
     """Paint the rows that come through the pipe, until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    with_low_priority()
+    if hasattr(os, "nice"):
+        os.nice(5)  # other programs go first
     painter = make_painter(settings)
     while True:
         try:
@@ -364,9 +312,3 @@ def _serve(pipe: Any, settings: Settings, make_painter: MakePainter) -> None:
             pipe.send(painter(row, earlier))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
-
-
-def with_low_priority() -> None:
-    """Let other programs go first."""
-    if hasattr(os, "nice"):
-        os.nice(5)

@@ -39,16 +39,8 @@ STATUS_OF_TASK = {
 class ApiError(Exception):
     """An error with a status, as `{"error": {"code", "message", "field"}}`.
 
-    Parameters
-    ----------
-    status : int
-    code : str
-        One word for programs.
-    message : str
-        One line for people: what was wrong, and what to do.
-    field : str or None
-        The field of the request that it is about.
-    headers : mapping or None
+    The code is one word for programs; the message is one line for people: what was wrong, and what to do; the
+    field is that of the request that it is about.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from json import dumps
 from pathlib import Path
@@ -16,19 +17,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
-from restyle.images import formats
 from restyle.images.looks import LOOKS
 from restyle.studio import ApiError, calls, reference
 from restyle.studio.calls import Call
 from restyle.studio.jobs import Folder, Job, OwnStyle
 from restyle.studio.lanes import Lane, Place, Ticket
 from restyle.studio.media import (
-    AUDIO,
     AUDIO_TYPES,
     IMAGE_TYPES,
     MEDIA,
     VIDEO_TYPES,
-    VIDEOS,
     accepts,
     choose_type,
     describe,
@@ -46,22 +44,25 @@ IN_MEMORY = 1 << 20  # bytes of a result that are sent from memory
 EVENT_STREAM = "text/event-stream"
 
 
+@dataclass
 class Incoming:
     """A request that is being received: its folder, and its fields once they are read."""
 
-    def __init__(self, folder: Folder) -> None:
-        self.folder = folder
-        self.parts: list[Part] = []
-        self.kept = False  # whether somebody else deletes the folder
+    folder: Folder
+    parts: list[Part] = field(default_factory=list)
+    kept: bool = False  # whether somebody else deletes the folder
+
+    def task(self, kind: str, content: Path | None, output: str, **more: Any) -> dict[str, Any]:
+        """Return the task for a worker to write the file `output`."""
+        paths = {"folder": str(self.folder.path), "content": str(content)}
+        return {"kind": kind, **paths, "output": str(self.folder.path / output), **more}
 
 
 def routes(studio: Studio) -> APIRouter:
     """Return the routes below /v1."""
     router = APIRouter(prefix="/v1")
-    _styles(router, studio)
-    _pictures(router, studio)
-    _media(router, studio)
-    _jobs(router, studio)
+    for add in (_styles, _pictures, _media, _jobs):
+        add(router, studio)
     return router
 
 
@@ -113,19 +114,11 @@ def _styles(router: APIRouter, studio: Studio) -> None:
             assert picture is not None
             name = await asyncio.to_thread(studio.shelf.style_name, picture)
             if name not in studio.shelf.styles:
-                artwork = each.folder.path / "artwork.jpg"
-                task = {
-                    "kind": "style",
-                    "folder": str(each.folder.path),
-                    "content": str(picture),
-                    "names": {str(picture): "image"},
-                    "output": str(artwork),
-                }
-                with studio.pictures.admit(client_of(request)) as ticket:
-                    await unless_gone(request, ticket.run(task))
+                task = each.task("style", picture, "artwork.jpg", names={str(picture): "image"})
+                await _run(request, studio.pictures, task)
                 each.folder.measure()
                 each.kept = True
-                studio.shelf.add(OwnStyle(name, each.folder, picture, artwork))
+                studio.shelf.add(OwnStyle(name, each.folder, picture, Path(task["output"])))
             return JSONResponse(studio.shelf.styles[name].view(), 201)
 
     @router.get("/options", tags=["styles"], openapi_extra=reference.OPTIONS)
@@ -142,16 +135,15 @@ def _pictures(router: APIRouter, studio: Studio) -> None:
         """Give a picture a style. The answer is the picture, or with `Prefer: respond-async` a job."""
         async with incoming(studio, request, studio.pictures, calls.IMAGE_FILES) as each:
             call = calls.read_images(each.parts, each.folder, studio.names)
-            usual = call.content.form.suffixes[0] if call.content.form.suffixes else ".png"
-            usual = usual if usual in IMAGE_TYPES.values() else ".png"
-            kind, suffix = choose_type(request.headers.get("accept"), IMAGE_TYPES, usual)
-            lane = studio.jobs if call.slow or prefers_async(request) else studio.pictures
+            kind, suffix = choose_type(
+                request.headers.get("accept"), IMAGE_TYPES, _usual(call, IMAGE_TYPES, ".png")
+            )
             if prefers_async(request):
                 return _start(studio, request, each, call, "image", kind, suffix)
             output = each.folder.path / f"result{suffix}"
             begun = time.perf_counter()
-            with lane.admit(client_of(request)) as ticket:
-                result = await unless_gone(request, ticket.run(call.task("image", each.folder, output)))
+            lane = studio.jobs if call.slow else studio.pictures
+            result = await _run(request, lane, call.task("image", each.folder, output))
             headers = {
                 "Cache-Control": "no-store",
                 "Content-Disposition": f'inline; filename="restyle-{_ascii(call.label)}{suffix}"',
@@ -170,12 +162,9 @@ def _pictures(router: APIRouter, studio: Studio) -> None:
         async with incoming(studio, request, studio.pictures, calls.MASK_FILES) as each:
             content = calls.only_file(each.parts, "content").path
             box = calls.box_of(next(iter(texts(each.parts, "box")), ""), "box")
-            output = each.folder.path / "mask.png"
-            paths = {"folder": str(each.folder.path), "content": str(content), "output": str(output)}
-            task = {"kind": "mask", "box": box, "names": {str(content): "content"}, **paths}
-            with studio.pictures.admit(client_of(request)) as ticket:
-                await unless_gone(request, ticket.run(task))
-            return Response(output.read_bytes(), media_type="image/png")
+            task = each.task("mask", content, "mask.png", box=box, names={str(content): "content"})
+            await _run(request, studio.pictures, task)
+            return Response(Path(task["output"]).read_bytes(), media_type="image/png")
 
     @router.post("/wall", tags=["pictures"], openapi_extra=reference.WALL_BODY)
     async def wall(request: Request) -> Response:
@@ -226,7 +215,7 @@ def _media(router: APIRouter, studio: Studio) -> None:
     async def videos(request: Request) -> Response:
         """Give a video a style. The answer is a job."""
         async with incoming(studio, request, studio.jobs, calls.VIDEO_FILES) as each:
-            call = calls.read_videos(each.parts, each.folder, studio.names, VIDEOS)
+            call = calls.read_videos(each.parts, each.folder, studio.names)
             kind, suffix = choose_type(_wanted(request), VIDEO_TYPES, ".mp4")
             return _start(studio, request, each, call, "video", kind, suffix)
 
@@ -234,10 +223,8 @@ def _media(router: APIRouter, studio: Studio) -> None:
     async def audio(request: Request) -> Response:
         """Give a sound the style of another. The answer is a job."""
         async with incoming(studio, request, studio.jobs, calls.AUDIO_FILES) as each:
-            call = calls.read_audio(each.parts, AUDIO)
-            usual = call.content.form.suffixes[0] if call.content.form is not formats.UNKNOWN else ".wav"
-            usual = usual if usual in AUDIO_TYPES.values() else ".wav"
-            kind, suffix = choose_type(_wanted(request), AUDIO_TYPES, usual)
+            call = calls.read_audio(each.parts)
+            kind, suffix = choose_type(_wanted(request), AUDIO_TYPES, _usual(call, AUDIO_TYPES, ".wav"))
             return _start(studio, request, each, call, "audio", kind, suffix)
 
 
@@ -299,16 +286,8 @@ def _start(
     """Start a job, which takes over the folder of the request."""
     ticket = studio.jobs.admit(client_of(request))
     output = each.folder.path / f"result{suffix}"
-    job = Job(
-        kind,
-        studio.jobs,
-        ticket,
-        each.folder,
-        output,
-        media_type,
-        f"restyle-{_ascii(call.label)}{suffix}",
-        call.options.get("quality"),
-    )
+    name, quality = f"restyle-{_ascii(call.label)}{suffix}", call.options.get("quality")
+    job = Job(kind, studio.jobs, ticket, each.folder, output, media_type, name, quality)
     each.kept = True
     studio.shelf.add(job)
     keep = {"keep": str(job.finished)} if kind == "image" else {}
@@ -323,14 +302,20 @@ def prefers_async(request: Request) -> bool:
     return any(word.split(";")[0].strip() == "respond-async" for word in words)
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `work`, and cancel it if the client goes away.
+def _usual(call: Call, types: dict[str, str], other: str) -> str:
+    """Return the suffix of the content, if results can have it."""
+    suffix = next(iter(call.content.form.suffixes), "")
+    return suffix if suffix in types.values() else other
 
-    Raises
-    ------
-    ApiError
-        499, which nobody reads.
-    """
+
+async def _run(request: Request, lane: Lane, task: dict[str, Any]) -> dict[str, Any]:
+    """Run a task for a client that waits."""
+    with lane.admit(client_of(request)) as ticket:
+        return await unless_gone(request, ticket.run(task))
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `work`; cancel it if the client goes away, with an ApiError that nobody reads."""
 
     async def left() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -340,11 +325,10 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     await asyncio.sleep(0)
     task = asyncio.ensure_future(work)
     try:
-        if gone.done():
-            raise ApiError(499, "client_left", "the client went away")
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
+        if not gone.done():
+            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
         raise ApiError(499, "client_left", "the client went away")
     finally:
         gone.cancel()
@@ -370,14 +354,12 @@ def entries(studio: Studio) -> Iterator[dict[str, Any]]:
     files = preset_files(studio.record)
     for name in studio.names.presets:
         path: Path | None = files.get(name)
-        record = None if path is None else read(path)
+        record = path and read(path)
         yield {
             "name": name,
-            "title": record.title if record else "",
-            "artist": record.artist if record else "",
-            "year": record.year if record else "",
+            **{word: getattr(record, word, "") for word in ("title", "artist", "year")},
             "kind": "painting",
-            "artwork": f"/v1/styles/{name}/artwork" if path is not None and preset_artwork(path) else None,
+            "artwork": f"/v1/styles/{name}/artwork" if path and preset_artwork(path) else None,
         }
     described = {"look": {name: look.title for name, look in LOOKS.items()}, "sound": PRESETS}
     for kind, titles in described.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from restyle.models.style_files import near_names, preset_files, slug, split_wei
 from restyle.sounds.sources import PRESETS as SOUNDS
 from restyle.studio import ApiError
 from restyle.studio.jobs import Folder, OwnStyle
-from restyle.studio.media import IMAGES, Medium, parse
+from restyle.studio.media import AUDIO, IMAGES, VIDEOS, Medium, parse
 from restyle.studio.uploads import Part, files, texts
 from restyle.videos.styles import split_time
 
@@ -53,15 +54,16 @@ AUDIO_FIELDS = ("content", "style", *SOUND_FIELDS)
 WALL_OPTIONS = ("crop", "brightness", "contrast")
 
 
-class StyleNames:
-    """The styles that a request can name.
+def _wrong(message: str, where: str | None, code: str = "bad_option") -> ApiError:
+    return ApiError(422, code, message, where)
 
-    Parameters
-    ----------
-    record : Record
-        Of the model, whose presets are used.
-    own : mapping of name to OwnStyle
-    """
+
+def _no_style(message: str, where: str) -> ApiError:
+    return ApiError(422, "no_such_style", message, where)
+
+
+class StyleNames:
+    """The styles that a request can name: presets of the model, and those that clients have made."""
 
     def __init__(self, record: catalog.Record, own: Mapping[str, OwnStyle]) -> None:
         self.presets = [*preset_files(record), *record.own_styles]
@@ -72,40 +74,24 @@ class StyleNames:
         name = name.strip()
         if name.startswith(OWN):
             if name not in self.own:
-                raise ApiError(
-                    422,
-                    "no_such_style",
-                    f"there is no style '{name:.40}' any more; send its picture again",
-                    where,
-                )
+                raise _no_style(f"there is no style '{name:.40}' any more; send its picture again", where)
             return {"name": name, "path": str(self.own[name].link_into(folder)), "title": "own", "keep": True}
         if slug(name) in self.presets:
             return {"name": slug(name)}
         hint = near_names(name, self.presets, "GET /v1/styles lists them")
-        raise ApiError(422, "no_such_style", f"there is no style '{name:.40}'{hint}", where)
+        raise _no_style(f"there is no style '{name:.40}'{hint}", where)
 
 
 @dataclass
 class Call:
-    """A checked request.
-
-    Parameters
-    ----------
-    content : Part
-    styles, audio_styles : list of [source, weight or None, second or None]
-    regions : list of [path of a mask, "alpha" or "box:...", source or None]
-    options : dict
-        Keywords.
-    names : dict
-        Names of the fields of files, for messages.
-    """
+    """A checked request."""
 
     content: Part
-    styles: list[list[Any]] = field(default_factory=list)
-    audio_styles: list[list[Any]] = field(default_factory=list)
-    regions: list[list[Any]] = field(default_factory=list)
-    options: dict[str, Any] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any]  # keywords
+    names: dict[str, str]  # of the fields of files, for messages
+    styles: list[list[Any]] = field(default_factory=list)  # [source, weight or None, second or None]
+    audio_styles: list[list[Any]] = field(default_factory=list)  # as `styles`
+    regions: list[list[Any]] = field(default_factory=list)  # [path, "alpha" or "box:...", source or None]
 
     @property
     def only_look(self) -> bool:
@@ -125,25 +111,13 @@ class Call:
         """Name of the style for the name of a result."""
         sources = [source for source, *_ in (*self.styles, *self.audio_styles)]
         sources += [source for _, source in self.regions if source is not None]
-        names = [
-            *(each.get("title", each["name"]) for each in sources),
-            *filter(None, [self.options.get("look")]),
-        ]
-        return slug("-".join(dict.fromkeys(names))) or "style"
+        names = [*(each.get("title", each["name"]) for each in sources), self.options.get("look")]
+        return slug("-".join(filter(None, dict.fromkeys(names)))) or "style"
 
     def task(self, kind: str, folder: Folder, output: Path) -> dict[str, Any]:
         """Return the task for a worker."""
-        return {
-            "kind": kind,
-            "folder": str(folder.path),
-            "content": str(self.content.path),
-            "styles": self.styles,
-            "audio_styles": self.audio_styles,
-            "regions": self.regions,
-            "options": self.options,
-            "names": self.names,
-            "output": str(output),
-        }
+        paths = {"folder": folder.path, "content": self.content.path, "output": output}
+        return {**vars(self), "kind": kind, **{name: str(path) for name, path in paths.items()}}
 
 
 def read_images(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
@@ -152,12 +126,8 @@ def read_images(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
     call.styles = _styles(parts, folder, names, timed=False)
     call.regions = _regions(parts, folder, names)
     if not call.styles and not call.only_look and not any(source for _, source in call.regions):
-        raise ApiError(
-            422,
-            "no_style",
-            "no style is given; add style=NAME, look=NAME, or a picture as style_image",
-            "style",
-        )
+        why = "no style is given; add style=NAME, look=NAME, or a picture as style_image"
+        raise _wrong(why, "style", "no_style")
     return call
 
 
@@ -168,44 +138,41 @@ def read_wall(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
     call.styles = _styles(parts, folder, names, timed=False)
     for look in looks:
         if look not in LOOKS:
-            raise ApiError(422, "no_such_style", f"look '{look:.40}' is none of {', '.join(LOOKS)}", "look")
+            raise _no_style(f"look '{look:.40}' is none of {', '.join(LOOKS)}", "look")
         call.styles.append([{"name": look, "look": look}, None, None])
     call.styles = call.styles or [[{"name": name}, None, None] for name in names.presets]
     side = call.options.pop("size", None) or 256
     if not str(side).isascii() or not str(side).isdigit() or not 32 <= int(side) <= 512:
-        raise ApiError(422, "bad_option", f"size '{side}' of the thumbnails is outside 32..512", "size")
+        raise _wrong(f"size '{side}' of the thumbnails is outside 32..512", "size")
     for name in call.options:
         if name not in WALL_OPTIONS:
-            raise ApiError(422, "bad_option", f"{name} is not for the wall; leave it out", name)
+            raise _wrong(f"{name} is not for the wall; leave it out", name)
     call.options["size"] = int(side)
     return call
 
 
-def read_videos(parts: list[Part], folder: Folder, names: StyleNames, medium: Medium) -> Call:
+def read_videos(parts: list[Part], folder: Folder, names: StyleNames) -> Call:
     """Read a request for a video."""
-    call = _begin(parts, medium, VIDEO_FIELDS)
+    call = _begin(parts, VIDEOS, VIDEO_FIELDS)
     call.styles = _styles(parts, folder, names, timed=True)
     call.audio_styles = _sounds(parts, "audio_style")
     call.regions = _regions(parts, folder, names)
     painted = call.styles or call.only_look or any(source for _, source in call.regions)
     if not painted and not call.audio_styles:
-        raise ApiError(
-            422, "no_style", "no style is given; add style=NAME, look=NAME, or audio_style=NAME", "style"
-        )
-    times = {second is None for _, _, second in call.styles}
-    if len(times) > 1:
-        raise ApiError(422, "bad_option", "some styles have a time and others have none", "style")
+        why = "no style is given; add style=NAME, look=NAME, or audio_style=NAME"
+        raise _wrong(why, "style", "no_style")
+    if len({second is None for _, _, second in call.styles}) > 1:
+        raise _wrong("some styles have a time and others have none", "style")
     return call
 
 
-def read_audio(parts: list[Part], medium: Medium) -> Call:
+def read_audio(parts: list[Part]) -> Call:
     """Read a request for a sound."""
-    call = _begin(parts, medium, AUDIO_FIELDS)
+    call = _begin(parts, AUDIO, AUDIO_FIELDS)
     call.styles = _sounds(parts, "style")
     if not call.styles:
-        raise ApiError(
-            422, "no_style", "no style is given; add style=NAME, or a sound as style_sound", "style"
-        )
+        why = "no style is given; add style=NAME, or a sound as style_sound"
+        raise _wrong(why, "style", "no_style")
     return call
 
 
@@ -215,7 +182,7 @@ def box_of(text: str, where: str) -> str:
         parse_rectangle(text)
     except OptionError as error:
         wanted = f"send a file, '{ALPHA}' or a box" if where == "mask" else "send one"
-        raise ApiError(422, "bad_option", f"{where} {error}; {wanted}", where) from None
+        raise _wrong(f"{where} {error}; {wanted}", where) from None
     return text
 
 
@@ -223,9 +190,8 @@ def only_file(parts: list[Part], name: str) -> Part:
     """Return the one file of a field; ApiError 422 if there is none or several."""
     found = [part for part in parts if part.name == name]
     if len(found) != 1 or found[0].path is None:
-        problem = "is given several times" if len(found) > 1 else "is missing"
-        problem = "has to be a file, not a text" if len(found) == 1 else problem
-        raise ApiError(422, "no_file", f"{name} {problem}; send one file in the field '{name}'", name)
+        problem = ("is missing", "has to be a file, not a text", "is given several times")[min(len(found), 2)]
+        raise _wrong(f"{name} {problem}; send one file in the field '{name}'", name, "no_file")
     return found[0]
 
 
@@ -238,28 +204,26 @@ def _begin(parts: list[Part], medium: Medium, taken: tuple[str, ...]) -> Call:
     except OptionError as error:
         first = str(error).split()[0].replace("-", "_").strip("':;")
         field_name = next((name for name, _ in given if name == first or f"'{name}'" in str(error)), None)
-        raise ApiError(422, "bad_option", str(error), field_name) from None
-    counts: dict[str, int] = {}
+        raise _wrong(str(error), field_name) from None
+    total, counts = Counter(part.name for part in parts), Counter[str]()
     names = {}
     for part in parts:
         if part.path is not None:
-            counts[part.name] = counts.get(part.name, 0) + 1
-            several = sum(each.name == part.name for each in parts) > 1
+            counts[part.name] += 1
+            several = total[part.name] > 1
             names[str(part.path)] = f"{part.name} {counts[part.name]}" if several else part.name
-    return Call(content, options=options, names=names)
+    return Call(content, options, names)
 
 
 def _weighted(text: str, where: str, timed: bool) -> tuple[str, float | None, float | None]:
     """Split `[SECONDS:]NAME[:WEIGHT]`."""
     if not _NAME.fullmatch(text):
-        raise ApiError(
-            422, "no_such_style", f"'{text:.40}' is not the name of a style; GET /v1/styles lists them", where
-        )
+        raise _no_style(f"'{text:.40}' is not the name of a style; GET /v1/styles lists them", where)
     try:
         second, rest = split_time(text) if timed else (None, text)
         name, weight = split_weight(rest)
     except StyleError as error:
-        raise ApiError(422, "bad_option", str(error), where) from None
+        raise _wrong(str(error), where) from None
     return name, weight, second
 
 
@@ -277,7 +241,7 @@ def _sounds(parts: list[Part], where: str) -> list[list[Any]]:
         name, weight, _ = _weighted(text, where, timed=False)
         if name not in SOUNDS:
             hint = near_names(name, list(SOUNDS), f"the sounds are {', '.join(SOUNDS)}")
-            raise ApiError(422, "no_such_style", f"there is no sound '{name:.40}'{hint}", where)
+            raise _no_style(f"there is no sound '{name:.40}'{hint}", where)
         styles.append([{"name": name}, weight, None])
     return styles + _uploaded(parts, "style_sound")
 
@@ -286,17 +250,15 @@ def _uploaded(parts: list[Part], where: str) -> list[list[Any]]:
     """Return the styles that are files of the request, with their weights."""
     paths, weights = files(parts, where), texts(parts, f"{where}_weight")
     if texts(parts, where):
-        raise ApiError(422, "no_file", f"{where} has to be a file, not a text", where)
+        raise _wrong(f"{where} has to be a file, not a text", where, "no_file")
     if len(weights) > len(paths):
-        raise ApiError(422, "bad_option", f"there are more weights than {where} files", f"{where}_weight")
+        raise _wrong(f"there are more weights than {where} files", f"{where}_weight")
     styles = []
     for place, path in enumerate(paths):
         try:
             weight = float(weights[place]) if place < len(weights) else None
         except ValueError:
-            raise ApiError(
-                422, "bad_option", f"weight '{weights[place]:.40}' is not a number", f"{where}_weight"
-            ) from None
+            raise _wrong(f"weight '{weights[place]:.40}' is not a number", f"{where}_weight") from None
         styles.append([{"name": f"{where} {place + 1}", "path": str(path), "title": "own"}, weight, None])
     return styles
 
@@ -306,9 +268,7 @@ def _regions(parts: list[Part], folder: Folder, names: StyleNames) -> list[list[
     masks = [part for part in parts if part.name == "mask"]
     styles = texts(parts, "region")
     if len(masks) != len(styles):
-        raise ApiError(
-            422,
-            "bad_option",
+        raise _wrong(
             f"{len(masks)} masks and {len(styles)} regions are given; each mask needs a region: the name of a"
             f" style, or '{KEEP}'",
             "region",
@@ -321,7 +281,7 @@ def _regions(parts: list[Part], folder: Folder, names: StyleNames) -> list[list[
         if text != KEEP:
             name, weight, _ = _weighted(text, "region", timed=False)
             if weight is not None:
-                raise ApiError(422, "bad_option", f"region '{text:.40}': a region has no weight", "region")
+                raise _wrong(f"region '{text:.40}': a region has no weight", "region")
             source = names.source(name, folder, "region")
         regions.append([mask.text if mask.path is None else str(mask.path), source])
     return regions

@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,17 +95,10 @@ class Entry:
 
 
 class Lane:
-    """A bounded queue in front of workers.
+    """A bounded queue in front of workers; `name` is for metrics.
 
-    Parameters
-    ----------
-    name : str
-        For metrics.
-    workers : sequence of Worker
-    places : int
-        Most requests at a time, waiting and running; one client may have half of them.
-    seconds : float
-        Most seconds of a task.
+    There are at most so many requests at a time as `places`, waiting and running, and a task has at most so
+    many `seconds`.
     """
 
     def __init__(self, name: str, workers: Sequence[Worker], places: int, seconds: float) -> None:
@@ -115,19 +108,14 @@ class Lane:
         self.places = Places(places)
         self._idle = deque(self.workers)
         self._waiting: dict[str, deque[Entry]] = {}
-        self._skips: dict[str, int] = {}  # turns that clients lose
-        self._running: set[asyncio.Task[None]] = set()
+        self.skips: Counter[str] = Counter()  # turns that clients lose
+        self.running: set[asyncio.Task[None]] = set()
         self._durations: deque[float] = deque(maxlen=AVERAGED)
 
     @property
     def waiting(self) -> int:
         """Number of tasks that wait."""
         return sum(map(len, self._waiting.values()))
-
-    @property
-    def running(self) -> int:
-        """Number of tasks that run."""
-        return len(self._running)
 
     @property
     def average(self) -> float:
@@ -138,7 +126,7 @@ class Lane:
         """Return a ticket for one request of a client, which has to be closed; ApiError 429 or 503."""
         if self.closed:
             raise _stopping()
-        ahead = max(1, self.waiting + self.running)
+        ahead = max(1, self.waiting + len(self.running))
         return Ticket(self, client, ahead * self.average / len(self.workers))
 
     def order(self) -> list[Entry]:
@@ -172,12 +160,12 @@ class Lane:
             if not entry.result.done():
                 entry.result.set_exception(_stopping())
         self._waiting.clear()
-        if self._running:
-            await asyncio.wait(self._running, timeout=grace)
-        for task in list(self._running):
+        if self.running:
+            await asyncio.wait(self.running, timeout=grace)
+        for task in self.running:
             task.cancel()
-        if self._running:
-            await asyncio.wait(self._running, timeout=2 * GRACE)
+        if self.running:
+            await asyncio.wait(self.running, timeout=2 * GRACE)
         for worker in self.workers:
             await worker.stop()
 
@@ -192,21 +180,16 @@ class Lane:
                 self._waiting[client] = queue  # to the end: the other clients are next
             if entry.result.done():
                 continue
-            task = asyncio.create_task(self._serve(self._idle.popleft(), entry))
-            entry.runner = task
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-
-    def left(self, client: str) -> None:
-        """Count a request that its client did not wait for."""
-        self._skips[client] = min(MOST_SKIPS, self._skips.get(client, 0) + 1)
+            entry.runner = asyncio.create_task(self._serve(self._idle.popleft(), entry))
+            self.running.add(entry.runner)
+            entry.runner.add_done_callback(self.running.discard)
 
     def _next(self) -> str:
         """Return the client whose turn it is. Those that lose it go to the end."""
         for client in list(self._waiting):
-            if not self._skips.get(client):
+            if not self.skips[client]:
                 return client
-            self._skips[client] -= 1
+            self.skips[client] -= 1
             self._waiting[client] = self._waiting.pop(client)
         return next(iter(self._waiting))
 
@@ -226,7 +209,7 @@ class Lane:
         finally:
             self.finished += 1
             if not self._waiting:
-                self._skips.clear()
+                self.skips.clear()
             self._durations.append(time.monotonic() - begun)
             self._idle.append(worker)
             self._pump()
@@ -257,7 +240,8 @@ class Ticket(Place):
         try:
             return await self.lane.run(self.entry(task))
         except asyncio.CancelledError:
-            self.lane.left(self.client)
+            skips = self.lane.skips
+            skips[self.client] = min(MOST_SKIPS, skips[self.client] + 1)
             raise
 
 
@@ -305,12 +289,7 @@ class Worker:
 
         It is killed after `seconds`; `news` takes dicts of `progress`, `seconds_left` and `preview`.
 
-        Raises
-        ------
-        ApiError
-            The task failed, took too long, or ended its process.
-        asyncio.CancelledError
-            After the task has stopped.
+        ApiError: it failed, took too long, or ended its process. CancelledError comes after it has stopped.
         """
         await self.start()
         self._number += 1
@@ -330,17 +309,15 @@ class Worker:
                     news(answer)
         except TimeoutError:
             await self.stop()
-            raise ApiError(
-                422, "too_slow", f"took more than {seconds:g} s, the limit of this server, and was stopped"
-            ) from None
+            why = f"took more than {seconds:g} s, the limit of this server, and was stopped"
+            raise ApiError(422, "too_slow", why) from None
         except Ended:
             await self.stop()
-            raise ApiError(
-                422,
-                "worker_ended",
+            why = (
                 "the worker ended while it worked on this; it may be damaged, or need more than the"
-                f" {self.settings['memory'] >> 20} MB of memory that a worker may take",
-            ) from None
+                f" {self.settings['memory'] >> 20} MB of memory that a worker may take"
+            )
+            raise ApiError(422, "worker_ended", why) from None
         except asyncio.CancelledError:
             await self._interrupt(number)
             raise
@@ -380,9 +357,7 @@ class Worker:
 
     async def _answer(self) -> dict[str, Any]:
         process = self._process
-        if process is None or process.stdout is None:
-            raise Ended
-        line = await process.stdout.readline()
+        line = b"" if process is None or process.stdout is None else await process.stdout.readline()
         if not line.endswith(b"\n"):
             raise Ended
         answer: dict[str, Any] = json.loads(line)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from restyle.options import (
     VideoOptions,
     from_keywords,
 )
-from restyle.options.base import choices_of
+from restyle.options.base import choices_of, hints_of
 from restyle.options.image import STARTS
 from restyle.studio import ApiError
 
@@ -37,15 +37,11 @@ if TYPE_CHECKING:
     from restyle.studio.process import Process
 
 OMITTED = {
-    "model": "chosen when the server starts",
-    "device": "chosen when the server starts",
-    "threads": "chosen when the server starts",
-    "max_pixels": "a limit of the server",
-    "memory": "a limit of the server",
+    **dict.fromkeys(("model", "device", "threads"), "chosen when the server starts"),
+    **dict.fromkeys(("max_pixels", "memory"), "a limit of the server"),
+    **dict.fromkeys(("preview", "save_every"), "jobs have a preview of their own"),
     "overwrite": "results have a folder of their own",
     "resume": "a job runs once",
-    "preview": "jobs have a preview of their own",
-    "save_every": "jobs have a preview of their own",
     "fps": "for folders of pictures",
 }
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -56,27 +52,17 @@ PREVIEW_EVERY = 2.0  # seconds
 
 # Media types of results, the preferred one of each suffix first.
 IMAGE_TYPES = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/webp": ".webp",
-    "image/tiff": ".tif",
+    "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/tiff": ".tif",
     "image/avif": ".avif",
-}
+}  # fmt: skip
 VIDEO_TYPES = {
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-    "video/quicktime": ".mov",
-    "video/x-matroska": ".mkv",
+    "video/mp4": ".mp4", "video/webm": ".webm", "video/quicktime": ".mov", "video/x-matroska": ".mkv",
     "image/gif": ".gif",
-}
+}  # fmt: skip
 AUDIO_TYPES = {
-    "audio/wav": ".wav",
-    "audio/flac": ".flac",
-    "audio/ogg": ".ogg",
-    "audio/opus": ".opus",
-    "audio/mpeg": ".mp3",
-    "audio/mp4": ".m4a",
-}
+    "audio/wav": ".wav", "audio/flac": ".flac", "audio/ogg": ".ogg", "audio/opus": ".opus",
+    "audio/mpeg": ".mp3", "audio/mp4": ".m4a",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,11 +76,10 @@ class Medium:
         """Yield the fields that are offered, with their types; a field of two sets is the first set's."""
         seen = set(OMITTED)
         for kind in self.kinds:
-            hints = get_type_hints(kind)
             for each in fields(kind):  # type: ignore[arg-type]
                 if each.name not in seen:
                     seen.add(each.name)
-                    yield each, hints[each.name]
+                    yield each, hints_of(kind)[each.name]
 
 
 IMAGES = Medium("images", (PhotoOptions, OptimizeOptions, SaveOptions))
@@ -135,10 +120,7 @@ def schema(medium: Medium) -> dict[str, Any]:
 def parse(medium: Medium, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Convert texts of a form or a query to the keywords of the Python call, and check them.
 
-    Raises
-    ------
-    OptionError
-        An unknown name, a name given twice, or a value that is wrong.
+    OptionError: an unknown name, a name given twice, or a value that is wrong.
     """
     known = {each.name: (each, hint) for each, hint in medium.options()}
     values: dict[str, Any] = {}
@@ -166,12 +148,10 @@ def parse(medium: Medium, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def option_sets(medium: Medium, values: Mapping[str, Any]) -> tuple[Any, ...]:
     """Create the option sets of a medium; a name that two sets have is given to both."""
-    kinds = medium.kinds
-    names = [{each.name for each in fields(kind)} for kind in kinds]  # type: ignore[arg-type]
-    from_keywords(values, *kinds)
+    from_keywords(values, *medium.kinds)
     return tuple(
-        kind(**{name: value for name, value in values.items() if name in own})
-        for kind, own in zip(kinds, names, strict=True)
+        kind(**{name: value for name, value in values.items() if name in hints_of(kind)})
+        for kind in medium.kinds
     )
 
 
@@ -189,13 +169,11 @@ def _convert(name: str, text: str, hint: Any, facts: Any) -> Any:
         if text.lower() not in (*_TRUE, *_FALSE):
             raise OptionError(f"{name} '{text}' is neither true nor false")
         return text.lower() in _TRUE
-    if kind in ("integer", "number"):
-        try:
-            return int(text) if kind == "integer" else float(text)
-        except ValueError:
-            whole = "a whole number" if kind == "integer" else "a number"
-            raise OptionError(f"{name} '{text}' is not {whole}") from None
-    return text
+    number, shown = {"integer": (int, "a whole number"), "number": (float, "a number")}.get(kind, (str, ""))
+    try:
+        return number(text)
+    except ValueError:
+        raise OptionError(f"{name} '{text}' is not {shown}") from None
 
 
 def _accepted(accept: str | None) -> Iterator[tuple[str, float]]:
@@ -225,19 +203,9 @@ def accepts(accept: str | None, kind: str) -> bool:
 
 
 def choose_type(accept: str | None, offered: Mapping[str, str], usual: str) -> tuple[str, str]:
-    """Choose the media type and suffix of a result by an `Accept` header.
+    """Choose the media type and suffix of a result by an `Accept` header; ApiError 406 if none is offered.
 
-    Parameters
-    ----------
-    accept : str or None
-    offered : mapping of media type to suffix
-    usual : str
-        The suffix where any type will do.
-
-    Raises
-    ------
-    ApiError
-        406: none of the accepted types is offered.
+    `usual` is the suffix where any type will do.
 
     Examples
     --------
@@ -254,9 +222,8 @@ def choose_type(accept: str | None, offered: Mapping[str, str], usual: str) -> t
         if kind in offered and weight > best:
             best, found = weight, kind
     if found is None:
-        raise ApiError(
-            406, "not_acceptable", f"cannot answer with '{accept}'; accept one of {', '.join(offered)}"
-        )
+        why = f"cannot answer with '{accept}'; accept one of {', '.join(offered)}"
+        raise ApiError(406, "not_acceptable", why)
     return found, offered[found]
 
 

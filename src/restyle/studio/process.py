@@ -60,14 +60,10 @@ class Cancelled(Exception):  # noqa: N818
 
 
 class Process:
-    """Runs tasks one after the other.
+    """Runs tasks one after the other, and gives the answers to `send`.
 
-    Parameters
-    ----------
-    settings : dict
-        `model`, `device`, `threads`: the network. `max_pixels`, `max_media_seconds`: limits of inputs.
-    send : function of one dict
-        Takes the answers.
+    Of the settings, `model`, `device` and `threads` are for the network; `max_pixels` and
+    `max_media_seconds` limit inputs.
     """
 
     def __init__(self, settings: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
@@ -81,19 +77,12 @@ class Process:
         self._task: dict[str, Any] = {}
         self._reported = 0.0
         self.previews = 0
+        own = (self.image, self.tile, self.style, self.mask, self.convert)
         self.kinds: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "image": self.image,
-            "tile": self.tile,
-            "style": self.style,
-            "mask": self.mask,
-            "convert": self.convert,
+            **{task.__name__: task for task in own},
             "video": partial(media.video, self),
             "audio": partial(media.audio, self),
         }
-
-    def warm_up(self) -> None:
-        """Load the transformer, so that the first picture does not wait for it."""
-        _ = self.network.transformer
 
     def run(self, task: dict[str, Any]) -> None:
         """Run one task and send its result or error."""
@@ -105,13 +94,8 @@ class Process:
         answer: dict[str, Any]
         try:
             answer = {"done": self.kinds[task["kind"]](task)}
-        except (Cancelled, session.Interrupted):
-            answer = {"error": {"code": "cancelled", "message": "cancelled"}}
-        except (RestyleError, MemoryError, OSError) as error:
-            answer = {"error": _error(error, task)}
         except Exception as error:  # noqa: BLE001, a fault of a decoder must not end the process
-            message = f"restyle could not process this: {type(error).__name__}: {error}"
-            answer = {"error": {"code": "internal", "message": public(message, task)}}
+            answer = {"error": _error(error, task)}
         with self._lock:
             self._task = {}
             self._cancelled.discard(number)
@@ -163,10 +147,9 @@ class Process:
             device=self.settings["device"],
             callback=watch if in_steps else None,
         )
-        Path(task["output"]).write_bytes(encode.encode(picture, form, saving.quality, "the result"))
         if "keep" in task:
             keep(picture, Path(task["keep"]))
-        return {"width": picture.width, "height": picture.height}
+        return _save(task, picture, form, saving.quality, "the result")
 
     def convert(self, task: dict[str, Any]) -> dict[str, Any]:
         """Write the finished picture of a job to `output`, whose suffix decides the format."""
@@ -181,9 +164,7 @@ class Process:
         pixels = self._load(task["content"])
         small = resize(pixels, fit_size(pixels.shape[:2], most=MASK_SIDE), "area")
         mask = cut_out(small, parse_rectangle(task["box"]))
-        picture = replace(images.from_array(mask), depth=8)
-        Path(task["output"]).write_bytes(encode.encode(picture, formats.PNG, None, "the mask"))
-        return {"width": picture.width, "height": picture.height}
+        return _save(task, replace(images.from_array(mask), depth=8), formats.PNG, None, "the mask")
 
     def tile(self, task: dict[str, Any]) -> dict[str, Any]:
         """Stylize `content` as a thumbnail in one style; the result is a JPEG in base64."""
@@ -209,13 +190,10 @@ class Process:
     def style(self, task: dict[str, Any]) -> dict[str, Any]:
         """Check that a picture can be a style, and write its thumbnail to `output`."""
         pixels = self._load(task["content"])
-        code = self.network.encode(pixels)
-        size = fit_size(pixels.shape[:2], most=ARTWORK_SIDE)
-        small = pipeline.preprocess(images.from_array(pixels), ImageOptions(size=f"{size[1]}x{size[0]}"))
-        Path(task["output"]).write_bytes(
-            encode.encode(replace(small, depth=8), formats.JPEG, TILE_QUALITY, "")
-        )
-        return {"width": pixels.shape[1], "height": pixels.shape[0], "code": code.size}
+        self.network.encode(pixels)
+        height, width = fit_size(pixels.shape[:2], most=ARTWORK_SIDE)
+        small = pipeline.preprocess(images.from_array(pixels), ImageOptions(size=f"{width}x{height}"))
+        return _save(task, replace(small, depth=8), formats.JPEG, TILE_QUALITY, "")
 
     def public(self, message: str) -> str:
         """Replace the server's paths in a message."""
@@ -232,9 +210,8 @@ class Process:
         """Return a style: a preset, or a picture. The latest `CACHED_STYLES` are kept by name."""
         name = source["name"]
         if name in self._styles:
-            self._styles[name] = self._styles.pop(name)
-            return self._styles[name]
-        if "path" not in source:
+            style = self._styles.pop(name)
+        elif "path" not in source:
             style = Style.from_preset(name, model=self.network)
         else:
             pixels = self._load(source["path"])
@@ -242,7 +219,7 @@ class Process:
             if not source.get("keep") or pixels.shape[0] * pixels.shape[1] > CACHED_PIXELS:
                 return style
         self._styles[name] = style
-        while len(self._styles) > CACHED_STYLES:
+        if len(self._styles) > CACHED_STYLES:
             del self._styles[next(iter(self._styles))]
         return style
 
@@ -266,23 +243,27 @@ class Process:
             return None  # a look only
         if not task["regions"]:
             return resolve_all(styles, model=self.network)
-        return make_regions(
-            self.regions(task),
-            styles or None,
-            model=self.network,
-            max_pixels=self.settings["max_pixels"],
-        )
+        most = self.settings["max_pixels"]
+        return make_regions(self.regions(task), styles or None, model=self.network, max_pixels=most)
+
+
+def _save(
+    task: dict[str, Any], picture: Picture, form: formats.Format, quality: int | None, what: str
+) -> dict[str, Any]:
+    """Write a picture to `output`, and return its size."""
+    Path(task["output"]).write_bytes(encode.encode(picture, form, quality, what))
+    return {"width": picture.width, "height": picture.height}
 
 
 def keep(picture: Picture, path: Path) -> None:
-    """Write a picture with its metadata to a file for `load`.
+    """Write a finished picture with its metadata to a file, so that it can be had in another format later.
 
     The samples have 8 bits if every file of the picture has: the files that are made of them later are those
     that the picture itself would give. A profile is converted to from 16 bits.
     """
     dtype = np.uint16 if picture.depth == 16 or picture.icc is not None else np.uint8
-    arrays: dict[str, Any] = {"pixels": from_unit(picture.pixels, dtype), "depth": np.uint8(picture.depth)}
-    arrays["gray"] = np.bool_(picture.gray)
+    arrays: dict[str, Any] = {"pixels": from_unit(picture.pixels, dtype)}
+    arrays |= {"depth": np.uint8(picture.depth), "gray": np.bool_(picture.gray)}
     if picture.alpha is not None:
         arrays["alpha"] = from_unit(picture.alpha, dtype)
     for name, block in (("exif", picture.exif), ("icc", picture.icc)):
@@ -306,6 +287,8 @@ def load_kept(path: Path) -> Picture:
 
 
 CODES: tuple[tuple[type[BaseException], str], ...] = (
+    (Cancelled, "cancelled"),
+    (session.Interrupted, "cancelled"),
     (InputError, "bad_input"),
     (MissingExtraError, "not_installed"),
     (ModelError, "model"),
@@ -313,14 +296,18 @@ CODES: tuple[tuple[type[BaseException], str], ...] = (
     (RestyleError, "bad_option"),
     (MemoryError, "too_large"),
     (OSError, "cannot_write"),
+    (Exception, "internal"),
 )
 
 
-def _error(error: BaseException, task: dict[str, Any]) -> dict[str, str]:
+def _error(error: Exception, task: dict[str, Any]) -> dict[str, str]:
     code = next(code for kind, code in CODES if isinstance(error, kind))
-    if isinstance(error, MemoryError):
-        return {"code": code, "message": "this needs more memory than a worker of this server may take"}
-    return {"code": code, "message": public(str(error), task)}
+    messages = {
+        "cancelled": "cancelled",
+        "too_large": "this needs more memory than a worker of this server may take",
+        "internal": f"restyle could not process this: {type(error).__name__}: {error}",
+    }
+    return {"code": code, "message": public(messages.get(code, str(error)), task)}
 
 
 def public(message: str, task: dict[str, Any]) -> str:
@@ -381,7 +368,7 @@ def main() -> None:
         os._exit(0)  # the server is gone; whatever runs is not wanted
 
     threading.Thread(target=read, daemon=True).start()
-    process.warm_up()
+    _ = process.network.transformer  # loaded now, so that the first picture does not wait for it
     send({"ready": True})
     while True:
         process.run(tasks.get())

@@ -6,7 +6,7 @@ The page is plain HTML made from the same description, without scripts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -18,42 +18,15 @@ ABOUT = (
     " itself with the options in the query; options are those of the command line, named as in Python."
     " With a token, send `Authorization: Bearer TOKEN`."
 )
-_FILE = {"type": "string", "format": "binary"}
-_STYLE = {
-    "type": "array",
-    "items": {"type": "string"},
-    "description": "NAME or NAME:WEIGHT, from GET /v1/styles; several are mixed.",
-}
-_STYLE_IMAGE = {
-    "type": "array",
-    "items": _FILE,
-    "description": "Pictures whose style is used; several are mixed, with `style` too.",
-}
-_STYLE_WEIGHT = {
-    "type": "array",
-    "items": {"type": "number"},
-    "description": "Weights of the uploaded styles, in their order. Default: 1.",
-}
-_MASK = {
-    "type": "array",
-    "items": _FILE,
-    "description": "Grayscale pictures, white where another style applies; or alpha, or box:10%,20%,50%,60%.",
-}
-_REGION = {
-    "type": "array",
-    "items": {"type": "string"},
-    "description": "For each mask, in their order: the name of a style, or keep.",
-}
+URL = "http://127.0.0.1:7860"
+_JSON = "application/json"
+_FILE, _TEXT = {"type": "string", "format": "binary"}, {"type": "string"}
 _ERROR = {
     "type": "object",
     "properties": {
         "error": {
             "type": "object",
-            "properties": {
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "field": {"type": "string", "nullable": True},
-            },
+            "properties": {"code": _TEXT, "message": _TEXT, "field": {**_TEXT, "nullable": True}},
         }
     },
     "example": {
@@ -87,7 +60,24 @@ _STYLE_EXAMPLE = {
     "kind": "painting",
     "artwork": "/v1/styles/great-wave/artwork",
 }
-URL = "http://127.0.0.1:7860"
+_OWN = "own-0123456789abcdef"
+_OWN_EXAMPLE = {
+    **dict.fromkeys(_STYLE_EXAMPLE, ""),
+    "name": _OWN,
+    "kind": "own",
+    "artwork": f"/v1/styles/{_OWN}/artwork",
+}
+
+
+def _several(items: dict[str, Any], about: str) -> dict[str, Any]:
+    """Describe a field that can be repeated."""
+    return {"type": "array", "items": items, "description": about}
+
+
+def _own_styles(medium: str, about: str) -> dict[str, Any]:
+    """Describe the fields of uploaded styles."""
+    weights = _several({"type": "number"}, "Weights of the uploaded styles, in their order. Default: 1.")
+    return {f"style_{medium}": _several(_FILE, about), f"style_{medium}_weight": weights}
 
 
 def _answers(
@@ -96,186 +86,164 @@ def _answers(
     """Return the `responses` of a route."""
     bodies: dict[str, Any] = {}
     for kind in types:
-        textual = kind.startswith("text/") or kind in ("application/x-ndjson", "application/json")
-        bodies[kind] = {"schema": {"type": "object"} if kind == "application/json" else {"type": "string"}}
-        if not textual:
-            bodies[kind]["schema"] = _FILE
+        plain = _TEXT if kind.startswith("text/") or kind == "application/x-ndjson" else _FILE
+        bodies[kind] = {"schema": {"type": "object"} if kind == _JSON else plain}
         if example is not None:
             bodies[kind]["example"] = example
     found: dict[str, Any] = {str(status): {"description": about, "content": bodies}}
-    if problems:
-        for code, text in _PROBLEMS.items():
-            found[str(code)] = {"description": text, "content": {"application/json": {"schema": _ERROR}}}
+    for code, text in _PROBLEMS.items() if problems else ():
+        found[str(code)] = {"description": text, "content": {_JSON: {"schema": _ERROR}}}
     return found
 
 
-def _body(properties: dict[str, Any], raw: str, required: str = "content") -> dict[str, Any]:
-    """Return a `requestBody` of fields, or of one file."""
+def _job(kind: str, problems: bool = True) -> dict[str, Any]:
+    return _answers(202, "A job.", _JSON, example={**_JOB_EXAMPLE, "kind": kind}, problems=problems)
+
+
+def _body(raw: str, about: str, properties: dict[str, Any], required: str = "content") -> dict[str, Any]:
+    """Return a `requestBody` of fields, or of one file, which is the first field."""
+    properties = {required: {**_FILE, "description": about}, **properties}
     fields = {"type": "object", "required": [required], "properties": properties}
-    content = {"multipart/form-data": {"schema": fields}, raw: {"schema": _FILE}}
-    return {"required": True, "content": content}
+    return {"required": True, "content": {"multipart/form-data": {"schema": fields}, raw: {"schema": _FILE}}}
 
 
-def _curl(*lines: str) -> list[dict[str, str]]:
-    return [{"lang": "curl", "source": " \\\n  ".join(lines)}]
+def _curl(path: str, *lines: str, flags: str = "") -> list[dict[str, str]]:
+    return [{"lang": "curl", "source": " \\\n  ".join([f"curl {flags}{URL}/v1/{path}", *lines])}]
+
+
+def _accept(types: Mapping[str, str], usual: str) -> dict[str, Any]:
+    about = f"Type of the result: {', '.join(types)}. Default: {usual}."
+    return {"name": "Accept", "in": "header", "schema": _TEXT, "description": about}
 
 
 _PREFER = {
     "name": "Prefer",
     "in": "header",
-    "schema": {"type": "string", "example": "respond-async"},
+    "schema": {**_TEXT, "example": "respond-async"},
     "description": "`respond-async`: answer with a job at once.",
 }
-
-
-def _accept(types: dict[str, str], usual: str) -> dict[str, Any]:
-    about = f"Type of the result: {', '.join(types)}. Default: {usual}."
-    return {"name": "Accept", "in": "header", "schema": {"type": "string"}, "description": about}
-
+_STYLE = _several(_TEXT, "NAME or NAME:WEIGHT, from GET /v1/styles; several are mixed.")
+_STYLE_IMAGE = _own_styles("image", "Pictures whose style is used; several are mixed, with `style` too.")
+_MASK = _several(
+    _FILE, "Grayscale pictures, white where another style applies; or alpha, or box:10%,20%,50%,60%."
+)
+_REGION = _several(_TEXT, "For each mask, in their order: the name of a style, or keep.")
 
 IMAGES_BODY: dict[str, Any] = {
     "parameters": [_accept(IMAGE_TYPES, "that of the picture, or PNG"), _PREFER],
     "requestBody": _body(
-        {
-            "content": {**_FILE, "description": "The picture."},
-            "style": _STYLE,
-            "style_image": _STYLE_IMAGE,
-            "style_image_weight": _STYLE_WEIGHT,
-            "mask": _MASK,
-            "region": _REGION,
-            **schema(IMAGES),
-        },
         "image/*",
+        "The picture.",
+        {"style": _STYLE, **_STYLE_IMAGE, "mask": _MASK, "region": _REGION, **schema(IMAGES)},
     ),
     "responses": {
         **_answers(200, "The picture.", *IMAGE_TYPES, problems=True),
-        **_answers(202, "A job.", "application/json", example={**_JOB_EXAMPLE, "kind": "image"}),
+        **_job("image", problems=False),
     },
     "x-codeSamples": _curl(
-        f"curl {URL}/v1/images", "-F content=@photo.jpg -F style=great-wave -F method=fast", "-o art.jpg"
+        "images", "-F content=@photo.jpg -F style=great-wave -F method=fast", "-o art.jpg"
     ),
 }
+_BOX = "box:LEFT,TOP,WIDTH,HEIGHT, in pixels or all in percent: what to cut out."
 MASKS_BODY: dict[str, Any] = {
-    "requestBody": _body(
-        {
-            "content": {**_FILE, "description": "The picture."},
-            "box": {
-                "type": "string",
-                "description": "box:LEFT,TOP,WIDTH,HEIGHT, in pixels or all in percent: what to cut out.",
-            },
-        },
-        "image/*",
-    ),
+    "requestBody": _body("image/*", "The picture.", {"box": {**_TEXT, "description": _BOX}}),
     "responses": _answers(200, "The mask, at most 1024 px on its longest side.", "image/png", problems=True),
-    "x-codeSamples": _curl(
-        f"curl {URL}/v1/masks", "-F content=@photo.jpg -F box=box:10%,20%,50%,60%", "-o mask.png"
-    ),
+    "x-codeSamples": _curl("masks", "-F content=@photo.jpg -F box=box:10%,20%,50%,60%", "-o mask.png"),
 }
 WALL_BODY: dict[str, Any] = {
     "requestBody": _body(
+        "image/*",
+        "The picture.",
         {
-            "content": {**_FILE, "description": "The picture."},
-            "style": {**_STYLE, "description": "Names of paintings. Without `look` the default is all."},
-            "look": {**_STYLE, "description": "Names of photographic looks."},
+            "style": _several(_TEXT, "Names of paintings. Without `look` the default is all."),
+            "look": _several(_TEXT, "Names of photographic looks."),
             "size": {"type": "integer", "default": 256, "minimum": 32, "maximum": 512,
                      "description": "Longest side of a thumbnail in pixels."},
             **{name: each for name, each in schema(IMAGES).items() if name in WALL_OPTIONS},
         },
-        "image/*",
     ),
     "responses": _answers(
         200, "Thumbnails, a line each.", "application/x-ndjson", problems=True,
         example='{"style": "great-wave", "image": "data:image/jpeg;base64,..."}\n',
     ),
-    "x-codeSamples": _curl(f"curl -N {URL}/v1/wall", "-F content=@photo.jpg -F style=great-wave"),
+    "x-codeSamples": _curl("wall", "-F content=@photo.jpg -F style=great-wave", flags="-N "),
 }  # fmt: skip
 VIDEOS_BODY: dict[str, Any] = {
     "parameters": [_accept(VIDEO_TYPES, "video/mp4")],
     "requestBody": _body(
+        "video/*",
+        "The video.",
         {
-            "content": {**_FILE, "description": "The video."},
-            "style": {
-                **_STYLE,
-                "description": "[SECONDS:]NAME[:WEIGHT]; styles with times follow each other.",
-            },
-            "style_image": _STYLE_IMAGE,
-            "style_image_weight": _STYLE_WEIGHT,
-            "audio_style": {**_STYLE, "description": "NAME or NAME:WEIGHT of a sound, for the sound."},
-            "style_sound": {**_STYLE_IMAGE, "description": "Sounds whose style is used for the sound."},
-            "style_sound_weight": _STYLE_WEIGHT,
-            "mask": {**_MASK, "description": "As for pictures; also videos."},
+            "style": _several(_TEXT, "[SECONDS:]NAME[:WEIGHT]; styles with times follow each other."),
+            **_STYLE_IMAGE,
+            "audio_style": _several(_TEXT, "NAME or NAME:WEIGHT of a sound, for the sound."),
+            **_own_styles("sound", "Sounds whose style is used for the sound."),
+            "mask": _several(_FILE, "As for pictures; also videos."),
             "region": _REGION,
             **schema(VIDEOS),
         },
-        "video/*",
     ),
-    "responses": _answers(202, "A job.", "application/json", example=_JOB_EXAMPLE, problems=True),
-    "x-codeSamples": _curl(f"curl {URL}/v1/videos", "-F content=@clip.mp4 -F style=great-wave"),
+    "responses": _job("video"),
+    "x-codeSamples": _curl("videos", "-F content=@clip.mp4 -F style=great-wave"),
 }
 AUDIO_BODY: dict[str, Any] = {
     "parameters": [_accept(AUDIO_TYPES, "that of the sound, or audio/wav")],
     "requestBody": _body(
+        "audio/*",
+        "The sound, or a video whose sound is used.",
         {
-            "content": {**_FILE, "description": "The sound, or a video whose sound is used."},
-            "style": {**_STYLE, "description": "NAME or NAME:WEIGHT of a sound; several are mixed."},
-            "style_sound": {**_STYLE_IMAGE, "description": "Sounds whose style is used; several are mixed."},
-            "style_sound_weight": _STYLE_WEIGHT,
+            "style": _several(_TEXT, "NAME or NAME:WEIGHT of a sound; several are mixed."),
+            **_own_styles("sound", "Sounds whose style is used; several are mixed."),
             **schema(AUDIO),
         },
-        "audio/*",
     ),
-    "responses": _answers(
-        202, "A job.", "application/json", example={**_JOB_EXAMPLE, "kind": "audio"}, problems=True
-    ),
-    "x-codeSamples": _curl(f"curl {URL}/v1/audio", "-F content=@talk.wav -F style=rain"),
+    "responses": _job("audio"),
+    "x-codeSamples": _curl("audio", "-F content=@talk.wav -F style=rain"),
 }
 NEW_STYLE: dict[str, Any] = {
-    "requestBody": _body({"image": {**_FILE, "description": "The artwork."}}, "image/*", "image"),
-    "responses": _answers(
-        201, "The style.", "application/json", problems=True,
-        example={"name": "own-0123456789abcdef", "title": "", "artist": "", "year": "", "kind": "own",
-                 "artwork": "/v1/styles/own-0123456789abcdef/artwork"},
-    ),
-    "x-codeSamples": _curl(f"curl {URL}/v1/styles", "-F image=@my-painting.jpg"),
-}  # fmt: skip
+    "requestBody": _body("image/*", "The artwork.", {}, required="image"),
+    "responses": _answers(201, "The style.", _JSON, example=_OWN_EXAMPLE, problems=True),
+    "x-codeSamples": _curl("styles", "-F image=@my-painting.jpg"),
+}
 STYLES = {
-    "responses": _answers(200, "The styles.", "application/json", example={"styles": [_STYLE_EXAMPLE]}),
-    "x-codeSamples": _curl(f"curl {URL}/v1/styles"),
+    "responses": _answers(200, "The styles.", _JSON, example={"styles": [_STYLE_EXAMPLE]}),
+    "x-codeSamples": _curl("styles"),
 }
 ARTWORK = {"responses": _answers(200, "The artwork.", "image/jpeg")}
-OPTIONS = {"responses": _answers(200, "Options by medium, types of results, and limits.", "application/json")}
-JOB = {"responses": _answers(200, "The job.", "application/json", example=_JOB_EXAMPLE)}
+OPTIONS = {"responses": _answers(200, "Options by medium, types of results, and limits.", _JSON)}
+JOB = {"responses": _answers(200, "The job.", _JSON, example=_JOB_EXAMPLE)}
 EVENTS = {
     "responses": _answers(
         200, "Events until the job ends.", "text/event-stream",
         example='event: progress\ndata: {"id": "...", "state": "running", "progress": 0.42}\n\n',
     ),
-    "x-codeSamples": _curl(f"curl -N {URL}/v1/jobs/ID/events"),
+    "x-codeSamples": _curl("jobs/ID/events", flags="-N "),
 }  # fmt: skip
 PREVIEW = {"responses": _answers(200, "The preview.", "image/jpeg")}
 RESULT = {
     "parameters": [_accept(IMAGE_TYPES, "that of the job. Only pictures are converted")],
     "responses": _answers(200, "The file.", *IMAGE_TYPES, *VIDEO_TYPES, *AUDIO_TYPES),
-    "x-codeSamples": _curl(f"curl {URL}/v1/jobs/ID/result", '-H "Accept: image/tiff" -o art.tif'),
+    "x-codeSamples": _curl("jobs/ID/result", '-H "Accept: image/tiff" -o art.tif'),
 }
-HEALTH = {"responses": _answers(200, "It works.", "application/json", example={"status": "ok"})}
+HEALTH = {"responses": _answers(200, "It works.", _JSON, example={"status": "ok"})}
 METRICS = {"responses": _answers(200, "Metrics.", "text/plain")}
 
 
 def page(description: dict[str, Any]) -> str:
     """Return an OpenAPI description as a page."""
+    title, about = escape(description["info"]["title"]), description["info"].get("description", "")
     rows = "\n".join(_routes(description))
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(description["info"]["title"])}: API</title>
+<title>{title}: API</title>
 <link rel="stylesheet" href="/page/reference.css">
 </head>
 <body>
-<h1>{escape(description["info"]["title"])}: API</h1>
-<p>{_prose(description["info"].get("description", ""))}</p>
+<h1>{title}: API</h1>
+<p>{_prose(about)}</p>
 <p><a href="/">Page</a> · <a href="/openapi.json">openapi.json</a></p>
 {rows}
 </body>
@@ -284,21 +252,30 @@ def page(description: dict[str, Any]) -> str:
 
 
 def _routes(description: dict[str, Any]) -> Iterator[str]:
-    for path, methods in description["paths"].items():
-        for method, route in methods.items():
-            name = f"{method.upper()} {path}"
-            yield f"<section><h2><b>{method.upper()}</b> <code>{escape(path)}</code></h2>"
-            yield f"<p>{_prose(route.get('description', ''))}</p>"
-            for sample in route.get("x-codeSamples", []):
-                yield f"<pre><code>{escape(sample['source'])}</code></pre>"
-            yield from _table(route.get("parameters", []), f"Parameters of {name}")
-            bodies = route.get("requestBody", {}).get("content", {})
-            for kind, body in bodies.items():
-                fields = body["schema"].get("properties", {})
-                parameters = [{"name": each, "schema": facts} for each, facts in fields.items()]
-                yield from _table(parameters, f"Fields of {name}, {kind}")
-            yield from _answer_list(route.get("responses", {}))
-            yield "</section>"
+    routes = [(path, *each) for path, methods in description["paths"].items() for each in methods.items()]
+    for path, method, route in routes:
+        name = f"{method.upper()} {path}"
+        yield f"<section><h2><b>{method.upper()}</b> <code>{escape(path)}</code></h2>"
+        yield f"<p>{_prose(route.get('description', ''))}</p>"
+        for sample in route.get("x-codeSamples", []):
+            yield f"<pre><code>{escape(sample['source'])}</code></pre>"
+        yield from _table(route.get("parameters", []), f"Parameters of {name}")
+        for kind, body in route.get("requestBody", {}).get("content", {}).items():
+            fields = body["schema"].get("properties", {}).items()
+            yield from _table(
+                [{"name": each, "schema": facts} for each, facts in fields], f"Fields of {name}, {kind}"
+            )
+        yield "<dl>"
+        for status, facts in route.get("responses", {}).items():
+            yield f"<dt>{escape(status)}</dt><dd>{_prose(facts.get('description', ''))}"
+            for kind, body in facts.get("content", {}).items():
+                example = body.get("example", body.get("schema", {}).get("example"))
+                if example is not None:
+                    shown = example if isinstance(example, str) else json.dumps(example, indent=1)
+                    yield f"<pre><code>{escape(kind)}\n{escape(shown)}</code></pre>"
+            yield "</dd>"
+        yield "</dl>"
+        yield "</section>"
 
 
 def _table(parameters: list[dict[str, Any]], caption: str) -> Iterator[str]:
@@ -313,19 +290,6 @@ def _table(parameters: list[dict[str, Any]], caption: str) -> Iterator[str]:
         cells = f"<td>{escape(_kind(facts))}</td><td>{escape(default)}</td><td>{_prose(about)}</td>"
         yield f"<tr><td><code>{escape(each['name'])}</code></td>{cells}</tr>"
     yield "</table></details>"
-
-
-def _answer_list(responses: dict[str, Any]) -> Iterator[str]:
-    yield "<dl>"
-    for status, facts in responses.items():
-        yield f"<dt>{escape(status)}</dt><dd>{_prose(facts.get('description', ''))}"
-        for kind, body in facts.get("content", {}).items():
-            example = body.get("example", body.get("schema", {}).get("example"))
-            if example is not None:
-                shown = example if isinstance(example, str) else json.dumps(example, indent=1)
-                yield f"<pre><code>{escape(kind)}\n{escape(shown)}</code></pre>"
-        yield "</dd>"
-    yield "</dl>"
 
 
 def _kind(facts: dict[str, Any]) -> str:

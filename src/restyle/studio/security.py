@@ -69,9 +69,7 @@ def network_of(address: str) -> str:
     except ValueError:
         return address
     if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return parsed.exploded[:19]
+        return str(parsed.ipv4_mapped or parsed.exploded[:19])
     return address
 
 
@@ -122,14 +120,12 @@ class Guard:
 
     Parameters
     ----------
-    app : ASGI application
     token : str or None
         None lets everyone in.
     hosts : set of str
         Names by which clients may call this server, besides its addresses, `localhost` and its own name.
     origins : set of str
         Origins of other sites that may use the API, such as `https://example.com`.
-    metrics : Metrics
     """
 
     def __init__(
@@ -175,15 +171,11 @@ class Guard:
         """Return the answer to a request that must not reach the application."""
         host = request.headers.get("host", "")
         if not self._knows(host):
-            return ApiError(
-                400,
-                "unknown_host",
-                f"this server does not answer to '{host:.60}'; start it with --allow-host to change that",
-            ).answer()
+            why = f"this server does not answer to '{host:.60}'; start it with --allow-host to change that"
+            return ApiError(400, "unknown_host", why).answer()
         if self._is_foreign(request, host):
-            return ApiError(
-                403, "cross_site", "requests of other sites are refused; start the server with --cors ORIGIN"
-            ).answer()
+            why = "requests of other sites are refused; start the server with --cors ORIGIN"
+            return ApiError(403, "cross_site", why).answer()
         if self.token is None or request.url.path == "/healthz" or request.method == "OPTIONS":
             return None
         return self._without_token(request)
@@ -192,12 +184,8 @@ class Guard:
         """Tell whether a `Host` header is an address or a known name: an attacker has only other names."""
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
-        except ValueError:
-            return False
-        if name in self.hosts:
-            return True
-        try:
-            ipaddress.ip_address(name)
+            if name not in self.hosts:
+                ipaddress.ip_address(name)
         except ValueError:
             return False
         return True
@@ -226,22 +214,12 @@ class Guard:
         if request.url.path == "/":
             query = dict(parse_qsl(request.url.query))
             if _same(query.get("token", ""), self.token):
-                answer = RedirectResponse("/", 303)
-                answer.set_cookie(
-                    COOKIE,
-                    self.cookie,
-                    httponly=True,
-                    samesite="strict",
-                    secure=request.url.scheme == "https",
-                )
+                answer, safe = RedirectResponse("/", 303), request.url.scheme == "https"
+                answer.set_cookie(COOKIE, self.cookie, httponly=True, samesite="strict", secure=safe)
                 return answer
             return HTMLResponse(LOCKED, 401)
-        return ApiError(
-            401,
-            "token_needed",
-            "send the token as 'Authorization: Bearer TOKEN'",
-            headers={"WWW-Authenticate": "Bearer"},
-        ).answer()
+        why = "send the token as 'Authorization: Bearer TOKEN'"
+        return ApiError(401, "token_needed", why, headers={"WWW-Authenticate": "Bearer"}).answer()
 
 
 def _same(one: str, other: str) -> bool:

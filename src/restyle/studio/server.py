@@ -46,14 +46,7 @@ NICE = 5  # of workers for jobs: pictures that somebody waits for go first
 
 
 class Studio:
-    """Everything that a server has: storage, workers, jobs, styles.
-
-    Parameters
-    ----------
-    options : StudioOptions
-    engine : EngineOptions
-        The network, and the threads of each worker.
-    """
+    """Everything that a server has: storage, workers, jobs, styles; `engine` has the threads of a worker."""
 
     def __init__(self, options: StudioOptions, engine: EngineOptions | None = None) -> None:
         engine = engine or EngineOptions()
@@ -74,11 +67,8 @@ class Studio:
 
     def _workers(self, count: int, nice: int) -> list[Worker]:
         settings = {
-            "model": self.engine.model,
-            "device": self.engine.device,
-            "threads": self.engine.threads,
-            "max_pixels": self.options.max_pixels,
-            "max_media_seconds": self.options.max_media_seconds,
+            **{name: getattr(self.engine, name) for name in ("model", "device", "threads")},
+            **{name: getattr(self.options, name) for name in ("max_pixels", "max_media_seconds")},
             "memory": self.options.worker_memory * MB,
             "file_size": self.options.disk * MB,
             "nice": nice,
@@ -117,44 +107,40 @@ class Studio:
             "job_seconds": self.options.job_seconds,
         }
 
-    def gauges(self) -> list[tuple[str, str, str, list[tuple[str, float]]]]:
+    def gauges(self) -> list[Any]:
         """Return the state for metrics."""
+        by_lane: list[tuple[str, str, str, Callable[[Lane], float]]] = [
+            ("restyle_queue_waiting", "gauge", "Tasks that wait.", lambda lane: lane.waiting),
+            ("restyle_queue_running", "gauge", "Tasks that run.", lambda lane: len(lane.running)),
+            ("restyle_queue_places", "gauge", "Places of a queue.", lambda lane: lane.places.total),
+            ("restyle_tasks_total", "counter", "Tasks that ended.", lambda lane: lane.finished),
+            ("restyle_refused_total", "counter", "Requests refused with 429.",
+             lambda lane: lane.places.refused),
+            ("restyle_task_seconds", "gauge", "Average of the latest tasks.", lambda lane: lane.average),
+            ("restyle_worker_starts_total", "counter", "Starts of worker processes.",
+             lambda lane: sum(worker.starts for worker in lane.workers)),
+        ]  # fmt: skip
+        of_all = [
+            ("restyle_storage_bytes", "gauge", "Bytes of uploads and results.", self.storage.used),
+            ("restyle_jobs", "gauge", "Jobs that are kept.", len(self.shelf.jobs)),
+            ("restyle_own_styles", "gauge", "Styles that clients made.", len(self.shelf.styles)),
+            ("process_cpu_seconds_total", "counter", "Processor time.", time.process_time()),
+        ]
         lanes = (self.pictures, self.jobs)
-
-        def each(values: Callable[[Lane], float]) -> list[tuple[str, float]]:
-            return [(f'{{lane="{lane.name}"}}', values(lane)) for lane in lanes]
-
-        starts = each(lambda lane: sum(worker.starts for worker in lane.workers))
         return [
-            ("restyle_queue_waiting", "gauge", "Tasks that wait.", each(lambda lane: lane.waiting)),
-            ("restyle_queue_running", "gauge", "Tasks that run.", each(lambda lane: lane.running)),
-            ("restyle_queue_places", "gauge", "Places of a queue.", each(lambda lane: lane.places.total)),
-            ("restyle_tasks_total", "counter", "Tasks that ended.", each(lambda lane: lane.finished)),
-            (
-                "restyle_refused_total",
-                "counter",
-                "Requests refused with 429.",
-                each(lambda lane: lane.places.refused),
+            *(
+                (*words, [(f'{{lane="{lane.name}"}}', value(lane)) for lane in lanes])
+                for *words, value in by_lane
             ),
-            (
-                "restyle_task_seconds",
-                "gauge",
-                "Average of the latest tasks.",
-                each(lambda lane: lane.average),
-            ),
-            ("restyle_worker_starts_total", "counter", "Starts of worker processes.", starts),
-            ("restyle_storage_bytes", "gauge", "Bytes of uploads and results.", [("", self.storage.used)]),
-            ("restyle_jobs", "gauge", "Jobs that are kept.", [("", len(self.shelf.jobs))]),
-            ("restyle_own_styles", "gauge", "Styles that clients made.", [("", len(self.shelf.styles))]),
-            ("process_cpu_seconds_total", "counter", "Processor time.", [("", time.process_time())]),
+            *((*words, [("", value)]) for *words, value in of_all),
         ]
 
     def _artwork(self, name: str, size: int) -> bytes | None:
         """Return the artwork of a preset as JPEG, its longest side at most `size` px."""
         from PIL import Image
 
-        found = preset_files(self.record)
-        path = preset_artwork(found[name]) if name in found else None
+        found = preset_files(self.record).get(name)
+        path = found and preset_artwork(found)
         if path is None:
             return None
         with Image.open(path) as picture:
@@ -168,10 +154,7 @@ class Studio:
 def make_app(options: StudioOptions, engine: EngineOptions | None = None) -> FastAPI:
     """Return the application; `app.state.studio` is its `Studio`.
 
-    Raises
-    ------
-    ModelError, OutputError
-        No such model; the folder cannot be used.
+    ModelError: there is no such model; OutputError: the folder cannot be used.
     """
     studio = Studio(options, engine)
 
@@ -289,11 +272,9 @@ class Server(uvicorn.Server):
         """Check every `TICK` seconds, instead of ten times a second, whether to stop."""
         self._loop = asyncio.get_running_loop()
         while not await self.on_tick(0):
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._stop.wait()
-            except TimeoutError:
-                pass
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Refuse new work and end jobs first: their streams of events would keep connections open."""
@@ -306,12 +287,15 @@ class Server(uvicorn.Server):
 def serve(options: StudioOptions, engine: EngineOptions, say: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM; `say` gets the address of the page, with the token, once it listens.
 
-    Raises
-    ------
-    OptionError
-        The address cannot be used.
+    OptionError: the address cannot be used.
     """
-    listener = _listen(options)
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        listener = socket.create_server((options.host, options.port), family=family, backlog=512)
+    except OSError as error:
+        raise OptionError(
+            f"cannot listen on {options.host} port {options.port}: {reason(error)}; choose another port"
+        ) from error
     try:
         app = make_app(options, engine)
     except BaseException:
@@ -337,16 +321,6 @@ def serve(options: StudioOptions, engine: EngineOptions, say: Callable[[str], No
     # uvicorn raises the signal that stopped it again, after everything was closed.
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         Server(config, studio).run([listener])
-
-
-def _listen(options: StudioOptions) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    try:
-        return socket.create_server((options.host, options.port), family=family, backlog=512)
-    except OSError as error:
-        raise OptionError(
-            f"cannot listen on {options.host} port {options.port}: {reason(error)}; choose another port"
-        ) from error
 
 
 def _words(text: str | None) -> list[str]:

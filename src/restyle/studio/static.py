@@ -32,7 +32,7 @@ from restyle.methods import fast
 from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid, sizes
 from restyle.models import arbitrary, catalog
 from restyle.models.style_files import preset_artwork, preset_files
-from restyle.options import image
+from restyle.options.image import PHOTO_SIZE
 from restyle.studio import CONTENT_SECURITY_POLICY, PAGE
 from restyle.style import styles
 from restyle.types import PathLike, from_unit
@@ -64,7 +64,6 @@ _MODULES = (
     pyramid,
     network,
     sizes,
-    image,
 )
 _PART = re.compile(r"\.restyle-[0-9a-f]+\.part")
 
@@ -228,6 +227,7 @@ def _engine() -> dict[str, Any]:
     """Constants of the methods and codes of the presets, for the engine in the browser."""
     model = arbitrary.load()
     constants: dict[str, Any] = {each.__name__.rpartition(".")[2]: _constants(each) for each in _MODULES}
+    constants["image"] = {"PHOTO_SIZE": PHOTO_SIZE}
     constants["model"] = {
         "stride": int(model.transformer.setting("stride")),
         "statistics": model.transformer.width("stats_in"),

@@ -47,39 +47,24 @@ class Part:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a body may contain.
+    """What a body may contain. A body that is a file itself is the first of the `files`."""
 
-    Parameters
-    ----------
-    most : int
-        Bytes of the body.
-    max_pixels : int
-        Of a picture whose header says how many it has.
-    files : mapping of field name to media
-        The fields that are files, and whether they are "image", "video" or "audio". A body that is a file
-        itself is the first of them.
-    """
-
-    most: int
-    max_pixels: int
-    files: Mapping[str, tuple[str, ...]]
+    most: int  # bytes of the body
+    max_pixels: int  # of a picture whose header says how many it has
+    files: Mapping[str, tuple[str, ...]]  # fields, and whether they are "image", "video" or "audio"
 
 
 async def receive(request: Request, folder: Folder, rules: Rules) -> list[Part]:
     """Read the fields of a body: multipart, or one file whose options are in the query.
 
-    Raises
-    ------
-    ApiError
-        400 for a damaged body, 408 for a slow one, 413 for a large one, 415 for a file of another kind, 422
-        for a field that is not known.
+    ApiError: 400 for a damaged body, 408 for a slow one, 413 for a large one, 415 for a file of another kind,
+    422 for a field that is not known.
     """
     kind, parameters = parse_options_header(request.headers.get("content-type"))
     length = request.headers.get("content-length", "0")
     if not length.isdigit() or int(length) > rules.most:
-        raise ApiError(
-            413, "too_large", f"{length} bytes are more than this server takes, {rules.most // MB} MB"
-        )
+        why = f"{length} bytes are more than this server takes, {rules.most // MB} MB"
+        raise ApiError(413, "too_large", why)
     body = _Body(folder, rules)
     body.parts = [Part(name, value) for name, value in request.query_params.multi_items()]
     chunks = _chunks(request, rules.most)
@@ -89,12 +74,8 @@ async def receive(request: Request, folder: Folder, rules: Rules) -> list[Part]:
         elif kind.split(b"/")[0] in (b"image", b"video", b"audio") or kind == b"application/octet-stream":
             await body.read_file(chunks)
         else:
-            raise ApiError(
-                415,
-                "wrong_type",
-                f"cannot take a body of '{kind.decode('latin-1')}'; send multipart/form-data, or the file"
-                " itself with a Content-Type such as image/jpeg",
-            )
+            why = f"cannot take a body of '{kind.decode('latin-1')}'; send multipart/form-data, or the file"
+            raise ApiError(415, "wrong_type", f"{why} itself with a Content-Type such as image/jpeg")
     except FormParserError as error:
         raise ApiError(400, "bad_request", f"the multipart body is damaged: {error}") from None
     except ApiError:
@@ -148,7 +129,6 @@ class _File:
     part: Part
     head: bytearray = field(default_factory=bytearray)
     data: bytearray = field(default_factory=bytearray)
-    checked: bool = False
     file: IO[bytes] | None = None
 
 
@@ -234,12 +214,8 @@ class _Body:
 
     def _begin_file(self, name: str) -> None:
         if name not in self.rules.files:
-            raise ApiError(
-                422,
-                "unknown_field",
-                f"'{name:.40}' is not a file; files are {', '.join(self.rules.files)}",
-                name,
-            )
+            why = f"'{name:.40}' is not a file; files are {', '.join(self.rules.files)}"
+            raise ApiError(422, "unknown_field", why, name)
         if len(self._files) >= MOST_FILES:
             raise ApiError(413, "too_many", f"more than {MOST_FILES} files; send fewer", name)
         self._files.append(_File(Part(name)))
@@ -265,12 +241,9 @@ class _Body:
         """Check and write the files of which more than `least` bytes are waiting."""
         for each in self._files:
             last = each is self._files[-1]
-            if not each.checked and (len(each.head) >= HEAD or least == 0 or not last):
+            if each.file is None and (len(each.head) >= HEAD or least == 0 or not last):
                 self._check(each)
-            if each.checked and each.data and (len(each.data) > least or not last):
-                if each.file is None:
-                    assert each.part.path is not None
-                    each.file = each.part.path.open("xb")
+            if each.file is not None and each.data and (len(each.data) > least or not last):
                 data, each.data = each.data, bytearray()
                 if len(data) < FLUSH:
                     each.file.write(data)  # a thread would take longer
@@ -280,35 +253,26 @@ class _Body:
             self.close()
 
     def _check(self, each: _File) -> None:
-        """Find the format of a file by its first bytes, and refuse one of the wrong kind or size."""
-        each.checked = True
+        """Open a file whose format is known by its first bytes; refuse one of the wrong kind or size."""
         name, head = each.part.name, bytes(each.head)
         if not head:
             raise ApiError(422, "empty", f"{name} is empty", name)
         form = formats.sniff(head[: formats.HEAD_BYTES])
         media = self.rules.files[name]
         known = form is not formats.UNKNOWN
-        if (
-            form is formats.TEXT
-            or (known and form.medium not in media)
-            or (not known and media == ("image",))
-        ):
-            raise ApiError(
-                415, "wrong_type", f"{name} is {form.name}, not {' or '.join(media)}; send another file", name
-            )
+        fits = form.medium in media if known else media != ("image",)
+        if form is formats.TEXT or not fits:
+            why = f"{name} is {form.name}, not {' or '.join(media)}; send another file"
+            raise ApiError(415, "wrong_type", why, name)
         if known and form.medium == "image" and not form.readable:
             raise ApiError(415, "wrong_type", f"{name} is {form.name}, which restyle does not read", name)
-        pixels = _announced_pixels(head)
-        if pixels > self.rules.max_pixels:
-            raise ApiError(
-                413,
-                "too_many_pixels",
-                f"{name} has more than {self.rules.max_pixels:,} pixels; make it smaller",
-                name,
-            )
+        if _announced_pixels(head) > self.rules.max_pixels:
+            why = f"{name} has more than {self.rules.max_pixels:,} pixels; make it smaller"
+            raise ApiError(413, "too_many_pixels", why, name)
         each.part.form = form
         number = sum(part.path is not None for part in self.parts)
         each.part.path = self.folder.path / f"{name}-{number}{form.suffixes[0] if known else ''}"
+        each.file = each.part.path.open("xb")
 
 
 def _announced_pixels(head: bytes) -> int:
