@@ -197,10 +197,10 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _memory_of_a_new_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--memory` counts what the process holds, and a process of tests holds gigabytes in the end."""
     page = Path(request.path)
-    if page.stem == "test_plan" or b"optimize" not in page.read_bytes():
+    if page.stem == "test_problem" or b"optimize" not in page.read_bytes():
         return
     try:
-        from restyle.methods.optimize import plan
+        from restyle.methods.optimize import problem
     except ImportError:
         return
-    monkeypatch.setattr(plan, "process_bytes", lambda: 0.6e9)
+    monkeypatch.setattr(problem, "process_bytes", lambda: 0.6e9)

@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "restyle"
 # `methods.table`, overrides that of its package.
 LAYERS = (
     ("errors",),
-    ("types", "options", "methods.table", "methods.optimize.table"),
+    ("types", "options", "methods.table"),
     ("files",),
     ("images",),
     ("sounds",),
@@ -51,7 +51,7 @@ PLACES = {
     "onnx": TORCH_PLACES,
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),
-    "cv2": ("videos/flow.py", "videos/stages.py", "methods/grabcut.py"),
+    "cv2": ("videos/flow.py", "videos/stages.py", "methods/selection.py"),
     "optuna": ("study/settings.py",),
     "ray": ("batch/ray_",),
     "pyarrow": ("batch/ray_",),
@@ -189,7 +189,7 @@ def test_third_parties_are_declared_and_the_base_is_light() -> None:
 
 
 def test_tests_mirror_the_tree() -> None:
-    """A test file in a folder that mirrors a package tests the module of that name.
+    """A test file in a folder that mirrors a package tests the module, or the package, of that name.
 
     In `studio`, `test_page_*` and `test_static_*` test the folder `page` and the module `static`, and
     `test_attacks` all of it.
@@ -202,4 +202,6 @@ def test_tests_mirror_the_tree() -> None:
     browser = re.compile(r"test_(page|static|attacks)\w*\.py")
     inside = [path for path in inside if path.parts[0] != "studio" or not browser.fullmatch(path.name)]
     subjects = {path: SOURCE / path.with_name(path.name.removeprefix("test_")) for path in inside}
-    assert not [f"{path} has no {subject}" for path, subject in subjects.items() if not subject.exists()]
+    packages = {path.parent.with_suffix(".py") for path in SOURCE.rglob("__init__.py")}
+    wrong = {path: subject for path, subject in subjects.items() if subject not in packages}
+    assert not [f"{path} has no {subject}" for path, subject in wrong.items() if not subject.exists()]

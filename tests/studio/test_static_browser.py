@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 import restyle
-from restyle.methods.paint import painter, sizes
-from restyle.methods.paint.objects import Objects
+from restyle.methods.paint import painter
+from restyle.methods.paint.cleanup import Objects
 from restyle.studio.static import write
 from restyle.types import FloatArray
 
@@ -333,9 +333,9 @@ def test_paint_is_shown_cancelled_and_saved_again(call: Call) -> None:
 
 
 def test_clean_up_and_plan_equal_python(page: Any) -> None:
-    content = sizes.fitted(from_image(photo(192, 128)), 192)
+    content = painter.fitted(from_image(photo(192, 128)), 192)
     with Image.open(ROOT / "src/restyle/models/artworks/starry-night.jpg") as artwork:
-        style = sizes.fitted(from_image(artwork.convert("RGB").resize((192, 128))), 192)
+        style = painter.fitted(from_image(artwork.convert("RGB").resize((192, 128))), 192)
     plans = [(64, 1.0), (128, 0.5), (256, 2.0), (512, 1.0), (1024, 1.0)]
     given = [list(content.shape), content.ravel().tolist(), style.ravel().tolist(), plans]
     found = page.evaluate(CLEAN, given)
@@ -347,7 +347,7 @@ def test_clean_up_and_plan_equal_python(page: Any) -> None:
     }
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values.ravel(), atol=1e-4, err_msg=name)
-    planned = [[[each.side, list(each.rounds)] for each in sizes.scales(*plan)] for plan in plans]
+    planned = [[[each.side, list(each.rounds)] for each in painter.scales(*plan)] for plan in plans]
     assert found["scales"] == planned
 
 

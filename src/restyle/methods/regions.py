@@ -19,8 +19,7 @@ from restyle.images import formats
 from restyle.images.geometry import Box
 from restyle.images.masks import check_aspect, fit_mask, load_mask, mask_name, mask_weights
 from restyle.images.picture import Picture
-from restyle.methods import sky
-from restyle.methods.grabcut import PREFIX, Rectangle, cut_out, parse_rectangle
+from restyle.methods.selection import BOX, SKY, Rectangle, cut_out, find_sky, parse_rectangle
 from restyle.models.arbitrary import Arbitrary
 from restyle.style import Style, resolve_all
 from restyle.types import FloatArray, RegionsLike, StylesLike
@@ -152,7 +151,7 @@ def read_regions(
     for mask, style in _pairs(given):
         key = (
             os.path.realpath(mask)
-            if isinstance(mask, (str, os.PathLike)) and mask not in (ALPHA, sky.NAME)
+            if isinstance(mask, (str, os.PathLike)) and mask not in (ALPHA, SKY)
             else mask
         )
         key = key if isinstance(key, str) else id(key)
@@ -184,7 +183,7 @@ def _check_findable(mask: Any) -> None:
     if isinstance(mask, str) and mask in _UNKNOWN and not os.path.lexists(mask):
         raise OptionError(
             f"region '{mask}' cannot be found automatically; draw a box around it"
-            f" ({PREFIX}LEFT,TOP,WIDTH,HEIGHT, extra flow), or give a mask; only 'sky' is found by itself"
+            f" ({BOX}LEFT,TOP,WIDTH,HEIGHT, extra flow), or give a mask; only 'sky' is found by itself"
         )
 
 
@@ -263,7 +262,7 @@ def _mask(region: Region, photo: Picture) -> FloatArray:
     if isinstance(region.mask, Rectangle):
         return cut_out(photo.visible, region.mask)
     if isinstance(region.mask, str):
-        return sky.find_sky(photo.visible)
+        return find_sky(photo.visible)
     mask = photo.alpha if region.mask is None else region.mask
     assert isinstance(mask, np.ndarray)
     return mask
@@ -330,11 +329,11 @@ def _is_alpha(mask: Any) -> bool:
 
 
 def _is_sky(mask: Any) -> bool:
-    return _is_text(mask, sky.NAME)
+    return _is_text(mask, SKY)
 
 
 def _is_box(mask: Any) -> bool:
-    return isinstance(mask, str) and mask.startswith(PREFIX) and not os.path.lexists(mask)
+    return isinstance(mask, str) and mask.startswith(BOX) and not os.path.lexists(mask)
 
 
 def _is_text(given: Any, text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from restyle.errors import OptionError
 from restyle.methods import table
-from restyle.methods.optimize.table import LOSSES, Kind, names
+from restyle.methods.table import Kind
 from restyle.options.base import DeviceName, OptionSet, check_method, opt
 
 if TYPE_CHECKING:
@@ -147,14 +147,14 @@ class OptimizeOptions(OptionSet):
     )
     style_loss: str = opt(
         "gram,grain",
-        f"Style losses, one or more of {', '.join(names('style'))}, with optional weights:"
+        f"Style losses, one or more of {', '.join(table.losses('style'))}, with optional weights:"
         " gram,grain,strokes:0.1.",
         metavar="NAME[:W],...",
         **OPTIMIZE,
     )
     content_loss: str = opt(
         "features",
-        f"Content losses, one or more of {', '.join(names('content'))}, with optional weights.",
+        f"Content losses, one or more of {', '.join(table.losses('content'))}, with optional weights.",
         metavar="NAME[:W],...",
         **OPTIMIZE,
     )
@@ -241,7 +241,7 @@ class OptimizeOptions(OptionSet):
         if self.optimizer is not None:
             return self.optimizer
         losses = (*self.style_weights, *self.content_weights)
-        return "adam" if any(LOSSES[name].random for name in losses) else "lbfgs"
+        return "adam" if any(table.LOSSES[name].random for name in losses) else "lbfgs"
 
 
 class ImageKeywords(TypedDict, total=False):
@@ -383,7 +383,7 @@ def parse_losses(option: str, text: str, kind: Kind) -> dict[str, float]:
     >>> parse_losses("style-loss", "gram,patches:0.5", "style")
     {'gram': 1.0, 'patches': 0.5}
     """
-    known, weights = names(kind), dict[str, float]()
+    known, weights = table.losses(kind), dict[str, float]()
     for part in text.split(","):
         name, colon, weight = (each.strip() for each in part.partition(":"))
         if name not in known:

@@ -17,8 +17,8 @@ from typing import Any
 from restyle.errors import OptionError, StyleError
 from restyle.images.looks import LOOKS
 from restyle.methods import table
-from restyle.methods.grabcut import parse_rectangle
 from restyle.methods.regions import ALPHA, KEEP
+from restyle.methods.selection import parse_rectangle
 from restyle.models import catalog
 from restyle.models.style_files import near_names, preset_files, slug, split_weight
 from restyle.sounds.sources import PRESETS as SOUNDS

@@ -35,10 +35,9 @@ from restyle.images.looks import apply_look, load_look
 from restyle.images.picture import Picture
 from restyle.images.resize import fit_size, resize
 from restyle.methods import table
-from restyle.methods.grabcut import PREFIX as BOX
-from restyle.methods.grabcut import cut_out, parse_rectangle
 from restyle.methods.protocol import Step
 from restyle.methods.regions import ALPHA, Regions, make_regions
+from restyle.methods.selection import BOX, cut_out, parse_rectangle
 from restyle.models import session
 from restyle.models.arbitrary import Arbitrary
 from restyle.options import ImageOptions

@@ -29,7 +29,7 @@ from restyle.files import flush, make_folder, reason
 from restyle.images import color, resize
 from restyle.images.looks import LOOKS, look_table
 from restyle.methods import fast
-from restyle.methods.paint import cleanup, matching, network, objects, painter, pyramid, sizes
+from restyle.methods.paint import cleanup, matching, network, painter
 from restyle.models import arbitrary, catalog
 from restyle.models.style_files import preset_artwork, preset_files
 from restyle.options.image import PHOTO_SIZE
@@ -60,10 +60,7 @@ _MODULES = (
     painter,
     matching,
     cleanup,
-    objects,
-    pyramid,
     network,
-    sizes,
 )
 _PART = re.compile(r"\.restyle-[0-9a-f]+\.part")
 

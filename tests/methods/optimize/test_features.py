@@ -11,7 +11,7 @@ from restyle.methods.optimize.features import (
     shares_of,
     tiles_of,
 )
-from restyle.methods.optimize.table import ENCODER_LAYERS, GRAIN_LAYERS
+from restyle.methods.table import ENCODER_LAYERS, GRAIN_LAYERS
 from restyle.nn.encoders import perceptual_encoder
 
 

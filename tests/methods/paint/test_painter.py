@@ -10,9 +10,9 @@ from PIL import Image
 import restyle
 from restyle.errors import InputError
 from restyle.methods.paint import network, painter
-from restyle.methods.paint.objects import Objects
-from restyle.methods.paint.painter import Artwork, blocks, paint
-from restyle.methods.paint.sizes import at_scales, fitted, scales, shown
+from restyle.methods.paint.cleanup import Objects
+from restyle.methods.paint.matching import blocks
+from restyle.methods.paint.painter import Artwork, Pyramid, at_scales, fitted, paint, scales, shown
 from restyle.methods.protocol import Step
 from restyle.models.session import MemoryShortage
 from restyle.types import FloatArray
@@ -132,7 +132,7 @@ def test_scales_rise_to_the_side() -> None:
 def test_blocks_copy_what_lies_below() -> None:
     fine = np.arange(2 * 6 * 8, dtype=np.float32).reshape(2, 6, 8)
     index = np.arange(12).reshape(3, 4)
-    np.testing.assert_array_equal(blocks(fine, index, (3, 4), 2), fine)
+    np.testing.assert_array_equal(blocks(fine, index, 4, 2), fine)
 
 
 def test_a_scroll_is_cut() -> None:
@@ -204,3 +204,15 @@ def test_too_little_memory_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, er
     monkeypatch.setattr(painter, "paint", fail)
     with pytest.raises(InputError, match="not enough memory to paint at 80 px; use a smaller --paint-size"):
         restyle.image(Image.new("RGB", (80, 64)), "great-wave", method="paint")
+
+
+def test_the_pyramid_approaches_a_target() -> None:
+    rng = np.random.default_rng(1)
+    target = np.repeat(np.repeat(rng.random((3, 4, 6), np.float32), 8, 1), 8, 2)
+    pyramid = Pyramid(np.full((3, 32, 48), 0.5, np.float32), 60)
+    before = np.abs(pyramid.picture() - target).mean()
+    for _ in range(60):
+        pyramid.step(pyramid.picture() - target)
+    after = pyramid.picture()
+    assert np.abs(after - target).mean() < 0.3 * before
+    assert 0 <= after.min() <= after.max() <= 1

@@ -1,4 +1,4 @@
-"""Fields of affine maps, against maps that are known."""
+"""Fields of affine maps, against maps that are known; the steps of 8 bits become smooth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from restyle.images.resize import resize
-from restyle.methods.photo.field import Guide, apply_field, fit_field, measure_noise
+from restyle.methods.photo.field import (
+    LEVEL,
+    Guide,
+    apply_field,
+    fit_field,
+    measure_noise,
+    smoothed,
+    without_steps,
+)
 from restyle.types import FloatArray
 
 MATRIX = np.array([[0.8, 0.1, 0], [0, 0.7, 0.1], [0.05, 0, 0.6]], np.float32)
@@ -87,3 +95,49 @@ def test_edges_move_to_those_of_the_guide() -> None:
     steps = np.abs(np.diff(fine.mean(axis=0)))
     assert steps.argmax() == 23
     assert steps[23] > 3 * steps[20]
+
+
+def ramp(levels_per_pixel: float, diagonal: bool = False) -> FloatArray:
+    y, x = np.mgrid[:160, :200]
+    place = (y + 0.5 * x) / np.hypot(1, 0.5) if diagonal else y
+    plane = (60 + levels_per_pixel * place)[..., None] * np.array([1.0, 0.9, 0.7])
+    return np.asarray(plane * LEVEL, np.float32)
+
+
+def rounded(photo: FloatArray) -> FloatArray:
+    return np.asarray(np.round(photo / LEVEL) * LEVEL, np.float32)
+
+
+@pytest.mark.parametrize("slope", [0.1, 0.2, 0.35])
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_a_ramp_is_restored(slope: float, diagonal: bool) -> None:
+    true = ramp(slope, diagonal)
+    photo = rounded(true)
+    result = without_steps(photo, smoothed(photo))
+    before, after = (np.sqrt(np.mean((each - true) ** 2)) for each in (photo, result))
+    assert after < 0.5 * before
+    assert np.abs(np.diff(result, axis=0)).max() < 0.75 * LEVEL
+
+
+def test_the_photo_stays_within_half_a_level() -> None:
+    rng = np.random.default_rng(0)
+    photo = rounded(rng.random((60, 80, 3), np.float32))
+    result = without_steps(photo, smoothed(photo))
+    assert np.abs(result - photo).max() <= LEVEL / 2 + 1e-6
+
+
+def test_texture_and_edges_stay() -> None:
+    rng = np.random.default_rng(1)
+    photo = rounded((0.4 + 0.02 * rng.standard_normal((80, 100, 3))).astype(np.float32))  # 5 levels
+    photo[40:] += 100 * LEVEL
+    result = without_steps(photo, smoothed(photo))
+    assert np.abs(result - photo).max() <= LEVEL / 2 + 1e-6
+    assert result[:40].std() == pytest.approx(photo[:40].std(), rel=0.05)
+    edge = np.diff(result, axis=0)[39]
+    assert edge.mean() == pytest.approx(100 * LEVEL, rel=0.02)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 40), (40, 3)])
+def test_small_photos(size: tuple[int, int]) -> None:
+    photo = np.full((*size, 3), 100 * LEVEL, np.float32)
+    np.testing.assert_allclose(smoothed(photo), photo)

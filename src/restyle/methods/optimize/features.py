@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from restyle.images.statistics import LUMA_WEIGHTS
-from restyle.methods.optimize.table import ENCODER_LAYERS, GRAIN_LAYERS
+from restyle.methods.table import ENCODER_LAYERS, GRAIN_LAYERS
 
 STRIDE = 16  # px, of relu5_1
 # px: to save memory, larger pictures are not transposed, and their content is compared at one layer only.
@@ -182,7 +182,7 @@ class FeatureExtractor:
 
     @property
     def floats_a_pixel(self) -> float:
-        """Floats a pixel that a forward and backward pass takes, measured; see `plan.py`."""
+        """Floats a pixel that a forward and backward pass takes, measured; see `problem`."""
         times = 2 if self.twice else 1
         channels = [times * width for width in self._widths_of(self.encoder.features)]
         encoder = sum(width / stride**2 for width, stride in zip(channels, ENCODER_STRIDES, strict=True))

@@ -1,4 +1,4 @@
-"""Style losses, content losses and regularization, on features. `methods.optimize.table` has a row for each.
+"""Style losses, content losses and regularization, on features. `methods.table` has a row for each.
 
 Style is the distribution of the feature vectors of a layer, wherever in the picture they are. Style losses
 compare two such distributions:

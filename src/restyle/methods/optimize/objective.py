@@ -1,7 +1,7 @@
 """The objective: how far a picture is from its styles and its content, with the gradient.
 
 Every loss is a function of *measures*: sums over positions, or feature vectors at chosen positions (see
-`methods.optimize.table`). Measures of tiles add up to those of the picture. A picture that does not fit in
+`methods.table`). Measures of tiles add up to those of the picture. A picture that does not fit in
 memory is processed twice: once to add up the measures, without a graph; then, with the gradient of the loss
 by each measure known, tile by tile backward. The gradient is that of the full picture, to rounding.
 
@@ -35,7 +35,7 @@ from restyle.methods.optimize.features import (
     tiles_of,
 )
 from restyle.methods.optimize.losses import Moments
-from restyle.methods.optimize.table import LOSSES, Loss, Measure
+from restyle.methods.table import LOSSES, Loss, Measure
 
 OUT_OF_RANGE = 20.0  # weight of values outside 0..1
 
@@ -44,7 +44,7 @@ Key = tuple[str, int]  # a measure and its layer
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the losses, by the names of `methods.optimize.table`, and of total variation."""
+    """Weights of the losses, by the names of `methods.table`, and of total variation."""
 
     style: Mapping[str, float]
     content: Mapping[str, float]

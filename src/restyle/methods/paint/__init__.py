@@ -14,8 +14,7 @@ from typing import cast
 from restyle.errors import InputError
 from restyle.images.resize import Enlargement, fit_size, resize, thumbnail
 from restyle.methods.paint import network, painter
-from restyle.methods.paint.painter import Artwork
-from restyle.methods.paint.sizes import at_scales
+from restyle.methods.paint.painter import Artwork, at_scales
 from restyle.methods.protocol import Observer, Settings, Step, Stopped, Thumbnail
 from restyle.models.session import Device, MemoryShortage
 from restyle.models.style_codes import Exemplar

@@ -1,19 +1,19 @@
 """Paint a picture by nearest neighbors, coarse to fine, on NumPy and ONNX Runtime alone.
 
-At every scale each place of the photo is matched with a place of the artwork; the features found there
-become the target, and some steps of Adam bring the picture to them (Kolkin et al. 2022, "Neural Neighbor
-Style Transfer"). Differs from it in the encoder (ours, to relu4_1, instead of VGG-16), in the matching
-(`matching`: neighbors stay together, parts of the style are used about equally), in a loss on Gram matrices
-beside the matches, and in how the photo counts: where it has detail, its own features are mixed into the
-targets; where it is flat, the painting so far is matched more than the photo, so strokes of coarse scales
-continue at fine ones. `cleanup` keeps the result clean: fine layers count less where the photo is calm, and
-fine color follows the photo's objects.
+At every scale each place of the photo is matched with a place of the artwork; the features found there become
+the target, and some steps of Adam bring the picture to them (Kolkin et al. 2022, "Neural Neighbor Style
+Transfer"). Differs from it in the encoder (ours, to relu4_1, instead of VGG-16), in the matching (`matching`:
+neighbors stay together, parts of the style are used about equally), in a loss on Gram matrices beside the
+matches, in the steps (`Pyramid`), and in how the photo counts: where it has detail, its own features are
+mixed into the targets; where it is flat, the painting so far is matched more than the photo, so strokes of
+coarse scales continue at fine ones. `cleanup` keeps the result clean: fine layers count less where the photo
+is calm, and fine color follows the photo's objects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial, reduce
 from hashlib import sha256
 from typing import cast
@@ -23,14 +23,25 @@ import numpy as np
 from restyle.images.resize import resize
 from restyle.images.statistics import gram
 from restyle.methods.paint import cleanup
-from restyle.methods.paint.matching import Indices, nearest
+from restyle.methods.paint.cleanup import RGB_FROM_YCC, YCC_FROM_RGB, Objects, convert, resize_planes
+from restyle.methods.paint.matching import COMPARED, copied, match
 from restyle.methods.paint.network import STRIDES, Feed, PaintingNetwork, Targets, prepare
-from restyle.methods.paint.objects import Objects
-from restyle.methods.paint.pyramid import YCC_FROM_RGB, Pyramid, convert
-from restyle.methods.paint.sizes import MAX_STYLE, fitted, resized, scales, shown
 from restyle.models.session import free_heap
 from restyle.types import FloatArray
 
+SMALLEST = 128  # px, longest side at the first scale
+RATIO = 1.75  # between the sides of neighboring scales, at most
+# Steps of each round of matching, by the longest side up to which they count; above, 12 of one round
+_ROUNDS = {160: (20, 20), 260: (16, 16), 400: (14, 10), 640: (14,)}
+LEAST = 32  # px, shortest side of the network's pictures
+MAX_STYLE = 1.5  # longest side of the style, relative to the picture's, whatever its scale
+MAX_ASPECT = 4.0  # longer styles are cut to this aspect
+LEVELS = 4  # of the pyramid
+RATE = 0.03
+FINEST_RATE = 0.35  # of the full-size level, relative to the others
+CHROMA_RATE = 0.4  # relative to luma
+DECAY = 0.7  # how much lower the rate of the last step is
+BETAS = (0.9, 0.99)
 AGAIN = 2  # scales that are painted from a start
 WEIGHTS = (0.1, 0.4, 1.0, 2.0)  # of the cosine loss of relu1_1 .. relu4_1
 GRAM_WEIGHTS = (0.16, 0.4, 0.8, 0.8)
@@ -40,9 +51,7 @@ FREEDOM = 0.4  # how much less the photo counts in matching where it is flat; th
 # Share of the photo's own features, by layer, where the photo has detail, at a likeness of .5
 KEEP = {1: 0.0, 2: 0.08, 3: 0.1}
 KEEP_PEOPLE = 0.3  # more of it on people
-COMPARED = (2, 3)  # layers whose features are matched
 MATCH_COLORS = 0.5  # how far the photo's colors are moved to the style's before it is matched
-LEAST_CONTRAST = 0.05  # deviation of color that is not flat, in any picture
 LIGHT = 0.5  # how far broad luma is moved to the photo's, after every scale and at the end
 FINAL_COLORS = 0.8  # how far the painting's colors are moved at the end
 KEPT_SIDE = 640  # px, longest side of a picture for which features of its style are kept
@@ -89,6 +98,8 @@ class State:
         Of the current scale, in px.
     loss : float
         Before the step.
+    picture : function
+        Gives the finished picture of this step [shape=(h, w, 3), float32, RGB, range 0..1].
     """
 
     number: int
@@ -96,11 +107,7 @@ class State:
     done: float
     size: tuple[int, int]
     loss: float
-    _picture: Callable[[], FloatArray] = field(repr=False)
-
-    def picture(self) -> FloatArray:
-        """Return the finished picture of this step [shape=(h, w, 3), float32, RGB, range 0..1]."""
-        return self._picture()
+    picture: Callable[[], FloatArray]
 
 
 def paint(
@@ -146,10 +153,13 @@ def paint(
     number, total = 0, sum(sum(scale.rounds) for scale in plan)
     done, work = 0, sum(sum(scale.rounds) * scale.side**2 for scale in plan)
     for scale, content in zip(plan, photos[-len(plan) :], strict=True):
-        objects, size = Objects(content), (content.shape[1], content.shape[2])
+        objects, size = Objects(content), content.shape[1:]
         works = [prepare_style(each, scale.side, network) for each in artworks]
         style = works[0].pixels
-        picture = cleanup.recolor(content, style, 1.0) if picture is None else resized(picture, size)
+        if picture is None:
+            picture = cleanup.recolor(content, style, 1.0)
+        else:
+            picture = np.clip(resize_planes(picture, size, "bicubic"), 0, 1)
         for index, steps in enumerate(scale.rounds):
             first = start is None and index == 0 and scale is plan[0]
             feed = targets(objects, picture, works, network, likeness, first=first)
@@ -201,10 +211,8 @@ class Work:
     """An artwork at one scale, with its features."""
 
     def __init__(self, artwork: Artwork, side: int, network: PaintingNetwork) -> None:
-        self.weight = artwork.weight
-        self.pixels = fitted(
-            shown(artwork.pixels, artwork.scale), round(side * min(artwork.scale, MAX_STYLE))
-        )
+        self.weight, scale = artwork.weight, artwork.scale
+        self.pixels = fitted(shown(artwork.pixels, scale), round(side * min(scale, MAX_STYLE)))
         features = network.features(self.pixels)
         self.grams = [np.asarray(gram(each), np.float32) for each in features.values()]
         # other layers, most of the memory, are copied but not compared
@@ -233,14 +241,13 @@ def targets(
     first: bool,
 ) -> Feed:
     """Match the content with the artworks; return what was found, for the gradient."""
-    total = sum(work.weight for work in works)
-    content = objects.photo
-    detail = cleanup.activity(cleanup.luma(content), 4 if content.shape[1] > 150 else 2)
+    content, side = objects.photo, max(objects.photo.shape[1:])
+    light, short = cleanup.luma(content), min(content.shape[1:])
+    detail = cleanup.activity(light, 4 if content.shape[1] > 150 else 2)
     busy = detail / (detail + np.float32(BUSY))
-    wide = cleanup.activity(
-        cleanup.luma(content), min(max(content.shape[1:]) // 20, min(content.shape[1:]) // 4)
-    )
+    wide = cleanup.activity(light, min(side // 20, short // 4))
     held = wide / (wide + np.float32(BUSY))
+    shares = [work.weight / sum(each.weight for each in works) for work in works]
     matches = []
     for work in works:
         asked = cleanup.recolor(content, work.pixels, MATCH_COLORS)
@@ -252,11 +259,8 @@ def targets(
     own = network.features(content, tuple(KEEP))
 
     def vectors(layer: int) -> FloatArray:
-        parts = (
-            _unit(copied(work.features[layer], layer, *places), work.weight / total)
-            for work, places in zip(works, matches, strict=True)
-        )
-        found = reduce(np.add, parts)
+        copies = (copied(work.features[layer], layer, *at) for work, at in zip(works, matches, strict=True))
+        found = reduce(np.add, map(_unit, copies, shares))
         if layer in KEEP:
             keep = resize(KEEP[layer] * held + KEEP_PEOPLE * objects.people, found.shape[1:], "area")
             keep = np.minimum(np.float32(2 * likeness) * keep, np.float32(1))
@@ -273,72 +277,13 @@ def targets(
 
     layers = range(len(WEIGHTS))
     grams = [
-        np.asarray(sum(work.weight / total * work.grams[layer] for work in works), np.float32)
+        np.asarray(
+            sum(share * work.grams[layer] for work, share in zip(works, shares, strict=True)), np.float32
+        )
         for layer in layers
     ]
     # one layer after the other: those of a large picture take much memory
     return prepare(Targets(map(vectors, layers), map(weights, layers), grams, GRAM_WEIGHTS))
-
-
-def match(
-    content: dict[int, FloatArray], style: dict[int, FloatArray], pictures: tuple[FloatArray, FloatArray]
-) -> tuple[Indices, Indices]:
-    """Places of the style that match the content's: those for relu1_1 to relu3_1, and those for relu4_1.
-
-    relu4_1 is matched by itself, the finer layers at relu3_1 with relu4_1 beside it.
-    """
-
-    def colors(layer: int) -> tuple[FloatArray, FloatArray]:
-        ours, theirs = (
-            small_colors(picture, features[layer].shape[1:])
-            for picture, features in zip(pictures, (content, style), strict=True)
-        )
-        return ours, theirs
-
-    fine = nearest(hypercolumns(content), hypercolumns(style), colors(2))
-    deep = nearest(_places(content[3]), _places(style[3]), colors(3))
-    return fine, deep
-
-
-def copied(style: FloatArray, layer: int, fine: Indices, deep: Indices) -> FloatArray:
-    """Features of one layer of the style at the places that `match` found, [C, h, w]."""
-    if layer == 3:
-        return np.asarray(style.reshape(len(style), -1)[:, deep], np.float32)
-    factor = 4 >> layer
-    return blocks(style, fine, (style.shape[1] // factor, style.shape[2] // factor), factor)
-
-
-def small_colors(picture: FloatArray, size: tuple[int, ...]) -> FloatArray:
-    """Luma, chroma and contrast of [3, H, W] at a smaller size (h, w): [h, w, 4].
-
-    Contrast is the deviation around each place, relative to that of the busiest places.
-    """
-    planes = [resize(plane, (size[0], size[1]), "area") for plane in convert(picture, YCC_FROM_RGB)]
-    radius = min(2, min(size) // 4)
-    contrast = np.sqrt(reduce(np.add, [np.square(cleanup.activity(plane, radius)) for plane in planes]))
-    busiest = max(float(np.quantile(contrast, 0.95)), LEAST_CONTRAST)
-    return np.stack([*planes, np.minimum(contrast / np.float32(busiest), 1)], -1)
-
-
-def hypercolumns(features: dict[int, FloatArray]) -> FloatArray:
-    """relu3_1 with relu4_1 enlarged beside it, each scaled to mean square length 1: [h, w, D]."""
-    parts = [_places(features[2]), np.repeat(np.repeat(_places(features[3]), 2, 0), 2, 1)]
-    return np.concatenate([part / np.sqrt(np.square(part).sum(-1).mean() + 1e-8) for part in parts], -1)
-
-
-def blocks(features: FloatArray, index: Indices, size: tuple[int, int], factor: int) -> FloatArray:
-    """For every matched place of a coarse layer, copy the factor x factor block of a finer layer."""
-    rows, columns = np.divmod(index, size[1])
-    height, width = index.shape
-    out = np.empty((len(features), height * factor, width * factor), np.float32)
-    for row in range(factor):
-        for column in range(factor):
-            out[:, row::factor, column::factor] = features[:, rows * factor + row, columns * factor + column]
-    return out
-
-
-def _places(features: FloatArray) -> FloatArray:
-    return np.ascontiguousarray(features.transpose(1, 2, 0))
 
 
 def _unit(features: FloatArray, length: float = 1.0) -> FloatArray:
@@ -348,3 +293,97 @@ def _unit(features: FloatArray, length: float = 1.0) -> FloatArray:
     if length != 1:
         features *= np.float32(length)
     return features
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size that is painted: longest side in px, and the steps of each round of matching."""
+
+    side: int
+    rounds: tuple[int, ...]
+
+
+def scales(side: int, effort: float = 1.0) -> list[Scale]:
+    """Plan the scales from coarse to fine; `effort` multiplies the steps."""
+    sides = [side]
+    while sides[0] > SMALLEST * 1.15:
+        sides.insert(0, max(SMALLEST, round(sides[0] / RATIO)))
+    plan = []
+    for each in sides:
+        rounds: tuple[int, ...] = next((row for most, row in _ROUNDS.items() if each <= most), (12,))
+        plan.append(Scale(each, tuple(max(4, round(effort * steps)) for steps in rounds)))
+    return plan
+
+
+def at_scales(photo: FloatArray, side: int) -> list[FloatArray]:
+    """Return a photo [H, W, 3] at every scale that is painted, coarse to fine: [3, h, w]."""
+    return [fitted(photo, scale.side) for scale in scales(side)]
+
+
+def shown(pixels: FloatArray, scale: float) -> FloatArray:
+    """Cut an artwork to what is shown: the middle of a very long one, or of one shown much larger."""
+    height, width = pixels.shape[:2]
+    most, part = min(height, width) * MAX_ASPECT, min(1.0, MAX_STYLE / scale)
+    tall, wide = min(height * part, most), min(width * part, most)
+    top, left = round((height - tall) / 2), round((width - wide) / 2)
+    return pixels[top : top + max(1, round(tall)), left : left + max(1, round(wide))]
+
+
+def fitted(pixels: FloatArray, side: int) -> FloatArray:
+    """Resize [H, W, 3] to about `side` px on the longer side: [3, h, w], sides multiples of 8 from 32 up."""
+    height, width = pixels.shape[:2]
+    factor = side / max(height, width)
+    size = (max(LEAST, round(height * factor / 8) * 8), max(LEAST, round(width * factor / 8) * 8))
+    method = "area" if factor < 0.25 else "lanczos"
+    return np.ascontiguousarray(np.clip(resize(pixels, size, method), 0, 1).transpose(2, 0, 1))
+
+
+class Pyramid:
+    """Adam on a pyramid of corrections: a few steps move broad areas and fine strokes alike.
+
+    Differs from Kolkin et al. 2022 in that levels are luma and chroma, chroma changing more slowly, and that
+    the second moment is half the mean over the level: both keep color noise down.
+
+    Parameters
+    ----------
+    picture : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
+        Sides are multiples of 8.
+    steps : int
+        Planned steps, for the decay of the rate.
+    """
+
+    def __init__(self, picture: FloatArray, steps: int) -> None:
+        self.start = convert(picture, YCC_FROM_RGB)
+        height, width = picture.shape[1:]
+        shapes = [(3, height >> level, width >> level) for level in range(LEVELS)]
+        self.levels = [np.zeros(shape, np.float32) for shape in shapes]
+        self._moments = [(np.zeros(shape, np.float32), np.zeros(shape, np.float32)) for shape in shapes]
+        self.steps, self.taken = steps, 0
+
+    def picture(self) -> FloatArray:
+        """Return the corrected picture, [3, H, W] in 0..1."""
+        total = self.start + self.levels[0]
+        for level in self.levels[1:]:
+            total += resize_planes(level, total.shape[1:], "bilinear")
+        return np.clip(convert(total, RGB_FROM_YCC), 0, 1)
+
+    def step(self, gradient: FloatArray) -> None:
+        """Take one step against the gradient with respect to the picture, [3, H, W]."""
+        self.taken += 1
+        rate = RATE * (1 - DECAY * self.taken / self.steps)
+        slope = np.asarray(np.einsum("ji,jhw->ihw", RGB_FROM_YCC, gradient), np.float32)
+        speed = np.array([1, CHROMA_RATE, CHROMA_RATE], np.float32)[:, None, None]
+        beta1, beta2 = BETAS
+        for level, (values, (first, second)) in enumerate(zip(self.levels, self._moments, strict=True)):
+            if level:
+                slope = 4 * _halved(slope)
+            squared = slope * slope
+            first += (1 - beta1) * (slope - first)
+            second += (1 - beta2) * (0.5 * squared + 0.5 * squared.mean((1, 2), keepdims=True) - second)
+            scale = np.float32(rate * (1 if level else FINEST_RATE) / (1 - beta1**self.taken))
+            values -= scale * speed * first / (np.sqrt(second / (1 - beta2**self.taken)) + np.float32(1e-12))
+
+
+def _halved(array: FloatArray) -> FloatArray:
+    """Mean of every 2x2 block of [C, H, W]."""
+    return 0.25 * (array[:, ::2, ::2] + array[:, 1::2, ::2] + array[:, ::2, 1::2] + array[:, 1::2, 1::2])

@@ -9,6 +9,11 @@ Differs from He et al. 2013: in flat windows A tends to the derivative of the co
 texture is neither lost nor amplified beyond that derivative; and where the photo varies no more than its
 noise and its 8-bit steps, A spreads colors at most as far as the photo does, so skies do not band and shadows
 do not show noise.
+
+In areas where a photo of 8 bits hardly varies, the smooth value within half a level is taken first, so a sky
+is a ramp again; rounded to 8 bits the photo would be the same. Texture differs from its surroundings by more,
+and stays. Where the result is smooth, it is dithered by half a level, so the ramp has no visible steps
+either.
 """
 
 from __future__ import annotations
@@ -20,16 +25,18 @@ import numpy as np
 import numpy.typing as npt
 
 from restyle.images.statistics import LUMA, box_blur
-from restyle.methods.photo.steps import dither, dither_share, without_steps
 from restyle.types import FloatArray
 
 FLAT = 3e-4  # variance below which a window follows the color map's own derivative
-STEPS = (
-    3e-4  # variance up to which gain is bounded: 8-bit steps and soft gradients, a deviation of 2.5 levels
-)
+STEPS = 3e-4  # variance up to which gain is bounded: 8-bit steps, soft gradients, a deviation of 2.5 levels
 _NOISE = 6.0  # variance that counts as noise, in variances of the measured noise
 _LEAST_SLOPE = 0.15  # of luma: tones keep their order
 _CHUNK = 64  # rows at a time
+LEVEL = np.float32(1 / 255)
+_REACH = (1, 2, 4, 8)  # px of the reduced photo
+_KERNEL = {1: 4 / 16, 2: 1 / 16}  # of a cubic spline, by distance
+_STRIDE = 0.7548776662466927, 0.5698402909980532  # of the pattern, along a row and from row to row
+_SAME, _APART = 1.5, 3.0  # levels up to which neighbors count as the same area, and from which they do not
 
 
 class Guide:
@@ -188,3 +195,68 @@ def _positions(size: int, nodes: int) -> tuple[npt.NDArray[np.intp], FloatArray]
     place = np.clip((np.arange(size) + 0.5) * (nodes / size) - 0.5, 0, nodes - 1)
     low = np.minimum(place.astype(np.intp), max(nodes - 2, 0))
     return low, (place - low).astype(np.float32)
+
+
+def smoothed(photo: FloatArray) -> FloatArray:
+    """Smooth a reduced photo [shape=(h, w, 3), float32, RGB] within areas that differ by a few levels.
+
+    Dammertz et al. 2010, "Edge-Avoiding A-Trous Wavelet Transform for fast Global Illumination Filtering".
+    """
+    for reach in _REACH:
+        for axis in (0, 1):
+            photo = _pass(photo, reach, axis)
+    return photo
+
+
+def _pass(photo: FloatArray, reach: int, axis: int) -> FloatArray:
+    length, most = photo.shape[axis], 2 * reach
+    lines = np.moveaxis(photo, axis, 0)
+    if length <= most:
+        return photo
+    # Odd reflection continues a ramp.
+    before, after = 2 * lines[:1] - lines[most:0:-1], 2 * lines[-1:] - lines[-2 : -most - 2 : -1]
+    padded = np.concatenate([before, lines, after])
+    change = np.zeros_like(lines)
+    for distance, weight in _KERNEL.items():
+        for shift in (-distance * reach, distance * reach):
+            apart = padded[most + shift : most + shift + length] - lines
+            share = np.clip((_APART * LEVEL - np.abs(apart)) / ((_APART - _SAME) * LEVEL), 0, 1)
+            change += np.float32(weight) * share * apart
+    return np.ascontiguousarray(np.moveaxis(lines + change, 0, axis))
+
+
+def without_steps(values: FloatArray, smooth: FloatArray) -> FloatArray:
+    """Move values of 8 bits to smooth ones by at most half a level; those 1.5 levels apart stay.
+
+    Parameters
+    ----------
+    values, smooth : np.ndarray [any shape, float32, range 0..1]
+    """
+    apart = smooth - values
+    near = np.clip(apart, -LEVEL / 2, LEVEL / 2)
+    return np.asarray(values + near - np.clip(apart - near, -LEVEL, LEVEL) / 2, np.float32)
+
+
+def dither_share(result: FloatArray, scale: float) -> FloatArray:
+    """How much dither [h, w, 1], 0..1, leaves neighbors of a smooth ramp at most one level apart.
+
+    Parameters
+    ----------
+    result : np.ndarray [shape=(h, w, 3), float32, RGB]
+        Reduced and smooth.
+    scale : float
+        Pixels of the full size in one of these.
+    """
+    steps = [np.gradient(result, axis=axis) for axis in (0, 1) if result.shape[axis] > 1]
+    slope = np.max(np.abs(steps), axis=(0, -1)) if steps else np.zeros(result.shape[:2])
+    share = np.clip((1 - slope / (scale * LEVEL)) / _STRIDE[0], 0, 1)
+    return np.asarray(share[..., None], np.float32)
+
+
+def dither(row: int, width: int) -> FloatArray:
+    """Offsets of a row [shape=(width,), float32], evenly spread over just under half a level to each side.
+
+    Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences".
+    """
+    place = np.mod(np.arange(width) * _STRIDE[0] + row * _STRIDE[1], 1) - 0.5
+    return np.asarray(place * (0.998 * LEVEL), np.float32)

@@ -8,16 +8,16 @@ export const recolor = (picture, style, share) => moveColors(picture, style, sha
 
 /** Smooth the chroma of a painting along the edges of the photo. */
 function smoothColor(picture, photo, radius) {
-  const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
+  const colors = convert(picture, C.cleanup.YCC_FROM_RGB);
   const guide = guidedBy(luma(photo), photo, radius);
   for (const c of [1, 2]) colors.plane(c).set(guide(colors.plane(c), C.cleanup.EDGE));
-  return convert(colors, C.pyramid.RGB_FROM_YCC).clamp();
+  return convert(colors, C.cleanup.RGB_FROM_YCC).clamp();
 }
 
 /** Take broad color from the painting, and fine color in part from the photo in the painting's palette. */
 function colorByObject(picture, photo, radius) {
-  const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
-  const own = convert(recolor(photo, picture, 1), C.pyramid.YCC_FROM_RGB);
+  const colors = convert(picture, C.cleanup.YCC_FROM_RGB);
+  const own = convert(recolor(photo, picture, 1), C.cleanup.YCC_FROM_RGB);
   const light = luma(photo);
   const [near, far] = [guidedBy(light, photo, radius), guidedBy(light, photo, 2 * radius)];
   for (const c of [1, 2]) {
@@ -33,12 +33,12 @@ function colorByObject(picture, photo, radius) {
     );
     plane.set(smooth.map((v, i) => v + C.cleanup.BROAD_COLOR * toward[i]));
   }
-  return convert(colors, C.pyramid.RGB_FROM_YCC).clamp();
+  return convert(colors, C.cleanup.RGB_FROM_YCC).clamp();
 }
 
 /** Move the broad luma of a painting toward the photo's, in the style's range. */
 function lightByObject(picture, photo, style, share, radius) {
-  const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
+  const colors = convert(picture, C.cleanup.YCC_FROM_RGB);
   const guide = luma(photo);
   const [mean, spread] = moments(guide);
   const [middle, range] = moments(luma(style));
@@ -47,12 +47,12 @@ function lightByObject(picture, photo, style, share, radius) {
   const apart = guide.map((v, i) => Math.min(1, Math.max(0, (v - mean) * gain + middle)) - plane[i]);
   const broad = guidedBy(guide, photo, radius)(apart, C.cleanup.LIGHT_EDGE);
   for (let i = 0; i < plane.length; i++) plane[i] += share * broad[i];
-  return convert(colors, C.pyramid.RGB_FROM_YCC).clamp();
+  return convert(colors, C.cleanup.RGB_FROM_YCC).clamp();
 }
 
 /** Reduce the fine luma of a painting where the photo has no detail. */
 function calm(picture, photo) {
-  const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
+  const colors = convert(picture, C.cleanup.YCC_FROM_RGB);
   const detail = activity(luma(photo), photo, 4);
   const plane = colors.plane(0);
   const base = guidedBy(plane, photo, 3)(plane, 2e-3);
@@ -61,7 +61,7 @@ function calm(picture, photo) {
     const keep = flat + ((1 - flat) * detail[i]) / (detail[i] + C.cleanup.CALM);
     plane[i] = base[i] + (plane[i] - base[i]) * keep;
   }
-  return convert(colors, C.pyramid.RGB_FROM_YCC).clamp();
+  return convert(colors, C.cleanup.RGB_FROM_YCC).clamp();
 }
 
 /** Deviation of a plane around its local mean. */

@@ -1,4 +1,4 @@
-// What the photo shows: as `restyle.methods.paint.objects`, where it is explained.
+// What the photo shows: as `restyle.methods.paint.cleanup`, where it is explained.
 
 import { activity } from "./cleanup.js";
 import { C } from "./constants.js";
@@ -10,7 +10,7 @@ import { Planes, boxBlur, resize, round } from "./pixels.js";
 export class Objects {
   constructor(photo) {
     this.photo = photo;
-    this.ycc = convert(photo, C.pyramid.YCC_FROM_RGB);
+    this.ycc = convert(photo, C.cleanup.YCC_FROM_RGB);
     this.colors = new Planes(3, photo.height, photo.width, this.ycc.data.slice());
     this.colors.data.forEach((v, i, all) => {
       if (i >= photo.height * photo.width) all[i] = 2 * v; // chroma counts double
@@ -24,13 +24,13 @@ export class Objects {
   #detail() {
     const { height, width } = this.photo;
     const radius = Math.max(2, Math.floor(Math.max(height, width) / 128));
-    return activity(this.ycc.plane(0), this.photo, radius).map((v) => v / (v + C.objects.DETAIL));
+    return activity(this.ycc.plane(0), this.photo, radius).map((v) => v / (v + C.cleanup.DETAIL));
   }
 
   /** How likely each place is skin, or enclosed by it as eyes and mouth are. */
   #people() {
     const { height, width } = this.photo;
-    const O = C.objects;
+    const O = C.cleanup;
     const blur = (plane, radius) => boxBlur(plane, height, width, radius);
     const side = Math.max(height, width);
     const near = Math.max(1, Math.floor(side / 128));
@@ -74,13 +74,13 @@ export class Objects {
     const apart = (center, i) => (a[i] - center[0]) ** 2 + (b[i] - center[1]) ** 2 + (c[i] - center[2]) ** 2;
     let centers = [[a, b, c].map((plane) => average(plane))];
     const far = a.map((_, i) => apart(centers[0], i));
-    while (centers.length < C.objects.CLUSTERS) {
+    while (centers.length < C.cleanup.CLUSTERS) {
       const most = far.reduce((best, v, i) => (v > far[best] ? i : best), 0);
       const center = [a[most], b[most], c[most]];
       centers.push(center);
       far.forEach((v, i) => (far[i] = Math.min(v, apart(center, i))));
     }
-    for (let turn = 0; turn < C.objects.CLUSTER_ROUNDS; turn++) {
+    for (let turn = 0; turn < C.cleanup.CLUSTER_ROUNDS; turn++) {
       const sums = centers.map(() => [0, 0, 0, 0]);
       for (let i = 0; i < a.length; i++) {
         let [best, least] = [0, Infinity];
@@ -101,7 +101,7 @@ export class Objects {
   #expected(planes) {
     const { height, width } = planes;
     const colors = small(this.colors);
-    const radius = Math.max(1, round(C.objects.NEARBY * Math.max(height, width)));
+    const radius = Math.max(1, round(C.cleanup.NEARBY * Math.max(height, width)));
     const window = (plane) => boxBlur(boxBlur(plane, height, width, radius), height, width, radius);
     const shares = this.centers.map((center) => likeness(colors, center));
     const total = shares[0].map((_, i) => shares.reduce((sum, share) => sum + share[i], 1e-6));
@@ -127,8 +127,8 @@ export class Objects {
   /** Move people in a painting toward the photo: skin, lips and eyes keep hue and form. */
   keepPeople(picture, share) {
     const { height, width } = picture;
-    const O = C.objects;
-    const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
+    const O = C.cleanup;
+    const colors = convert(picture, C.cleanup.YCC_FROM_RGB);
     const radius = Math.max(2, round(Math.max(height, width) / 14));
     const [luma, light] = [colors.plane(0), this.ycc.plane(0)];
     const [mean, around] = [luma, light].map((plane) => boxBlur(plane, height, width, radius));
@@ -142,14 +142,14 @@ export class Objects {
         plane[i] += O.PEOPLE_COLOR * people * (brighter * this.ycc.plane(c)[i] - plane[i]);
       }
     }
-    return convert(colors, C.pyramid.RGB_FROM_YCC).clamp();
+    return convert(colors, C.cleanup.RGB_FROM_YCC).clamp();
   }
 
   /** Reduce patches of a painting that differ much from the color its object has nearby. */
   hold(picture) {
     const { height, width } = picture;
-    const O = C.objects;
-    const colors = convert(picture, C.pyramid.YCC_FROM_RGB);
+    const O = C.cleanup;
+    const colors = convert(picture, C.cleanup.YCC_FROM_RGB);
     const coarse = small(colors);
     const people = small(new Planes(1, height, width, this.people)).data;
     const detail = small(new Planes(1, height, width, this.detail)).data;
@@ -175,18 +175,18 @@ export class Objects {
     }
     const less = resize(patches, height, width, "bilinear").data;
     colors.data.forEach((v, i, all) => (all[i] = v - less[i]));
-    return convert(colors, C.pyramid.RGB_FROM_YCC).clamp();
+    return convert(colors, C.cleanup.RGB_FROM_YCC).clamp();
   }
 }
 
 function small(planes) {
-  const factor = Math.max(1, round(Math.max(planes.height, planes.width) / C.objects.CLUSTER_SIDE));
+  const factor = Math.max(1, round(Math.max(planes.height, planes.width) / C.cleanup.CLUSTER_SIDE));
   return resize(planes, Math.floor(planes.height / factor), Math.floor(planes.width / factor), "area");
 }
 
 function likeness(colors, center) {
   const [a, b, c] = [0, 1, 2].map((k) => colors.plane(k));
-  const scale = -0.5 / C.objects.CLUSTER_SPREAD ** 2;
+  const scale = -0.5 / C.cleanup.CLUSTER_SPREAD ** 2;
   return a.map((v, i) =>
     Math.exp(scale * ((v - center[0]) ** 2 + (b[i] - center[1]) ** 2 + (c[i] - center[2]) ** 2)),
   );

@@ -17,8 +17,8 @@ const BACKWARD = "models/painter_backward.onnx";
 /** Planned scales from coarse to fine: {side, rounds: [steps, ...]}; `sizes.scales` in Python. */
 export function scales(side, effort = 1) {
   const sides = [side];
-  while (sides[0] > C.sizes.SMALLEST * 1.15)
-    sides.unshift(Math.max(C.sizes.SMALLEST, round(sides[0] / C.sizes.RATIO)));
+  while (sides[0] > C.painter.SMALLEST * 1.15)
+    sides.unshift(Math.max(C.painter.SMALLEST, round(sides[0] / C.painter.RATIO)));
   return sides.map((each) => {
     let rounds = each > 640 ? [12] : each > 400 ? [14] : [14, 10];
     if (each <= 260) rounds = [16, 16];
@@ -86,7 +86,7 @@ export function enlarge(painted, photo) {
 function fitted(picture, side) {
   const factor = side / Math.max(picture.height, picture.width);
   const [height, width] = [picture.height, picture.width].map((each) =>
-    Math.max(C.sizes.LEAST, round((each * factor) / 8) * 8),
+    Math.max(C.painter.LEAST, round((each * factor) / 8) * 8),
   );
   return resize(picture, height, width, factor < 0.25 ? "area" : "lanczos");
 }
@@ -94,13 +94,13 @@ function fitted(picture, side) {
 /** An artwork at one scale, with its features and Gram matrices. */
 async function prepare(runtime, { pixels, weight, scale }, side) {
   const short = Math.min(pixels.height, pixels.width);
-  const part = Math.min(1, C.sizes.MAX_STYLE / scale);
+  const part = Math.min(1, C.painter.MAX_STYLE / scale);
   const [tall, wide] = [pixels.height, pixels.width].map((each) =>
-    Math.min(each * part, short * C.sizes.MAX_ASPECT),
+    Math.min(each * part, short * C.painter.MAX_ASPECT),
   );
   const [top, left] = [round((pixels.height - tall) / 2), round((pixels.width - wide) / 2)];
   const shown = crop(pixels, top, left, Math.max(1, round(tall)), Math.max(1, round(wide)));
-  const small = fitted(shown, round(side * Math.min(scale, C.sizes.MAX_STYLE)));
+  const small = fitted(shown, round(side * Math.min(scale, C.painter.MAX_STYLE)));
   const found = await features(runtime, small);
   const grams = [];
   for (const { data, height, width } of found) {
@@ -272,11 +272,11 @@ async function copied(runtime, content, style, pictures, signal) {
 /** Luma, chroma and contrast at the size of a layer: [places, 4]. Contrast is the deviation around each place,
  * relative to that of the busiest places. */
 function smallColors(picture, { height, width }) {
-  const small = resize(convert(picture, C.pyramid.YCC_FROM_RGB), height, width, "area");
+  const small = resize(convert(picture, C.cleanup.YCC_FROM_RGB), height, width, "area");
   const radius = Math.min(2, Math.floor(Math.min(height, width) / 4));
   const deviations = [0, 1, 2].map((c) => activity(small.plane(c), small, radius));
   const contrast = deviations[0].map((v, i) => Math.hypot(v, deviations[1][i], deviations[2][i]));
-  const busiest = Math.max(quantile(contrast, 0.95), C.painter.LEAST_CONTRAST);
+  const busiest = Math.max(quantile(contrast, 0.95), C.matching.LEAST_CONTRAST);
   const all = new Float32Array(4 * height * width);
   all.set(small.data);
   all.set(contrast.map((v) => Math.min(1, v / busiest)), 3 * height * width);
@@ -356,10 +356,10 @@ function unit({ channels, height, width, data }) {
 /** A picture and corrections to it on several levels, moved by Adam; `pyramid.Pyramid` in Python. */
 class Pyramid {
   constructor(picture, steps) {
-    this.start = convert(picture, C.pyramid.YCC_FROM_RGB);
+    this.start = convert(picture, C.cleanup.YCC_FROM_RGB);
     const { height, width } = picture;
     const empty = () =>
-      Array.from({ length: C.pyramid.LEVELS }, (_, level) => new Planes(3, height >> level, width >> level));
+      Array.from({ length: C.painter.LEVELS }, (_, level) => new Planes(3, height >> level, width >> level));
     [this.levels, this.first, this.second] = [empty(), empty(), empty()];
     [this.steps, this.taken] = [steps, 0];
   }
@@ -383,7 +383,7 @@ class Pyramid {
         }
       }
     }
-    return convert(total, C.pyramid.RGB_FROM_YCC).clamp();
+    return convert(total, C.cleanup.RGB_FROM_YCC).clamp();
   }
 
   step(slope) {
@@ -394,7 +394,7 @@ class Pyramid {
       CHROMA_RATE,
       BETAS: [beta1, beta2],
       RGB_FROM_YCC,
-    } = C.pyramid;
+    } = C.painter;
     this.taken++;
     const rate = RATE * (1 - (DECAY * this.taken) / this.steps);
     let gradients = convert(

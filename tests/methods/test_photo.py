@@ -15,7 +15,7 @@ from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import picture
 from restyle.images.resize import resize
 from restyle.images.statistics import LUMA
-from restyle.methods.photo.api import fit_set
+from restyle.methods.photo import fit_set
 from restyle.methods.photo.segments import Pixels, describe
 from restyle.types import FloatArray, from_unit, to_unit
 

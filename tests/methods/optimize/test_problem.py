@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restyle.errors import OptionError
-from restyle.methods.optimize import plan
+from restyle.methods.optimize import problem
 from restyle.methods.optimize.features import FeatureExtractor
-from restyle.methods.optimize.plan import COARSEST, LEAST_CONTENT, Level, plan_levels, style_short_side
+from restyle.methods.optimize.problem import COARSEST, LEAST_CONTENT, Level, plan_levels, style_short_side
 from restyle.nn.encoders import perceptual_encoder
 from restyle.options import OptimizeOptions
 
@@ -18,7 +18,7 @@ def extractor() -> FeatureExtractor:
 @pytest.fixture
 def small_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory of a fresh process, instead of the process that runs the tests."""
-    monkeypatch.setattr(plan, "process_bytes", lambda: 0.6e9)
+    monkeypatch.setattr(problem, "process_bytes", lambda: 0.6e9)
 
 
 def options(gigabytes: float, **more: object) -> OptimizeOptions:
@@ -27,31 +27,31 @@ def options(gigabytes: float, **more: object) -> OptimizeOptions:
 
 @pytest.mark.usefixtures("small_process")
 def test_only_large_pictures_need_tiles(extractor: FeatureExtractor) -> None:
-    assert plan.tile_side(extractor, (512, 768), [(512, 512)], options(4)) is None
-    side = plan.tile_side(extractor, (4096, 4096), [(1024, 1024)], options(8))
+    assert problem.tile_side(extractor, (512, 768), [(512, 512)], options(4)) is None
+    side = problem.tile_side(extractor, (4096, 4096), [(1024, 1024)], options(8))
     assert side is not None
-    assert side >= plan.SMALLEST_TILE
+    assert side >= problem.SMALLEST_TILE
     assert side % 16 == 0
 
 
 @pytest.mark.usefixtures("small_process")
 def test_4096_px_fit_in_8_gb_and_2048_in_the_default() -> None:
     extractor = FeatureExtractor(perceptual_encoder(OptimizeOptions.encoder), twice=True).at(4096, 4096)
-    side = plan.tile_side(extractor, (4096, 4096), [(1024, 1024)], options(8))
+    side = problem.tile_side(extractor, (4096, 4096), [(1024, 1024)], options(8))
     assert side is not None
-    assert side >= plan.SMALLEST_TILE
+    assert side >= problem.SMALLEST_TILE
     given = options(OptimizeOptions.memory)
-    assert plan.tile_side(extractor.at(2048, 2048), (2048, 2048), [(1024, 1024)], given) is not None
+    assert problem.tile_side(extractor.at(2048, 2048), (2048, 2048), [(1024, 1024)], given) is not None
 
 
 @pytest.mark.usefixtures("small_process")
 def test_a_long_scroll_needs_tiles_where_the_content_does_not(extractor: FeatureExtractor) -> None:
     content, scroll = (512, 512), (512, 9000)
-    assert plan.tile_side(extractor, content, [scroll], options(4)) is None
-    assert plan.style_side(extractor, content, [content], options(4)) is None
-    side = plan.style_side(extractor, content, [content, scroll], options(4))
+    assert problem.tile_side(extractor, content, [scroll], options(4)) is None
+    assert problem.style_side(extractor, content, [content], options(4)) is None
+    side = problem.style_side(extractor, content, [content, scroll], options(4))
     assert side is not None
-    assert side >= plan.SMALLEST_TILE
+    assert side >= problem.SMALLEST_TILE
     assert side % 16 == 0
 
 
@@ -59,39 +59,39 @@ def test_a_long_scroll_needs_tiles_where_the_content_does_not(extractor: Feature
 def test_less_memory_gives_smaller_tiles_and_finally_an_error(
     extractor: FeatureExtractor,
 ) -> None:
-    sides = [plan.tile_side(extractor, (3000, 3000), [(800, 800)], options(gb)) for gb in (40, 6, 5)]
+    sides = [problem.tile_side(extractor, (3000, 3000), [(800, 800)], options(gb)) for gb in (40, 6, 5)]
     assert sides[0] is None
     assert sides[1] is not None
     assert sides[2] is not None
     assert sides[1] > sides[2]
     with pytest.raises(OptionError, match=r"memory 0.1 GB is too little for 3000 x 3000 px .* at least \d"):
-        plan.tile_side(extractor, (3000, 3000), [(800, 800)], options(0.1))
+        problem.tile_side(extractor, (3000, 3000), [(800, 800)], options(0.1))
 
 
 @pytest.mark.usefixtures("small_process")
 def test_the_suggested_memory_is_enough(extractor: FeatureExtractor) -> None:
     with pytest.raises(OptionError) as told:
-        plan.tile_side(extractor, (2000, 2000), [(800, 800)], options(0.1))
+        problem.tile_side(extractor, (2000, 2000), [(800, 800)], options(0.1))
     least = float(str(told.value).rsplit(" ", 1)[1])
-    assert plan.tile_side(extractor, (2000, 2000), [(800, 800)], options(least + 0.1)) is not None
+    assert problem.tile_side(extractor, (2000, 2000), [(800, 800)], options(least + 0.1)) is not None
 
 
 def test_lbfgs_needs_more_than_adam_and_no_content_less(extractor: FeatureExtractor) -> None:
     size = (1000, 1000)
     needs = {
-        name: plan.picture_bytes(extractor, size, [size], options(4, optimizer=name))
+        name: problem.picture_bytes(extractor, size, [size], options(4, optimizer=name))
         for name in ("adam", "lbfgs")
     }
     assert needs["lbfgs"] > 1.5 * needs["adam"]
 
 
 def test_lbfgs_keeps_fewer_pairs_of_a_large_picture() -> None:
-    assert plan.pairs((512, 768), options(4)) == plan.PAIRS[1]
-    assert plan.PAIRS[0] <= plan.pairs((4096, 4096), options(8)) < plan.PAIRS[1]
+    assert problem.pairs((512, 768), options(4)) == problem.PAIRS[1]
+    assert problem.PAIRS[0] <= problem.pairs((4096, 4096), options(8)) < problem.PAIRS[1]
 
 
 def test_process_bytes() -> None:
-    assert 1e7 < plan.process_bytes() < 1e11
+    assert 1e7 < problem.process_bytes() < 1e11
 
 
 def test_large_pictures_are_optimized_coarse_to_fine() -> None:
