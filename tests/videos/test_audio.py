@@ -135,8 +135,8 @@ def clip(tmp_path: Path) -> Path:
 
 
 def dub(content: Path, style: str, output: Path | None = None, **options: Any) -> Path:
-    styles = parse_styles(style)
-    return restyle_audio(content, styles, output or default_output(content, styles), **options)
+    styles, given = parse_styles(style), {"options": AudioOptions(), **options}
+    return restyle_audio(content, styles, output or default_output(content, styles), **given)
 
 
 def test_the_sound_changes_and_the_picture_does_not(

@@ -226,8 +226,8 @@ class VideoStylizer:
                 content,
                 self.audio_styles,
                 target,
+                self.audio_options,
                 overwrite=self.options.overwrite,
-                options=self.audio_options,
                 report=report,
                 tell=tell,
             )
@@ -327,7 +327,7 @@ class VideoStylizer:
                         )
                     )
                 )
-            run_or_save(reader, painter, writer, segments, options, temporary, output, watch, tell)
+            run_or_save(reader, painter, writer, segments, options.resume, temporary, output, watch, tell)
             if not codec:
                 folder.move(Path(output))
         if segments:

@@ -1,14 +1,11 @@
-"""The audio of a video: restyle it, copy it, or convert it where the container cannot hold it.
-
-`restyle_audio` restyles the audio and copies everything else. `new_audio` prepares restyled audio for a video
-whose frames are stylized too; `write.VideoWriter` then replaces the first audio stream by it.
-"""
+"""The audio of a video: restyle it, copy it, or convert it where the container cannot hold it."""
 
 from __future__ import annotations
 
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -64,9 +61,9 @@ def restyle_audio(
     content: PathLike,
     styles: AudioStyles,
     output: PathLike,
+    options: AudioOptions,
     *,
     overwrite: bool = False,
-    options: AudioOptions | None = None,
     report: Report = lambda fraction: None,
     tell: Tell = lambda line: None,
 ) -> Path:
@@ -81,7 +78,7 @@ def restyle_audio(
     inputs = [content, *style_paths(styles)]
     check_output(target, overwrite=overwrite, inputs=inputs)
     _check_has_picture(content)
-    audio = new_audio(content, styles, options or AudioOptions(), report)
+    audio = new_audio(content, styles, options, report)
     with writing(target, overwrite=overwrite, inputs=inputs) as temporary:
         copy_with_audio(content, temporary, audio, tell)
     report(1.0)
@@ -89,10 +86,7 @@ def restyle_audio(
 
 
 def new_audio(
-    content: PathLike,
-    styles: AudioStyles,
-    options: AudioOptions,
-    report: Report = lambda fraction: None,
+    content: PathLike, styles: AudioStyles, options: AudioOptions, report: Report = lambda fraction: None
 ) -> NewAudio:
     """Restyle the audio of a video, except for the last pass, which runs while the blocks are written."""
     if os.path.isdir(content):
@@ -156,14 +150,18 @@ def copy_with_audio(content: PathLike, path: PathLike, audio: NewAudio, tell: Te
         target.metadata.update(copied_metadata(source.metadata))
         copy_chapters(source, target)
         copies: dict[int, Any] = {}
-        for stream in source.streams:
-            if stream.index != old.index and stream.type in ("video", "audio", "subtitle"):
-                copied = _copy_or_refuse(target, stream, suffix, tell)
-                if copied is not None:
-                    copies[stream.index] = copied
+        kept = ("video", "audio", "subtitle")
+        others = [each for each in source.streams if each.type in kept and each.index != old.index]
+        for stream in others:
+            if (copied := copied_stream(target, stream)) is not None:
+                copies[stream.index] = copied
+                continue
+            name = None if stream.codec_context is None else stream.codec_context.name
+            if stream.type == "video":
+                raise OutputError(f"'{suffix}' cannot hold {name or 'this'} video; write .mkv")
+            tell(f"'{suffix}' cannot hold {name or 'unknown'} {stream.type}; it is left out")
         replaced = ReplacedAudio(target, old, audio, float(clock.shift))
-        others = [stream for stream in source.streams if stream.index in copies]
-        for packet in demux(source, clock, *others, old):
+        for packet in demux(source, clock, *(each for each in others if each.index in copies), old):
             if not packet.size:
                 continue
             if packet.stream.index == old.index:
@@ -175,26 +173,14 @@ def copy_with_audio(content: PathLike, path: PathLike, audio: NewAudio, tell: Te
         replaced.finish()
 
 
-def _copy_or_refuse(target: Any, stream: Any, suffix: str, tell: Tell) -> Any:
-    copied = copied_stream(target, stream)
-    if copied is None:
-        name = None if stream.codec_context is None else stream.codec_context.name
-        if stream.type == "video":
-            raise OutputError(f"'{suffix}' cannot hold {name or 'this'} video; write .mkv")
-        tell(f"'{suffix}' cannot hold {name or 'unknown'} {stream.type}; it is left out")
-    return copied
-
-
 class ConvertedAudio:
     """An audio stream that is decoded and encoded again by `codec`, in sync with the picture."""
 
     def __init__(self, container: Any, source: Any, codec: str, tell: Tell = lambda line: None) -> None:
         import av
 
-        self._tell = tell
-        self._container = container
+        self._container, self._tell, self._layout = container, tell, source.layout.name
         self._rate = 48000 if codec == "libopus" else source.codec_context.sample_rate
-        self._layout = source.layout.name
         self._stream = container.add_stream(codec, rate=self._rate, layout=self._layout)
         self._stream.bit_rate = 96000 * max(1, source.codec_context.channels)
         self._stream.metadata.update(copied_metadata(source.metadata))
@@ -220,8 +206,7 @@ class ConvertedAudio:
     def finish(self) -> None:
         """Encode the samples that are left and flush the encoder."""
         self._add_samples(None)
-        rest = self._fifo.read()
-        if rest is not None:
+        if (rest := self._fifo.read()) is not None:
             self._encode(rest)
         for packet in self._stream.encode(None):
             self._container.mux(packet)
@@ -276,10 +261,9 @@ class ReplacedAudio(ConvertedAudio):
 
     def __init__(self, container: Any, source: Any, audio: NewAudio, shift: float = 0.0) -> None:
         super().__init__(container, source, encoder_for(source, container))
-        self._blocks, self._sr = audio.blocks, audio.sr
-        self._start = audio.start - shift
-        self._done = 0  # samples
-        self._block: NDArray[np.float32] | None = None
+        self._sr, self._start, self._done = audio.sr, audio.start - shift, 0  # samples
+        chunks = ((block[at : at + CHUNK] for at in range(0, len(block), CHUNK)) for block in audio.blocks)
+        self._chunks = itertools.chain.from_iterable(chunks)
 
     def add(self, packet: Any) -> None:
         """Encode new samples up to the end of a packet of the old stream."""
@@ -298,11 +282,8 @@ class ReplacedAudio(ConvertedAudio):
         """Encode the next chunk; return whether there was one."""
         import av
 
-        if self._block is None or not len(self._block):
-            self._block = next(self._blocks, None)
-            if self._block is None:
-                return False
-        chunk, self._block = self._block[:CHUNK], self._block[CHUNK:]
+        if (chunk := next(self._chunks, None)) is None:
+            return False
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk.T), format="fltp", layout=self._layout)
         frame.sample_rate, frame.time_base = self._sr, Fraction(1, self._sr)
         frame.pts = round(self._start * self._sr) + self._done
@@ -323,10 +304,8 @@ def _check_has_picture(content: PathLike) -> None:
     """Raise InputError if a file has audio and no picture."""
     import av
 
-    try:
-        with open_file(content) as container:
-            only_sound = bool(container.streams.audio) and not container.streams.video
-    except (av.FFmpegError, ValueError, OSError):
-        return  # reading the audio reports it
+    only_sound = False
+    with suppress(av.FFmpegError, ValueError, OSError), open_file(content) as container:  # reading reports it
+        only_sound = bool(container.streams.audio) and not container.streams.video
     if only_sound:
         raise InputError(f"{os.fspath(content)}: has only sound, no moving picture; use restyle audio")

@@ -34,7 +34,17 @@ PREVIEW_EVERY = 2.0  # seconds between updates of --preview
 GIF_TICK = Fraction(1, 100)  # seconds, the time base of every GIF
 
 
-class GifWriter:
+class _OneStream:
+    """What a writer does with what a GIF and a folder of pictures cannot hold."""
+
+    def copy(self, packet: Any) -> None:
+        """Drop a packet of another stream."""
+
+    def end_segment(self) -> None:
+        """Do nothing: no picture depends on the encoder's memory."""
+
+
+class GifWriter(_OneStream):
     """Writes an animated GIF, with a palette for each frame and ordered dithering, which does not flicker.
 
     `info` is that of the source; its time base and alpha are used.
@@ -44,8 +54,7 @@ class GifWriter:
         import av
         import av.filter
 
-        self.frames = 0
-        self.info = info
+        self.info, self.frames = info, 0
         height, width = size
         self.container: Any = av.open(os.fspath(path), "w", format="gif", container_options={"loop": "0"})
         self._stream: Any = self.container.add_stream("gif", rate=100)
@@ -75,7 +84,8 @@ class GifWriter:
         import av
 
         assert frame.pixels is not None
-        picture = av.VideoFrame.from_ndarray(_bytes(frame.pixels), self._form)
+        pixels = frame.pixels if frame.pixels.dtype == np.uint8 else (frame.pixels >> 8).astype(np.uint8)
+        picture = av.VideoFrame.from_ndarray(pixels, self._form)
         tick = self.info.time_base / GIF_TICK
         self._last = max(round(frame.pts * tick), self._last + 1)
         picture.pts, picture.time_base = self._last, GIF_TICK
@@ -83,12 +93,6 @@ class GifWriter:
         self.frames += 1
         self._graph.push(picture)
         self._drain()
-
-    def copy(self, packet: Any) -> None:
-        """Drop a packet of another stream: a GIF has only one."""
-
-    def end_segment(self) -> None:
-        """Do nothing: a GIF is not resumed."""
 
     def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
         """Fail: the frames of a GIF depend on the previous ones."""
@@ -130,10 +134,8 @@ class FramePreview:
     Raises OutputError if the file is one of the inputs, or cannot be written.
     """
 
-    def __init__(
-        self, path: PathLike, inputs: Sequence[PathLike], show: Callable[[Pixels], None] = lambda pixels: None
-    ) -> None:
-        self._path, self._inputs, self._show = path, tuple(inputs), show
+    def __init__(self, path: PathLike, inputs: Sequence[PathLike], show: Callable[[Pixels], None]) -> None:
+        self._path, self._inputs, self._show = path, inputs, show
         self._written: float | None = None
         check_output(path, overwrite=True, inputs=self._inputs)
 
@@ -160,16 +162,10 @@ class FolderReader:
         if not self._files:
             raise InputError(f"{os.fspath(folder)}: holds no pictures")
         self._first = images.load_image(self._files[0], max_pixels=max_pixels)
-        self._max_pixels = max_pixels
-        check_pixels(os.fspath(folder), (self._first.height, self._first.width), max_pixels)
+        self._max_pixels, size = max_pixels, (self._first.height, self._first.width)
+        check_pixels(os.fspath(folder), size, max_pixels)
         rate = Fraction(fps).limit_denominator(1001)
-        self.info = VideoInfo(
-            size=(self._first.pixels.shape[0], self._first.pixels.shape[1]),
-            time_base=1 / rate,
-            rate=rate,
-            frames=len(self._files),
-            depth=self._first.depth,
-        )
+        self.info = VideoInfo(size, 1 / rate, rate, len(self._files), depth=self._first.depth)
 
     def close(self) -> None:
         """Do nothing: every picture is closed after reading."""
@@ -189,11 +185,10 @@ class FolderReader:
                 yield VideoFrame(None, index, 1, skipped=True)
                 continue
             picture = self._first if index == 0 else images.load_image(path, max_pixels=self._max_pixels)
-            height, width = picture.pixels.shape[:2]
-            if (height, width) != self.info.size:
-                wanted = f"{self.info.size[1]}x{self.info.size[0]}"
+            if (picture.height, picture.width) != self.info.size:
                 raise InputError(
-                    f"{path}: is {width}x{height}, but the first frame is {wanted}; give frames of one size"
+                    f"{path}: is {picture.width}x{picture.height}, but the first frame is"
+                    f" {self.info.size[1]}x{self.info.size[0]}; give frames of one size"
                 )
             dtype = np.uint16 if self.info.depth > 8 else np.uint8
             pixels: Pixels = from_unit(picture.pixels, dtype)
@@ -268,7 +263,7 @@ def is_animated_webp(path: PathLike) -> bool:
     return header[:4] == b"RIFF" and header[8:16] == b"WEBPVP8X" and bool(header[20] & 2)
 
 
-class FolderWriter:
+class FolderWriter(_OneStream):
     """Writes a folder of PNGs `00001.png`, `00002.png`, ..., which appears when it is complete.
 
     Until then the pictures are in `temporary`, which the caller removes, or in a folder of its own. Raises
@@ -284,9 +279,8 @@ class FolderWriter:
         try:
             self.temporary.mkdir(parents=True, exist_ok=not self._own)
         except OSError as error:
-            raise OutputError(
-                f"cannot write {os.fspath(folder)}: {(error.strerror or '').lower()}"
-            ) from error
+            reason = (error.strerror or "").lower()
+            raise OutputError(f"cannot write {os.fspath(folder)}: {reason}") from error
         for unfinished in self.temporary.glob(".*.part.png"):  # left by a killed run
             unfinished.unlink()
 
@@ -298,12 +292,6 @@ class FolderWriter:
 
     def _path(self) -> Path:
         return self.temporary / f"{self.frames:05d}.png"
-
-    def copy(self, packet: Any) -> None:
-        """Drop a packet of another stream."""
-
-    def end_segment(self) -> None:
-        """Do nothing: every picture is independent."""
 
     def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
         """Count the pictures that an earlier run wrote; OutputError if one is missing."""
@@ -331,11 +319,12 @@ def frame_files(folder: Path) -> list[Path]:
     """Return the pictures in a folder in natural order: `frame_2.png` before `frame_10.png`."""
     files = [each for each in folder.iterdir() if not each.name.startswith(".")]
     files = [each for each in files if each.is_file() and formats.is_image(each)]
-    return sorted(files, key=lambda each: (_natural(each.name), each.name))
 
+    def natural(file: Path) -> tuple[list[str | int], str]:
+        parts = re.split(r"(\d+)", file.name)
+        return [int(part) if part.isdecimal() else part for part in parts], file.name
 
-def _natural(name: str) -> list[str | int]:
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+    return sorted(files, key=natural)
 
 
 def check_folder(folder: PathLike) -> Path:
@@ -346,7 +335,3 @@ def check_folder(folder: PathLike) -> Path:
     if target.exists() and not target.is_dir():
         raise OutputError(f"cannot write frames to {os.fspath(folder)}: it is a file")
     return target
-
-
-def _bytes(pixels: Pixels) -> Pixels:
-    return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)

@@ -1,18 +1,12 @@
 """Paint some frames of a video and carry the paintings to the others.
 
-# STEADY
-Paint every second frame of a steadied video, and carry the paintings of its neighbors to the others.
+Of a steadied video every second frame is painted, since that takes several times as long as everything else.
+A frame between two painted ones takes both paintings, warped by the optical flow and weighted by its
+confidence: what an object hides in one of them is seen in the other. A frame is painted itself if both
+together leave too much of it unknown, and so are the frames beside a cut. It then passes through
+`flow.FlowSteadier` like all frames, which also gives it back the sharpness that warping costs.
 
-A painting takes several times as long as everything else. A frame between two painted ones takes both
-paintings, warped by the optical flow and weighted by its confidence: what an object hides in one of them is
-seen in the other. A frame is painted itself if both together leave too much of it unknown, and so are the
-frames beside a cut. It then passes through `flow.FlowSteadier` like all frames, which also gives it back the
-sharpness that warping costs.
-
-# PAINT
-`--method paint` of videos: paint key frames, and carry the paintings to the frames between them.
-
-Every frame between two keys takes both paintings, each warped by the optical flow of the content (`flow`),
+With `--method paint` only key frames are painted. Every frame between two keys takes both paintings, each
 weighted by the confidence of the flow and by how near the key is. Where neither is reliable (what is seen for
 a moment, spray, very fast motion) it takes the output of the fast network, moved to the colors that the
 painting has nearby. The mixture is sharpened to the sharpness of what it was mixed from.
@@ -47,7 +41,16 @@ from restyle.videos.stages import SegmentEnd, Work, in_parallel
 
 UNKNOWN = 0.01  # share of a frame that the neighbors may leave unknown
 _SURE = 0.5  # confidence of what is known
-_TINY = np.float32(1e-3)
+_LITTLE = np.float32(1e-3)
+APART = 12  # frames between two keys, at most
+NEAR = 4  # at least, except at a cut
+HOLD = 0.9  # how much of the painting carried to a key stays where it is reliable
+CARRIED = 0.8  # mean confidence of the flow since the last key, below which a frame becomes a key
+HELD_BYTES = 1_000_000_000  # of the frames that wait for the next key, at most
+_AROUND = 0.08  # radius of the neighborhood whose colors the network's output takes, by the longer side
+_CELLS = 160  # px, longest side of the copy in which those are found
+_FEW = np.float32(0.02)  # weight of the colors of the complete frame there
+_TINY = np.float32(1e-4)
 
 
 def choose(items: Iterator[Any]) -> Iterator[Any]:
@@ -122,22 +125,11 @@ def _fill(item: Work, last: Sequence[FloatArray | None], following: Sequence[Flo
 def carried(last: FloatArray, following: FloatArray, motion: Motion, onward: Motion) -> FloatArray:
     """Return the painting of a frame [H, W, 3] between two others, given its motion since each of them."""
     before, after = (warp(each, way.back, cubic=True) for each, way in ((last, motion), (following, onward)))
-    share = onward.weight / (onward.weight + motion.weight + _TINY)
+    share = onward.weight / (onward.weight + motion.weight + _LITTLE)
     after -= before
     after *= share[..., None]
     after += before
     return np.clip(after, 0, 1, out=after)
-
-
-APART = 12  # frames between two keys, at most
-NEAR = 4  # at least, except at a cut
-HOLD = 0.9  # how much of the painting carried to a key stays where it is reliable
-CARRIED = 0.8  # mean confidence of the flow since the last key, below which a frame becomes a key
-HELD_BYTES = 1_000_000_000  # of the frames that wait for the next key, at most
-_AROUND = 0.08  # radius of the neighborhood whose colors the network's output takes, by the longer side
-_CELLS = 160  # px, longest side of the copy in which those are found
-_FEW = np.float32(0.02)  # weight of the colors of the complete frame there
-_TINY = np.float32(1e-4)
 
 
 @dataclass
@@ -210,26 +202,21 @@ class KeyPainter:
         """Return the last key, for `restore`; no frame must be waiting."""
         if self._key is None:
             return {}
-        paintings = {
-            f"key.{place}": each for place, each in enumerate(self._key.paintings) if each is not None
-        }
-        return {"key": self._key.content, **paintings}
+        painted = {f"key.{n}": each for n, each in enumerate(self._key.paintings) if each is not None}
+        return {"key": self._key.content, **painted}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Continue from a `state`."""
         if "key" in state:
-            paintings = [state.get(f"key.{place}") for place in range(len(self._styles))]
-            self._begin(_Key(state["key"], paintings))
+            self._begin(_Key(state["key"], [state.get(f"key.{n}") for n in range(len(self._styles))]))
 
     def _begin(self, key: _Key) -> None:
         self._key, self._track = key, Track(key.content)
 
     def _is_key(self) -> bool:
-        last = self._waiting[-1]
-        most = min(APART, HELD_BYTES // (2 * last.item.content.pixels.nbytes))
-        if len(self._waiting) >= max(2, most):
-            return True
-        return len(self._waiting) >= NEAR and float(last.motion.likely.mean()) < CARRIED
+        last, count = self._waiting[-1], len(self._waiting)
+        most = max(2, min(APART, HELD_BYTES // (2 * last.item.content.pixels.nbytes)))
+        return count >= most or (count >= NEAR and float(last.motion.likely.mean()) < CARRIED)
 
     def _close(self) -> Iterator[Any]:
         """Make the last waiting frame a key, and finish those before it."""
@@ -254,14 +241,12 @@ class KeyPainter:
         yield from last.others
 
     def _finish(self, each: _Between, sources: Sequence[_Source]) -> _Between:
-        for key, _, _ in sources:
-            if np.array_equal(each.item.small, key.content):
-                self._done(each.item, key.paintings)
-                return each
-        paintings = [
-            None if style is None else self._carried(each.item, place, sources)[0]
-            for place, style in enumerate(self._styles)
-        ]
+        same = (key.paintings for key, _, _ in sources if np.array_equal(each.item.small, key.content))
+        if (paintings := next(same, None)) is None:
+            paintings = [
+                None if style is None else self._carried(each.item, place, sources)[0]
+                for place, style in enumerate(self._styles)
+            ]
         self._done(each.item, paintings)
         return each
 
@@ -300,11 +285,9 @@ class KeyPainter:
         assert code is not None
         if self._strength == 0:
             return item.small, np.ones(item.small.shape[:2], np.float32)
-        paintings = []
-        for key, motion, share in sources:
-            painting = key.paintings[place]
-            assert painting is not None
-            paintings.append((painting, motion, share))
+        paintings = [
+            (cast("FloatArray", key.paintings[place]), motion, share) for key, motion, share in sources
+        ]
         return mixed(paintings, self._fast.paint(item.small, code))
 
 
@@ -320,17 +303,10 @@ def _backward(items: Sequence[Work]) -> list[Motion]:
 def mixed(
     sources: Sequence[tuple[FloatArray, Motion, float]], fresh: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Warp paintings to a frame and mix them; `fresh` fills what none of them shows.
+    """Warp paintings [H, W, 3] in 0..1 to a frame and mix them; return the mixture and its confidence [H, W].
 
-    Parameters
-    ----------
-    sources : sequence of (painting [shape=(H, W, 3), float32, range 0..1, RGB], motion since it, share 0..1)
-    fresh : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        Another painting of the frame.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB], and the confidence [shape=(H, W), float32, 0..1]
+    Each of `sources` is a painting, the motion since it, and its share 0..1. `fresh`, another painting of the
+    frame, fills what none of them shows.
     """
     total = np.full(fresh.shape[:2], _TINY, np.float32)
     mean, sharp, sure = np.zeros_like(fresh), np.zeros_like(total), np.zeros_like(total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import itertools
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -78,12 +79,11 @@ class VideoReader(Closing):
             context.options = {"max_pixels": str(min(max_pixels or MOST_PIXELS, MOST_PIXELS))}
             self.stream.thread_type = "AUTO"
             self.clock = Clock(self.container)
-            self._waiting: list[Any] = []
             self._done = self._trimmed = 0  # frames
             self._end = 0.0  # of the last packet, in seconds
             self._interlaced = self._transparent = False
-            self._packets = self._demuxed()
-            self._rest = self._decoded()  # one iterator for all: a decoder may return several frames at once
+            # One iterator for all: a decoder may return several frames at once.
+            self._rest: Iterator[tuple[str, Any]] = self._decoded()
             first = self._first_frame()
         except BaseException:
             self.container.close()
@@ -134,7 +134,7 @@ class VideoReader(Closing):
         expected: list[int] = []  # time stamps of packets whose frames have not come yet
         done, lost, errors, corrupt = 0, 0, 0, 0
         last: int | None = None
-        for kind, value in self._events():
+        for kind, value in self._rest:
             if kind == "packet":
                 yield value
             elif kind == "stamp":
@@ -201,20 +201,16 @@ class VideoReader(Closing):
             self.tell(f"{os.fspath(self.path)}: cannot be read to its end ({_reason(error)})")
 
     def _first_frame(self) -> Any:
-        """Decode the first frame; keep the packets before it for later."""
-        reason = ""
+        """Decode the first frame; keep it and the packets before it for later."""
+        waiting, reason = [], ""
         for kind, value in self._rest:
-            self._waiting.append((kind, value))
+            waiting.append((kind, value))
             if kind == "frame":
+                self._rest = itertools.chain(waiting, self._rest)
                 return value
             if kind == "error":
                 reason = f" ({_reason(value)})"
         raise InputError(f"{os.fspath(self.path)}: holds no frame that can be decoded{reason}")
-
-    def _events(self) -> Iterator[tuple[str, Any]]:
-        yield from self._waiting
-        self._waiting = []
-        yield from self._rest
 
     def _decoded(self) -> Iterator[tuple[str, Any]]:
         """Yield ("packet", packet of another stream), ("stamp", pts), ("frame", frame), ("error", error)."""
@@ -222,7 +218,7 @@ class VideoReader(Closing):
 
         fields = Deinterlacer()
         flushed = False
-        for packet in self._packets:
+        for packet in self._demuxed():
             if packet.stream is not self.stream:
                 if packet.size:
                     yield "packet", packet
@@ -255,12 +251,8 @@ class VideoReader(Closing):
         self._frame_duration = max(1, round(1 / (rate * stream.time_base))) if rate else 1
         self._hdr_metadata = any(each.type.name in _HDR_METADATA for each in first.side_data)
         turn = turn_of(first)
-        height, width = first.height, first.width
-        if turn.quarters % 2:
-            height, width = width, height
-        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1)
-        if aspect <= 0:
-            aspect = Fraction(1)
+        aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
+        aspect = aspect if aspect and aspect > 0 else Fraction(1)
         colors = ColorTags(
             FULL if form.name.startswith("yuvj") else int(first.color_range),
             int(first.colorspace),
@@ -270,7 +262,7 @@ class VideoReader(Closing):
         depth = max((plane.bits for plane in form.components), default=8)
         full = "444" if form.name.startswith("gbr") else "420"
         return VideoInfo(
-            size=(height, width),
+            size=(first.width, first.height) if turn.quarters % 2 else (first.height, first.width),
             time_base=stream.time_base,
             rate=rate,
             frames=int(stream.frames) or None,
@@ -286,9 +278,7 @@ class VideoReader(Closing):
     def _pixels(self, frame: Any) -> Pixels:
         import av
 
-        height, width = self.info.size
-        if self.info.turn.quarters % 2:
-            height, width = width, height
+        height, width = self.info.size[:: -1 if self.info.turn.quarters % 2 else 1]
         is_rgb = frame.format.is_rgb or frame.format.name == "pal8"
         alpha = any(plane.is_alpha for plane in frame.format.components)
         depth = ("rgba64le" if alpha else "rgb48le") if self.info.depth > 8 else "rgba" if alpha else "rgb24"

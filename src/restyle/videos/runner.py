@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -61,15 +62,10 @@ def run(
     watch: Callable[[int], None],
     segments: Segments | None = None,
 ) -> BaseException | None:
-    """Read, prepare, paint, steady, finish and write all frames.
-
-    Returns the KeyboardInterrupt that stopped it; the writer has then finished the file with the frames that
-    were done.
-    """
+    """Run all stages. Return the KeyboardInterrupt that stopped them; the frames done are then written."""
     import av
 
-    stages = Stages()
-    interrupt: BaseException | None = None
+    stages, interrupt = Stages(), None
     height, width = reader.info.size
     at_most = QUEUE_BYTES // (3 * 4 * height * width)  # RGB as floats
     ahead, between = min(AHEAD, at_most), min(BETWEEN, at_most)
@@ -104,24 +100,36 @@ def run_or_save(
     painter: VideoPainter,
     writer: Writer,
     segments: Segments | None,
-    options: VideoOptions,
+    keep: bool,
     temporary: Path,
     output: PathLike,
     watch: Callable[[int, int | None], None],
     tell: Tell,
 ) -> None:
-    """Run all stages; save the partial result of an interrupt, and raise the interrupt again."""
+    """Run all stages; after an interrupt save the partial result as `clip.partial.mp4`, and raise it again.
+
+    With `keep` an error leaves the finished segments.
+    """
     total = reader.info.frames
     try:
         interrupt = run(reader, painter, writer, lambda done: watch(done, total), segments)
     except BaseException:
-        if segments and not options.resume:
+        if segments and not keep:
             segments.remove()
         raise
-    if interrupt is not None:
+    if interrupt is None:
+        return
+    if done := writer.frames:
         resumable = segments is not None and segments.count > 0
-        save_partial(writer.frames, total, temporary, output, resumable, tell)
-        raise interrupt
+        path = Path(output)
+        partial = unused(path.with_name(f"{path.stem}.partial{path.suffix}"))
+        if resumable and temporary.is_dir():
+            shutil.copytree(temporary, partial)
+        else:
+            os.replace(temporary, partial)
+        line = f"{done} of {total} frames are in {partial}" if total else f"{done} frames are in {partial}"
+        tell(f"{line}; resume=True continues from there" if resumable else line)
+    raise interrupt
 
 
 def write_items(items: Iterator[Any], writer: Writer, segments: Segments | None = None) -> Iterator[int]:
@@ -144,22 +152,6 @@ def write_items(items: Iterator[Any], writer: Writer, segments: Segments | None 
         else:
             writer.write(item)
             yield writer.frames
-
-
-def save_partial(
-    done: int, total: int | None, temporary: Path, output: PathLike, resumable: bool, tell: Tell
-) -> None:
-    """Save an interrupted result as `clip.partial.mp4` and report it; nothing if no frame was done."""
-    if not done:
-        return
-    path = Path(output)
-    partial = unused(path.with_name(f"{path.stem}.partial{path.suffix}"))
-    if resumable and temporary.is_dir():
-        shutil.copytree(temporary, partial)
-    else:
-        os.replace(temporary, partial)
-    line = f"{done} of {total} frames are in {partial}" if total else f"{done} frames are in {partial}"
-    tell(f"{line}; resume=True continues from there" if resumable else line)
 
 
 Plan = dict[str, Any]
@@ -200,11 +192,12 @@ class Segments:
 
     def _begin(self, plan: Plan, resume: bool, tell: Tell) -> None:
         self._plan = self.folder / "plan.json"
-        self.count = len(self._indices())
+        self.plan: Plan = json.loads(json.dumps(plan))
+        self.count = self._finished()
         earlier = read_plan(self._plan)
         self._remove_temporary(earlier.pop("temporary", None))
         if resume and self.count:
-            check_same_plan(earlier, json.loads(json.dumps(plan)), self._shown, _HASHED)
+            check_same_plan(earlier, self.plan, self._shown, _HASHED)
             for index in range(self.count):
                 self._check(index)
         elif self.count or earlier:
@@ -214,9 +207,7 @@ class Segments:
                 )
             self._parts.clear()
             self.count = 0
-        plan = json.loads(json.dumps(plan))
-        _write(self._plan, json.dumps(plan).encode())
-        self.plan = plan
+        _write(self._plan, json.dumps(self.plan).encode())
 
     def _remove_temporary(self, name: object) -> None:
         """Remove the unfinished result of a killed run; its name in the plan is not trusted."""
@@ -259,8 +250,7 @@ class Segments:
         if self._data is not None:
             self._data.flush()
             os.fsync(self._data.fileno())
-            self._data.close()
-            self._data = None
+            self._close()
         table = np.array(self._index, np.int64).reshape(-1, len(_FIELDS))
         digests = np.array([self._digest.hexdigest(), _save(self._file(self.count, ".state.npz"), state)])
         _save(self._file(self.count, ".npz"), {"packets": table, "sha256": digests})
@@ -277,15 +267,18 @@ class Segments:
 
     def leave(self) -> None:
         """Unlock the folder, and remove it if no segment is finished."""
-        if self._data is not None:
-            self._data.close()
-            self._data = None
-        self._parts.leave(keep=bool(self._indices()))
+        self._close()
+        self._parts.leave(keep=self._finished() > 0)
 
     def remove(self) -> None:
         """Remove the folder."""
         self._parts.clear()
         self.leave()
+
+    def _close(self) -> None:
+        if self._data is not None:
+            self._data.close()
+            self._data = None
 
     def _check(self, index: int) -> None:
         """Raise OptionError unless the files of a segment are what `finish` wrote."""
@@ -294,19 +287,17 @@ class Segments:
         if table.dtype != np.int64 or table.ndim != 2 or table.shape[1] != len(_FIELDS) or len(digests) != 2:
             raise self._damaged()
         sizes = table[:, _FIELDS.index("size")]
-        found, size = self._digest_of(self._file(index, ".packets")) if len(sizes) else (_EMPTY, 0)
+        found, size = _EMPTY, 0
+        try:
+            if len(sizes):
+                with open(self._file(index, ".packets"), "rb") as file:
+                    found, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+        except OSError as error:
+            raise self._damaged() from error
         if (sizes < 0).any() or size != sizes.sum() or found != digests[0]:
             raise self._damaged()
         if index == self.count - 1 and self._load(index, ".state.npz")[1] != digests[1]:
             raise self._damaged()
-
-    def _digest_of(self, path: Path) -> tuple[str, int]:
-        """Return the SHA-256 of a file, and its bytes."""
-        try:
-            with open(path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
-        except OSError as error:
-            raise self._damaged() from error
 
     def _load(self, index: int, suffix: str) -> tuple[State, str]:
         """Return the arrays of a file, and its SHA-256."""
@@ -335,11 +326,9 @@ class Segments:
                 packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
                 yield packet
 
-    def _indices(self) -> list[Path]:
-        found: list[Path] = []
-        while (path := self._file(len(found), ".npz")).exists():
-            found.append(path)
-        return found
+    def _finished(self) -> int:
+        """Count the segments that are complete."""
+        return next(index for index in itertools.count() if not self._file(index, ".npz").exists())
 
     def _file(self, index: int, suffix: str) -> Path:
         return self.folder / f"{index:05d}{suffix}"

@@ -30,16 +30,16 @@ from restyle.videos.read import VideoReader
 
 TimedStyles = list[tuple[float, Style]]
 
+_TOLERANCE = 1e-3  # seconds; two clocks round differently
 _NEGATIVE = re.compile(r"-[\d.]+:\D")
 _TIMED = re.compile(r"(?:(\d+):(?=\d{1,2}(?:\.\d+)?:))?(\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
 
 def timed_styles(style: TimedStylesLike | None, method: Arbitrary, scale: float = 1.0) -> TimedStyles:
-    """Encode styles, each with the second at which it applies.
+    """Encode styles, each with the second at which it applies; without times there is one, at second 0.
 
     Styles are those of `restyle.image`, texts `[MINUTES:]SECONDS:STYLE[:WEIGHT]`, or a dict {seconds:
-    style}. Those of the same second are mixed; without times there is one style at second 0. Raises
-    StyleError if only some have a time.
+    style}. Those of the same second are mixed. Raises StyleError if only some have a time.
     """
     if isinstance(style, Mapping):
         pairs = [(float(second), each) for second, each in style.items()]
@@ -70,25 +70,21 @@ def split_time(style: Any) -> tuple[float | None, Any]:
     """
     if not isinstance(style, str) or os.path.exists(style):
         return None, style
-    match = _TIMED.fullmatch(style)
-    if match is None and _NEGATIVE.match(style):
+    if match := _TIMED.fullmatch(style):
+        return 60 * float(match[1] or 0) + float(match[2]), match[3]
+    if _NEGATIVE.match(style):
         raise StyleError(f"style '{style}' has a time before the start of the video; seconds count from 0")
-    if match is None:
-        return None, style
-    return 60 * float(match[1] or 0) + float(match[2]), match[3]
+    return None, style
 
 
 def style_paths(sources: TimedStylesLike | None) -> Iterator[PathLike]:
     """Yield the files among the sources of styles."""
-    if isinstance(sources, Mapping):
-        for each in sources.values():
-            yield from style_paths(each)
-    elif isinstance(sources, str):
+    if isinstance(sources, str):
         yield split_weight(split_time(sources)[1])[0]
     elif isinstance(sources, os.PathLike):
         yield sources
-    elif isinstance(sources, (list, tuple)):
-        for each in sources:
+    elif isinstance(sources, (Mapping, list, tuple)):
+        for each in sources.values() if isinstance(sources, Mapping) else sources:
             yield from style_paths(each)
 
 
@@ -105,8 +101,7 @@ class Timeline:
 
     def __init__(self, codes: Sequence[tuple[float, FloatArray]]) -> None:
         ordered = sorted(codes, key=lambda each: each[0])
-        self.seconds = [second for second, _ in ordered]
-        self.codes = [code for _, code in ordered]
+        self.seconds, self.codes = [second for second, _ in ordered], [code for _, code in ordered]
 
     def at(self, second: float) -> FloatArray:
         """Return the code [shape=(K,), float32] of a second; constant before the first and after the last."""
@@ -117,9 +112,6 @@ class Timeline:
         weight = np.float32((second - start) / (end - start))
         mixed = self.codes[after - 1] + weight * (self.codes[after] - self.codes[after - 1])
         return np.asarray(mixed, np.float32)
-
-
-_TOLERANCE = 1e-3  # seconds; two clocks round differently
 
 
 class MaskVideo:
@@ -136,7 +128,8 @@ class MaskVideo:
             files = frame_files(path)
             if not files:
                 raise InputError(f"{name}: holds no pictures; give one mask for each frame")
-            self._masks = _in_order(files)
+            masks = (mask_values(picture.load_image(file), os.fspath(file)) for file in files)
+            self._masks: Iterator[tuple[float, FloatArray]] = enumerate(masks)
         else:
             self._reader = VideoReader(path, tell)
             self._masks = self._by_time(self._reader)
@@ -147,12 +140,12 @@ class MaskVideo:
     def at(self, index: int, second: float) -> FloatArray:
         """Return the mask of frame `index`, which is shown at `second`; indices must not decrease."""
         by_order = self._reader is None
-        place = float(index) if by_order else second + _TOLERANCE
+        place = index if by_order else second + _TOLERANCE
         while self._next is not None and self._next[0] <= place:
             self._now, self._next = self._next, next(self._masks, None)
         if by_order and self._next is None and place > self._now[0] and not self._warned:
             self._warned = True
-            self._tell(f"{self._name}: ends after {int(self._now[0]) + 1} frames; its last mask is repeated")
+            self._tell(f"{self._name}: ends after {self._now[0] + 1} frames; its last mask is repeated")
         return self._now[1]
 
     def close(self) -> None:
@@ -169,11 +162,6 @@ class MaskVideo:
                 yield second, mask_values(picture.from_array(item.pixels, self._name), self._name)
         if first is None:
             raise InputError(f"{self._name}: holds no frame that can be read")
-
-
-def _in_order(files: list[Path]) -> Iterator[tuple[float, FloatArray]]:
-    for index, file in enumerate(files):
-        yield float(index), mask_values(picture.load_image(file), os.fspath(file))
 
 
 class VideoRegions:
@@ -220,11 +208,9 @@ class VideoRegions:
             mask.close()
 
     def _divide(self, index: int, second: float, size: tuple[int, int]) -> list[FloatArray]:
-        masks = []
-        for place, region in enumerate(self._regions):
-            mask = self._moving[place].at(index, second) if place in self._moving else region.mask
-            assert isinstance(mask, np.ndarray)
-            masks.append(mask)
+        masks: list[Any] = [region.mask for region in self._regions]
+        for place, moving in self._moving.items():
+            masks[place] = moving.at(index, second)
         *weights, rest = divide(masks, self._regions, self._full_size, self._box, size, self._feather)
         layers = [rest, *(np.zeros(size, np.float32) for _ in self.styles)]
         for weight, layer in zip(weights, self._layers, strict=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -41,14 +41,15 @@ from restyle.videos.formats import (
 )
 from restyle.videos.read import VideoReader
 
+_RGB = ("bgr", "gbr", "rgb")  # beginnings of pixel formats without chroma
+
 
 class VideoWriter:
     """Writes a video file frame by frame, to the temporary path of `files.writing`.
 
     The time base, colors, orientation and metadata of `info` are kept; the other streams of `source` are
     copied, but `audio` replaces its first audio stream. `size` is the (height, width) of upright frames,
-    `codec` a key of `formats.ENCODERS`. `tell` takes one line about what the container cannot hold. `keep`
-    takes every packet of the encoder, with its final time stamps, before it is written.
+    `codec` a key of `formats.ENCODERS`. `tell` takes one line about what the container cannot hold.
     """
 
     def __init__(
@@ -60,19 +61,19 @@ class VideoWriter:
         quality: int | None = None,
         source: VideoReader | None = None,
         tell: Tell = lambda line: None,
-        keep: Callable[[Any], None] = lambda packet: None,
         audio: NewAudio | None = None,
     ) -> None:
         import av
 
-        self.frames, self.keep = 0, keep
+        self.frames = 0
+        self.keep: Callable[[Any], None] = lambda packet: None  # takes encoded packets
         self.info, self.suffix = info, Path(path).suffix.lower()
         self._durations: dict[int, int] = {}
         self._stamps: list[int] = []  # pts of every frame so far; sorted, they are the dts of later segments
         self._delay = self._sent = 0  # frames by which decoding runs ahead of display; packets so far
         self._first_segment = True
         self._encoder: Any = None
-        self._held: Any = None
+        self._held: Any = None  # a packet that waits for the dts of the next
         self._began = self._end = 0
         kind = CONTAINERS[self.suffix]
         self._by_decoding = kind in ("mp4", "mov")
@@ -87,15 +88,14 @@ class VideoWriter:
             self.container.metadata.update(copied_metadata(info.metadata))
             self._copies: dict[int, Any] = {}
             self._converted: dict[int, ConvertedAudio] = {}
-            for stream in source.other_streams if source is not None else ():
-                assert source is not None
-                if audio is not None and stream.type == "audio":
-                    replaced = ReplacedAudio(self.container, stream, audio, float(source.clock.shift))
-                    self._converted[stream.index] = replaced
-                    audio = None  # further audio streams are copied
-                else:
-                    self._add_stream(stream, tell)
             if source is not None:
+                for stream in source.other_streams:
+                    if audio is not None and stream.type == "audio":
+                        replaced = ReplacedAudio(self.container, stream, audio, float(source.clock.shift))
+                        self._converted[stream.index] = replaced
+                        audio = None  # further audio streams are copied
+                    else:
+                        self._add_stream(stream, tell)
                 copy_chapters(source.container, self.container)
                 if line := left_out(source.container, source.stream):
                     tell(line)
@@ -127,9 +127,7 @@ class VideoWriter:
         self._first_segment = False
 
     def append(self, packets: Iterable[Any], stamps: Iterable[int]) -> None:
-        """Append the packets of a segment that an earlier run encoded, and the `pts` of its frames in
-        display order.
-        """
+        """Append the packets of a segment of an earlier run; `stamps` are the `pts` of its frames, sorted."""
         self._stamps.extend(stamps)
         self.frames = len(self._stamps)
         for packet in packets:
@@ -166,10 +164,8 @@ class VideoWriter:
         """Close a file that will be deleted."""
         import av
 
-        try:
+        with suppress(av.FFmpegError, OSError):
             self.container.close()
-        except (av.FFmpegError, OSError):
-            return
 
     def _open_stream(self) -> None:
         encoding, info = self._encoding, self.info
@@ -218,15 +214,14 @@ class VideoWriter:
         if not self._by_decoding:
             self.container.mux(packet)
             return
-        # These containers store durations in decoding order, so each packet waits for the dts of the next.
-        end = packet.pts + packet.duration
+        # These containers store durations in decoding order.
+        self._end = max(self._end, packet.pts + packet.duration)
         if self._held is None:
             self._began = packet.pts - packet.dts
         else:
             self._held.duration = packet.dts - self._held.dts
             self.container.mux(self._held)
         self._held = packet
-        self._end = max(self._end, end)
 
 
 class Encoding:
@@ -308,7 +303,7 @@ class Encoding:
         cut: Any = np.ascontiguousarray(stored[:height, :width])
         forms = ("rgba", "rgba64le") if self.info.alpha else ("rgb24", "rgb48le")
         picture = av.VideoFrame.from_ndarray(cut, forms[pixels.dtype != np.uint8])
-        if _is_rgb(self.form):
+        if self.form.startswith(_RGB):
             return picture.reformat(format=self.form)
         converted = picture.reformat(
             format=self.form,
@@ -324,12 +319,8 @@ class Encoding:
         return converted
 
 
-def _is_rgb(form: str) -> bool:
-    return form.startswith(("bgr", "gbr", "rgb"))
-
-
 def _written_colors(colors: ColorTags, form: str, height: int) -> ColorTags:
-    if _is_rgb(form):
+    if form.startswith(_RGB):
         return ColorTags(FULL, RGB, colors.transfer, colors.primaries)
     if colors.matrix == RGB:
         return ColorTags(LIMITED, BT709, colors.transfer, colors.primaries)
