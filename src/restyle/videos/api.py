@@ -1,8 +1,6 @@
 """Stylize videos: `video` from file to file; `VideoStylizer` encodes the styles once for many videos.
 
-    read -> prepare -> paint -> steady -> finish -> write
-
-Each stage has its own thread (`runner`). Audio and subtitles pass through in their place.
+read -> prepare -> paint -> steady -> finish -> write
 """
 
 from __future__ import annotations
@@ -258,17 +256,11 @@ class VideoStylizer:
             )
 
     def _encode_styles(self, style: TimedStylesLike | None, regions: RegionsLike | None) -> None:
-        scale = encoding_scale(self.image_options, self.options.method)
-        has_style = _is_given(style)
+        scale, has_style = encoding_scale(self.image_options, self.options.method), _is_given(style)
         if regions is not None:
+            most = self.image_options.max_pixels
             self.regions = make_regions(
-                regions,
-                None,
-                model=self.method,
-                scale=scale,
-                max_pixels=self.image_options.max_pixels,
-                moving=True,
-                rest=has_style,
+                regions, None, model=self.method, scale=scale, max_pixels=most, moving=True, rest=has_style
             )
         if regions is None or has_style:
             self.styles = timed_styles(style, self.method, scale)
@@ -318,15 +310,11 @@ class VideoStylizer:
                     segments.note_temporary(temporary)
                 info, size = reader.info, pipeline.prepared_size(reader.info.size, image_options)
                 source = reader if isinstance(reader, VideoReader) else None
-                writer = run_nice(
-                    lambda: (
-                        GifWriter(temporary, info, size)
-                        if codec == "gif"
-                        else VideoWriter(
-                            temporary, info, size, codec, options.quality, source, tell, audio=audio
-                        )
-                    )
-                )
+                if codec == "gif":
+                    writer = run_nice(lambda: GifWriter(temporary, info, size))
+                else:
+                    about = (info, size, codec, options.quality, source, tell, audio)
+                    writer = run_nice(lambda: VideoWriter(temporary, *about))
             run_or_save(reader, painter, writer, segments, options.resume, temporary, output, watch, tell)
             if not codec:
                 folder.move(Path(output))
@@ -364,10 +352,7 @@ def _is_given(style: TimedStylesLike | None) -> bool:
 def default_output(
     content: PathLike, styles: TimedStyles, regions: Regions | None = None, look: str | None = None
 ) -> Path:
-    """Return the default output: `clip.avi` and `great-wave` give `clip-great-wave.mp4`.
-
-    Without styles and regions the look gives its name.
-    """
+    """Return the default output, named after the styles, or else the look: `clip-great-wave.mp4`."""
     path = Path(os.path.abspath(content)) if os.path.isdir(content) else Path(content)
     suffix = path.suffix if path.suffix.lower() in SUFFIXES and path.is_file() else ".mp4"
     named = [*(style for _, style in styles), *(regions.styles if regions else ())]

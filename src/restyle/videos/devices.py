@@ -79,9 +79,10 @@ class Newest:
     def ended(self) -> bool:
         """Whether there are no more frames; raises errors as `take` does."""
         with self._changed:
-            if self._ended and self._shot is None and self._error is not None:
+            over = self._ended and self._shot is None
+            if over and self._error is not None:
                 raise self._error
-            return self._ended and self._shot is None
+            return over
 
     def close(self) -> None:
         """Close the source."""
@@ -112,7 +113,7 @@ class PlayedFile:
         self._reader = VideoReader(path)
         self.size, self.rate = self._reader.info.size, self._reader.info.rate or Fraction(25)
 
-    def shots(self, stop: Event) -> Any:
+    def shots(self, stop: Event) -> Iterator[Shot]:
         """Yield each frame at its time."""
         begin: float | None = None
         for item in self._reader.items():
@@ -130,10 +131,9 @@ class PlayedFile:
 
 
 class Camera:
-    """A camera of this machine, opened through FFmpeg's devices.
+    """A camera, by its number from 0 or the system's name, such as `/dev/video2`.
 
-    `name` is a number from 0, or the system's name, such as `/dev/video2`. Raises InputError if there is no
-    such camera, or another program uses it.
+    Raises InputError if there is no such camera, or another program uses it.
     """
 
     def __init__(self, name: str) -> None:
@@ -152,7 +152,7 @@ class Camera:
         self.size = (context.height, context.width)
         self.rate = self._stream.average_rate or Fraction(30)
 
-    def shots(self, stop: Event) -> Any:
+    def shots(self, stop: Event) -> Iterator[Shot]:
         """Yield frames as they arrive."""
         import av
 
@@ -237,10 +237,7 @@ class Encoder:
 
 
 class Window:
-    """A window on the screen, drawn with Tk. Escape, q or the close button close it; `keys` are the others.
-
-    Raises OutputError if there is no screen, or Python was built without Tk.
-    """
+    """A window on the screen; Escape, q or the close button close it. OutputError without a screen or Tk."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         try:
@@ -322,10 +319,7 @@ class File:
 
 
 class VirtualCamera:
-    """A device such as that of v4l2loopback, which other programs use as a camera. Linux only.
-
-    Raises OutputError if the device does not accept video.
-    """
+    """A device such as v4l2loopback, a camera for other programs. OutputError if it accepts no video."""
 
     closed = False
 

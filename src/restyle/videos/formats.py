@@ -30,13 +30,9 @@ _KNOWN_MATRICES = {1, 4, 5, 6, 7, 9}
 
 @dataclass(frozen=True)
 class ColorTags:
-    """How YUV values map to colors, as numbers of ITU-T H.273.
+    """How YUV values map to colors, as numbers of ITU-T H.273."""
 
-    range : 0 unspecified, 1 limited, 2 full
-    matrix, transfer, primaries : 2 is unspecified
-    """
-
-    range: int = 0
+    range: int = 0  # unspecified, LIMITED or FULL
     matrix: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
     primaries: int = UNSPECIFIED
@@ -68,26 +64,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Properties of the picture of a video.
+    """Properties of the picture of a video."""
 
-    size : (height, width), upright
-    time_base : unit of `VideoFrame.pts`, in seconds
-    rate : average frames per second
-    frames : number of frames that the file claims to hold
-    depth : bits per channel
-    chroma : "420", "422" or "444"
-    alpha : whether frames have an alpha channel, which the result keeps
-    aspect : width of an upright pixel divided by its height
-    """
-
-    size: tuple[int, int]
-    time_base: Fraction
-    rate: Fraction | None
-    frames: int | None
-    depth: int = 8
-    chroma: str = "420"
-    alpha: bool = False
-    aspect: Fraction = Fraction(1)
+    size: tuple[int, int]  # (height, width), upright
+    time_base: Fraction  # unit of `VideoFrame.pts`, in seconds
+    rate: Fraction | None  # average frames per second
+    frames: int | None  # that the file claims to hold
+    depth: int = 8  # bits per channel
+    chroma: str = "420"  # or 422, 444
+    alpha: bool = False  # whether frames have an alpha channel, which the result keeps
+    aspect: Fraction = Fraction(1)  # width of an upright pixel divided by its height
     colors: ColorTags = ColorTags()
     turn: Turn = Turn()
     metadata: dict[str, str] = field(default_factory=dict)
@@ -96,18 +82,12 @@ class VideoInfo:
 
 @dataclass
 class VideoFrame:
-    """One frame.
+    """One frame, upright: RGB [H, W, 3], or with straight alpha [H, W, 4] if `VideoInfo.alpha`."""
 
-    pixels : [shape=(H, W, 3), or (H, W, 4) if `VideoInfo.alpha`, uint8 or uint16], RGB and straight alpha,
-        upright; None if the frame is damaged or skipped
-    pts, duration : in units of `VideoInfo.time_base`; `pts` increases from frame to frame
-    skipped : whether its pixels were not requested
-    """
-
-    pixels: Pixels | None
-    pts: int
-    duration: int
-    skipped: bool = False
+    pixels: Pixels | None  # None if the frame is damaged or skipped
+    pts: int  # in units of `VideoInfo.time_base`; it increases from frame to frame
+    duration: int  # in the same units
+    skipped: bool = False  # whether its pixels were not requested
 
 
 def check_pixels(shown: str, size: tuple[int, int], max_pixels: int | None) -> None:
@@ -125,10 +105,9 @@ def turn_of(frame: Any) -> Turn:
     data = frame.side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return Turn()
-    matrix = np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
     # The matrix maps a stored pixel: (x, y) -> (a x + c y, b x + d y).
-    signs = tuple(int(np.sign(value)) for value in (*matrix[0, :2], *matrix[1, :2]))
-    for quarters, (a, b, c, d) in enumerate(((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))):
+    a, b, _, c, d = np.sign(np.frombuffer(bytes(data), np.int32)[:5]).tolist()
+    for quarters, signs in enumerate(((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))):
         if signs == (a, b, c, d):
             return Turn(quarters)
         if signs == (-a, b, -c, d):
@@ -160,19 +139,13 @@ def scaling() -> Any:
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder and its settings.
+    """An encoder and its settings."""
 
-    name : FFmpeg's name
-    suffixes : containers that can hold its codec
-    worst : constant rate factor of quality 0; 0 if the encoder has no quality setting
-    even : whether frames with subsampled chroma must have even sides
-    """
-
-    name: str
-    suffixes: tuple[str, ...]
-    worst: int = 0
+    name: str  # in FFmpeg
+    suffixes: tuple[str, ...]  # of the containers that can hold its codec
+    worst: int = 0  # constant rate factor of quality 0; 0 if the encoder has no quality setting
     options: tuple[tuple[str, str], ...] = ()
-    even: bool = True
+    even: bool = True  # whether frames with subsampled chroma must have even sides
 
 
 _MP4 = (".mp4", ".m4v", ".mov")

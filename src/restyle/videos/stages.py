@@ -20,6 +20,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from threading import Event, Thread, get_native_id
@@ -134,11 +135,9 @@ class Stages:
 
         def put(item: Any, error: BaseException | None = None) -> bool:
             while not self._stop.is_set():
-                try:
+                with suppress(Full):
                     queue.put((item, error), timeout=_POLL)
-                except Full:
-                    continue
-                return True
+                    return True
             return False
 
         def work() -> None:
@@ -258,12 +257,11 @@ class SceneCuts:
 
     def __call__(self, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bool:
         """Return whether a new scene begins with the next frame [H, W, 3]; True for the first one."""
-        features = _features(pixels)
-        before, self._before = self._before, features
+        before, self._before = self._before, _features(pixels)
         if before is None:
             return True
-        place = float(np.abs(features[0] - before[0]).mean())
-        colors = float(np.abs(features[1] - before[1]).sum()) / 2
+        place = float(np.abs(self._before[0] - before[0]).mean())
+        colors = float(np.abs(self._before[1] - before[1]).sum()) / 2
         usual = float(np.median(self._usual)) if self._usual else 0.0
         if place > max(_MIN_PLACE, _TIMES_USUAL * usual) and colors > _MIN_COLORS:
             self._usual.clear()
@@ -286,8 +284,7 @@ class SceneCuts:
 
 def _features(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> tuple[Floats, Floats]:
     """Return the thumbnail [9, 16, 3] and the color histogram [216] of a frame."""
-    rows = np.linspace(0, pixels.shape[0] - 1, _SAMPLES).round().astype(np.intp)
-    columns = np.linspace(0, pixels.shape[1] - 1, _SAMPLES).round().astype(np.intp)
+    rows, columns = (np.linspace(0, n - 1, _SAMPLES).round().astype(np.intp) for n in pixels.shape[:2])
     samples = pixels[rows[:, None], columns].astype(np.float64) / np.iinfo(pixels.dtype).max
     tall, wide = _SAMPLES // _GRID[0], _SAMPLES // _GRID[1]
     thumbnail = samples.reshape(_GRID[0], tall, _GRID[1], wide, 3).mean(axis=(1, 3))
