@@ -130,15 +130,12 @@ def oklab_into_gamut(lab: Points, knee: float = 1.0) -> Points:
 def keep_luminance(content: FloatArray, styled: FloatArray) -> FloatArray:
     """Paint the content's colors with the fine light and dark of the result (Gatys et al. 2016, section 4).
 
-    The luma of the result is matched to the content's mean and deviation, and its broad part is replaced by
-    the content's, up to the edges of the content (guided filter). Chroma grows and shrinks with luma, so a
-    dark red becomes a brighter or darker red, never pink. Outside RGB, chroma is reduced at constant hue.
+    Both are [H, W, 3], float32, RGB in 0..1, and of one size. The luma of the result is matched to the
+    content's mean and deviation, and its broad part is replaced by the content's, up to the edges of the
+    content (guided filter). Chroma grows and shrinks with luma, so a dark red becomes a brighter or darker
+    red, never pink. Outside RGB, chroma is reduced at constant hue.
 
     Differs from Gatys et al. 2016: they stylize luma alone, and keep all of it and the content's chroma.
-
-    Parameters
-    ----------
-    content, styled : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     """
     if content.shape != styled.shape:
         raise OptionError(f"content and result differ in size: {content.shape} and {styled.shape}")
@@ -173,11 +170,7 @@ def keep_statistics(content: FloatArray, styled: FloatArray) -> FloatArray:
     """Give the result the content's mean and covariance of colors (Gatys et al. 2016, section 3).
 
     Differs from Gatys et al. 2016: recolors the result, not the style image before the transfer, so that it
-    works with styles that are only a code.
-
-    Parameters
-    ----------
-    content, styled : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
+    works with styles that are only a code. Both are [H, W, 3], float32, RGB in 0..1.
     """
     mean_c, cov_c = _color_moments(content)
     mean_s, cov_s = _color_moments(styled)
@@ -194,12 +187,8 @@ def colors_only(content: FloatArray, styled: FloatArray) -> FloatArray:
     """Give the content the palette of the result or of a style image; structure and texture stay.
 
     Sliced optimal transport in OKLab moves a sample of the content's colors to the palette. The smoothest
-    color lookup table of bounded slope is then fitted to that movement, so equal colors stay equal.
-
-    Parameters
-    ----------
-    content, styled : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        Their sizes may differ.
+    color lookup table of bounded slope is then fitted to that movement, so equal colors stay equal. Both are
+    [H, W, 3], float32, RGB in 0..1; their sizes may differ.
     """
     return fit_palette(content, styled).apply(content)
 
@@ -286,14 +275,9 @@ def fit_lut(colors: Points, targets: Points, *, max_slope: float) -> ColorLut:
     """Fit the smoothest table that maps ``colors`` close to ``targets`` within a bound on its slope.
 
     Least squares with bending energy as penalty (a thin plate in three dimensions). The weight of the penalty
-    grows until 99 % of the colors satisfy the bound. Where even a linear map is too steep (a flat picture, a
-    rich palette), the table is contracted toward its mean.
-
-    Parameters
-    ----------
-    colors, targets : np.ndarray [shape=(N, 3), float64, range 0..1, RGB]
-    max_slope : float
-        Bound on :meth:`ColorLut.slope`; the identity has slope 1.
+    grows until 99 % of the colors [N, 3], 0..1, satisfy the bound on :meth:`ColorLut.slope`, where the
+    identity has slope 1. Where even a linear map is too steep (a flat picture, a rich palette), the table is
+    contracted toward its mean.
     """
     rows, weights = _weights(colors, _FIT_SIDE)
     count = _FIT_SIDE**3

@@ -264,18 +264,14 @@ def decoding(name: str, form: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:  # a limit of Pillow on what follows the header
         raise InputError(f"{name}: its first frame has more pixels than restyle reads") from error
     except Exception as error:
-        pyvips = type(error).__module__ == "pyvips.error"  # imported only where it is used
-        if not pyvips and not isinstance(error, decoders.DECODER_ERRORS):
+        message = decoders.vips_message(error)
+        if message is not None:
+            reason = message or "its content cannot be parsed"
+        elif isinstance(error, decoders.DECODER_ERRORS):
+            reason = " ".join(str(error).split()) or type(error).__name__
+        else:
             raise
-        raise InputError(f"{name}: damaged or unsupported {form} image ({_reason(error)})") from error
-
-
-def _reason(error: Exception) -> str:
-    """Return the last line of a decoder's message; the first one of libvips names only its own function."""
-    if type(error).__module__ == "pyvips.error":
-        lines = str(getattr(error, "detail", "")).strip().split("\n")
-        return lines[-1].strip() or "its content cannot be parsed"
-    return " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: damaged or unsupported {form} image ({reason})") from error
 
 
 class _Quiet:

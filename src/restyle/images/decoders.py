@@ -243,6 +243,13 @@ def add_exif(raw: RawImage, source: bytes | Image.Image | Image.Exif | None) -> 
     return replace(raw, exif=block, orientation=orientation)
 
 
+def vips_message(error: Exception) -> str | None:
+    """Return the last line of an error of libvips, whose first names only its own function; else None."""
+    if type(error).__module__ != "pyvips.error":  # imported only where it is used
+        return None
+    return str(getattr(error, "detail", "")).strip().split("\n")[-1].strip()
+
+
 def with_metadata(add: Callable[[RawImage], RawImage], raw: RawImage, name: str) -> RawImage:
     """Add metadata if it can be read; with damaged metadata the pixels are still used."""
     try:

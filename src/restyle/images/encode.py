@@ -27,7 +27,7 @@ from PIL import Image
 from restyle.errors import OutputError
 from restyle.files import check_output, writing
 from restyle.images import exif, formats, icc, tiff
-from restyle.images.decoders import Samples, vips
+from restyle.images.decoders import Samples, vips, vips_message
 from restyle.types import FloatArray, PathLike, from_unit
 
 if TYPE_CHECKING:
@@ -190,10 +190,9 @@ def encoding(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if type(error).__module__ != "pyvips.error":  # imported only where it is used
+        if (message := vips_message(error)) is None:
             raise
-        lines = str(getattr(error, "detail", "")).strip().split("\n")
-        raise OutputError(f"cannot write {name}: {lines[-1].strip() or 'it cannot be encoded'}") from error
+        raise OutputError(f"cannot write {name}: {message or 'it cannot be encoded'}") from error
 
 
 def in_memory(

@@ -187,21 +187,16 @@ def plan_tiles(size: tuple[int, int], tile: int, overlap: int) -> list[Box]:
 def join_tile_rows(
     size: tuple[int, int], tiles: Sequence[Box], parts: Iterable[FloatArray], overlap: int
 ) -> Iterator[FloatArray]:
-    """Blend tiles into one picture, and yield its rows as soon as they are complete.
+    """Blend tiles into a picture of (height, width), and yield its rows [n, W, C] as soon as they are done.
+
+    They are overwritten when the next are asked for.
 
     Parameters
     ----------
-    size : (height, width)
     tiles, parts
-        Tiles from `plan_tiles`, all or the last rows of them, and their pixels [shape=(tile.height,
-        tile.width, C), float32].
+        Tiles from `plan_tiles`, all or the last rows of them, and their pixels [height, width, C], float32.
     overlap : int
         Width of the cross-fade, in pixels; at most the overlap given to `plan_tiles`.
-
-    Yields
-    ------
-    np.ndarray [shape=(n, W, C), float32]
-        The next rows; overwritten when the next are asked for.
     """
     height, width = size
     rows, down = _ramps(height, {tile.top: tile.height for tile in tiles}, overlap)

@@ -166,15 +166,7 @@ def look_table(name: str) -> ColorLut:
 
 
 def load_look(name: str) -> Cube:
-    """Return a look by its name, or from a .cube file.
-
-    Raises
-    ------
-    OptionError
-        There is no such look.
-    InputError
-        The file cannot be used.
-    """
+    """Return a look by its name (OptionError if there is none), or from a .cube file (InputError)."""
     if name in LOOKS:
         return Cube(None, look_table(name), _UNIT, _UNIT, name)
     if name.lower().endswith(".cube") or os.path.lexists(name):

@@ -97,17 +97,10 @@ def check_aspect(mask: FloatArray, size: tuple[int, int], name: str) -> None:
 def fit_mask(
     mask: FloatArray, full: tuple[int, int], box: tuple[int, int, int, int], size: tuple[int, int]
 ) -> FloatArray:
-    """Crop and resize a mask in the same way as its photo.
+    """Crop and resize a mask [h, w], 0..1, in the same way as its photo.
 
-    Parameters
-    ----------
-    mask : np.ndarray [shape=(h, w), float32, range 0..1]
-    full : (height, width)
-        Of the photo before the crop.
-    box : (top, left, height, width)
-        Crop of the photo.
-    size : (height, width)
-        That the crop is resized to.
+    `full` is the (height, width) of the photo before the crop, `box` the (top, left, height, width) of the
+    crop, and `size` the (height, width) that the crop is resized to.
     """
     down, across = mask.shape[0] / full[0], mask.shape[1] / full[1]
     top, left, height, width = box
@@ -140,16 +133,10 @@ _PASSES = 3  # successive box filters: within 3% of a Gaussian, at a cost indepe
 
 
 def mask_weights(masks: Sequence[FloatArray], keep: Sequence[bool], width: float) -> list[FloatArray]:
-    """Compute the weight of each region and of the background at every pixel.
+    """Compute the weight [H, W] of the region of each mask, then of the background, at every pixel.
 
-    Parameters
-    ----------
-    masks : sequence of np.ndarray [shape=(H, W), float32, range 0..1]
-        At least one.
-    keep : sequence of bool
-        For each mask, whether the photo stays as it is there.
-    width : float
-        Width of the ramps that replace hard edges, in pixels. Around a kept region the ramp is outside.
+    `keep` tells for each mask [H, W], 0..1, whether the photo stays as it is there. Hard edges become ramps
+    of a width in px, which are outside of a kept region.
     """
     soft = [
         feather_outward(mask, width) if kept else feather(mask, width)

@@ -75,12 +75,8 @@ def transparent(alpha: FloatArray) -> npt.NDArray[np.bool_]:
 def fill_hidden(pixels: FloatArray, alpha: FloatArray) -> FloatArray:
     """Extend visible colors to the pixels without opacity, so that hidden colors have no influence.
 
-    Each level of a pyramid halves the picture, weighted by alpha, and fills the hidden pixels one level up.
-
-    Parameters
-    ----------
-    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
-    alpha : np.ndarray [shape=(H, W), float32, range 0..1]
+    Each level of a pyramid halves the picture [H, W, 3], weighted by alpha [H, W], and fills the hidden
+    pixels one level up.
     """
     hidden = transparent(alpha)
     if not hidden.any():
@@ -197,13 +193,7 @@ def thumbnail(pixels: FloatArray, alpha: FloatArray | None = None) -> tuple[Floa
     """Reduce a very large picture by a whole number, to `THUMBNAIL_SIDE` px or more; keep others as they are.
 
     Methods compute from this what they need of the complete picture, so that a picture that is read in strips
-    gives the same result as in memory.
-
-    Parameters
-    ----------
-    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1]
-    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        Pixels without opacity get visible colors of others near them.
+    gives the same result as in memory. Pixels [H, W, 3] whose alpha [H, W] is 0 get visible colors near them.
     """
     side = block_side(pixels.shape)
     if side == 1:
@@ -302,18 +292,8 @@ def slopes(
 ) -> FloatArray:
     """Compute how strongly each channel of a painting follows the photo's luma around each pixel.
 
-    Parameters
-    ----------
-    light : np.ndarray [shape=(h, w), float32, range 0..1]
-    painted : np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB]
-    radius : int
-        Half a window, in px.
-    window : function of a plane [h, w] and the radius
-        Averages over the windows.
-
-    Returns
-    -------
-    np.ndarray [shape=(h, w, 3), float32, range 0..MAX_GAIN]
+    Both are float32 in 0..1, and the slopes [h, w, 3] in 0..MAX_GAIN. `window` averages a plane [h, w] over
+    windows of a radius in px.
     """
     mean = window(light, radius)
     variance = np.maximum(window(light * light, radius) - mean * mean, 0)

@@ -185,15 +185,9 @@ def guided_fit(
 ) -> tuple[FloatArray, FloatArray]:
     """Fit a plane by the guide around each pixel: the plane is about slope x guide + offset.
 
-    The guided filter (He et al. 2010) is that sum: the plane, smoothed along the edges of the guide.
-
-    Parameters
-    ----------
-    guide, plane : np.ndarray [shape=(H, W), float32]
-    radius : int
-        Of the windows, in px.
-    edge : float
-        Variance of the guide from which an edge stops the smoothing.
+    The guided filter (He et al. 2010) is that sum: the plane, smoothed along the edges of the guide. All are
+    [H, W], float32; the radius of the windows is in px. An edge stops the smoothing from the variance `edge`
+    of the guide on.
     """
     mean_guide, mean = box_mean(guide, radius), box_mean(plane, radius)
     together = box_mean(guide * plane, radius) - mean_guide * mean

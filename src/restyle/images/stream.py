@@ -268,18 +268,8 @@ def check_memory(
 ) -> None:
     """Raise InputError if a picture that would be streamed, if it could, takes more memory than is free.
 
-    Parameters
-    ----------
-    source : object
-        A path, for the message, or another kind of picture.
-    free : int, optional
-        Bytes of memory; None where it is unknown.
-    regions : bool
-        Whether parts have styles of their own.
-    why : str
-        Why it is not streamed: "keep-colors is"; empty if its format is the reason.
-    decoded : bool
-        Whether it is in memory already.
+    `free` is in bytes, None where it is unknown. `why` says what is not streamed ("keep-colors is"); it is
+    empty if the format of `source` is the reason. A picture that is `decoded` is in memory already.
     """
     if pixels <= STREAM_PIXELS or free is None:
         return
