@@ -17,13 +17,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary
-from restyle.nn.recoloring import COLORS, chroma, luminance
-from restyle.nn.vgg import VGGTeacher
+from restyle.nn.encoders import VGGTeacher
+from restyle.nn.transformer import COLORS, chroma, luminance
 from restyle.options.train import ArbitraryOptions
 from restyle.train.arbitrary import SHIFT, ArbitraryTask, StyleBank
 from restyle.train.augmentation import LARGE, STYLE, Augmentation
 from restyle.train.data import Pictures, save_grid, to_tensor
-from restyle.train.distributed import processes
+from restyle.train.loop import processes
 
 CODES = ArbitraryOptions(
     crop=192,

@@ -28,8 +28,7 @@ from torch import nn
 from restyle import RestyleError
 from restyle.nn.arbitrary import save_arbitrary
 from restyle.options.train import TrainOptions
-from restyle.train.distributed import leave, processes
-from restyle.train.loop import fit
+from restyle.train.loop import fit, leave, processes
 from scripts import presets
 from scripts.preset_codes import CODES, CodesTask, RefinedCodes
 from scripts.refine_presets import COMPACT, NETWORK, PHOTOS, SHARED, VGG, encoder_input, refinements, report

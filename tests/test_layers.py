@@ -44,15 +44,15 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Libraries of the extras, and the only places (beginnings of paths) that may import them.
 TORCH_PLACES = ("nn/", "train/", "keras/", "study/", "methods/optimize/", "sounds/texture")
 PLACES = {
-    "torch": (*TORCH_PLACES, "models/download.py", "evaluate/networks.py"),
-    "safetensors": (*TORCH_PLACES, "models/download.py"),
+    "torch": (*TORCH_PLACES, "models/catalog.py", "evaluate/networks.py"),
+    "safetensors": (*TORCH_PLACES, "models/catalog.py"),
     "torchmetrics": ("evaluate/networks.py",),
     "torch_fidelity": ("evaluate/networks.py",),
     "onnx": TORCH_PLACES,
     "tensorboard": TORCH_PLACES,
     "keras": ("keras/",),
     "cv2": ("videos/flow.py", "videos/stages.py", "methods/selection.py"),
-    "optuna": ("study/settings.py",),
+    "optuna": ("study/__init__.py",),
     "ray": ("batch/ray_",),
     "pyarrow": ("batch/ray_",),
     "fsspec": ("batch/ray_",),

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from restyle.images.statistics import transport_map
 from restyle.methods.photo.field import Guide
-from restyle.models import features
+from restyle.models import session
 from restyle.types import FloatArray
 
 Values = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def mkl(content: FloatArray, style: FloatArray) -> FloatArray:
 
 def linear(content: FloatArray, style: FloatArray) -> FloatArray:
     """Transfer mean and covariance of encoder features, and decode them linearly."""
-    encoder = features.load()
+    encoder = session.feature_encoder()
     own, wanted = (
         encoder.features(each)["relu1_1"][:, : each.shape[0], : each.shape[1]]
         .reshape(16, -1)

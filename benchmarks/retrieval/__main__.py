@@ -32,7 +32,7 @@ from benchmarks.retrieval.report import LINEAR, OURS, Row
 from benchmarks.retrieval.scoring import Distances, answer
 from restyle.compare import metrics
 from restyle.models import arbitrary, catalog
-from restyle.models.features import LAYERS, MODEL, FeatureEncoder
+from restyle.models.session import EMBEDDED, LAYERS, FeatureEncoder
 
 FOLDS = 5
 # Sections that other options write: --hold-out and --details.
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measured = works.measure(labels, encoder, chosen.cache, workers)
     if chosen.fit:
         everything = np.ones(len(measured), bool)
-        path = catalog.find(MODEL).file("metric").path
+        path = catalog.find(EMBEDDED).file("metric").path
         metric = fitting.fit(measured, labels.artists, everything)
         digest = hashlib.sha256(encoder.file.read()).hexdigest()
         path.write_bytes(replace(metric, encoder=digest).to_bytes())

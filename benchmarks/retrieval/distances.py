@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks.retrieval.scoring import Distances
 from benchmarks.retrieval.works import Floats, Measured
 from restyle.images.statistics import matrix_root
-from restyle.models.features import LAYERS
+from restyle.models.session import LAYERS
 
 BASELINES = ("histogram", "histogram intersection", "raw Gram", "gram")
 Doubles = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from benchmarks.retrieval.works import Floats, Measured
 from restyle.compare.subjects import DIRECTIONS, SMALL_MEAN, SMALL_VARIANCE, StyleMetric
-from restyle.models.features import LAYERS
+from restyle.models.session import LAYERS
 
 COMPONENTS = 128
 SHRINKAGE = 0.3  # of the covariance within artists, towards a multiple of the identity

@@ -17,7 +17,7 @@ from benchmarks.retrieval.distances import all_pairs, cosines
 from benchmarks.retrieval.report import LINEAR, OURS
 from benchmarks.retrieval.scoring import Answers, answer, ratio
 from restyle.models.catalog import ModelFile
-from restyle.models.features import FeatureEncoder
+from restyle.models.session import FeatureEncoder
 from restyle.options.train import EncoderOptions, TrainOptions
 
 SHOWN = ("gram", "moments", LINEAR, OURS)
@@ -89,7 +89,7 @@ def trained(name: str, pictures: Path, teacher: Path, folder: Path, options: Tra
 def with_encoder(path: Path, labels: works.Labels, cache: Path, workers: int) -> dict[str, Answers]:
     """Score the held-out artists' WikiArt works with another encoder, metric by metric."""
     from restyle.nn.encoders import load_encoder
-    from restyle.train.export.encoder import export_encoder
+    from restyle.train.export import export_encoder
 
     graph = path.with_suffix(".onnx")
     export_encoder(load_encoder(path), graph, path.stem)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from restyle.compare.subjects import LayerMoments, Vector, codes_of, color_histogram, moments_of, palette_of
 from restyle.images import picture
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.features import LAYERS, FeatureEncoder, comparable
+from restyle.models.session import LAYERS, FeatureEncoder, comparable
 
 Floats = npt.NDArray[np.float32]
 ROOT = Path(__file__).resolve().parent.parent.parent

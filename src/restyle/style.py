@@ -13,10 +13,11 @@ import numpy as np
 from restyle.errors import InputError, OptionError, StyleError
 from restyle.images import picture
 from restyle.images.looks import LOOKS
-from restyle.models import arbitrary, catalog, codes, style_files
+from restyle.models import arbitrary, catalog, style_codes, style_files
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.codes import SAVED_SCALES, STYLE_SCALES
 from restyle.models.style_codes import (
+    SAVED_SCALES,
+    STYLE_SCALES,
     CodeSource,
     Exemplar,
     ImageCodes,
@@ -109,7 +110,7 @@ class Style:
             The picture cannot be used.
         """
         method = method_of(model)
-        codes.check_scale(scale)
+        style_codes.check_scale(scale)
         path = source if isinstance(source, (str, os.PathLike)) else None
         pixels = picture.load_image(source).visible
         try:
@@ -192,7 +193,7 @@ class Style:
         """
         if not styles:
             raise StyleError("a mixture needs at least one style")
-        weights = codes.normalize_weights([weight for _, weight in styles]).tolist()
+        weights = style_codes.normalize_weights([weight for _, weight in styles]).tolist()
         parts = [resolve(style, model=model) for style, _ in styles]
         models = sorted({part.model for part in parts})
         if len(models) > 1:
@@ -200,11 +201,11 @@ class Style:
         strokes = MixedCodes(
             [(part._source(), part._scale, weight) for part, weight in zip(parts, weights, strict=True)]
         )
-        code = codes.mix_codes([part.code for part in parts], weights)
+        code = style_codes.mix_codes([part.code for part in parts], weights)
         joined = "+".join(dict.fromkeys(part.name for part in parts))
         more = None
         if any(part._refinement is not None for part in parts):
-            more = code - codes.mix_codes([part.read for part in parts], weights)
+            more = code - style_codes.mix_codes([part.read for part in parts], weights)
         return cls(code, models[0], name or joined, _codes=strokes, _refinement=more)
 
     def scaled(self, factor: float) -> Style:
@@ -224,7 +225,7 @@ class Style:
         StyleError
             The style was saved at one size only.
         """
-        scale = codes.check_scale(self._scale * factor)
+        scale = style_codes.check_scale(self._scale * factor)
         if factor == 1:
             return self
         return replace(self, code=self._source().code(scale), _scale=scale)

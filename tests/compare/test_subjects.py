@@ -23,8 +23,8 @@ from restyle.compare.subjects import (
 )
 from restyle.errors import InputError, ModelError, StyleError
 from restyle.images import picture as images
-from restyle.models import arbitrary, catalog, features
-from restyle.models.features import LAYERS
+from restyle.models import arbitrary, catalog, session
+from restyle.models.session import LAYERS
 from restyle.sounds.sources import FOLDER
 from restyle.style import Style
 
@@ -34,7 +34,7 @@ def picture(seed: int = 0) -> np.ndarray:
 
 
 def statistics(seed: int = 0) -> tuple[dict[str, LayerMoments], np.ndarray]:
-    return moments_of(picture(seed), features.load()), color_histogram(picture(seed))
+    return moments_of(picture(seed), session.feature_encoder()), color_histogram(picture(seed))
 
 
 def test_gram_and_correlation_follow_from_the_moments() -> None:
@@ -86,7 +86,7 @@ def test_other_files_are_refused() -> None:
 
 def test_a_grey_picture_has_a_vector() -> None:
     flat = np.full((64, 64, 3), 0.5, np.float32)
-    found = load_metric().vector(moments_of(flat, features.load()), color_histogram(flat))
+    found = load_metric().vector(moments_of(flat, session.feature_encoder()), color_histogram(flat))
     assert np.isfinite(found).all()
 
 
@@ -96,7 +96,7 @@ def test_moments_are_frozen() -> None:
 
 
 def test_a_metric_of_another_encoder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    record = catalog.find(features.MODEL)
+    record = catalog.find(session.EMBEDDED)
     assert load_metric().encoder == record.file("features").sha256
     other = tmp_path / "metric.npz"
     other.write_bytes(replace(load_metric(), encoder="0" * 64).to_bytes())
@@ -177,7 +177,7 @@ def test_a_preset_is_a_code(photo_file: Path) -> None:
 
 def test_moments_are_those_of_the_features() -> None:
     picture = np.random.default_rng(0).random((40, 56, 3), np.float32)
-    encoder = features.load()
+    encoder = session.feature_encoder()
     found = moments_of(picture, encoder)
     for layer, values in encoder.features(picture).items():
         flat = values.reshape(len(values), -1)

@@ -71,7 +71,7 @@ def test_the_users_folder_is_where_it_is_told(tmp_path: Path, monkeypatch: pytes
 def test_the_code_is_all_that_measuring_depends_on() -> None:
     paths = {path.relative_to(module.PACKAGE).as_posix() for path in module.dependencies()}
     assert {"evaluate/videos.py", "evaluate/metrics.py", "evaluate/bench.py"} <= paths
-    assert {"images/statistics.py", "images/resize.py", "models/features.py", "videos/read.py"} <= paths
+    assert {"images/statistics.py", "images/resize.py", "models/session.py", "videos/read.py"} <= paths
     assert not {path for path in paths if path.startswith(("cli/", "train/", "compare/"))}
     assert len(module.code_version()) == 64
 

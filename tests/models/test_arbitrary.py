@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from restyle.errors import InputError, ModelError, OptionError, StyleError
 from restyle.models import arbitrary, catalog
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.codes import interpolate_code, mix_codes, normalize_weights, restore_content
+from restyle.models.style_codes import interpolate_code, mix_codes, normalize_weights, restore_content
 from restyle.types import FloatArray
 
 

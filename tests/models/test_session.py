@@ -19,7 +19,17 @@ from restyle.errors import ModelError, OptionError
 from restyle.methods import table
 from restyle.models import catalog, session
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.session import PROVIDERS, Device, Session
+from restyle.models.session import (
+    LAYERS,
+    MOST_PIXELS,
+    PROVIDERS,
+    SHORT,
+    SMALLEST,
+    Device,
+    Session,
+    comparable,
+    feature_encoder,
+)
 
 
 @pytest.fixture
@@ -220,8 +230,8 @@ def test_only_the_outputs_that_are_wanted() -> None:
 
 def test_nothing_is_written_to_the_home_folder(tmp_path: Path) -> None:
     """ONNX Runtime's telemetry would leave a device identifier there."""
-    code = "import numpy as np, restyle; from restyle.models import features; "
-    code += "features.load().features(np.zeros((32, 32, 3), np.float32))"
+    code = "import numpy as np, restyle; from restyle.models import session; "
+    code += "session.feature_encoder().features(np.zeros((32, 32, 3), np.float32))"
     clean = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
     clean |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": ""}
     subprocess.run([sys.executable, "-c", code], env=clean, check=True, timeout=600)
@@ -235,3 +245,34 @@ def test_outputs_can_be_written_into_arrays(encoder: Session) -> None:
     encoder.run(None, given, **feed)
     for name, array in expected.items():
         np.testing.assert_array_equal(given[name], array)
+
+
+def test_every_layer_halves_the_size_of_the_one_before() -> None:
+    picture = np.random.default_rng(1).random((64, 96, 3), np.float32)
+    shapes = [feature_encoder().features(picture)[layer].shape[1:] for layer in LAYERS]
+    assert shapes == [(64, 96), (32, 48), (16, 24), (8, 12), (4, 6)]
+
+
+def test_tiny_pictures_are_padded() -> None:
+    found = feature_encoder().features(np.full((3, 5, 3), 0.5, np.float32))
+    assert all(np.isfinite(values).all() and values.size for values in found.values())
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"), [((448, 896), (224, 448)), ((100, 100), (224, 224)), ((224, 300), (224, 300))]
+)
+def test_pictures_are_compared_at_one_short_side(size: tuple[int, int], wanted: tuple[int, int]) -> None:
+    assert SHORT == 224
+    assert comparable(np.zeros((*size, 3), np.float32)).shape[:2] == wanted
+
+
+def test_long_scrolls_are_reduced() -> None:
+    height, width = comparable(np.zeros((100, 20000, 3), np.float32)).shape[:2]
+    assert height * width <= MOST_PIXELS * 1.05
+    assert 150 < width / height < 250
+
+
+@pytest.mark.parametrize("size", [(10, 60_000), (200_000, 3), (1, 1_000_000)])
+def test_the_thinnest_pictures_are_small_after_padding(size: tuple[int, int]) -> None:
+    height, width = comparable(np.zeros((*size, 3), np.float32)).shape[:2]
+    assert max(height, SMALLEST) * max(width, SMALLEST) <= MOST_PIXELS * 1.01

@@ -9,8 +9,7 @@ import pytest
 
 from restyle.errors import OptionError, StyleError
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.codes import check_scale
-from restyle.models.style_codes import ImageCodes, MixedCodes, SavedCodes, codes_at
+from restyle.models.style_codes import ImageCodes, MixedCodes, SavedCodes, check_scale, codes_at
 
 ONE, TWO, FOUR = (np.full(6, value, np.float32) for value in (1, 2, 4))
 

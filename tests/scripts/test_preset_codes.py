@@ -10,7 +10,7 @@ from PIL import Image
 
 from restyle.nn.arbitrary import ArbitraryNetwork, load_arbitrary, save_arbitrary
 from restyle.nn.encoders import PerceptualEncoder
-from restyle.nn.recoloring import chroma
+from restyle.nn.transformer import chroma
 from restyle.options.train import TrainOptions
 from restyle.train.loop import fit
 from scripts.preset_codes import CODES, CodesTask, LuminanceTask, RefinedCodes

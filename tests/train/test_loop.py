@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from restyle.errors import InputError, OptionError, OutputError
+from restyle.nn import choose_device, torch_settings
 from restyle.options.train import StyleTrainOptions, TrainOptions
 from restyle.train import loop
-from restyle.train.loop import NotFiniteError, Step, choose_device, fit, learning_rate
+from restyle.train.loop import NotFiniteError, Step, fit, learning_rate
 
 
 class Line:
@@ -213,3 +214,36 @@ def test_absent_and_unknown_devices_are_errors() -> None:
 def test_options_out_of_range_are_errors() -> None:
     with pytest.raises(OptionError, match="steps 0"):
         TrainOptions(steps=0)
+
+
+def settings() -> tuple[int, bool, torch.Tensor]:
+    return (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.random.get_rng_state(),
+    )
+
+
+def test_settings_hold_inside_and_are_restored() -> None:
+    threads, deterministic, state = settings()
+
+    def fail() -> None:
+        with torch_settings(threads=threads + 1, deterministic=not deterministic):
+            assert settings()[:2] == (threads + 1, not deterministic)
+            torch.rand(3)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert settings()[:2] == (threads, deterministic)
+    assert torch.equal(settings()[2], state)
+
+
+def test_what_changes_inside_is_restored_too() -> None:
+    threads, deterministic, state = settings()
+    with torch_settings():
+        torch.set_num_threads(threads + 2)
+        torch.use_deterministic_algorithms(not deterministic, warn_only=True)
+        torch.manual_seed(5)
+    assert settings()[:2] == (threads, deterministic)
+    assert torch.equal(settings()[2], state)

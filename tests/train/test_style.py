@@ -11,21 +11,24 @@ import numpy as np
 import pytest
 import torch
 
-from restyle.errors import InputError
+from restyle.errors import InputError, OptionError, StyleError
+from restyle.nn import conditional
 from restyle.nn.conditional import ConditionalShape, ConditionalTransformer
+from restyle.nn.encoders import LossNetwork, load_loss_network, load_loss_networks
 from restyle.options.train import StyleOptions, StyleTrainOptions
 from restyle.train import loop
 from restyle.train.augmentation import CONTENT, OWN_STYLE
 from restyle.train.data import Pictures
-from restyle.train.log import read_log
+from restyle.train.log import History, read_log
 from restyle.train.style import (
-    LossNetwork,
     StyleTask,
     held_out_losses,
-    load_loss_network,
-    load_loss_networks,
+    prepare,
+    read_pictures,
     small_styles,
+    style_names,
 )
+from restyle.train.style_network import StyleNetwork
 from tests.train.made_pictures import encoder_file, photos, picture
 
 OPTIONS = StyleOptions(crop=64, style_size=64, held_out=2)
@@ -193,13 +196,13 @@ def test_torchrun_with_two_processes_equals_one_with_the_double_batch(tmp_path: 
     script.write_text(
         f"import os, sys; sys.path.insert(0, {str(root)!r})\n"
         "from pathlib import Path\n"
-        "from restyle.train import distributed, loop\n"
+        "from restyle.train import loop\n"
         "from tests.train.test_style import RUN, task\n"
         "from dataclasses import replace\n"
         "folder, run, batch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])\n"
         "model = loop.fit(task(folder, batch=batch), run, replace(RUN, steps=8))\n"
         "weights = b''.join(each.detach().numpy().tobytes() for each in model.parameters())\n"
-        "(folder / ('rank' + os.environ['RANK'])).write_bytes(weights); distributed.leave()\n"
+        "(folder / ('rank' + os.environ['RANK'])).write_bytes(weights); loop.leave()\n"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -263,3 +266,43 @@ def test_held_out_losses_are_repeatable_and_higher_for_a_worse_network(tmp_path:
     with torch.no_grad():
         network.out.weight += 5  # far out of range
     assert found()["total"] > first["total"] + 1
+
+
+OWN = ("blue", "red")
+
+
+def test_names_follow_the_rows() -> None:
+    assert style_names(OWN, ("gold",), add=True) == ("blue", "red", "gold")
+    assert style_names(OWN, ("gold",), add=False) == ("gold",)
+    with pytest.raises(OptionError, match="nothing to add to"):
+        style_names((), ("gold",), add=True)
+    with pytest.raises(StyleError, match="two styles are called 'red'"):
+        style_names(OWN, ("red",), add=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "add", "rows", "same"),
+    [(OWN, False, 2, True), (("gold", "red"), False, 2, False), (("gold",), True, 3, False)],
+    ids=["goes on", "begins anew", "adds"],
+)
+def test_what_is_trained(tmp_path: Path, names: tuple[str, ...], add: bool, rows: int, same: bool) -> None:
+    photos(tmp_path / "photos")
+    encoder_file(tmp_path / "encoder.safetensors")
+    paths = [tmp_path / f"{name}.png" for name in names]
+    for path in paths:
+        picture(90, 80, 7, (40, 90, 200)).save(path)
+    recipe = StyleOptions(crop=64, style_size=64, held_out=2)
+    pictures = read_pictures(tmp_path / "photos", paths, recipe, (None, None), History(), lambda line: None)
+    network = StyleNetwork(width=4, blocks=1, seed=6)
+    present = conditional.build({"width": 4, "blocks": 1}, 2, None, 5)
+    network._module, network.styles = present, OWN
+    found, task = prepare(network, pictures, add, 2, 1, tmp_path / "encoder.safetensors")
+    module = task.model
+    assert isinstance(module, conditional.ConditionalTransformer)
+    assert found == ((*OWN, *names) if add else names)
+    assert len(module.scale) == rows
+    assert (module is present) == same
+    assert torch.equal(module.stem.weight, present.stem.weight) == (same or add)
+    assert [name for name, each in module.named_parameters() if each.requires_grad] == (
+        ["scale", "shift"] if add else [name for name, _ in present.named_parameters()]
+    )

@@ -14,7 +14,7 @@ from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions
 
 if TYPE_CHECKING:
     from restyle.models.catalog import Record, State
-    from restyle.train.export.arbitrary import Report
+    from restyle.train.export import Report
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -82,7 +82,7 @@ def pull(
 
     restyle models pull vgg19 --from ~/Downloads/vgg19-dcbb9e9d.pth
     """
-    from restyle.models.download import pull as fetch
+    from restyle.models.catalog import pull as fetch
 
     for name in model:
         for path in fetch(name, source=source, offline=offline, progress=sys.stderr.isatty()):
@@ -160,7 +160,7 @@ def network(
         _print(_own_styles(network, output, tolerance, overwrite), output)
         return
     from restyle.nn.arbitrary import load_arbitrary
-    from restyle.train.export.arbitrary import export_arbitrary
+    from restyle.train.export import export_arbitrary
 
     model, name = load_arbitrary(network)
     report = export_arbitrary(
@@ -236,7 +236,7 @@ def look(
 def _own_styles(network: Path, output: Path, tolerance: float, overwrite: bool) -> Report:
     from dataclasses import replace
 
-    from restyle.train.export.conditional import export_folder, export_graph
+    from restyle.train.export import export_folder, export_graph
     from restyle.train.style_network import StyleNetwork
 
     loaded = StyleNetwork.load(network)

@@ -11,8 +11,8 @@ from restyle.cli.app import with_flags
 from restyle.options.train import StudyOptions, StyleCountOptions
 
 if TYPE_CHECKING:
+    from restyle.study import Setting, Space
     from restyle.study.networks import Conditions
-    from restyle.study.settings import Setting, Space
 
 app = typer.Typer(
     help="Compare networks: same data, same budget, several seeds (needs the extra torch).",
@@ -60,9 +60,8 @@ def network(
         require("`--search optuna`", "study", "optuna")
         if options.sample:
             raise OptionError("--sample needs --search grid; with optuna, use --trials")
+    from restyle.study import check_plan, combinations, label, parse_space, search, title
     from restyle.study.networks import Conditions, NetworkStudy, RunPlan, split_photos
-    from restyle.study.runs import check_plan
-    from restyle.study.settings import combinations, label, parse_space, search, title
 
     trained, measured = split_photos(content, options.photos, options.held_out)
     space = parse_space(vary, spans=options.search == "optuna")
@@ -142,8 +141,7 @@ def styles(
     from restyle.errors import require
 
     require("`restyle study`", "torch", "torch", "safetensors")
-    from restyle.study import style_counts
-    from restyle.study.runs import at_most, check_plan, run_all
+    from restyle.study import at_most, check_plan, run_all, style_counts
     from restyle.train.data import evenly_spaced, picture_paths
 
     numbers = style_counts.parse_counts(options.counts)

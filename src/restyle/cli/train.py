@@ -123,7 +123,7 @@ def style(
     require("`restyle train`", "torch", "torch", "safetensors", "onnx")
     from restyle.train.augmentation import CONTENT, OWN_STYLE
     from restyle.train.data import style_paths
-    from restyle.train.distributed import leave, processes
+    from restyle.train.loop import leave, processes
 
     check_suffix(output)
     check_output(output, overwrite=overwrite, inputs=[*style, *([add_to] if add_to else [])])
@@ -307,8 +307,7 @@ def _check(output: Path, overwrite: bool, inputs: list[Path]) -> None:
 
 def _fit(task: Task, output: Path, options: TrainOptions, resume: bool, overwrite: bool) -> Any:
     """Train with a progress bar; return None on all ranks but the first, which write nothing."""
-    from restyle.train.distributed import leave, processes
-    from restyle.train.loop import fit
+    from restyle.train.loop import fit, leave, processes
 
     for folder in getattr(task, "folders", ()):
         for path, reason in folder.skipped:

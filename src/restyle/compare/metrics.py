@@ -16,7 +16,7 @@ from restyle.errors import OptionError, StyleError
 from restyle.images.statistics import matrix_root, relative_gap
 from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.features import LAYERS
+from restyle.models.session import LAYERS
 from restyle.sounds.features import CLASSES
 from restyle.style import method_of
 from restyle.types import PathLike, StyleLike

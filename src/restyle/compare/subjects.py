@@ -33,9 +33,9 @@ from restyle.images import picture as images
 from restyle.images.color import rgb_to_oklab
 from restyle.images.resize import fit_size, resize
 from restyle.images.statistics import mean_covariance, quantiles, random_directions
-from restyle.models import catalog, features
+from restyle.models import catalog, session
 from restyle.models.arbitrary import Arbitrary
-from restyle.models.features import LAYERS, MODEL
+from restyle.models.session import EMBEDDED, LAYERS
 from restyle.models.style_files import SUFFIX, is_style_file, preset_files, slug
 from restyle.sounds.features import Texture, at_rate, mfcc, texture
 from restyle.sounds.read import load_sound
@@ -151,11 +151,11 @@ class StyleMetric:
 @lru_cache(maxsize=1)
 def load_metric() -> StyleMetric:
     """Return the shipped metric; ModelError if it is damaged or was fitted with another encoder."""
-    record = catalog.find(MODEL)
+    record = catalog.find(EMBEDDED)
     metric = StyleMetric.from_bytes(record.file("metric").read())
     if metric.encoder != record.file("features").sha256:
         raise ModelError(
-            f"the style metric was fitted with another encoder than '{MODEL}'; "
+            f"the style metric was fitted with another encoder than '{EMBEDDED}'; "
             "run `python -m benchmarks.retrieval --fit`"
         )
     return metric
@@ -237,10 +237,10 @@ def measure(source: Any, needs: frozenset[Need], model: Arbitrary, name: str | N
 
 def of_pixels(pixels: FloatArray, needs: frozenset[Need], model: Arbitrary, name: str) -> Subject:
     """Measure a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
-    small = features.comparable(pixels)
+    small = session.comparable(pixels)
     layers = histogram = vector = codes = None
     if needs & {"features", "vector"}:
-        layers = moments_of(small, features.load(model.device, model.threads))
+        layers = moments_of(small, session.feature_encoder(model.device, model.threads))
     if needs & {"colors", "vector"}:
         histogram = color_histogram(small)
     if "vector" in needs and layers and histogram is not None:
@@ -270,7 +270,7 @@ def codes_of(picture: FloatArray, model: Arbitrary) -> FloatArray:
     return np.stack([model.encode(picture, scale) for scale in SCALES])
 
 
-def moments_of(picture: FloatArray, encoder: features.FeatureEncoder) -> dict[str, LayerMoments]:
+def moments_of(picture: FloatArray, encoder: session.FeatureEncoder) -> dict[str, LayerMoments]:
     """Mean and covariance of every layer of a picture [shape=(H, W, 3), float32, range 0..1, RGB]."""
     found = {}
     for layer, values in encoder.features(picture).items():

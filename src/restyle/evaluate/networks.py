@@ -16,8 +16,7 @@ from pathlib import Path
 from restyle.errors import MissingExtraError, ModelError, OptionError, require
 from restyle.evaluate.metrics import Features
 from restyle.models import catalog
-from restyle.models.features import FeatureEncoder
-from restyle.models.session import as_batch
+from restyle.models.session import FeatureEncoder, as_batch
 from restyle.types import FloatArray
 
 DEFAULT = "encoder-1"

@@ -16,12 +16,11 @@ _HOMES = {
     "PerceptualLoss": "restyle.keras.losses",
     "Photos": "restyle.keras.photos",
     "StyleNetwork": "restyle.keras.style_network",
-    "load_encoder": "restyle.keras.encoder",
+    "load_encoder": "restyle.keras.losses",
 }
 
 if TYPE_CHECKING:
-    from restyle.keras.encoder import load_encoder
-    from restyle.keras.losses import PerceptualLoss
+    from restyle.keras.losses import PerceptualLoss, load_encoder
     from restyle.keras.photos import Photos
     from restyle.keras.style_network import StyleNetwork
 

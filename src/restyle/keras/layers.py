@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 EPSILON = 1e-4  # as in `nn.transformer`, so that both networks compute the same
@@ -181,3 +183,9 @@ class Range(_Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         """Same shape as `x`."""
         return x if training else ops.clip(x, 0.0, 1.0)
+
+
+def set_convolution(layer: Any, name: str, weights: Mapping[str, Any]) -> None:
+    """Set kernel and bias of a Keras convolution from those of the PyTorch convolution `name`."""
+    kernel, bias = (np.asarray(weights[f"{name}.{part}"], np.float32) for part in ("weight", "bias"))
+    layer.set_weights([kernel.transpose(2, 3, 1, 0), bias])

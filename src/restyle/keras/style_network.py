@@ -11,10 +11,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from restyle.errors import OptionError, StyleError, require
+from restyle.errors import ModelError, OptionError, StyleError, require
 from restyle.images import picture as images
-from restyle.keras import torch_weights
-from restyle.keras.layers import CutBack, PadToStride, Range, ReflectionPadding, StyleScale, Twice
+from restyle.keras.layers import (
+    CutBack,
+    PadToStride,
+    Range,
+    ReflectionPadding,
+    StyleScale,
+    Twice,
+    set_convolution,
+)
 from restyle.keras.losses import TERMS, PerceptualLoss
 from restyle.keras.photos import check_batch
 from restyle.models import network_files
@@ -25,8 +32,34 @@ from restyle.types import FloatArray, PathLike
 if TYPE_CHECKING:
     from restyle.train.style_network import StyleNetwork as TorchNetwork
 
+ROWS = ("scale", "shift")  # of the styles; each is [styles, channels of all points]
+OUT = "out"  # the only convolution without a style
+
+
 STRIDE = 4
 LAST = "channels_last"
+
+
+def style_points(options: NetworkOptions) -> dict[str, bool]:
+    """Return each convolution followed by a style, in order, and whether features are normalized there.
+
+    The same as `nn.conditional.ConditionalShape.points`, without PyTorch.
+    """
+    everywhere, inside = options.normalization == "all", options.normalization != "none"
+    points = {"stem": everywhere, "down": everywhere}
+    for index in range(options.blocks):
+        points |= {f"blocks.{index}.first": inside, f"blocks.{index}.second": everywhere}
+    return points | {"up_half": everywhere, "up_full": everywhere}
+
+
+def layer_name(name: str) -> str:
+    """Return the name of a Keras layer, which has no dots."""
+    return name.replace(".", "_")
+
+
+def style_layer_name(name: str) -> str:
+    """Return the name of the `StyleScale` layer after a convolution."""
+    return f"{layer_name(name)}_style"
 
 
 @keras.saving.register_keras_serializable(package="restyle")
@@ -196,23 +229,41 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
 
     def torch_weights(self) -> dict[str, FloatArray]:
         """Return all weights with the names and layouts of the PyTorch network."""
-        return torch_weights.torch_weights(self)
+        points, found = style_points(self.options), {}
+        for name in [*points, OUT]:
+            kernel, bias = map(ops.convert_to_numpy, self.get_layer(layer_name(name)).weights)
+            found[f"{name}.weight"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+            found[f"{name}.bias"] = bias
+        for place, part in enumerate(ROWS):
+            rows = [self.get_layer(style_layer_name(name)).weights[place] for name in points]
+            found[part] = np.concatenate([ops.convert_to_numpy(each) for each in rows], 1)
+        return found
 
     def set_torch_weights(self, weights: Mapping[str, Any]) -> None:
         """Set all weights as from `torch_weights`; raises ModelError if the network has another shape."""
-        torch_weights.set_torch_weights(self, weights)
+        own, points = self.torch_weights(), style_points(self.options)
+        if own.keys() != weights.keys() or any(own[name].shape != weights[name].shape for name in own):
+            raise ModelError("these are the weights of a network of another shape")
+        for name in [*points, OUT]:
+            set_convolution(self.get_layer(layer_name(name)), name, weights)
+        begin = 0
+        for name in points:
+            layer = self.get_layer(style_layer_name(name))
+            end = begin + layer.scale.shape[1]
+            layer.set_weights([weights[part][:, begin:end] for part in ROWS])
+            begin = end
 
 
 def _layers(options: NetworkOptions, styles: int, seed: int) -> tuple[Any, Any]:
     """Return inputs and outputs of the network."""
     content = keras.Input((None, None, 3), name="content")
     code = keras.Input((styles,), name="code") if styles > 1 else None
-    normalized = torch_weights.style_points(options)
+    normalized = style_points(options)
     width, seeds = options.width, iter(range(seed, seed + 1000))
 
     def convolve(x: Any, name: str, filters: int, *, strides: int = 1, gain: float = 1.0) -> Any:
         """Reflection padding, a convolution and, except for the last one, the style."""
-        label = torch_weights.layer_name(name)
+        label = layer_name(name)
         x = ReflectionPadding(options.kernel_size // 2, name=f"{label}_pad")(x)
         initial = keras.initializers.VarianceScaling(2 * gain**2, "fan_in", "untruncated_normal", next(seeds))
         x = keras.layers.Conv2D(
@@ -220,11 +271,11 @@ def _layers(options: NetworkOptions, styles: int, seed: int) -> tuple[Any, Any]:
         )(x)
         if name not in normalized:
             return x
-        style = StyleScale(styles, normalized[name], name=torch_weights.style_layer_name(name))
+        style = StyleScale(styles, normalized[name], name=style_layer_name(name))
         return style(x) if code is None else style(x, code)
 
     def activated(x: Any, name: str, filters: int, *, strides: int = 1) -> Any:
-        label = torch_weights.layer_name(name)
+        label = layer_name(name)
         return keras.layers.ReLU(name=f"{label}_relu")(convolve(x, name, filters, strides=strides))
 
     minimum = 2 * STRIDE * options.kernel_size

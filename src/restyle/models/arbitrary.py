@@ -39,9 +39,9 @@ from restyle.images.geometry import (
 )
 from restyle.images.resize import resize, thumbnail
 from restyle.models import catalog
-from restyle.models.codes import check_scale, interpolate_code, mix_codes, restore_content
 from restyle.models.network_files import NetworkRecord
 from restyle.models.session import PROVIDERS, Device, Session, as_batch
+from restyle.models.style_codes import check_scale, interpolate_code, mix_codes, restore_content
 from restyle.types import FloatArray, PathLike, Report, quiet
 
 SMALLEST_STYLE = 8  # px, short side; a smaller image holds a color but no brushwork

@@ -1,14 +1,18 @@
-"""The catalog of models: one record each in `catalog.toml`, verified on every load.
+"""The catalog of models: one record each in `catalog.toml`, verified on every load, and their download.
 
 Most files ship with the package. Those with a `url` are downloaded to the user's cache folder by `restyle
-models pull`, which may keep only some of their tensors; the hash of the result is stored next to it.
+models pull`, which may keep only some of their tensors; the hash of the result is stored next to it. A torch
+file is opened once, by the loader that creates only tensors, and is deleted after conversion.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import pickle
 import posixpath
+import shutil
 import tomllib
 import urllib.parse
 from dataclasses import dataclass
@@ -16,7 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from restyle.errors import ModelError
+from restyle.errors import InputError, ModelError, OutputError, require
+from restyle.files import DISK_ERRORS, make_folder, reason, writing
 from restyle.models import network_files
 from restyle.models.network_files import NetworkRecord
 from restyle.options import EngineOptions
@@ -26,6 +31,7 @@ HERE = Path(__file__).parent
 CATALOG = HERE / "catalog.toml"
 DEFAULT: str = EngineOptions.model
 
+_YOURS = ("arbitrary", "yours")  # method and license of the user's own models
 State = Literal["ok", "missing", "damaged"]
 
 
@@ -33,14 +39,9 @@ State = Literal["ok", "missing", "damaged"]
 class Download:
     """A published file that `restyle models pull` downloads.
 
-    Parameters
-    ----------
-    url : str
-    sha256 : str [64 hexadecimal digits]
-    size : int or None [bytes]
-    keep : tuple of str or None
-        If not None, the file is a torch state dict, and the tensors whose names begin with one of these are
-        written as safetensors. If None, the file is used as it is.
+    size : in bytes
+    keep : if not None, the file is a torch state dict, and the tensors whose names begin with one of these
+        are written as safetensors; if None, the file is used as it is
     """
 
     url: str
@@ -58,17 +59,11 @@ class Download:
 class ModelFile:
     """One file of a model.
 
-    Parameters
-    ----------
-    role : str
-        Its function in the model: `style_encoder`, `transformer`, `encoder`, ...
-    path : Path
-        Absolute.
-    sha256 : str or None [64 hexadecimal digits]
-        None in a folder of the user's own, and for a download, whose hash is in the file `receipt`.
-    size : int or None [bytes]
-    download : Download or None
-        None for a file that ships with the package.
+    role : its function in the model: `style_encoder`, `transformer`, `encoder`, ...
+    path : absolute
+    sha256 : None in a folder of the user's own, and for a download, whose hash is in the file `receipt`
+    size : in bytes
+    download : None for a file that ships with the package
     """
 
     role: str
@@ -78,13 +73,7 @@ class ModelFile:
     download: Download | None = None
 
     def read(self) -> bytes:
-        """Read the file and verify its hash.
-
-        Raises
-        ------
-        ModelError
-            The file is missing or damaged.
-        """
+        """Read the file and verify its hash; ModelError if it is missing or damaged."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -92,13 +81,11 @@ class ModelFile:
         except OSError as error:
             raise ModelError(f"weights cannot be read: '{self.path}' ({error.strerror})") from error
         expected = self.expected()
-        if expected is not None:
-            actual = hashlib.sha256(content).hexdigest()
-            if actual != expected:
-                raise ModelError(
-                    f"weights are damaged: '{self.path}' has SHA-256 {actual[:12]}..., "
-                    f"its record says {expected[:12] or 'nothing'}...; {_cure(self)}"
-                )
+        if expected is not None and (actual := hashlib.sha256(content).hexdigest()) != expected:
+            raise ModelError(
+                f"weights are damaged: '{self.path}' has SHA-256 {actual[:12]}..., "
+                f"its record says {expected[:12] or 'nothing'}...; {_cure(self)}"
+            )
         return content
 
     @property
@@ -128,18 +115,10 @@ class ModelFile:
 class Record:
     """One model: its files, origin, and input contract.
 
-    Parameters
-    ----------
-    name : str
-        As in `--model` and in its style files.
-    title, method, license, origin, paper : str
-    files : tuple of ModelFile
-    styles : Path or None
-        Folder of its preset style files.
-    contract : dict
-        Input: value range, channel order, stride, smallest side.
-    own_styles : tuple of str
-        Names of the styles inside a network with its own styles.
+    name : as in `--model` and in its style files
+    styles : folder of its preset style files
+    contract : of the input: value range, channel order, stride, smallest side
+    own_styles : names of the styles inside a network with its own styles
     """
 
     name: str
@@ -189,20 +168,33 @@ def _records(path: Path, downloads: Path) -> dict[str, Record]:
     return {name: _record(name, entry, downloads) for name, entry in parsed.items()}
 
 
+def _record(name: str, entry: dict[str, Any], downloads: Path) -> Record:
+    return Record(
+        name=name,
+        **{key: entry[key] for key in ("title", "method", "license", "origin", "paper")},
+        files=tuple(_file(each, downloads / name) for each in entry["files"]),
+        styles=HERE / entry["styles"] if "styles" in entry else None,
+        contract=entry.get("input"),
+    )
+
+
+def _file(entry: dict[str, Any], folder: Path) -> ModelFile:
+    """Parse a file of the package, which has a `path`, or a download, which has a `url`."""
+    if "url" not in entry:
+        return ModelFile(entry["role"], HERE / entry["path"], entry["sha256"], entry["bytes"])
+    keep = tuple(entry["keep"]) if "keep" in entry else None
+    download = Download(entry["url"], entry["sha256"], entry.get("bytes"), keep)
+    return ModelFile(entry["role"], folder / entry["file"], download=download)
+
+
 def find(model: PathLike | NetworkRecord) -> Record:
     """Return the record of a model in the catalog, or create one for the user's own folder or file.
 
-    Parameters
-    ----------
-    model : str, path or NetworkRecord
-        A name in the catalog; or a folder with `style_encoder.onnx` and `transformer.onnx` from
-        `restyle export`, with presets in its subfolder `styles`; or a `.restyle` file from
-        `restyle train style`, or its content. A network with its own styles has no style encoder.
+    model : a name in the catalog; or a folder with `style_encoder.onnx` and `transformer.onnx` from `restyle
+        export`, with presets in its subfolder `styles`; or a `.restyle` file from `restyle train style`, or
+        its content. A network with its own styles has no style encoder.
 
-    Raises
-    ------
-    ModelError
-        It is none of these.
+    Raises ModelError if it is none of these.
     """
     if isinstance(model, NetworkRecord):
         return _network(Path(f"{model.name}{network_files.SUFFIX}"), model)
@@ -223,16 +215,9 @@ def find(model: PathLike | NetworkRecord) -> Record:
     for role in roles:
         if not (folder / f"{role}.onnx").is_file():
             raise ModelError(f"no model in '{folder}': there is no {role}.onnx; `restyle export` writes it")
-    return Record(
-        name=str(folder),
-        title="a folder",
-        method="arbitrary",
-        license="yours",
-        origin=str(folder),
-        paper="",
-        files=tuple(ModelFile(role, folder.resolve() / f"{role}.onnx") for role in roles),
-        styles=styles.resolve() if styles.is_dir() else None,
-    )
+    files = tuple(ModelFile(role, folder.resolve() / f"{role}.onnx") for role in roles)
+    presets = styles.resolve() if styles.is_dir() else None
+    return Record(str(folder), "a folder", *_YOURS, str(folder), "", files, styles=presets)
 
 
 @dataclass(frozen=True)
@@ -248,16 +233,9 @@ class NetworkFile(ModelFile):
 
 def _network(path: Path, network: NetworkRecord | None = None) -> Record:
     graph, styles = (network.graph, network.styles) if network else (None, network_files.read(path).styles)
-    return Record(
-        name=str(path),
-        title="a network with its own styles",
-        method="arbitrary",
-        license="yours",
-        origin=str(path),
-        paper="after Johnson et al. 2016, Dumoulin et al. 2017",
-        files=(NetworkFile("transformer", path.resolve(), graph=graph),),
-        own_styles=styles,
-    )
+    title, paper = "a network with its own styles", "after Johnson et al. 2016, Dumoulin et al. 2017"
+    files = (NetworkFile("transformer", path.resolve(), graph=graph),)
+    return Record(str(path), title, *_YOURS, str(path), paper, files, own_styles=styles)
 
 
 def models_folder() -> Path:
@@ -292,24 +270,128 @@ def _cure(file: ModelFile) -> str:
     return "reinstall restyle" if file.path.is_relative_to(HERE) else "export the model again"
 
 
-def _record(name: str, entry: dict[str, Any], downloads: Path) -> Record:
-    return Record(
-        name=name,
-        title=entry["title"],
-        method=entry["method"],
-        license=entry["license"],
-        origin=entry["origin"],
-        paper=entry["paper"],
-        files=tuple(_file(each, downloads / name) for each in entry["files"]),
-        styles=HERE / entry["styles"] if "styles" in entry else None,
-        contract=entry.get("input"),
-    )
+def pull(
+    model: str, *, source: PathLike | None = None, offline: bool = False, progress: bool = False
+) -> list[Path]:
+    """Make a model of the catalog ready for use on this machine, and return its files.
+
+    source : a copy of the published file, or a folder with copies under their published names, which are only
+        read; other files are downloaded, but not intact ones again
+    offline : do not download; neither if the environment variable `RESTYLE_OFFLINE` is set
+    progress : show a progress bar on standard error
+
+    Raises ModelError for an unknown model, a failed download, or a file that is not the published one;
+    OutputError if the user's folder cannot be written; MissingExtraError if torch is not installed.
+    """
+    known = records()
+    if model not in known:
+        names = ", ".join(name for name, each in known.items() if each.downloaded)
+        raise ModelError(f"unknown model '{model}'; models to pull are {names}")
+    record = known[model]
+    if not record.downloaded:
+        raise ModelError(f"model '{model}' ships with restyle; there is nothing to pull")
+    files = [(file, file.download) for file in record.files if file.download]
+    wanted = [(file, download) for file, download in files if file.state() != "ok"]
+    if wanted:
+        require(f"pulling '{model}'", "torch", "torch", "safetensors")
+    copies = {} if source is None else _find_copies(Path(source), [download for _, download in files])
+    try:
+        for file, download in wanted:
+            make_folder(file.path.parent)
+            copy = copies.get(download.url) or _fetch(download, file.path.parent, offline, progress)
+            _install(copy, file, download)
+            if copy.parent == file.path.parent and copy != file.path and download.url not in copies:
+                copy.unlink()
+    finally:
+        for folder in {file.path.parent for file in record.files}:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
+    return [file.path for file in record.files]
 
 
-def _file(entry: dict[str, Any], folder: Path) -> ModelFile:
-    """Parse a file of the package, which has a `path`, or a download, which has a `url`."""
-    if "url" not in entry:
-        return ModelFile(entry["role"], HERE / entry["path"], entry["sha256"], entry["bytes"])
-    keep = tuple(entry["keep"]) if "keep" in entry else None
-    download = Download(entry["url"], entry["sha256"], entry.get("bytes"), keep)
-    return ModelFile(entry["role"], folder / entry["file"], download=download)
+def convert(source: PathLike, target: PathLike, keep: tuple[str, ...]) -> None:
+    """Write the tensors of a torch state dict as safetensors, at their precision.
+
+    source : written by `torch.save`, in the old format or the new
+    keep : prefixes of the names to keep; "" keeps all
+
+    Raises ModelError if it is not a state dict, contains other objects than tensors, or none to keep.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        loaded = torch.load(source, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError) as error:
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"'{source}' is not a file of tensors that is safe to open ({why})") from error
+    if not isinstance(loaded, dict):
+        raise ModelError(f"'{source}' holds a {type(loaded).__name__}, not a state dict")
+    kept = {
+        name: value.contiguous().clone()
+        for name, value in loaded.items()
+        if isinstance(name, str) and name.startswith(keep) and isinstance(value, torch.Tensor)
+    }
+    if not kept:
+        raise ModelError(f"'{source}' holds no tensor whose name begins with {' or '.join(keep)}")
+    try:
+        save_file(kept, target)
+    except SafetensorError as error:
+        raise OutputError(f"cannot write {target}: {error}") from error
+
+
+def _find_copies(source: Path, downloads: list[Download]) -> dict[str, Path]:
+    """Return the user's copies of published files, by URL, with verified hashes."""
+    names = [download.name for download in downloads]
+    paths = [source]
+    if source.is_dir():
+        paths = [source / name for name in names if (source / name).is_file()]
+        if not paths:
+            raise InputError(f"the folder '{source}' holds no {' and no '.join(names)}")
+    copies = {}
+    for path in paths:
+        try:
+            sha256 = file_sha256(path)
+        except OSError as error:
+            raise InputError(f"'{path}' cannot be read: {reason(error)}") from error
+        match = next((each for each in downloads if each.sha256 == sha256), None)
+        if match is None:
+            expected = " or ".join(f"{each.sha256[:12]}..." for each in downloads)
+            raise ModelError(
+                f"'{path}' is not {' or '.join(names)} as published: its SHA-256 is {sha256[:12]}..., "
+                f"expected is {expected}"
+            )
+        copies[match.url] = path
+    return copies
+
+
+def _fetch(download: Download, folder: Path, offline: bool, progress: bool) -> Path:
+    """Download a file to a folder."""
+    by_hand = f"or download {download.url} yourself and pass it with --from FILE"
+    if offline or os.environ.get("RESTYLE_OFFLINE", "") not in ("", "0"):
+        why = "--offline was given" if offline else "RESTYLE_OFFLINE is set"
+        raise ModelError(f"cannot download {download.name}: {why}; {by_hand}")
+    import torch
+
+    target = folder / download.name
+    try:
+        torch.hub.download_url_to_file(download.url, str(target), download.sha256, progress)
+    except (OSError, RuntimeError) as error:  # a RuntimeError is another hash
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise OutputError(f"cannot write {target}: {reason(error)}") from error
+        host = urllib.parse.urlsplit(download.url).netloc
+        raise ModelError(f"cannot download {download.name} from {host}: {error}; {by_hand}") from error
+    return target
+
+
+def _install(published: Path, file: ModelFile, download: Download) -> None:
+    """Put a file of a model in place, and its hash next to it."""
+    if published != file.path:
+        with writing(file.path, overwrite=True, inputs=[published]) as temporary:
+            if download.keep is not None:
+                convert(published, temporary, download.keep)
+            else:
+                shutil.copyfile(published, temporary)
+    with writing(file.receipt, overwrite=True) as temporary:
+        temporary.write_text(f"{file_sha256(file.path)}  {file.path.name}\n", encoding="utf-8")

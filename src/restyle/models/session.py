@@ -1,18 +1,25 @@
-"""Run an ONNX graph on the requested device."""
+"""Run an ONNX graph on the requested device, such as that of the embedded perceptual encoder."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
 
 from restyle.errors import InputError, ModelError, OptionError
+from restyle.images.geometry import pad
+from restyle.images.resize import resize
+from restyle.models import catalog
+from restyle.models.catalog import ModelFile
 from restyle.types import FloatArray
 
 Device = Literal["auto", "cpu", "cuda", "directml", "coreml", "webgpu"]
@@ -24,6 +31,12 @@ PROVIDERS = {
     "cpu": "CPUExecutionProvider",
 }  # in the order in which `auto` tries them
 PACKAGES = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml", "webgpu": "onnxruntime-webgpu"}
+
+EMBEDDED = "encoder-1"  # the encoder whose graph ships with restyle
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+SHORT = 224  # px, short side at which pictures are compared; from the study in docs/lab/compare.md
+SMALLEST = 32  # px a side: relu5_1 is padded by reflection, which needs two positions
+MOST_PIXELS = 400_000  # 8 squares of the short side; longer scrolls are reduced
 
 _CGROUP = Path("/sys/fs/cgroup")
 LARGE = 3 * 2**22  # floats of an input: four megapixels
@@ -320,3 +333,54 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or ["no reason given"])[0]
+
+
+class FeatureEncoder:
+    """The perceptual encoder; its graph loads on first use and is shared between threads.
+
+    file : graph of another encoder; None uses the embedded one
+    device, threads : as for `Session`
+    """
+
+    def __init__(
+        self, file: ModelFile | None = None, *, device: Device = "cpu", threads: int | None = None
+    ) -> None:
+        self.file = file or catalog.find(EMBEDDED).file("features")
+        self.device: Device = device
+        self.threads = threads
+        self._lock = Lock()
+
+    @cached_property
+    def _session(self) -> Session:
+        name = self.file.path.stem
+        return Session(self.file.read(), name=name, device=self.device, threads=self.threads)
+
+    def features(self, picture: FloatArray) -> dict[str, FloatArray]:
+        """Compute relu1_1 .. relu5_1, each [C, H / 2^i, W / 2^i] float32, of a picture at its own size.
+
+        picture : [H, W, 3] float32, RGB, 0..1; sides below 32 px are padded by reflection
+        """
+        padded, _ = pad(picture, 1, minimum=SMALLEST)
+        with self._lock:
+            session = self._session
+        layers = session.run(picture=as_batch(padded))
+        return {layer: layers[layer][0] for layer in LAYERS}
+
+
+def comparable(picture: FloatArray, short: int = SHORT) -> FloatArray:
+    """Resize a picture [H, W, 3] to the size at which styles are compared.
+
+    short : side in px; smaller if the result would exceed `MOST_PIXELS`
+    """
+    height, width = picture.shape[:2]
+    scale = min(short / min(height, width), math.sqrt(MOST_PIXELS / (height * width)))
+    if scale * min(height, width) < SMALLEST:  # the encoder pads it to that
+        scale = min(scale, MOST_PIXELS / SMALLEST / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return resize(picture, size, "area" if scale < 0.5 else "lanczos")
+
+
+@lru_cache(maxsize=2)
+def feature_encoder(device: Device = "cpu", threads: int | None = None) -> FeatureEncoder:
+    """Return the embedded encoder, cached by its arguments."""
+    return FeatureEncoder(device=device, threads=threads)

@@ -13,10 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from restyle.errors import ModelError
-from restyle.nn.encoders import EncoderShape, PerceptualEncoder
-from restyle.nn.recoloring import COLORS, color_moments, color_root, halved
-from restyle.nn.transformer import Transformer, TransformerShape
-from restyle.nn.vgg import read_tensors
+from restyle.nn.encoders import EncoderShape, PerceptualEncoder, read_tensors
+from restyle.nn.transformer import COLORS, Transformer, TransformerShape, color_moments, color_root, halved
 
 FORMAT = "restyle-arbitrary/1"
 PROJECTED = 24  # channels of the projected Gram matrices

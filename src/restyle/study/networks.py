@@ -16,8 +16,18 @@ from PIL import Image
 from restyle.errors import InputError
 from restyle.images.figures import Chart, Series, draw, sheet
 from restyle.options.train import ENCODERS, NetworkOptions, StyleOptions, StyleTrainOptions
-from restyle.study.runs import Result, at_most, hold_out, read_result, run_all, spread, write_json
-from restyle.study.settings import Setting, label, title
+from restyle.study import (
+    Result,
+    Setting,
+    at_most,
+    hold_out,
+    label,
+    read_result,
+    run_all,
+    spread,
+    title,
+    write_json,
+)
 from restyle.train.data import picture_paths
 from restyle.train.style_network import StyleNetwork
 

@@ -18,16 +18,15 @@ from restyle.errors import InputError, OptionError
 from restyle.images.figures import Chart, Series, draw
 from restyle.models import catalog
 from restyle.nn.arbitrary import ArbitraryNetwork
-from restyle.nn.encoders import load_encoder
+from restyle.nn.encoders import load_encoder, load_loss_network
 from restyle.nn.losses import content_loss, out_of_range, texture_loss, total_variation
 from restyle.nn.transformer import TransformerShape
 from restyle.options.train import ENCODER, StyleOptions, StyleTrainOptions
-from restyle.study.runs import Result, hold_out, read_result, spread, write_json
+from restyle.study import Result, hold_out, read_result, spread, write_json
 from restyle.train.augmentation import CONTENT, PLAIN, STYLE
 from restyle.train.data import Pictures, picture_paths, save_grid, to_tensor
 from restyle.train.log import HELD_OUT, read_log
 from restyle.train.loop import fit
-from restyle.train.style import load_loss_network
 
 SMALL = TransformerShape(half=16, quarter=32, eighth=48, full=12, blocks=3, code=64)
 MEASURED = 16  # styles of each kind that are measured, each on one photo

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from restyle.nn.arbitrary import ArbitraryNetwork, StyleEncoder, load_arbitrary
-from restyle.nn.encoders import load_encoder
+from restyle.nn.encoders import VGGTeacher, load_encoder
 from restyle.nn.losses import (
     Target,
     content_loss,
@@ -22,11 +22,10 @@ from restyle.nn.losses import (
     total_variation,
 )
 from restyle.nn.transformer import TransformerShape
-from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import ArbitraryOptions
 from restyle.train.augmentation import LARGE, STYLE, Augmentation
 from restyle.train.data import Pictures, save_grid
-from restyle.train.distributed import processes, unwrapped
+from restyle.train.loop import processes, unwrapped
 from restyle.types import PathLike
 
 NOISE = 0.01  # standard deviation in the steadiness loss

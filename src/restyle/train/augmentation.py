@@ -27,7 +27,6 @@ class Step(Protocol):
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
         """Return the changed picture."""
-        ...
 
 
 @dataclass(frozen=True)

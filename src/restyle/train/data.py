@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ from restyle.types import PathLike, from_unit
 if TYPE_CHECKING:
     import torch
 
+BatchT = TypeVar("BatchT")
 MEMORY = 4 << 30  # bytes of decoded pictures per folder
 CHUNK = 64  # pictures read at a time
 COLUMNS, TILE = 8, 144  # of `preview_sheet`; px
@@ -148,6 +150,26 @@ def save_grid(rows: Sequence[Sequence[torch.Tensor]], path: Path) -> None:
     grid = torch.cat([torch.cat(list(row), 2) for row in rows], 1)
     pixels = grid.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
     Image.fromarray(pixels.cpu().numpy()).save(path, quality=92)
+
+
+def prefetch(
+    create: Callable[[int], BatchT], steps: Iterable[int], ahead: int
+) -> Generator[BatchT, None, None]:
+    """Yield the batch of each step; `ahead` batches are prepared in threads meanwhile.
+
+    Threads, not the processes of a `DataLoader`: these would copy the decoded pictures, up to 4 GB.
+    """
+    pool = ThreadPoolExecutor(ahead)
+    queue: deque[Future[BatchT]] = deque()
+    try:
+        for step in steps:
+            queue.append(pool.submit(create, step))
+            if len(queue) > ahead:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def preview_sheet(photos: Pictures, styles: Pictures, crop: int, style_size: int, seed: int) -> Image.Image:

@@ -19,14 +19,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from restyle.errors import InputError, OptionError
-from restyle.models.features import LAYERS
-from restyle.nn.encoders import SMALLEST, EncoderShape, PerceptualEncoder
+from restyle.models.session import LAYERS, SMALLEST
+from restyle.nn.encoders import EncoderShape, PerceptualEncoder, VGGTeacher
 from restyle.nn.losses import gap, gram
-from restyle.nn.vgg import VGGTeacher
 from restyle.options.train import EncoderOptions
 from restyle.train.augmentation import Augmentation
 from restyle.train.data import Pictures
-from restyle.train.distributed import unwrapped
+from restyle.train.loop import unwrapped
 
 VARIED = Augmentation(
     scale=(1.0, 2.5), rotate=0.1, brightness=0.3, contrast=0.3, saturation=0.4, hue=0.1, color=0.3
@@ -186,11 +185,9 @@ class Student(Protocol):
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB, 0..1."""
-        ...
 
     def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
         """Return the features at the widths of the teachers."""
-        ...
 
 
 @dataclass

@@ -12,9 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,12 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from restyle.errors import InputError, OptionError, RestyleError
+from restyle.errors import InputError, RestyleError
 from restyle.files import make_folder
-from restyle.nn.settings import torch_settings
+from restyle.nn import choose_device, torch_settings
 from restyle.options.train import TrainOptions
 from restyle.train.checkpoint import HeldOutWatch, State, disk_errors
-from restyle.train.distributed import any_rank, data_parallel, join, mean_over_ranks
+from restyle.train.data import prefetch
 from restyle.train.log import HELD_OUT, Log, draw_curves
 
 Batch = dict[str, Tensor]
@@ -48,19 +46,15 @@ class Task(Protocol):
 
     def batch(self, step: int, rng: np.random.Generator) -> Batch:
         """Return the batch of a step, on the CPU. Called from several threads."""
-        ...
 
     def losses(self, model: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return named scalar losses; `total` is minimized."""
-        ...
 
     def preview(self, model: nn.Module, path: Path) -> None:
         """Write a picture that shows the progress of training."""
-        ...
 
     def to(self, device: torch.device) -> None:
         """Move the networks that the losses need to a device."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -140,8 +134,7 @@ class Run:
         model: nn.Module = task.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         task.to(self.device)
         self.trainable = [p for p in model.parameters() if p.requires_grad]
-        create = optimizer or (lambda parameters: make_optimizer(options, parameters))
-        created = create(self.trainable)
+        created = optimizer(self.trainable) if optimizer else make_optimizer(options, self.trainable)
         self.peak_rates = [group["lr"] for group in created.param_groups]
         watch = HeldOutWatch(options.patience, options.gap)
         self.state = State(model, created, watch, options.average)
@@ -194,7 +187,10 @@ class Run:
 
     def _train(self, interrupted: list[int]) -> None:
         """Train until the step or time limit, Ctrl-C, or a callback stops it."""
-        model = data_parallel(self.state.model, self.world, self.device)
+        model = self.state.model
+        if self.world > 1:  # gradients are averaged over all processes
+            places = [self.device.index] if self.device.type == "cuda" else None
+            model = nn.parallel.DistributedDataParallel(model, device_ids=places)
         self.started = self.last = time.monotonic()
         model.train()
         over = self._time_fraction() >= 1  # all minutes were used up before --resume
@@ -297,26 +293,6 @@ class Run:
         self.state.save(self.checkpoint, time.monotonic() - self.started, asdict(self.options))
 
 
-def prefetch(
-    create: Callable[[int], Batch], steps: Iterable[int], ahead: int
-) -> Generator[Batch, None, None]:
-    """Yield the batch of each step; `ahead` batches are prepared in threads meanwhile.
-
-    Threads, not the processes of a `DataLoader`: these would copy the decoded pictures, up to 4 GB.
-    """
-    pool = ThreadPoolExecutor(ahead)
-    queue: deque[Future[Batch]] = deque()
-    try:
-        for step in steps:
-            queue.append(pool.submit(create, step))
-            if len(queue) > ahead:
-                yield queue.popleft().result()
-        while queue:
-            yield queue.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 @contextlib.contextmanager
 def _interrupts() -> Iterator[list[int]]:
     """Collect Ctrl-C in a list so that the current step can finish; a second Ctrl-C ends at once.
@@ -357,27 +333,59 @@ def half_cosine(fraction: float) -> float:
 
 def make_optimizer(options: TrainOptions, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Create the optimizer named in the options."""
-    if options.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=options.rate, betas=(0.9, 0.99))
     if options.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=options.rate, momentum=0.9, nesterov=True)
-    return torch.optim.Adam(parameters, lr=options.rate, betas=(0.9, 0.99))
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; raises OptionError if it is unknown or absent."""
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise OptionError(f"unknown device {name!r}: use cpu, cuda, cuda:N or mps") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise OptionError(f"device {name!r} is not available: PyTorch finds no CUDA GPU")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise OptionError(f"device {name!r} is not available: PyTorch finds no Apple GPU")
-    return device
+    kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=options.rate, betas=(0.9, 0.99))
 
 
 def to_device(batch: Tensor, device: torch.device) -> Tensor:
     """Move a tensor to a device; pictures become channels last, which is several times as fast."""
     layout = torch.channels_last if batch.ndim == 4 else torch.preserve_format
     return batch.to(device, non_blocking=True, memory_format=layout)
+
+
+def processes() -> tuple[int, int]:
+    """Return the number of processes and the rank of this one."""
+    return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+
+
+def join(device: torch.device) -> tuple[int, int, torch.device]:
+    """Join the process group; return the number of processes, the rank, and the device of this process."""
+    world, rank = processes()
+    if world > 1:
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(device)
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return world, rank, device
+
+
+def leave() -> None:
+    """Leave the process group, if there is one."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the model inside the wrapper for several processes."""
+    return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
+
+
+def mean_over_ranks(values: dict[str, float], device: torch.device) -> dict[str, float]:
+    """Average each value over all processes."""
+    if not distributed.is_initialized() or not values:
+        return values
+    means = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
+    distributed.all_reduce(means)
+    return dict(zip(values, (means / distributed.get_world_size()).tolist(), strict=True))
+
+
+def any_rank(own: bool, device: torch.device) -> bool:
+    """Return whether the value is true in any process; all processes must call it."""
+    if not distributed.is_initialized():
+        return own
+    flag = torch.tensor(float(own), device=device)
+    distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
+    return bool(flag)

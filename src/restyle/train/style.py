@@ -7,54 +7,41 @@ matrices (`nn.losses.texture_loss`); style statistics of a random crop per step 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restyle.errors import InputError
+from restyle.errors import InputError, OptionError, StyleError
+from restyle.files import first_few
+from restyle.models.style_files import slug
+from restyle.nn import conditional, torch_settings
 from restyle.nn.conditional import ConditionalTransformer
-from restyle.nn.encoders import PerceptualEncoder, encoder_names, load_encoder, perceptual_encoder
+from restyle.nn.encoders import load_loss_networks
 from restyle.nn.losses import color_loss, content_loss, out_of_range, texture_loss, total_variation
-from restyle.nn.vgg import VGGTeacher
-from restyle.options.train import ENCODERS, StyleOptions
-from restyle.train.augmentation import OWN_STYLE, PLAIN, Augmentation
+from restyle.options.train import ENCODERS, StyleOptions, StyleTrainOptions
+from restyle.train import loop
+from restyle.train.augmentation import CONTENT, OWN_STYLE, PLAIN, Augmentation
 from restyle.train.data import Pictures, evenly_spaced, save_grid, to_tensor
-from restyle.train.distributed import processes, unwrapped
+from restyle.train.log import LOSSES, NOT_LOSSES, History, read_log
+from restyle.train.loop import processes, unwrapped
 from restyle.types import PathLike
 
+if TYPE_CHECKING:
+    from restyle.train.style_network import StyleNetwork
+
+FEW = 20  # photos; with fewer, the network memorizes them
 ENLARGED = 1.5  # warn about style pictures that must be enlarged by more than this
 _STYLE_SEED, _ORDER_SEED = 0x57, 0x0C
 
-LossNetwork = PerceptualEncoder | VGGTeacher
-
-
-def load_loss_networks(encoders: PathLike) -> list[LossNetwork]:
-    """Load perceptual encoders, separated by commas."""
-    return [load_loss_network(each.strip()) for each in str(encoders).split(",")]
-
-
-def load_loss_network(encoder: PathLike) -> LossNetwork:
-    """Load the perceptual encoder that losses are computed with: a name in the catalog, or a file."""
-    return _load_loss_network(str(encoder)).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def _load_loss_network(encoder: str) -> LossNetwork:
-    if encoder in encoder_names():
-        return perceptual_encoder(encoder)
-    from safetensors import SafetensorError, safe_open
-
-    if not Path(encoder).is_file():
-        raise InputError(f"there is no encoder {encoder!r}; omit it to use the default ({ENCODERS})")
-    try:
-        with safe_open(encoder, framework="pt") as file:
-            own = "format" in (file.metadata() or {})
-    except SafetensorError as error:
-        raise InputError(f"{encoder!r} is not a readable safetensors file: {error}") from None
-    return load_encoder(encoder).requires_grad_(False) if own else VGGTeacher.load(encoder)
+Warn = Callable[[str], None]
 
 
 class StyleTask:
@@ -84,14 +71,12 @@ class StyleTask:
         seed: int = 1,
         first: int = 0,
         encoder: PathLike = ENCODERS,
-        style_augmentation: Augmentation = OWN_STYLE,
     ) -> None:
         self.options = options or StyleOptions()
         self.model: nn.Module = network
         self.content, self.styles, self.first = content, styles, first
         self.batch_size, self.seed = batch, seed
         self.loss_networks = load_loss_networks(encoder)
-        self.style_augmentation = style_augmentation
         self.layers = self.options.layer_indices()
         self.held_out = evenly_spaced(len(content), min(self.options.held_out, len(content) // 5))
         self.trained = [i for i in range(len(content)) if i not in set(self.held_out)]
@@ -100,8 +85,7 @@ class StyleTask:
 
     def _train_new_rows_only(self, network: ConditionalTransformer) -> None:
         network.requires_grad_(False)
-        mask = torch.zeros(len(network.scale), 1)
-        mask[self.first :] = 1
+        mask = (torch.arange(len(network.scale)) >= self.first).float()[:, None]
         for parameter in (network.scale, network.shift):
             parameter.requires_grad_(True)
             parameter.register_hook(lambda gradient: gradient * mask.to(gradient))  # type: ignore[no-untyped-call]
@@ -141,7 +125,6 @@ class StyleTask:
                 row - self.first,
                 self.options.style_size,
                 np.random.default_rng([self.seed, _STYLE_SEED, step, row]),
-                self.style_augmentation,
             )
             for row in rows
         ]
@@ -270,3 +253,143 @@ def held_out_losses(
     task = StyleTask(network.eval(), photos, pictures, options, encoder=encoder)
     with torch.no_grad():
         return task._mean_losses(network, task.trained)
+
+
+@dataclass(frozen=True)
+class TrainingPictures:
+    """Photos, style pictures, the names of the styles, and the recipe."""
+
+    photos: Pictures
+    styles: Pictures
+    names: tuple[str, ...]
+    recipe: StyleOptions
+
+
+def read_pictures(
+    content: PathLike | Sequence[PathLike],
+    style: PathLike | Sequence[PathLike],
+    recipe: StyleOptions | None,
+    augmentations: tuple[Augmentation | None, Augmentation | None],
+    history: History,
+    warn: Warn,
+) -> TrainingPictures:
+    """Read photos and style pictures; the arguments are those of `StyleNetwork.fit`.
+
+    augmentations : of photos, of style pictures; None takes the default
+
+    Sets `history.skipped`, and calls `warn` with each line that a user should read before training.
+    Raises InputError if there is no picture.
+    """
+    recipe = recipe or StyleOptions()
+    if isinstance(style, (str, os.PathLike)) and not os.path.isdir(style):
+        style = [style]
+    for given in (content, style):
+        if not isinstance(given, (str, os.PathLike)) and not given:
+            raise InputError("no picture is given")
+    photos = Pictures(content, augmentations[0] or CONTENT)
+    styles = Pictures(style, augmentations[1] or OWN_STYLE, longest=2048)
+    history.skipped = [f"{path}: {reason}" for path, reason in [*photos.skipped, *styles.skipped]]
+    if history.skipped:
+        warn(f"skipped {len(history.skipped)} unreadable pictures: {first_few(history.skipped, '; ')}")
+    if photos.left_out:
+        warn(f"memory is full: uses {len(photos)} photos and leaves out {photos.left_out}")
+    if len(photos) < FEW:
+        many = f"{len(photos)} photo{'s' * (len(photos) > 1)}"
+        warn(f"only {many}: the network may memorize them; use hundreds")
+    for line in small_styles(styles, recipe.style_size):
+        warn(line)
+    names = tuple(slug(path.stem) or "style" for path in styles.paths)
+    return TrainingPictures(photos, styles, names, recipe)
+
+
+def style_names(own: tuple[str, ...], new: tuple[str, ...], add: bool) -> tuple[str, ...]:
+    """Return the names of the styles after a fit, in the order of the network's rows.
+
+    own, new : names of the styles that the network has, and of those to be learned
+    add : whether the network keeps its own
+
+    Raises OptionError if there is nothing to add to, StyleError if two styles have the same name.
+    """
+    if add and not own:
+        raise OptionError("there is nothing to add to: this network has no styles yet; fit it without add")
+    names = own + new if add else new
+    for name in sorted(names):
+        if names.count(name) > 1:
+            raise StyleError(f"two styles are called '{name}': rename one of the pictures")
+    return names
+
+
+def prepare(
+    network: StyleNetwork, pictures: TrainingPictures, add: bool, batch: int, seed: int, encoder: PathLike
+) -> tuple[tuple[str, ...], StyleTask]:
+    """Return the names of all styles after a fit, and the task; `task.model` is the module that it trains.
+
+    The module of the network is trained further if its styles stay the same, and copied if some are added;
+    otherwise a new module is trained. The arguments are those of `StyleNetwork.fit`.
+    """
+    names = style_names(network.styles, pictures.names, add)
+    first, shape = len(network.styles) if add else 0, asdict(network.options)
+    if add:
+        module = conditional.build(shape, first, network.module.state_dict(), network.seed)
+        module.add_styles(len(pictures.names))
+    elif names == network.styles:
+        module = network.module
+    else:
+        module = conditional.build(shape, len(names), None, network.seed)
+    return names, StyleTask(
+        module,
+        pictures.photos,
+        pictures.styles,
+        pictures.recipe,
+        batch=batch,
+        seed=seed,
+        first=first,
+        encoder=encoder,
+    )
+
+
+def run_fit(
+    task: StyleTask,
+    options: StyleTrainOptions,
+    history: History,
+    warn: Warn,
+    callbacks: Sequence[loop.Callback],
+    optimizer: loop.OptimizerMaker | None,
+    *,
+    folder: PathLike | None,
+    resume: bool,
+    overwrite: bool,
+) -> dict[str, Any]:
+    """Train the module of a task in place; return the metadata for the network file.
+
+    history : the run records its course here
+    warn : called with each warning of the run
+    callbacks, optimizer, ... : as for `StyleNetwork.fit`; None takes the optimizer of the options
+    """
+    module = task.model
+    assert isinstance(module, ConditionalTransformer)
+    rows = (module.scale, module.shift)
+    before = [each.detach().clone() for each in rows]
+
+    def record(step: loop.Step) -> bool:
+        history.add(step, options.log_every)
+        if step.warning:
+            warn(step.warning)
+        answers = [bool(callback(step)) for callback in callbacks]
+        return any(answers)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(folder or temporary)
+        with torch_settings():
+            run = loop.Run(task, place, options, resume, record, optimizer, overwrite)
+            run.fit()
+        history.add_held_out(run.done, run.held_out)  # measured after the last callback
+        if run.warning:
+            warn(run.warning)
+        losses = read_log(place / LOSSES)  # also those before --resume, so that the files are equal
+    for parameter, old in zip(rows, before, strict=True):
+        # Weight decay, for example, must not change the old styles.
+        parameter.data[: task.first] = old[: task.first].to(parameter.device)
+    module.requires_grad_(True).cpu()
+    last = {key: round(values[-1], 5) for key, values in losses.items() if key not in NOT_LOSSES}
+    return {"steps": run.done, "seed": options.seed, "losses": last}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from restyle.errors import OptionError, StyleError, require
 from restyle.models import network_files
@@ -150,7 +150,7 @@ class StyleNetwork:
         Raises MissingExtraError, InputError, OptionError, NotFiniteError or OutputError.
         """
         require("StyleNetwork.fit", "torch", *_EXTRA)
-        from restyle.train import own_network
+        from restyle.train.style import prepare, read_pictures, run_fit
 
         if batch_size < 1 or epochs <= 0:
             raise OptionError(f"batch-size {batch_size} and epochs {epochs:g} must be above 0")
@@ -165,13 +165,22 @@ class StyleNetwork:
             tell(line)
 
         augmentations = (content_augmentation, style_augmentation)
-        pictures = own_network.read_pictures(content, style, recipe, augmentations, history, warn)
-        names, task = own_network.prepare(self, pictures, add, batch_size, train_options.seed, encoder)
+        pictures = read_pictures(content, style, recipe, augmentations, history, warn)
+        names, task = prepare(self, pictures, add, batch_size, train_options.seed, encoder)
         if "steps" not in options:
             train_options = replace(train_options, steps=max(1, round(epochs * task.steps_per_epoch)))
-        run = own_network.OwnRun(task, train_options, history, warn, callbacks, own_optimizer)
-        self.training = run(folder, resume, overwrite)
-        self._module, self._record, self.styles = run.module, None, names
+        self.training = run_fit(
+            task,
+            train_options,
+            history,
+            warn,
+            callbacks,
+            own_optimizer,
+            folder=folder,
+            resume=resume,
+            overwrite=overwrite,
+        )
+        self._module, self._record, self.styles = cast("ConditionalTransformer", task.model), None, names
         return history
 
     def predict(self, photo: Any, style: Any = None, **options: Any) -> Any:
@@ -203,7 +212,7 @@ class StyleNetwork:
             raise StyleError("this network has no style yet: fit it, or load one")
         if self._record is None:
             require("a network that was trained", "torch", *_EXTRA)
-            from restyle.train.export.conditional import export_graph
+            from restyle.train.export import export_graph
 
             module = self.module
             graph, _ = export_graph(module, self.name)

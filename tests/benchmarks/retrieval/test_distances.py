@@ -10,7 +10,7 @@ from benchmarks.retrieval.works import Measured
 from restyle.compare import metrics
 from restyle.compare.subjects import Need, Subject, of_pixels
 from restyle.models import arbitrary
-from restyle.models.features import LAYERS
+from restyle.models.session import LAYERS
 
 NEEDS: frozenset[Need] = frozenset({"code", "features", "colors"})
 

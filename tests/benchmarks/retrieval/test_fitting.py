@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks.retrieval import fitting
 from benchmarks.retrieval.works import Measured
-from restyle.models.features import LAYERS
+from restyle.models.session import LAYERS
 
 WIDTHS = dict(zip(LAYERS, (16, 32, 64, 128, 128), strict=True))
 ARTISTS = np.repeat(["a", "b", "c", "d"], 6)

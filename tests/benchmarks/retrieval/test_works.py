@@ -6,8 +6,8 @@ from PIL import Image
 
 from benchmarks.retrieval import works
 from benchmarks.retrieval.holdout import held_artists, link_others
-from restyle.models import features
-from restyle.models.features import FeatureEncoder
+from restyle.models import session
+from restyle.models.session import FeatureEncoder
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_what_was_measured_is_kept(data: Path, tmp_path: Path, monkeypatch: pyte
     assert len(first) == 6
     monkeypatch.setattr(FeatureEncoder, "features", lambda *_: pytest.fail("measured again"))
     second = works.measure(found, encoder, tmp_path / "cache")
-    for layer in features.LAYERS:
+    for layer in session.LAYERS:
         np.testing.assert_array_equal(first.covariances[layer], second.covariances[layer])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from restyle.methods.photo.segments import Pixels, describe, join, match, segment
-from restyle.models import features
+from restyle.models import session
 from restyle.types import FloatArray
 
 
@@ -21,12 +21,12 @@ def scene(sky: tuple[float, float, float], ground: tuple[float, float, float], s
 
 @pytest.fixture(scope="module")
 def day() -> Pixels:
-    return describe(scene((0.5, 0.7, 0.95), (0.3, 0.45, 0.2), 0), features.load(threads=1))
+    return describe(scene((0.5, 0.7, 0.95), (0.3, 0.45, 0.2), 0), session.feature_encoder(threads=1))
 
 
 @pytest.fixture(scope="module")
 def evening() -> Pixels:
-    return describe(scene((0.9, 0.5, 0.3), (0.15, 0.12, 0.1), 1), features.load(threads=1))
+    return describe(scene((0.9, 0.5, 0.3), (0.15, 0.12, 0.1), 1), session.feature_encoder(threads=1))
 
 
 def test_pixels_are_described_at_the_grid(day: Pixels) -> None:
@@ -74,7 +74,7 @@ def test_pools_keep_their_weights(day: Pixels, evening: Pixels) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2)])
 def test_tiny_photos(size: tuple[int, int], day: Pixels) -> None:
-    tiny = describe(np.full((*size, 3), 0.4, np.float32), features.load(threads=1))
+    tiny = describe(np.full((*size, 3), 0.4, np.float32), session.feature_encoder(threads=1))
     ours, theirs = segment(tiny, day)
     plan, _ = match(ours, theirs)
     assert np.isfinite(ours.shares).all()

@@ -25,7 +25,7 @@ from restyle.images.resize import resize
 from restyle.methods.optimize.objective import Objective
 from restyle.methods.optimize.problem import Level, Part, Problem, padded, pairs, pixels, plan_levels
 from restyle.methods.protocol import Previous, Step, Stopped
-from restyle.nn.settings import torch_settings
+from restyle.nn import torch_settings
 from restyle.options.image import OptimizeOptions
 from restyle.types import FloatArray
 

@@ -21,7 +21,7 @@ from restyle.methods.photo.field import Guide, apply_field, fit_field, measure_n
 from restyle.methods.photo.segments import Pixels, Values, describe, join, segment
 from restyle.methods.photo.transfer import Transfer, fit_transfer
 from restyle.methods.protocol import Settings, Tables
-from restyle.models import features
+from restyle.models import session
 from restyle.style import Style
 from restyle.types import FloatArray
 
@@ -44,7 +44,7 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     if settings.method.consistent:
         table_for = settings.table_for or fit_tables([content], style, strength, skin)
         return table_for(content).apply(content)
-    encoder = features.load(settings.network.device, settings.network.threads)
+    encoder = session.feature_encoder(settings.network.device, settings.network.threads)
     pixels, wanted = describe(content, encoder), style_pixels(style, encoder)
     settings.report(0.2)
     result = transfer_local(content, pixels, wanted, strength, skin, settings.depth)
@@ -57,7 +57,7 @@ def fit_tables(photos: Iterable[FloatArray], style: Style, strength: float, skin
     return fit_set(photos, style_pixels(style, None), strength, skin).table_for
 
 
-def style_pixels(style: Style, encoder: features.FeatureEncoder | None) -> Pixels:
+def style_pixels(style: Style, encoder: session.FeatureEncoder | None) -> Pixels:
     """Describe the pictures of a style."""
     return join([(describe(each.pixels, encoder), each.weight) for each in style.exemplars()])
 

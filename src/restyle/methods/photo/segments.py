@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from restyle.images.color import rgb_to_oklab
 from restyle.images.resize import fit_size, resize
-from restyle.models.features import FeatureEncoder
+from restyle.models.session import FeatureEncoder
 from restyle.types import FloatArray
 
 Values = npt.NDArray[np.float64]

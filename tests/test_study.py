@@ -1,11 +1,24 @@
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from restyle.errors import MissingExtraError, OptionError
-from restyle.study.settings import LOG, Setting, Space, Span, combinations, label, parse_space, search, title
+from restyle.errors import InputError, MissingExtraError, OptionError
+from restyle.study import (
+    LOG,
+    Setting,
+    Space,
+    Span,
+    check_plan,
+    combinations,
+    label,
+    parse_space,
+    run_all,
+    search,
+    title,
+)
 
 
 def test_values_have_the_type_of_their_option() -> None:
@@ -186,3 +199,22 @@ def test_without_optuna_the_error_names_the_extra(tmp_path: Path, monkeypatch: p
     )
     with pytest.raises(MissingExtraError, match=r"pip install 'restyle\[study\]'"):
         search(SPACE, 1, tmp_path, Measure())
+
+
+def square(number: int) -> dict[str, Any]:
+    return {"square": number * number}
+
+
+@pytest.mark.slow
+def test_results_come_in_the_order_of_the_plans() -> None:
+    finished: list[tuple[int, int]] = []
+    results = run_all(square, [3, 1, 2], 2, lambda place, result: finished.append((place, result["square"])))
+    assert [result["square"] for result in results] == [9, 1, 4]
+    assert sorted(finished) == [(0, 9), (1, 1), (2, 4)]
+
+
+def test_a_folder_holds_one_study(tmp_path: Path) -> None:
+    check_plan(tmp_path / "study", {"budget": 3})
+    check_plan(tmp_path / "study", {"budget": 3})
+    with pytest.raises(InputError, match="other settings"):
+        check_plan(tmp_path / "study", {"budget": 4})

@@ -1,6 +1,6 @@
 """Export the perceptual encoder as the graphs that `paint` uses: features, and the gradient of its loss.
 
-    python -m restyle.train.export.painter   # of encoder-4, in place; then scripts/refresh_catalog.py
+    python -m restyle.train.export_painter   # of encoder-4, in place; then scripts/refresh_catalog.py
 
 ONNX Runtime for inference has no automatic differentiation, so the gradient has graphs of its own: the
 gradient of a 3x3 convolution is a convolution with the kernel rotated and the channels exchanged, that of
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from restyle.methods.paint.network import LAYERS, MODEL, STRIDES
 from restyle.models import catalog
 from restyle.nn.encoders import PerceptualEncoder, load_encoder
-from restyle.train.export.graphs import write_graph
+from restyle.train.export import write_graph
 
 DEPTH = len(LAYERS)
 FILES = {role: f"painter_{role}.onnx" for role in ("features", "forward", "gradient", "backward")}

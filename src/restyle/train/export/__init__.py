@@ -1,1 +1,0 @@
-"""Export: the trained networks as ONNX files that run without PyTorch."""
