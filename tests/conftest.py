@@ -12,8 +12,9 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper, s
 from PIL import Image
 
 from restyle.cli import terminal
-from restyle.models import style_files
+from restyle.models import session, style_files
 
+session.set_spinning(False)  # two processes of tests would take each other's processor time
 terminal.EVERY = float("inf")  # lines of progress on a slow machine would disturb tests of messages
 
 # A shell starts background jobs with Ctrl-C ignored, `nohup` those with SIGHUP ignored, and child processes

@@ -1,7 +1,10 @@
 """Both studies from the command line, as small as they get."""
 
 import json
+import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +28,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def study(place: Path, *arguments: str) -> Done:
     return restyle(place, "study", *arguments, "--encoder", "encoder.safetensors")
+
+
+def run_here(
+    run: Callable[[Any], Any], plans: list[Any], jobs: int, finished: Callable[..., None]
+) -> list[Any]:
+    """`run_all` without processes, each of which would load torch; what they would get is pickled, too."""
+    results = []
+    for place, plan in enumerate(plans):
+        run, plan = pickle.loads(pickle.dumps((run, plan)))
+        results.append(run(plan))
+        finished(place, results[-1])
+    return results
+
+
+@pytest.fixture(autouse=True)
+def small_and_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process, whose speed is measured on small pictures."""
+    monkeypatch.setattr("restyle.study.runs.run_all", run_here)
+    monkeypatch.setattr("restyle.study.networks.run_all", run_here)
+    monkeypatch.setattr("restyle.study.networks.SPEED_SIDE", 64)
 
 
 @pytest.mark.slow

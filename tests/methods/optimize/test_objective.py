@@ -55,8 +55,8 @@ def style_of(seed: int = 9, size: int = 64) -> list[StylePicture]:
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [96, 160])
 def test_the_gradient_over_tiles_is_that_of_the_whole_picture(side: int) -> None:
-    content, x = picture(300, 214, 1), picture(300, 214, 2) * 1.2 - 0.1
-    left = torch.linspace(0, 1, 214).expand(300, 214)
+    content, x = picture(230, 182, 1), picture(230, 182, 2) * 1.2 - 0.1
+    left = torch.linspace(0, 1, 182).expand(230, 182)
     masks = torch.stack([left, 1 - left])
     styles = [style_of(3), style_of(4, 224)]
     given = (content, styles, EVERYTHING, {"features": 0.5, "relu4_1": 0.2, "structure": 0.6}, masks)
