@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.audio.faults import preset
+from restyle.sounds import loudness as module
 from restyle.sounds.api import audio
 from restyle.sounds.effects import regroup, with_margins
 from restyle.sounds.features import RATE
@@ -216,3 +217,19 @@ def test_a_silent_block_of_a_long_content_stays_silent(monkeypatch: pytest.Monke
     y = content(-88)[:, 0]
     made = audio(y, preset("fire"), sr=RATE)
     assert level(made) < level(y) + 6
+
+
+STORED = np.random.default_rng(0).uniform(-0.5, 0.5, (5000, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("room", [1 << 28, 100])
+def test_a_temporary_sound_can_be_read_again(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory, and on disk."""
+    monkeypatch.setattr(module, "IN_MEMORY", room)
+    with TemporarySound(2) as stored:
+        for start in range(0, 5000, 700):
+            stored.write(STORED[start : start + 700])
+        for _ in range(2):
+            blocks = list(stored.blocks(999))
+            assert [len(block) for block in blocks] == [999] * 5 + [5]
+            assert np.array_equal(np.concatenate(blocks), STORED)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,7 @@ import pytest
 import soundfile
 
 from restyle.errors import InputError, StyleError
-from restyle.sounds import loudness, sources
-from restyle.sounds.effects import in_windows, with_last, with_margins
-from restyle.sounds.loudness import TemporarySound
+from restyle.sounds import sources
 from restyle.sounds.read import load_sound
 from restyle.sounds.sources import (
     FOLDER,
@@ -25,7 +22,6 @@ from restyle.sounds.sources import (
     style_paths,
     to_samples,
 )
-from restyle.sounds.stft import Float
 from scripts import sounds as script
 
 Y = np.random.default_rng(0).uniform(-0.5, 0.5, (5000, 2)).astype(np.float32)
@@ -39,19 +35,6 @@ def test_content_can_be_read_again(tmp_path: Path) -> None:
         assert np.abs(first - Y).max() < 1e-6
         assert (content.sr, content.channels, content.frames) == (8000, 2, 5000)
     assert Content(tmp_path / "a.wav").depth == "PCM_24"
-
-
-@pytest.mark.parametrize("room", [1 << 28, 100])
-def test_a_temporary_sound_can_be_read_again(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In memory, and on disk."""
-    monkeypatch.setattr(loudness, "IN_MEMORY", room)
-    with TemporarySound(2) as stored:
-        for start in range(0, 5000, 700):
-            stored.write(Y[start : start + 700])
-        for _ in range(2):
-            blocks = list(stored.blocks(999))
-            assert [len(block) for block in blocks] == [999] * 5 + [5]
-            assert np.array_equal(np.concatenate(blocks), Y)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
@@ -75,65 +58,6 @@ def test_arrays_that_are_no_sound() -> None:
     ):
         with pytest.raises(InputError, match=said):
             to_samples(array)
-
-
-LONG = np.random.default_rng(0).uniform(-0.5, 0.5, (10007, 2)).astype(np.float32)
-
-
-def blocks(y: Float, size: int) -> Iterator[Float]:
-    yield from (y[start : start + size] for start in range(0, len(y), size))
-
-
-@pytest.mark.parametrize("size", [600, 2500, 20000])
-def test_a_method_that_does_nothing_is_not_heard(size: int) -> None:
-    made = np.concatenate(list(in_windows(lambda window: window, blocks(LONG, size), 500)))
-    assert made.shape == LONG.shape
-    assert np.abs(made - LONG).max() < 1e-6
-
-
-def test_windows_fade_into_each_other_without_a_step() -> None:
-    """A level of its own in every window: the largest step is that of the fade, not that of the levels."""
-    levels = iter([1.0, 2.0, 1.0, 2.0, 1.0])
-    flat = np.ones((10000, 1), np.float32)
-    made = np.concatenate(list(in_windows(lambda window: window * next(levels), blocks(flat, 2000), 800)))
-    assert len(made) == len(flat)
-    assert np.abs(np.diff(made[:, 0])).max() < 5 / 400
-    assert made.min() > 0.99
-    assert made.max() < 2.01
-
-
-def test_sounds_that_share_nothing_keep_their_power_across_a_border() -> None:
-    rng = np.random.default_rng(1)
-    flat = np.ones((40000, 1), np.float32)
-    made = np.concatenate(
-        list(
-            in_windows(
-                lambda window: rng.standard_normal(window.shape).astype(np.float32), blocks(flat, 10000), 4000
-            )
-        )
-    )
-    power = (made[: len(made) // 1000 * 1000].reshape(-1, 1000) ** 2).mean(axis=1)
-    assert power.min() > 0.8
-    assert power.max() < 1.2
-
-
-def test_the_last_block_is_known() -> None:
-    assert [last for _, last in with_last(blocks(LONG, 3000))] == [False, False, False, True]
-    assert list(with_last(blocks(LONG[:0], 3000))) == []
-
-
-@pytest.mark.parametrize("size", [100, 700, 3000, 20000])
-def test_stretches_are_the_stream_and_are_seen_with_their_neighbours(size: int) -> None:
-    reach, done = 300, 0
-    for seen, part in with_margins(blocks(LONG, size), reach):
-        start, stop = done, done + part.stop - part.start
-        assert np.array_equal(seen[part], LONG[start:stop])
-        if stop > start:
-            assert part.start >= min(start, reach)
-            assert len(seen) - part.stop >= min(len(LONG) - stop, reach)
-        assert np.array_equal(seen, LONG[start - part.start : start - part.start + len(seen)])
-        done = stop
-    assert done == len(LONG)
 
 
 SR = 22050

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -27,26 +28,13 @@ LayerDistance = Callable[[LayerMoments, LayerMoments], float]
 
 @dataclass(frozen=True)
 class Metric:
-    """One distance.
+    """One distance."""
 
-    Parameters
-    ----------
-    name : str
-        As given to `--metric`.
-    about : str
-        What it compares, in a few words.
-    need : str
-        What has to be measured: see `subjects.measure`.
-    distance : function of two subjects that have it
-    square : bool
-        Whether it is the square of a length, as cosine distances and relative gaps are.
-    """
-
-    name: str
-    about: str
-    need: Need
+    name: str  # as given to `--metric`
+    about: str  # what it compares, in a few words
+    need: Need  # what has to be measured: see `subjects.measure`
     distance: Callable[[Subject, Subject], float]
-    square: bool = False
+    square: bool = False  # whether it is the square of a length, as cosine distances and relative gaps are
 
     @property
     def typical(self) -> tuple[float, float]:
@@ -238,13 +226,7 @@ PREFERRED = ("style", "cosine", "mfcc")
 
 
 def find(name: str) -> Metric:
-    """Return the metric of this name.
-
-    Raises
-    ------
-    OptionError
-        There is none.
-    """
+    """Return the metric of this name; OptionError if there is none."""
     if name not in METRICS:
         known = ", ".join(each for each in METRICS if ":" not in each)
         layers = " (also of one layer, such as gram:relu3_1)"
@@ -253,13 +235,7 @@ def find(name: str) -> Metric:
 
 
 def default(kinds: Sequence[Kind]) -> Metric:
-    """Return the best metric that is defined for subjects of all these kinds.
-
-    Raises
-    ------
-    StyleError
-        Pictures and sounds cannot be compared.
-    """
+    """Return the best metric for these kinds; StyleError, since pictures and sounds cannot be compared."""
     for name in PREFERRED:
         if METRICS[name].defined(*kinds):
             return METRICS[name]
@@ -315,12 +291,9 @@ def similarity(
 
 def matrix(subjects: Sequence[Subject], metric: Metric) -> Matrix:
     """Distances of all pairs [shape=(n, n), float64]; NaN where the metric is not defined."""
-    count = len(subjects)
-    found = np.zeros((count, count))
-    for i in range(count):
-        for j in range(i):
-            a, b = subjects[i], subjects[j]
-            found[i, j] = found[j, i] = metric.distance(a, b) if metric.defined(a.kind, b.kind) else np.nan
+    found = np.zeros((len(subjects), len(subjects)))
+    for (i, a), (j, b) in combinations(enumerate(subjects), 2):
+        found[i, j] = found[j, i] = metric.distance(b, a) if metric.defined(a.kind, b.kind) else np.nan
     return found
 
 
@@ -339,8 +312,7 @@ def _codes(a: Subject, b: Subject) -> list[tuple[Vector, Vector]]:
 
 
 def _unit(vector: Vector) -> Vector:
-    scaled: Vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return scaled
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float64)
 
 
 def _half_square(difference: Vector) -> float:

@@ -61,20 +61,17 @@ class LayerMoments:
     @property
     def std(self) -> Vector:
         """Deviation of each channel, [C]."""
-        deviation: Vector = np.sqrt(np.diagonal(self.covariance) + SMALL_VARIANCE)
-        return deviation
+        return np.asarray(np.sqrt(np.diagonal(self.covariance) + SMALL_VARIANCE), np.float64)
 
     @property
     def gram(self) -> Vector:
         """Gram matrix over the number of positions, [C, C]."""
-        matrix: Vector = self.covariance + np.outer(self.mean, self.mean)
-        return matrix
+        return np.asarray(self.covariance + np.outer(self.mean, self.mean), np.float64)
 
     @property
     def correlation(self) -> Vector:
         """Covariance of the standardized channels, [C, C]."""
-        matrix: Vector = self.covariance / np.outer(self.std, self.std)
-        return matrix
+        return np.asarray(self.covariance / np.outer(self.std, self.std), np.float64)
 
 
 def blocks_of(
@@ -113,8 +110,7 @@ class StyleMetric:
     def vector(self, layers: Mapping[str, LayerMoments], histogram: Vector) -> Vector:
         """Compute the style vector of a picture, of unit length [shape=(E,), float64]."""
         found = self.standardize(blocks_of(layers, histogram, self.bases)) @ self.matrix - self.offset
-        result: Vector = found / max(float(np.linalg.norm(found)), 1e-9)
-        return result
+        return np.asarray(found / max(float(np.linalg.norm(found)), 1e-9), np.float64)
 
     def to_bytes(self) -> bytes:
         """Write a NumPy archive, with the matrix in float16 (about a megabyte)."""
@@ -284,8 +280,7 @@ def color_histogram(picture: FloatArray) -> Vector:
     level = np.minimum((picture * BINS).astype(np.intp), BINS - 1).reshape(-1, 3)
     boxes = (level[:, 0] * BINS + level[:, 1]) * BINS + level[:, 2]
     counts: Vector = np.bincount(boxes, minlength=BINS**3).astype(np.float64)
-    shares: Vector = counts / counts.sum()
-    return shares
+    return np.asarray(counts / counts.sum(), np.float64)
 
 
 def palette_of(picture: FloatArray) -> Vector:
@@ -295,8 +290,7 @@ def palette_of(picture: FloatArray) -> Vector:
     pixels = pixels[:: max(1, len(pixels) // PALETTE_PIXELS)]
     colors = rgb_to_oklab(pixels.astype(np.float64))
     axes = random_directions(3, PALETTE_DIRECTIONS)
-    result: Vector = np.asarray(quantiles(axes @ colors.T, PALETTE_QUANTILES), np.float64)
-    return result
+    return np.asarray(quantiles(axes @ colors.T, PALETTE_QUANTILES), np.float64)
 
 
 def _sound(source: Any, needs: frozenset[Need], name: str | None) -> Subject:

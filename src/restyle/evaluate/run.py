@@ -209,15 +209,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure every candidate and the two trivial rows on every pair.
 
-    Files that cannot be read are listed in `failures`.
-
-    Parameters
-    ----------
-    frames : int
-        Of each video, from its beginning.
-    look : function of pair, row and pixels [shape=(H, W, 3)]
-        Called with content (row "content"), style ("style") and every result, for a contact sheet.
-    report : function of the fraction done, 0..1, and the name of the pair
+    Of videos the first frames are read. Files that cannot be read are listed in `failures`. `look` is called
+    with pair, row and pixels of content (row "content"), style ("style") and every result, for a contact
+    sheet; `report` with the fraction done, 0..1, and the name of the pair.
     """
     rows = [Row(candidate.name, candidate.facts) for candidate in candidates]
     trivial = [Row(name, {}) for name in TRIVIAL]

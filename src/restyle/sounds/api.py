@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from restyle.errors import InputError, OptionError, OutputError
 from restyle.files import check_is_path, check_output, writing
 from restyle.options import AudioKeywords, AudioOptions, explain, from_keywords
 from restyle.sounds.effects import in_windows, regroup, with_margins, without_rumble
-from restyle.sounds.files import COVER_SUFFIXES, SoundWriter, check_format, lost_text, read_tags
+from restyle.sounds.files import COVER_SUFFIXES, SoundWriter, Tags, check_format, lost_text, read_tags
 from restyle.sounds.loudness import (
     SILENT,
     ContentLevel,
@@ -40,30 +40,17 @@ from restyle.sounds.sources import (
 from restyle.sounds.stft import Float
 from restyle.types import PathLike, Report, SoundLike, SoundStylesLike
 
+if TYPE_CHECKING:
+    from restyle.sounds.texture import TextureTransfer  # with torch
+
 Preview = Callable[[Float, int], None]
+Method: TypeAlias = "Mosaic | TextureTransfer"
 
 OVERLAP = 1.0  # seconds that neighboring windows share
 TRIAL_SECONDS = 8.0  # of the content, the loudest, on which a method chooses settings
 TRIAL_SAMPLES = 1 << 22  # most samples of all channels in a trial
 MOST_FRAMES = 20_000  # of band levels, evenly spread over the content
 MOST_NAMED = 6  # tags in a message
-
-
-class Method(Protocol):
-    """A transfer method: `sounds.mosaic.Mosaic` or `sounds.texture.TextureTransfer`.
-
-    `hop`: a window that begins on a multiple of it has the same frames as the whole. `reach`: samples, a
-    multiple of `hop`, beyond which nothing influences a frame.
-    """
-
-    @property
-    def hop(self) -> int: ...
-    @property
-    def reach(self) -> int: ...
-    def measure(self, y: Float, part: slice = ...) -> Float: ...
-    def fit(self, levels: Float) -> None: ...
-    def choose_settings(self, y: Float) -> None: ...
-    def stylize(self, y: Float) -> Float: ...
 
 
 @explain(AudioOptions)
@@ -231,14 +218,14 @@ def render(source: Content, method: Method, size: int) -> Iterator[Float]:
 
 def save(blocks: Iterable[Float], path: PathLike, source: Content) -> None:
     """Write blocks with the content's rate, channels, tags and, where the format supports it, bit depth."""
-    tags = None if source.path is None else read_tags(source.path)
-    if tags is not None and tags.cover and Path(path).suffix.lower() not in COVER_SUFFIXES:
+    tags = Tags() if source.path is None else read_tags(source.path)
+    if tags.cover and Path(path).suffix.lower() not in COVER_SUFFIXES:
         known = ", ".join(COVER_SUFFIXES)
         log.warning("%s: its cover picture is left out; %s can hold it", source.path, known)
     with SoundWriter(path, source.sr, source.channels, source.depth, tags) as writer:
         for block in blocks:
             writer.write(block)
-    if tags is not None and (lost := lost_text(path, tags)):
+    if lost := lost_text(path, tags):
         names = ", ".join(lost[:MOST_NAMED]) + (", ..." if len(lost) > MOST_NAMED else "")
         log.warning("%s: its tags %s are left out; .mp3 and .mka can hold them", source.path, names)
 

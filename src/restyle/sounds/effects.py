@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from restyle.sounds.stft import (
     smooth,
     steadiness,
 )
+
+Block = TypeVar("Block")
 
 LOWEST = 29.0  # Hz: half of the amplitude here is removed, everything below 25 Hz, nothing above 33 Hz
 RUMBLE_SECONDS = 0.35  # half the length of that filter
@@ -70,8 +73,7 @@ def percussive_share(power: Float) -> Float:
     tonal = running_median(S, MEDIAN_FRAMES, 0) ** 2
     percussive = running_median(S, MEDIAN_BINS, 1) ** 2
     mask = percussive / np.maximum(tonal + percussive, 1e-20)
-    result: Float = (mask * power).sum(axis=1) / np.maximum(power.sum(axis=1), 1e-20)
-    return result
+    return np.asarray((mask * power).sum(axis=1) / np.maximum(power.sum(axis=1), 1e-20), np.float32)
 
 
 def running_median(S: Float, width: int, axis: int) -> Float:
@@ -107,8 +109,7 @@ def _contrast(y: Float, sr: int) -> Double:
     power = (y.astype(np.float64) ** 2).mean(axis=1)
     floor = 1e-6 * float(power.mean()) + 1e-20
     fast, slow = (moving_average(power, max(1, round(seconds * sr) // 2)) + floor for seconds in (FAST, SLOW))
-    result: Double = 10 * np.log10(fast / slow)
-    return result
+    return np.asarray(10 * np.log10(fast / slow), np.float64)
 
 
 def hold_level(y: Float, content: Float, sr: int) -> Float:
@@ -124,15 +125,13 @@ def hold_level(y: Float, content: Float, sr: int) -> Float:
     pulse = gap - slow
     gain = np.clip(np.clip(pulse, -FREE_PULSE, FREE_PULSE) - pulse, -MOST, MOST) * steadiness(own)
     factor = 10 ** (np.interp(np.arange(len(y)), np.arange(len(gain)) * hop, gain[:, 0]) / 20)
-    result: Float = (y * factor[:, None]).astype(np.float32)
-    return result
+    return np.asarray(y * factor[:, None], np.float32)
 
 
 def level_of(y: Float, hop: int) -> Double:
     """Level of a sound [shape=(n, channels)] over 4 hops, every hop [shape=(frames,), float64, dB]."""
     power = moving_average((y.astype(np.float64) ** 2).mean(axis=1), 2 * hop)[::hop]
-    result: Double = 10 * np.log10(np.maximum(power, FLOOR))
-    return result
+    return np.asarray(10 * np.log10(np.maximum(power, FLOOR)), np.float64)
 
 
 def match_coherence(y: Float, channels: Sequence[Complex], bands: Bands) -> list[Float]:
@@ -173,8 +172,7 @@ def _cholesky(matrix: Double) -> Double:
     """Lower triangular factors of matrices that may be slightly indefinite, because each was smoothed."""
     values, vectors = np.linalg.eigh(matrix)
     positive = (vectors * np.maximum(values, 1e-3)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    result: Double = np.linalg.cholesky(positive)
-    return result
+    return np.asarray(np.linalg.cholesky(positive), np.float64)
 
 
 def coherences(channels: Sequence[Complex], bands: Bands) -> Float:
@@ -234,15 +232,13 @@ def _running_minimum(x: Float, width: int) -> Float:
     padded = np.pad(x, (0, blocks * width - len(x)), constant_values=1).reshape(blocks, width)
     forward = np.minimum.accumulate(padded, axis=1).ravel()
     backward = np.minimum.accumulate(padded[:, ::-1], axis=1)[:, ::-1].ravel()
-    result: Float = np.minimum(backward[:count], forward[width - 1 : width - 1 + count])
-    return result
+    return np.asarray(np.minimum(backward[:count], forward[width - 1 : width - 1 + count]), np.float32)
 
 
 def _convolve(x: Float, window: Double) -> Float:
     size = 1 << (len(x) + len(window)).bit_length()
     full = np.fft.irfft(np.fft.rfft(x.astype(np.float64), size) * np.fft.rfft(window, size), size)
-    result: Float = full[len(window) - 1 : len(x)].astype(np.float32)
-    return result
+    return np.asarray(full[len(window) - 1 : len(x)], np.float32)
 
 
 def regroup(parts: Iterator[Float], frames: int) -> Iterator[Float]:
@@ -280,9 +276,9 @@ def in_windows(method: Callable[[Float], Float], blocks: Iterator[Float], overla
         yield result[: len(result) - cut]
 
 
-def with_last(blocks: Iterator[Float]) -> Iterator[tuple[Float, bool]]:
+def with_last(blocks: Iterator[Block]) -> Iterator[tuple[Block, bool]]:
     """Yield each block and whether it is the last."""
-    previous: Float | None = None
+    previous: Block | None = None
     for block in blocks:
         if previous is not None:
             yield previous, False
@@ -310,5 +306,4 @@ def _crossfade(old: Float, new: Float, edge: int) -> Float:
     power = float((old**2).sum() * (new**2).sum())
     correlation = float(np.clip((old * new).sum() / np.sqrt(power), 0, 1)) if power > 0 else 1.0
     level = np.sqrt(fade**2 + (1 - fade) ** 2 + 2 * correlation * fade * (1 - fade))
-    result: Float = (((1 - fade) * old + fade * new) / level).astype(np.float32)
-    return result
+    return np.asarray(((1 - fade) * old + fade * new) / level, np.float32)

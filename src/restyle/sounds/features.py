@@ -49,8 +49,7 @@ def mfcc(y: Float) -> Double:
     decibel = 10 * np.log10(np.maximum(bands[audible], floor)).astype(np.float64)
     n = decibel.shape[1]
     basis = np.cos(np.pi * np.arange(1, 13)[:, None] * (np.arange(n) + 0.5) / n) * np.sqrt(2 / n)
-    result: Double = decibel @ basis.T
-    return result
+    return np.asarray(decibel @ basis.T, np.float64)
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,7 @@ def chroma(y: Float) -> Double:
     used = (frequency >= 65) & (frequency <= 2100)
     pitch = 69 + 12 * np.log2(frequency[used] / 440)
     distance = np.abs((pitch[:, None] - np.arange(12) + 6) % 12 - 6)
-    result: Double = S[:, used] @ np.clip(1 - distance, 0, None)
-    return result
+    return np.asarray(S[:, used] @ np.clip(1 - distance, 0, None), np.float64)
 
 
 def chroma_correlation(a: Float, b: Float) -> float:

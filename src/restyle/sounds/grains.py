@@ -144,8 +144,7 @@ def pool(bands: Bands) -> Float:
 def signature(V: Float) -> Float:
     """Square roots, so that weak partials count as well, scaled to unit norm."""
     root: Float = np.sqrt(np.maximum(V, 0))
-    result: Float = root / np.maximum(np.linalg.norm(root, axis=1, keepdims=True), 1e-9)
-    return result
+    return np.asarray(root / np.maximum(np.linalg.norm(root, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def _no_repetition(H: Float, reach: int, shrink: np.float32) -> Float:
@@ -375,8 +374,7 @@ def _rises(levels: Float) -> Float:
     before = np.max([padded[i : i + count] for i in range(3)], axis=0)
     rise = after - before
     usual = np.median(np.abs(rise - np.median(rise, axis=0)), axis=0)
-    result: Float = np.clip(rise - RISE - FLUCTUATION * usual, 0, MOST_RISE).astype(np.float32)
-    return result
+    return np.asarray(np.clip(rise - RISE - FLUCTUATION * usual, 0, MOST_RISE), np.float32)
 
 
 def _strength(rises: Float, levels: Float) -> Float:

@@ -134,30 +134,23 @@ class LoudestExcerpt:
     """
 
     def __init__(self, samples: int, channels: int) -> None:
-        self._samples = samples
-        self._loudest = np.zeros((0, channels), np.float32)
-        self._energy = -1.0
-        self._pending: list[Float] = []
+        self._samples, self._energy = samples, -1.0
+        self._loudest = self._pending = np.zeros((0, channels), np.float32)
 
     def add(self, y: Float) -> None:
         """Add a block [shape=(n, channels), float32]."""
-        while len(y):
-            room = self._samples - sum(map(len, self._pending))
-            self._pending.append(y[:room].copy())
-            if len(y) >= room:
-                self._compare()
-            y = y[room:]
+        self._pending = np.concatenate([self._pending, y])
+        while len(self._pending) >= self._samples:
+            self._compare()
 
     def excerpt(self) -> Float:
         """Return the loudest excerpt so far [shape=(n, channels), float32], empty before any block."""
-        self._compare()
+        if len(self._pending):
+            self._compare()
         return self._loudest
 
     def _compare(self) -> None:
-        if not self._pending:
-            return
-        excerpt = np.concatenate(self._pending)
-        self._pending = []
+        excerpt, self._pending = self._pending[: self._samples].copy(), self._pending[self._samples :]
         energy = float((excerpt.astype(np.float64) ** 2).sum())
         if energy > self._energy:
             self._loudest, self._energy = excerpt, energy
@@ -173,11 +166,6 @@ class LoudnessMatch:
     level: ContentLevel  # of the content
     remix: float  # share of the content in the result, 0..1
     size: int  # samples of a block
-
-    @property
-    def ceiling(self) -> float:
-        """Largest magnitude of a sample."""
-        return min(max(self.heard.peak, CEILING), HIGHEST_CEILING)
 
     def blocks(self, measured: LoudnessMeter) -> Iterator[Float]:
         """Yield the result [shape=(n, channels), float32]; `measured` is the meter of the rendered sound."""
@@ -198,17 +186,14 @@ class LoudnessMatch:
 
     def _at(self, gain: float, factor: float) -> Iterator[Float]:
         """Yield the rendered sound at `gain`, mixed with the content, and all of it times `factor`."""
-        blocks = self._mixed(gain)
+        blocks = (block * np.float32((1 - self.remix) * gain) for block in self.rendered.blocks(self.size))
+        if self.remix:
+            pairs = zip(blocks, self.source.blocks(self.size), strict=True)
+            blocks = (block + np.float32(self.remix) * own for block, own in pairs)
         if factor != 1:
             blocks = (block * np.float32(factor) for block in blocks)
-        return limit_blocks(self.level.limit(blocks), self.source.sr, self.ceiling)
-
-    def _mixed(self, gain: float) -> Iterator[Float]:
-        if not self.remix:
-            yield from (block * np.float32(gain) for block in self.rendered.blocks(self.size))
-            return
-        for block, own in zip(self.rendered.blocks(self.size), self.source.blocks(self.size), strict=True):
-            yield np.float32((1 - self.remix) * gain) * block + np.float32(self.remix) * own
+        ceiling = min(max(self.heard.peak, CEILING), HIGHEST_CEILING)
+        return limit_blocks(self.level.limit(blocks), self.source.sr, ceiling)
 
 
 REACH = 4  # hops of context, beyond which nothing influences a level

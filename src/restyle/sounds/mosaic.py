@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +55,18 @@ class Target(NamedTuple):
     noise: Double  # where the content is steady noise, so that the style plays as it is: 0..1 [frames]
 
 
+@dataclass
+class _Style:
+    """A style as a mosaic uses it; `transport` maps the content's levels to its own."""
+
+    weight: float
+    grains: Grains
+    events: Events
+    levels: Float
+    playback: Playback
+    transport: EnvelopeTransport = field(init=False)
+
+
 class Mosaic:
     """One or several styles at one sample rate, to be applied to content.
 
@@ -79,26 +91,15 @@ class Mosaic:
         self._means: tuple[Float, Float] | None = None
         self._use(SETTINGS[0])
         self.grain, self.bands = Bands.for_duration(sr, GRAIN_SECONDS), Bands.for_duration(sr, LEVEL_SECONDS)
-        self._weights = [weight for _, weight in styles]
-        self._grains = [Grains(y, self.grain) for y, _ in styles]
-        self._events = [Events(y, self.grain, self.bands) for y, _ in styles]
-        self._style_levels = [self._inner_levels(y[:, None]) for y, _ in styles]
-        self._playbacks = [
-            Playback(y, self.grain, self.bands, levels)
-            for (y, _), levels in zip(styles, self._style_levels, strict=True)
-        ]
-        self._transports: list[EnvelopeTransport] = []
+        self.hop = self.grain.hop  # a window that begins on a multiple has the same frames as the whole
+        self.reach = self.grain.n_fft  # samples beyond which nothing influences a frame
+        self._styles = [self._prepare(y, weight) for y, weight in styles]
         self._content_levels: Float = np.zeros((0, 0), np.float32)
 
-    @property
-    def hop(self) -> int:
-        """Samples between frames; a window that begins on a multiple has the same frames as the whole."""
-        return self.grain.hop
-
-    @property
-    def reach(self) -> int:
-        """Distance in samples beyond which nothing influences a frame."""
-        return self.grain.n_fft
+    def _prepare(self, y: Float, weight: float) -> _Style:
+        levels, events = self._inner_levels(y[:, None]), Events(y, self.grain, self.bands)
+        playback = Playback(y, self.grain, self.bands, levels)
+        return _Style(weight, Grains(y, self.grain), events, levels, playback)
 
     def measure(self, y: Float, part: slice = WHOLE) -> Float:
         """Measure band levels [frames, bands] of content [n, channels], averaged over about 35 ms, for `fit`.
@@ -117,11 +118,12 @@ class Mosaic:
 
     def levels(self, y: Float) -> Float:
         """Band levels of the channels' mean power [shape=(frames, bands), float32, dB]."""
-        return self.bands.levels(mean_power([self.bands.stft(channel) for channel in y.T]))
+        return self.bands.levels(self.bands.power(y))
 
     def fit(self, levels: Float) -> None:
         """Fit the transport to the content's levels, of all frames or a fair sample of them."""
-        self._transports = [EnvelopeTransport.fit(levels, style) for style in self._style_levels]
+        for style in self._styles:
+            style.transport = EnvelopeTransport.fit(levels, style.levels)
         self._content_levels, self._dynamics, self._means = levels, None, None
 
     def choose_settings(self, y: Float) -> None:
@@ -148,10 +150,7 @@ class Mosaic:
         self._dynamics, self._means = None, None
 
     def stylize(self, y: Float) -> Float:
-        """Stylize a window [shape=(n, channels), float32] of the content that was fitted.
-
-        The result has the level of the style.
-        """
+        """Stylize a window [n, channels] of the content that was fitted; the level is that of the style."""
         if self.strength == 0:
             return y.copy()
         padded, inside = self.mirror_ends(y)
@@ -162,8 +161,8 @@ class Mosaic:
 
     def mirror_ends(self, y: Float) -> tuple[Float, slice]:
         """Pad a window with its mirrored ends, so that cuts do not click; return it, and where it is now."""
-        reach = self.grain.n_fft
-        return np.pad(y, ((reach, reach), (0, 0)), mode="symmetric"), slice(reach, reach + len(y))
+        inside = slice(self.reach, self.reach + len(y))
+        return np.pad(y, ((self.reach, self.reach), (0, 0)), mode="symmetric"), inside
 
     def to_channels(self, voice: Float, y: Float, target: Float) -> Float:
         """Give every channel of the content `y` [n, channels] its share of a mono sound, at target levels."""
@@ -182,8 +181,8 @@ class Mosaic:
 
     def sharpen(self, result: Float, y: Float) -> Float:
         """Give a result [shape=(n, channels), float32] the sharp attacks of its content `y`."""
-        power = mean_power([self.bands.stft(channel) for channel in y.T])
-        result = sharpen_transients(result, y, percussive_share(power), self.bands.hop, self.bands.sr)
+        share = percussive_share(self.bands.power(y))
+        result = sharpen_transients(result, y, share, self.bands.hop, self.bands.sr)
         return hold_level(result, y, self.bands.sr)
 
     def target(self, y: Float) -> Target:
@@ -191,7 +190,7 @@ class Mosaic:
         own = self.levels(y)
         averaged = smooth(own, AVERAGED)
         target = self._transported(averaged)
-        found = steady_noise(mean_power([self.grain.stft(channel) for channel in y.T]), self.grain)
+        found = steady_noise(self.grain.power(y), self.grain)
         noise = np.interp(np.arange(len(own)) * self.bands.hop, np.arange(len(found)) * self.grain.hop, found)
         if noise.any():
             target += noise[:, None].astype(np.float32) * (self._played(averaged) - target)
@@ -202,17 +201,15 @@ class Mosaic:
     def _played(self, own: Float) -> Float:
         """Levels of the styles in their own order at the content's level, averaged over 0.3 s."""
         level = smooth(total_level(own)[:, None], STEADY_FRAMES)
-        parts = zip(self._playbacks, self._transports, self._weights, strict=True)
         return level + sum(
-            np.float32(weight) * (playback.levels(len(own)) + np.float32(transport.gain))
-            for playback, transport, weight in parts
+            np.float32(style.weight) * (style.playback.levels(len(own)) + np.float32(style.transport.gain))
+            for style in self._styles
         )
 
     def _articulation(self, own: Float, target: Float) -> Float:
-        """What a target [shape=(frames, bands), dB] lacks of the content's movement in each band.
+        """What a target [frames, bands] lacks of the content's movement in each band, which carries speech.
 
-        Speech is understood by these movements. So this is a channel vocoder (Dudley 1939) with the style as
-        its carrier.
+        So this is a channel vocoder (Dudley 1939) with the style as its carrier.
         """
         if self._means is None:  # of the whole content, so that windows agree
             levels = self._content_levels
@@ -236,27 +233,26 @@ class Mosaic:
     def _map(self, own: Float) -> Float:
         target = np.zeros_like(own)
         detail = max(0.0, (self.keep_pitch - DETAIL_FROM) / (1 - DETAIL_FROM))
-        for transport, weight in zip(self._transports, self._weights, strict=True):
-            target += weight * transport(own, detail=detail, rhythm=self.keep_rhythm)
+        for style in self._styles:
+            target += style.weight * style.transport(own, detail=detail, rhythm=self.keep_rhythm)
         return target
 
     def render(self, y: Float, target: Target) -> Float:
         """Build the mosaic in mono [shape=(n,), float32] and bring out the content's partials."""
         grain, bands = self.grain, self.bands
-        content = mean_power([grain.stft(channel) for channel in y.T])
+        content = grain.power(y)
         own = grain.fine_structure(content)
         frame = np.round(np.arange(len(own)) * grain.hop / bands.hop).astype(int)
         frame = np.minimum(frame, len(target.levels) - 1)
         # Both grids have the same bands, so levels only need to be converted in time.
         levels, noise = grain.to_bins(target.levels[frame]), target.noise[frame].astype(np.float32)[:, None]
         total = np.zeros(len(y), np.float32)
-        parts = zip(self._grains, self._events, self._playbacks, self._weights, strict=True)
-        for grains, events, playback, weight in parts:
-            fine = own
+        for style in self._styles:
+            fine, events = own, style.events
             if noise.any():
-                fine = own + noise * (playback.fine_structure(len(own)) - own)
+                fine = own + noise * (style.playback.fine_structure(len(own)) - own)
             wanted = amplitude(fine + levels)
-            voice = grain.istft(grains.mosaic(wanted), len(y))
+            voice = grain.istft(style.grains.mosaic(wanted), len(y))
             if self.keep_pitch:
                 voice = self._bring_out(fine, content, voice, self.keep_pitch)
             if events.used:  # they replace their part of the mosaic, except where the content is noise
@@ -266,9 +262,9 @@ class Mosaic:
                 struck = self._bring_out(fine, content, struck, EVENT_PITCH * self.keep_pitch)
                 share = np.interp(np.arange(len(y)), np.arange(len(free)) * bands.hop, free)
                 voice = voice + struck * share.astype(np.float32)
-            if len(self._grains) > 1:
+            if len(self._styles) > 1:
                 voice = bands.match_levels(voice, self.let_decay(voice, target), rounds=1)
-            total += np.float32(weight) * voice
+            total += np.float32(style.weight) * voice
         return total
 
     def let_decay(self, voice: Float, target: Target) -> Float:
@@ -278,9 +274,7 @@ class Mosaic:
         band keeps the order of the voice's levels, and goes half the way to the target's distribution: the
         full way would flatten decays where the content is steady.
         """
-        share = (1 - self.keep_speech) * sum(
-            weight for events, weight in zip(self._events, self._weights, strict=True) if events.used
-        )
+        share = (1 - self.keep_speech) * sum(style.weight for style in self._styles if style.events.used)
         if not share:
             return target.levels
         own = self.levels(voice[:, None])
@@ -291,8 +285,7 @@ class Mosaic:
         order = np.argsort(np.argsort(decayed, axis=0, kind="stable"), axis=0)
         matched = np.take_along_axis(np.sort(target.levels, axis=0), order, axis=0)
         levels = decayed + MATCHED * (matched - decayed)
-        result: Float = target.levels + free * (levels - target.levels)
-        return result
+        return np.asarray(target.levels + free * (levels - target.levels), np.float32)
 
     def _bring_out(self, fine: Float, content: Float, y: Float, share: float) -> Float:
         """Move the fine structure of a sound towards the content's, by a share 0..1."""
@@ -328,8 +321,8 @@ class _Dynamics:
         """Level of the power averaged over `frames`, minus the mean [shape=(frames,), float32, dB]."""
         power = smooth((10 ** (total_level(levels) / 10))[:, None], frames)[:, 0]
         floor = 10 ** ((self.peak - DEEPEST) / 10)
-        result: Float = 10 * np.log10(np.maximum(power, np.float32(floor))) - np.float32(self.mean)
-        return result
+        level = 10 * np.log10(np.maximum(power, np.float32(floor))) - np.float32(self.mean)
+        return np.asarray(level, np.float32)
 
 
 def _share(channel: Float, mean: Float) -> Float:
@@ -341,5 +334,4 @@ def _share(channel: Float, mean: Float) -> Float:
     for levels in (channel, mean):
         power = 10 ** (levels.astype(np.float64) / 10)
         parts.append(power + 1e-4 * power.mean(axis=1, keepdims=True) + 1e-7 * power.mean())
-    share: Float = np.clip(10 * np.log10(parts[0] / parts[1]), -90, 20).astype(np.float32)
-    return share
+    return np.asarray(np.clip(10 * np.log10(parts[0] / parts[1]), -90, 20), np.float32)

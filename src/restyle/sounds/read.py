@@ -22,7 +22,7 @@ import numpy as np
 
 from restyle.errors import InputError
 from restyle.files import Closing, check_readable
-from restyle.sounds.effects import regroup
+from restyle.sounds.effects import regroup, with_last
 from restyle.sounds.files import DEPTHS, MAX_CHANNELS, Part, native_path, open_file, stated_sizes
 from restyle.sounds.stft import Float
 from restyle.types import PathLike
@@ -194,16 +194,14 @@ class SoundReader(Closing):
 
     def _decode(self) -> Iterator[Float]:
         """Yield blocks of any size, without encoder delay and padding, gaps filled with silence."""
-        previous: Float | None = None
-        done, end = 0, 0  # samples yielded; end of the last packet
-        for block, packet_end in self._decode_packets():
-            if previous is not None:
-                done += len(previous)
-                yield previous
-            previous, end = block, packet_end
-        if previous is None:
+        done = 0
+        for (block, end), last in with_last(self._decode_packets()):
+            if last:
+                block = block[: max(1, self._true_length(done + len(block), end) - done)]
+            done += len(block)
+            yield block
+        if not done:
             raise InputError(f"{os.fspath(self.path)}: damaged sound; nothing of it can be decoded")
-        yield previous[: max(1, self._true_length(done + len(previous), end) - done)]
 
     def _decode_packets(self) -> Iterator[tuple[Float, int]]:
         """Yield blocks, and the end of each one's packet in samples."""

@@ -246,11 +246,8 @@ def _load_excerpts(path: PathLike, seconds: float) -> tuple[Float, int]:
         next_start = 0.0
         for number, block in enumerate(reader.blocks(length)):
             if number * length >= next_start:
-                parts.append(block.mean(axis=1) * _fade_ends(len(block), round(FADE * sr)))
+                place = np.arange(len(block))
+                fade = np.clip(np.minimum(place, place[::-1]) / max(1, round(FADE * sr)), 0, 1)
+                parts.append(block.mean(axis=1) * fade.astype(np.float32))
                 next_start += every
         return np.concatenate(parts), sr
-
-
-def _fade_ends(samples: int, fade: int) -> Float:
-    ramp = np.minimum(np.arange(samples), np.arange(samples)[::-1]) / max(1, fade)
-    return np.clip(ramp, 0, 1).astype(np.float32)

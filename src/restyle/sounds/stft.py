@@ -72,14 +72,12 @@ def istft(D: Complex, n_fft: int, hop: int, length: int) -> Float:
 
 def mel(frequency: NDArray[np.floating[Any]]) -> Double:
     """Convert Hz to mel (O'Shaughnessy 1987)."""
-    result: Double = 2595 * np.log10(1 + np.asarray(frequency, np.float64) / 700)
-    return result
+    return np.asarray(2595 * np.log10(1 + np.asarray(frequency, np.float64) / 700), np.float64)
 
 
 def erb_number(frequency: NDArray[np.floating[Any]]) -> Double:
     """Convert Hz to ERB-rate (Glasberg and Moore 1990)."""
-    result: Double = 21.4 * np.log10(1 + 0.00437 * np.asarray(frequency, np.float64))
-    return result
+    return np.asarray(21.4 * np.log10(1 + 0.00437 * np.asarray(frequency, np.float64)), np.float64)
 
 
 @lru_cache(maxsize=16)
@@ -183,6 +181,10 @@ class Bands:
         """Complex STFT on this grid [shape=(frames, bins), complex64]."""
         return stft(y, self.n_fft, self.hop)
 
+    def power(self, y: Float) -> Float:
+        """Mean power of the channels of a sound [n, channels] [shape=(frames, bins), float32]."""
+        return mean_power([self.stft(channel) for channel in y.T])
+
     def istft(self, D: Complex, length: int) -> Float:
         """Inverse of `stft`."""
         return istft(D.astype(np.complex64, copy=False), self.n_fft, self.hop, length)
@@ -191,8 +193,7 @@ class Bands:
         """Mean power by band [shape=(frames, bands), float32, dB] of a power spectrogram [frames, bins]."""
         weights = (self.bank / np.maximum(self.bank.sum(axis=1, keepdims=True), 1e-6)).T
         mean = power.astype(np.float32, copy=False) @ weights
-        result: Float = (10 * np.log10(np.maximum(mean, FLOOR))).astype(np.float32)
-        return result
+        return np.asarray(10 * np.log10(np.maximum(mean, FLOOR)), np.float32)
 
     def to_bins(self, values: NDArray[np.floating]) -> Float:
         """Interpolate values by band to values by bin [shape=(frames, bins), float32]."""
@@ -216,20 +217,17 @@ class Bands:
 
 def power_of(D: Complex) -> Float:
     """Squared magnitude, float32."""
-    result: Float = (D.real**2 + D.imag**2).astype(np.float32, copy=False)
-    return result
+    return np.asarray(D.real**2 + D.imag**2, np.float32)
 
 
 def mean_power(channels: Sequence[Complex]) -> Float:
     """Squared magnitude, averaged over channels [shape=(frames, bins), float32]."""
-    result: Float = np.mean([power_of(D) for D in channels], axis=0, dtype=np.float32)
-    return result
+    return np.asarray(np.mean([power_of(D) for D in channels], axis=0, dtype=np.float32), np.float32)
 
 
 def amplitude(gain: Float) -> Float:
     """Convert a gain in dB to an amplitude factor."""
-    factor: Float = np.exp(gain * np.float32(np.log(10) / 20), dtype=np.float32)
-    return factor
+    return np.asarray(np.exp(gain * np.float32(np.log(10) / 20), dtype=np.float32), np.float32)
 
 
 def smooth(x: Float | Double, frames: int) -> Float:
@@ -242,15 +240,13 @@ def moving_average(x: Float | Double, half: int) -> Double:
     """Mean over 2 half + 1 rows around each; the ends are repeated."""
     padded = np.pad(x, [(half + 1, half)] + [(0, 0)] * (x.ndim - 1), mode="edge").astype(np.float64)
     total = np.cumsum(padded, axis=0)
-    result: Double = (total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)
-    return result
+    return np.asarray((total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1), np.float64)
 
 
 def steadiness(levels: Float | Double) -> Double:
     """Rate how steady levels in dB are over time, from 0, moving, to 1 [shape=(frames, bands), float64]."""
     moved = movement(levels.astype(np.float64), STEADY_FRAMES)
-    result: Double = 1 - np.clip((moved - STEADY) / (MOVING - STEADY), 0, 1)
-    return result
+    return np.asarray(1 - np.clip((moved - STEADY) / (MOVING - STEADY), 0, 1), np.float64)
 
 
 def movement(levels: NDArray[Scalar], frames: int) -> NDArray[Scalar]:
@@ -268,11 +264,9 @@ def sliding(x: NDArray[Scalar], frames: int) -> NDArray[Scalar]:
 
 def allowed_rise(level: Double, loudest: float) -> Double:
     """Return how far frames may be raised more than loud ones, in dB: little where the content is silent."""
-    result: Double = FREE_SILENCE + SLOPE * np.maximum(0, level - (loudest - SILENCE))
-    return result
+    return np.asarray(FREE_SILENCE + SLOPE * np.maximum(0, level - (loudest - SILENCE)), np.float64)
 
 
 def total_level(levels: Float | Double) -> Double:
     """Level of each frame over all bands, in dB [shape=(frames,), float64]."""
-    result: Double = 10 * np.log10((10 ** (levels.astype(np.float64) / 10)).sum(axis=1))
-    return result
+    return np.asarray(10 * np.log10((10 ** (levels.astype(np.float64) / 10)).sum(axis=1)), np.float64)

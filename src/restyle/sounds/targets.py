@@ -128,14 +128,12 @@ def _sounding_frames(levels: Float) -> tuple[Double, Double, float]:
 
 def _covariance(x: Double) -> Double:
     centered = x - x.mean(0)
-    result: Double = centered.T @ centered / len(x)
-    return result
+    return np.asarray(centered.T @ centered / len(x), np.float64)
 
 
 def _power(matrix: Double, exponent: float) -> Double:
     values, vectors = np.linalg.eigh(matrix)
-    result: Double = (vectors * np.maximum(values, 1e-9) ** exponent) @ vectors.T
-    return result
+    return np.asarray((vectors * np.maximum(values, 1e-9) ** exponent) @ vectors.T, np.float64)
 
 
 def _map_between(a: Double, b: Double) -> Double:
@@ -198,8 +196,7 @@ class Playback:
 
 def _ramp(x: Float | Double, low: float, high: float) -> Double:
     """0 up to `low`, 1 from `high`."""
-    result: Double = np.clip((x.astype(np.float64) - low) / (high - low), 0, 1)
-    return result
+    return np.asarray(np.clip((x.astype(np.float64) - low) / (high - low), 0, 1), np.float64)
 
 
 TOO_FAR = 0.25  # distance above which more is kept; the grains will add about .05 to .1
