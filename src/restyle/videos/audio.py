@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -45,16 +46,11 @@ _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus"} | {
 
 @dataclass(frozen=True)
 class NewAudio:
-    """Samples that replace the first audio stream of a video.
+    """Samples that replace the first audio stream of a video."""
 
-    blocks : [shape=(n, channels), float32, -1..1], with the channels of that stream
-    sr : its sample rate in Hz
-    start : time of the first sample in the source file, in seconds
-    """
-
-    blocks: Iterator[NDArray[np.float32]]
-    sr: int
-    start: float = 0.0
+    blocks: Iterator[NDArray[np.float32]]  # [n, channels], -1..1, with the channels of that stream
+    sr: int  # its sample rate in Hz
+    start: float = 0.0  # time of the first sample in the source file, in seconds
 
 
 def restyle_audio(
@@ -101,9 +97,8 @@ def is_audio_only(
     style: Any, audio_style: Any, engine: EngineOptions, image: ImageOptions, options: VideoOptions
 ) -> bool:
     """Return whether only the audio is restyled; raise OptionError if options of the picture are set, too."""
-    if audio_style is None or style is not None or options.look is not None:
-        return False
-    if engine.model != EngineOptions.model:
+    restyled = style is not None or options.look is not None or engine.model != EngineOptions.model
+    if audio_style is None or restyled:
         return False
     if image != ImageOptions() or replace(options, overwrite=False, resume=False) != VideoOptions():
         raise OptionError(
@@ -129,10 +124,9 @@ def default_output(content: PathLike, styles: AudioStyles) -> Path:
 
 
 def copy_with_audio(content: PathLike, path: PathLike, audio: NewAudio, tell: Tell) -> None:
-    """Copy a video without decoding its frames; replace its first audio stream.
+    """Copy a video without decoding its frames, to a path of `files.writing`; replace its first audio stream.
 
-    `path` is the temporary path of `files.writing`; its suffix selects the container. Raises OutputError if
-    the container cannot hold the video codec.
+    Raises OutputError if the container cannot hold the video codec.
     """
     import av
 
@@ -268,28 +262,24 @@ class ReplacedAudio(ConvertedAudio):
     def add(self, packet: Any) -> None:
         """Encode new samples up to the end of a packet of the old stream."""
         if packet.pts is not None:
-            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            while self._start + self._done / self._sr < end and self._add_chunk():
-                pass
+            self._add_until(float((packet.pts + (packet.duration or 0)) * packet.time_base))
 
     def finish(self) -> None:
         """Encode the remaining samples."""
-        while self._add_chunk():
-            pass
+        self._add_until(math.inf)
         super().finish()
 
-    def _add_chunk(self) -> bool:
-        """Encode the next chunk; return whether there was one."""
+    def _add_until(self, end: float) -> None:
+        """Encode the new samples before a time in seconds, in complete chunks."""
         import av
 
-        if (chunk := next(self._chunks, None)) is None:
-            return False
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk.T), format="fltp", layout=self._layout)
-        frame.sample_rate, frame.time_base = self._sr, Fraction(1, self._sr)
-        frame.pts = round(self._start * self._sr) + self._done
-        self._done += len(chunk)
-        self._add_samples(frame)
-        return True
+        while self._start + self._done / self._sr < end and (chunk := next(self._chunks, None)) is not None:
+            samples = np.ascontiguousarray(chunk.T)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
+            frame.sample_rate, frame.time_base = self._sr, Fraction(1, self._sr)
+            frame.pts = round(self._start * self._sr) + self._done
+            self._done += len(chunk)
+            self._add_samples(frame)
 
 
 def encoder_for(source: Any, container: Any) -> str:

@@ -28,6 +28,7 @@ previous one. `evaluate.temporal` has [2, H, W] with (row, column), leading forw
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -67,17 +68,12 @@ _LUMA = LUMA * 255
 
 @dataclass(frozen=True)
 class Motion:
-    """Motion of each pixel since the previous frame.
+    """Motion of each pixel since the previous frame."""
 
-    back : [H, W, 2], float32, (x, y) offset in px to the position in the previous frame
-    trust : [H, W], float32, 0..1, confidence; 0 where the pixel was occluded or has no match
-    likely : the same with wider limits
-    searched : the flows that were found, at the size of the search: from this frame back, and forward to it
-    """
-
-    back: FloatArray
-    trust: FloatArray
-    likely: FloatArray
+    back: FloatArray  # [H, W, 2], (x, y) offset in px to the position in the previous frame
+    trust: FloatArray  # [H, W], confidence 0..1; 0 where the pixel was occluded or has no match
+    likely: FloatArray  # the same with wider limits
+    # The flows that were found, at the size of the search: from this frame back, and forward to it.
     searched: tuple[FloatArray, FloatArray] | None = field(default=None, repr=False)
 
     def reverse(self, before: FloatArray, content: FloatArray) -> Motion:
@@ -175,9 +171,7 @@ def _checked(
     error = _squared(back + returned)
     length = _squared(back) + _squared(returned)
     inside = _inside(back).astype(np.float32)
-    visible, likely = (
-        (error <= share * length + pixels) * inside for share, pixels in (_CONSISTENT, _NEARLY)
-    )
+    visible, likely = ((error <= share * length + px) * inside for share, px in (_CONSISTENT, _NEARLY))
     size = (content.shape[0], content.shape[1])
     back, visible, likely = (_at_size(each, size) for each in (back, visible, likely))
     drift = warp(earlier, back) - content
@@ -354,11 +348,9 @@ def _resized(picture: FloatArray, size: tuple[int, int]) -> FloatArray:
 
 def is_installed() -> bool:
     """Return whether OpenCV, of the extra flow, is installed."""
-    try:
-        _opencv()
-    except MissingExtraError:
-        return False
-    return True
+    with suppress(MissingExtraError):
+        return bool(_opencv())
+    return False
 
 
 def _opencv(purpose: str = "--steady flow") -> Any:

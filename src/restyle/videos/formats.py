@@ -21,6 +21,9 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Tell = Callable[[str], None]  # takes one line about something that was lost or repaired
 
 MOST_PIXELS = 2**26  # of a frame: twice those of 8K; painting takes about 70 bytes for each
+_BROADCAST = {"mpegts", "mpeg", "vob"}  # formats whose clock does not start at 0
+_MAX_HELD = 64  # packets
+MOST_PAUSE = 3600  # seconds between two packets of a stream
 
 # Numbers of ITU-T H.273
 RGB, BT709, UNSPECIFIED, BT601 = 0, 1, 2, 6
@@ -167,7 +170,6 @@ ENCODERS = {
 ALPHA_CODECS = ("prores", "ffv1", "gif", "")  # that keep transparency; a folder of PNG has no codec
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 SUFFIXES = (*CONTAINERS, ".gif")
-
 DEFAULT_QUALITY = 64  # constant rate factor 18 of H.264, hard to tell from the original
 
 # Metadata that describes the file it came from.
@@ -286,12 +288,6 @@ def copied_stream(container: Any, stream: Any) -> Any:
     copied.metadata.update(copied_metadata(stream.metadata))
     copied.disposition = stream.disposition
     return copied
-
-
-# Formats whose clock does not start at 0.
-_BROADCAST = {"mpegts", "mpeg", "vob"}
-_MAX_HELD = 64  # packets
-MOST_PAUSE = 3600  # seconds between two packets of a stream
 
 
 def demux(container: Any, clock: Clock, *streams: Any) -> Iterator[Any]:

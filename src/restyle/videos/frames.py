@@ -94,10 +94,6 @@ class GifWriter(_OneStream):
         self._graph.push(picture)
         self._drain()
 
-    def append(self, packets: Iterable[Any], stamps: Sequence[int]) -> None:
-        """Fail: the frames of a GIF depend on the previous ones."""
-        raise OutputError("a GIF cannot be resumed")
-
     def close(self) -> None:
         """Finish the file."""
         try:

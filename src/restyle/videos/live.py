@@ -276,8 +276,7 @@ class _Painter:
 
     def warm_up(self) -> None:
         """Load the model and choose the first size."""
-        gray = np.full((*self._camera, 3), 128, np.uint8)
-        took = []
+        gray, took = np.full((*self._camera, 3), 128, np.uint8), []
         for _ in range(_TRIALS):
             self(Shot(gray, time.monotonic()))
             took.append(self.painting)
@@ -285,17 +284,15 @@ class _Painter:
 
     def __call__(self, shot: Shot) -> Bytes:
         """Stylize a frame."""
-        pixels = shot.pixels
-        if self._pictures.crop is None:
-            pixels = scaled(pixels, self.shown_size)  # faster than resizing as floats
+        crops = self._pictures.crop is not None
+        pixels = shot.pixels if crops else scaled(shot.pixels, self.shown_size)  # faster than as floats
         content = pipeline.preprocess(picture.from_array(pixels), self._pictures)
         options, code = self._pictures, self._controls.style.code
         if self._controls.wall:  # never mirrored: it has text
             wall = self._controls.paint_wall(self._method, content.pixels, self.shown_size)
             return np.asarray(from_unit(wall, np.uint8))
         self.painted_size = self._size()
-        begin = time.monotonic()
-        small = content.pixels
+        begin, small = time.monotonic(), content.pixels
         if self.painted_size != self.shown_size:
             small = reduced(small, self.painted_size)
         painted = self._method.stylize(small, code, options.strength)

@@ -94,9 +94,9 @@ class _Layer:
     """One style of a video: what stylizes its frames, and its memory of earlier ones."""
 
     method: Arbitrary
-    optimized: OptimizedPainter | None
     steadier: FlowSteadier | None
-    fit_table: Tables | None
+    optimized: OptimizedPainter | None = None
+    fit_table: Tables | None = None
     palette: ColorLut | None = None
 
     def cut(self) -> None:
@@ -172,10 +172,10 @@ class VideoPainter:
         self._optimize, self._by_keys = row.previous_frame, row.key_frames
         self._by_tables = image_options.colors_only or row.tables
         if (self._optimize or self._by_keys or row.tables) and (image_options.colors_only or len(styles) > 1):
-            raise OptionError(
-                f"--method {options.method} takes one style for a whole video, and no --colors-only"
-            )
-        unchanged = image_options.strength == 0 or self._only_look
+            takes = "takes one style for a whole video, and no --colors-only"
+            raise OptionError(f"--method {options.method} {takes}")
+        strength = image_options.strength
+        unchanged = strength == 0 or self._only_look
         by_flow = options.steady == "flow" and not unchanged and not self._by_tables
         self._finder: MotionFinder | None = None
         if self._optimize or self._by_keys:
@@ -198,18 +198,15 @@ class VideoPainter:
         self._keys: KeyPainter | None = None
         if self._by_keys:
             exemplars = [None if style is None else style.exemplars() for style in layer_styles]
-            self._keys = KeyPainter(
-                exemplars, method, image_options.strength, options, threads=cores, device=device
-            )
+            self._keys = KeyPainter(exemplars, method, strength, options, threads=cores, device=device)
         for style in layer_styles:
-            optimized = None
-            if self._optimize and style is not None:
-                optimized = OptimizedPainter(
-                    style.exemplars(), method, image_options.strength, options, method.threads, device
-                )
-            fit = _fit_table(style, image_options, options) if row.tables and style is not None else None
-            steadier = FlowSteadier() if by_flow else None
-            self._layers.append(_Layer(method, optimized, steadier, fit))
+            layer = _Layer(method, steadier=FlowSteadier() if by_flow else None)
+            if style is not None and self._optimize:
+                pictures, threads = style.exemplars(), method.threads
+                layer.optimized = OptimizedPainter(pictures, method, strength, options, threads, device)
+            elif style is not None and row.tables:
+                layer.fit_table = _fit_table(style, strength, options)
+            self._layers.append(layer)
         self._repeats = not (self._in_turn or unchanged or regions)
         self._carries = self._repeats and by_flow  # half of the frames are not painted
         self._before: list[FloatArray | None] = []  # what the last painting was made of
@@ -320,15 +317,12 @@ class VideoPainter:
             if isinstance(item, SegmentEnd):
                 if self._last is not None:
                     item.state["last"] = self._last
-                yield item
             elif isinstance(item, VideoFrame) and not item.skipped:
                 if item.pixels is None:
                     item = replace(item, pixels=self._last)  # damaged: repeat the previous frame
                 self._last = item.pixels
                 self.show(self._last[..., :3])
-                yield item
-            else:
-                yield item
+            yield item
 
     def _finish(self, item: Any) -> Any:
         if not isinstance(item, Work):
@@ -383,12 +377,11 @@ def _alike(before: list[FloatArray | None], now: list[FloatArray | None]) -> boo
     )
 
 
-def _fit_table(style: Style, image_options: ImageOptions, options: VideoOptions) -> Tables:
+def _fit_table(style: Style, strength: float, options: VideoOptions) -> Tables:
     """Return the function that fits the colors of a scene to its first frame."""
     method = cast("TableMethod", table.load(options.method))
-    strength, skin = image_options.strength, options.protect_skin
     style.exemplars()  # raises StyleError now, not at the first frame
-    return lambda frame: method.fit_tables([frame], style, strength, skin)(frame)
+    return lambda frame: method.fit_tables([frame], style, strength, options.protect_skin)(frame)
 
 
 def _part(state: State, prefix: str) -> State:

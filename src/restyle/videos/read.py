@@ -122,9 +122,8 @@ class VideoReader(Closing):
             held = item
         if held is not None:
             start, length = self.stream.start_time, self.stream.duration
-            complete = self._done + self._trimmed >= (self.info.frames or 0) and not (
-                self.clock.shift or self.clock.left_out
-            )
+            shifted = self.clock.shift or self.clock.left_out
+            complete = self._done + self._trimmed >= (self.info.frames or 0) and not shifted
             if complete and None not in (start, length) and start + length > held.pts:
                 held.duration = start + length - held.pts
             yield held
@@ -132,7 +131,7 @@ class VideoReader(Closing):
     def _timed(self, skip: int) -> Iterator[VideoFrame | Any]:
         """Yield packets, and frames with increasing time stamps; a frame that was lost has no pixels."""
         expected: list[int] = []  # time stamps of packets whose frames have not come yet
-        done, lost, errors, corrupt = 0, 0, 0, 0
+        done = lost = errors = corrupt = 0
         last: int | None = None
         for kind, value in self._rest:
             if kind == "packet":
@@ -340,9 +339,7 @@ class Deinterlacer:
         source = self._graph.add_buffer(template=None, **_shape(frame), time_base=frame.time_base)
         deinterlace = self._graph.add("bwdif", "mode=send_frame:deint=interlaced")
         sink = self._graph.add("buffersink")
-        source.link_to(deinterlace)
-        deinterlace.link_to(sink)
-        self._graph.configure()
+        self._graph.link_nodes(source, deinterlace, sink).configure()
 
     def _pull(self) -> Iterator[Any]:
         import av

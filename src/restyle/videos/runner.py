@@ -49,10 +49,22 @@ from restyle.videos.write import VideoWriter
 
 Reader = VideoReader | FolderReader | WebPReader
 Writer = VideoWriter | GifWriter | FolderWriter
+Plan = dict[str, Any]
 
 AHEAD = 4  # frames in the queues after reading and before writing
 BETWEEN = 2  # frames in the queues around the network, as floats
 QUEUE_BYTES = 400_000_000  # of the frames in one queue; if one alone takes more, the stages take turns
+# Names of files in the folder, and of pictures in its folder `frames`
+_OWN = re.compile(
+    r"(plan\.json|\d{5}\.(packets|npz|state\.npz))(\.new)?|\d{5,}\.png|\.\d{5,}-[0-9a-f]+\.part\.png"
+)
+_HASHED = ("content", "style", "model", "version", "segment")  # of the plan
+_FIELDS = ("pts", "dts", "duration", "size", "key")
+_EMPTY = hashlib.sha256().hexdigest()
+_DAMAGED = (  # what NumPy raises when it reads damaged files
+    OSError, ValueError, EOFError, LookupError, TypeError, RuntimeError, MemoryError, SyntaxError,
+    zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 
 
 def run(
@@ -145,28 +157,13 @@ def write_items(items: Iterator[Any], writer: Writer, segments: Segments | None 
         elif not isinstance(item, VideoFrame):
             writer.copy(item)
         elif item.skipped:
-            if segments and skipped % SEGMENT == 0:
+            if segments and skipped % SEGMENT == 0 and not isinstance(writer, GifWriter):
                 writer.append(*segments.packets(skipped // SEGMENT))
                 yield writer.frames
             skipped += 1
         else:
             writer.write(item)
             yield writer.frames
-
-
-Plan = dict[str, Any]
-
-# Names of files in the folder, and of pictures in its folder `frames`
-_OWN = re.compile(
-    r"(plan\.json|\d{5}\.(packets|npz|state\.npz))(\.new)?|\d{5,}\.png|\.\d{5,}-[0-9a-f]+\.part\.png"
-)
-_HASHED = ("content", "style", "model", "version", "segment")  # of the plan
-_FIELDS = ("pts", "dts", "duration", "size", "key")
-_EMPTY = hashlib.sha256().hexdigest()
-_DAMAGED = (  # what NumPy raises when it reads damaged files
-    OSError, ValueError, EOFError, LookupError, TypeError, RuntimeError, MemoryError, SyntaxError,
-    zipfile.BadZipFile, zlib.error, struct.error,
-)  # fmt: skip
 
 
 class Segments:
@@ -184,15 +181,16 @@ class Segments:
         self._index: list[tuple[int, ...]] = []
         self._data: BinaryIO | None = None
         self._digest = hashlib.sha256()  # of the packets of the current segment
+        self._plan = self.folder / "plan.json"
+        self.plan: Plan = json.loads(json.dumps(plan))
         try:
-            self._begin(plan, resume, tell)
+            self._begin(resume, tell)
         except BaseException:
             self.leave()
             raise
 
-    def _begin(self, plan: Plan, resume: bool, tell: Tell) -> None:
-        self._plan = self.folder / "plan.json"
-        self.plan: Plan = json.loads(json.dumps(plan))
+    def _begin(self, resume: bool, tell: Tell) -> None:
+        """Continue or delete the segments of an earlier run."""
         self.count = self._finished()
         earlier = read_plan(self._plan)
         self._remove_temporary(earlier.pop("temporary", None))

@@ -29,6 +29,7 @@ from restyle.videos.formats import (
     ColorTags,
     Pixels,
     Tell,
+    Turn,
     VideoFrame,
     VideoInfo,
     copied_metadata,
@@ -170,7 +171,7 @@ class VideoWriter:
     def _open_stream(self) -> None:
         encoding, info = self._encoding, self.info
         self.stream: Any = self.container.add_stream(encoding.encoder.name, rate=encoding.rate)
-        if encoding.turns:
+        if info.turn != Turn():
             self.stream.set_display_rotation(90 * info.turn.quarters, hflip=info.turn.mirrored)
         self.stream.time_base = info.time_base
         self.stream.metadata.update(
@@ -232,8 +233,6 @@ class Encoding:
     """
 
     def __init__(self, codec: str, info: VideoInfo, size: tuple[int, int], quality: int | None) -> None:
-        from av.video.stream import VideoStream
-
         self.info, self.encoder = info, ENCODERS[codec]
         self.rate = (info.rate or Fraction(25)).limit_denominator(1001)
         self.settings = encoder_settings(self.encoder)
@@ -243,10 +242,8 @@ class Encoding:
         self.form = pixel_format(self.encoder, info)
         if self.form == "yuva444p10le":
             self.settings["profile"] = "4444"
-        turn = info.turn
-        self.turns = hasattr(VideoStream, "set_display_rotation") and (turn.quarters > 0 or turn.mirrored)
         (height, width), self.aspect = size, info.aspect
-        if self.turns and turn.quarters % 2:
+        if info.turn.quarters % 2:
             height, width, self.aspect = width, height, 1 / self.aspect
         halved = (self.encoder.even and "420" in self.form, "420" in self.form or "422" in self.form)
         self.losses: list[str] = []
@@ -274,10 +271,7 @@ class Encoding:
         context.width, context.height, context.pix_fmt = width, height, self.form
         context.framerate, context.time_base = self.rate, self.info.time_base
         context.sample_aspect_ratio = self.aspect
-        context.color_range = self.colors.range
-        context.colorspace = self.colors.matrix
-        context.color_trc = self.colors.transfer
-        context.color_primaries = self.colors.primaries
+        self._tag(context)
         if tag is not None:
             context.codec_tag = tag
         with _quiet_svt():
@@ -299,8 +293,7 @@ class Encoding:
         import av
 
         height, width = self.size
-        stored = self.info.turn.stored(pixels) if self.turns else pixels
-        cut: Any = np.ascontiguousarray(stored[:height, :width])
+        cut: Any = np.ascontiguousarray(self.info.turn.stored(pixels)[:height, :width])
         forms = ("rgba", "rgba64le") if self.info.alpha else ("rgb24", "rgb48le")
         picture = av.VideoFrame.from_ndarray(cut, forms[pixels.dtype != np.uint8])
         if self.form.startswith(_RGB):
@@ -312,11 +305,12 @@ class Encoding:
             dst_colorspace=self.colors.working_matrix(height),
             interpolation=scaling(),
         )
-        converted.color_range = self.colors.range
-        converted.colorspace = self.colors.matrix
-        converted.color_trc = self.colors.transfer
-        converted.color_primaries = self.colors.primaries
+        self._tag(converted)
         return converted
+
+    def _tag(self, target: Any) -> None:
+        target.color_range, target.colorspace = self.colors.range, self.colors.matrix
+        target.color_trc, target.color_primaries = self.colors.transfer, self.colors.primaries
 
 
 def _written_colors(colors: ColorTags, form: str, height: int) -> ColorTags:
