@@ -45,20 +45,10 @@ class Entry:
 def read_jobs(jobs: Sequence[str], columns: Collection[str], output: str) -> Iterator[Entry]:
     """Yield the rows of all JOBS in order.
 
-    Parameters
-    ----------
-    jobs
-        Pictures, videos and sounds, folders of them, patterns such as `scans/**/*.png`, lists, or `-` for a
-        text list on standard input.
-    columns
-        Names of the columns that a list may have, besides `content`.
-    output
-        Output folder; results of earlier runs in it are not contents.
-
-    Raises
-    ------
-    InputError
-        There is no such file, a list is damaged or has an unknown column, or a folder is empty.
+    JOBS are pictures, videos and sounds, folders of them, patterns such as `scans/**/*.png`, lists, or `-`
+    for a text list on standard input. A list may have the `columns`, and `content`. Results of earlier runs
+    in the `output` folder are not contents. InputError: there is no such file, a list is damaged or has an
+    unknown column, or a folder is empty.
     """
     for job in jobs:
         if os.path.isdir(job):

@@ -171,12 +171,7 @@ class ArrowJournal(Journal):
 class RowPainter:
     """The actor: paints the rows of one content, and returns pickled outcomes.
 
-    Parameters
-    ----------
-    rows : mapping of str to sequence of (Row, Finished or None)
-        Rows by the path of their content.
-    settings : Settings
-        `output` may be an address, and `work` is then below it.
+    The `output` of the settings may be an address, and `work` is then below it.
     """
 
     def __init__(self, rows: _Rows, settings: Settings) -> None:
@@ -233,10 +228,8 @@ def run_ray(
 ) -> Generator[list[Outcome], None, None]:
     """Yield the outcomes of all rows, a block at a time.
 
-    Parameters
-    ----------
-    workers : int
-        Most actors, of `threads` CPUs each or, with cuda, of a GPU; 0: as many as the cluster has room for.
+    There are at most so many actors as `workers`, of `threads` CPUs each or, with cuda, of a GPU; with 0 as
+    many as the cluster has room for.
     """
     others = [row for row in rows if row.medium != "picture"]
     if others:

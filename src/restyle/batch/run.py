@@ -80,14 +80,7 @@ def run(
 ) -> Progress:
     """Do all rows that are not finished, and return the counts; OutputError if the journal cannot be written.
 
-    Parameters
-    ----------
-    engine
-        Yields outcomes in groups; see `run_processes`.
-    overwrite
-        Whether results may replace existing files.
-    watch
-        Called for each row.
+    The engine yields outcomes in groups, as `run_processes` does; `watch` is called for each row.
     """
     progress = Progress(len(rows))
     bad = [each for each in rows if isinstance(each, Failure)]
@@ -221,14 +214,8 @@ def run_processes(
 ) -> Generator[list[Outcome], None, None]:
     """Yield the outcomes of all rows, in groups, in the order in which they end.
 
-    A worker that dies is replaced, and its row is tried once more.
-
-    Parameters
-    ----------
-    finished
-        Entries of the journal by output.
-    workers
-        Number of processes, each of which calls `make_painter` once.
+    `finished` are entries of the journal by output. Each of the `workers` calls `make_painter` once; one that
+    dies is replaced, and its row is tried once more.
     """
     waiting = iter(rows)
     tries: Counter[int] = Counter()

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -254,12 +255,12 @@ def _uploaded(parts: list[Part], where: str) -> list[list[Any]]:
     if len(weights) > len(paths):
         raise _wrong(f"there are more weights than {where} files", f"{where}_weight")
     styles = []
-    for place, path in enumerate(paths):
+    for number, (path, text) in enumerate(zip_longest(paths, weights), 1):
         try:
-            weight = float(weights[place]) if place < len(weights) else None
+            weight = None if text is None else float(text)
         except ValueError:
-            raise _wrong(f"weight '{weights[place]:.40}' is not a number", f"{where}_weight") from None
-        styles.append([{"name": f"{where} {place + 1}", "path": str(path), "title": "own"}, weight, None])
+            raise _wrong(f"weight '{text:.40}' is not a number", f"{where}_weight") from None
+        styles.append([{"name": f"{where} {number}", "path": str(path), "title": "own"}, weight, None])
     return styles
 
 

@@ -6,7 +6,6 @@ that concern files or the machine are the server's, and are not offered; `OMITTE
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -255,14 +254,11 @@ def video(process: Process, task: dict[str, Any]) -> dict[str, Any]:
             _write_preview(pixels, Path(task["folder"], "preview.jpg"))
             process.previews += 1
 
-    stylizer.write(
-        task["content"],
-        task["output"],
-        watch=watch,
-        report=lambda fraction: process.report(fraction if stylizer.only_audio else 0.0),
-        tell=notes.append,
-        show=show,
-    )
+    def report(fraction: float) -> None:
+        process.report(fraction if stylizer.only_audio else 0.0)
+
+    content, output = task["content"], task["output"]
+    stylizer.write(content, output, watch=watch, report=report, tell=notes.append, show=show)
     return {"notes": [process.public(note) for note in dict.fromkeys(notes)]}
 
 
@@ -271,13 +267,8 @@ def audio(process: Process, task: dict[str, Any]) -> dict[str, Any]:
     from restyle.sounds import api
 
     _check_length(task["content"], process.settings["max_media_seconds"])
-    api.audio(
-        task["content"],
-        _sound_styles(task["styles"]),
-        output=task["output"],
-        report=process.report,
-        **task["options"],
-    )
+    styles = _sound_styles(task["styles"])
+    api.audio(task["content"], styles, output=task["output"], report=process.report, **task["options"])
     return {}
 
 
@@ -287,10 +278,8 @@ def _write_preview(pixels: Any, path: Path) -> None:
 
     small = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8))
     small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=PREVIEW_QUALITY)
     part = path.with_suffix(".part")
-    part.write_bytes(buffer.getvalue())
+    small.save(part, "JPEG", quality=PREVIEW_QUALITY)
     os.replace(part, path)
 
 

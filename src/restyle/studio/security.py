@@ -118,14 +118,9 @@ class Metrics:
 class Guard:
     """ASGI middleware: hosts, origins, token, headers, metrics.
 
-    Parameters
-    ----------
-    token : str or None
-        None lets everyone in.
-    hosts : set of str
-        Names by which clients may call this server, besides its addresses, `localhost` and its own name.
-    origins : set of str
-        Origins of other sites that may use the API, such as `https://example.com`.
+    Without a token, everyone is let in. `hosts` are names by which clients may call this server, besides its
+    addresses, `localhost` and its own name; `origins` are other sites that may use the API, such as
+    `https://example.com`.
     """
 
     def __init__(

@@ -183,13 +183,8 @@ def make_app(options: StudioOptions, engine: EngineOptions | None = None) -> Fas
             allow_headers=["Authorization", "Content-Type", "Prefer"],
             expose_headers=["Location", "Retry-After", "X-Restyle-Size"],
         )
-    app.add_middleware(
-        Guard,
-        token=studio.token,
-        hosts=set(_words(options.allow_host)),
-        origins=set(origins),
-        metrics=studio.metrics,
-    )
+    hosts = set(_words(options.allow_host))
+    app.add_middleware(Guard, token=studio.token, hosts=hosts, origins=set(origins), metrics=studio.metrics)
     _add_errors(app)
     app.include_router(api.routes(studio))
     _add_pages(app, studio)

@@ -67,22 +67,12 @@ _PART = re.compile(r"\.restyle-[0-9a-f]+\.part")
 
 @dataclass(frozen=True)
 class Site:
-    """A site that was written.
-
-    Parameters
-    ----------
-    folder : Path
-    files : int
-    size : int
-        In bytes.
-    runtime : str
-        Name and version of the npm package.
-    """
+    """A site that was written."""
 
     folder: Path
     files: int
-    size: int
-    runtime: str
+    size: int  # in bytes
+    runtime: str  # name and version of the npm package
 
 
 def write(folder: PathLike, runtime: PathLike | None = None) -> Site:
@@ -94,18 +84,10 @@ def write(folder: PathLike, runtime: PathLike | None = None) -> Site:
     Parameters
     ----------
     folder : path
-        New, empty, or written by this function.
+        New, empty, or written by this function; else, or if it cannot be written, OutputError.
     runtime : path or None
-        Folder of an unpacked npm package onnxruntime-web; None takes the one of the extra `web`.
-
-    Raises
-    ------
-    OutputError
-        The folder holds something else, or cannot be written.
-    InputError
-        `runtime` is not that package.
-    MissingExtraError
-        The extra `web` is not installed, and no `runtime` is given.
+        Folder of an unpacked npm package onnxruntime-web; else InputError. None takes the one of the extra
+        `web`; MissingExtraError if it is not installed.
     """
     package = Path(runtime) if runtime is not None else _installed_runtime()
     name = _runtime_name(package)
