@@ -62,7 +62,7 @@ def applied(metric: StyleMetric, measured: Measured) -> tuple[Floats, Floats]:
 
 
 def blocks_of_all(measured: Measured, bases: Mapping[str, Doubles]) -> list[Doubles]:
-    """Compute `style_vector.blocks_of` for all works: blocks [n, d]."""
+    """Compute `subjects.blocks_of` for all works: blocks [n, d]."""
     blocks, moments = [], []
     for layer in LAYERS:
         covariance, mean = measured.covariances[layer], measured.means[layer].astype(np.float64)

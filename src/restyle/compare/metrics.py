@@ -72,7 +72,7 @@ class Metric:
 
 
 def style(a: Subject, b: Subject) -> float:
-    """Cosine distance of the style vectors, 0..2; see `style_vector`. Default: best in the study."""
+    """Cosine distance of the style vectors, 0..2; see `subjects`. Default: best in the study."""
     assert a.vector is not None
     assert b.vector is not None
     return _half_square(a.vector - b.vector)  # of unit vectors: 1 - cos, and exactly 0 for the same

@@ -1,9 +1,9 @@
 """The default method: grains and envelopes of the style in the order of the content.
 
-1. Optimal transport maps the content's band levels onto the style's (`sounds.transport`).
+1. Optimal transport maps the content's band levels onto the style's (`sounds.targets`).
 2. These levels and the content's own fine structure, its partials, make a target spectrogram.
-3. Grains of the style rebuild it (`sounds.nmf`), so every sound that is heard comes from the style. If the
-   style is struck or dropped, whole events of it are added (`sounds.events`).
+3. Grains of the style rebuild it (`sounds.grains`), so every sound that is heard comes from the style. If the
+   style is struck or dropped, whole events of it are added.
 4. A filter brings out a part of the content's partials (`keep_pitch`), and another restores the band levels
    of step 1, which steps 2 and 3 only approximate.
 5. Where the content is percussive, the envelope gets the content's sharp attacks, which frames blur.

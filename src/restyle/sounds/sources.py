@@ -186,8 +186,7 @@ def load_styles(styles: Sequence[tuple[Any, float]], sr: int) -> list[tuple[Floa
 
 def style_paths(styles: Sequence[tuple[Any, float]]) -> list[PathLike]:
     """Return the files among the styles, without presets."""
-    paths = [style for style, _ in styles if isinstance(style, str | os.PathLike)]
-    return [path for path in paths if os.path.exists(path)]
+    return [style for style, _ in styles if isinstance(style, str | os.PathLike) and os.path.exists(style)]
 
 
 def default_output(content: PathLike, styles: Sequence[tuple[Any, float]]) -> Path:

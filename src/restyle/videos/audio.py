@@ -65,7 +65,7 @@ def restyle_audio(
 ) -> Path:
     """Restyle the first audio stream of a video; copy its picture, subtitles and other audio streams.
 
-    `styles` are those of `sounds.styles.parse_styles`; the output is .mp4, .m4v, .mov, .mkv or .webm.
+    `styles` are those of `sounds.sources.parse_styles`; the output is .mp4, .m4v, .mov, .mkv or .webm.
     `report` takes the fraction done, `tell` one line about a stream that the container cannot hold.
     """
     target = Path(output)

@@ -23,7 +23,7 @@ a new painting. Differs from Ruder et al. 2016 and Lai et al. 2018: nothing is t
 works with every style and model.
 
 Flow arrays are [H, W, 2] with (x, y) in the last axis, as in OpenCV, and lead from a frame back to the
-previous one. `evaluate.temporal` has [2, H, W] with (row, column), leading forward.
+previous one. `evaluate.videos` has [2, H, W] with (row, column), leading forward.
 """
 
 from __future__ import annotations
