@@ -53,15 +53,7 @@ class ModelError(RestyleError):
 
 
 class MissingExtraError(RestyleError):
-    """A required extra is not installed.
-
-    Parameters
-    ----------
-    what : str
-        The requested feature; the message starts with it: ``"--method optimize"``.
-    extra : str
-        Name of the extra that provides it: ``"torch"``.
-    """
+    """A required extra, such as ``"torch"``, is not installed; `what` needs it: ``"--method optimize"``."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an extra: pip install 'restyle[{extra}]'")
@@ -69,15 +61,7 @@ class MissingExtraError(RestyleError):
 
 
 def require(what: str, extra: str, *modules: str) -> None:
-    """Raise MissingExtraError unless all modules are installed, without importing them.
-
-    Parameters
-    ----------
-    what, extra : str
-        As for `MissingExtraError`.
-    *modules : str
-        Import names that the extra provides.
-    """
+    """Raise MissingExtraError unless all modules of the extra can be imported, without doing so."""
     from importlib.util import find_spec
 
     if any(find_spec(module) is None for module in modules):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import cast, overload
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from restyle.images.masks import blend
 from restyle.images.picture import Picture
 from restyle.images.resize import fill_hidden, fit_size, resize
 from restyle.methods import table
-from restyle.methods.protocol import Files, RegionMethod, Settings, Step, Stopped, TableMethod, Tables
+from restyle.methods.protocol import Files, Settings, Step, Stopped, Tables
 from restyle.methods.regions import Regions
 from restyle.models import catalog
 from restyle.models.arbitrary import Arbitrary
@@ -32,6 +32,9 @@ from restyle.types import FloatArray, ImageLike, PathLike, Report, quiet
 
 _log = logging.getLogger("restyle")
 PALETTE_SIDE = 1024  # px, longest side of the copy whose palette is transferred
+
+Parts = list[tuple[FloatArray, Style]]  # shares of every pixel, and their styles
+StyleT = TypeVar("StyleT", bound=Style | Regions | None)
 
 
 def image(
@@ -75,20 +78,23 @@ def image(
     check_method(method, options, callback)
     table.network_device(device, method.method)
     picture = load(source, options)
-    pixels, regions = picture.height * picture.width, isinstance(style, Regions)
-    stream.check_memory(source, pixels, options, free_memory(), regions=regions, decoded=True)
+    size, regions = (picture.height, picture.width), isinstance(style, Regions)
+    stream.check_memory(source, size[0] * size[1], options, free_memory(), regions=regions, decoded=True)
     content = preprocess(picture, options)
-    box = framing((picture.height, picture.width), options)
-    parts: list[tuple[FloatArray, Style]] | None = None
-    if isinstance(style, Regions):
-        parts = style.parts(picture, box, (content.height, content.width), options.feather)
     if style is None and look is not None:
-        return replace(content, pixels=apply_look(look, content.pixels, options.strength), gray=False)
+        return _with_look(content, look, options.strength)
+    parts: Parts | None = None
+    if isinstance(style, Regions):
+        parts = style.parts(picture, framing(size, options), (content.height, content.width), options.feather)
     if options.strength == 0 or parts == []:
         return content
 
     def finish(painted: FloatArray) -> Picture:
-        return _finish(painted, content, options, parts, look)
+        result = postprocess(painted, content, options)
+        if parts is not None:
+            mixed = blend(((share, result.pixels) for share, _ in parts), content.pixels)
+            result = replace(result, pixels=mixed)
+        return _with_look(result, look)
 
     settings = Settings(
         network=network,
@@ -109,69 +115,36 @@ def image(
         assert parts is not None
         if table.find(method.chosen).regions:
             return finish(_stylize_together(content.visible, parts, settings))
-        results = _stylize_in_turn(content, parts, settings)
-        return _with_look(replace(content, pixels=blend(results, content.pixels), gray=False), look)
+        mixed = blend(_stylize_in_turn(content, parts, settings), content.pixels)
+        return _with_look(replace(content, pixels=mixed, gray=False), look)
     except Stopped as stop:
         stop.result = finish(stop.picture)
         raise
 
 
-def _finish(
-    painted: FloatArray,
-    content: Picture,
-    options: ImageOptions,
-    parts: list[tuple[FloatArray, Style]] | None,
-    look: Cube | None,
-) -> Picture:
-    """Apply color modes and the look to a painting, and mix it with the content by the shares of regions."""
-    result = postprocess(painted, content, options)
-    if parts is not None:
-        mixed = blend(((share, result.pixels) for share, _ in parts), content.pixels)
-        result = replace(result, pixels=mixed)
-    return _with_look(result, look)
-
-
-def _with_look(result: Picture, look: Cube | None) -> Picture:
-    return result if look is None else replace(result, pixels=apply_look(look, result.pixels))
-
-
-@overload
-def prepare(
-    style: Style | Regions,
-    network: Arbitrary,
-    options: ImageOptions,
-    method: OptimizeOptions,
-    callback: Callable[[Step], object] | None = ...,
-) -> tuple[Style | Regions, OptimizeOptions, str]: ...
-@overload
-def prepare(
-    style: None,
-    network: Arbitrary,
-    options: ImageOptions,
-    method: OptimizeOptions,
-    callback: Callable[[Step], object] | None = ...,
-) -> tuple[None, OptimizeOptions, str]: ...
+def _with_look(result: Picture, look: Cube | None, strength: float = 1.0) -> Picture:
+    if look is None:
+        return result
+    return replace(result, pixels=apply_look(look, result.pixels, strength), gray=False)
 
 
 def prepare(
-    style: Style | Regions | None,
+    style: StyleT,
     network: Arbitrary,
     options: ImageOptions,
     method: OptimizeOptions,
     callback: Callable[[Step], object] | None = None,
-) -> tuple[Style | Regions | None, OptimizeOptions, str]:
+) -> tuple[StyleT, OptimizeOptions, str]:
     """Choose the method and encode the style at the scale it needs, once for many pictures.
 
-    Returns
-    -------
-    Style, Regions or None, OptimizeOptions, str
-        Style and method for `image`, and a note from `choose_method`.
+    Returns the style and the method for `image`, and a note from `choose_method`.
     """
     method, note = choose_method(method, style, network, options, callback)
     _log.info("method %s%s", method.chosen, note and f": {note}")
     if style is None:
-        return None, method, note
-    return style.scaled(encoding_scale(options, method.chosen)), method, note
+        return style, method, note
+    scaled = style.scaled(encoding_scale(options, method.chosen))
+    return cast("StyleT", scaled), method, note
 
 
 def fit_tables(
@@ -184,8 +157,7 @@ def fit_tables(
             with suppress(InputError):
                 yield preprocess(load(content, options), options).visible
 
-    module = cast("TableMethod", table.load(method.chosen))
-    return module.fit_tables(photos(), style, options.strength, method.protect_skin)
+    return table.load(method.chosen).fit_tables(photos(), style, options.strength, method.protect_skin)
 
 
 def choose_method(
@@ -199,11 +171,7 @@ def choose_method(
 
     The last one is chosen if a style has no image, with a network other than the default, and for
     `colors_only`, which shows no strokes; but never if an option is given that it does not support.
-
-    Returns
-    -------
-    OptimizeOptions, str
-        The method with its options, and a line that says why it is not the best one; empty if the user knows.
+    Returns the method, and a line that says why it is not the best one; empty if the user knows.
     """
     if method.method is not None:
         return method, ""
@@ -231,12 +199,9 @@ def check_method(
         raise OptionError(f"method '{row.name}' does not take paint-size; leave it out")
     check_strength(row.name, options)
     if not row.strokes:
-        taken = {
-            "style-scale": options.style_scale != 1,
-            "colors-only": options.colors_only,
-            "keep-colors": options.keep_colors,
-        }
-        for name in (name for name, given in taken.items() if given):
+        scaled, colors, kept = options.style_scale != 1, options.colors_only, options.keep_colors
+        taken = {"style-scale": scaled, "colors-only": colors, "keep-colors": kept}
+        if name := next((name for name, given in taken.items() if given), None):
             raise OptionError(
                 f"method '{row.name}' changes colors and paints no strokes, so it does not take {name};"
                 " leave it out"
@@ -296,18 +261,15 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
     return painted
 
 
-def _stylize_together(
-    content: FloatArray, parts: Sequence[tuple[FloatArray, Style]], settings: Settings
-) -> FloatArray:
+def _stylize_together(content: FloatArray, parts: Parts, settings: Settings) -> FloatArray:
     """Stylize all regions at once, with a method that supports it."""
     pixels = pixels_to_stylize(content, settings.image)
     shares = [(resize(share, pixels.shape[:2], "area"), style) for share, style in parts]
-    method = cast("RegionMethod", table.load(settings.method.chosen))
-    return method.stylize_regions(pixels, shares, settings)
+    return table.load(settings.method.chosen).stylize_regions(pixels, shares, settings)
 
 
 def _stylize_in_turn(
-    content: Picture, parts: Sequence[tuple[FloatArray, Style]], settings: Settings
+    content: Picture, parts: Parts, settings: Settings
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Stylize and finish the whole picture in each style; yield (share, pixels)."""
     count = len(parts)

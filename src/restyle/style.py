@@ -123,13 +123,7 @@ class Style:
 
     @classmethod
     def from_preset(cls, name: str, *, model: Arbitrary | PathLike = catalog.DEFAULT) -> Style:
-        """Load a preset; `restyle.styles()` lists them.
-
-        Raises
-        ------
-        StyleError
-            There is no such preset; the message suggests similar names.
-        """
+        """Load a preset; `restyle.styles()` lists them. StyleError if there is none of this name."""
         method = method_of(model)
         own = method.record.own_styles
         if slug(name) in own:
@@ -145,29 +139,16 @@ class Style:
 
     @classmethod
     def load(cls, path: PathLike) -> Style:
-        """Load a saved style.
-
-        Raises
-        ------
-        InputError, StyleError
-            The file is missing or is not a style file.
-        """
+        """Load a saved style. InputError or StyleError if the file is missing or is not a style file."""
         return cls._from_record(style_files.read(path))
 
     @classmethod
     def _from_record(cls, record: style_files.StyleRecord) -> Style:
         more = 0.0 if record.refinement is None else record.refinement
         codes = {scale: code + more for scale, code in {1.0: record.code, **record.scales}.items()}
-        return cls(
-            codes[1.0],
-            record.model,
-            record.name,
-            record.title,
-            record.artist,
-            record.year,
-            _codes=SavedCodes(codes, record.name, record.pictures),
-            _refinement=record.refinement,
-        )
+        words = (record.model, record.name, record.title, record.artist, record.year)
+        saved = SavedCodes(codes, record.name, record.pictures)
+        return cls(codes[1.0], *words, _codes=saved, _refinement=record.refinement)
 
     @classmethod
     def mix(
@@ -209,14 +190,9 @@ class Style:
         return cls(code, models[0], name or joined, _codes=strokes, _refinement=more)
 
     def scaled(self, factor: float) -> Style:
-        """Return this style with strokes `factor` times as large.
+        """Return this style with strokes `factor` times as large; the resulting scale is within 0.25..4.
 
         A style from a picture is encoded again; a saved style is interpolated between its saved sizes.
-
-        Parameters
-        ----------
-        factor : float
-            Times the scale that the style already has: 0.25..4.
 
         Raises
         ------
@@ -237,8 +213,6 @@ class Style:
         ----------
         path : path
             `.style` is the usual suffix.
-        overwrite : bool
-            Whether an existing file may be replaced.
         picture : bool
             False leaves the images out: a few kB instead of some 200 kB per image, for the fast method only.
 
@@ -281,16 +255,7 @@ class Style:
 
 
 def styles(model: Arbitrary | PathLike = catalog.DEFAULT) -> list[Style]:
-    """Return the preset styles, sorted by name.
-
-    Parameters
-    ----------
-    model : str, Path or Arbitrary
-        The model whose presets are returned.
-
-    Returns
-    -------
-    list of Style
+    """Return the preset styles of a model, sorted by name.
 
     Examples
     --------
@@ -339,10 +304,10 @@ def resolve(source: StyleLike, *, model: Arbitrary | PathLike = catalog.DEFAULT,
         found = Style.load(source).scaled(scale)
     else:
         found = Style.from_image(source, scale=scale, model=method)
-    sizes = found.code.size, method.code_size
-    if found.model != method.name or sizes[0] != sizes[1]:
+    size = found.code.size
+    if found.model != method.name or size != method.code_size:
         why = f"was made for model '{found.model}', not for '{method.name}'"
-        why = f"has {sizes[0]} numbers instead of {sizes[1]}" if found.model == method.name else why
+        why = f"has {size} numbers instead of {method.code_size}" if found.model == method.name else why
         raise StyleError(f"style '{found.name}' {why}; encode it again from its picture")
     return found
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Unpack, overload
 
 import numpy.typing as npt
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ArrayT = TypeVar("ArrayT", bound=npt.NDArray[Any])
+Styles: TypeAlias = "StylesLike | None"
+Given: TypeAlias = "StylesLike | Regions | None"
 
 
 class Stylizer:
@@ -84,14 +86,9 @@ class Stylizer:
         self.method = model
 
     def style(self, source: StylesLike | None, *, scale: float = ImageOptions.style_scale) -> Style:
-        """Encode a style for this model.
+        """Encode a style for this model; `source` is as `style` of `restyle.image`.
 
-        Parameters
-        ----------
-        source : Style, str, Path, PIL.Image.Image, np.ndarray, or a list of such or of (style, weight)
-            A text is the name of a preset or a path. A list is mixed; `name:0.4` in it gives a weight.
-        scale : float, 0.25..4
-            Scale at which the style is encoded. For the stroke size use `style_scale` of a call.
+        `scale`, 0.25..4, is that at which it is encoded. For the stroke size use `style_scale` of a call.
         """
         return resolve_all(source, model=self.method, scale=scale)
 
@@ -105,12 +102,7 @@ class Stylizer:
     ) -> Regions:
         """Load masks and encode their styles once; pass the result instead of a style, any number of times.
 
-        Parameters
-        ----------
-        given, style
-            As `regions` and `style` of `restyle.image`.
-        scale, max_pixels
-            As for `style`; larger masks are rejected.
+        `given` and `style` are as `regions` and `style` of `restyle.image`. Larger masks are rejected.
         """
         return make_regions(given, style, model=self.method, scale=scale, max_pixels=max_pixels)
 
@@ -118,34 +110,24 @@ class Stylizer:
     def __call__(
         self,
         content: PathLike,
-        style: StylesLike | Regions | None = None,
+        style: Given = None,
         *,
         output: PathLike | None = ...,
         **options: Unpack[CallKeywords],
     ) -> Path: ...
     @overload
     def __call__(
-        self,
-        content: ImageLike,
-        style: StylesLike | Regions | None = None,
-        *,
-        output: PathLike,
-        **options: Unpack[CallKeywords],
+        self, content: ImageLike, style: Given = None, *, output: PathLike, **options: Unpack[CallKeywords]
     ) -> Path: ...
     @overload
     def __call__(
-        self,
-        content: ArrayT,
-        style: StylesLike | Regions | None = None,
-        *,
-        output: None = ...,
-        **options: Unpack[CallKeywords],
+        self, content: ArrayT, style: Given = None, *, output: None = ..., **options: Unpack[CallKeywords]
     ) -> ArrayT: ...
     @overload
     def __call__(
         self,
         content: Image.Image,
-        style: StylesLike | Regions | None = None,
+        style: Given = None,
         *,
         output: None = ...,
         **options: Unpack[CallKeywords],
@@ -154,7 +136,7 @@ class Stylizer:
     def __call__(
         self,
         content: ImageLike,
-        style: StylesLike | Regions | None = None,
+        style: Given = None,
         *,
         regions: RegionsLike | None = None,
         output: PathLike | None = None,
@@ -169,43 +151,26 @@ class Stylizer:
         """
         chosen, method, callback = _parse(options)
         saving = SaveOptions(quality=quality, overwrite=overwrite)
-        inputs = [style, *region_paths(regions or []), chosen.look]
-        encoded: Style | Regions | None
-        if style is None and regions is None and chosen.look is not None:
-            encoded = None
-        elif regions is None:
-            encoded = style if isinstance(style, Regions) else self.style(style)
-        else:
+        encoded: Style | Regions | None = None
+        if regions is not None:
             assert not isinstance(style, Regions)
             encoded = self.regions(regions, style, max_pixels=chosen.max_pixels)
+        elif isinstance(style, Regions):
+            encoded = style
+        elif style is not None or chosen.look is None:
+            encoded = self.style(style)
         encoded, method, _ = pipeline.prepare(encoded, self.method, chosen, method, callback)
         if output is None and isinstance(content, (str, os.PathLike)):
             output = formats.result_name(content, pipeline.style_name(encoded, chosen))
+        following: Any = {"method": method, "report": report, "callback": callback}
         if output is not None:
-            return self.write(
-                content,
-                encoded,
-                output,
-                chosen,
-                saving,
-                method,
-                inputs=inputs,
-                report=report,
-                callback=callback,
-            )
+            inputs = [style, *region_paths(regions or []), chosen.look]
+            return self.write(content, encoded, output, chosen, saving, inputs=inputs, **following)
         if quality is not None or overwrite:
             raise OptionError("quality and overwrite are for files; give output= as well")
+        device = self.engine.device
         try:
-            picture = pipeline.image(
-                content,
-                encoded,
-                self.method,
-                chosen,
-                report,
-                method=method,
-                device=self.engine.device,
-                callback=callback,
-            )
+            picture = pipeline.image(content, encoded, self.method, chosen, device=device, **following)
         except Stopped:
             raise KeyboardInterrupt from None
         return images.to_kind(picture, content)
@@ -226,17 +191,8 @@ class Stylizer:
     ) -> Path:
         """Give a picture a style and write it, with option sets in place of keywords; return the path.
 
-        Parameters
-        ----------
-        content, output, report, callback, table_for
-            See `restyle.image` and `pipeline.image`.
-        style : Style, Regions or None
-            From `pipeline.prepare`.
-        options, saving : ImageOptions, SaveOptions
-        method : OptimizeOptions or None
-            None: the default method.
-        inputs : sequence
-            Sources of the style. Files among them, and the content, are never replaced.
+        Parameters are as for `pipeline.image`, with style and method from `pipeline.prepare`. `inputs` are
+        sources of the style: files among them, and the content, are never replaced.
         """
         sources = list(source_paths(content, *inputs))
         formats.output_format(output)
@@ -245,35 +201,26 @@ class Stylizer:
         check_output(output, overwrite=saving.overwrite, inputs=sources)
         files = Files(output, saving, tuple(sources))
         method, _ = pipeline.choose_method(method or OptimizeOptions(), style, self.method, options, callback)
+        following: Any = {
+            "device": self.engine.device,
+            "files": files,
+            "report": report,
+            "callback": callback,
+        }
         settings = Settings(
-            network=self.method,
-            finish=images.Picture,
-            image=options,
-            method=method,
-            device=self.engine.device,
-            files=files,
-            report=report,
-            callback=callback,
+            network=self.method, finish=images.Picture, image=options, method=method, **following
         )
         if (large := streaming.open_job(content, style, settings)) is not None:
             return streaming.write(large)
         try:
             picture = pipeline.image(
-                content,
-                style,
-                self.method,
-                options,
-                report,
-                method=method,
-                device=self.engine.device,
-                files=files,
-                callback=callback,
-                table_for=table_for,
+                content, style, self.method, options, method=method, table_for=table_for, **following
             )
         except Stopped as stop:
             if stop.result is not None:
                 pipeline.save(stop.result, output, saving, sources)
-            raise KeyboardInterrupt(f"the picture so far is in {output}{_how_to_resume(method)}") from None
+            how = "; resume=True continues" if table.find(method.chosen).resumes else ""
+            raise KeyboardInterrupt(f"the picture so far is in {output}{how}") from None
         return pipeline.save(picture, output, saving, sources)
 
 
@@ -287,27 +234,15 @@ def image(
 ) -> Path: ...
 @overload
 def image(
-    content: ImageLike,
-    style: StylesLike | None = None,
-    *,
-    output: PathLike,
-    **options: Unpack[EngineKeywords],
+    content: ImageLike, style: Styles = None, *, output: PathLike, **options: Unpack[EngineKeywords]
 ) -> Path: ...
 @overload
 def image(
-    content: ArrayT,
-    style: StylesLike | None = None,
-    *,
-    output: None = ...,
-    **options: Unpack[EngineKeywords],
+    content: ArrayT, style: Styles = None, *, output: None = ..., **options: Unpack[EngineKeywords]
 ) -> ArrayT: ...
 @overload
 def image(
-    content: Image.Image,
-    style: StylesLike | None = None,
-    *,
-    output: None = ...,
-    **options: Unpack[EngineKeywords],
+    content: Image.Image, style: Styles = None, *, output: None = ..., **options: Unpack[EngineKeywords]
 ) -> Image.Image: ...
 
 
@@ -393,8 +328,3 @@ def _parse(keywords: PaintKeywords) -> tuple[PhotoOptions, OptimizeOptions, Call
             given[name] = os.fspath(given[name])
     options, method = from_keywords(given, PhotoOptions, OptimizeOptions)
     return options, method, callback
-
-
-def _how_to_resume(method: OptimizeOptions | None) -> str:
-    resumes = method is not None and method.method is not None and table.find(method.method).resumes
-    return "; resume=True continues" if resumes else ""

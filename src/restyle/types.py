@@ -104,18 +104,7 @@ def to_unit(array: npt.NDArray[Any], name: str = "array") -> FloatArray:
 
 
 def from_unit(array: FloatArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Convert float32 values in 0..1 to ``dtype``, rounding to the nearest level.
-
-    Parameters
-    ----------
-    array : np.ndarray [shape=(...), float32]
-        Values outside 0..1 are clipped.
-    dtype : uint8, uint16, or a float type
-
-    Returns
-    -------
-    np.ndarray [shape=(...), dtype]
-    """
+    """Convert float32 values in 0..1 to uint8, uint16 or a float type: clipped, at the nearest level."""
     dtype = np.dtype(dtype)
     if dtype.kind == "f":
         return np.clip(array, 0, 1).astype(dtype)

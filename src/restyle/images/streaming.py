@@ -38,7 +38,7 @@ from restyle.images.picture import Picture
 from restyle.images.resize import Enlargement
 from restyle.images.stream import RowFile, RowReader, StreamedPicture
 from restyle.methods import table
-from restyle.methods.protocol import Settings, Stopped, StreamMethod
+from restyle.methods.protocol import Settings, Stopped
 from restyle.methods.regions import Regions
 from restyle.models.session import free_memory
 from restyle.options import ImageOptions, PhotoOptions
@@ -128,7 +128,7 @@ def _needs_whole(reader: RowReader, style: Style | Regions | None, settings: Set
         return f"method '{method.chosen}' is"
     size = stream.upright_size(reader)
     box = pipeline.framing(size, options)
-    return cast("StreamMethod", table.load(method.chosen)).needs_whole((box.height, box.width), options)
+    return table.load(method.chosen).needs_whole((box.height, box.width), options)
 
 
 class Progress:
@@ -296,7 +296,7 @@ def _fill(job: Job, photo: StreamedPicture, progress: Progress) -> tuple[RowFile
 def _painting(job: Job, style: Style, photo: StreamedPicture, progress: Progress) -> Enlargement | None:
     """Paint the picture small; None if it is painted at its own size."""
     report = job.settings.report
-    method = cast("StreamMethod", table.load(job.settings.method.chosen))
+    method = table.load(job.settings.method.chosen)
     settings = replace(job.settings, report=lambda part: report(_PAINTING * part))
     return progress.painting(
         photo.size, lambda: method.plan_rows(photo.thumbnail, photo.size, style, settings)

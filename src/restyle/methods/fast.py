@@ -35,11 +35,10 @@ _STYLIZING = 0.9  # of the time; upscaling takes the rest
 def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray:
     """Stylize [H, W, 3] float32 pixels in 0..1 at the size that gives strokes the chosen width."""
     network, options = settings.network, settings.image
-    side = painted_side((content.shape[0], content.shape[1]), options)
+    side = painted_side(content.shape[:2], options)
     if side < max(content.shape[:2]):
-        return stylize_at_size(
-            network, content, style.code, side, options.strength, settings.report, settings.alpha
-        )
+        given = (style.code, side, options.strength, settings.report, settings.alpha)
+        return stylize_at_size(network, content, *given)
 
     def paint(pixels: FloatArray) -> FloatArray:
         return network.stylize(pixels, style.code, options.strength, settings.report)
@@ -50,10 +49,7 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
 def painted_side(size: tuple[int, int], options: ImageOptions) -> int:
     """Return the longest side to stylize a picture of (height, width) at: it sets the width of strokes.
 
-    Raises
-    ------
-    OptionError
-        Strokes so fine that the picture would be too large.
+    OptionError if strokes are so fine that the picture would be too large.
     """
     longest = max(size)
     if options.colors_only:
@@ -81,23 +77,15 @@ def stylize_at_size(
 
     Parameters
     ----------
-    method : Arbitrary
     content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        Stylized as it is if no longer than `side`.
+        Stylized as it is if no longer than `side`, in pixels.
     code : np.ndarray [shape=(K,), float32]
-    side : int
-        In pixels.
     strength : float, 0..1
         0 gives the content, 1 the full style.
-    report : function of the fraction done, 0..1
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
         Keeps colors under transparency from bleeding into edges.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
     """
-    size = (content.shape[0], content.shape[1])
+    size = content.shape[:2]
     if strength == 0 or max(size) <= side:
         return method.stylize(content, code, strength, report)
     photo, weight = thumbnail(content, alpha)
@@ -123,8 +111,8 @@ def paint_small(
     See `stylize_at_size`.
     """
     grid = _grid(size, side)
-    shrinks = grid[0] <= photo.shape[0] and grid[1] <= photo.shape[1]
-    phases = split_phases(resize(photo, grid, "area" if shrinks else "lanczos", alpha=alpha))
+    way = "area" if grid[0] <= photo.shape[0] and grid[1] <= photo.shape[1] else "lanczos"
+    phases = split_phases(resize(photo, grid, way, alpha=alpha))
 
     def parts() -> Iterator[FloatArray]:
         for index, phase in enumerate(phases):
@@ -139,7 +127,7 @@ def paint_small(
 
 
 def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
-    """See `methods.protocol.StreamMethod`."""
+    """See `methods.protocol.Method`."""
     side, thumb = painted_side(size, options), max(thumbnail_size(size))
     if side > max(size):
         return "fine strokes (style-scale) are"
@@ -149,7 +137,7 @@ def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
 
 
 def plan_rows(read: Thumbnail, size: tuple[int, int], style: Style, settings: Settings) -> Enlargement | None:
-    """Stylize a large picture small, from its thumbnail; see `methods.protocol.StreamMethod`."""
+    """Stylize a large picture small, from its thumbnail; see `methods.protocol.Method`."""
     options = settings.image
     side = painted_side(size, options)
     if side == max(size):
@@ -173,27 +161,13 @@ def apply_at_size(
     strength: float = 1.0,
     alpha: FloatArray | None = None,
 ) -> FloatArray:
-    """Apply a stylizing function once at another size, for fine strokes and for video frames.
-
-    Parameters
-    ----------
-    side : int
-        Longest side to stylize at, in pixels.
-    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    paint : function of np.ndarray [shape=(h, w, 3), float32, range 0..1, RGB] to the same
-    strength, alpha
-        As for `stylize_at_size`.
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    """
-    size = (content.shape[0], content.shape[1])
+    """Apply a stylizing function [H, W, 3] -> [H, W, 3] once with another longest side, for fine strokes."""
+    size = content.shape[:2]
     if side == max(size):
         return paint(content)
-    smaller = side < max(size)
-    resized = resize(content, fit_size(size, long=side), "area" if smaller else "lanczos", alpha=alpha)
+    way = "area" if side < max(size) else "lanczos"
+    resized = resize(content, fit_size(size, long=side), way, alpha=alpha)
     painted = paint(resized)
-    return (
-        enlarge_with_detail(painted, resized, content, strength) if smaller else resize(painted, size, "area")
-    )
+    if side > max(size):
+        return resize(painted, size, "area")
+    return enlarge_with_detail(painted, resized, content, strength)

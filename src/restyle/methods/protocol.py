@@ -35,25 +35,13 @@ Thumbnail = Callable[[], tuple[FloatArray, FloatArray | None]]
 
 
 class Method(Protocol):
-    """A module that stylizes pictures; its row in `methods.table` says what it can do."""
+    """A module that stylizes pictures; its row in `methods.table` says which functions it has.
+
+    Pictures are np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1].
+    """
 
     def stylize(self, content: FloatArray, style: Style, settings: Settings, /) -> FloatArray:
-        """Stylize one picture.
-
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-        style : Style
-        settings : Settings
-
-        Returns
-        -------
-        np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-        """
-
-
-class StreamMethod(Method, Protocol):
-    """A method that stylizes pictures of which only parts fit into memory."""
+        """Stylize one picture."""
 
     def needs_whole(self, size: tuple[int, int], options: ImageOptions, /) -> str:
         """Say what needs the complete picture of (height, width) in memory: "paint-size is"; or nothing."""
@@ -61,37 +49,20 @@ class StreamMethod(Method, Protocol):
     def plan_rows(
         self, read: Thumbnail, size: tuple[int, int], style: Style, settings: Settings, /
     ) -> Enlargement | None:
-        """Paint a large picture small, from its thumbnail; None: `settings.network` paints it by rows.
+        """Paint a large picture of (height, width) small, from its thumbnail.
 
-        Parameters
-        ----------
-        read : Thumbnail
-            To be dropped as soon as it is not needed: it takes up to 300 MB.
-        size : (height, width)
-            Of the picture, in px.
+        None: `settings.network` paints it by rows. Drop the thumbnail, up to 300 MB, as soon as possible.
         """
-
-
-class RegionMethod(Method, Protocol):
-    """A method that stylizes all regions at once."""
 
     def stylize_regions(
         self, content: FloatArray, regions: Sequence[tuple[FloatArray, Style]], settings: Settings, /
     ) -> FloatArray:
-        """Stylize one picture; `regions` are pairs of a share of each pixel ([H, W], 0..1) and its style."""
-
-
-class TableMethod(Method, Protocol):
-    """A method whose result can be one color map for several photos or frames."""
+        """Stylize pixels in several styles, each with its share [H, W], 0..1, of every pixel."""
 
     def fit_tables(
         self, photos: Iterable[FloatArray], style: Style, strength: float, skin: bool, /
     ) -> Tables:
         """Fit one look for a set of photos; the result gives the color map of each of them."""
-
-
-class FrameMethod(Method, Protocol):
-    """A method that takes the previous frame of a video."""
 
     def stylize_frame(
         self,
@@ -106,11 +77,7 @@ class FrameMethod(Method, Protocol):
         threads: int | None,
         previous: Previous | None,
     ) -> FloatArray:
-        """Stylize a frame [H, W, 3], from `start` of the same shape."""
-
-
-class KeyMethod(Method, Protocol):
-    """A method that paints key frames of a video."""
+        """Stylize a video frame from `start` of the same shape."""
 
     def stylize_key(
         self,
@@ -123,7 +90,7 @@ class KeyMethod(Method, Protocol):
         device: str,
         threads: int | None,
     ) -> FloatArray:
-        """Stylize a frame [H, W, 3] from `start` of the same shape, or from nothing; about that size."""
+        """Stylize a key frame from `start` of the same shape, or from nothing; about that size."""
 
 
 @dataclass(frozen=True)
@@ -146,16 +113,7 @@ class Previous:
 
 @dataclass(frozen=True)
 class Files:
-    """Files a method may write beside the result.
-
-    Parameters
-    ----------
-    output : path
-        Of the result, which the caller writes.
-    saving : SaveOptions
-    inputs : tuple of path
-        Never replaced.
-    """
+    """Files a method may write beside the result `output`, which the caller writes; `inputs` stay."""
 
     output: PathLike
     saving: SaveOptions
@@ -172,19 +130,14 @@ class Settings:
         The network that encoded the style.
     finish : function of pixels [shape=(H, W, 3), float32] that gives a Picture
         Makes a result of stylized pixels: colors, regions and metadata as in the final result.
-    image : ImageOptions
     method : OptimizeOptions
         Which method it is, and its own options.
-    device : str
-        Of `EngineOptions`.
     alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
         Transparency of the content; hidden colors should not bleed into edges.
     depth : int
         Bits per channel of the content: 8 or 16.
-    table_for : Tables or None
     files : Files or None
         None if no file is written.
-    report : function of the fraction done, 0..1
     callback : function of a Step, or None
         Returning True stops the method, which then returns the picture so far.
     """
@@ -203,13 +156,7 @@ class Settings:
 
 
 class Stopped(Exception):  # noqa: N818
-    """The method was stopped by Ctrl-C; `picture` is the best so far.
-
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-        At full size, whatever size the method was working at.
-    """
+    """The method was stopped by Ctrl-C; `picture` is the best so far, at full size: float32 in 0..1."""
 
     def __init__(self, picture: FloatArray) -> None:
         super().__init__("stopped")
@@ -231,6 +178,8 @@ class Step:
         Weighted terms of the loss before the step.
     seconds_left : float or None
         None until it can be estimated.
+    picture : function
+        Returns the picture so far [shape=(H, W, 3), float32, RGB, range 0..1], at the content's size.
     """
 
     number: int
@@ -239,7 +188,7 @@ class Step:
     width: int
     terms: Mapping[str, float]
     seconds_left: float | None
-    _picture: Callable[[], FloatArray] = field(repr=False)
+    picture: Callable[[], FloatArray] = field(repr=False)
 
     @property
     def loss(self) -> float:
@@ -254,10 +203,6 @@ class Step:
             minutes, seconds = divmod(round(self.seconds_left), 60)
             words.append(f"{minutes}:{seconds:02d} left")
         return ", ".join(words)
-
-    def picture(self) -> FloatArray:
-        """Return the picture so far [shape=(H, W, 3), float32, RGB, range 0..1], at the content's size."""
-        return self._picture()
 
 
 def state_path(output: PathLike) -> Path:

@@ -38,7 +38,7 @@ class Region:
     mask : np.ndarray [shape=(H, W), float32, range 0..1], Path, Rectangle, "sky" or None
         The path of a video mask; what a rectangle encloses; the sky; None is the photo's alpha channel.
     name : str
-        Name of the mask, for messages.
+        Of the mask, for messages.
     sources : tuple
         The styles as the user gave them, to be mixed; empty keeps the photo.
     """
@@ -89,24 +89,17 @@ class Regions:
     def parts(
         self, photo: Picture, box: Box, size: tuple[int, int], percent: float
     ) -> list[tuple[FloatArray, Style]]:
-        """Return the share of each style in each pixel of a photo.
+        """Return the share of each style in each pixel of a photo [shape=size, float32, range 0..1].
+
+        Each style comes once, without those that cover no pixel. Where shares sum to less than 1, the rest is
+        the photo.
 
         Parameters
         ----------
         photo : Picture
-            The uncropped photo.
-        box : Box
-            Crop.
-        size : (height, width)
-            Size that the crop is resized to.
+            Before the crop to `box` and the resizing to `size`, (height, width).
         percent : float
             Width of the transition between regions, in percent of the longer side.
-
-        Returns
-        -------
-        list of (share [shape=size, float32, range 0..1], Style)
-            Each style once, without those that cover no pixel. If shares sum to less than 1, the rest is the
-            photo.
 
         Raises
         ------
@@ -149,12 +142,9 @@ def read_regions(
     """
     grouped: dict[Any, tuple[Any, list[Any]]] = {}
     for mask, style in _pairs(given):
-        key = (
-            os.path.realpath(mask)
-            if isinstance(mask, (str, os.PathLike)) and mask not in (ALPHA, SKY)
-            else mask
-        )
-        key = key if isinstance(key, str) else id(key)
+        key: Any = mask if isinstance(mask, str) else id(mask)
+        if isinstance(mask, (str, os.PathLike)) and mask not in (ALPHA, SKY):
+            key = os.path.realpath(mask)
         styles = grouped.setdefault(key, (mask, []))[1]
         styles += [*style] if isinstance(style, list) else [style]
     if not grouped:
@@ -162,16 +152,17 @@ def read_regions(
     limits = {} if max_pixels is None else {"max_pixels": max_pixels}
     regions = []
     for mask, styles in grouped.values():
-        name = mask if _is_alpha(mask) or _is_sky(mask) else mask_name(mask)
+        alpha, sky, box = _is_text(mask, ALPHA), _is_text(mask, SKY), _is_box(mask)
+        name = mask if alpha or sky else mask_name(mask)
         kept = [style is None or _is_text(style, KEEP) for style in styles]
         if any(kept) and not all(kept):
             raise OptionError(f"region '{name}' has both a style and 'keep'; give one of them")
         pixels: FloatArray | Path | Rectangle | Literal["sky"] | None = None
-        if _is_box(mask) or _is_sky(mask):
+        if box or sky:
             if moving:
                 raise OptionError(f"region '{name}' is for photos; give a video a mask that moves with it")
-            pixels = "sky" if _is_sky(mask) else parse_rectangle(mask)
-        elif not _is_alpha(mask):
+            pixels = "sky" if sky else parse_rectangle(mask)
+        elif not alpha:
             _check_findable(mask)
             pixels = Path(mask) if moving and _moves(mask) else load_mask(mask, **limits)
         regions.append(Region(pixels, name, () if any(kept) else tuple(styles)))
@@ -237,14 +228,8 @@ def divide(
 ) -> list[FloatArray]:
     """Return the share of each region, then of the background, in each pixel: [size] each; they sum to 1.
 
-    Parameters
-    ----------
-    masks : sequence of np.ndarray [shape=(H, W), float32, range 0..1]
-        One per region.
-    whole : (height, width)
-        Size of the uncropped photo.
-    box, size, percent
-        As for `Regions.parts`.
+    There is a mask [shape=(H, W), float32, range 0..1] for each region; `whole` is the (height, width) of the
+    uncropped photo; the rest is as for `Regions.parts`.
     """
     fitted = []
     for mask, region in zip(masks, regions, strict=True):
@@ -255,23 +240,24 @@ def divide(
 
 def _mask(region: Region, photo: Picture) -> FloatArray:
     """The mask of a region, which may be the photo's alpha channel."""
-    if region.mask is None and photo.alpha is None:
+    match region.mask:
+        case Rectangle():
+            return cut_out(photo.visible, region.mask)
+        case str():
+            return find_sky(photo.visible)
+        case np.ndarray():
+            return region.mask
+    if photo.alpha is None:
         raise InputError("the photo has no alpha channel to use as a mask")
-    if region.mask is None and not np.any(photo.alpha):
+    if not np.any(photo.alpha):
         raise InputError("the photo's alpha channel is 0 everywhere, but is used as a mask")
-    if isinstance(region.mask, Rectangle):
-        return cut_out(photo.visible, region.mask)
-    if isinstance(region.mask, str):
-        return find_sky(photo.visible)
-    mask = photo.alpha if region.mask is None else region.mask
-    assert isinstance(mask, np.ndarray)
-    return mask
+    return photo.alpha
 
 
 def region_paths(given: RegionsLike) -> Iterator[Any]:
     """Yield the masks and styles that are inputs, which no output may overwrite."""
     for mask, style in _pairs(given):
-        if isinstance(mask, (str, os.PathLike)) and not (_is_alpha(mask) or _is_sky(mask) or _is_box(mask)):
+        if isinstance(mask, (str, os.PathLike)) and mask not in (ALPHA, SKY) and not _is_box(mask):
             yield os.fspath(mask) if isinstance(mask, str) else mask
         if style is not None and not _is_text(style, KEEP):
             yield style
@@ -322,14 +308,6 @@ def _moves(mask: Any) -> bool:
     if not isinstance(mask, (str, os.PathLike)) or not os.path.exists(mask):
         return False
     return os.path.isdir(mask) or not formats.is_image(mask) or Path(mask).suffix.lower() == ".gif"
-
-
-def _is_alpha(mask: Any) -> bool:
-    return _is_text(mask, ALPHA)
-
-
-def _is_sky(mask: Any) -> bool:
-    return _is_text(mask, SKY)
 
 
 def _is_box(mask: Any) -> bool:

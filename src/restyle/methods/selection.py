@@ -47,23 +47,12 @@ _RADIUS, _RIDGE = 4, 1e-4  # of the filter that moves the edges of a mask to tho
 
 
 def find_sky(photo: FloatArray) -> FloatArray:
-    """Return a soft mask of the sky.
+    """Return a soft mask of the sky [shape=(H, W), float32, range 0..1].
 
-    Parameters
-    ----------
-    photo : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W), float32, range 0..1]
-
-    Raises
-    ------
-    InputError
-        The photo shows no sky, or none that is smooth and reaches the upper border.
+    InputError if the photo [shape=(H, W, 3), float32, range 0..1, RGB] shows no sky, or none that is smooth
+    and reaches the upper border.
     """
-    full = (photo.shape[0], photo.shape[1])
-    small = resize(photo, fit_size(full, most=_SKY_SIDE), "area")
+    small = resize(photo, fit_size(photo.shape[:2], most=_SKY_SIDE), "area")
     lab = rgb_to_oklab(small.astype(np.float64))
     down, across = np.gradient(lab, axis=(0, 1)) if min(small.shape[:2]) > 1 else (lab * 0, lab * 0)
     gradient = np.sqrt((down**2 + across**2).sum(axis=-1))
@@ -71,7 +60,7 @@ def find_sky(photo: FloatArray) -> FloatArray:
     grown = None if sky is None else _grow(lab, sky)
     if grown is None or not _is_sky(lab, grown, gradient[grown]):
         raise InputError("no sky was found in the photo; give region 'sky' a mask instead")
-    return _on_edges(grown.astype(np.float32), small, full)
+    return _on_edges(grown.astype(np.float32), small, photo.shape[:2])
 
 
 def _above_edges(lab: Values, gradient: Values) -> Mask | None:
@@ -129,14 +118,7 @@ def _grow(lab: Values, sky: Mask) -> Mask | None:
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A rectangle in a photo, in pixels, or in parts of its size.
-
-    Parameters
-    ----------
-    left, top, width, height : float
-    parts : bool
-        Whether the four are parts, 0..1.
-    """
+    """A rectangle in a photo, in pixels, or in parts of its size, 0..1."""
 
     left: float
     top: float
@@ -147,10 +129,7 @@ class Rectangle:
     def scaled(self, photo: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return left, top, right and bottom in a copy of size (height, width), cut off at its border.
 
-        Raises
-        ------
-        InputError
-            The rectangle covers nothing of the photo of (height, width), or all of it.
+        InputError if the rectangle covers nothing of the photo of (height, width), or all of it.
         """
         rows, columns = (1.0, 1.0) if self.parts else photo
         across, down = size[1] / columns, size[0] / rows
@@ -165,12 +144,7 @@ class Rectangle:
 
 
 def parse_rectangle(text: str) -> Rectangle:
-    """Parse `box:LEFT,TOP,WIDTH,HEIGHT`, in pixels or, all four, in percent.
-
-    Raises
-    ------
-    OptionError
-        It is no such text.
+    """Parse `box:LEFT,TOP,WIDTH,HEIGHT`, in pixels or, all four, in percent; OptionError if it is not that.
 
     Examples
     --------
@@ -190,16 +164,7 @@ def parse_rectangle(text: str) -> Rectangle:
 
 
 def cut_out(photo: FloatArray, rectangle: Rectangle) -> FloatArray:
-    """Return a soft mask of what a rectangle encloses.
-
-    Parameters
-    ----------
-    photo : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    rectangle : Rectangle
-
-    Returns
-    -------
-    np.ndarray [shape=(H, W), float32, range 0..1]
+    """Return a soft mask of what a rectangle encloses [shape=(H, W), float32, range 0..1].
 
     Raises
     ------
@@ -211,9 +176,9 @@ def cut_out(photo: FloatArray, rectangle: Rectangle) -> FloatArray:
     require("a region by box", "flow", "cv2")
     import cv2
 
-    full = (photo.shape[0], photo.shape[1])
+    full = photo.shape[:2]
     small = resize(photo, fit_size(full, most=_BOX_SIDE), "area")
-    left, top, right, bottom = rectangle.scaled(full, (small.shape[0], small.shape[1]))
+    left, top, right, bottom = rectangle.scaled(full, small.shape[:2])
     labels = np.zeros(small.shape[:2], np.uint8)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     colors = np.ascontiguousarray(from_unit(small, np.uint8)[..., ::-1])

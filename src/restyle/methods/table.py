@@ -165,13 +165,7 @@ def names(*, video: bool = False) -> tuple[str, ...]:
 
 
 def find(name: str) -> MethodInfo:
-    """Return the row of a method.
-
-    Raises
-    ------
-    OptionError
-        There is no such method.
-    """
+    """Return the row of a method; OptionError if there is none."""
     if name not in METHODS:
         raise OptionError(f"method '{name}' is none of {', '.join(METHODS)}")
     return METHODS[name]
@@ -180,10 +174,7 @@ def find(name: str) -> MethodInfo:
 def network_device(device: str, method: str | None = None) -> Device:
     """Return the device of the ONNX networks for a `--device`: `mps` is PyTorch's, so they run on the CPU.
 
-    Raises
-    ------
-    OptionError
-        The device is mps, and the method, if given, does not use PyTorch.
+    OptionError if the device is mps, and the method, if given, does not use PyTorch.
     """
     if device == "mps" and method is not None and find(method).extra != "torch":
         raise OptionError(f"device 'mps' is not for method '{method}'; use coreml")
@@ -191,15 +182,7 @@ def network_device(device: str, method: str | None = None) -> Device:
 
 
 def load(name: str) -> Method:
-    """Import the module of a method.
-
-    Raises
-    ------
-    OptionError
-        There is no such method.
-    MissingExtraError
-        It needs an extra that is not installed.
-    """
+    """Import the module of a method; MissingExtraError if it needs an extra that is not installed."""
     row = find(name)
     try:
         return cast("Method", import_module(row.module))

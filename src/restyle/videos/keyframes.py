@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 from restyle.images.resize import fit_size, resize
 from restyle.images.statistics import box_mean
 from restyle.methods import table
-from restyle.methods.protocol import KeyMethod
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_codes import Exemplar
 from restyle.options.video import VideoMethodOptions
@@ -168,7 +167,7 @@ class KeyPainter:
         threads: int,
         device: str = "cpu",
     ) -> None:
-        self._method = cast("KeyMethod", table.load(options.method))
+        self._method = table.load(options.method)
         self._styles, self._fast, self._strength = styles, fast.with_threads(1), strength
         self._options, self._threads, self._device = options, threads, device
         self._key: _Key | None = None

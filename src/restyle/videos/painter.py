@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from restyle.images.masks import blend
 from restyle.images.resize import fit_size
 from restyle.methods import table
 from restyle.methods.fast import painted_side
-from restyle.methods.protocol import FrameMethod, Previous, TableMethod, Tables
+from restyle.methods.protocol import Previous, Tables
 from restyle.models import session
 from restyle.models.arbitrary import Arbitrary
 from restyle.models.style_codes import Exemplar
@@ -68,7 +68,7 @@ class OptimizedPainter:
         threads: int | None = None,
         device: str = "cpu",
     ) -> None:
-        optimize = cast("FrameMethod", table.load(options.method)).stylize_frame
+        optimize = table.load(options.method).stylize_frame
         self._optimize = partial(optimize, strength=strength, device=device, threads=threads)
         self._styles, self._fast, self._strength, self._options = styles, fast, strength, options
         self.last: FloatArray | None = None
@@ -379,7 +379,7 @@ def _alike(before: list[FloatArray | None], now: list[FloatArray | None]) -> boo
 
 def _fit_table(style: Style, strength: float, options: VideoOptions) -> Tables:
     """Return the function that fits the colors of a scene to its first frame."""
-    method = cast("TableMethod", table.load(options.method))
+    method = table.load(options.method)
     style.exemplars()  # raises StyleError now, not at the first frame
     return lambda frame: method.fit_tables([frame], style, strength, options.protect_skin)(frame)
 

@@ -115,25 +115,12 @@ class FeatureExtractor:
     and the finest texture, which a compact encoder represents only roughly (random filters suffice for
     texture: Ustyuzhaninov et al. 2016).
 
-    Parameters
-    ----------
-    encoder : Encoder
-    grain : bool
-        Whether to extract the grain layers.
-    twice : bool
-        Whether to add the features of the transposed picture, at twice the cost. Artifacts that deceive the
-        encoder in one orientation show in the other.
-    device : torch.device or str
-        Of the encoder.
+    `twice` adds the features of the transposed picture, at twice the cost: artifacts that deceive the encoder
+    in one orientation show in the other. The encoder is on `device`.
     """
 
     def __init__(
-        self,
-        encoder: Encoder,
-        grain: bool = True,
-        *,
-        twice: bool = False,
-        device: torch.device | str = "cpu",
+        self, encoder: Encoder, grain: bool = True, *, twice: bool = False, device: torch.device | str = "cpu"
     ) -> None:
         self.encoder, self.grain, self.twice, self.device = encoder, grain, twice, device
         self.names = ENCODER_LAYERS + (GRAIN_LAYERS if grain else ())
@@ -237,18 +224,9 @@ def positions_in(share: Tensor, count: int, generator: torch.Generator) -> Tenso
 
 
 def rows_at(feature: Tensor, own: tuple[slice, slice], width: int, positions: Tensor) -> Tensor:
-    """Vectors of a layer at those positions that a tile owns, zeros at the others. -> [n, C].
+    """Vectors of a layer at those of the flat positions [n] that a tile owns, zeros at the others. -> [n, C].
 
-    Parameters
-    ----------
-    feature : Tensor [1, C, h, w]
-        Of the positions that the tile owns.
-    own : (slice, slice)
-        Its rows and columns in the layer.
-    width : int
-        Of the layer.
-    positions : Tensor [n]
-        Flat indices into the layer.
+    `feature` [1, C, h, w] has the rows and columns `own` of the layer, which has this width.
     """
     y, x = positions // width - own[0].start, positions % width - own[1].start
     here = (y >= 0) & (y < feature.shape[2]) & (x >= 0) & (x < feature.shape[3])

@@ -31,17 +31,10 @@ _FLOOR = 1e-6  # of eigenvalues, relative to the largest: below it directions ar
 
 
 class Moments(NamedTuple):
-    """First and second moments of sets of feature vectors.
+    """First and second moments of sets of feature vectors."""
 
-    Parameters
-    ----------
-    mean : Tensor [..., C]
-    second : Tensor [..., C, C]
-        Mean of the outer products ``f f^T``: the Gram matrix over the number of positions.
-    """
-
-    mean: Tensor
-    second: Tensor
+    mean: Tensor  # [..., C]
+    second: Tensor  # [..., C, C], mean of the outer products f f^T: the Gram matrix over the positions
 
     @property
     def covariance(self) -> Tensor:
@@ -52,15 +45,7 @@ class Moments(NamedTuple):
 def moment_sums(feature: Tensor, shares: Tensor) -> Tensor:
     """Sum the outer products of the vectors of a layer, and in the last row the vectors, over each region.
 
-    Parameters
-    ----------
-    feature : Tensor [1, C, H, W]
-    shares : Tensor [R, H, W]
-        Weight of each position in each region.
-
-    Returns
-    -------
-    Tensor [R, C + 1, C]
+    A layer [1, C, H, W] and the weight of each position in each region [R, H, W] -> [R, C + 1, C].
     """
     sums: Tensor = _MomentSums.apply(feature, shares)  # type: ignore[no-untyped-call]
     return sums
@@ -197,15 +182,8 @@ def sliced_losses(ours: Sequence[Tensor], styles: Sequence[Tensor], generator: t
 def sliced_loss(ours: Tensor, style: Tensor, directions: Tensor) -> Tensor:
     """Squared sliced 2-Wasserstein distance of two sets of vectors, relative to the style's. -> scalar.
 
-    Along each direction both sets are sorted and compared value by value (Heitz et al. 2021, "A Sliced
-    Wasserstein Loss for Neural Texture Synthesis").
-
-    Parameters
-    ----------
-    ours, style : Tensor [n, C]
-        Equally many vectors.
-    directions : Tensor [C, d]
-        Unit vectors.
+    Along each direction, unit vectors [C, d], both sets [n, C] are sorted and compared value by value (Heitz
+    et al. 2021, "A Sliced Wasserstein Loss for Neural Texture Synthesis").
     """
     a, b = (ours @ directions).sort(0).values, (style @ directions).sort(0).values
     return (a - b).square().mean() / (b.square().mean() + EPSILON)

@@ -61,15 +61,10 @@ class StylePicture:
 
 @dataclass(frozen=True)
 class Anchor:
-    """The temporal loss of videos: mean squared difference from a picture, where it is trusted.
+    """The temporal loss of videos: mean squared difference from a picture, where it is trusted."""
 
-    picture : Tensor [1, 3, H, W], RGB, 0..1
-    trust : Tensor [1, 1, H, W], 0..1
-    weight : float
-    """
-
-    picture: Tensor
-    trust: Tensor
+    picture: Tensor  # [1, 3, H, W], RGB, 0..1
+    trust: Tensor  # [1, 1, H, W], 0..1
     weight: float
 
     def evaluate(self, x: Tensor) -> tuple[float, Tensor]:
@@ -111,7 +106,6 @@ class StyleTargets:
 
     Parameters
     ----------
-    extractor : FeatureExtractor
     regions : sequence of sequences of (StylePicture, shares)
         Shares of the region in each position of each layer, a list of [1, h, w]; None for all positions.
     moments, rows : sequence of int
@@ -119,7 +113,6 @@ class StyleTargets:
         Moments of all regions) and `banks` (layer -> list of vectors [BANK, C] for each region) hold them.
     side : int or None
         Of the tiles, in px; None processes the pictures in one piece.
-    seed : int
     """
 
     def __init__(
@@ -186,20 +179,17 @@ class Objective:
 
     Parameters
     ----------
-    extractor : FeatureExtractor
     content : Tensor [1, 3, H, W], RGB, 0..1
     styles : sequence of sequences of StylePicture
         The styles of each region; an empty one has content losses only.
     masks : Tensor [R, H, W]
         Share of each region in each pixel; they sum to 1.
-    weights : Weights
     strength : float, 0..1
         Below 1, the content's own statistics are mixed into those of the style.
     side, style_side : int or None
         Of the tiles of the picture and of the styles, in px; None processes them in one piece.
     seed : int
         Of random positions and directions.
-    anchor : Anchor or None
     """
 
     def __init__(
@@ -256,13 +246,9 @@ class Objective:
         return mixed
 
     def evaluate(self, x: Tensor, step: int) -> tuple[dict[str, float], Tensor]:
-        """Return the weighted terms of the loss, and the gradient of their sum by the picture.
+        """Return the weighted terms of the loss, and the gradient of their sum by the picture [1, 3, H, W].
 
-        Parameters
-        ----------
-        x : Tensor [1, 3, H, W]
-        step : int
-            Random positions depend on it and on the seed alone.
+        Random positions depend on the step and on the seed alone.
         """
         positions = self._sample(step)
         if len(self.tiles) == 1:

@@ -43,12 +43,12 @@ def stylize(content: FloatArray, style: Style, settings: Settings) -> FloatArray
 
 
 def needs_whole(size: tuple[int, int], options: ImageOptions) -> str:
-    """See `methods.protocol.StreamMethod`: it never does."""
+    """See `methods.protocol.Method`: it never does."""
     return ""
 
 
 def plan_rows(read: Thumbnail, size: tuple[int, int], style: Style, settings: Settings) -> Enlargement:
-    """Paint a large picture from its thumbnail; see `methods.protocol.StreamMethod`.
+    """Paint a large picture from its thumbnail; see `methods.protocol.Method`.
 
     Pictures of steps have the size of the thumbnail.
     """
@@ -85,7 +85,7 @@ def _paint(
             width=state.size[1],
             terms={"loss": state.loss},
             seconds_left=(time.monotonic() - began) * (1 / state.done - 1),
-            _picture=lambda: show(enlarged(state.picture(), read()[0], size)),
+            picture=lambda: show(enlarged(state.picture(), read()[0], size)),
         )
         stopped[:] = [state]
         return bool(observer(step))

@@ -31,34 +31,19 @@ BAND_PIXELS = 1 << 16  # of a band, about: 8 MB for a map
 
 @dataclass(frozen=True)
 class Targets:
-    """What the features of the painting should become, per layer.
+    """What the features of the painting should become, per layer."""
 
-    Parameters
-    ----------
-    vectors : iterable of np.ndarray [shape=(C, h, w), float32]
-        Unit vectors: the direction of the features at each place.
-    weights : iterable of np.ndarray [shape=(h, w), float32]
-        Weight of the cosine loss at each place.
-    grams : sequence of np.ndarray [shape=(C, C), float32]
-        Gram matrices of the style.
-    gram_weights : sequence of float
-    """
-
-    vectors: Iterable[FloatArray]
-    weights: Iterable[FloatArray]
-    grams: Sequence[FloatArray]
+    vectors: Iterable[FloatArray]  # [C, h, w], unit vectors: the direction of the features at each place
+    weights: Iterable[FloatArray]  # [h, w], of the cosine loss at each place
+    grams: Sequence[FloatArray]  # [C, C], Gram matrices of the style
     gram_weights: Sequence[float]
 
 
 class Band:
     """Some rows of a picture with margin: inputs and outputs of the graphs of the first block.
 
-    Parameters
-    ----------
-    top, bottom : int
-        Rows that no other band has.
-    vectors, weights : np.ndarray [shape=(C, h, w), float32], np.ndarray [shape=(h, w), float32]
-        Targets of relu1_1 of the complete picture, without margin.
+    No other band has the rows from `top` to `bottom`. `vectors` [C, h, w] and `weights` [h, w] are the
+    targets of relu1_1 of the complete picture, without margin.
     """
 
     def __init__(self, top: int, bottom: int, vectors: FloatArray, weights: FloatArray) -> None:
@@ -81,10 +66,8 @@ class Band:
             "chosen": np.empty((1, channels, count, width), np.uint8),
             "products": np.empty((channels, channels), np.float32),
         }
-        self.results = {
-            "loss": np.empty((), np.float32),
-            "grad": np.empty((1, 3, count, width), np.float32),
-        }
+        gradient = np.empty((1, 3, count, width), np.float32)
+        self.results = {"loss": np.empty((), np.float32), "grad": gradient}
 
     def own(self, array: FloatArray, stride: int = 1) -> FloatArray:
         """Cut the overlap from an array [1, C, h / stride, w]."""
@@ -122,37 +105,18 @@ class PaintingNetwork:
     def features(
         self, picture: FloatArray, layers: Sequence[int] = range(len(LAYERS))
     ) -> dict[int, FloatArray]:
-        """Compute the features of some layers.
+        """Compute the features [C, H / stride, W / stride] of some layers, by their indices into `LAYERS`.
 
-        Parameters
-        ----------
-        picture : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
-            Sides are multiples of 8, at least 32.
-        layers : sequence of int
-            Indices into `LAYERS`.
-
-        Returns
-        -------
-        dict of int to np.ndarray [shape=(C, H / stride, W / stride), float32]
+        The sides of the picture [shape=(3, H, W), float32, RGB, range 0..1] are multiples of 8, at least 32.
         """
         found = self._features.run([LAYERS[layer] for layer in layers], image=_with_margin(picture))
         return {layer: _cut(found[LAYERS[layer]][0], STRIDES[layer]) for layer in layers}
 
     def gradient(self, picture: FloatArray, feed: Feed) -> tuple[float, FloatArray]:
-        """Compute the loss and its gradient with respect to the picture.
+        """Compute the loss, and its gradient [3, H, W] with respect to the picture.
 
         The loss is the weighted mean of 1 - cosine between features and target vectors, plus the weighted
-        relative squared distance of the Gram matrices.
-
-        Parameters
-        ----------
-        picture : as for `features`
-        feed : Feed
-            As `prepare` makes it, for pictures of this size.
-
-        Returns
-        -------
-        float, np.ndarray [shape=(3, H, W), float32]
+        relative squared distance of the Gram matrices. `prepare` makes the feed for pictures of this size.
         """
         image = _with_margin(picture)
         products = np.zeros_like(feed.rest["gram_relu1_1"])

@@ -65,19 +65,7 @@ def style_pixels(style: Style, encoder: session.FeatureEncoder | None) -> Pixels
 def transfer_local(
     content: FloatArray, pixels: Pixels, style: Pixels, strength: float, skin: bool, depth: int
 ) -> FloatArray:
-    """Transfer the colors of matched segments to a photo.
-
-    Parameters
-    ----------
-    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    pixels, style : Pixels
-        Of the content and of the style.
-    strength : float, 0..1.5
-    skin : bool
-        Whether skin keeps its hue.
-    depth : int
-        Bits of the content; the steps of 8 are smoothed first.
-    """
+    """Transfer the colors of matched segments to a photo; at a depth of 8 bits, steps are smoothed first."""
     parts = segment(pixels, style)
     transfer = fit_transfer(pixels, style, parts)
     small = _reduced(content, SIDE)
@@ -149,21 +137,9 @@ class SetLook:
 
 
 def fit_set(photos: Iterable[FloatArray], style: Pixels, strength: float, skin: bool) -> SetLook:
-    """Fit the look of a set of photos.
+    """Fit the look of a set of photos [shape=(H, W, 3), float32, range 0..1, RGB], which are read one by one.
 
-    Parameters
-    ----------
-    photos : iterable of np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        At least one; they are read one by one.
-    style : Pixels
-    strength : float, 0..1.5
-    skin : bool
-        Whether skin keeps its hue.
-
-    Raises
-    ------
-    InputError
-        There are no photos.
+    The strength is 0..1.5; `skin` keeps the hue of skin. InputError if there are no photos.
     """
     small = [_reduced(photo, _SMALL) for photo in photos]
     if not small:
@@ -182,13 +158,8 @@ def fit_set(photos: Iterable[FloatArray], style: Pixels, strength: float, skin: 
 
 def _every(pixels: Pixels, step: int) -> Pixels:
     weights = pixels.weights[::step]
-    return Pixels(
-        pixels.lab[::step],
-        pixels.features[::step],
-        pixels.place[::step],
-        weights / weights.sum(),
-        pixels.size,
-    )
+    parts = (pixels.lab[::step], pixels.features[::step], pixels.place[::step])
+    return Pixels(*parts, weights / weights.sum(), pixels.size)
 
 
 def _nodes() -> FloatArray:

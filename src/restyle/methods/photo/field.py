@@ -40,14 +40,7 @@ _SAME, _APART = 1.5, 3.0  # levels up to which neighbors count as the same area,
 
 
 class Guide:
-    """Local linear regression on the colors of a picture.
-
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(h, w, 3), float32, RGB]
-    radius : int
-        Half a window, in px.
-    """
+    """Local linear regression on the colors of a picture [h, w, 3]; the radius is half a window, in px."""
 
     def __init__(self, picture: FloatArray, radius: int) -> None:
         self.picture, self.radius = picture, radius
@@ -83,7 +76,7 @@ class Guide:
 
 
 def fit_field(guide: Guide, target: FloatArray, derivative: FloatArray, noise: float = 0.0) -> FloatArray:
-    """Fit the field of a small picture.
+    """Fit the field A and b [shape=(h, w, 3, 4), float32] of a small picture.
 
     Parameters
     ----------
@@ -95,11 +88,6 @@ def fit_field(guide: Guide, target: FloatArray, derivative: FloatArray, noise: f
         Of the target by the photo's color, in each pixel.
     noise : float
         Deviation of the photo's noise, 0..1.
-
-    Returns
-    -------
-    np.ndarray [shape=(h, w, 3, 4), float32]
-        A and b.
     """
     variance = np.maximum(np.trace(guide.covariance, axis1=-2, axis2=-1), 0)
     floor = STEPS + _NOISE * 3 * noise * noise
@@ -226,12 +214,7 @@ def _pass(photo: FloatArray, reach: int, axis: int) -> FloatArray:
 
 
 def without_steps(values: FloatArray, smooth: FloatArray) -> FloatArray:
-    """Move values of 8 bits to smooth ones by at most half a level; those 1.5 levels apart stay.
-
-    Parameters
-    ----------
-    values, smooth : np.ndarray [any shape, float32, range 0..1]
-    """
+    """Move values of 8 bits to smooth ones by at most half a level; those 1.5 levels apart stay."""
     apart = smooth - values
     near = np.clip(apart, -LEVEL / 2, LEVEL / 2)
     return np.asarray(values + near - np.clip(apart - near, -LEVEL, LEVEL) / 2, np.float32)
@@ -240,12 +223,7 @@ def without_steps(values: FloatArray, smooth: FloatArray) -> FloatArray:
 def dither_share(result: FloatArray, scale: float) -> FloatArray:
     """How much dither [h, w, 1], 0..1, leaves neighbors of a smooth ramp at most one level apart.
 
-    Parameters
-    ----------
-    result : np.ndarray [shape=(h, w, 3), float32, RGB]
-        Reduced and smooth.
-    scale : float
-        Pixels of the full size in one of these.
+    The result [h, w, 3] is reduced and smooth; `scale` is the pixels of the full size in one of these.
     """
     steps = [np.gradient(result, axis=axis) for axis in (0, 1) if result.shape[axis] > 1]
     slope = np.max(np.abs(steps), axis=(0, -1)) if steps else np.zeros(result.shape[:2])

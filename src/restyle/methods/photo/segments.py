@@ -38,44 +38,24 @@ _MARGINALS = 0.25  # how closely the matching keeps the share of each segment of
 
 @dataclass(frozen=True)
 class Pixels:
-    """Pixels of one or more photos.
+    """Pixels of one or more photos."""
 
-    Attributes
-    ----------
-    lab : np.ndarray [shape=(N, 3), float64, OKLab]
-    features : np.ndarray [shape=(N, C), float64]
-        Of the encoder, of unit length.
-    place : np.ndarray [shape=(N, 4), float64]
-        Rank of the lightness and height, 0..1, and the two axes of chroma less their mean.
-    weights : np.ndarray [shape=(N,), float64]
-        They sum to 1.
-    size : (height, width)
-        Of the grid of pixels, if they are of one photo.
-    """
-
-    lab: Values
-    features: Values
-    place: Values
-    weights: Values
-    size: tuple[int, int]
+    lab: Values  # [N, 3], OKLab
+    features: Values  # [N, C] of the encoder, of unit length
+    place: (
+        Values  # [N, 4]: rank of the lightness and height, 0..1, and the two axes of chroma less their mean
+    )
+    weights: Values  # [N]; they sum to 1
+    size: tuple[int, int]  # height and width of the grid of pixels, if they are of one photo
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Soft segments of pixels.
+    """Soft segments of pixels."""
 
-    Attributes
-    ----------
-    shares : np.ndarray [shape=(N, K), float64, range 0..1]
-        Of each segment in each pixel; they sum to 1.
-    centers : np.ndarray [shape=(K, D), float64]
-    mass : np.ndarray [shape=(K,), float64]
-        Share of all pixels.
-    """
-
-    shares: Values
-    centers: Values
-    mass: Values
+    shares: Values  # [N, K] of each segment in each pixel; they sum to 1
+    centers: Values  # [K, D]
+    mass: Values  # [K], share of all pixels
 
 
 def describe(photo: FloatArray, encoder: FeatureEncoder | None) -> Pixels:
@@ -105,13 +85,11 @@ def describe(photo: FloatArray, encoder: FeatureEncoder | None) -> Pixels:
 def join(parts: Sequence[tuple[Pixels, float]]) -> Pixels:
     """Pool the pixels of several photos by weight."""
     total = sum(weight for _, weight in parts)
-    return Pixels(
-        np.concatenate([part.lab for part, _ in parts]),
-        np.concatenate([part.features for part, _ in parts]),
-        np.concatenate([part.place for part, _ in parts]),
-        np.concatenate([part.weights * (weight / total) for part, weight in parts]),
-        parts[0][0].size,
+    lab, deep, place = (
+        np.concatenate([getattr(part, name) for part, _ in parts]) for name in ("lab", "features", "place")
     )
+    weights = np.concatenate([part.weights * (weight / total) for part, weight in parts])
+    return Pixels(lab, deep, place, weights, parts[0][0].size)
 
 
 def segment(content: Pixels, style: Pixels, count: int = COUNT) -> tuple[Segments, Segments]:
@@ -123,12 +101,8 @@ def segment(content: Pixels, style: Pixels, count: int = COUNT) -> tuple[Segment
 def match(content: Segments, style: Segments) -> tuple[Values, Values]:
     """Match the segments of two photos by likeness.
 
-    Returns
-    -------
-    plan : np.ndarray [shape=(K, L), float64, range 0..1]
-        Share of each of the style's segments in the match of a segment; rows sum to 1.
-    cost : np.ndarray [shape=(K,), float64]
-        Mean squared distance between a segment and its match.
+    Returns the share of each of the style's segments in the match of a segment [K, L], whose rows sum to 1,
+    and the mean squared distance between a segment and its match [K].
     """
     cost = _distances(content.centers, style.centers)
     a, b = content.mass + 1e-9, style.mass + 1e-9

@@ -57,43 +57,19 @@ _TABLE = (np.array([0.9, 1.4, 1.4]), np.array([0.05, 0.5, 0.5]))  # OKLab to the
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """Colors of a photo to those of another.
+    """Colors of a photo to those of another."""
 
-    Attributes
-    ----------
-    matrices, offsets : np.ndarray [shape=(K, 3, 3) and (K, 3), float64]
-        Maps of the segments in RGB.
-    table : ColorLut or None
-        In OKLab, scaled to 0..1.
-    curve : (np.ndarray, np.ndarray) or None [shape=(M,) each, float64]
-        Lightness before and after the curve.
-    chroma : float
-        The largest chroma that the result should have.
-    saturation : float, 0..1
-        Mean chroma of the style relative to the photo's, at most 1.
-    """
-
-    matrices: Values
+    matrices: Values  # [K, 3, 3], with offsets [K, 3]: maps of the segments in RGB
     offsets: Values
-    table: ColorLut | None
-    curve: tuple[Values, Values] | None
-    chroma: float
-    saturation: float
+    table: ColorLut | None  # in OKLab, scaled to 0..1
+    curve: tuple[Values, Values] | None  # lightness before and after the curve
+    chroma: float  # the largest that the result should have
+    saturation: float  # mean chroma of the style relative to the photo's, at most 1
 
     def __call__(self, colors: FloatArray, shares: FloatArray, strength: float, skin: bool) -> FloatArray:
-        """Map colors.
+        """Map colors [N, 3], float32, 0..1, RGB, with the shares of the segments [N, K].
 
-        Parameters
-        ----------
-        colors : np.ndarray [shape=(N, 3), float32, range 0..1, RGB]
-        shares : np.ndarray [shape=(N, K), float32, range 0..1]
-        strength : float, 0..1.5
-        skin : bool
-            Whether skin keeps a hue of skin.
-
-        Returns
-        -------
-        np.ndarray [shape=(N, 3), float32, range 0..1, RGB]
+        The strength is 0..1.5; `skin` keeps the hue of skin.
         """
         lab = rgb_to_oklab(colors.astype(np.float64))
         moved = self._full(colors.astype(np.float64), shares)
@@ -140,14 +116,7 @@ class Transfer:
 
 
 def fit_transfer(content: Pixels, style: Pixels, parts: tuple[Segments, Segments] | None) -> Transfer:
-    """Fit the maps from one photo to another.
-
-    Parameters
-    ----------
-    content, style : Pixels
-    parts : (Segments, Segments) or None
-        Segments of both; None: one map for the complete photo.
-    """
+    """Fit the maps from one photo to another, by the segments of both; None: one for the complete photo."""
     own_rgb, style_rgb = (oklab_to_unbounded_rgb(each.lab) for each in (content, style))
     whole = [_moments(rgb, each.weights[:, None]) for rgb, each in ((own_rgb, content), (style_rgb, style))]
     matrices, offsets = _gaussian_maps(whole[0], whole[1], _MAX_GAIN)
