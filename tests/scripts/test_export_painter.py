@@ -7,7 +7,7 @@ from restyle.methods.paint.network import LAYERS
 from restyle.models import catalog
 from restyle.models.session import Session
 from restyle.nn.encoders import PerceptualEncoder, load_encoder
-from restyle.train.export_painter import (
+from scripts.export_painter import (
     FILES,
     INPUTS,
     MODULES,

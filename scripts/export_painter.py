@@ -1,6 +1,6 @@
 """Export the perceptual encoder as the graphs that `paint` uses: features, and the gradient of its loss.
 
-    python -m restyle.train.export_painter   # of encoder-4, in place; then scripts/refresh_catalog.py
+    python -m scripts.export_painter   # of encoder-4, in place; then scripts/refresh_catalog.py
 
 ONNX Runtime for inference has no automatic differentiation, so the gradient has graphs of its own: the
 gradient of a 3x3 convolution is a convolution with the kernel rotated and the channels exchanged, that of
