@@ -92,6 +92,7 @@ def paint(address: str) -> str:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         page = browser.new_page(locale="en-US")
+        page.set_default_timeout(PAINTED)
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(address)

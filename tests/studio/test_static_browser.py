@@ -35,6 +35,7 @@ FLAGS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
+PATIENCE = 120_000  # ms, on a machine that is busy
 ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 SAMPLE = ROOT / "src/restyle/images/sample_photo.jpg"
 FREE = {"strength": 1, "styleScale": 1, "regions": [], "styles": [{"name": "starry-night", "weight": 1}]}
@@ -175,6 +176,7 @@ def page(browser: Any, site: Path) -> Iterator[Any]:
     """An isolated page, the same for most tests, so that the graphs load once."""
     host = Host(site, isolated=True)
     opened = browser.new_page()
+    opened.set_default_timeout(PATIENCE)
     opened.goto(host.url + "blank.html")
     yield opened
     opened.close()
@@ -391,6 +393,7 @@ def test_without_isolation_and_offline(browser: Any, site: Path) -> None:
     """One thread at first; the service worker isolates the page from its second visit on, also offline."""
     host = Host(site, isolated=False)
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     try:
         page = context.new_page()
         page.goto(host.url + "blank.html")
@@ -415,6 +418,7 @@ def test_new_version_takes_over(browser: Any, site: Path, runtime: Path, tmp_pat
     shutil.copytree(site, target)
     host = Host(target, isolated=True)
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     try:
         page = context.new_page()
         page.goto(host.url + "blank.html")
@@ -428,7 +432,7 @@ def test_new_version_takes_over(browser: Any, site: Path, runtime: Path, tmp_pat
         waiting = (
             "navigator.serviceWorker.ready.then((all) => all.update()).then((all) => Boolean(all.waiting))"
         )
-        page.wait_for_function(waiting, timeout=30_000)
+        page.wait_for_function(waiting)
         page.reload()
         with (
             page.expect_navigation()
@@ -446,6 +450,7 @@ def test_new_version_takes_over(browser: Any, site: Path, runtime: Path, tmp_pat
 def test_page_works_without_a_server(browser: Any, site: Path) -> None:
     host = Host(site, isolated=True)
     context = browser.new_context(locale="en-US")
+    context.set_default_timeout(PATIENCE)
     asked: list[str] = []
     faults: list[str] = []
     try:

@@ -24,22 +24,22 @@ from restyle.videos.stages import SEGMENT
 from tests.command_line import restyle as restyle_command
 from tests.made_clips import frames_of, make_clip, moving, packets_of, signalled, stamps_of, uneven_stamps
 
-FRAMES = 2 * SEGMENT + 50
-SHORT = 24  # frames of a segment, where many runs are compared
+SHORT = 24  # frames of a segment where a video is painted
+FRAMES = 2 * SHORT + 10
 
 
-def scenes(count: int = FRAMES) -> list[Any]:
+def scenes() -> list[Any]:
     """Two scenes, so that what is remembered of a cut matters."""
-    one = moving(count // 2 + 5)
-    return [*one, *(255 - frame[::-1] for frame in moving(count - len(one)))]
+    one = moving(FRAMES // 2 + 5)
+    return [*one, *(255 - frame[::-1] for frame in moving(FRAMES - len(one)))]
 
 
-def killed(source: Path, output: str, model: Path, *options: str, segment: int = SEGMENT) -> list[str]:
+def killed(source: Path, output: str, model: Path, *options: str) -> list[str]:
     """Run `restyle video`, and kill it ten frames after the first segment; return the arguments."""
     given = ["video", str(source), "-s", "great-wave", "-o", output]
     given += ["--model", str(model), "--threads", "1", *options]
     ended = subprocess.run(
-        [*signalled(signal.SIGKILL, segment + 10, segment), *given], cwd=source.parent, check=False
+        [*signalled(signal.SIGKILL, SHORT + 10, SHORT), *given], cwd=source.parent, check=False
     )
     assert ended.returncode == -signal.SIGKILL
     parts = source.parent / f".{output.rstrip('/')}.parts"
@@ -83,9 +83,8 @@ def test_a_killed_run_goes_on_without_a_trace(
     tmp_path: Path, tiny_model: Path, output: str, options: tuple[str, ...]
 ) -> None:
     """Every packet of picture and sound equals that of an uninterrupted run."""
-    count = 2 * SHORT + 10
-    source = make_clip(tmp_path / "in.mp4", scenes(count), uneven_stamps(count), sound="aac", subtitles=True)
-    command = killed(source, output, tiny_model, *options, segment=SHORT)
+    source = make_clip(tmp_path / "in.mp4", scenes(), uneven_stamps(FRAMES), sound="aac", subtitles=True)
+    command = killed(source, output, tiny_model, *options)
     finished = tmp_path / f".{output}.parts" / "00000.packets"
     before = finished.stat().st_ino, finished.stat().st_mtime_ns
     seen = finished.with_name("seen")
@@ -98,11 +97,12 @@ def test_a_killed_run_goes_on_without_a_trace(
     assert uninterrupted.returncode == 0, uninterrupted.stderr
     went_on, whole = streams_of(tmp_path / output), streams_of(tmp_path / f"whole-{output}")
     assert went_on == whole
-    assert len(stamps_of(tmp_path / output)) == count
+    assert len(stamps_of(tmp_path / output)) == FRAMES
     names = sorted(each.name for each in tmp_path.iterdir())
     assert names == sorted(["in.mp4", "seen", output, f"whole-{output}"])
 
 
+@pytest.mark.usefixtures("short")
 def test_segments_keep_stamps_and_the_rhythm_of_decoding(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", scenes(), uneven_stamps(FRAMES), sound="aac")
     written = restyle.video(source, "great-wave", model=tiny_model, threads=1, output=tmp_path / "out.mp4")
@@ -113,14 +113,14 @@ def test_segments_keep_stamps_and_the_rhythm_of_decoding(tmp_path: Path, tiny_mo
     assert all(one.dts < two.dts for one, two in pairwise(packets))  # type: ignore[operator]
     assert all(each.dts <= each.pts for each in packets)  # type: ignore[operator]
     shown = sorted(packets, key=lambda packet: packet.pts or 0)
-    assert all(shown[start].is_keyframe for start in range(0, FRAMES, SEGMENT))
+    assert all(shown[start].is_keyframe for start in range(0, FRAMES, SHORT))
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
-    source = make_clip(tmp_path / "in.mp4", scenes(2 * SHORT + 10))
-    command = killed(source, "frames/", tiny_model, segment=SHORT)
+    source = make_clip(tmp_path / "in.mp4", scenes())
+    command = killed(source, "frames/", tiny_model)
     first = tmp_path / ".frames.parts" / "frames" / "00001.png"
     # killed while it was written
     (first.parent / ".00007-0123456789ab.part.png").write_bytes(b"half a picture")
@@ -128,11 +128,12 @@ def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     resumed = restyle_command(tmp_path, *command, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     pictures = sorted((tmp_path / "frames").iterdir())
-    assert [each.name for each in pictures] == [f"{n:05d}.png" for n in range(1, 2 * SHORT + 11)]
+    assert [each.name for each in pictures] == [f"{n:05d}.png" for n in range(1, FRAMES + 1)]
     assert pictures[0].stat().st_mtime_ns == before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["frames", "in.mp4"]
 
 
+@pytest.mark.usefixtures("short")
 def test_another_video_or_other_options_are_refused(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", scenes())
     killed(source, "out.mp4", tiny_model)
@@ -147,7 +148,7 @@ def test_another_video_or_other_options_are_refused(tmp_path: Path, tiny_model: 
     said: list[str] = []
     make["resume"] = False
     restyle.video(source, "great-wave", **make, tell=said.append)
-    assert said == [f"{SEGMENT} finished frames of an earlier run are discarded (resume=True keeps them)"]
+    assert said == [f"{SHORT} finished frames of an earlier run are discarded (resume=True keeps them)"]
     assert sorted(each.name for each in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
 
 
