@@ -45,7 +45,7 @@ def run_here(
 @pytest.fixture(autouse=True)
 def small_and_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs in this process, whose speed is measured on small pictures."""
-    monkeypatch.setattr("restyle.study.runs.run_all", run_here)
+    monkeypatch.setattr("restyle.study.run_all", run_here)
     monkeypatch.setattr("restyle.study.networks.run_all", run_here)
     monkeypatch.setattr("restyle.study.networks.SPEED_SIDE", 64)
 

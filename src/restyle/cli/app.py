@@ -7,7 +7,6 @@ so that `restyle NAME --help` stays fast.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import logging
@@ -16,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import typer
@@ -27,22 +27,14 @@ from restyle.cli.terminal import as_flags, discard_stdout, exit_code, printable
 from restyle.errors import OptionError, RestyleError
 from restyle.files import reason
 from restyle.options import OptionSet
-from restyle.options.base import FORMER_NAMES, FORMER_VALUES, choices_of
+from restyle.options.base import FORMER_NAMES, FORMER_VALUES, choices_of, hints_of
 
 # Base class of all errors in a command line; typer exports only its subclasses.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class Entry(NamedTuple):
-    """Where a command is defined, and its line in `restyle --help`.
-
-    Parameters
-    ----------
-    target : str
-        `module:attribute`; the attribute is a function with typer annotations or a `typer.Typer`.
-    summary : str
-        Fits in 80 columns.
-    """
+    """Where a command is defined, a function or a `typer.Typer`, and its line in `restyle --help`."""
 
     target: str
     summary: str
@@ -95,10 +87,8 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = {
-            name: TyperCommand(name=name, help=entry.summary, callback=None)
-            for name, entry in COMMANDS.items()
-        }
+        rows = COMMANDS.items()
+        self.commands = {name: TyperCommand(name=name, help=row.summary, callback=None) for name, row in rows}
         self._listing = False
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -108,10 +98,8 @@ class LazyGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._listing = True
-        try:
-            super().format_help(ctx, formatter)
-        finally:
-            self._listing = False
+        super().format_help(ctx, formatter)
+        self._listing = False
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C is reported here, because typer passes on only the exit code."""
@@ -135,12 +123,9 @@ class LazyGroup(TyperGroup):
         except UsageError as error:
             complain(_usage_message(error, arguments))
             code = 2
-        except OptionError as error:
-            complain(str(error))
-            code = 2
         except RestyleError as error:
             complain(str(error))
-            code = 1
+            code = 2 if isinstance(error, OptionError) else 1
         except MemoryError:
             complain("not enough memory; use a smaller file, a smaller size, or fewer processes")
             code = 1
@@ -214,17 +199,9 @@ def run(args: Sequence[str] | None = None) -> None:
 
 
 def with_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter of a command that is an option set by one flag per field.
+    """Replace each parameter of a command that is an `OptionSet` by one flag per field.
 
-    Parameters
-    ----------
-    command : function
-        Its parameters are annotated; those annotated with an `OptionSet` are expanded in place.
-
-    Returns
-    -------
-    function
-        For typer. It creates the option sets, which may raise OptionError, and calls the command.
+    The function for typer creates the option sets, which may raise OptionError, and calls the command.
 
     Examples
     --------
@@ -244,7 +221,7 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
             parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         sets[parameter.name] = kind
-        types = get_type_hints(kind)
+        types = hints_of(kind)
         for option in fields(kind):  # type: ignore[arg-type]
             parameters.append(_flag(option, types[option.name]))
             if "bare" in option.metadata:
@@ -263,6 +240,11 @@ def with_flags(command: Callable[..., None]) -> Callable[..., None]:
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.bare = bare  # type: ignore[attr-defined]
     return call
+
+
+def flag(default: Any, names: str, metavar: str, help: str, **facts: Any) -> Any:
+    """Declare a flag that is in no option set, with its `names`: "--output -o"; `...` makes it required."""
+    return typer.Option(default, *names.split(), metavar=metavar, help=help, **facts)
 
 
 def flag_name(field_name: str) -> str:
@@ -323,20 +305,14 @@ def fill_bare(args: list[str], bare: Mapping[str, tuple[str, tuple[str, ...]]]) 
     ['--keep=all', 'a.jpg']
     """
     end = args.index("--") if "--" in args else len(args)
-    filled = []
-    for index, word in enumerate(args):
-        if index < end and word in bare:
+    filled = list(args)
+    for index, (word, following) in enumerate(zip(args[:end], [*args[1:], ""], strict=False)):
+        if word in bare:
             value, choices = bare[word]
-            following = args[index + 1] if index + 1 < len(args) else None
-            has_value = following is not None and (following in choices or _misspelled(following, choices))
-            filled.append(word if has_value else f"{word}={value}")
-        else:
-            filled.append(word)
+            misspelled = get_close_matches(following, choices, cutoff=0.5) and not os.path.lexists(following)
+            if following not in choices and not misspelled:
+                filled[index] = f"{word}={value}"
     return filled
-
-
-def _misspelled(word: str, choices: tuple[str, ...]) -> bool:
-    return bool(difflib.get_close_matches(word, choices, cutoff=0.5)) and not os.path.lexists(word)
 
 
 def _flag(field: Any, hint: Any) -> inspect.Parameter:

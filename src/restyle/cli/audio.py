@@ -7,11 +7,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from restyle.cli.app import with_flags
+from restyle.cli.app import flag, with_flags
+from restyle.cli.terminal import Bar, SeveralFiles, print_path
+from restyle.errors import OptionError, require
+from restyle.files import check_output, make_folder, writing
 from restyle.options import AudioOptions
 
 if TYPE_CHECKING:
@@ -20,55 +23,35 @@ if TYPE_CHECKING:
 PREVIEW_EVERY = 2.0  # seconds between updates of --preview
 PREVIEW_PEAK = 0.98
 
-Contents = Annotated[
-    list[str], typer.Argument(help="Sound files, or videos whose sound is used.", metavar="CONTENT...")
-]
-Styles = Annotated[
-    list[str],
-    typer.Option(
-        "--style",
-        "-s",
-        metavar="STYLE[:WEIGHT]",
-        help="A sound preset of `restyle styles`, or a sound file. Several are mixed by weight.",
-    ),
-]
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE|FOLDER/",
-        help="Output path. Default: CONTENT-STYLE in the current folder.",
-    ),
-]
-Plot = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PNG",
-        help="Also write spectrograms of content, style and result (extra plots).",
-    ),
-]
-Preview = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="Update this sound file every two seconds with the current result of the texture method.",
-    ),
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace existing results. An input is never replaced.")
-]
+CONTENT = typer.Argument(help="Sound files, or videos whose sound is used.", metavar="CONTENT...")
+STYLE = flag(
+    ...,
+    "--style -s",
+    "STYLE[:WEIGHT]",
+    "A sound preset of `restyle styles`, or a sound file. Several are mixed by weight.",
+)
 
 
 @with_flags
 def audio(
-    content: Contents,
-    style: Styles,
+    *,
+    content: list[str] = CONTENT,
+    style: list[str] = STYLE,
     options: AudioOptions,
-    output: Output = None,
-    overwrite: Overwrite = False,
-    plot: Plot = None,
-    preview: Preview = None,
+    output: str | None = flag(
+        None, "--output -o", "FILE|FOLDER/", "Output path. Default: CONTENT-STYLE in the current folder."
+    ),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Replace existing results. An input is never replaced."
+    ),
+    plot: str | None = typer.Option(
+        None, metavar="PNG", help="Also write spectrograms of content, style and result (extra plots)."
+    ),
+    preview: str | None = typer.Option(
+        None,
+        metavar="FILE",
+        help="Update this sound file every two seconds with the current result of the texture method.",
+    ),
 ) -> None:
     """Give sounds the style of others; sample rate, channels, length and loudness are kept.
 
@@ -78,14 +61,12 @@ def audio(
 
     restyle audio talk.mp3 --style brass.ogg --method texture --plot talk.png --preview now.wav
     """
-    from restyle.cli.terminal import Bar, SeveralFiles, print_path
     from restyle.sounds import api
     from restyle.sounds.features import plot_spectrograms
-    from restyle.sounds.sources import parse_styles, style_paths
+    from restyle.sounds.sources import default_output, parse_styles, style_paths
 
     _check_paths(content, output, plot, preview, overwrite)
     styles = parse_styles(style)
-    targets: dict[Path, str] = {}
     with SeveralFiles(len(content), "sounds") as files, Bar(len(content)) as bar, ExitStack() as stack:
         writer: SoundPreview | None = None
         if preview is not None:
@@ -94,10 +75,16 @@ def audio(
         for index, name in enumerate(content):
             bar.at(index, Path(name).name)
             with files.each(name):
+                target = Path(output or "")
+                if output is None or _is_folder(output):
+                    target = target / default_output(name, styles).name
+                files.claim(target, name)
+                if output is not None and _is_folder(output):
+                    make_folder(target.parent)
                 result = api.audio(
                     name,
                     styles,
-                    output=_target(name, styles, output, targets),
+                    output=target,
                     overwrite=overwrite,
                     report=lambda fraction, index=index: bar.at(index + fraction),  # type: ignore[misc]
                     preview=writer,
@@ -112,14 +99,11 @@ def _check_paths(
     content: Sequence[str], output: str | None, plot: str | None, preview: str | None, overwrite: bool
 ) -> None:
     """Refuse paths that cannot be used before any work is done."""
-    from restyle.errors import OptionError, require
-    from restyle.files import check_output
-
     if len(content) > 1 and output is not None and not _is_folder(output):
         raise OptionError(f"cannot write {len(content)} sounds to '{output}'; give a folder/")
-    for flag, value in (("--plot", plot), ("--preview", preview)):
+    for name, value in (("--plot", plot), ("--preview", preview)):
         if len(content) > 1 and value is not None:
-            raise OptionError(f"{flag} '{value}' works with one sound; give one CONTENT")
+            raise OptionError(f"{name} '{value}' works with one sound; give one CONTENT")
     if plot is not None:
         require("--plot", "plots", "matplotlib")
         if Path(plot).suffix.lower() != ".png":
@@ -129,24 +113,6 @@ def _check_paths(
         raise OptionError(f"'{preview}' cannot be both the preview and a result; choose another name")
 
 
-def _target(name: str, styles: Any, output: str | None, targets: dict[Path, str]) -> Path:
-    """Path of the result of one sound, which no other result of this run may have."""
-    from restyle.errors import OutputError
-    from restyle.files import make_folder
-    from restyle.sounds.sources import default_output
-
-    if output is None or _is_folder(output):
-        target = Path(output or "") / default_output(name, styles).name
-    else:
-        target = Path(output)
-    if target in targets:
-        raise OutputError(f"{name}: would be written to {target}, as is {targets[target]}")
-    targets[target] = name
-    if output is not None and _is_folder(output):
-        make_folder(target.parent)
-    return target
-
-
 def _is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or os.path.isdir(output)
 
@@ -154,17 +120,10 @@ def _is_folder(output: str) -> bool:
 class SoundPreview:
     """A sound file that shows the current result: updated every `PREVIEW_EVERY` seconds and at the end.
 
-    Parameters
-    ----------
-    path : path
-    overwrite : bool
-        Whether a file that exists before the run may be replaced.
-    inputs : list of path
-        Files that are never replaced.
+    `overwrite` tells whether a file that exists before the run may be replaced; `inputs` never are.
     """
 
     def __init__(self, path: str, *, overwrite: bool, inputs: list[str]) -> None:
-        from restyle.files import check_output
         from restyle.sounds.files import check_suffix
 
         check_suffix(path)
@@ -187,7 +146,6 @@ class SoundPreview:
             self._write()
 
     def _write(self) -> None:
-        from restyle.files import writing
         from restyle.sounds.files import SoundWriter
 
         assert self._waiting is not None

@@ -9,13 +9,13 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from restyle.cli.app import flag_name, with_flags
-from restyle.cli.image import RegionStyles, Styles
-from restyle.cli.terminal import as_flags, printable, time_left
+from restyle.cli.app import flag, flag_name, with_flags
+from restyle.cli.image import REGION, STYLE
+from restyle.cli.terminal import Bar, as_flags, fail, printable, time_left
 from restyle.errors import OptionError
 from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions
 from restyle.options.batch import LOCAL, BatchOptions, EngineName, StudioOptions, parse_shard
@@ -25,31 +25,23 @@ if TYPE_CHECKING:
     from restyle.batch.painter import Outcome
     from restyle.batch.rows import Defaults, Failure, Row
     from restyle.batch.run import Engine, Progress
-    from restyle.cli.terminal import Bar
 
 SHOWN = 5  # failures that are printed at the end; the file has all
-
-Jobs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="JOBS...",
-        help="Folders, quoted patterns ('scans/**/*.tif'), files, `-` (names on standard input), or lists:"
-        " .txt with a content per line; .csv, .tsv, .jsonl or .json with the columns content, style, region,"
-        " output, model, and any option by name. Several styles in a cell are separated by `;`.",
-    ),
-]
-Output = Annotated[
-    str, typer.Option("--output", "-o", metavar="FOLDER/", help="Folder of the results and the journal.")
-]
+JOBS = typer.Argument(
+    metavar="JOBS...",
+    help="Folders, quoted patterns ('scans/**/*.tif'), files, `-` (names on standard input), or lists:"
+    " .txt with a content per line; .csv, .tsv, .jsonl or .json with the columns content, style, region,"
+    " output, model, and any option by name. Several styles in a cell are separated by `;`.",
+)
 
 
 @with_flags
 def batch(
-    jobs: Jobs,
     *,
-    style: Styles = None,
-    region: RegionStyles = None,
-    output: Output,
+    jobs: list[str] = JOBS,
+    style: list[str] | None = STYLE,
+    region: list[str] | None = REGION,
+    output: str = flag(..., "--output -o", "FOLDER/", "Folder of the results and the journal."),
     batch_options: BatchOptions,
     options: PhotoOptions,
     saving: SaveOptions,
@@ -69,9 +61,13 @@ def batch(
     """
     from restyle.batch.rows import Defaults, changed
     from restyle.batch.run import run
-    from restyle.cli.terminal import Bar
+    from restyle.files import STANDARD_STREAM
 
-    _check_flags(method, output)
+    for name in ("preview", "save_every", "resume"):
+        if getattr(method, name):
+            raise OptionError(f"{name.replace('_', '-')} is for a single picture; leave it out")
+    if output in ("", STANDARD_STREAM):
+        raise OptionError(f"output '{output}' is not a folder; give one")
     given = changed(options, method, saving)
     given.pop("overwrite", None)
     defaults = Defaults(tuple(style or ()), tuple(region or ()), given, engine.model)
@@ -83,27 +79,17 @@ def batch(
     if batch_options.dry_run:
         report.plan(rows, output, workers, saving.overwrite)
         return
-    with _journal(output, (index, count), batch_options.engine) as journal, Bar(len(rows)) as bar:
+    ray = batch_options.engine == "ray"
+    opened, paint = _engine(ray, output, (index, count), engine, workers, threads, saving.overwrite)
+    with opened as journal, Bar(len(rows)) as bar:
         report.begin(bar, workers, [*_notes(rows, given), *journal.notes])
-        chosen = _engine(batch_options.engine, engine, workers, threads, saving.overwrite)
         try:
-            run(rows, journal, chosen, saving.overwrite, report.row)
+            run(rows, journal, paint, saving.overwrite, report.row)
         except KeyboardInterrupt:
             done = f"{report.settled} of {len(rows)} rows are done; the same command continues"
             raise KeyboardInterrupt(done) from None
         failures = journal.failures_name
     report.end(failures)
-
-
-def _check_flags(method: OptimizeOptions, output: str) -> None:
-    """Refuse flags that are for one picture."""
-    from restyle.files import STANDARD_STREAM
-
-    for name in ("preview", "save_every", "resume"):
-        if getattr(method, name):
-            raise OptionError(f"{name.replace('_', '-')} is for a single picture; leave it out")
-    if output in ("", STANDARD_STREAM):
-        raise OptionError(f"output '{output}' is not a folder; give one")
 
 
 def _rows(jobs: Sequence[str], defaults: Defaults, output: str, engine: EngineName) -> list[Row | Failure]:
@@ -154,23 +140,22 @@ def _notes(rows: Sequence[Row | Failure], flags: Mapping[str, Any]) -> Iterator[
         yield f"names that are taken got a suffix: {len(renamed)}, such as {renamed[0].output}"
 
 
-def _journal(output: str, shard: tuple[int, int], engine: EngineName) -> Journal:
-    if engine == "ray":
-        from restyle.batch.ray_engine import open_journal
+def _engine(
+    ray: bool,
+    output: str,
+    shard: tuple[int, int],
+    engine: EngineOptions,
+    workers: int,
+    threads: int,
+    overwrite: bool,
+) -> tuple[Journal, Engine]:
+    """Return the journal, and the function that paints rows."""
+    if ray:
+        from restyle.batch.ray_engine import open_journal, run_ray
 
-        return open_journal(output, shard)
+        paint = partial(run_ray, workers=workers, device=engine.device, threads=threads, overwrite=overwrite)
+        return open_journal(output, shard), paint
     from restyle.batch.journal import Journal
-
-    return Journal(Path(output), shard)
-
-
-def _engine(name: EngineName, engine: EngineOptions, workers: int, threads: int, overwrite: bool) -> Engine:
-    """Return the function that paints rows."""
-    if name == "ray":
-        from restyle.batch.ray_engine import run_ray
-
-        return partial(run_ray, workers=workers, device=engine.device, threads=threads, overwrite=overwrite)
-
     from restyle.batch.painter import Settings
     from restyle.batch.run import run_processes
 
@@ -178,26 +163,17 @@ def _engine(name: EngineName, engine: EngineOptions, workers: int, threads: int,
         settings = Settings(str(journal.output), str(journal.work), overwrite, engine.device, threads)
         return run_processes(rows, journal.finished, settings, workers)
 
-    return run_local
+    return Journal(Path(output), shard), run_local
 
 
 class Report:
-    """Prints what happens: paths and notes for people, or a line of JSON for each event.
-
-    Parameters
-    ----------
-    total : int
-        Number of rows.
-    as_json : bool
-    """
+    """Prints what happens to `total` rows: paths and notes for people, or a line of JSON for each event."""
 
     def __init__(self, total: int, *, as_json: bool) -> None:
-        self.total = total
-        self.as_json = as_json
+        self.total, self.as_json = total, as_json
         self.settled = 0
         self.counts: Counter[str] = Counter()
         self.reasons: list[str] = []
-        self._bar: Bar | None = None
         self._begun = time.monotonic()
 
     def plan(self, rows: Sequence[Row | Failure], output: str, workers: int, overwrite: bool) -> None:
@@ -209,19 +185,16 @@ class Report:
         for row, (state, reason) in zip(rows, found, strict=True):
             name = "" if isinstance(row, Failure) else row.output
             if self.as_json:
-                self._event(
-                    "row", row=row.number, content=row.content, output=name, state=state, reason=reason
-                )
+                known = {"row": row.number, "content": row.content, "output": name}
+                self._event("row", **known, state=state, reason=reason)
             else:
                 typer.echo(printable(f"{state:9} {as_flags(reason) or name}"))
         if self.as_json:
             self._event("plan", **asdict(summary), workers=workers)
         else:
             needed = "" if summary.seconds is None else f", about {time_left(summary.seconds)}"
-            counts = (
-                f"{summary.finished} finished, {summary.left} left{needed}, {summary.failed} cannot be used"
-            )
-            typer.echo(f"restyle: {len(rows)} rows: {counts}", err=True)
+            left = f"{summary.left} left{needed}, {summary.failed} cannot be used"
+            typer.echo(f"restyle: {len(rows)} rows: {summary.finished} finished, {left}", err=True)
         if summary.failed:
             raise typer.Exit(1)
 
@@ -230,19 +203,18 @@ class Report:
         self._bar = bar
         if self.as_json:
             self._event("start", rows=self.total, workers=workers, notes=list(notes))
-            return
-        for note in notes:
-            bar.note(printable(as_flags(note)))
+        else:
+            for note in notes:
+                bar.note(note)
 
     def row(self, outcome: Outcome, progress: Progress) -> None:
         """Report a row; called for each."""
         row = outcome.row
         self.settled, self.counts = progress.settled, progress.counts
-        if self._bar is not None:
-            rate = f"{progress.per_second:.2g}/s" if progress.per_second else "starting"
-            self._bar.at(self.settled, f"{rate} | {Path(row.content).name}", progress.seconds_left)
-        if outcome.state == "failed":
-            self.reasons.append(outcome.reason) if len(self.reasons) < SHOWN else None
+        rate = f"{progress.per_second:.2g}/s" if progress.per_second else "starting"
+        self._bar.at(self.settled, f"{rate} | {Path(row.content).name}", progress.seconds_left)
+        if outcome.state == "failed" and len(self.reasons) < SHOWN:
+            self.reasons.append(outcome.reason)
         if self.as_json:
             left = progress.seconds_left
             self._event(
@@ -261,8 +233,7 @@ class Report:
             )
             return
         for note in outcome.notes:
-            assert self._bar is not None
-            self._bar.note(printable(note))
+            self._bar.note(note)
         if outcome.state == "done":
             typer.echo(printable(row.output))
 
@@ -276,44 +247,40 @@ class Report:
             skipped = f", {counts['skipped']} finished before" if counts["skipped"] else ""
             rate = f", {counts['done'] / seconds:.2g}/s" if counts["done"] else ""
             typer.echo(f"restyle: {counts['done']} of {self.total} rows done{skipped}{rate}", err=True)
-        if not counts["failed"]:
-            return
-        if not self.as_json:
-            typer.echo(
-                f"restyle: {counts['failed']} of {self.total} rows failed; all in {failures}:", err=True
-            )
-            for reason in self.reasons:
-                typer.echo(f"  {printable(as_flags(reason))}", err=True)
-        raise typer.Exit(1)
+        if counts["failed"] and not self.as_json:
+            fail(f"{counts['failed']} of {self.total} rows failed; all in {failures}", self.reasons)
+        if counts["failed"]:
+            raise typer.Exit(1)
 
     def _event(self, event: str, **values: Any) -> None:
         typer.echo(json.dumps({"event": event, **values}))
 
 
+STATIC = flag(
+    None,
+    "--static",
+    "FOLDER",
+    "Write the page to a folder instead, for any host of static files; pictures are painted in"
+    " the browser (extra web).",
+    rich_help_panel="A page without a server",
+)
+RUNTIME = flag(
+    None,
+    "--runtime",
+    "FOLDER",
+    "Unpacked npm package onnxruntime-web, to use instead of the extra web.",
+    rich_help_panel="A page without a server",
+)
+
+
 @with_flags
 def studio(
+    *,
     options: StudioOptions,
     engine: EngineOptions,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    static: Annotated[
-        Path | None,
-        typer.Option(
-            "--static",
-            metavar="FOLDER",
-            help="Write the page to a folder instead, for any host of static files; pictures are painted in"
-            " the browser (extra web).",
-            rich_help_panel="A page without a server",
-        ),
-    ] = None,
-    runtime: Annotated[
-        Path | None,
-        typer.Option(
-            "--runtime",
-            metavar="FOLDER",
-            help="Unpacked npm package onnxruntime-web, to use instead of the extra web.",
-            rich_help_panel="A page without a server",
-        ),
-    ] = None,
+    open_browser: bool = typer.Option(False, "--open", help="Open the page in the browser."),
+    static: Path | None = STATIC,
+    runtime: Path | None = RUNTIME,
 ) -> None:
     """Open restyle in the browser: a page, and an HTTP API (extra studio).
 
@@ -323,10 +290,15 @@ def studio(
 
     restyle studio --static site
     """
-    from restyle.errors import OptionError, require
+    from restyle.errors import require
 
     if static is not None:
-        _write_site(static, runtime)
+        from restyle.studio.static import LEFT_OUT, write
+
+        site = write(static, runtime)
+        typer.echo(f"{site.folder}: {site.files} files, {site.size / 1e6:.0f} MB, with {site.runtime}")
+        typer.echo(f"To look at it: python -m http.server --directory {site.folder}")
+        typer.echo(f"It has no {LEFT_OUT}.")
         return
     if runtime is not None:
         raise OptionError("runtime is for a page without a server; add static FOLDER, or leave it out")
@@ -345,12 +317,3 @@ def studio(
             webbrowser.open(address)
 
     serve(options, engine, say)
-
-
-def _write_site(folder: Path, runtime: Path | None) -> None:
-    from restyle.studio.static import LEFT_OUT, write
-
-    site = write(folder, runtime)
-    typer.echo(f"{site.folder}: {site.files} files, {site.size / 1e6:.0f} MB, with {site.runtime}")
-    typer.echo(f"To look at it: python -m http.server --directory {site.folder}")
-    typer.echo(f"It has no {LEFT_OUT}.")

@@ -62,17 +62,20 @@ def compare(
         if every:
             text, pairs = every_metric(subjects, wanted)
             typer.echo(text)
-            if output is not None and output.is_table:
+            if output is None:
+                return
+            if output.is_table:
                 _print_paths(output.write_pairs(pairs))
                 return
-        if not every or output is not None:
-            distances = metrics.matrix(subjects, chosen)
-            if not every:
-                typer.echo(matrix_table(subjects, distances, chosen))
-            if output is not None:
-                _print_paths(output.write_matrix(subjects, distances, chosen, model))
-                if output.has_charts and (line := missing_font([each.name for each in subjects])):
-                    typer.echo(f"restyle: {line}", err=True)
+        distances = metrics.matrix(subjects, chosen)
+        if not every:
+            typer.echo(matrix_table(subjects, distances, chosen))
+        if output is not None:
+            _print_paths(output.write_matrix(subjects, distances, chosen, model))
+            names = "".join(each.name for each in subjects)
+            if output.has_charts and (missing := fonts_for(names)[1]):
+                advice = "the charts show boxes; install one, such as Noto Sans CJK"
+                typer.echo(f"restyle: no installed font has {missing[:8]}: {advice}", err=True)
 
 
 def _output(
@@ -112,7 +115,12 @@ def nearest(
         raise OutputError(f"--nearest writes a list: '{path}' should end in .csv or .json")
     presets: list[Named] = [(name, name) for name in preset_files(model.record)]
     pool = presets if within is None else expand(within)
-    pool = [each for each in pool if not _same(each[1], source)]
+    pool = [
+        (name, each)
+        for name, each in pool
+        if str(each) != source
+        and not (os.path.exists(each) and os.path.exists(source) and os.path.samefile(each, source))
+    ]
     if not pool:
         raise InputError(f"there is nothing to compare '{source}' with")
     output = None
@@ -183,25 +191,11 @@ def _print_paths(paths: Sequence[str]) -> None:
         print_path(path)
 
 
-def _same(path: Any, source: str) -> bool:
-    return str(path) == source or (
-        os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source)
-    )
-
-
 @dataclass(frozen=True)
 class Output:
-    """Where the distances go.
+    """Where the distances go: a .csv or .json file, or a folder for `TABLE_FILES` and `CHART_FILES`.
 
-    Parameters
-    ----------
-    path : str
-        A .csv or .json file, or a folder for `TABLE_FILES` and `CHART_FILES`.
-    overwrite : bool
-    inputs : sequence of str
-        Files that must not be overwritten.
-    charts : bool
-        Whether a folder gets charts; they need the extra `plots`.
+    `inputs` must not be overwritten; `charts` tells whether a folder gets charts (extra `plots`).
     """
 
     path: str
@@ -220,15 +214,7 @@ class Output:
         return self.charts and not self.is_table
 
     def check(self) -> None:
-        """Make the folder, and check that everything can be written.
-
-        Raises
-        ------
-        OutputError
-            A file exists, is an input, or cannot be written.
-        MissingExtraError
-            Charts need matplotlib and SciPy.
-        """
+        """Make the folder, and check that everything can be written, and that charts can be drawn."""
         paths = [self.path]
         if not self.is_table:
             if Path(self.path).suffix and not os.path.isdir(self.path) and not self.path.endswith(os.sep):
@@ -243,10 +229,8 @@ class Output:
 
     def write_pairs(self, pairs: Sequence[dict[str, Any]]) -> list[str]:
         """Write distances pair by pair; return the paths written."""
-        if self.path.lower().endswith(".csv"):
-            lines = [["" if each is None else each for each in pair.values()] for pair in pairs]
-            return [self._write(self.path, _csv([list(pairs[0]), *lines]))]
-        return [self._write(self.path, _json(pairs))]
+        lines = [["" if each is None else each for each in pair.values()] for pair in pairs]
+        return [self._write_table([*map(list, pairs[:1]), *lines], pairs)]
 
     def write_matrix(
         self, subjects: Sequence[Subject], distances: Matrix, metric: Metric, model: Arbitrary
@@ -254,14 +238,10 @@ class Output:
         """Write the matrix, into a folder with its charts; return the paths written."""
         names = [each.name for each in subjects]
         lines = [[name, *map(float, line)] for name, line in zip(names, distances, strict=True)]
-        as_csv = _csv([["", *names], *lines])
-        as_json = _json(
-            {"metric": metric.name, "about": metric.about, "names": names, "distances": distances.tolist()}
-        )
-        if self.is_table:
-            return [self._write(self.path, as_csv if self.path.lower().endswith(".csv") else as_json)]
-        texts = zip(TABLE_FILES, (as_csv, as_json), strict=True)
-        written = [self._write(os.path.join(self.path, name), text) for name, text in texts]
+        facts = {"metric": metric.name, "about": metric.about, "names": names}
+        content = {**facts, "distances": distances.tolist()}
+        files = ("",) if self.is_table else TABLE_FILES
+        written = [self._write_table([["", *names], *lines], content, file) for file in files]
         return written + (self._write_charts(subjects, distances, metric, model) if self.has_charts else [])
 
     def _write_charts(
@@ -281,18 +261,21 @@ class Output:
         self._write(paths[3], page(shown, laid, distances, title, [("Distances", heat), ("Tree", tree)]))
         return paths
 
-    def _write(self, path: str, content: str) -> str:
-        with writing(path, self.overwrite, self.inputs) as temporary:
-            write_text(temporary, content)
+    def _write_table(self, rows: Sequence[Sequence[Any]], content: Any, name: str = "") -> str:
+        """Write rows as CSV or the content as JSON, to a file of the folder or to the only one."""
+        path = os.path.join(self.path, name) if name else self.path
+        text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        if path.lower().endswith(".csv"):
+            file = io.StringIO()
+            safe = [[csv_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+            csv.writer(file, lineterminator="\n").writerows(safe)
+            text = file.getvalue()
+        self._write(path, text)
         return path
 
-
-def missing_font(names: Sequence[str]) -> str | None:
-    """One line if no installed font has the characters of some names."""
-    _, missing = fonts_for("".join(names))
-    if not missing:
-        return None
-    return f"no installed font has {missing[:8]}: the charts show boxes; install one, such as Noto Sans CJK"
+    def _write(self, path: str, text: str) -> None:
+        with writing(path, self.overwrite, self.inputs) as temporary:
+            write_text(temporary, text)
 
 
 def every_metric(subjects: Sequence[Subject], wanted: Sequence[Metric]) -> tuple[str, list[dict[str, Any]]]:
@@ -349,14 +332,3 @@ def _with_thumbnail(subject: Subject, model: Arbitrary) -> Subject:
         return subject
     painted = model.paint(resize(sample_photo(), (149, 224)), subject.code)
     return replace(subject, thumbnail=from_unit(painted, np.uint8))
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    file = io.StringIO()
-    safe = [[csv_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    csv.writer(file, lineterminator="\n").writerows(safe)
-    return file.getvalue()

@@ -21,7 +21,7 @@ import typer
 from PIL import Image
 
 import restyle
-from restyle.cli.terminal import Bar, table
+from restyle.cli.terminal import Bar, fail, table
 from restyle.errors import OptionError
 from restyle.evaluate import report
 from restyle.evaluate.bench import Bench, Cache, shrunk
@@ -173,13 +173,9 @@ def _of_results(
     candidates, unmatched = [], []
     for name, sources in groups.items():
         files, lines = matched(listed(sources, "results").values(), contents, styles)
-        if chosen is not None:
-            lines += [
-                f"{files[pair]}: {pair.name} is not among the pairs" for pair in files if pair not in chosen
-            ]
-            files = {pair: path for pair, path in files.items() if pair in chosen}
+        others = [pair for pair in files if chosen is not None and pair not in chosen]
+        unmatched += [*lines, *(f"{files.pop(pair)}: {pair.name} is not among the pairs" for pair in others)]
         candidates.append(result_files(name, files))
-        unmatched += lines
     return candidates, unmatched
 
 
@@ -218,11 +214,13 @@ def method_candidate(settings: str, engine: EngineOptions, folder: Path, size: i
         for index, frame in enumerate(frames_of(pair.content, frames)):
             small = from_unit(shrunk(frame, size), np.uint8)
             images.save_image(images.from_array(small), source / f"{index:05d}.png")
+        with VideoReader(pair.content) as reader:
+            rate = float(reader.info.rate or 25)
         return restyle.video(
             source,
             str(pair.style),
             output=f"{target / 'frames'}/",
-            fps=_rate(pair.content),
+            fps=rate,
             model=model,
             device=engine.device,
             threads=engine.threads,
@@ -287,12 +285,6 @@ def parsed(settings: str) -> dict[str, Any]:
     return found
 
 
-def _rate(path: Path) -> float:
-    """Frame rate of a video; 25 if unknown."""
-    with VideoReader(path) as reader:
-        return float(reader.info.rate or 25)
-
-
 def facts_of(bench: Bench, machine: Mapping[str, str]) -> dict[str, str]:
     """Facts that a report states: date, encoder, size, machine."""
     facts = {
@@ -315,10 +307,7 @@ def print_rows(rows: Sequence[RowSummary], facts: Mapping[str, str]) -> None:
 def print_failures(failures: Sequence[str]) -> None:
     """List files left out, and exit with 1 if there are any."""
     if failures:
-        typer.echo(f"restyle: {len(failures)} left out:", err=True)
-        for line in failures:
-            typer.echo(f"  {line}", err=True)
-        raise typer.Exit(1)
+        fail(f"{len(failures)} left out", failures)
 
 
 def check_report(folder: Path, overwrite: bool, inputs: Sequence[Path]) -> None:
@@ -352,13 +341,7 @@ def write_report(
 
 
 class Sheet:
-    """Collects small copies of the measured pictures, and lays them out at the end.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        All pairs; `LINES` of them are chosen, evenly.
-    """
+    """Collects small copies of the measured pictures of `LINES` pairs, and lays them out at the end."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         ordered = sorted(dict.fromkeys(pairs), key=lambda pair: (pair.content.name, pair.style.name))
@@ -381,15 +364,14 @@ class Sheet:
         pairs = [pair for pair in self.pairs if (pair, "content") in self._pictures]
         pictures = [[self._pictures.get((pair, title)) for title in titles] for pair in pairs]
         captions = [
-            [pair.content.stem, pair.style.stem, *(_figures(row, pair) for row in rows)] for pair in pairs
+            [pair.content.stem, pair.style.stem, *(_caption(row, pair) for row in rows)] for pair in pairs
         ]
         return sheet([[None] * len(titles), *pictures], [titles, *captions], CELL)
 
 
-def _figures(row: Row, pair: Pair) -> str:
-    """Caption of a result."""
-    found = row.measured.get(pair)
-    if found is None:
+def _caption(row: Row, pair: Pair) -> str:
+    if pair not in row.measured:
         return "left out"
-    names = [*FIGURES, "temporal" if "temporal" in found.figures else "grid"]
-    return "  ".join(f"{each} {shown(each, found.figures[each])}" for each in names)
+    figures = row.measured[pair].figures
+    names = (*FIGURES, "temporal" if "temporal" in figures else "grid")
+    return "  ".join(f"{each} {shown(each, figures[each])}" for each in names)

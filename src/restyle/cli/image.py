@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from restyle.cli.app import with_flags
+from restyle.cli.app import flag, with_flags
+from restyle.cli.terminal import Bar, SeveralFiles, print_path, time_left
 from restyle.errors import InputError, OutputError
 from restyle.files import STANDARD_STREAM, make_folder, name_part
 from restyle.options import EFFORTS, EngineOptions, OptimizeOptions, PhotoOptions, SaveOptions, parse_size
@@ -24,55 +25,42 @@ if TYPE_CHECKING:
 
 LONG = 60.0  # seconds; a folder that takes less is not announced
 
-Contents = Annotated[
-    list[str],
-    typer.Argument(help="Pictures, folders of pictures, or `-`: standard input.", metavar="CONTENT..."),
-]
-Styles = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--style",
-        "-s",
-        metavar="STYLE[:WEIGHT]",
-        help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight."
-        " A network of `restyle train style` has its own, by name.",
-    ),
-]
-RegionStyles = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--region",
-        "-r",
-        metavar="MASK=STYLE[:WEIGHT]",
-        help="Give a part of the photo another style, or `keep` it unchanged. MASK is a grayscale image of"
-        " the whole photo at any size, white where STYLE applies; `alpha`, the photo's alpha channel;"
-        " `sky`; or `box:LEFT,TOP,WIDTH,HEIGHT`, in pixels or percent, for what stands out in that"
-        " rectangle (extra flow). Repeatable. --style applies to the rest; without it, the rest stays"
-        " unchanged.",
-    ),
-]
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE|FOLDER/",
-        help="Output path, or `-`: PNG to standard output. Default: CONTENT-STYLE in the current folder.",
-    ),
-]
+STYLE = flag(
+    None,
+    "--style -s",
+    "STYLE[:WEIGHT]",
+    "A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight."
+    " A network of `restyle train style` has its own, by name.",
+)
+REGION = flag(
+    None,
+    "--region -r",
+    "MASK=STYLE[:WEIGHT]",
+    "Give a part of the photo another style, or `keep` it unchanged. MASK is a grayscale image of"
+    " the whole photo at any size, white where STYLE applies; `alpha`, the photo's alpha channel;"
+    " `sky`; or `box:LEFT,TOP,WIDTH,HEIGHT`, in pixels or percent, for what stands out in that"
+    " rectangle (extra flow). Repeatable. --style applies to the rest; without it, the rest stays"
+    " unchanged.",
+)
+CONTENT = typer.Argument(help="Pictures, folders of pictures, or `-`: standard input.", metavar="CONTENT...")
 
 
 @with_flags
 def image(
-    content: Contents,
     *,
-    style: Styles = None,
-    region: RegionStyles = None,
+    content: list[str] = CONTENT,
+    style: list[str] | None = STYLE,
+    region: list[str] | None = REGION,
     options: PhotoOptions,
     saving: SaveOptions,
     engine: EngineOptions,
     method: OptimizeOptions,
-    output: Output = None,
+    output: str | None = flag(
+        None,
+        "--output -o",
+        "FILE|FOLDER/",
+        "Output path, or `-`: PNG to standard output. Default: CONTENT-STYLE in the current folder.",
+    ),
 ) -> None:
     """Give pictures the style of others.
 
@@ -86,7 +74,6 @@ def image(
 
     restyle image photo.jpg --style great-wave --region person.png=keep --region sky.png=starry-night
     """
-    from restyle.cli.terminal import Bar, SeveralFiles, print_path
     from restyle.methods.regions import region_paths
     from restyle.methods.table import find
     from restyle.pipeline import fit_tables, prepare, style_name
@@ -112,42 +99,44 @@ def image(
         with Bar(label="one look for all photos"):
             table_for = fit_tables((job.source for job in jobs), encoded, options, method)
     with output_folders(jobs), SeveralFiles(len(jobs), "pictures") as files, Bar(len(jobs)) as bar:
-        for index, job in enumerate(jobs):
-            name, began = job.source.name, time.monotonic()
-            bar.at(index, name)
-
-            def report(fraction: float, index: int = index) -> None:
-                if not in_steps:
-                    bar.at(index + fraction)
-
-            def show(step: Step, index: int = index, name: str = name, began: float = began) -> None:
-                # The last steps are the slowest, so time counts where it is known.
-                spent, left = time.monotonic() - began, step.seconds_left
-                part = step.number / step.total if left is None else spent / max(spent + left, 1e-6)
-                bar.at(index + part, f"{name} {replace(step, seconds_left=None)}")
-
-            with files.each(job.source):
+        for index, (source, target) in enumerate(jobs):
+            bar.at(index, source.name)
+            report, show = _observers(bar, index, source.name, in_steps)
+            with files.each(source):
                 stylizer.write(
-                    job.source,
+                    source,
                     encoded,
-                    job.target,
+                    target,
                     options,
                     saving,
                     method,
                     inputs=inputs,
                     report=report,
-                    callback=show if in_steps else None,
+                    callback=show,
                     table_for=table_for,
                 )
-                print_path(job.target, err=job.target == Path(STANDARD_STREAM))
+                print_path(target, err=target == Path(STANDARD_STREAM))
+
+
+def _observers(
+    bar: Bar, index: int, name: str, in_steps: bool
+) -> tuple[Callable[[float], None], Callable[[Step], object] | None]:
+    """Return what shows the progress of a picture: one of the two, by fraction or by step."""
+    began = time.monotonic()
+
+    def show(step: Step) -> None:
+        # The last steps are the slowest, so time counts where it is known.
+        spent, left = time.monotonic() - began, step.seconds_left
+        part = step.number / step.total if left is None else spent / max(spent + left, 1e-6)
+        bar.at(index + part, f"{name} {replace(step, seconds_left=None)}")
+
+    if in_steps:
+        return lambda fraction: None, show
+    return lambda fraction: bar.at(index + fraction), None
 
 
 def estimate(count: int, options: PhotoOptions, method: OptimizeOptions, threads: int | None) -> str:
-    """Say how long a folder takes, and how long by the fastest method; empty if that is not long.
-
-    Photos are taken to have 12 megapixels.
-    """
-    from restyle.cli.terminal import time_left
+    """Say how long that many photos, taken to have 12 megapixels, take here and by the fastest method."""
     from restyle.methods import table
     from restyle.models.session import cores
 
@@ -168,8 +157,7 @@ def estimate(count: int, options: PhotoOptions, method: OptimizeOptions, threads
     )
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """A picture and the path of its result."""
 
     source: Path
@@ -182,14 +170,6 @@ def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[J
     A picture gives `NAME-STYLE.SUFFIX` in the output folder (default: the current folder). A folder gives the
     same tree under the output folder (default: `FOLDER-STYLE`); with several contents, each folder gets a
     folder of its own there. Results never share a name, also on file systems that ignore case.
-
-    Parameters
-    ----------
-    contents : sequence of str
-        Pictures and folders.
-    style_name : str
-    output : str or None
-        A file for one picture; otherwise a folder.
 
     Raises
     ------
@@ -216,28 +196,17 @@ def plan(contents: Sequence[str], style_name: str, output: str | None) -> list[J
             raise OutputError(f"cannot write several pictures to '{output}': it is a file; give a folder")
         if formats.from_suffix(output) is not formats.UNKNOWN:
             raise OutputError(f"cannot write several pictures to '{output}'; give a folder, or end it with /")
-    jobs: list[Job] = []
-    seen: set[str] = set()
-    names = FreeNames()
+    found: dict[str, tuple[Path, Path]] = {}
     for content in contents:
         for source, target in _targets(content, style_name, output, alone=len(contents) == 1):
-            place = os.path.abspath(source)
-            if place in seen:
-                continue
-            seen.add(place)
-            jobs.append(Job(source, names.near(target, source)))
-    return jobs
+            found.setdefault(os.path.abspath(source), (source, target))
+    names = FreeNames()
+    return [Job(source, names.near(target, source)) for source, target in found.values()]
 
 
 @contextlib.contextmanager
 def output_folders(jobs: Sequence[Job]) -> Iterator[None]:
-    """Create the folders of the results; at the end remove new ones that are empty.
-
-    Raises
-    ------
-    OutputError
-        A folder cannot be created.
-    """
+    """Create the folders of the results; at the end remove new ones that are empty."""
     new: list[Path] = []
     try:
         for folder in sorted({job.target.parent for job in jobs}):

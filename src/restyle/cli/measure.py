@@ -4,67 +4,51 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from restyle.cli.app import with_flags
+from restyle.cli.app import flag, with_flags
+from restyle.errors import OptionError
 from restyle.options import EngineOptions
 from restyle.options.train import EvaluateOptions
+
+RESULTS = typer.Argument(
+    None,
+    help="Results, named CONTENT-STYLE or CONTENT__STYLE. Each folder of them is a row.",
+    metavar="[RESULT]",
+)
+CONTENT = flag(None, "--content -c", "FILE|FOLDER", "Photos or videos. Repeatable.")
+STYLE = flag(None, "--style -s", "FILE|FOLDER", "Artworks. Repeatable.")
+RUN = flag(
+    None,
+    "--run -r",
+    "SETTINGS",
+    "Also make results with these options of `restyle image`: 'strength=0.6 keep-colors'. Each"
+    " is a row. Default without results: one row with default options.",
+)
+METRIC = typer.Option(
+    None,
+    metavar="lpips-alex|fid",
+    help="Also measure with a published network, after `restyle models pull` (extra metrics).",
+)
 
 
 @with_flags
 def evaluate(
-    results: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Results, named CONTENT-STYLE or CONTENT__STYLE. Each folder of them is a row.",
-            metavar="[RESULT]",
-        ),
-    ] = None,
     *,
-    content: Annotated[
-        list[str] | None,
-        typer.Option("--content", "-c", metavar="FILE|FOLDER", help="Photos or videos. Repeatable."),
-    ] = None,
-    style: Annotated[
-        list[str] | None,
-        typer.Option("--style", "-s", metavar="FILE|FOLDER", help="Artworks. Repeatable."),
-    ] = None,
-    run: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--run",
-            "-r",
-            metavar="SETTINGS",
-            help="Also make results with these options of `restyle image`: 'strength=0.6 keep-colors'. Each"
-            " is a row. Default without results: one row with default options.",
-        ),
-    ] = None,
-    pairs: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="JSON list of pairs, content and style by name. Default: all combinations."
-        ),
-    ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="lpips-alex|fid",
-            help="Also measure with a published network, after `restyle models pull` (extra metrics).",
-        ),
-    ] = None,
+    results: list[str] | None = RESULTS,
+    content: list[str] | None = CONTENT,
+    style: list[str] | None = STYLE,
+    run: list[str] | None = RUN,
+    pairs: str | None = typer.Option(
+        None, metavar="FILE", help="JSON list of pairs, content and style by name. Default: all combinations."
+    ),
+    metric: list[str] | None = METRIC,
     options: EvaluateOptions,
     engine: EngineOptions,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Write report.md, report.csv, report.json and sheet.jpg there.",
-        ),
-    ] = None,
+    output: str | None = flag(
+        None, "--output -o", "FOLDER", "Write report.md, report.csv, report.json and sheet.jpg there."
+    ),
 ) -> None:
     """Score results: style, content, artifacts, temporal stability, time.
 
@@ -75,72 +59,58 @@ def evaluate(
 
     restyle evaluate --content photos/ --style artworks/ --run strength=1 --run strength=0.6 -o report/
     """
-    from restyle.cli.evaluation import (
-        check_report,
-        facts_of,
-        load_bench,
-        make_plan,
-        measure,
-        print_failures,
-        print_rows,
-        write_report,
-    )
+    from restyle.cli import evaluation
     from restyle.evaluate.report import environment
     from restyle.evaluate.summary import summarize
 
-    bench = load_bench(options, engine, metric or [])
-    facts = facts_of(bench, environment())
+    bench = evaluation.load_bench(options, engine, metric or [])
+    facts = evaluation.facts_of(bench, environment())
     with tempfile.TemporaryDirectory(prefix="restyle-evaluate-") as folder:
-        plan = make_plan(results, content, style, run, pairs, engine, Path(folder), bench.size)
+        plan = evaluation.make_plan(results, content, style, run, pairs, engine, Path(folder), bench.size)
         if output is not None:
-            check_report(Path(output), options.overwrite, plan.inputs)
-        evaluation, sheet = measure(plan, bench, options.frames)
-    rows, failures = summarize(evaluation), [*plan.unmatched, *evaluation.failures]
+            evaluation.check_report(Path(output), options.overwrite, plan.inputs)
+        measured, sheet = evaluation.measure(plan, bench, options.frames)
+    rows, failures = summarize(measured), [*plan.unmatched, *measured.failures]
     if rows:
-        print_rows(rows, facts)
+        evaluation.print_rows(rows, facts)
     if rows and output is not None:
-        for path in write_report(Path(output), rows, facts, failures, sheet.draw(evaluation), plan.inputs):
+        drawn = sheet.draw(measured)
+        for path in evaluation.write_report(Path(output), rows, facts, failures, drawn, plan.inputs):
             typer.echo(str(path))
-    print_failures(failures)
+    evaluation.print_failures(failures)
+
+
+SOURCES = typer.Argument(
+    metavar="STYLE...", help="Pictures, presets, saved styles, folders of these; or sounds."
+)
+WITHIN = flag(None, "--in", "STYLE|FOLDER", "Where to search. Default: the presets.")
 
 
 @with_flags
 def compare(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="STYLE...", help="Pictures, presets, saved styles, folders of these; or sounds."
-        ),
-    ],
+    *,
+    sources: list[str] = SOURCES,
     engine: EngineOptions,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="style, cosine, euclidean, gram, moments, wasserstein, palette, histogram; of one layer as"
-            " gram:relu3_1; for sounds mfcc, mcdermott. Default: all for up to four styles; for more, style"
-            " (pictures), cosine (if one is a preset or saved style) or mfcc (sounds).",
-        ),
-    ] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="Also print each layer of the encoder.")] = False,
-    nearest: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="List the N styles nearest to the one given.")
-    ] = None,
-    within: Annotated[
-        list[str] | None,
-        typer.Option("--in", metavar="STYLE|FOLDER", help="Where to search. Default: the presets."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|FOLDER",
-            help="A .csv or .json file; or a folder for both, a heat map, a tree and a map (extra plots)."
-            " Default for folders: FOLDER-compared.",
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
+    metric: str | None = typer.Option(
+        None,
+        metavar="NAME",
+        help="style, cosine, euclidean, gram, moments, wasserstein, palette, histogram; of one layer as"
+        " gram:relu3_1; for sounds mfcc, mcdermott. Default: all for up to four styles; for more, style"
+        " (pictures), cosine (if one is a preset or saved style) or mfcc (sounds).",
+    ),
+    layers: bool = typer.Option(False, "--layers", help="Also print each layer of the encoder."),
+    nearest: int | None = typer.Option(
+        None, min=1, metavar="N", help="List the N styles nearest to the one given."
+    ),
+    within: list[str] | None = WITHIN,
+    output: str | None = flag(
+        None,
+        "--output -o",
+        "FILE|FOLDER",
+        "A .csv or .json file; or a folder for both, a heat map, a tree and a map (extra plots)."
+        " Default for folders: FOLDER-compared.",
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace existing results."),
 ) -> None:
     """Measure how similar styles are: 0 is identical, smaller is more similar.
 
@@ -152,7 +122,6 @@ def compare(
     """
     from restyle.cli import comparison
     from restyle.compare import metrics
-    from restyle.errors import OptionError
     from restyle.models import arbitrary
 
     model = arbitrary.load(engine.model, engine.device, engine.threads)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
-from restyle.cli.app import with_flags
+from restyle.cli.app import flag, with_flags
+from restyle.cli.terminal import table
+from restyle.errors import OptionError, require
+from restyle.files import check_output
 from restyle.options import EngineOptions, OptimizeOptions, PhotoOptions
 
 if TYPE_CHECKING:
     from restyle.models.catalog import Record, State
-    from restyle.train.export import Report
 
 app = typer.Typer(invoke_without_command=True, add_completion=False)
 
@@ -22,9 +25,10 @@ app = typer.Typer(invoke_without_command=True, add_completion=False)
 @app.callback()
 def models(
     context: typer.Context,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Also list origin, paper, files and their SHA-256.")
-    ] = False,
+    *,
+    verbose: bool = typer.Option(
+        False, "--verbose", help="Also list origin, paper, files and their SHA-256."
+    ),
 ) -> None:
     """List the models with size, license and state.
 
@@ -36,7 +40,6 @@ def models(
     """
     if context.invoked_subcommand is not None:
         return
-    from restyle.cli.terminal import table
     from restyle.models import catalog
 
     rows, details, usable = [], [], True
@@ -61,20 +64,22 @@ def models(
         raise typer.Exit(1)
 
 
+MODEL = typer.Argument(metavar="MODEL", help="A model of `restyle models`.")
+
+
 @app.command()
 def pull(
-    model: Annotated[list[str], typer.Argument(metavar="MODEL", help="A model of `restyle models`.")],
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="FILE|FOLDER",
-            help="Use this copy of the published file, or the copies in this folder, instead of a download.",
-        ),
-    ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Do not download anything. RESTYLE_OFFLINE=1 is the same.")
-    ] = False,
+    *,
+    model: list[str] = MODEL,
+    source: str | None = flag(
+        None,
+        "--from",
+        "FILE|FOLDER",
+        "Use this copy of the published file, or the copies in this folder, instead of a download.",
+    ),
+    offline: bool = typer.Option(
+        False, "--offline", help="Do not download anything. RESTYLE_OFFLINE=1 is the same."
+    ),
 ) -> None:
     """Download a published model, verify its hash, and convert it to safetensors.
 
@@ -121,26 +126,24 @@ def export() -> None:
     """
 
 
+NETWORK = typer.Argument(
+    help="A .safetensors file of `restyle train arbitrary`, or a .restyle file.", metavar="FILE"
+)
+OUTPUT = flag(..., "--output -o", "FOLDER", "Folder for the ONNX files.")
+
+
 @exporting.command()
 def network(
-    network: Annotated[
-        Path,
-        typer.Argument(
-            help="A .safetensors file of `restyle train arbitrary`, or a .restyle file.", metavar="FILE"
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the ONNX files.")
-    ],
-    style_size: Annotated[
-        int, typer.Option(min=64, max=4096, help="Default short side in pixels at which styles are encoded.")
-    ] = 512,
-    tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Maximum difference from PyTorch; above it nothing is written.")
-    ] = 0.002,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist in the folder.")
-    ] = False,
+    *,
+    network: Path = NETWORK,
+    output: Path = OUTPUT,
+    style_size: int = typer.Option(
+        512, min=64, max=4096, help="Default short side in pixels at which styles are encoded."
+    ),
+    tolerance: float = typer.Option(
+        0.002, min=0.0, help="Maximum difference from PyTorch; above it nothing is written."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace files that exist in the folder."),
 ) -> None:
     """Write style_encoder.onnx and transformer.onnx, after comparing their results with PyTorch at two sizes.
 
@@ -152,48 +155,47 @@ def network(
 
     restyle image photo.jpg --style painting.jpg --model my-model/
     """
-    from restyle.errors import require
     from restyle.models.network_files import is_network_file
 
     require("`restyle export`", "torch", "torch", "safetensors", "onnx")
     if is_network_file(network):
-        _print(_own_styles(network, output, tolerance, overwrite), output)
-        return
-    from restyle.nn.arbitrary import load_arbitrary
-    from restyle.train.export import export_arbitrary
+        from restyle.train.export import export_folder, export_graph
+        from restyle.train.style_network import StyleNetwork
 
-    model, name = load_arbitrary(network)
-    report = export_arbitrary(
-        model, output, name, style_size=style_size, tolerance=tolerance, overwrite=overwrite
-    )
-    _print(report, output)
+        loaded = StyleNetwork.load(network)
+        record = loaded.record()
+        graph, differences = export_graph(loaded.module, loaded.name, tolerance=tolerance)
+        report = export_folder(replace(record, graph=graph), output, differences, overwrite=overwrite)
+    else:
+        from restyle.nn.arbitrary import load_arbitrary
+        from restyle.train.export import export_arbitrary
+
+        model, name = load_arbitrary(network)
+        report = export_arbitrary(
+            model, output, name, style_size=style_size, tolerance=tolerance, overwrite=overwrite
+        )
+    for name, difference in report.differences.items():
+        typer.echo(f"{name}: differs from PyTorch by at most {difference:.1g}")
+    for file, size in report.files.items():
+        typer.echo(f"{output / file} {size / 1e6:.2f} MB")
+
+
+STYLE = flag(..., "--style -s", "STYLE[:WEIGHT]", "A photo, or a look of `restyle styles`; photos are mixed.")
 
 
 @exporting.command()
 @with_flags
 def look(
-    photo: Annotated[
-        str | None, typer.Argument(metavar="PHOTO", help="Photo whose colors the look starts from.")
-    ] = None,
     *,
-    style: Annotated[
-        list[str],
-        typer.Option(
-            "--style",
-            "-s",
-            metavar="STYLE[:WEIGHT]",
-            help="A photo, or a look of `restyle styles`; photos are mixed.",
-        ),
-    ],
+    photo: str | None = typer.Argument(
+        None, metavar="PHOTO", help="Photo whose colors the look starts from."
+    ),
+    style: list[str] = STYLE,
     engine: EngineOptions,
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE.cube", help="Output path.")],
-    strength: Annotated[
-        float, typer.Option(help="How much of the look, as for `restyle image`. [0 to 1.5]")
-    ] = 1.0,
-    protect_skin: Annotated[
-        bool, typer.Option("--protect-skin/--no-protect-skin", help="Keep the hue of skin.")
-    ] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    output: str = flag(..., "--output -o", "FILE.cube", "Output path."),
+    strength: float = typer.Option(1.0, help="How much of the look, as for `restyle image`. [0 to 1.5]"),
+    protect_skin: bool = typer.Option(True, "--protect-skin/--no-protect-skin", help="Keep the hue of skin."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace the file if it exists."),
 ) -> None:
     """Write a look as a .cube file of 33 points, for Lightroom, Resolve, OBS, ffmpeg, and --look.
 
@@ -205,8 +207,6 @@ def look(
 
     restyle export look --style golden-hour -o golden-hour.cube
     """
-    from restyle.errors import OptionError
-    from restyle.files import check_output
     from restyle.images.looks import LOOKS, look_table, save_cube
     from restyle.images.picture import load_image
     from restyle.models.style_files import split_weight
@@ -220,7 +220,7 @@ def look(
     if len(style) == 1 and style[0] in LOOKS:
         if photo is not None or strength != 1:
             raise OptionError(f"look '{style[0]}' is a formula; it takes neither a photo nor strength")
-        table = look_table(style[0])
+        cube = look_table(style[0])
     elif photo is None:
         raise OptionError("no photo is given; the look of a style starts from the colors of a photo")
     else:
@@ -228,25 +228,6 @@ def look(
         stylizer = Stylizer(engine.model, device=engine.device, threads=engine.threads)
         method = OptimizeOptions(method="photo", protect_skin=protect_skin)
         options = PhotoOptions(strength=strength)
-        table = fit_tables([pixels], stylizer.style(style), options, method)(pixels)
+        cube = fit_tables([pixels], stylizer.style(style), options, method)(pixels)
     title = Path(output).stem
-    typer.echo(str(save_cube(table, output, title=title, overwrite=overwrite, inputs=tuple(inputs))))
-
-
-def _own_styles(network: Path, output: Path, tolerance: float, overwrite: bool) -> Report:
-    from dataclasses import replace
-
-    from restyle.train.export import export_folder, export_graph
-    from restyle.train.style_network import StyleNetwork
-
-    loaded = StyleNetwork.load(network)
-    record = loaded.record()
-    graph, differences = export_graph(loaded.module, loaded.name, tolerance=tolerance)
-    return export_folder(replace(record, graph=graph), output, differences, overwrite=overwrite)
-
-
-def _print(report: Report, output: Path) -> None:
-    for name, difference in report.differences.items():
-        typer.echo(f"{name}: differs from PyTorch by at most {difference:.1g}")
-    for file, size in report.files.items():
-        typer.echo(f"{output / file} {size / 1e6:.2f} MB")
+    typer.echo(str(save_cube(cube, output, title=title, overwrite=overwrite, inputs=tuple(inputs))))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import typer
 
-from restyle.cli.app import with_flags
+from restyle.cli.app import flag, with_flags
+from restyle.cli.terminal import Bar
+from restyle.errors import OptionError, require
 from restyle.options.train import StudyOptions, StyleCountOptions
-
-if TYPE_CHECKING:
-    from restyle.study import Setting, Space
-    from restyle.study.networks import Conditions
 
 app = typer.Typer(
     help="Compare networks: same data, same budget, several seeds (needs the extra torch).",
@@ -20,41 +18,32 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Content = Annotated[Path, typer.Option("--content", metavar="FOLDER", help="Photos.")]
-Output = Annotated[
-    Path,
-    typer.Option(
-        "--output", "-o", metavar="FOLDER", help="Folder of the study; the same command continues it."
-    ),
-]
-Styles = Annotated[list[Path], typer.Option("--style", metavar="PICTURE", help="One or more styles.")]
-Vary = Annotated[
-    list[str],
-    typer.Option(
-        "--vary",
-        metavar="OPTION=VALUES",
-        help="An option of `train style` with its values, such as kernel-size=3,5,7,9. Repeat it to try all"
-        " combinations of several options.",
-    ),
-]
+CONTENT = flag(..., "--content", "FOLDER", "Photos.")
+OUTPUT = flag(..., "--output -o", "FOLDER", "Folder of the study; the same command continues it.")
+STYLE = flag(..., "--style", "PICTURE", "One or more styles.")
+VARY = flag(
+    ...,
+    "--vary",
+    "OPTION=VALUES",
+    "An option of `train style` with its values, such as kernel-size=3,5,7,9. Repeat it to try all"
+    " combinations of several options.",
+)
 
 
 @app.command()
 @with_flags
 def network(
-    content: Content,
-    style: Styles,
-    output: Output,
-    vary: Vary,
+    *,
+    content: Path = CONTENT,
+    style: list[Path] = STYLE,
+    output: Path = OUTPUT,
+    vary: list[str] = VARY,
     options: StudyOptions,
 ) -> None:
     """Vary options of `train style`; report quality, speed and number of parameters.
 
     restyle study network --content photos/ --style starry.jpg --vary kernel-size=3,5,7,9 -o kernels/
     """
-    from restyle.cli.terminal import Bar
-    from restyle.errors import OptionError, require
-
     require("`restyle study`", "torch", "torch", "safetensors", "onnx")
     if options.search == "optuna":
         require("`--search optuna`", "study", "optuna")
@@ -66,18 +55,15 @@ def network(
     trained, measured = split_photos(content, options.photos, options.held_out)
     space = parse_space(vary, spans=options.search == "optuna")
     settings = combinations(space, options.sample) if options.search == "grid" else []
+    names = ("budget", "batch", "crop", "style_size", "encoder")
+    shared = {name: getattr(options, name) for name in names}
+    styles = tuple(map(str, style))
     conditions = Conditions(
-        content=trained,
-        held_out=measured,
-        styles=tuple(map(str, style)),
-        budget=options.budget,
-        batch=options.batch,
-        crop=options.crop,
-        style_size=options.style_size,
-        threads=options.threads,
-        encoder=options.encoder,
+        content=trained, held_out=measured, styles=styles, threads=options.threads, **shared
     )
-    check_plan(output, _plan(conditions, settings, space))
+    shared |= {"styles": [path.name for path in style], "photos": len(trained), "held_out": len(measured)}
+    searched = {"space": {name: str(choices) for name, choices in space.items()}}
+    check_plan(output, ({"settings": settings} if settings else searched) | shared)
     bar = Bar(options.seeds * (len(settings) or options.trials), "training")
 
     def finished(done: int, plan: RunPlan, result: dict[str, Any]) -> None:
@@ -92,54 +78,31 @@ def network(
             study.measure([setting for setting in settings if label(setting) not in study.results])
         else:
             study.measure(settings)
-    facts = [_facts(conditions, options.seeds)]
+    facts = [
+        f"{len(trained)} photos, {len(measured)} others held out; {len(styles)} style(s);"
+        f" crops of {options.crop} px, {options.batch} per step; {options.budget:g} s of processor time per"
+        f" run, {options.threads} thread(s), {options.seeds} seed(s). The learning rate decays over the steps"
+        " that the budget allows. The loss is that of `restyle train style` with its default weights, on"
+        " whole held-out photos."
+    ]
     if options.search == "optuna":
         over = ", ".join(f"{name.replace('_', '-')} {choices}" for name, choices in space.items())
         facts.append(f"{options.trials} trials of Optuna over {over}; the best comes first.")
     typer.echo(str(study.report(settings, facts)))
 
 
-def _plan(conditions: Conditions, settings: list[Setting], space: Space) -> dict[str, Any]:
-    """Return what identifies a study: another call with the same plan continues it."""
-    searched = {"space": {name: str(choices) for name, choices in space.items()}}
-    return ({"settings": settings} if settings else searched) | {
-        "styles": [Path(path).name for path in conditions.styles],
-        "photos": len(conditions.content),
-        "held_out": len(conditions.held_out),
-        "budget": conditions.budget,
-        "batch": conditions.batch,
-        "crop": conditions.crop,
-        "style_size": conditions.style_size,
-        "encoder": conditions.encoder,
-    }
-
-
-def _facts(conditions: Conditions, seeds: int) -> str:
-    return (
-        f"{len(conditions.content)} photos, {len(conditions.held_out)} others held out;"
-        f" {len(conditions.styles)} style(s); crops of {conditions.crop} px, {conditions.batch} per step;"
-        f" {conditions.budget:g} s of processor time per run, {conditions.threads} thread(s),"
-        f" {seeds} seed(s)."
-        " The learning rate decays over the steps that the budget allows. The loss is that of `restyle train"
-        " style` with its default weights, on whole held-out photos."
-    )
+STYLES_STYLE = flag(..., "--style", "FOLDER", "Artworks.")
 
 
 @app.command()
 @with_flags
 def styles(
-    content: Content,
-    style: Annotated[Path, typer.Option("--style", metavar="FOLDER", help="Artworks.")],
-    output: Output,
-    options: StyleCountOptions,
+    *, content: Path = CONTENT, style: Path = STYLES_STYLE, output: Path = OUTPUT, options: StyleCountOptions
 ) -> None:
     """Train small networks for any style on few and on many styles; report the loss on held-out styles.
 
     restyle study styles --content photos/ --style artworks/ --counts 1,8,64,512 -o generalization/
     """
-    from restyle.cli.terminal import Bar
-    from restyle.errors import require
-
     require("`restyle study`", "torch", "torch", "safetensors")
     from restyle.study import at_most, check_plan, run_all, style_counts
     from restyle.train.data import evenly_spaced, picture_paths

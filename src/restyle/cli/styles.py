@@ -6,11 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from restyle.cli.app import BareValues, with_flags
+from restyle.cli.app import BareValues, flag, with_flags
+from restyle.cli.terminal import Bar, table
+from restyle.errors import OptionError
+from restyle.files import check_output, name_part
 from restyle.options import EngineOptions, SaveOptions
 
 if TYPE_CHECKING:
@@ -29,15 +32,13 @@ app = typer.Typer(invoke_without_command=True, add_completion=False)
 @with_flags
 def styles(
     context: typer.Context,
+    *,
     engine: EngineOptions,
     saving: SaveOptions,
-    sheet: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a contact sheet of all presets.")
-    ] = None,
-    content: Annotated[
-        str | None,
-        typer.Option(metavar="PHOTO", help="Photo for the sheet. Default: a sample photo."),
-    ] = None,
+    sheet: str | None = typer.Option(None, metavar="FILE", help="Write a contact sheet of all presets."),
+    content: str | None = typer.Option(
+        None, metavar="PHOTO", help="Photo for the sheet. Default: a sample photo."
+    ),
 ) -> None:
     """List the preset styles of pictures and of sounds, and the looks of photos.
 
@@ -49,8 +50,6 @@ def styles(
     """
     if context.invoked_subcommand is not None:
         return
-    from restyle.cli.terminal import Bar, table
-    from restyle.errors import OptionError
     from restyle.images.looks import LOOKS
     from restyle.models import arbitrary
     from restyle.sounds.sources import FOLDER
@@ -64,14 +63,11 @@ def styles(
     if sheet is None:
         rows = [[each.name, each.title, each.artist, each.year] for each in found]
         typer.echo(table(["name", "title", "artist", "year"], rows))
-        typer.echo(
-            "\n"
-            + table(["look (--look)", "description"], [[each.name, each.title] for each in LOOKS.values()])
-        )
-        typer.echo("\n" + table(["sound", "description"], [[name, text] for name, text in SOUNDS.items()]))
+        looks = [[each.name, each.title] for each in LOOKS.values()]
+        typer.echo("\n" + table(["look (--look)", "description"], looks))
+        typer.echo("\n" + table(["sound", "description"], [*SOUNDS.items()]))
         typer.echo(f"\nto hear the sounds, play the files NAME.ogg in {FOLDER}")
         return
-    from restyle.files import check_output
     from restyle.images import formats, picture
     from restyle.images.figures import sample_photo
 
@@ -88,19 +84,9 @@ def styles(
 def contact_sheet(
     content: FloatArray, styles: Sequence[Style], model: Arbitrary, report: Report
 ) -> Image.Image:
-    """Stylize a photo in every style and lay out the results with their names.
+    """Stylize a photo in every style and lay out the photo and the results with their names, in RGB.
 
-    Parameters
-    ----------
-    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    styles : sequence of Style
-    model : Arbitrary
-    report : function of the fraction done, 0..1
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB; the first cell is the content.
+    `content` is an array [shape=(H, W, 3), float32, range 0..1, RGB]; `report` gets the fraction done, 0..1.
     """
     import numpy as np
     from PIL import Image
@@ -127,40 +113,35 @@ def contact_sheet(
     )
 
 
+STYLE = typer.Argument(
+    metavar="STYLE[:WEIGHT]...", help="A picture, a preset, or a saved style; several are mixed."
+)
+
+
 @app.command(cls=BareValues)
 @with_flags
 def save(
-    style: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="STYLE[:WEIGHT]...", help="A picture, a preset, or a saved style; several are mixed."
-        ),
-    ],
+    *,
+    style: list[str] = STYLE,
     engine: EngineOptions,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Output path. Default: NAME.style in the current folder."
-        ),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the style. Default: that of the file.")
-    ] = None,
-    title: Annotated[str, typer.Option(metavar="TEXT", help="Title of the artwork.")] = "",
-    artist: Annotated[str, typer.Option(metavar="TEXT", help="Artist.")] = "",
-    year: Annotated[str, typer.Option(metavar="TEXT", help="Year of the artwork.")] = "",
-    style_scale: Annotated[float, typer.Option(help="Encode the style at this scale. [0.25 to 4]")] = 1.0,
-    picture: Annotated[
-        bool,
-        typer.Option(
-            "--picture/--no-picture",
-            help="Store the image, too, which --method paint needs: some 200 kB instead of a few.",
-        ),
-    ] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    output: str | None = flag(
+        None, "--output -o", "FILE", "Output path. Default: NAME.style in the current folder."
+    ),
+    name: str | None = typer.Option(
+        None, metavar="NAME", help="Name of the style. Default: that of the file."
+    ),
+    title: str = typer.Option("", metavar="TEXT", help="Title of the artwork."),
+    artist: str = typer.Option("", metavar="TEXT", help="Artist."),
+    year: str = typer.Option("", metavar="TEXT", help="Year of the artwork."),
+    style_scale: float = typer.Option(1.0, help="Encode the style at this scale. [0.25 to 4]"),
+    picture: bool = typer.Option(
+        True,
+        "--picture/--no-picture",
+        help="Store the image, too, which --method paint needs: some 200 kB instead of a few.",
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace the file if it exists."),
 ) -> None:
     """Save a style as a file, with its code and its image, to use as --style."""
-    from restyle.files import check_output, name_part
     from restyle.models import arbitrary
     from restyle.models.style_files import SUFFIX, slug, split_weight
     from restyle.style import resolve_all

@@ -13,15 +13,15 @@ import signal
 import sys
 import threading
 import time
-import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import typer
 
-from restyle.errors import RestyleError
+from restyle.errors import OutputError, RestyleError
 from restyle.files import is_control
 
 if TYPE_CHECKING:
@@ -36,16 +36,8 @@ _last = [signal.SIGINT]
 class Bar:
     """Progress of a command: a bar on a terminal, otherwise a line every `EVERY` seconds, on standard error.
 
-    Work that ends within `PATIENCE` seconds shows nothing.
-
-    Parameters
-    ----------
-    total : int
-        Number of items; 1 shows a percentage instead of a count.
-    label : str
-        The current item, such as a file name.
-    quiet : bool
-        Show nothing.
+    Work that ends within `PATIENCE` seconds shows nothing, nor does a `quiet` bar. A `total` of 1 shows a
+    percentage instead of a count. `label` names the current item.
 
     Examples
     --------
@@ -80,20 +72,10 @@ class Bar:
             self._timer = None
             if self._progress is not None:
                 self._progress.stop()
-                self._progress = None
+            self._progress = None
 
     def at(self, done: float, label: str | None = None, left: float | None = None) -> None:
-        """Show progress.
-
-        Parameters
-        ----------
-        done : float
-            Finished items; the fraction is that of the current one.
-        label : str or None
-            None keeps the label.
-        left : float or None
-            Seconds left; None estimates them.
-        """
+        """Show how many items are done; None keeps the label, and estimates the seconds left."""
         with self._lock:
             self.done = done
             self.label = self.label if label is None else label
@@ -197,8 +179,7 @@ class TrainingBar(Bar):
 
     def __init__(self, name: str, steps: int, images: int = 0, quiet: bool = False) -> None:
         super().__init__(steps, name, quiet=quiet)
-        self.name = name
-        self.images = images
+        self.name, self.images = name, images
 
     def show(self, step: Step) -> None:
         """Show a step; a callback of `train.loop.fit`."""
@@ -233,6 +214,7 @@ class SeveralFiles:
     def __init__(self, total: int, what: str) -> None:
         self.total, self.what, self.done = total, what, 0
         self.failures: list[str] = []
+        self._targets: dict[Path, str] = {}
 
     def __enter__(self) -> SeveralFiles:
         return self
@@ -250,15 +232,27 @@ class SeveralFiles:
         else:
             self.done += 1
 
+    def claim(self, target: Path, source: str) -> Path:
+        """Refuse a path that is the result of another file."""
+        if target in self._targets:
+            raise OutputError(f"{source}: would be written to {target}, as is {self._targets[target]}")
+        self._targets[target] = source
+        return target
+
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, KeyboardInterrupt) and self.total > 1:
             parts = [f"{self.done} of {self.total} {self.what} are done", str(error)]
             raise KeyboardInterrupt("; ".join(filter(None, parts))) from None
         if error is None and self.failures:
-            typer.echo(f"restyle: {len(self.failures)} of {self.total} {self.what} failed:", err=True)
-            for reason in self.failures:
-                typer.echo(f"  {printable(reason)}", err=True)
-            raise typer.Exit(1)
+            fail(f"{len(self.failures)} of {self.total} {self.what} failed", self.failures)
+
+
+def fail(head: str, reasons: Sequence[str]) -> NoReturn:
+    """Print a line and the reasons below it; end the command with exit code 1."""
+    typer.echo(f"restyle: {head}:", err=True)
+    for reason in reasons:
+        typer.echo(f"  {printable(as_flags(reason))}", err=True)
+    raise typer.Exit(1)
 
 
 def as_flags(message: str) -> str:
@@ -307,20 +301,11 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     name  year
     wave  1831
     """
-    lines = [list(heading), *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(heading))]
-    return "\n".join(
-        "  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    from rich.cells import cell_len, set_cell_size
 
-
-def _width(text: str) -> int:
-    """Terminal columns of a text: East Asian wide characters take two, combining characters none."""
-    return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
-        for each in text
-    )
+    lines = [heading, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(set_cell_size, line, widths)).rstrip() for line in lines)
 
 
 def prepare_streams() -> None:

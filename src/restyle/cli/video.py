@@ -2,79 +2,64 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from restyle.cli.app import with_flags
+from restyle.cli.app import flag, with_flags
+from restyle.cli.terminal import Bar, SeveralFiles, print_path
+from restyle.errors import OutputError
+from restyle.files import make_folder
 from restyle.options import DubOptions, EngineOptions, ImageOptions, VideoOptions
 from restyle.options.video import LiveOptions
 
-if TYPE_CHECKING:
-    from restyle.videos import VideoStylizer
-
-Content: TypeAlias = Annotated[
-    list[str],
-    typer.Argument(
-        help="Videos, animated GIFs, and folders with the frames of a video.", metavar="CONTENT..."
-    ),
-]
-StyleFlag: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--style",
-        "-s",
-        metavar="[SECONDS:]STYLE[:WEIGHT]",
-        help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight. A style"
-        " with a time applies at that second, with a transition to the next. A network of `restyle train"
-        " style` has its own style, by name.",
-    ),
-]
-RegionFlag: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--region",
-        "-r",
-        metavar="MASK=STYLE[:WEIGHT]",
-        help="Give a part of the video another style, or `keep` it unchanged. MASK is white where STYLE"
-        " applies: a picture, a video, or a folder with one picture for each frame. Repeatable. --style"
-        " applies to the rest.",
-    ),
-]
-AudioStyleFlag: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--audio-style",
-        metavar="STYLE[:WEIGHT]",
-        help="Style of the sound, as --style of restyle audio. Without --style the picture is copied.",
-        rich_help_panel="Sound",
-    ),
-]
-OutputFlag: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE|FOLDER/",
-        help="Output: .mp4, .m4v, .mov, .mkv, .webm, .gif, or a folder for frames as PNG; for several"
-        " contents a folder for all results. Default: CONTENT-STYLE in the current folder.",
-    ),
-]
+CONTENT = typer.Argument(
+    help="Videos, animated GIFs, and folders with the frames of a video.", metavar="CONTENT..."
+)
+STYLE = flag(
+    None,
+    "--style -s",
+    "[SECONDS:]STYLE[:WEIGHT]",
+    "A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight. A style"
+    " with a time applies at that second, with a transition to the next. A network of `restyle train"
+    " style` has its own style, by name.",
+)
+REGION = flag(
+    None,
+    "--region -r",
+    "MASK=STYLE[:WEIGHT]",
+    "Give a part of the video another style, or `keep` it unchanged. MASK is white where STYLE"
+    " applies: a picture, a video, or a folder with one picture for each frame. Repeatable. --style"
+    " applies to the rest.",
+)
+AUDIO_STYLE = flag(
+    None,
+    "--audio-style",
+    "STYLE[:WEIGHT]",
+    "Style of the sound, as --style of restyle audio. Without --style the picture is copied.",
+    rich_help_panel="Sound",
+)
 
 
 @with_flags
 def video(
-    content: Content,
     *,
-    style: StyleFlag = None,
-    region: RegionFlag = None,
-    audio_style: AudioStyleFlag = None,
+    content: list[str] = CONTENT,
+    style: list[str] | None = STYLE,
+    region: list[str] | None = REGION,
+    audio_style: list[str] | None = AUDIO_STYLE,
     options: ImageOptions,
     video_options: VideoOptions,
     engine: EngineOptions,
     dubbing: DubOptions,
-    output: OutputFlag = None,
+    output: str | None = flag(
+        None,
+        "--output -o",
+        "FILE|FOLDER/",
+        "Output: .mp4, .m4v, .mov, .mkv, .webm, .gif, or a folder for frames as PNG; for several"
+        " contents a folder for all results. Default: CONTENT-STYLE in the current folder.",
+    ),
 ) -> None:
     """Apply the style of pictures, or a look, to videos; sound, subtitles and time stamps are kept.
 
@@ -90,8 +75,6 @@ def video(
 
     restyle video clip.mov --style my-painting.jpg --strength 0.7 --size 1280 --codec h265 -o art.mov
     """
-    from restyle.cli.terminal import Bar, SeveralFiles, print_path
-    from restyle.errors import OutputError
     from restyle.videos import VideoStylizer, is_folder
 
     several = len(content) > 1
@@ -107,78 +90,52 @@ def video(
             audio_options=dubbing.of_sound,
             engine=engine,
         )
-    targets: dict[Path, str] = {}
+    # A folder holds several results, or the frames of one.
+    into_folder = output is not None and (several or stylizer.only_audio) and is_folder(output)
     with SeveralFiles(len(content), "videos") as files:
         for name in content:
             with files.each(name):
-                target = _target(output, stylizer.default_output(name), several or stylizer.only_audio)
-                if (path := Path(target)) in targets:
-                    raise OutputError(f"{name}: would be written to {path}, as is {targets[path]}")
-                targets[path] = name
-                print_path(_write(stylizer, name, target))
+                target: Path | str = stylizer.default_output(name) if output is None else output
+                if output is not None and into_folder:
+                    make_folder(output)
+                    target = Path(output, stylizer.default_output(name))
+                files.claim(Path(target), name)
+                label = Path(name).name
+                with Bar(label=label) as bar:
+                    written = stylizer.write(
+                        name,
+                        target,
+                        watch=bar.frames,
+                        report=partial(bar.at, label=f"{label} | sound"),
+                        tell=bar.note,
+                    )
+                print_path(written)
 
 
-def _target(output: str | None, usual: Path, file_in_folder: bool) -> Path | str:
-    """Return the output of one content; a folder holds several results, or the frames of one."""
-    from restyle.files import make_folder
-    from restyle.videos import is_folder
-
-    if output is None:
-        return usual
-    if file_in_folder and is_folder(output):
-        make_folder(output)
-        return Path(output, usual)
-    return output  # as typed: a slash at its end means a folder
-
-
-def _write(stylizer: VideoStylizer, name: str, target: Path | str) -> Path:
-    """Stylize one video, with a bar."""
-    from restyle.cli.terminal import Bar
-
-    label = Path(name).name
-    with Bar(label=label) as bar:
-        return stylizer.write(
-            name,
-            target,
-            watch=bar.frames,
-            report=lambda fraction: bar.at(fraction, f"{label} | sound"),
-            tell=bar.note,
-        )
-
-
-Camera: TypeAlias = Annotated[
-    str,
-    typer.Argument(help="Number or device of a camera, or a video that is played as one.", metavar="CAMERA"),
-]
-LiveStyleFlag: TypeAlias = Annotated[
-    list[str],
-    typer.Option(
-        "--style",
-        "-s",
-        metavar="STYLE[:WEIGHT]",
-        help="A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight.",
-    ),
-]
-LiveOutputFlag: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE|DEVICE",
-        help="A video file, or a virtual camera such as /dev/video9. Default: a window.",
-    ),
-]
+LIVE_STYLE = flag(
+    ...,
+    "--style -s",
+    "STYLE[:WEIGHT]",
+    "A preset of `restyle styles`, a picture, or a saved style. Several are mixed by weight.",
+)
 
 
 @with_flags
 def live(
-    content: Camera = "0",
     *,
-    style: LiveStyleFlag,
+    content: str = typer.Argument(
+        "0", help="Number or device of a camera, or a video that is played as one.", metavar="CAMERA"
+    ),
+    style: list[str] = LIVE_STYLE,
     options: ImageOptions,
     live_options: LiveOptions,
     engine: EngineOptions,
-    output: LiveOutputFlag = None,
+    output: str | None = flag(
+        None,
+        "--output -o",
+        "FILE|DEVICE",
+        "A video file, or a virtual camera such as /dev/video9. Default: a window.",
+    ),
 ) -> None:
     """Stylize a camera in real time, in a window, to a file or to a virtual camera.
 
@@ -191,7 +148,6 @@ def live(
 
     restyle live clip.mp4 --style my-painting.jpg --size 480 --seconds 30 -o art.mp4
     """
-    from restyle.cli.terminal import Bar
     from restyle.models import arbitrary
     from restyle.models.session import set_spinning
     from restyle.style import resolve_all, styles

@@ -19,7 +19,6 @@ from restyle.options.image import (
     EngineKeywords,
     ImageKeywords,
     ImageOptions,
-    KeepColors,
     OptimizeKeywords,
     OptimizeOptions,
     PaintKeywords,
@@ -29,11 +28,9 @@ from restyle.options.image import (
 )
 from restyle.options.video import (
     AudioKeywords,
-    AudioMethod,
     AudioOptions,
     DubOptions,
     Steady,
-    VideoCodec,
     VideoKeywords,
     VideoOptions,
 )
@@ -41,7 +38,6 @@ from restyle.options.video import (
 __all__ = [
     "EFFORTS",
     "AudioKeywords",
-    "AudioMethod",
     "AudioOptions",
     "CallKeywords",
     "DeviceName",
@@ -50,7 +46,6 @@ __all__ = [
     "EngineOptions",
     "ImageKeywords",
     "ImageOptions",
-    "KeepColors",
     "OptimizeKeywords",
     "OptimizeOptions",
     "OptionSet",
@@ -58,7 +53,6 @@ __all__ = [
     "PhotoOptions",
     "SaveOptions",
     "Steady",
-    "VideoCodec",
     "VideoKeywords",
     "VideoOptions",
     "again",

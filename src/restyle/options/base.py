@@ -40,19 +40,19 @@ def opt(default: Any, help: str, within: tuple[float, float] | None = None, **fa
         Inclusive range.
     **facts
         `metavar`: placeholder in `--help`. `variable`: environment variable with the same meaning. `bare`:
-        value of the flag when given without one. `panel`: heading in `--help`. `choices`: a function that
-        returns the accepted words. `method`: the only method that accepts the option, or several,
-        `paint|optimize`.
+        value of a flag that stands alone. `panel`: heading in `--help`. `choices`: a function that returns
+        the accepted words. `method`: the only method that accepts the option, or several, `paint|optimize`.
     """
     if within is not None:
         facts["low"], facts["high"] = within
     return field(default=default, metadata={"help": help, **facts})
 
 
-def again(kind: type[OptionSet], name: str, default: Any, help: str | None = None, **facts: Any) -> Any:
-    """Declare a field of another option set again, with another default, and another help text if given."""
-    known = dict(next(each for each in fields(kind) if each.name == name).metadata)  # type: ignore[arg-type]
-    return field(default=default, metadata={**known, "help": help or known["help"], **facts})
+def again(kind: type[OptionSet], name: str, default: Any = ..., help: str = "", **facts: Any) -> Any:
+    """Declare a field of another option set again, with another default or help text if given."""
+    known = next(each for each in fields(kind) if each.name == name)  # type: ignore[arg-type]
+    facts = {**known.metadata, "help": help or known.metadata["help"], **facts}
+    return field(default=known.default if default is ... else default, metadata=facts)
 
 
 def explain(*kinds: type[OptionSet]) -> Callable[[FunctionT], FunctionT]:
@@ -160,10 +160,7 @@ def hints_of(kind: type[OptionSet]) -> dict[str, Any]:
 class OptionSet:
     """Base of the option sets. Types and ranges are checked on creation.
 
-    Parameters
-    ----------
-    panel : str or None
-        Of a subclass: heading in `--help` of all its fields that name no other.
+    Keywords of a subclass, such as `panel`, are facts of all its fields that have no other.
 
     Raises
     ------
@@ -171,10 +168,11 @@ class OptionSet:
         A value of the wrong type or outside its range, or two options that contradict each other.
     """
 
-    def __init_subclass__(cls, panel: str | None = None) -> None:
+    def __init_subclass__(cls, **facts: Any) -> None:
         for option in vars(cls).values():
             if isinstance(option, Field):
-                option.metadata = MappingProxyType({"panel": panel, **option.metadata})
+                known = {**facts, **option.metadata}.items()
+                option.metadata = MappingProxyType({name: fact for name, fact in known if fact is not None})
 
     def __post_init__(self) -> None:
         hints = hints_of(type(self))
@@ -186,13 +184,7 @@ class OptionSet:
 
 
 def check_method(options: OptionSet, *methods: str) -> None:
-    """Refuse options that are for none of the methods.
-
-    Raises
-    ------
-    OptionError
-        An option that is for another method differs from its default.
-    """
+    """Raise OptionError if an option that is for none of the methods differs from its default."""
     for each in fields(options):  # type: ignore[arg-type]
         owners = each.metadata["method"].split("|") if "method" in each.metadata else methods
         if not set(methods) & set(owners) and getattr(options, each.name) != each.default:
@@ -245,13 +237,7 @@ def choices_of(hint: Any, facts: Any) -> tuple[str, ...]:
 def from_text(text: str, option: Any, hint: Any) -> Any:
     """Convert the text of a value to the type of its option; the option set checks its range.
 
-    Parameters
-    ----------
-    text : str
-    option : dataclasses.Field
-        A field of an option set.
-    hint
-        Its type, from `hints_of`.
+    `option` is a field of an option set, and `hint` its type, from `hints_of`.
 
     Raises
     ------

@@ -26,7 +26,7 @@ Effort = Literal["draft", "fine", "finest"]
 EFFORTS: dict[Effort, float] = {"draft": 0.5, "fine": 1.0, "finest": 2.0}  # times the steps
 PREPARE = "Preparing the photo"
 STARTS = ("fast", "content", "noise")
-OPTIMIZE: dict[str, Any] = {"panel": "Optimizing (--method optimize)", "method": "optimize"}
+OPTIMIZING = "Optimizing (--method optimize)"
 _STEPS: dict[str, Any] = {"panel": "Painting and optimizing", "method": "paint|optimize"}
 _PHOTO: dict[str, Any] = {"panel": "Photos (--method photo)", "method": "photo"}
 _PAINT: dict[str, Any] = {"panel": "Painting (--method paint)", "method": "paint"}
@@ -113,7 +113,7 @@ class PhotoOptions(ImageOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptimizeOptions(OptionSet):
+class OptimizeOptions(OptionSet, panel=OPTIMIZING, method="optimize"):
     """Which method stylizes a picture, and its options."""
 
     method: str | None = opt(
@@ -122,6 +122,8 @@ class OptimizeOptions(OptionSet):
         " and for --colors-only. In 26 of 32 blind votes, viewers preferred paint to optimize at its"
         " defaults; paint takes a quarter of the time.",
         choices=table.names,
+        panel=None,
+        method=None,
     )
     likeness: float = opt(
         0.5,
@@ -143,55 +145,40 @@ class OptimizeOptions(OptionSet):
         "encoder-4",
         "Network used to compute the losses: encoder-4, encoder-1, encoder-2, or vgg19 (after `restyle"
         " models pull vgg19`).",
-        **OPTIMIZE,
     )
     style_loss: str = opt(
         "gram,grain",
         f"Style losses, one or more of {', '.join(table.losses('style'))}, with optional weights:"
         " gram,grain,strokes:0.1.",
         metavar="NAME[:W],...",
-        **OPTIMIZE,
     )
     content_loss: str = opt(
         "features",
         f"Content losses, one or more of {', '.join(table.losses('content'))}, with optional weights.",
         metavar="NAME[:W],...",
-        **OPTIMIZE,
     )
-    content_weight: float = opt(
-        0.4, "Weight of the photo's content relative to the style.", (0, 1000), **OPTIMIZE
-    )
+    content_weight: float = opt(0.4, "Weight of the photo's content relative to the style.", (0, 1000))
     large_forms: float = opt(
         1.0,
         "How freely large forms may change at small sizes, 0..1; 0 keeps the photo's composition.",
         (0, 1),
-        **OPTIMIZE,
     )
-    smoothness: float = opt(0.0, "Weight of total variation.", (0, 1000), **OPTIMIZE)
+    smoothness: float = opt(0.0, "Weight of total variation.", (0, 1000))
     style_rotation: float = opt(
-        0.0, "Rotate the style pictures by this many degrees, counterclockwise.", (-360, 360), **OPTIMIZE
+        0.0, "Rotate the style pictures by this many degrees, counterclockwise.", (-360, 360)
     )
     init: str = opt(
         "fast",
         "Start from the result of fast, from content, from noise, or from a picture file.",
         metavar="fast|content|noise|FILE",
-        **OPTIMIZE,
     )
     optimizer: Optimizer | None = opt(
-        None,
-        "Default: lbfgs, or adam when a loss is stochastic (sliced, patches, strokes, structure).",
-        **OPTIMIZE,
+        None, "Default: lbfgs, or adam when a loss is stochastic (sliced, patches, strokes, structure)."
     )
-    steps: int = opt(200, "Total steps, distributed over the sizes.", (1, 1_000_000), metavar="N", **OPTIMIZE)
-    seed: int = opt(
-        0, "Random seed; the same seed gives the same picture.", (0, 2**32), metavar="N", **OPTIMIZE
-    )
+    steps: int = opt(200, "Total steps, distributed over the sizes.", (1, 1_000_000), metavar="N")
+    seed: int = opt(0, "Random seed; the same seed gives the same picture.", (0, 2**32), metavar="N")
     memory: float = opt(
-        4.0,
-        "Memory limit in GB; larger pictures are processed in tiles.",
-        (0, 100_000),
-        metavar="GB",
-        **OPTIMIZE,
+        4.0, "Memory limit in GB; larger pictures are processed in tiles.", (0, 100_000), metavar="GB"
     )
     preview: str | None = opt(
         None, "Update this file with the current result while running.", metavar="FILE", **_STEPS

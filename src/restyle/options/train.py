@@ -159,9 +159,9 @@ class StyleOptions(OptionSet, panel=RECIPE):
 class PreviewOptions(OptionSet):
     """Which crops `restyle train preview-data` draws."""
 
-    crop: int = again(StyleOptions, "crop", StyleOptions.crop, panel=None)
-    style_size: int = again(StyleOptions, "style_size", StyleOptions.style_size, panel=None)
-    seed: int = again(TrainOptions, "seed", TrainOptions.seed, "Random seed of the crops.")
+    crop: int = again(StyleOptions, "crop", panel=None)
+    style_size: int = again(StyleOptions, "style_size", panel=None)
+    seed: int = again(TrainOptions, "seed", help="Random seed of the crops.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,8 +262,8 @@ class StudyOptions(OptionSet):
     photos: int = opt(200, "Maximum number of photos to train on.", (2, 10**9))
     held_out: int = opt(16, "Photos to measure on.", (1, 10**6))
     batch: int = again(ArbitraryOptions, "batch", 4, panel=None)
-    crop: int = again(StyleOptions, "crop", StyleOptions.crop, panel=None)
-    style_size: int = again(StyleOptions, "style_size", StyleOptions.style_size, panel=None)
+    crop: int = again(StyleOptions, "crop", panel=None)
+    style_size: int = again(StyleOptions, "style_size", panel=None)
     encoder: str = opt(ENCODERS, "Perceptual encoder for the losses; several alternate.", metavar="NAME|FILE")
     jobs: int = opt(1, "Runs at the same time.", (1, 1024))
     threads: int = opt(1, "CPU threads per run.", (1, 1024))

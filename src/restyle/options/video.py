@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from restyle.methods import table
 from restyle.options.base import OptionSet, SaveOptions, again, check_method, opt
-from restyle.options.image import OPTIMIZE, Effort, ImageKeywords, OptimizeOptions, PhotoOptions
+from restyle.options.image import OPTIMIZING, Effort, ImageKeywords, OptimizeOptions, PhotoOptions
 
 if TYPE_CHECKING:
     from restyle.types import PathLike
@@ -19,7 +19,7 @@ VideoCodec = Literal["h264", "h265", "vp9", "av1", "prores", "ffv1"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoMethodOptions(OptionSet):
+class VideoMethodOptions(OptionSet, panel=OPTIMIZING, method="optimize"):
     """How the frames of a video are stylized: the method and its options."""
 
     method: str = opt(
@@ -27,6 +27,8 @@ class VideoMethodOptions(OptionSet):
         f"How to stylize the frames. {table.describe(video=True)} Videos by paint and"
         " optimize need the extra flow; optimize takes minutes a frame.",
         choices=partial(table.names, video=True),
+        panel=None,
+        method=None,
     )
     steps: int = opt(
         150,
@@ -34,20 +36,14 @@ class VideoMethodOptions(OptionSet):
         " flow, and take a third as many.",
         (1, 100_000),
         metavar="N",
-        **OPTIMIZE,
     )
-    encoder: str = opt(
-        OptimizeOptions.encoder, "Network that computes the losses, as for `restyle image`.", **OPTIMIZE
-    )
+    encoder: str = opt(OptimizeOptions.encoder, "Network that computes the losses, as for `restyle image`.")
     temporal_weight: float = opt(
-        20.0,
-        "Weight of consistency with the previous frame, warped by optical flow.",
-        (0, 10_000),
-        **OPTIMIZE,
+        20.0, "Weight of consistency with the previous frame, warped by optical flow.", (0, 10_000)
     )
-    likeness: float = again(OptimizeOptions, "likeness", OptimizeOptions.likeness)
-    effort: Effort = again(OptimizeOptions, "effort", OptimizeOptions.effort)
-    protect_skin: bool = again(OptimizeOptions, "protect_skin", OptimizeOptions.protect_skin)
+    likeness: float = again(OptimizeOptions, "likeness")
+    effort: Effort = again(OptimizeOptions, "effort")
+    protect_skin: bool = again(OptimizeOptions, "protect_skin")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,10 +51,10 @@ class VideoMethodOptions(OptionSet):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoOptions(VideoMethodOptions):
+class VideoOptions(VideoMethodOptions, panel="Writing"):
     """How a video is stylized, stabilized and written."""
 
-    look: str | None = again(PhotoOptions, "look", PhotoOptions.look)
+    look: str | None = again(PhotoOptions, "look", panel=None)
     steady: Steady | None = opt(
         None,
         "How to reduce flicker: flow moves strokes with the motion (needs the extra flow); none treats every"
@@ -66,15 +62,9 @@ class VideoOptions(VideoMethodOptions):
         panel="Steadiness",
         method="fast",
     )
-    codec: VideoCodec | None = opt(
-        None, "Video codec. Default: h264, or vp9 in .webm. ffv1 is lossless.", panel="Writing"
-    )
+    codec: VideoCodec | None = opt(None, "Video codec. Default: h264, or vp9 in .webm. ffv1 is lossless.")
     quality: int | None = opt(
-        None,
-        "Quality, 1 to 100. Default: 64, which is CRF 18 of H.264.",
-        (1, 100),
-        metavar="N",
-        panel="Writing",
+        None, "Quality, 1 to 100. Default: 64, which is CRF 18 of H.264.", (1, 100), metavar="N"
     )
     fps: float | None = opt(
         None,
@@ -83,12 +73,10 @@ class VideoOptions(VideoMethodOptions):
         panel="Preparing the video",
     )
     preview: str | None = opt(
-        None, "Update this picture with the newest frame while running.", metavar="FILE", panel="Writing"
+        None, "Update this picture with the newest frame while running.", metavar="FILE"
     )
-    resume: bool = opt(
-        False, "Continue an interrupted run of the same video with the same options.", panel="Writing"
-    )
-    overwrite: bool = again(SaveOptions, "overwrite", SaveOptions.overwrite)
+    resume: bool = opt(False, "Continue an interrupted run of the same video with the same options.")
+    overwrite: bool = again(SaveOptions, "overwrite")
 
 
 class VideoKeywords(ImageKeywords, total=False):
@@ -112,7 +100,7 @@ class VideoKeywords(ImageKeywords, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveOptions(OptionSet):
+class LiveOptions(OptionSet, panel="Pace"):
     """How a camera is stylized in real time."""
 
     delay: int = opt(
@@ -121,11 +109,10 @@ class LiveOptions(OptionSet):
         " quarter of the pixels shown, and then dropped. --paint-size sets a fixed size.",
         (20, 5000),
         metavar="MS",
-        panel="Pace",
     )
-    seconds: float | None = opt(None, "Stop after this many seconds.", (0.1, 1e6), panel="Pace")
+    seconds: float | None = opt(None, "Stop after this many seconds.", (0.1, 1e6))
     mirror: bool = opt(False, "Mirror the picture.", panel="Preparing the video")
-    overwrite: bool = again(SaveOptions, "overwrite", SaveOptions.overwrite)
+    overwrite: bool = again(SaveOptions, "overwrite")
 
 
 @dataclass(frozen=True, kw_only=True)
