@@ -75,15 +75,8 @@ def stylize_at_size(
 ) -> FloatArray:
     """Stylize with the stroke width of a picture with this longest side, at the size of the content.
 
-    Parameters
-    ----------
-    content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        Stylized as it is if no longer than `side`, in pixels.
-    code : np.ndarray [shape=(K,), float32]
-    strength : float, 0..1
-        0 gives the content, 1 the full style.
-    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        Keeps colors under transparency from bleeding into edges.
+    The content [H, W, 3] is stylized as it is if no longer than `side`, in pixels. The strength 0 gives the
+    content, 1 the full style. Alpha [H, W] keeps colors under transparency from bleeding into edges.
     """
     size = content.shape[:2]
     if strength == 0 or max(size) <= side:

@@ -95,20 +95,11 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class Previous:
-    """The stylized previous frame, warped by optical flow.
-
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-    trust : np.ndarray [shape=(H, W), float32, range 0..1]
-        0 where the flow is occluded.
-    weight : float
-        Weight of the temporal loss, the mean squared difference.
-    """
+    """The stylized previous frame, warped by optical flow."""
 
     picture: FloatArray
-    trust: FloatArray
-    weight: float
+    trust: FloatArray  # [H, W], 0..1; 0 where the flow is occluded
+    weight: float  # of the temporal loss, the mean squared difference
 
 
 @dataclass(frozen=True)
@@ -122,37 +113,20 @@ class Files:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything a method may use besides content and style.
+    """Everything a method may use besides content and style."""
 
-    Parameters
-    ----------
-    network : Arbitrary
-        The network that encoded the style.
-    finish : function of pixels [shape=(H, W, 3), float32] that gives a Picture
-        Makes a result of stylized pixels: colors, regions and metadata as in the final result.
-    method : OptimizeOptions
-        Which method it is, and its own options.
-    alpha : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        Transparency of the content; hidden colors should not bleed into edges.
-    depth : int
-        Bits per channel of the content: 8 or 16.
-    files : Files or None
-        None if no file is written.
-    callback : function of a Step, or None
-        Returning True stops the method, which then returns the picture so far.
-    """
-
-    network: Arbitrary
-    finish: Callable[[FloatArray], Picture]
+    network: Arbitrary  # that encoded the style
+    finish: Callable[[FloatArray], Picture]  # gives stylized pixels the colors and metadata of the result
     image: ImageOptions = field(default_factory=ImageOptions)
+    # Which method it is, and its own options.
     method: OptimizeOptions = field(default_factory=lambda: OptimizeOptions(method=DEFAULTS[-1]))
     device: str = "cpu"
-    alpha: FloatArray | None = None
-    depth: int = 8
+    alpha: FloatArray | None = None  # [H, W], of the content; hidden colors should not bleed into edges
+    depth: int = 8  # bits per channel of the content: 8 or 16
     table_for: Tables | None = None
-    files: Files | None = None
+    files: Files | None = None  # None if no file is written
     report: Report = quiet
-    callback: Callable[[Step], object] | None = None
+    callback: Callable[[Step], object] | None = None  # True stops the method: it returns the picture so far
 
 
 class Stopped(Exception):  # noqa: N818
@@ -166,29 +140,16 @@ class Stopped(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Step:
-    """Progress after one step, for a callback.
+    """Progress after one step, for a callback."""
 
-    Parameters
-    ----------
-    number, total : int
-        The step just taken, counted from 1, and the number of all steps.
-    height, width : int
-        Current size, in px.
-    terms : mapping of str to float
-        Weighted terms of the loss before the step.
-    seconds_left : float or None
-        None until it can be estimated.
-    picture : function
-        Returns the picture so far [shape=(H, W, 3), float32, RGB, range 0..1], at the content's size.
-    """
-
-    number: int
+    number: int  # of the step just taken, counted from 1
     total: int
-    height: int
+    height: int  # of the current size, in px
     width: int
-    terms: Mapping[str, float]
-    seconds_left: float | None
+    terms: Mapping[str, float]  # weighted terms of the loss before the step
+    seconds_left: float | None  # None until it can be estimated
     picture: Callable[[], FloatArray] = field(repr=False)
+    """Returns the picture so far [shape=(H, W, 3), float32, RGB, range 0..1], at the content's size."""
 
     @property
     def loss(self) -> float:

@@ -31,21 +31,12 @@ _UNKNOWN = ("subject", "person", "people", "face", "faces", "foreground", "backg
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A part of the picture and its styles.
+    """A part of the picture and its styles."""
 
-    Parameters
-    ----------
-    mask : np.ndarray [shape=(H, W), float32, range 0..1], Path, Rectangle, "sky" or None
-        The path of a video mask; what a rectangle encloses; the sky; None is the photo's alpha channel.
-    name : str
-        Of the mask, for messages.
-    sources : tuple
-        The styles as the user gave them, to be mixed; empty keeps the photo.
-    """
-
+    # [H, W], 0..1; the path of a video mask; what a rectangle encloses; None is the photo's alpha channel
     mask: FloatArray | Path | Rectangle | Literal["sky"] | None
-    name: str
-    sources: tuple[Any, ...]
+    name: str  # of the mask, for messages
+    sources: tuple[Any, ...]  # the styles as the user gave them, to be mixed; empty keeps the photo
 
     @property
     def kept(self) -> bool:
@@ -55,20 +46,11 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Regions with their styles encoded, and the style of the rest.
-
-    Parameters
-    ----------
-    regions : tuple of Region
-    styles : tuple of Style or None
-        One per region; None keeps the photo.
-    background : Style or None
-        Style outside all masks; None keeps the photo.
-    """
+    """Regions with their styles encoded, and the style of the rest."""
 
     regions: tuple[Region, ...]
-    styles: tuple[Style | None, ...]
-    background: Style | None
+    styles: tuple[Style | None, ...]  # one per region; None keeps the photo
+    background: Style | None  # outside all masks; None keeps the photo
 
     @property
     def name(self) -> str:

@@ -35,72 +35,29 @@ DEFAULTS = ("paint", "fast")
 
 @dataclass(frozen=True, kw_only=True)
 class MethodInfo:
-    """Properties of a method, known before its module is imported.
+    """Properties of a method, known before its module is imported."""
 
-    Parameters
-    ----------
-    name : str
-        As `--method` takes it.
-    summary : str
-        One clause for `--help`.
-    module : str
-        Imported when the method is first used.
-    extra : str or None
-        Optional dependencies it needs: `pip install 'restyle[EXTRA]'`.
-    style_scale : "content" or "style"
-        Which picture it resizes for `--style-scale`; "style" encodes the style at that scale.
-    paint_size : bool
-        Whether it takes `--paint-size`.
-    pictures : bool
-        Whether it needs the images of the style, not only its code.
-    network : bool
-        Whether its result is made by the network of `--model`.
-    regions : bool
-        Whether it stylizes all regions at once, by `stylize_regions`; otherwise one after the other.
-    strength : bool
-        Whether it takes a strength below 1 itself; otherwise its result is mixed with the content.
-    max_strength : float
-        Largest strength it takes.
-    strokes : bool
-        Whether it paints strokes, whose size `--style-scale` sets; otherwise the photo keeps its structure.
-    tables : bool
-        Whether its result can be one color map for a set of photos or a scene of a video, by `fit_tables`.
-    steps : bool
-        Whether it works in steps: calls `callback`, writes previews, and saves the picture so far at Ctrl-C.
-    resumes : bool
-        Whether it keeps its state beside the result, so that an interrupted run can go on.
-    pace : float or None
-        Seconds for a megapixel on two cores, for estimates.
-    video : bool
-        Whether it stylizes videos.
-    streams : bool
-        Whether it stylizes pictures that do not fit into memory, by `plan_rows`.
-    previous_frame : bool
-        Whether it starts a frame from the previous one, by `stylize_frame`.
-    key_frames : bool
-        Whether it paints key frames of a video, by `stylize_key`, between which the fast network helps.
-    """
-
-    name: str
-    summary: str
-    module: str
-    extra: str | None = None
+    name: str  # as `--method` takes it
+    summary: str  # one clause for `--help`
+    module: str  # imported when the method is first used
+    extra: str | None = None  # optional dependencies it needs: `pip install 'restyle[EXTRA]'`
+    # Which picture it resizes for `--style-scale`; "style" encodes the style at that scale.
     style_scale: Literal["content", "style"] = "style"
-    paint_size: bool = False
-    pictures: bool = False
-    network: bool = False
-    regions: bool = False
-    strength: bool = False
+    paint_size: bool = False  # takes `--paint-size`
+    pictures: bool = False  # needs the images of the style, not only its code
+    network: bool = False  # its result is made by the network of `--model`
+    regions: bool = False  # stylizes all regions at once, by `stylize_regions`; otherwise in turn
+    strength: bool = False  # takes a strength below 1 itself; otherwise its result is mixed with the content
     max_strength: float = 1.0
-    strokes: bool = True
-    tables: bool = False
-    steps: bool = False
-    resumes: bool = False
-    pace: float | None = None
-    video: bool = False
-    streams: bool = False
-    previous_frame: bool = False
-    key_frames: bool = False
+    strokes: bool = True  # paints strokes, whose size `--style-scale` sets; otherwise structure is kept
+    tables: bool = False  # its result can be one color map for a set or a scene, by `fit_tables`
+    steps: bool = False  # calls `callback`, writes previews, and saves the picture so far at Ctrl-C
+    resumes: bool = False  # keeps its state beside the result, so that an interrupted run can go on
+    pace: float | None = None  # seconds for a megapixel on two cores, for estimates
+    video: bool = False  # stylizes videos
+    streams: bool = False  # stylizes pictures that do not fit into memory, by `plan_rows`
+    previous_frame: bool = False  # starts a frame from the previous one, by `stylize_frame`
+    key_frames: bool = False  # paints key frames, by `stylize_key`, between which the fast network helps
 
 
 METHODS: dict[str, MethodInfo] = {
@@ -212,28 +169,14 @@ _CONTENT = {"relu4_1": 1.0, "relu3_1": 0.1}
 
 @dataclass(frozen=True)
 class Loss:
-    """One loss.
+    """One loss."""
 
-    Parameters
-    ----------
-    name : str
-        As `--style-loss` or `--content-loss` takes it.
-    kind : "style" or "content"
-    measure : Measure
-    function : str
-        A function in `methods.optimize.losses`, or `module:name`.
-    layers : mapping of str to float
-        Layers that are compared, with their weights.
-    both_ways : bool
-        Whether features of the transposed picture are compared as well, which doubles the channels.
-    """
-
-    name: str
+    name: str  # as `--style-loss` or `--content-loss` takes it
     kind: Kind
     measure: Measure
-    function: str
-    layers: Mapping[str, float]
-    both_ways: bool = True
+    function: str  # in `methods.optimize.losses`, or `module:name`
+    layers: Mapping[str, float]  # that are compared, with their weights
+    both_ways: bool = True  # features of the transposed picture are compared too: twice the channels
 
     @property
     def random(self) -> bool:

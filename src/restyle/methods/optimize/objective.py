@@ -175,11 +175,10 @@ class StyleTargets:
 
 
 class Objective:
-    """Loss and gradient of a picture for one content and its styles, at one size.
+    """Loss and gradient of a picture for one content [1, 3, H, W] and its styles, at one size.
 
     Parameters
     ----------
-    content : Tensor [1, 3, H, W], RGB, 0..1
     styles : sequence of sequences of StylePicture
         The styles of each region; an empty one has content losses only.
     masks : Tensor [R, H, W]

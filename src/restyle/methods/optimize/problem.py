@@ -57,16 +57,9 @@ _LEAST = 1e-3  # share of a pixel that makes a region
 
 @dataclass(frozen=True)
 class Part:
-    """A region of the picture and its styles.
+    """A region of the picture and its styles."""
 
-    Parameters
-    ----------
-    share : np.ndarray [shape=(H, W), float32, range 0..1] or None
-        Share of the region in each pixel; None is 1 everywhere. Where shares sum to less than 1, the rest has
-        content losses only.
-    styles : sequence of Exemplar
-    """
-
+    # Of the region in each pixel [H, W]; None is 1 everywhere. What lacks to 1 has content losses only.
     share: FloatArray | None
     styles: Sequence[Exemplar]
 
@@ -153,10 +146,7 @@ def tile_side(
 ) -> int | None:
     """Side of the tiles of the content, in px; None if it fits in one piece.
 
-    Raises
-    ------
-    OptionError
-        Too little memory even for small tiles; the message says how much is enough.
+    OptionError if there is too little memory even for small tiles; it says how much is enough.
     """
     held, cost = process_bytes(), 4 * extractor.floats_a_pixel
 
@@ -210,12 +200,8 @@ def picture_bytes(
     if options.used_optimizer == "lbfgs":
         floats += 3 * 2 * pairs(content, options)
     floats += 3 * len(styles)  # masks and their shares by layer
-    stored = {
-        name
-        for row in rows
-        if row.kind == "content"
-        for name in list(row.layers)[: 1 if area > LARGE else None]
-    }
+    kept = [list(row.layers) for row in rows if row.kind == "content"]
+    stored = {name for names in kept for name in names[: 1 if area > LARGE else None]}
     for layer in map(ENCODER_LAYERS.index, stored):
         floats += extractor.widths[layer] / ENCODER_STRIDES[layer] ** 2 / (2 if tiled else 1)
     if "calm vectors" in measures:
@@ -240,13 +226,7 @@ def process_bytes() -> float:
 
 
 class Problem:
-    """Content, styles, encoder and weights of one run; parameters as for `optimize`.
-
-    Raises
-    ------
-    OptionError, ModelError
-        No such device or encoder.
-    """
+    """Content, styles, encoder and weights of one run; parameters as for `optimize`."""
 
     def __init__(
         self,

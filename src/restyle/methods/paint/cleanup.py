@@ -68,18 +68,11 @@ def _to_rgb(colors: FloatArray) -> FloatArray:
 
 
 def smooth_color(picture: FloatArray, photo: FloatArray, radius: int) -> FloatArray:
-    """Smooth the chroma of a painting along the edges of the photo.
+    """Smooth the chroma of a painting along the edges of the photo, in windows of a radius in px.
 
-    A guided filter (He et al. 2010), the guide being the photo's luma.
-
-    Parameters
-    ----------
-    picture, photo : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
-    radius : int
-        Of the windows, in px.
+    A guided filter (He et al. 2010), the guide being the photo's luma. Pictures are [3, H, W], RGB in 0..1.
     """
-    colors = convert(picture, YCC_FROM_RGB)
-    guide = luma(photo)
+    colors, guide = convert(picture, YCC_FROM_RGB), luma(photo)
     colors[1:] = [guided(guide, plane, radius, EDGE) for plane in colors[1:]]
     return _to_rgb(colors)
 
@@ -89,7 +82,6 @@ def color_by_object(picture: FloatArray, photo: FloatArray, radius: int) -> Floa
 
     What is smoothed is the difference of the two, so that small forms (eyes, teeth, leaves) keep one color;
     and patches of color that cut across objects fade.
-    Shapes as for `smooth_color`.
     """
     colors = convert(picture, YCC_FROM_RGB)
     own = convert(recolor(photo, picture, 1.0), YCC_FROM_RGB)
@@ -108,16 +100,8 @@ def light_by_object(
     """Move the broad luma of a painting toward the photo's, in the style's range.
 
     What is dark in the photo stays dark beside what is light: faces keep their form in hazy styles, and no
-    patch of the artwork cuts across an object.
-
-    Parameters
-    ----------
-    picture, photo, style : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
-        The style may have another size.
-    share : float, 0..1
-        How far.
-    radius : int
-        Of the windows, in px; finer luma, the strokes, stays.
+    patch of the artwork cuts across an object. `share`, 0..1, is how far. Luma finer than the windows, the
+    strokes, stays.
     """
     colors = convert(picture, YCC_FROM_RGB)
     guide, tones = luma(photo), luma(style)
@@ -146,9 +130,8 @@ def recolor(picture: FloatArray, style: FloatArray, share: float) -> FloatArray:
     matrix = transport_map(covariance + floor, wanted_covariance + floor, max_gain=MAX_GAIN)
     pixels = picture.reshape(3, -1)
     moved = matrix @ (pixels - mean[:, None]) + wanted_mean[:, None]
-    mixed = (1 - share) * pixels + share * moved
-    clipped = np.clip(mixed, 0, 1).astype(np.float32)
-    return np.asarray(clipped.reshape(picture.shape), np.float32)
+    mixed = np.clip((1 - share) * pixels + share * moved, 0, 1)
+    return np.asarray(mixed.reshape(picture.shape), np.float32)
 
 
 def luma(picture: FloatArray) -> FloatArray:
@@ -174,12 +157,7 @@ def resize_planes(planes: FloatArray, size: tuple[int, int], method: str) -> Flo
 
 
 class Objects:
-    """What one photo shows.
-
-    Parameters
-    ----------
-    photo : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
-    """
+    """What one photo [3, H, W], RGB in 0..1, shows."""
 
     def __init__(self, photo: FloatArray) -> None:
         self.photo = photo

@@ -95,12 +95,10 @@ def blocks(features: FloatArray, index: Indices, width: int, factor: int) -> Flo
 def nearest(
     content: FloatArray, style: FloatArray, colors: tuple[FloatArray, FloatArray] | None = None
 ) -> Indices:
-    """Match every place of the content with one of the style.
+    """Match every place of the content [h, w, D] with one of the style [H, W, D].
 
     Parameters
     ----------
-    content : np.ndarray [shape=(h, w, D), float32]
-    style : np.ndarray [shape=(H, W, D), float32]
     colors : (np.ndarray [shape=(h, w, 4), float32], np.ndarray [shape=(H, W, 4), float32])
         Luma, chroma and contrast of both, the content's moved to the style's; None compares features alone.
 

@@ -59,19 +59,11 @@ KEPT_SIDE = 640  # px, longest side of a picture for which features of its style
 
 @dataclass(frozen=True, eq=False)
 class Artwork:
-    """A style picture and its share of the style; equal if the pixels are.
+    """A style picture and its share of the style; equal if the pixels are."""
 
-    Parameters
-    ----------
-    pixels : np.ndarray [shape=(H, W, 3), float32, RGB, range 0..1]
-    weight : float
-    scale : float
-        Size of the strokes: 2 shows the artwork twice as large.
-    """
-
-    pixels: FloatArray
+    pixels: FloatArray  # [H, W, 3], RGB, 0..1
     weight: float = 1.0
-    scale: float = 1.0
+    scale: float = 1.0  # size of the strokes: 2 shows the artwork twice as large
 
     @cached_property
     def _key(self) -> tuple[object, ...]:
@@ -86,28 +78,14 @@ class Artwork:
 
 @dataclass(frozen=True)
 class State:
-    """Progress after one step.
+    """Progress after one step."""
 
-    Parameters
-    ----------
-    number, total : int
-        The step, counted from 1, and the number of all steps.
-    done : float, 0..1
-        Share of the work; steps at larger scales take longer.
-    size : (height, width)
-        Of the current scale, in px.
-    loss : float
-        Before the step.
-    picture : function
-        Gives the finished picture of this step [shape=(h, w, 3), float32, RGB, range 0..1].
-    """
-
-    number: int
+    number: int  # of the step, counted from 1
     total: int
-    done: float
-    size: tuple[int, int]
-    loss: float
-    picture: Callable[[], FloatArray]
+    done: float  # share of the work; steps at larger scales take longer
+    size: tuple[int, int]  # height and width of the current scale, in px
+    loss: float  # before the step
+    picture: Callable[[], FloatArray]  # gives the finished picture of this step [h, w, 3]
 
 
 def paint(
@@ -129,7 +107,6 @@ def paint(
         The photo as `at_scales` gives it.
     artworks : sequence of Artwork
         The targets of several are averaged by their weights.
-    network : PaintingNetwork
     side : int
         Longest side that is painted, in px.
     likeness : float, 0..1
@@ -342,14 +319,8 @@ class Pyramid:
     """Adam on a pyramid of corrections: a few steps move broad areas and fine strokes alike.
 
     Differs from Kolkin et al. 2022 in that levels are luma and chroma, chroma changing more slowly, and that
-    the second moment is half the mean over the level: both keep color noise down.
-
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(3, H, W), float32, RGB, range 0..1]
-        Sides are multiples of 8.
-    steps : int
-        Planned steps, for the decay of the rate.
+    the second moment is half the mean over the level: both keep color noise down. The sides of the picture
+    [3, H, W] are multiples of 8; `steps` are planned, for the decay of the rate.
     """
 
     def __init__(self, picture: FloatArray, steps: int) -> None:

@@ -118,17 +118,10 @@ class SetLook:
     Exposure and white balance are evened first, in linear light, part of the way to the median of the set.
     Then all photos get the same color map, fitted to their pooled pixels. Both are one table over RGB for
     each photo.
-
-    Attributes
-    ----------
-    table : ColorLut
-        Of the evened photos.
-    level : np.ndarray [shape=(3,), float64]
-        Median over the set of the mean logarithm of linear RGB.
     """
 
-    table: ColorLut
-    level: Values
+    table: ColorLut  # of the evened photos
+    level: Values  # median over the set of the mean logarithm of linear RGB
 
     def table_for(self, photo: FloatArray) -> ColorLut:
         """Return the color map of one photo [shape=(H, W, 3), float32, range 0..1, RGB] of the set."""
