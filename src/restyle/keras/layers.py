@@ -45,7 +45,6 @@ class ReflectionPadding(_Layer):
         return ops.pad(x, ((0, 0), by, by, (0, 0)), mode="reflect")
 
     def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
-        """Return the shape of the output."""
         count, height, width, channels = input_shape
         more = 2 * self.pixels
         return count, height and height + more, width and width + more, channels
@@ -87,7 +86,6 @@ class PadToStride(_Strided):
         return x
 
     def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
-        """Return the shape of the output."""
         count, *sides, channels = input_shape
         height, width = (side and side + sum(self.sides(side)) for side in sides)
         return count, height, width, channels
@@ -104,7 +102,6 @@ class CutBack(_Strided):
         return x[:, top : top + height, left : left + width]
 
     def compute_output_shape(self, x_shape: Any, like_shape: Any) -> Any:
-        """Return the shape of the output."""
         return *like_shape[:3], x_shape[3]
 
 
@@ -171,7 +168,6 @@ class Twice(_Layer):
         return ops.reshape(columns, (count, 2 * height, 2 * width, channels))
 
     def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
-        """Return the shape of the output."""
         count, height, width, channels = input_shape
         return count, height and 2 * height, width and 2 * width, channels
 

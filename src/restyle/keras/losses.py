@@ -87,14 +87,9 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
     A Keras loss: `y_true` are the photos, `y_pred` the results, both [N, H, W, 3], RGB, 0..1. It works with
     any model that returns pictures.
 
-    Parameters
-    ----------
-    style : path, PIL image or array, or a sequence of them
-        One picture per style.
-    recipe : StyleOptions or None
-        Weights, style size and layers; None takes the defaults of `restyle train style`.
-    encoder : name or path
-        The perceptual encoder.
+    style : path, PIL image or array, or a sequence of them, one per style
+    recipe : weights, style size and layers; None takes the defaults of `restyle train style`
+    encoder : perceptual encoder, name or path
     """
 
     def __init__(
@@ -160,11 +155,8 @@ class PerceptualLoss(keras.losses.Loss):  # type: ignore[misc]
     def terms(self, content: Any, picture: Any, code: Any = None) -> dict[str, Any]:
         """Return `style`, `content`, `color`, `variation` and `range`, each [N], without weights.
 
-        Parameters
-        ----------
         content, picture : [N, H, W, 3], RGB, 0..1, sides at least 32
-        code : [N, styles] or None
-            Weights of the styles; None mixes them evenly.
+        code : weights of the styles [N, styles]; None mixes them evenly
         """
         theirs, ours = self.encoder(content), self.encoder(picture)
         if code is None:

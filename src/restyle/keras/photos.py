@@ -19,18 +19,10 @@ BRIGHT = 2.0  # more than a photo in 0..1 reaches after augmentation; far below 
 class Photos(keras.utils.PyDataset):  # type: ignore[misc]
     """A dataset of square crops, [batch, crop, crop, 3], float32, RGB, 0..1, for every backend.
 
-    Parameters
-    ----------
-    source : folder, or sequence of files
-        Unreadable pictures are left out and listed in `skipped`.
-    batch_size : int
-    crop : int
-        Side of the crops in px, a multiple of 4.
-    styles : int
-        Above 1, each batch is `{"content": crops, "code": weights}` with one random style per photo.
-    augmentation : Augmentation
-    seed : int
-        Of order, crops and styles.
+    source : folder, or files; unreadable pictures are left out and listed in `skipped`
+    crop : side of the crops in px, a multiple of 4
+    styles : above 1, each batch is `{"content": crops, "code": weights}` with one random style per photo
+    seed : of order, crops and styles
     """
 
     def __init__(
@@ -80,18 +72,11 @@ def check_batch(x: Any, styles: int) -> None:
 
     Checks the first batch of a dataset, and nothing of a generator, which would lose the batch.
 
-    Parameters
-    ----------
     x : array [N, H, W, 3], mapping with `content` and `code`, or a dataset of batches
-    styles : int
-        Number of styles of the network.
+    styles : number of styles of the network
 
-    Raises
-    ------
-    InputError
-        Photos have no batch axis, not three channels, values outside 0..1, or NaN.
-    StyleError
-        The code is missing, or has the wrong shape.
+    Raises InputError if photos have no batch axis, not three channels, values outside 0..1, or NaN;
+    StyleError if the code is missing, or has the wrong shape.
     """
     if not isinstance(x, Mapping) and not hasattr(x, "shape"):
         x = _first_batch(x)

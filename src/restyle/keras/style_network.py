@@ -71,14 +71,9 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
     `{"content": photos, "code": weights [N, styles]}`. Differs from the PyTorch network: the statistics of a
     picture cannot be given, so it has no tiles and no steady video.
 
-    Parameters
-    ----------
-    kernel_size, width, blocks, normalization
-        As for `restyle.StyleNetwork`.
-    styles : int
-        Number of styles.
-    seed : int
-        Seed of the initial weights.
+    kernel_size, width, blocks, normalization : as for `restyle.StyleNetwork`
+    styles : number of styles
+    seed : of the initial weights
 
     Examples
     --------
@@ -162,16 +157,10 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
     def paint(self, photo: Any, code: Sequence[float] | None = None) -> FloatArray:
         """Stylize one photo of any size.
 
-        Parameters
-        ----------
         photo : path, PIL image or array
-        code : sequence of float or None
-            Weights of the styles; None mixes them evenly.
+        code : weights of the styles; None mixes them evenly
 
-        Returns
-        -------
-        np.ndarray [shape=(H, W, 3), float32, RGB, 0..1]
-            Of the size of the photo.
+        Returns [H, W, 3] float32, RGB, 0..1, of the size of the photo.
         """
         x: Any = images.load_image(photo).pixels[None]
         if self.styles > 1:
@@ -207,10 +196,7 @@ class StyleNetwork(keras.Model):  # type: ignore[misc]
     def to_network(self, styles: Sequence[str] = ()) -> TorchNetwork:
         """Return a copy as `restyle.StyleNetwork`, which can be saved for `restyle image`.
 
-        Parameters
-        ----------
-        styles : sequence of str
-            Names of the styles; by default style-1, style-2, ...
+        styles : names of the styles; by default style-1, style-2, ...
         """
         require("StyleNetwork.to_network", "torch", "torch", "safetensors", "onnx")
         import torch

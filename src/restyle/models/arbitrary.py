@@ -66,15 +66,10 @@ MOST_STRIDE, MOST_SETTING = FEATHER, 4096  # px, in the metadata of a graph, whi
 class Arbitrary:
     """A model for arbitrary styles. Its graphs load on first use and are shared between threads.
 
-    Parameters
-    ----------
-    model : str, path, NetworkRecord or Record
-        Name in the catalog, a folder written by `restyle export`, or a `.restyle` file or its content. A
-        network that has only its own styles has no style encoder: its codes are weights of those styles.
-    device : "auto", "cpu", "cuda", "directml", "coreml" or "webgpu"
-        As for `Session`; afterwards the one that `auto` took.
-    threads : int or None
-        Threads per call; None uses all cores available to the process.
+    model : name in the catalog, a folder written by `restyle export`, or a `.restyle` file or its content. A
+        network that has only its own styles has no style encoder: its codes are weights of those styles
+    device : as for `Session`; afterwards the one that `auto` took
+    threads : per call; None uses all cores available to the process
     """
 
     def __init__(
@@ -151,16 +146,11 @@ class Arbitrary:
     def encode(self, picture: FloatArray, scale: float = 1.0) -> FloatArray:
         """Encode a style image.
 
-        Parameters
-        ----------
-        picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            At least 8 px a side; it is resized to the size at which the model learned styles.
-        scale : float, 0.25..4
-            Stroke size; at 2 the style is encoded at twice its size.
+        picture : [H, W, 3] float32, 0..1, RGB; at least 8 px a side; it is resized to the size at which the
+            model learned styles
+        scale : 0.25..4, stroke size; at 2 the style is encoded at twice its size
 
-        Returns
-        -------
-        np.ndarray [shape=(K,), float32]
+        Returns [K] float32.
         """
         check_scale(scale)
         height, width = picture.shape[:2]
@@ -184,21 +174,12 @@ class Arbitrary:
     ) -> tuple[FloatArray, FloatArray]:
         """Stylize a picture in one pass.
 
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            Of any size; padding to the stride is by reflection.
-        code : np.ndarray [shape=(K,), float32]
-        stats : np.ndarray [shape=(P,), float32] or None
-            Statistics to normalize with; None uses the picture's own.
-        weight : float, 0..1
-            Weight of `stats` against the picture's own.
+        content : [H, W, 3] float32, 0..1, RGB; of any size; padding to the stride is by reflection
+        code : [K] float32
+        stats : [P] float32 or None; statistics to normalize with; None uses the picture's own
+        weight : 0..1, of `stats` against the picture's own
 
-        Returns
-        -------
-        picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        stats : np.ndarray [shape=(P,), float32]
-            The statistics that were used.
+        Returns picture [H, W, 3] float32, 0..1, RGB; stats [P] float32, the statistics that were used.
         """
         graph = self.transformer
         smallest = graph.number("smallest", MOST_SETTING, SMALLEST_INPUT)
@@ -209,22 +190,16 @@ class Arbitrary:
         picture = unpad(out["picture"][0].transpose(1, 2, 0), padding)
         return np.ascontiguousarray(picture), out["stats"][0]
 
-    def thumbnail_stats(
-        self, content: FloatArray, code: FloatArray, stats: FloatArray | None = None, weight: float = 1.0
-    ) -> FloatArray:
-        """Compute the statistics [P] of a large picture from a thumbnail; `stats` as in `transfer`."""
+    def thumbnail_stats(self, content: FloatArray, code: FloatArray) -> FloatArray:
+        """Compute the statistics [P] of a large picture from a thumbnail."""
         content, _ = thumbnail(content)
         height, width = content.shape[:2]
         scale = min(1.0, math.sqrt(THUMBNAIL_PIXELS / (height * width)))
         size = (max(SMALLEST_INPUT, round(height * scale)), max(SMALLEST_INPUT, round(width * scale)))
-        return self.transfer(resize(content, size, "area"), code, stats, weight)[1]
+        return self.transfer(resize(content, size, "area"), code)[1]
 
     def transfer_tiles(
-        self,
-        content: FloatArray,
-        code: FloatArray,
-        report: Report = quiet,
-        stats: FloatArray | None = None,
+        self, content: FloatArray, code: FloatArray, report: Report = quiet, stats: FloatArray | None = None
     ) -> FloatArray:
         """Stylize a picture in tiles, all with the same statistics: `stats`, or those of a thumbnail."""
         stats = self.thumbnail_stats(content, code) if stats is None else stats
@@ -245,17 +220,12 @@ class Arbitrary:
     ) -> Iterator[Rows]:
         """Stylize a picture that is read by boxes, in tiles, and yield its rows in order.
 
-        Parameters
-        ----------
         read : function of a Box that returns its pixels [shape=(box.height, box.width, 3), float32]
         size : (height, width)
-        start : int
-            First row that is needed.
+        start : first row that is needed
 
-        Yields
-        ------
-        int, np.ndarray [shape=(n, W, 3), float32]
-            The first row, maybe before `start`, and the rows, which the next step overwrites.
+        Yields the first row, maybe before `start`, and the rows [n, W, 3] float32, which the next step
+        overwrites.
         """
         stride = self.stride
         padding = padding_of(size, stride)
@@ -298,12 +268,9 @@ class Arbitrary:
     ) -> FloatArray:
         """Stylize a picture at a given strength; see the top of this module.
 
-        Parameters
-        ----------
-        content : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-        code : np.ndarray [shape=(K,), float32]
-        strength : float, 0..1
-            0 gives the content, 1 the full style.
+        content : [H, W, 3] float32, 0..1, RGB
+        code : [K] float32
+        strength : 0..1; 0 gives the content, 1 the full style
         report : function of the fraction done, 0..1
 
         Examples

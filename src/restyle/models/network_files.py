@@ -32,19 +32,12 @@ _MOST_HEADER = 1 << 20
 class NetworkRecord:
     """Content of a network file.
 
-    Parameters
-    ----------
-    name : str
-        Name of the network, which its style files carry.
-    shape : dict
-        `kernel_size`, `width`, `blocks`, `normalization`.
-    styles : tuple of str
-        Names of its styles, one per row of `scale` and `shift`.
+    name : of the network, which its style files carry
+    shape : `kernel_size`, `width`, `blocks`, `normalization`
+    styles : names of its styles, one per row of `scale` and `shift`
     weights : dict of np.ndarray [float32]
-    graph : bytes
-        The network as ONNX; float16 weights.
-    training : dict
-        Metadata of the training run.
+    graph : the network as ONNX; float16 weights
+    training : metadata of the training run
     """
 
     name: str
@@ -63,10 +56,7 @@ def is_network_file(path: PathLike) -> bool:
 def read(path: PathLike) -> NetworkRecord:
     """Read a network file.
 
-    Raises
-    ------
-    ModelError
-        It is missing, damaged, or not a network file.
+    Raises ModelError if it is missing, damaged, or not a network file.
     """
     shown = os.fspath(path)
     if not os.path.exists(path):
@@ -106,18 +96,11 @@ def read(path: PathLike) -> NetworkRecord:
 
 
 def write(
-    record: NetworkRecord,
-    path: PathLike,
-    *,
-    overwrite: bool = False,
-    inputs: Iterable[PathLike] = (),
+    record: NetworkRecord, path: PathLike, *, overwrite: bool = False, inputs: Iterable[PathLike] = ()
 ) -> Path:
     """Write a network file atomically.
 
-    Raises
-    ------
-    OutputError
-        The suffix is not `.restyle`, the file exists, or cannot be written.
+    Raises OutputError if the suffix is not `.restyle`, the file exists, or cannot be written.
     """
     check_suffix(path)
     arrays: dict[str, np.ndarray[Any, Any]] = {
@@ -186,9 +169,8 @@ def _join(arrays: Mapping[str, np.ndarray[Any, Any]], about: Mapping[str, str]) 
     header: dict[str, Any] = {"__metadata__": dict(about)}
     position = 0
     names = {dtype: name for name, dtype in _DTYPES.items()}
-    ordered = sorted(
-        arrays.items(), key=lambda pair: (-pair[1].itemsize, pair[0])
-    )  # wide types first, for alignment
+    # Wide types first, for alignment.
+    ordered = sorted(arrays.items(), key=lambda pair: (-pair[1].itemsize, pair[0]))
     for name, array in ordered:
         header[name] = {
             "dtype": names[array.dtype],

@@ -88,29 +88,16 @@ class MemoryShortage(InputError):  # noqa: N818, public as an InputError
 class Session:
     """An ONNX graph, ready to run; thread-safe.
 
-    Parameters
-    ----------
-    content : bytes
-        The complete model.
-    name : str
-        Name in messages.
-    device : "auto", "cpu", "cuda", "directml", "coreml" or "webgpu"
-        Where the graph runs. There is no fallback to another device. `auto` takes the first of PROVIDERS
-        that works, and logs it once.
-    threads : int or None
-        Threads per call; None uses one per core available to the process.
-    release : bool
-        Free the memory of every run at once, for a session that runs rarely; else only that of large
-        pictures.
-    spin : bool
-        Whether threads may spin, see `set_spinning`; not where several sessions take turns.
+    content : the complete model
+    name : in messages
+    device : where the graph runs. There is no fallback to another device. `auto` takes the first of PROVIDERS
+        that works, and logs it once
+    threads : per call; None uses one per core available to the process
+    release : free the memory of every run at once, for a session that runs rarely; else only that of large
+        pictures
+    spin : whether threads may spin, see `set_spinning`; not where several sessions take turns
 
-    Raises
-    ------
-    ModelError
-        This ONNX Runtime cannot run the model.
-    OptionError
-        The device is not available.
+    Raises ModelError if this ONNX Runtime cannot run the model; OptionError if the device is not available.
     """
 
     def __init__(
@@ -207,29 +194,15 @@ class Session:
     ) -> dict[str, FloatArray]:
         """Run the graph once.
 
-        Parameters
-        ----------
-        only : sequence of str or None
-            Names of the outputs that are wanted; None for all.
-        into : dict of np.ndarray [float32 or uint8] or None
-            Contiguous arrays for all wanted outputs. An output that ONNX Runtime allocates keeps a large part
-            of its memory in use.
-        **inputs : np.ndarray [float32 or uint8]
-            One per input of the graph, by name.
+        only : names of the outputs that are wanted; None for all
+        into : contiguous arrays for all wanted outputs. An output that ONNX Runtime allocates keeps a large
+            part of its memory in use
+        **inputs : one per input of the graph, by name
 
-        Returns
-        -------
-        dict of np.ndarray [float32]
-            Outputs by name.
+        Returns outputs by name.
 
-        Raises
-        ------
-        MemoryShortage
-            There is not enough memory.
-        ModelError
-            The run failed.
-        Interrupted
-            `interrupt` was called.
+        Raises MemoryShortage if there is not enough memory; ModelError if the run failed; Interrupted if
+        `interrupt` was called.
         """
         wanted = list(self.outputs if only is None else only)
         contiguous: dict[str, Any] = {

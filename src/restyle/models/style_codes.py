@@ -39,10 +39,7 @@ def check_scale(scale: float) -> float:
 def normalize_weights(weights: Sequence[float]) -> FloatArray:
     """Scale weights to a sum of 1, as float32 [N].
 
-    Raises
-    ------
-    StyleError
-        A weight is negative or not finite, or none is positive.
+    Raises StyleError if a weight is negative or not finite, or none is positive.
     """
     for weight in weights:
         if not 0 <= weight < float("inf"):
@@ -66,19 +63,12 @@ def interpolate_code(own: FloatArray, code: FloatArray, strength: float) -> Floa
 def restore_content(styled: FloatArray, content: FloatArray, own: FloatArray, strength: float) -> FloatArray:
     """Add what the transformer loses of the content, in proportion to 1 - strength.
 
-    Parameters
-    ----------
-    styled : np.ndarray [shape=(H, W, 3), float32]
-        T(C, own + s (code - own)); overwritten.
-    content : np.ndarray [shape=(H, W, 3), float32]
-    own : np.ndarray [shape=(H, W, 3), float32]
-        T(C, own), the content in its own style.
+    styled : [H, W, 3] float32; T(C, own + s (code - own)); overwritten
+    content : [H, W, 3] float32
+    own : [H, W, 3] float32; T(C, own), the content in its own style
     strength : float, 0..1
 
-    Returns
-    -------
-    np.ndarray [shape=(H, W, 3), float32, range 0..1]
-        The memory of `styled`.
+    Returns [H, W, 3] float32, 0..1, the memory of `styled`.
     """
     for top in range(0, len(styled), _ROWS):
         rows = slice(top, top + _ROWS)
@@ -94,13 +84,9 @@ PICTURE_QUALITY = 80  # of its JPEG
 class Exemplar:
     """A style image, for methods that use its pixels.
 
-    Parameters
-    ----------
-    pixels : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    weight : float
-        Share in a mixture of styles.
-    scale : float
-        Stroke size.
+    pixels : [H, W, 3] float32, 0..1, RGB
+    weight : share in a mixture of styles
+    scale : stroke size
     """
 
     pixels: FloatArray
@@ -111,10 +97,7 @@ class Exemplar:
 class CodeSource(ABC):
     """Source of the codes of one style; by default one with a single stroke size and no image.
 
-    Attributes
-    ----------
-    name : str
-        Name of the style, for messages.
+    name : name of the style, for messages
     """
 
     name = ""
@@ -123,10 +106,7 @@ class CodeSource(ABC):
     def code(self, scale: float) -> FloatArray:
         """Return the code [K] for strokes `scale` times the usual size.
 
-        Raises
-        ------
-        OptionError, StyleError
-            The source does not have this scale.
+        Raises OptionError, StyleError if the source does not have this scale.
         """
 
     def is_scalable(self) -> bool:
@@ -149,10 +129,7 @@ class CodeSource(ABC):
 class ImageCodes(CodeSource):
     """Encodes a style image at each scale.
 
-    Parameters
-    ----------
-    picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-    encoder : Arbitrary
+    picture : [H, W, 3] float32, 0..1, RGB
     """
 
     def __init__(self, picture: FloatArray, encoder: Arbitrary) -> None:
@@ -179,14 +156,9 @@ class ImageCodes(CodeSource):
 class SavedCodes(CodeSource):
     """Interpolates between the codes of a style file, linearly in the octaves of the scale.
 
-    Parameters
-    ----------
-    codes : mapping of float to np.ndarray [shape=(K,), float32]
-        By scale, including scale 1.
-    name : str
-        Of the style, for messages.
-    pictures : sequence of StylePicture
-        The images that the style was encoded from, if they are known.
+    codes : [K] float32, by scale, including scale 1
+    name : of the style, for messages
+    pictures : the images that the style was encoded from, if they are known
     """
 
     def __init__(
@@ -235,12 +207,8 @@ class SavedCodes(CodeSource):
 class NetworkCode(CodeSource):
     """A style of a network's own, with the stroke size that it was trained with.
 
-    Parameters
-    ----------
-    code : np.ndarray [shape=(N,), float32]
-        1 at the index of the style, 0 elsewhere.
-    name : str
-        Of the style, for messages.
+    code : [N] float32; 1 at the index of the style, 0 elsewhere
+    name : of the style, for messages
     """
 
     def __init__(self, code: FloatArray, name: str) -> None:
@@ -259,10 +227,7 @@ class NetworkCode(CodeSource):
 class MixedCodes(CodeSource):
     """Mixes the codes of several sources.
 
-    Parameters
-    ----------
-    parts : sequence of (CodeSource, scale, weight)
-        Each source with its scale at the time of mixing.
+    parts : each source with its scale at the time of mixing
     """
 
     def __init__(self, parts: Sequence[tuple[CodeSource, float, float]]) -> None:

@@ -46,14 +46,9 @@ MOST_BYTES = 32 << 20  # of a style file: about a hundred pictures
 class StylePicture:
     """The image of a style, or of one part of a mixture.
 
-    Parameters
-    ----------
-    source : Path or bytes
-        An image file, or its content.
-    weight : float
-        Share in the mixture.
-    scale : float
-        Stroke size.
+    source : an image file, or its content
+    weight : share in the mixture
+    scale : stroke size
     """
 
     source: Path | bytes = field(repr=False)
@@ -65,18 +60,12 @@ class StylePicture:
 class StyleRecord:
     """Content of a style file.
 
-    Parameters
-    ----------
-    model, name : str
-    code : np.ndarray [shape=(K,), float32]
-    title, artist, year : str
-        Empty if unknown.
-    scales : mapping of float to np.ndarray [shape=(K,), float32]
-        Codes for other stroke sizes.
-    refinement : np.ndarray [shape=(K,), float32] or None
-        Added to each code for stylization: the result of fine-tuning on this style. Stored as "practised".
-    pictures : tuple of StylePicture
-        The images that the style was encoded from, as JPEG; empty if the file does not contain them.
+    code : [K] float32
+    title, artist, year : empty if unknown
+    scales : codes for other stroke sizes
+    refinement : [K] float32 or None; added to each code for stylization: the result of fine-tuning on this
+        style. Stored as "practised"
+    pictures : the images that the style was encoded from, as JPEG; empty if the file does not contain them
     """
 
     model: str
@@ -93,12 +82,7 @@ class StyleRecord:
 def read(path: PathLike) -> StyleRecord:
     """Read a style file.
 
-    Raises
-    ------
-    InputError
-        It is missing or cannot be read.
-    StyleError
-        It is not a style file of this version.
+    Raises InputError if it is missing or cannot be read; StyleError if it is not one of this version.
     """
     name = os.fspath(path)
     if os.path.exists(path) and not os.path.isfile(path):  # a named pipe would block
@@ -140,18 +124,11 @@ def read(path: PathLike) -> StyleRecord:
 
 
 def write(
-    record: StyleRecord,
-    path: PathLike,
-    *,
-    overwrite: bool = False,
-    inputs: Iterable[PathLike] = (),
+    record: StyleRecord, path: PathLike, *, overwrite: bool = False, inputs: Iterable[PathLike] = ()
 ) -> Path:
     """Write a style file atomically; `inputs` are never replaced.
 
-    Raises
-    ------
-    StyleError
-        Its pictures are larger than a style file may be.
+    Raises StyleError if its pictures are larger than a style file may be.
     """
     words = {key: getattr(record, key) for key in ("model", "name", "title", "artist", "year")}
     entry: dict[str, Any] = {"format": FORMAT, **{key: word for key, word in words.items() if word}}
@@ -202,10 +179,7 @@ def preset_artwork(style_file: Path) -> Path | None:
 def split_weight(text: str) -> tuple[str, float | None]:
     """Split `name:0.4` into name and weight; a colon in an existing path is part of the path.
 
-    Raises
-    ------
-    StyleError
-        The text after the colon is not a weight.
+    Raises StyleError if the text after the colon is not a weight.
     """
     name, colon, tail = text.rpartition(":")
     if not colon or not name or os.path.lexists(text):
@@ -248,10 +222,7 @@ def find_presets(name: str, files: dict[str, Path]) -> list[str]:
 
 
 def near_names(
-    name: str,
-    known: list[str],
-    listed: str = "`restyle styles` lists the presets",
-    about: Sequence[str] = (),
+    name: str, known: list[str], listed: str = "`restyle styles` lists the presets", about: Sequence[str] = ()
 ) -> str:
     """Return the end of a message that suggests similar names, or else those in `about`, or a command."""
     wanted = slug(name)
@@ -307,7 +278,7 @@ def _decode_scales(scales: dict[str, Any], code: FloatArray, name: str) -> dict[
             scale = float(key)
         except ValueError:
             scale = 0.0
-        if not 0 < scale < float("inf"):
+        if not 0 < scale < math.inf:
             raise StyleError(f"{name}: damaged style file: '{key}' is not a scale")
         decoded[scale] = _decode_like(text, code, name)
     return decoded

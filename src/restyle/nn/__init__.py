@@ -1,6 +1,6 @@
 """The networks, in PyTorch: perceptual encoder, style encoder, transformer, and their losses.
 
-Here are the settings of torch and its devices.
+Here are the settings of torch, its devices, and what several networks share.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from restyle.errors import OptionError
 
@@ -47,3 +48,11 @@ def choose_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise OptionError(f"device {name!r} is not available: PyTorch finds no Apple GPU")
     return device
+
+
+def initialize_convolutions(network: nn.Module) -> None:
+    """Initialize all convolutions of a network (He et al. 2015), with biases of 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]

@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from restyle.nn.transformer import EPSILON, reflect, upsample
+from restyle.nn import initialize_convolutions
+from restyle.nn.transformer import mixed_statistics, reflect, upsample
 from restyle.options.train import NetworkOptions
 
 STRIDE = 4  # sides of the content must be multiples of it
@@ -71,10 +72,7 @@ class ConditionalTransformer(nn.Module):
         self.stats_size = max(1, 2 * sum(self.normalized))  # a graph needs at least one
         self.scale = nn.Parameter(torch.ones(s.styles, sum(self.widths)))
         self.shift = nn.Parameter(torch.zeros(s.styles, sum(self.widths)))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        initialize_convolutions(self)
         for block in self.blocks:
             block.second.weight.data *= 0.3  # type: ignore[union-attr, operator]
         self.out.weight.data *= 0.3
@@ -111,12 +109,8 @@ class ConditionalTransformer(nn.Module):
         def styled(h: Tensor) -> Tensor:
             scale, shift, (_, _, normal) = scales.pop(0), shifts.pop(0), points.pop(0)
             if normal:
-                mean = h.mean((2, 3))
-                deviation = ((h - mean[:, :, None, None]).square().mean((2, 3)) + EPSILON).sqrt()
-                stats = torch.cat([mean, deviation], 1)
-                stats = stats + stats_weight * (given.pop(0) - stats)
-                used.append(stats)
-                mean, deviation = stats.chunk(2, 1)
+                used.append(mixed_statistics(h, given.pop(0), stats_weight))
+                mean, deviation = used[-1].chunk(2, 1)
                 scale = scale / deviation
                 shift = shift - mean * scale
             return h * scale[:, :, None, None] + shift[:, :, None, None]

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from restyle.errors import InputError, ModelError
 from restyle.models import catalog
 from restyle.models.session import EMBEDDED, LAYERS, SMALLEST, as_batch
+from restyle.nn import initialize_convolutions
 from restyle.options.train import ENCODERS
 from restyle.types import FloatArray, PathLike
 
@@ -36,16 +37,10 @@ DEVIATION = (0.229, 0.224, 0.225)
 class VGGTeacher(nn.Module):
     """A frozen VGG-shaped network, which may end before block 5.
 
-    Parameters
-    ----------
-    weights : mapping of str to Tensor
-        ``conv0``, a 1x1 convolution that normalizes the input; 3x3 convolutions ``convB_I``; optionally 1x1
-        convolutions ``headB_1`` from the channels of a block's first layer to those of VGG-19.
+    weights : ``conv0``, a 1x1 convolution that normalizes the input; 3x3 convolutions ``convB_I``; optionally
+        1x1 convolutions ``headB_1`` from the channels of a block's first layer to those of VGG-19
 
-    Raises
-    ------
-    ModelError
-        They are not those of such a network.
+    Raises ModelError if they are not those of such a network.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -98,15 +93,9 @@ class VGGTeacher(nn.Module):
 class VGG19(VGGTeacher):
     """VGG-19 with the weights that torchvision publishes: `restyle models pull vgg19`.
 
-    Parameters
-    ----------
-    weights : mapping of str to Tensor
-        ``features.N.weight`` and ``.bias``; the classifier is not needed, nor are the last layers.
+    weights : ``features.N.weight`` and ``.bias``; the classifier is not needed, nor are the last layers
 
-    Raises
-    ------
-    ModelError
-        There is no first layer, or a tensor does not have the shape of VGG-19.
+    Raises ModelError if there is no first layer, or a tensor does not have the shape of VGG-19.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
@@ -207,10 +196,7 @@ class PerceptualEncoder(nn.Module):
             nn.Identity() if side else nn.Conv2d(width, head, 1)
             for width, head, side in zip(self.shape.widths, self.shape.heads, self.shape.sides, strict=True)
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        initialize_convolutions(self)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """relu1_1 .. relu5_1 of images [N, 3, H, W], RGB, 0..1, of at least 32 px a side."""
@@ -272,10 +258,8 @@ def encoder_names() -> list[str]:
 def perceptual_encoder(name: str = EMBEDDED) -> PerceptualEncoder | VGG19:
     """Load an encoder of the catalog, frozen.
 
-    Raises
-    ------
-    ModelError
-        There is no such encoder; or its file is missing (the message says how to get it) or damaged.
+    Raises ModelError if there is no such encoder; or its file is missing (the message says how to get it) or
+    damaged.
     """
     if name not in encoder_names():
         raise ModelError(f"no encoder is called '{name}'; there are {', '.join(encoder_names())}")
@@ -313,15 +297,9 @@ def load_loss_network(encoder: PathLike) -> LossNetwork:
 class ArrayEncoder:
     """An encoder for NumPy arrays.
 
-    Parameters
-    ----------
-    name : str or Path
-        A name: see `perceptual_encoder`. A path: a file for `VGGTeacher.load`, with all five blocks.
+    name : a name: see `perceptual_encoder`. A path: a file for `VGGTeacher.load`, with all five blocks
 
-    Raises
-    ------
-    ModelError
-        There is no such encoder, or the file is not deep enough.
+    Raises ModelError if there is no such encoder, or the file is not deep enough.
     """
 
     def __init__(self, name: str | Path) -> None:
@@ -337,14 +315,9 @@ class ArrayEncoder:
     def features(self, picture: FloatArray) -> dict[str, FloatArray]:
         """Compute relu1_1 to relu5_1.
 
-        Parameters
-        ----------
-        picture : np.ndarray [shape=(H, W, 3), float32, range 0..1, RGB]
-            At least 32 px a side.
+        picture : [H, W, 3] float32, 0..1, RGB; at least 32 px a side
 
-        Returns
-        -------
-        layer -> np.ndarray [shape=(C, H, W), float32]
+        Returns [C, H, W] float32 by layer.
         """
         height, width = picture.shape[:2]
         if min(height, width) < SMALLEST:

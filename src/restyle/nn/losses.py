@@ -100,11 +100,8 @@ def style_loss(
     gap(covariance)``. In a Gram matrix the means drown the covariance, which is the texture; so it may count
     separately.
 
-    Parameters
-    ----------
-    features : sequence of Tensor [N, C, H, W]
-    style : sequence of Tensor [N, C, h, w] or of Target
-        Features of the style, or their `style_target`, for the same layers.
+    features : [N, C, H, W] of each layer
+    style : [N, C, h, w] of the style, or their `style_target`, for the same layers
     """
     total = torch.zeros(features[0].shape[0], device=features[0].device)
     for feature, given in zip(features, style, strict=True):
@@ -145,8 +142,6 @@ def color_loss(x: Tensor, style: Tensor) -> Tensor:
     Compact encoders distinguish strokes better than hues, so a network can match their statistics with the
     wrong palette. Statistics of the pixels prevent that.
 
-    Parameters
-    ----------
     x : Tensor [N, 3, H, W], RGB, 0..1
     style : Tensor [N or 1, 3, h, w], RGB, 0..1
     """
@@ -162,13 +157,9 @@ FAINT = 0.1  # of the style's deviation: weaker texture does not count
 def local_texture(feature: Tensor, deviation: Tensor, stride: int) -> Tensor:
     """Measure how much texture the windows of an image have: mean log of their deviations. -> [N, C].
 
-    Parameters
-    ----------
-    feature : Tensor [N, C, H, W]
-    deviation : Tensor [N, C]
-        What the deviations are relative to.
-    stride : int
-        Pixels of the image per position.
+    feature : [N, C, H, W]
+    deviation : [N, C], what the deviations are relative to
+    stride : pixels of the image per position
     """
     side = max(2, TEXTURE_WINDOW // stride)
     mean = F.avg_pool2d(feature, side)

@@ -24,6 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from restyle.nn import initialize_convolutions
+
 FLOOR = 4e-4  # variance added to a photo's colors: a deviation of .02, about five 8-bit levels
 STYLE_FLOOR = 2e-5  # to a style's: .0045, so that an ink drawing removes the hues of a photo
 COLORS = 9  # floats: mean of R, G, B; upper triangle of a symmetric 3x3 matrix
@@ -178,6 +180,14 @@ def high_frequencies(x: Tensor) -> Tensor:
     return x - F.avg_pool2d(reflect(x), 3, 1)
 
 
+def mixed_statistics(h: Tensor, given: Tensor, weight: Tensor) -> Tensor:
+    """Mean and deviation of each channel, [N, 2 C], mixed with those `given`, whose weight is [N, 1]."""
+    mean = h.mean((2, 3))
+    deviation = ((h - mean[:, :, None, None]).square().mean((2, 3)) + EPSILON).sqrt()
+    stats = torch.cat([mean, deviation], 1)
+    return stats + weight * (given - stats)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions; the output of the first is normalized, then scaled and shifted by the style."""
 
@@ -190,10 +200,7 @@ class ResidualBlock(nn.Module):
         self, x: Tensor, scale: Tensor, shift: Tensor, given: Tensor, weight: Tensor
     ) -> tuple[Tensor, Tensor]:
         h = self.first(reflect(x))
-        mean = h.mean((2, 3))
-        deviation = ((h - mean[:, :, None, None]).square().mean((2, 3)) + EPSILON).sqrt()
-        stats = torch.cat([mean, deviation], 1)
-        stats = stats + weight * (given - stats)
+        stats = mixed_statistics(h, given, weight)
         mean, deviation = stats.chunk(2, 1)
         scale = (1 + scale) / deviation
         h = F.relu(h * scale[:, :, None, None] + (shift - mean * scale)[:, :, None, None])
@@ -240,10 +247,7 @@ class Transformer(nn.Module):
         self._initialize()
 
     def _initialize(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        initialize_convolutions(self)
         for block in [*self.blocks, *self.fine_blocks]:
             block.second.weight.data *= 0.3
         nn.init.normal_(self.modulation.weight, std=0.02)

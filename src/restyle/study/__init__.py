@@ -24,9 +24,13 @@ from restyle.options.train import NetworkOptions, StyleOptions, StyleTrainOption
 from restyle.train.data import evenly_spaced
 
 Setting = dict[str, Any]
+Result = dict[str, Any]
+PlanT = TypeVar("PlanT")
 LOGARITHMIC = 10.0  # spans of floats with at least this ratio are searched on a logarithmic scale
 _SETS = (NetworkOptions, StyleOptions, StyleTrainOptions)
 _FIXED = {"steps", "minutes", "seed", "threads", "device", "held_out"}  # equal in all runs
+LOG = "search.log"
+NAME = "restyle"
 _SPAN = re.compile(r"([^./]*(?:\.[^./]+)?)\.\.([^/]*)(?:/(.*))?")
 
 
@@ -146,10 +150,6 @@ def label(setting: Setting) -> str:
     return "_".join(parts) or "usual"
 
 
-LOG = "search.log"
-NAME = "restyle"
-
-
 def search(
     space: Space,
     trials: int,
@@ -210,10 +210,6 @@ def _suggest(trial: Any, name: str, choices: Choices) -> Any:
     return trial.suggest_float(name, choices.low, choices.high, step=choices.step, log=choices.logarithmic)
 
 
-PlanT = TypeVar("PlanT")
-Result = dict[str, Any]
-
-
 def check_plan(folder: Path, plan: dict[str, Any]) -> None:
     """Write the settings of a study to its folder; raise InputError if it contains a different study."""
     path = folder / "study.json"
@@ -227,10 +223,7 @@ def check_plan(folder: Path, plan: dict[str, Any]) -> None:
 
 
 def run_all(
-    run: Callable[[PlanT], Result],
-    plans: Sequence[PlanT],
-    jobs: int,
-    finished: Callable[[int, Result], None],
+    run: Callable[[PlanT], Result], plans: Sequence[PlanT], jobs: int, finished: Callable[[int, Result], None]
 ) -> list[Result]:
     """Run all plans, each in its own process, `jobs` at a time; return results in the order of the plans.
 

@@ -49,13 +49,12 @@ class StyleCountTask:
         *,
         crop: int = 96,
         batch: int = 4,
-        content_weight: float = StyleOptions.content_weight,
         shape: TransformerShape = SMALL,
         seed: int = 1,
         encoder: str | Path = ENCODER,
     ) -> None:
         self.content, self.styles, self.held_out = content, styles, held_out
-        self.crop, self.batch_size, self.content_weight = crop, batch, content_weight
+        self.crop, self.batch_size = crop, batch
         self.loss_network = load_loss_network(encoder)
         record = catalog.records().get(str(encoder))
         torch.manual_seed(seed)
@@ -90,7 +89,7 @@ class StyleCountTask:
         }
         total = (
             terms["style"]
-            + self.content_weight * terms["content"]
+            + StyleOptions.content_weight * terms["content"]
             + 0.01 * terms["variation"]
             + 3.0 * terms["range"]
         )

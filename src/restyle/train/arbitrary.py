@@ -23,7 +23,7 @@ from restyle.nn.losses import (
 )
 from restyle.nn.transformer import TransformerShape
 from restyle.options.train import ArbitraryOptions
-from restyle.train.augmentation import LARGE, STYLE, Augmentation
+from restyle.train.augmentation import LARGE, STYLE
 from restyle.train.data import Pictures, save_grid
 from restyle.train.loop import processes, unwrapped
 from restyle.types import PathLike
@@ -43,10 +43,7 @@ class StyleBank:
     """
 
     def __init__(
-        self,
-        crops: Iterable[Tensor],
-        encoder: StyleEncoder,
-        features: Callable[[Tensor], Sequence[Tensor]],
+        self, crops: Iterable[Tensor], encoder: StyleEncoder, features: Callable[[Tensor], Sequence[Tensor]]
     ) -> None:
         observed, targets, texture = [], [], []
         device = encoder.centre.device
@@ -95,14 +92,12 @@ class ArbitraryTask:
         exact: str | Path | None = None,
         options: ArbitraryOptions | None = None,
         shape: TransformerShape | None = None,
-        content_augmentation: Augmentation = LARGE,
-        style_augmentation: Augmentation = STYLE,
         seed: int = 1,
         start: str | Path | None = None,
     ) -> None:
         self.options = options or ArbitraryOptions()
-        self.content = Pictures(content, content_augmentation)
-        self.style = Pictures(style, style_augmentation)
+        self.content = Pictures(content, LARGE)
+        self.style = Pictures(style, STYLE)
         self.folders = [self.content, self.style]
         self.teacher = VGGTeacher.load(teacher)
         self.exact = VGGTeacher.load(exact) if exact else None
@@ -188,14 +183,9 @@ class ArbitraryTask:
         outputs = model(inputs, styles)
         out = outputs[: len(content)].contiguous(memory_format=torch.channels_last)
         terms = self._terms(out, content, targets, texture)
-        total = (
-            terms["style"]
-            + o.texture_weight * terms["texture"]
-            + o.content_weight * terms["content"]
-            + o.variation_weight * terms["variation"]
-            + o.range_weight * terms["range"]
-            + o.weave_weight * terms["weave"]
-        )
+        total = terms["style"]
+        for name in ("texture", "content", "variation", "range", "weave"):
+            total = total + getattr(o, f"{name}_weight") * terms[name]
         if steady:
             edge = 2 * SHIFT
             before = out[:steady, :, dy + edge : crop - edge, dx + edge : crop - edge]

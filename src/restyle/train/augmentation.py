@@ -9,9 +9,9 @@ images. `Augmentation` holds the settings of the usual pipeline.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
@@ -19,14 +19,8 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from restyle.errors import OptionError
 
 SOFT = 1.2  # a picture enlarged by more than this looks soft
+Step = Callable[[Image.Image, np.random.Generator], Image.Image]  # a change of a picture
 LIMITS = {"scale": (1.0, 16.0), "enlarge": (1.0, 16.0), "degrees": (0.0, 45.0)}  # others: 0..1
-
-
-class Step(Protocol):
-    """A change of a picture."""
-
-    def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the changed picture."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +39,7 @@ class ScaledCrop:
     sharpen: float = 0.0
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the square."""
-        low, high = np.log(self.scale[0]), np.log(self.scale[1])
-        target = self.side * float(np.exp(rng.uniform(low, high)))
+        target = self.side * float(np.exp(rng.uniform(*np.log(self.scale))))
         short = min(picture.size)
         factor = min(target / short, max(self.enlarge, self.side / short))
         source_side = self.side / factor
@@ -70,7 +62,6 @@ class Flip:
     chance: float = 0.5
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture, mirrored or not."""
         return ImageOps.mirror(picture) if rng.random() < self.chance else picture
 
 
@@ -81,7 +72,6 @@ class QuarterTurn:
     chance: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture, rotated or not."""
         return picture.rotate(90 * int(rng.integers(1, 4))) if rng.random() < self.chance else picture
 
 
@@ -92,7 +82,6 @@ class Rotate:
     degrees: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the rotated picture, a little smaller."""
         angle = float(rng.uniform(-self.degrees, self.degrees))
         width, height = inner_rectangle(*picture.size, math.radians(abs(angle)))
         rotated = picture.rotate(angle, Image.Resampling.BICUBIC)
@@ -108,7 +97,6 @@ class _Enhance:
     amount: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the changed picture."""
         factor = 1 + float(rng.uniform(-self.amount, self.amount))
         changed: Image.Image = type(self).enhancer(picture).enhance(factor)
         return changed
@@ -139,7 +127,6 @@ class Hue:
     amount: float
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture with other hues."""
         turn = float(rng.uniform(-self.amount, self.amount))
         hue, saturation, value = picture.convert("HSV").split()
         turned = hue.point([round(h + turn * 256) % 256 for h in range(256)])
@@ -154,7 +141,6 @@ class Sometimes:
     steps: Sequence[Step]
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture, changed or not."""
         return Pipeline(self.steps)(picture, rng) if rng.random() < self.chance else picture
 
 
@@ -172,7 +158,6 @@ class Pipeline:
     steps: Sequence[Step]
 
     def __call__(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """Return the picture after all steps."""
         for step in self.steps:
             picture = step(picture, rng)
         return picture
@@ -206,16 +191,18 @@ class Augmentation:
 
     def pipeline(self, crop: int) -> Pipeline:
         """Return the steps: rotate, scale and crop, flip, quarter turn, colors."""
-        steps: list[Step] = [Rotate(self.degrees)] if self.degrees else []
-        steps += [ScaledCrop(crop, self.scale, self.enlarge, self.sharpen)]
-        steps += [Flip(self.flip), QuarterTurn(self.rotate)]
-        amounts: list[tuple[type[_Enhance | Hue], float]] = [
-            (Brightness, self.brightness),
-            (Contrast, self.contrast),
-            (Saturation, self.saturation),
-            (Hue, self.hue),
-        ]
-        return Pipeline([*steps, Sometimes(self.color, [kind(amount) for kind, amount in amounts if amount])])
+        turned: list[Step] = [Rotate(self.degrees)] if self.degrees else []
+        cropped = ScaledCrop(crop, self.scale, self.enlarge, self.sharpen)
+        kinds: dict[str, type[_Enhance | Hue]] = {
+            "brightness": Brightness,
+            "contrast": Contrast,
+            "saturation": Saturation,
+            "hue": Hue,
+        }
+        colors: list[Step] = [kind(getattr(self, key)) for key, kind in kinds.items() if getattr(self, key)]
+        return Pipeline(
+            [*turned, cropped, Flip(self.flip), QuarterTurn(self.rotate), Sometimes(self.color, colors)]
+        )
 
     def override(self, text: str) -> Augmentation:
         """Return a copy with the settings of a text such as ``scale=1-2,flip=0,hue=0.1,color=1``.

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -180,35 +179,17 @@ NOISE = 0.12  # standard deviation
 NOISY, RANDOM = 0.25, 0.15  # shares of the pictures that start with noise added, and from noise alone
 
 
-class Student(Protocol):
-    """The network that adversarial pictures are optimized against: `nn.encoders.PerceptualEncoder`."""
-
-    def features(self, x: Tensor) -> list[Tensor]:
-        """Return relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB, 0..1."""
-
-    def widened(self, features: Sequence[Tensor], first: int = 0) -> list[Tensor]:
-        """Return the features at the widths of the teachers."""
-
-
 @dataclass
 class _Example:
-    """A picture during its optimization.
+    """A picture during its optimization."""
 
-    picture, move : [1, 3, H, W]
-    content : target for relu4_1, [1, C, h, w]
-    style : target Gram matrices, each [1, C, C]
-    wide : whether widened features are compared
-    weight : of the content
-    left : steps
-    """
-
-    picture: Tensor
+    picture: Tensor  # [1, 3, H, W], like the next
     move: Tensor
-    content: Tensor
-    style: list[Tensor]
-    wide: bool
-    weight: float
-    left: int
+    content: Tensor  # target for relu4_1, [1, C, h, w]
+    style: list[Tensor]  # target Gram matrices, each [1, C, C]
+    wide: bool  # whether widened features are compared
+    weight: float  # of the content
+    left: int  # steps
 
 
 class AdversarialPictures:
@@ -226,7 +207,7 @@ class AdversarialPictures:
         self.draw = draw
         self.pool: list[_Example | None] = [None] * size
 
-    def batch(self, student: Student, count: int, rng: np.random.Generator) -> Tensor:
+    def batch(self, student: PerceptualEncoder, count: int, rng: np.random.Generator) -> Tensor:
         """Return pictures of the pool [count, 3, H, W], RGB, 0..1, each optimized by one more step."""
         found = []
         for index in rng.choice(len(self.pool), count, replace=count > len(self.pool)):
@@ -237,7 +218,7 @@ class AdversarialPictures:
             found.append(example.picture)
         return torch.cat(found).clamp(0, 1)
 
-    def _start(self, student: Student, rng: np.random.Generator) -> _Example:
+    def _start(self, student: PerceptualEncoder, rng: np.random.Generator) -> _Example:
         drawn = self.draw(2, rng)
         content, style = drawn[:1], drawn[1:]
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -254,12 +235,12 @@ class AdversarialPictures:
         return _Example(start, torch.zeros_like(start), deep, grams, wide, weight, left)
 
 
-def _features(student: Student, x: Tensor, wide: bool) -> list[Tensor]:
+def _features(student: PerceptualEncoder, x: Tensor, wide: bool) -> list[Tensor]:
     features = student.features(x.contiguous(memory_format=torch.channels_last))
     return student.widened(features) if wide else features
 
 
-def _optimize(example: _Example, student: Student) -> None:
+def _optimize(example: _Example, student: PerceptualEncoder) -> None:
     """Do a step of gradient descent with momentum; all steps are equally long."""
     x = example.picture.detach().requires_grad_()
     features = _features(student, x, example.wide)

@@ -70,12 +70,7 @@ def export_arbitrary(
     prepare_folder(folder, ["style_encoder.onnx", "transformer.onnx"], overwrite)
     network = network.cpu().eval()
     round_weights(network)
-    about = {
-        "restyle_model": name,
-        "style_size": str(style_size),
-        "stride": str(STRIDE),
-        "color": "RGB 0..1",
-    }
+    about = {"restyle_model": name, "style_size": str(style_size), "stride": str(STRIDE), "color": "RGB 0..1"}
     style_path, transfer_path = folder / "style_encoder.onnx.tmp", folder / "transformer.onnx.tmp"
     size = network.transformer.stats_size
     try:

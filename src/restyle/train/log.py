@@ -103,19 +103,12 @@ def _curves(title: str, log: dict[str, list[float]]) -> Chart:
 class History:
     """The course of a fit; `StyleNetwork.fit` returns it.
 
-    Parameters
-    ----------
-    step : list of int
-        Logged steps.
-    losses : dict of name to list of float
-        `total`, `style`, `content`, `color`, `variation`, `range`: means since the previous logged step.
-    held_out : dict of name to list of float
-        Losses on held-out photos and on as many photos in training, with the `step` of each measurement.
-    seconds : float
-        Duration of the steps in this call.
-    skipped : list of str
-        Pictures that could not be read, with the reason.
-    warnings : list of str
+    step : logged steps
+    losses : `total`, `style`, `content`, `color`, `variation`, `range`: means since the previous logged step
+    held_out : losses on held-out photos and on as many photos in training, with the `step` of each
+        measurement
+    seconds : duration of the steps in this call
+    skipped : pictures that could not be read, with the reason
     """
 
     step: list[int] = field(default_factory=list)

@@ -140,9 +140,8 @@ class Run:
         self.state = State(model, created, watch, options.average)
         if resume:
             self.state.load(self.checkpoint, self.device)
-        self.autocast = (
-            torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
-        )
+        cuda = self.device.type == "cuda"
+        self.autocast = torch.autocast("cuda", torch.bfloat16) if cuda else nullcontext()
         self.evaluates = bool(options.evaluate_every) and hasattr(task, "evaluate")
         self.held_out: dict[str, float] = {}  # not yet reported to the callback, like `warning`
         self.warning = ""

@@ -163,13 +163,9 @@ class StyleTask:
             "variation": total_variation(out).mean(),
             "range": out_of_range(out).mean(),
         }
-        total = (
-            o.style_weight * terms["style"]
-            + o.color_weight * terms["color"]
-            + o.content_weight * terms["content"]
-            + o.variation_weight * terms["variation"]
-            + o.range_weight * terms["range"]
-        )
+        total = o.style_weight * terms["style"]
+        for name in ("color", "content", "variation", "range"):
+            total = total + getattr(o, f"{name}_weight") * terms[name]
         return {"total": total, **terms}
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:

@@ -169,17 +169,8 @@ class StyleNetwork:
         names, task = prepare(self, pictures, add, batch_size, train_options.seed, encoder)
         if "steps" not in options:
             train_options = replace(train_options, steps=max(1, round(epochs * task.steps_per_epoch)))
-        self.training = run_fit(
-            task,
-            train_options,
-            history,
-            warn,
-            callbacks,
-            own_optimizer,
-            folder=folder,
-            resume=resume,
-            overwrite=overwrite,
-        )
+        place: dict[str, Any] = {"folder": folder, "resume": resume, "overwrite": overwrite}
+        self.training = run_fit(task, train_options, history, warn, callbacks, own_optimizer, **place)
         self._module, self._record, self.styles = cast("ConditionalTransformer", task.model), None, names
         return history
 
