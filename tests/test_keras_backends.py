@@ -21,6 +21,7 @@ def test_all_tests_pass(backend: str) -> None:
     if find_spec(backend) is None:
         pytest.skip(f"needs {backend}")
     environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}
+    environment |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}  # as OMP_NUM_THREADS
     words = [sys.executable, "-m", "pytest", "-q", "tests/keras", "-p", "no:cacheprovider"]
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

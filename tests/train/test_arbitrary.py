@@ -39,12 +39,12 @@ def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
     recipe = ArbitraryOptions(crop=64, batch=2)
     task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
     steps: list[Step] = []
-    options = TrainOptions(steps=96, rate=5e-3, warmup=5, average=0.9, log_every=24, preview_every=96)
+    options = TrainOptions(steps=64, rate=5e-3, warmup=5, average=0.9, log_every=16, preview_every=64)
     fit(task, tmp_path / "run", options, callback=steps.append)
     assert steps[-1].losses["total"] < 0.9 * steps[0].losses["total"]
     assert steps[-1].losses["identity"] < steps[0].losses["identity"]
     assert {"style", "content", "identity", "steady", "range", "variation"} < set(steps[0].losses)
-    with Image.open(tmp_path / "run" / "preview-000096.jpg") as preview:
+    with Image.open(tmp_path / "run" / "preview-000064.jpg") as preview:
         assert preview.size == (8 * 192, 5 * 192)
 
 
