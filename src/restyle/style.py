@@ -213,6 +213,8 @@ class Style:
         ----------
         path : path
             `.style` is the usual suffix.
+        overwrite : bool
+            Whether an existing file may be replaced.
         picture : bool
             False leaves the images out: a few kB instead of some 200 kB per image, for the fast method only.
 

@@ -86,9 +86,14 @@ class Stylizer:
         self.method = model
 
     def style(self, source: StylesLike | None, *, scale: float = ImageOptions.style_scale) -> Style:
-        """Encode a style for this model; `source` is as `style` of `restyle.image`.
+        """Encode a style for this model.
 
-        `scale`, 0.25..4, is that at which it is encoded. For the stroke size use `style_scale` of a call.
+        Parameters
+        ----------
+        source : Style, str, Path, PIL.Image.Image, np.ndarray, or a list of such or of (style, weight)
+            A text is the name of a preset or a path. A list is mixed; `name:0.4` in it gives a weight.
+        scale : float, 0.25..4
+            Scale at which the style is encoded. For the stroke size use `style_scale` of a call.
         """
         return resolve_all(source, model=self.method, scale=scale)
 
