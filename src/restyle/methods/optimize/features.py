@@ -44,7 +44,7 @@ POSITIONS, COMPARISON, STYLE = range(3)  # purposes of a generator
 
 
 class Encoder(Protocol):
-    """Either `nn.encoders.PerceptualEncoder` or `nn.vgg.VGG19`."""
+    """Either `nn.encoders.PerceptualEncoder` or `nn.encoders.VGG19`."""
 
     def features(self, x: Tensor) -> list[Tensor]:
         """relu1_1 .. relu5_1 of pictures [N, 3, H, W], RGB, 0..1."""
