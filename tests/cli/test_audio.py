@@ -27,6 +27,7 @@ def code_of(*arguments: str) -> int:
     return caught.value.code
 
 
+@pytest.mark.slow
 def test_a_preset_with_a_plot(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         code_of(

@@ -67,6 +67,7 @@ def test_sky_takes_the_sky_and_ground_the_ground(landscape: FloatArray, evening:
         assert near < far / 2
 
 
+@pytest.mark.slow
 def test_more_strength_moves_farther(landscape: FloatArray, evening: FloatArray) -> None:
     moved = [np.abs(stylize(landscape, evening, strength=s) - landscape).mean() for s in (0, 0.5, 1, 1.5)]
     assert moved[0] == 0
@@ -95,6 +96,7 @@ def test_16_bits_stay_16_bits(tmp_path: Path, landscape: FloatArray, evening: Fl
     assert picture.load_image(target).depth == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(9, 8), (8, 150), (40, 40)])
 def test_any_size_of_photo_and_style(
     size: tuple[int, int], landscape: FloatArray, evening: FloatArray
@@ -104,6 +106,7 @@ def test_any_size_of_photo_and_style(
     assert np.isfinite(stylize(landscape, resize(evening, size, "area"))).all()
 
 
+@pytest.mark.slow
 def test_what_it_does_not_take(landscape: FloatArray, evening: FloatArray) -> None:
     for options, message in (
         ({"style_scale": 2.0}, "style-scale"),
@@ -119,6 +122,7 @@ def test_what_it_does_not_take(landscape: FloatArray, evening: FloatArray) -> No
         restyle.image(landscape, evening, protect_skin=False, threads=1)
 
 
+@pytest.mark.slow
 def test_a_style_without_a_picture_is_refused(
     tmp_path: Path, landscape: FloatArray, evening: FloatArray
 ) -> None:
@@ -176,6 +180,7 @@ def test_a_look_needs_no_style(tmp_path: Path, landscape: FloatArray) -> None:
         restyle.image(landscape, "silver", threads=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"keep_colors": "luminance"}, {"colors_only": True}, {"style_scale": 2}])
 def test_options_of_strokes_are_refused(
     landscape: FloatArray, evening: FloatArray, options: dict[str, Any]

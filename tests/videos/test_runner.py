@@ -133,6 +133,7 @@ def test_a_killed_folder_goes_on(tmp_path: Path, tiny_model: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["frames", "in.mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_another_video_or_other_options_are_refused(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", scenes())

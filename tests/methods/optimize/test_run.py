@@ -326,6 +326,7 @@ def test_states_that_cannot_be_resumed(tmp_path: Path) -> None:
         read_state(path, "job")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
