@@ -59,13 +59,9 @@ def image(
     source : str, Path, PIL.Image.Image, or np.ndarray [shape=(H, W, 3), uint8, uint16 or float in 0..1, RGB]
     style : Style, Regions or None
         None: only the look of the options is applied.
-    network : Arbitrary
-        The network that encoded the style.
-    options : ImageOptions
-    report : function of the fraction done, 0..1
     method : OptimizeOptions or None
         The method and its options. None: the default method, see `choose_method`.
-    device, files, callback, table_for
+    network, report, device, files, callback, table_for
         See `methods.protocol.Settings`.
 
     Raises
