@@ -56,14 +56,15 @@ def check_is_path(path: object, what: str, error: type[RestyleError] = InputErro
 def check_readable(path: PathLike) -> None:
     """Raise InputError where the file is missing, empty, a folder, or not readable."""
     check_is_path(path, "content")
-    for fine, fault in (
-        (os.path.exists, "there is no such file"),
-        (os.path.isfile, "is not a file"),
-        (os.path.getsize, "is empty"),
-        (lambda path: os.access(path, os.R_OK), "permission denied"),
-    ):
-        if not fine(path):
-            raise InputError(f"{os.fspath(path)}: {fault}")
+    shown = os.fspath(path)
+    if not os.path.exists(path):
+        raise InputError(f"{shown}: there is no such file")
+    if not os.path.isfile(path):
+        raise InputError(f"{shown}: is not a file")
+    if os.path.getsize(path) == 0:
+        raise InputError(f"{shown}: is empty")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{shown}: permission denied")
 
 
 def check_output(path: PathLike, *, overwrite: bool = False, inputs: Iterable[PathLike] = ()) -> Path:
@@ -275,7 +276,7 @@ def move(temporary: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def lock(path: Path) -> BinaryIO:
-    """Open a file that one process at a time can lock, until it ends; BlockingIOError if another one did.
+    """Open a file and lock it until this process ends; BlockingIOError if another process holds the lock.
 
     OSError if the file cannot be created, or is a link.
     """

@@ -229,6 +229,7 @@ def _mask(region: Region, photo: Picture) -> FloatArray:
             return find_sky(photo.visible)
         case np.ndarray():
             return region.mask
+    assert region.mask is None  # the path of a moving mask is for videos only
     if photo.alpha is None:
         raise InputError("the photo has no alpha channel to use as a mask")
     if not np.any(photo.alpha):
