@@ -292,6 +292,28 @@ def test_ignored_signals_stay_so(tmp_path: Path) -> None:
         assert process.wait(LIMIT) == 143
 
 
+EARLY = """
+import os, signal, sys
+from restyle.cli import main
+
+class Early:
+    def find_spec(self, name, *_):
+        if name == "restyle.cli.terminal":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.{name})
+
+sys.meta_path.insert(0, Early())
+main(["--version"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_while_the_first_module_is_loaded_is_handled(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", EARLY.format(name=number.name)]
+    done = subprocess.run(command, capture_output=True, timeout=LIMIT, check=False)
+    assert (done.returncode, done.stdout) == (128 + number, b"")
+
+
 @pytest.mark.slow
 def test_a_terminal_that_closes_leaves_nothing_half_written(tiny_model: Path, tmp_path: Path) -> None:
     """The session gets SIGHUP, and standard output and error can no longer be written."""

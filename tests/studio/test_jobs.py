@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import stat
 import time
 from pathlib import Path
@@ -225,6 +226,20 @@ def test_only_what_no_server_uses_is_swept(tmp_path: Path) -> None:
     assert running.root.exists()
     assert (tmp_path / "other").exists()
     running.close()
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    first, second = Storage(str(tmp_path), 100), Storage(str(tmp_path), 100)
+    assert first.root.exists()
+    for storage in (first, second):
+        storage.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_that_cannot_be_used(tmp_path: Path) -> None:

@@ -98,8 +98,10 @@ class LazyGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self._listing = True
-        super().format_help(ctx, formatter)
-        self._listing = False
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C is reported here, because typer passes on only the exit code."""

@@ -84,13 +84,14 @@ class Storage:
     def __init__(self, parent: str | None, most: int) -> None:
         self.most, self.used = most, 0
         self.make_room: Callable[[int, str | None], None] = lambda count, client: None
-        self._of: Counter[str] = Counter()
+        self._of, self._lock = Counter[str](), contextlib.ExitStack()
         above = Path(parent or tempfile.gettempdir())
         try:
             above.mkdir(parents=True, exist_ok=True)
             sweep(above)
             self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=above))
-            self._lock = lock(self.root / LOCK)
+            with contextlib.suppress(BlockingIOError):  # a file system without locks: nothing is swept
+                self._lock.enter_context(lock(self.root / LOCK))
         except OSError as error:
             raise OutputError(f"cannot use the folder '{above}': {reason(error)}") from error
 
