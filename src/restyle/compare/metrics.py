@@ -235,7 +235,7 @@ def find(name: str) -> Metric:
 
 
 def default(kinds: Sequence[Kind]) -> Metric:
-    """Return the best metric for these kinds; StyleError, since pictures and sounds cannot be compared."""
+    """Return the best metric for these kinds; StyleError if pictures and sounds are mixed."""
     for name in PREFERRED:
         if METRICS[name].defined(*kinds):
             return METRICS[name]
