@@ -61,7 +61,7 @@ EXTRAS = {
         ["video", "clip.gif", "-s", "scream", "--steady", "flow", "-o", "flow.mp4"],
     ),
     "studio": (
-        "from restyle.options.batch import StudioOptions; from restyle.studio.server import make_app;"
+        "from restyle.options.studio import StudioOptions; from restyle.studio.server import make_app;"
         " assert make_app(StudioOptions()).openapi()['paths']",
     ),
     "cluster": (["batch", "photo.png", "-s", "scream", "--method", "fast", "--engine", "ray", "-o", "out"],),

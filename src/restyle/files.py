@@ -183,7 +183,7 @@ def name_part(text: str) -> str:
 
 
 def csv_text(text: str) -> str:
-    """Return a text as a cell of a CSV file: a spreadsheet takes it for text, and one line shows it."""
+    """Make a text safe for a cell of a CSV file: no control characters, and never run as a formula."""
     plain = "".join(each.encode("unicode_escape").decode() if is_control(each) else each for each in text)
     return f"'{plain}" if plain[:1] in ("=", "+", "-", "@") else plain
 

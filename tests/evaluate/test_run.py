@@ -49,7 +49,7 @@ def test_videos_are_told_by_their_suffix(tmp_path: Path) -> None:
 def test_bad_lists_are_refused(folders: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         listed([str(folders / "absent")], "contents")
-    with pytest.raises(InputError, match="presets ship without theirs"):
+    with pytest.raises(InputError, match="not names of presets"):
         listed(["starry-night"], "styles")
     (folders / "empty").mkdir()
     with pytest.raises(InputError, match="contains no pictures"):

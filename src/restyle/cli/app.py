@@ -46,7 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "live": Entry("restyle.cli.video:live", "Stylize a camera in real time."),
     "audio": Entry("restyle.cli.audio:audio", "Give sounds the style of others."),
     "batch": Entry("restyle.cli.batch:batch", "Stylize a folder or list on many cores, and resume."),
-    "studio": Entry("restyle.cli.batch:studio", "Open restyle in the browser, with an HTTP API."),
+    "studio": Entry("restyle.cli.studio:studio", "Open restyle in the browser, with an HTTP API."),
     "styles": Entry("restyle.cli.styles:app", "List the preset styles, draw a contact sheet, save a style."),
     "evaluate": Entry(
         "restyle.cli.measure:evaluate", "Measure results: style, content, artifacts, flicker, time."

@@ -60,7 +60,7 @@ def listed(sources: Sequence[str], what: str) -> dict[str, Path]:
             if not files:
                 raise InputError(f"{source}: contains no pictures or videos")
         elif not path.exists():
-            hint = "; styles are artworks here, and presets ship without theirs" if what == "styles" else ""
+            hint = "; styles are files here, not names of presets" if what == "styles" else ""
             raise InputError(f"{source}: there is no such file or folder{hint}")
         for file in files:
             other = found.setdefault(file.stem, file)
@@ -218,14 +218,14 @@ def evaluate(
     made = Evaluation([*rows, *trivial])
     ordered = sorted(dict.fromkeys(pairs), key=lambda pair: (pair.content.name, pair.style.name))
     motions: dict[Path, Motion] = {}
-    for index, pair in enumerate(ordered):
-        report(index / len(ordered), pair.name)
+
+    def measure(pair: Pair) -> None:  # a function, so that a pair is freed before the next is read
         one: _Pictures | _Videos
         try:
             one = _Videos(pair, bench, frames, motions) if pair.is_video else _Pictures(pair, bench)
         except RestyleError as error:
             made.failures.append(_line(pair, error))
-            continue
+            return
         subject, made.styles[pair] = one.subject, one.style
         look(pair, "content", one.shown(subject.content))
         look(pair, "style", subject.style)
@@ -243,6 +243,10 @@ def evaluate(
             if candidate.timed:
                 row.seconds.append(seconds)
             look(pair, row.name, one.shown(result))
+
+    for index, pair in enumerate(ordered):
+        report(index / len(ordered), pair.name)
+        measure(pair)
     report(1.0, "")
     made.failures = list(dict.fromkeys(made.failures))
     return made

@@ -1,4 +1,4 @@
-"""Encoders, whose deep features represent content, and statistics of features style.
+"""Encoders: their deep features represent content, the statistics of their features represent style.
 
 All are VGG-shaped (Simonyan and Zisserman 2015) and name their layers as VGG-19 does: restyle's compact
 encoders, teachers from files, and VGG-19 itself. Images [N, 3, H, W] float, RGB, 0..1 go in, normalization

@@ -77,7 +77,9 @@ class ImageOptions(OptionSet):
         panel=PREPARE,
     )
     brightness: float = opt(1.0, "Then multiply the values of the photo by this.", (0, 10), panel=PREPARE)
-    contrast: float = opt(1.0, "Then multiply their distance from mid-gray by this.", (0, 10), panel=PREPARE)
+    contrast: float = opt(
+        1.0, "Then multiply their distance from the mean brightness by this.", (0, 10), panel=PREPARE
+    )
     max_pixels: int = opt(
         200_000_000, "Reject pictures with more pixels.", (1, 2**40), metavar="N", panel=PREPARE
     )

@@ -258,7 +258,9 @@ class StudyOptions(OptionSet):
         " optuna, --vary also takes spans: content-weight=0.2..2, width=16..64/8.",
     )
     sample: int = opt(0, "Try this many random combinations; 0: all.", (0, 10**9))
-    trials: int = opt(20, "Settings that optuna tries; more continue a search.", (1, 10**6))
+    trials: int = opt(
+        20, "Number of settings that optuna tries in all; a larger number continues a search.", (1, 10**6)
+    )
     photos: int = opt(200, "Maximum number of photos to train on.", (2, 10**9))
     held_out: int = opt(16, "Photos to measure on.", (1, 10**6))
     batch: int = again(ArbitraryOptions, "batch", 4, panel=None)

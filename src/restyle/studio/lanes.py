@@ -97,8 +97,7 @@ class Entry:
 class Lane:
     """A bounded queue in front of workers; `name` is for metrics.
 
-    There are at most so many requests at a time as `places`, waiting and running, and a task has at most so
-    many `seconds`.
+    `places` limits the requests that wait or run, `seconds` the time of one task.
     """
 
     def __init__(self, name: str, workers: Sequence[Worker], places: int, seconds: float) -> None:

@@ -29,7 +29,7 @@ from restyle.files import reason
 from restyle.models import catalog
 from restyle.models.style_files import preset_artwork, preset_files
 from restyle.options import EngineOptions
-from restyle.options.batch import StudioOptions
+from restyle.options.studio import StudioOptions
 from restyle.studio import PAGE, ApiError, api, reference
 from restyle.studio.calls import StyleNames
 from restyle.studio.jobs import MB, Shelf, Storage

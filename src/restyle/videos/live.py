@@ -1,9 +1,9 @@
 """`restyle live`: stylize a camera in real time, and drop frames so that the output is never late.
 
-Of the camera's frames only the newest is taken, so a frame waits at most as long as the camera takes for the
-next one, and then takes its own time. A delay of D allows D less that, less a reserve, for a frame, and the
-resolution that is painted is chosen accordingly: never less than a quarter of the pixels that are shown. If
-that is too slow, frames are dropped. The painting is enlarged with the frame's own fine detail.
+Only the newest frame of the camera is taken, so a frame waits for at most one interval of the camera. What is
+left of the largest delay, less a reserve, is the time to paint a frame. The resolution is chosen to fit that
+time, but never below a quarter of the pixels that are shown. If that is still too slow, frames are dropped.
+The painting is enlarged with the frame's own fine detail.
 """
 
 from __future__ import annotations

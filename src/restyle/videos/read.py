@@ -201,11 +201,12 @@ class VideoReader(Closing):
 
     def _first_frame(self) -> Any:
         """Decode the first frame; keep it and the packets before it for later."""
-        waiting, reason = [], ""
+        waiting: deque[tuple[str, Any]] = deque()
+        reason = ""
         for kind, value in self._rest:
             waiting.append((kind, value))
             if kind == "frame":
-                self._rest = itertools.chain(waiting, self._rest)
+                self._rest = itertools.chain(_emptied(waiting), self._rest)
                 return value
             if kind == "error":
                 reason = f" ({_reason(value)})"
@@ -356,6 +357,12 @@ class Deinterlacer:
 
 def _shape(frame: Any) -> dict[str, Any]:
     return {"width": frame.width, "height": frame.height, "format": frame.format}
+
+
+def _emptied(items: deque[Any]) -> Iterator[Any]:
+    """Yield items and forget them."""
+    while items:
+        yield items.popleft()
 
 
 def _reason(error: Exception) -> str:
