@@ -83,6 +83,7 @@ def test_options_of_another_method_are_refused(photo: Photo) -> None:
         restyle.image(photo, "great-wave", steps=9)
 
 
+@pytest.mark.slow
 def test_in_python(photo: Photo, code_only: Path) -> None:
     small: dict[str, Any] = {"paint_size": 64, "threads": 1}
     art = restyle.image(photo, "great-wave", **small)
@@ -93,6 +94,7 @@ def test_in_python(photo: Photo, code_only: Path) -> None:
         restyle.image(photo, code_only, effort="draft", threads=1)
 
 
+@pytest.mark.slow
 def test_at_the_command_line(photo_file: Path, code_only: Path, in_folder: Path) -> None:
     words = ("--paint-size", "64", "--threads", "1", "--style-scale", "0.5")
     done = run(in_folder, "image", str(photo_file), "-s", "great-wave", "-o", "a.png", *words)

@@ -42,6 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_two_pictures_give_every_distance(
     folder: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

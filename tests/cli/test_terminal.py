@@ -233,6 +233,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full"])
 def test_work_is_done_without_standard_streams(closed: str, tmp_path: Path, style_file: Path) -> None:
     command = f"R image '{style_file.name}' --style great-wave --method fast --strength 0 -o a.png {closed}"

@@ -142,6 +142,7 @@ def test_overwrite_replaces_a_run(place: Path) -> None:
     assert read(place / "again.restyle").shape["blocks"] == 2
 
 
+@pytest.mark.slow
 def test_a_style_is_added(place: Path) -> None:
     assert train(place, "--style", "styles", "--steps", "2", "-o", "two.restyle").returncode == 0
     picture(90, 80, 77, (200, 200, 30)).save(place / "gold.png")

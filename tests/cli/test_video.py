@@ -113,6 +113,7 @@ def test_a_stop_names_the_part_that_is_done(
     assert there == ["long.mkv", "out.mp4", "out.partial.mp4"]
 
 
+@pytest.mark.slow
 def test_a_style_of_the_sound_beside_one_of_the_picture(run: Run, clip: Path, in_folder: Path) -> None:
     assert run(clip, "-s", "great-wave", "--codec", "prores", "-o", "old.mov")[0] == 0
     sound = ("--audio-style", "rain", "--audio-strength", "0.9")

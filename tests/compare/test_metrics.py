@@ -47,6 +47,7 @@ def test_the_same_is_at_zero_and_others_are_not(metric: Metric, two: tuple[Subje
     assert metric.distance(*two) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", OF_PICTURES, ids=lambda each: each.name)
 def test_the_order_does_not_matter(metric: Metric, two: tuple[Subject, Subject]) -> None:
     assert metric.distance(two[1], two[0]) == pytest.approx(metric.distance(*two), rel=1e-6)

@@ -83,6 +83,7 @@ def assert_same(whole: Picture, streamed: Picture) -> None:
         np.testing.assert_array_equal(whole.alpha, streamed.alpha)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "alpha", "blocks"), [
     ({"paint_size": 64}, True, 140),
     (
@@ -104,6 +105,7 @@ def test_fast_is_the_same(
     assert_same(*both(monkeypatch, stylizer, source, artwork, method="fast", **options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_paint_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stylizer: restyle.Stylizer, artwork: Any, suffix: str
@@ -114,6 +116,7 @@ def test_paint_is_the_same(
     assert_same(*both(monkeypatch, stylizer, source, artwork, **options))
 
 
+@pytest.mark.slow
 def test_rows_are_read_by_several_threads(tmp_path: Path) -> None:
     """TIFF strips are compressed in threads, which read their rows from one file."""
     samples = np.repeat(np.arange(200, dtype=np.uint8), 9000).reshape(200, 3000, 3)
@@ -202,6 +205,7 @@ def strips_made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paint_size", [64, 1000])
 @pytest.mark.parametrize("damage", ["", "rows", "journal", "painting.npz"])
 def test_resumes_by_rows(
@@ -236,6 +240,7 @@ def test_resumes_by_rows(
         assert made
 
 
+@pytest.mark.slow
 def test_resume_with_other_options_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stylizer: restyle.Stylizer, artwork: Any
 ) -> None:
@@ -265,6 +270,7 @@ def test_a_planted_link_is_refused(tmp_path: Path, stylizer: restyle.Stylizer, a
     assert victim.read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_deep_zoom_opens_in_a_viewer(tmp_path: Path, stylizer: restyle.Stylizer, artwork: Any) -> None:
     """By the rules of the format: level by level from 1 px, tiles named column_row."""
     source, output = tmp_path / "a.png", tmp_path / "view.dzi"
@@ -316,6 +322,7 @@ def have_memory(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
         monkeypatch.setattr(module, "free_memory", lambda: free)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "reason"), [
     ({"keep_colors": "luminance", "method": "fast"}, "keep-colors is only done in memory"),
     ({"colors_only": True}, "colors-only is only done"),

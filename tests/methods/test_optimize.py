@@ -40,6 +40,7 @@ def run(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
+@pytest.mark.slow
 def test_returns_the_input_type(stylizer: Stylizer, photo: Photo, style_file: Path, in_folder: Path) -> None:
     told: list[float] = []
     out = stylizer(photo, style_file, report=told.append, **SLOW)
@@ -76,6 +77,7 @@ def test_styles_without_an_image_are_refused(stylizer: Stylizer, photo: Photo, s
     assert (stylizer(photo, [style_file, ("great-wave", 0.0)], **SLOW) >= 0).all()
 
 
+@pytest.mark.slow
 def test_strength_0_gives_the_photo_back(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
     assert (stylizer(photo, style_file, strength=0, **SLOW) == photo).all()
     half, whole = (stylizer(photo, style_file, strength=s, init="content", **SLOW) for s in (0.3, 1.0))
@@ -117,6 +119,7 @@ def test_colors_are_kept_as_by_the_fast_method(stylizer: Stylizer, photo: Photo,
     assert stylizer(photo, style_file, colors_only=True, **SLOW).shape == photo.shape
 
 
+@pytest.mark.slow
 def test_regions(stylizer: Stylizer, photo: Photo, style_file: Path) -> None:
     mask = np.zeros(photo.shape[:2], np.uint8)
     mask[:, : photo.shape[1] // 2] = 255
@@ -162,6 +165,7 @@ def test_the_last_preview_is_the_result(
     assert np.abs(images.to_array(images.load_image(preview), out).astype(int) - out).max() <= 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_writes_the_best_so_far_and_resume_goes_on(
     run: Run, stylizer: Stylizer, photo_file: Path, style_file: Path, in_folder: Path
 ) -> None:

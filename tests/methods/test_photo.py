@@ -45,6 +45,7 @@ def stylize(photo: FloatArray, style: FloatArray, **options: float) -> FloatArra
     return np.asarray(restyle.image(photo, style, method="photo", threads=1, **options), np.float32)  # type: ignore[call-overload]
 
 
+@pytest.mark.slow
 def test_the_structure_stays(landscape: FloatArray, evening: FloatArray) -> None:
     result = stylize(landscape, evening)
     before, after = landscape @ LUMA, result @ LUMA
@@ -74,6 +75,7 @@ def test_more_strength_moves_farther(landscape: FloatArray, evening: FloatArray)
     assert moved == sorted(moved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_the_steps_of_a_sky_stay_as_small_as_they_are(evening: FloatArray, dtype: type) -> None:
     """A ramp whose colors spread: without smoothing, steps of one level become steps of two or three."""
@@ -87,6 +89,7 @@ def test_the_steps_of_a_sky_stay_as_small_as_they_are(evening: FloatArray, dtype
     assert after <= before == 1
 
 
+@pytest.mark.slow
 def test_16_bits_stay_16_bits(tmp_path: Path, landscape: FloatArray, evening: FloatArray) -> None:
     deep = (landscape * 65535).astype(np.uint16)
     result = restyle.image(deep, evening, method="photo", threads=1)
@@ -131,6 +134,7 @@ def test_a_style_without_a_picture_is_refused(
         restyle.image(landscape, str(saved), method="photo", threads=1)
 
 
+@pytest.mark.slow
 def test_a_cube_file_gives_the_same_as_the_direct_result(
     tmp_path: Path, landscape: FloatArray, evening: FloatArray
 ) -> None:

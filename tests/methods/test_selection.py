@@ -35,6 +35,7 @@ def test_what_stands_out_is_found(scene: tuple[FloatArray, FloatArray], box: str
     np.testing.assert_array_equal(mask, cut_out(photo, parse_rectangle(box)))
 
 
+@pytest.mark.slow
 def test_a_region_by_box(scene: tuple[FloatArray, FloatArray]) -> None:
     pytest.importorskip("cv2", reason="extra `flow` is not installed")
     photo, disk = scene
@@ -108,6 +109,7 @@ def test_no_sky(color: tuple[float, float, float]) -> None:
         find_sky(np.full((1, 1, 3), 0.7, np.float32))
 
 
+@pytest.mark.slow
 def test_a_region_of_the_sky(landscape: tuple[FloatArray, FloatArray]) -> None:
     photo, sky = landscape
     style = photo[::-1, ::-1].copy()

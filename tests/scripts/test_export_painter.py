@@ -52,6 +52,7 @@ def test_loss_and_gradient_are_those_of_pytorch(encoder: PerceptualEncoder) -> N
     torch.testing.assert_close(gradient, image.grad, rtol=1e-3, atol=1e-3 * float(image.grad.abs().max()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", MODULES)
 def test_the_shipped_graphs_are_the_exported_ones(
     encoder: PerceptualEncoder, tmp_path_factory: pytest.TempPathFactory, role: str

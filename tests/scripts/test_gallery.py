@@ -47,6 +47,7 @@ def test_other_code_or_size_gives_other_names(tmp_path: Path, monkeypatch: pytes
     assert not names(64) & before
 
 
+@pytest.mark.slow
 def test_pages_need_every_picture_and_show_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the fast network stands for paint, too, which takes minutes; measurements get a folder of their own
     monkeypatch.setattr(gallery, "METHODS", dict.fromkeys(("paint", "fast"), gallery.METHODS["fast"]))

@@ -60,6 +60,7 @@ def test_path_in_path_out_with_the_contents_form(
         audio(folder / "tune.wav", folder / "hiss.flac")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
 @pytest.mark.parametrize("channels", [0, 1, 2])
 def test_array_in_array_out(dtype: type, channels: int) -> None:
@@ -281,6 +282,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     assert peaks[1] < peaks[0] + 20e6
 
 
+@pytest.mark.slow
 def test_progress_rises_to_the_end(folder: Path, tmp_path: Path) -> None:
     parts: list[float] = []
     audio(folder / "tune.wav", "rain", output=tmp_path / "out.wav", report=parts.append)

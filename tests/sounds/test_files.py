@@ -196,6 +196,7 @@ def test_tags_that_a_format_cannot_hold_are_named(tmp_path: Path, caplog: pytest
     assert said[0].endswith("its tags composer, conductor, mood are left out; .mp3 and .mka can hold them")
 
 
+@pytest.mark.slow
 def test_a_result_has_the_tags_of_its_content(tmp_path: Path) -> None:
     content = write_tagged(tmp_path / "song.mp3", Tags(TEXT, picture("JPEG")))
     written = audio(content, "rain", output=tmp_path / "out.flac")

@@ -184,6 +184,7 @@ def test_what_is_as_faint_as_the_content_is_unchanged() -> None:
     assert np.array_equal(limited(own, own, 20 * HOP), own)
 
 
+@pytest.mark.slow
 def test_silence_may_lie_beside_something_loud() -> None:
     """Within 30 ms: the filter against rumble rings much longer."""
     y = content(-88)[:, 0]
@@ -198,6 +199,7 @@ def test_digital_silence_stays_below_16_bits() -> None:
     assert level(limited(content(-40), own, 20 * HOP)) < -110
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["fire", "vinyl", "bells"])
 @pytest.mark.parametrize("where", [1.0, 0.0])
 def test_silence_of_the_content_stays_silence_in_every_style(style: str, where: float) -> None:
@@ -209,6 +211,7 @@ def test_silence_of_the_content_stays_silence_in_every_style(style: str, where: 
     assert level(np.roll(made, shift)) < level(np.roll(y, shift)) + 6
 
 
+@pytest.mark.slow
 def test_a_silent_block_of_a_long_content_stays_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is silent is decided by the whole content, not by the block."""
     from restyle.sounds import api

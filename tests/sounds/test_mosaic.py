@@ -65,6 +65,7 @@ def test_keep_pitch_keeps_pitch() -> None:
     assert kept > free + 0.1
 
 
+@pytest.mark.slow
 def test_keep_rhythm_and_loudness_keep_the_dynamics() -> None:
     content, style = melody(), noise()
 

@@ -144,6 +144,7 @@ def test_a_style_plays_in_its_order_without_its_silence() -> None:
     assert playback.fine_structure(500).shape == (500, GRAIN.n_fft // 2 + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["choir", "eight-bit"])
 def test_noise_gets_the_timbre_of_the_style(style: str) -> None:
     content = pink()[: 5 * RATE]
@@ -196,6 +197,7 @@ def test_choices_keep_more_and_more() -> None:
     assert rhythms == sorted(set(rhythms))
 
 
+@pytest.mark.slow
 def test_a_style_without_the_contents_bands_makes_the_mosaic_follow_more_closely() -> None:
     low = melody()
     whistle = (0.1 * np.sin(2 * np.pi * 5000 * np.arange(len(low)) / RATE)).astype(np.float32)

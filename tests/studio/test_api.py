@@ -77,6 +77,7 @@ def stylizer(tiny_model: Path) -> restyle.Stylizer:
     return restyle.Stylizer(tiny_model, threads=1)
 
 
+@pytest.mark.slow
 def test_picture_is_the_one_of_python(
     client: httpx.Client, photo_file: Path, tmp_path: Path, stylizer: restyle.Stylizer
 ) -> None:
@@ -314,6 +315,7 @@ def test_video_and_its_sound(client: httpx.Client, tmp_path: Path) -> None:
         assert reader.info.size == (48, 64)
 
 
+@pytest.mark.slow
 def test_sound_is_the_one_of_python(client: httpx.Client, tmp_path: Path) -> None:
     tone = 0.2 * np.sin(2 * np.pi * 440 * np.arange(11025) / 22050)
     path = tmp_path / "tone.wav"

@@ -99,6 +99,7 @@ PICTURES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_pictures_that_are_bombs(client: httpx.Client, name: str) -> None:
     for field, path in (("content", "/v1/images"), ("content", "/v1/wall"), ("image", "/v1/styles")):
@@ -136,6 +137,7 @@ MEDIA = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEDIA)
 def test_sounds_and_videos_that_lie(client: httpx.Client, name: str) -> None:
     path, content = MEDIA[name]
@@ -272,6 +274,7 @@ def test_a_range_of_ranges(studio: Running, client: httpx.Client, photo_file: Pa
     assert answer.status_code in (200, 206, 400, 416, 431)
 
 
+@pytest.mark.slow
 def test_every_route_but_one_needs_the_token(tiny_model: Path, tmp_path: Path) -> None:
     guarded = Running(tiny_model, tmp_path, "--token", "s3cret")
     try:
@@ -319,6 +322,7 @@ def test_a_form_on_another_site_is_refused(studio: Running, client: httpx.Client
     )
 
 
+@pytest.mark.slow
 def test_a_flood_gets_429_and_others_are_served(studio: Running, photo_file: Path) -> None:
     answers: list[httpx.Response] = []
     stop = threading.Event()
@@ -354,6 +358,7 @@ def request_head(photo: bytes, **fields: str) -> bytes:
     return form(kind.partition(b"boundary=")[2], body).replace(b"Connection: close\r\n", b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["leave before the answer", "send slowly"])
 def test_clients_that_misbehave_do_not_stop_the_others(
     studio: Running, client: httpx.Client, photo_file: Path, how: str

@@ -184,6 +184,7 @@ def stopping(run: Callable[[Worker], Coroutine[Any, Any, None]], worker: Worker)
     asyncio.run(both())
 
 
+@pytest.mark.slow
 def test_worker_works_again_after_it_was_killed(
     settings: dict[str, Any], photo_file: Path, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def test_metrics_are_lines_of_prometheus(client: httpx.Client) -> None:
     assert client.get("/healthz").json()["status"] == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 def test_clean_end_and_what_a_kill_leaves(tiny_model: Path, tmp_path: Path) -> None:
     killed = Running(tiny_model, tmp_path)
@@ -71,6 +72,7 @@ def test_clean_end_and_what_a_kill_leaves(tiny_model: Path, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 def test_idle_server_takes_no_processor_time(studio: Running, client: httpx.Client) -> None:
     client.get("/healthz")
@@ -88,6 +90,7 @@ def test_idle_server_takes_no_processor_time(studio: Running, client: httpx.Clie
     wait_until(idle)  # after it has finished what earlier tests have left
 
 
+@pytest.mark.slow
 def test_client_that_leaves_cancels_its_work(studio: Running, photo_file: Path, style_file: Path) -> None:
     fields = {"method": "paint", "effort": "finest", "size": "512"}
     files = [("content", photo_file.read_bytes()), ("style_image", style_file.read_bytes())]

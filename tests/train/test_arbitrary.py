@@ -48,6 +48,7 @@ def test_losses_fall(files: dict[str, Any], tmp_path: Path) -> None:
         assert preview.size == (8 * 192, 5 * 192)
 
 
+@pytest.mark.slow
 def test_the_seed_determines_initial_weights_and_calibration(files: dict[str, Any]) -> None:
     states = [
         ArbitraryTask(**files, options=SMALL_CROPS, shape=NETWORK, seed=seed).model.state_dict()
@@ -60,6 +61,7 @@ def test_the_seed_determines_initial_weights_and_calibration(files: dict[str, An
     assert float(states[0]["style.spread"].std()) > 0
 
 
+@pytest.mark.slow
 def test_training_starts_from_a_saved_network(files: dict[str, Any], tmp_path: Path) -> None:
     first = ArbitraryTask(**files, options=SMALL_CROPS, shape=NETWORK, seed=3).model
     assert isinstance(first, ArbitraryNetwork)

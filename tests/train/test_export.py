@@ -81,6 +81,7 @@ def test_weights_are_float16_on_disk_and_say_what_they_are(tmp_path: Path) -> No
         assert about["stride"] == "8"
 
 
+@pytest.mark.slow
 def test_beyond_the_tolerance_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="tolerance"):
         export_arbitrary(network(), tmp_path, "tiny", tolerance=-1.0)

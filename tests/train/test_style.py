@@ -113,6 +113,7 @@ def test_layers_moments_and_structure_change_the_losses(tmp_path: Path) -> None:
     assert found(structure=0.9)["content"] != usual["content"]
 
 
+@pytest.mark.slow
 def test_learns(tmp_path: Path) -> None:
     made = task(tmp_path, styles=1, batch=2)
     steps: list[loop.Step] = []
@@ -126,6 +127,7 @@ def test_learns(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "preview-000060.jpg").exists()
 
 
+@pytest.mark.slow
 def test_evaluates_at_the_end_as_well(tmp_path: Path) -> None:
     options = StyleTrainOptions(steps=3, log_every=1, evaluate_every=2, threads=1)
     loop.fit(task(tmp_path), tmp_path / "run", options)

@@ -53,6 +53,7 @@ def photo() -> np.ndarray:
     return np.asarray(picture(50, 42, 3))
 
 
+@pytest.mark.slow
 def test_history_tells_what_happened(place: Path) -> None:
     seen: list[int] = []
 
@@ -90,6 +91,7 @@ def test_epochs_are_counted_in_photos(place: Path) -> None:
     assert history.step[-1] == 2 * 5  # 12 photos, 2 of them held out, 2 a step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", lambda p: torch.optim.RMSprop(p, lr=1e-3)])
 def test_optimizers_are_used(place: Path, optimizer: object) -> None:
     usual = fitted(place, place / "yellow.png").module.stem.weight

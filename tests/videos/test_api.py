@@ -77,6 +77,7 @@ def test_strength_0_gives_the_video_back(make: Make, lossless: Path, tmp_path: P
         assert np.array_equal(before, after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [1.0, 0.5])
 def test_a_static_scene_stays_still(make: Make, tmp_path: Path, strength: float) -> None:
     source = make_clip(tmp_path / "still.mkv", moving(1) * 120, codec="ffv1", pix_fmt="bgr0")

@@ -139,6 +139,7 @@ def dub(content: Path, style: str, output: Path | None = None, **options: Any) -
     return restyle_audio(content, styles, output or default_output(content, styles), **given)
 
 
+@pytest.mark.slow
 def test_the_sound_changes_and_the_picture_does_not(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +227,7 @@ def test_a_gap_becomes_silence(tmp_path: Path) -> None:
     assert loud[2] > 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["out.mp4", "out.mkv"])
 def test_audio_without_a_named_channel_layout(tmp_path: Path, output: str) -> None:
     """AVI stores the number of channels of PCM, and not which ones they are."""
@@ -249,6 +251,7 @@ def test_uncompressed_sound_becomes_one_that_plays_everywhere(tmp_path: Path) ->
         assert container.streams.audio[0].codec_context.name == "aac"
 
 
+@pytest.mark.slow
 def test_b_frames_in_matroska(tmp_path: Path) -> None:
     """Matroska has no dts, and FFmpeg does not know those of the first packets."""
     source = make_clip(

@@ -77,6 +77,7 @@ def after(frames: int) -> Callable[[int, float, int], None]:
     return watch
 
 
+@pytest.mark.slow
 def test_a_played_file_is_painted_in_step(
     method: Arbitrary, orange: Style, clip: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +245,7 @@ def test_crop(method: Arbitrary, clip: Path, tmp_path: Path, orange: Style) -> N
     assert square.size[0] == square.size[1]
 
 
+@pytest.mark.slow
 def test_time(method: Arbitrary, tmp_path: Path, orange: Style) -> None:
     """The run ends after `seconds`, although the video lasts for a minute."""
     source = make_clip(tmp_path / "still.mp4", [np.zeros((32, 32, 3), np.uint8)] * 60, even_stamps(60, 12800))

@@ -210,6 +210,7 @@ def test_frames_are_held_to_the_one_before(method: Arbitrary) -> None:
     assert change(1000.0) < 0.7 * change(0.0)
 
 
+@pytest.mark.slow
 def test_a_scene_that_does_not_change_stays_to_the_bit(method: Arbitrary) -> None:
     done = video(optimizing(method), method, panned(1) * 4)
     assert not np.array_equal(done[0], panned(1)[0])

@@ -206,6 +206,7 @@ def test_masks_are_cut_and_resized_with_the_frames(make: Make, clip: Path, tmp_p
     assert (both[:, :, :30] != night[:, :, :30]).any(axis=(1, 2, 3)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"strength": 0.5}, {"colors_only": True}, {"steady": "none"}])
 def test_every_region_is_what_its_style_gives_alone(
     make: Make, clip: Path, tmp_path: Path, options: dict[str, Any]

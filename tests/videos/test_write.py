@@ -231,6 +231,7 @@ print(hashlib.sha256(b"".join(packets_of(Path("out.mkv"), "video"))).hexdigest()
 """
 
 
+@pytest.mark.slow
 def test_h264_does_not_depend_on_uninitialized_memory(tmp_path: Path) -> None:
     """glibc fills new memory with the byte of MALLOC_PERTURB_ (docs/lab/video-reproducibility.md)."""
     root = Path(__file__).parents[2]

@@ -23,6 +23,7 @@ def card() -> Scorecard:
     return Scorecard(CONTENT, STYLE)
 
 
+@pytest.mark.slow
 def test_copies_are_the_ends_of_the_scale(card: Scorecard) -> None:
     rows = {name: card.score(y) for name, y in card.baselines().items()}
     assert rows["content copy"].timbre == pytest.approx(1)

@@ -61,6 +61,7 @@ def test_wasserstein_agrees_with_the_package(subjects: list[Subject], measured: 
     np.testing.assert_allclose(np.mean(layers, 0), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_raw_gram_is_the_mean_squared_difference(subjects: list[Subject], measured: Measured) -> None:
     raw = dict(all_pairs(measured, None))["raw Gram"]
     first, second = subjects[0].layers, subjects[1].layers

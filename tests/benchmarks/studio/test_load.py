@@ -27,6 +27,7 @@ def wait_for_the_end(pids: list[int]) -> None:
     wait_until(lambda: all(map(gone, pids)))
 
 
+@pytest.mark.slow
 def test_crowd_is_answered_by_both_servers(tiny_model: Path) -> None:
     for name, words, route, pictures in (
         ("studio", STUDIO, "/v1/images", False),
@@ -47,6 +48,7 @@ def test_crowd_is_answered_by_both_servers(tiny_model: Path) -> None:
         wait_for_the_end(family)
 
 
+@pytest.mark.slow
 def test_bad_clients_end_with_the_benchmark(tiny_model: Path) -> None:
     pids = []
 

@@ -90,6 +90,7 @@ def test_gradient_step_reduces_each_style_loss(name: str) -> None:
     assert made.evaluate(moved, 0)[0][name] < first[name]
 
 
+@pytest.mark.slow
 def test_target_at_strength_0_is_the_content() -> None:
     content = picture(96, 96, 5)
     targets = {

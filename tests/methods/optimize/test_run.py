@@ -102,6 +102,7 @@ def test_the_same_seed_gives_the_same_picture(style_loss: str) -> None:
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_size_of_the_content_and_stays_in_range() -> None:
     for size in ((9, 70), (33, 31)):
         made = optimize(picture(3, *size), STYLE, options(steps=2))
@@ -125,6 +126,7 @@ def test_initial_picture_is_noise_or_the_given_start() -> None:
     assert np.abs(seen[1] - given).mean() > 0.1
 
 
+@pytest.mark.slow
 def test_callback_gets_each_step_and_can_stop() -> None:
     told: list[Step] = []
     optimize(picture(0, 68, 68), STYLE, options(steps=4), callback=told.append)

@@ -108,6 +108,7 @@ def test_progress_rises_and_can_stop(net: network.PaintingNetwork) -> None:
     assert len(seen) == 3
 
 
+@pytest.mark.slow
 def test_from_a_start_only_the_largest_scales_are_painted(net: network.PaintingNetwork) -> None:
     sides: list[int] = []
     photo, start = textured(96, 256), textured(96, 256, 2)
@@ -151,6 +152,7 @@ def test_by_the_public_call_with_a_preset() -> None:
     assert np.abs(near).mean() < 12  # levels of 255: both are painted at 64 px
 
 
+@pytest.mark.slow
 def test_the_style_of_a_folder_is_prepared_once(net: network.PaintingNetwork) -> None:
     art = textured(64, 64, 3)
     first = painter.prepare_style(Artwork(art), 64, net)

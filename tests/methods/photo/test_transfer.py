@@ -73,6 +73,7 @@ def test_segments_come_closer_than_one_map() -> None:
         assert distance(result[part], style[part]) < 0.8 * distance(single[part], style[part])
 
 
+@pytest.mark.slow
 def test_strength_goes_beyond_one(content: FloatArray, style: FloatArray) -> None:
     def mean(strength: float) -> Values:
         lab = rgb_to_oklab(moved(content, style, strength).astype(np.float64))
@@ -85,6 +86,7 @@ def test_strength_goes_beyond_one(content: FloatArray, style: FloatArray) -> Non
     assert 1.2 < beyond < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", [0.08, 0.95])
 def test_beyond_one_shadows_and_highlights_keep_detail(light: float) -> None:
     """A style that is far darker, or brighter: detail at 1.5 is most of that at 1."""
