@@ -246,6 +246,7 @@ def halves() -> tuple[FloatArray, FloatArray]:
     return left, np.float32(1) - left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

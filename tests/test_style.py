@@ -126,6 +126,7 @@ def test_a_saved_style_holds_its_picture(tiny: Arbitrary, style_file: Path, tmp_
             code_only.exemplars()
 
 
+@pytest.mark.slow
 def test_a_picture_in_a_style_file_is_of_bounded_size() -> None:
     long, small = (stored(Exemplar(np.full(size, 0.5, np.float32))) for size in ((9000, 700, 3), (3, 3, 3)))
     assert load_image(long.source).pixels.shape == (8192, 637, 3)

@@ -185,6 +185,7 @@ def test_bad_content(stylizer: Stylizer, content: Any, said: str, in_folder: Pat
     assert not list(in_folder.iterdir())
 
 
+@pytest.mark.slow
 def test_with_the_shipped_model(photo: Photo) -> None:
     if not restyle.styles():
         pytest.skip("no presets are there yet")

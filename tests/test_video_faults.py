@@ -171,6 +171,7 @@ def test_odd_sides(run: Run, in_folder: Path) -> None:
     assert frames_of(Path("out.webm"))[0].shape == (45, 63, 3)
 
 
+@pytest.mark.slow
 def test_portrait(run: Run, in_folder: Path) -> None:
     """Stored lying, shown upright: the flag stays, and `--size` goes by what is seen."""
     clip = make_clip(Path("a.mp4"), moving(4, (48, 96)), turn=(1, False))

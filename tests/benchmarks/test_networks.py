@@ -16,6 +16,7 @@ def test_size_is_read_and_printed() -> None:
         Size.parse("100x64")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Johnson w32", "MicroAST"])
 def test_exported_peer_computes_what_torch_computes(name: str, tmp_path: Path) -> None:
     networks, _ = peers(Size(48, 32))

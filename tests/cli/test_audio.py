@@ -41,11 +41,13 @@ def test_a_preset_with_a_plot(place: Path, capsys: pytest.CaptureFixture[str]) -
         assert picture.width > 1000
 
 
+@pytest.mark.slow
 def test_another_format_by_suffix(place: Path) -> None:
     assert code_of("tune.wav", "-s", "wind", "-o", "out.mp3") == 0
     assert soundfile.info("out.mp3").samplerate == SR
 
 
+@pytest.mark.slow
 def test_several_go_on_past_a_bad_one(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "bad.wav").write_text("no sound")
     assert code_of("bad.wav", "tune.wav", "--style", "fire", "-o", "out/") == 1
@@ -55,6 +57,7 @@ def test_several_go_on_past_a_bad_one(place: Path, capsys: pytest.CaptureFixture
     assert (place / "out" / "tune-fire.wav").exists()
 
 
+@pytest.mark.slow
 def test_preview_is_refreshed_while_the_texture_method_works(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

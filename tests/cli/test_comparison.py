@@ -71,6 +71,7 @@ def test_layers_add_a_row_each(folder: Path, capsys: pytest.CaptureFixture[str])
     )
 
 
+@pytest.mark.slow
 def test_a_preset_says_what_it_lacks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("great-wave", folder / "red.png") == 0
     out = capsys.readouterr().out

@@ -308,6 +308,7 @@ def run(folder: Path, *arguments: str) -> command_line.Done:
 BASE = ("--content", "photos", "--style", "art", "--size", "80")
 
 
+@pytest.mark.slow
 def test_results_of_a_folder(folders: Path) -> None:
     done = run(folders, "out", *BASE, "-o", "report")
     assert done.returncode == 0, done.stderr

@@ -243,6 +243,7 @@ def test_work_is_done_without_standard_streams(closed: str, tmp_path: Path, styl
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"  # no message went into it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["styles", "--help", "models"])
 def test_a_full_standard_output_is_one_line(command: str, tmp_path: Path) -> None:
     done = shell(f"R {command} >/dev/full", tmp_path)
@@ -268,6 +269,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_second_signal_does_not_stop_the_cleaning_up(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-c", SCRIPT]
@@ -281,6 +283,7 @@ def test_a_second_signal_does_not_stop_the_cleaning_up(tmp_path: Path, number: s
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_ignored_signals_stay_so(tmp_path: Path) -> None:
     script = SCRIPT.replace("import sys, time", "import signal, sys, time\nsignal.signal(1, signal.SIG_IGN)")
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE) as process:

@@ -180,6 +180,7 @@ def run_live(tiny_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
     return call
 
 
+@pytest.mark.slow
 def test_a_file_played_as_a_camera(run_live: Run, tmp_path: Path, in_folder: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", moving(20))
     code, out, err = run_live(clip, "-o", "live.mp4", "--seconds", "30", "--mirror")

@@ -28,6 +28,7 @@ def distances(count: int) -> Matrix:
     return np.asarray(np.sqrt(((points[:, None] - points) ** 2).sum(-1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3, 17, 130])
 def test_charts_have_a_reasonable_size(count: int) -> None:
     names = [f"style {index}.png" for index in range(count)]

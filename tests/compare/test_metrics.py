@@ -53,6 +53,7 @@ def test_the_order_does_not_matter(metric: Metric, two: tuple[Subject, Subject])
     assert metric.distance(two[1], two[0]) == pytest.approx(metric.distance(*two), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", OF_SOUNDS, ids=lambda each: each.name)
 def test_sounds_too(metric: Metric, sounds: tuple[Subject, Subject]) -> None:
     a, b = sounds

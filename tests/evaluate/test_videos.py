@@ -103,6 +103,7 @@ def motion() -> Motion:
     return Motion(CONTENT)
 
 
+@pytest.mark.slow
 def test_what_moves_with_the_content_is_steady(motion: Motion) -> None:
     assert motion.error(CONTENT) < 0.3
     assert motion.error(panned(1 - texture())) < 0.3  # other colours, the same motion
@@ -202,6 +203,7 @@ def test_trivial_films(make_bench: MakeBench, clip: Path) -> None:
     assert style["temporal"] < 20
 
 
+@pytest.mark.slow
 def test_flicker_is_told(make_bench: MakeBench, clip: Path) -> None:
     subject = film_subject(make_bench(), clip)
     dim = [frame * np.float32(0.8) for frame in subject.content]

@@ -170,6 +170,7 @@ def test_smooth_gradients_have_no_bands(cat: FloatArray) -> None:
     assert np.abs(np.diff(result, n=2, axis=1)).max() < 1e-3 / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.0, 0.005, 0.02])
 def test_grain_of_a_flat_picture_is_not_spread_over_the_palette(coffee: FloatArray, spread: float) -> None:
     grain = np.random.default_rng(2).normal(0, spread, (80, 90, 3))
@@ -182,12 +183,14 @@ def test_colors_only_of_its_own_palette_changes_little(cat: FloatArray) -> None:
     assert np.abs(colors_only(cat, cat) - cat).mean() < 0.01
 
 
+@pytest.mark.slow
 def test_the_palette_may_have_any_size(cat: FloatArray) -> None:
     for height, width in ((1, 1), (3, 5), (200, 2)):
         assert colors_only(cat[:40, :50], cat[:height, :width]).shape == (40, 50, 3)
     assert colors_only(cat[:1, :1], cat).shape == (1, 1, 3)
 
 
+@pytest.mark.slow
 def test_results_are_the_same_every_time(cat: FloatArray, coffee: FloatArray) -> None:
     np.testing.assert_array_equal(colors_only(cat, coffee), colors_only(cat, coffee))
 

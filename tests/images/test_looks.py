@@ -94,6 +94,7 @@ def nodes(side: int) -> FloatArray:
     return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
 
 
+@pytest.mark.slow
 def test_a_table_survives_the_file(tmp_path: Path, pixels: FloatArray) -> None:
     grid = nodes(33)
     table = ColorLut(np.stack([grid[..., 2] ** 2, grid[..., 0] * 0.8, 1 - grid[..., 1]], axis=-1))

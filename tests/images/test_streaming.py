@@ -378,6 +378,7 @@ def test_a_format_that_is_not_streamed_is_refused_if_it_does_not_fit(
     assert [path.name for path in tmp_path.iterdir()] == ["a.webp"]
 
 
+@pytest.mark.slow
 def test_limits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stylizer: restyle.Stylizer, artwork: Any
 ) -> None:

@@ -84,6 +84,7 @@ def test_strength_0_gives_the_photo_back(stylizer: Stylizer, photo: Photo, style
     assert np.abs(half.astype(int) - photo).mean() < np.abs(whole.astype(int) - photo).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init", ["fast", "content", "noise", "FILE"])
 def test_initial_pictures(stylizer: Stylizer, photo: Photo, style_file: Path, init: str) -> None:
     seen: list[Any] = []
@@ -137,6 +138,7 @@ def test_fully_kept_photo_is_unchanged(stylizer: Stylizer, photo: Photo, style_f
     np.testing.assert_array_equal(out, photo)
 
 
+@pytest.mark.slow
 def test_preview_and_numbered_pictures(run: Run, photo_file: Path, style_file: Path, in_folder: Path) -> None:
     code, said, errors = run(
         photo_file,

@@ -57,6 +57,7 @@ def test_the_structure_stays(landscape: FloatArray, evening: FloatArray) -> None
     assert np.abs(np.diff(flat, axis=1)).max() < 0.01, "a sky stays smooth along a row"
 
 
+@pytest.mark.slow
 def test_sky_takes_the_sky_and_ground_the_ground(landscape: FloatArray, evening: FloatArray) -> None:
     result = stylize(landscape, evening)
     for part, own, other in (
@@ -149,6 +150,7 @@ def test_a_cube_file_gives_the_same_as_the_direct_result(
     assert np.abs(direct.astype(int) - table.astype(int)).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_folder_gets_one_look(tmp_path: Path, landscape: FloatArray, evening: FloatArray) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

@@ -236,6 +236,7 @@ def test_no_seam_with_the_real_weights(real: Arbitrary, monkeypatch: pytest.Monk
     assert np.abs(tiled - whole).max() < 2e-3
 
 
+@pytest.mark.slow
 def test_thumbnail_statistics_are_nearly_those_of_the_picture(
     real: Arbitrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:

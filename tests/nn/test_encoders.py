@@ -109,6 +109,7 @@ def test_it_is_exact_up_to_relu3_1() -> None:
         torch.testing.assert_close(ours, exact, rtol=1e-3, atol=1e-3 * float(exact.abs().max()))
 
 
+@pytest.mark.slow
 def test_pull_convert_and_load(
     weights: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

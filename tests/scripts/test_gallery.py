@@ -74,6 +74,7 @@ def test_pages_need_every_picture_and_show_it(tmp_path: Path, monkeypatch: pytes
     assert "### 呐喊\n\n爱德华·蒙克，1893，奥斯陆国家博物馆。`--style scream`" in chinese
 
 
+@pytest.mark.slow
 def test_distances_are_those_of_evaluate(tmp_path: Path) -> None:
     # the photos themselves as results: as far from the artwork as the photo, and not at all from the photo
     photos = {name: tmp_path / f"{name}.png" for name in gallery.PHOTOS}

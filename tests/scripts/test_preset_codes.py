@@ -97,6 +97,7 @@ def test_every_style_has_its_turn(task: CodesTask) -> None:
     assert [sorted(drawn[first : first + 3]) for first in range(0, 12, 3)] == [[0, 1, 2]] * 4
 
 
+@pytest.mark.slow
 def test_with_other_styles_the_network_is_trained_as_well(tmp_path: Path) -> None:
     task = make(tmp_path, CodesTask, others=True)
     before, _ = load_arbitrary(tmp_path / "n.safetensors")

@@ -126,6 +126,7 @@ def test_slow_swells_are_kept_across_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     assert rise[2] == pytest.approx(rise[1], rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [5000, 3 * SR])
 def test_what_is_heard_does_not_depend_on_the_blocks(size: int) -> None:
     """Levels, and the stretch that the default setting is chosen by, are those of the whole."""

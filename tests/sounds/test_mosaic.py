@@ -59,6 +59,7 @@ def test_strength_grows_steadily_from_nothing() -> None:
     assert timbre[0] > 0.9
 
 
+@pytest.mark.slow
 def test_keep_pitch_keeps_pitch() -> None:
     content, style = melody(), noise()
     free, kept = (chroma_correlation(run(content, style, keep_pitch=k), content) for k in (0.0, 1.0))
@@ -114,6 +115,7 @@ def test_stereo_image_is_kept() -> None:
     assert coherence(made, second) < 0.6
 
 
+@pytest.mark.slow
 def test_eight_channels_and_a_silent_one() -> None:
     content = np.stack([melody() * (number != 3) for number in range(8)], 1).astype(np.float32)
     made = run(content, noise())

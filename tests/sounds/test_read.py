@@ -248,6 +248,7 @@ def test_all_joined_files_of_chunks_are_read(suffix: str, tmp_path: Path) -> Non
     assert np.array_equal(y, np.concatenate([load_sound(link)[0] for link in links]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".ogg", ".opus"])
 def test_all_links_of_a_chained_file_are_read(suffix: str, tmp_path: Path) -> None:
     links = [write(tmp_path / f"{place}{suffix}", noise(1, place), 48000) for place in range(3)]

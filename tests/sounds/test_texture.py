@@ -25,6 +25,7 @@ def test_steps_bring_it_nearer_than_the_mosaic() -> None:
     assert end.timbre + end.pitch_rhythm < start.timbre + start.pitch_rhythm - 0.02
 
 
+@pytest.mark.slow
 def test_same_seed_same_sound() -> None:
     content, style = melody()[:RATE], noise()[:RATE]
     assert np.array_equal(run(content, style, seed=3), run(content, style, seed=3))

@@ -216,6 +216,7 @@ def test_worker_works_again_after_it_was_killed(
     stopping(run, Worker(settings))
 
 
+@pytest.mark.slow
 def test_cancelling_stops_a_run_of_the_network_and_keeps_the_process(
     settings: dict[str, Any], photo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,6 +163,7 @@ def left(connection: socket.socket) -> int:
     return received
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_clients_that_do_not_send_a_header_are_closed(address: tuple[str, int]) -> None:
     with socket.create_connection(address) as silent, socket.create_connection(address) as slow:

@@ -77,6 +77,7 @@ def test_identity_steps_have_no_style(files: dict[str, Any]) -> None:
     assert kinds == [["content", "noise", "shift", "style"], ["content", "style"], ["content"]]
 
 
+@pytest.mark.slow
 def test_steady_term_compares_the_same_places(files: dict[str, Any]) -> None:
     """A network that copies its input exactly must cost nothing beyond the noise, at any shift."""
 
@@ -111,6 +112,7 @@ def test_the_exact_teacher_replaces_the_layers_that_it_has(files: dict[str, Any]
         assert torch.equal(features[layer], source(x)[layer])
 
 
+@pytest.mark.slow
 def test_styles_are_reused_and_depend_on_the_seed(files: dict[str, Any]) -> None:
     recipe = ArbitraryOptions(crop=64, batch=2, bank=6, reuse=3)
     task = ArbitraryTask(**files, options=recipe, shape=NETWORK)
@@ -127,6 +129,7 @@ def test_styles_are_reused_and_depend_on_the_seed(files: dict[str, Any]) -> None
     assert torch.equal(texture[1], first.texture[1][[4, 1]])
 
 
+@pytest.mark.slow
 def test_texture_counts_by_its_weight(files: dict[str, Any]) -> None:
     totals = []
     for weight in (0.0, 0.5):
@@ -182,6 +185,7 @@ def test_command_line_trains_resumes_and_exports(
     assert {p.name for p in (tmp_path / "model").iterdir()} >= {"style_encoder.onnx", "transformer.onnx"}
 
 
+@pytest.mark.slow
 def test_command_line_distills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from restyle.cli import main
     from restyle.nn.encoders import load_encoder

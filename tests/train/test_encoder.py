@@ -41,6 +41,7 @@ def folder(path: Path, seed: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_student_comes_closer_to_the_teacher(tmp_path: Path) -> None:
     task = EncoderTask(
         [folder(tmp_path / "photos", 0), folder(tmp_path / "art", 1)],

@@ -131,6 +131,7 @@ def conditional(**changes: object) -> ConditionalTransformer:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", ["blocks", "all", "none"])
 def test_graph_equals_pytorch(normalization: str) -> None:
     _, differences = export_graph(conditional(normalization=normalization), "n")
@@ -142,6 +143,7 @@ def test_too_different_is_an_error() -> None:
         export_graph(conditional(), "n", tolerance=-1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [3, 9])
 def test_tiles_meet_without_a_seam_and_tiny_pictures_work(tmp_path: Path, kernel: int) -> None:
     net = conditional(kernel_size=kernel)

@@ -165,6 +165,7 @@ def test_minutes_bring_the_rate_to_zero_where_they_are_the_budget(
     assert 0 <= steps[-1].seconds_left < 1.2
 
 
+@pytest.mark.slow
 def test_minutes_before_resume_count_where_they_are_the_budget(tmp_path: Path) -> None:
     options = StyleTrainOptions(minutes=60, steps=60, warmup=0, log_every=1, save_every=1)
     fit(Line(), tmp_path / "cut", options, callback=lambda step: step.step == 30)
@@ -189,6 +190,7 @@ def test_a_checkpoint_that_is_damaged_is_one_line(tmp_path: Path, kept: bytes) -
         fit(Line(), tmp_path, OPTIONS, resume=True)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_network_is_one_line(tmp_path: Path) -> None:
     fit(Line(), tmp_path, OPTIONS)
     other = Line()

@@ -134,6 +134,7 @@ def test_the_file_works_wherever_a_model_is_expected(place: Path) -> None:
     assert np.array_equal(restyle.image(photo(), "red", model=model, strength=0.0), photo())
 
 
+@pytest.mark.slow
 def test_unknown_styles_are_errors_that_list_the_known_ones(place: Path, tmp_path: Path) -> None:
     model = place / "two.restyle"
     with pytest.raises(OptionError, match="network 'two' has blue-wave, red"):
@@ -155,6 +156,7 @@ def test_unknown_styles_are_errors_that_list_the_known_ones(place: Path, tmp_pat
     assert np.array_equal(restyle.image(photo(), model=path), one.predict(photo()))
 
 
+@pytest.mark.slow
 def test_adding_a_style_does_not_change_the_others(place: Path, tmp_path: Path) -> None:
     network = StyleNetwork.load(place / "two.restyle")
     before = network.predict(photo(), ["red:0.3", "blue-wave:0.7"])

@@ -264,6 +264,7 @@ def test_memory_does_not_grow_with_length(
     assert max(ahead) <= (1 if huge else most)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("installed", [True, False])
 def test_flow_is_the_default_where_it_is_installed(
     clip: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, installed: bool

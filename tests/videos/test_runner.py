@@ -102,6 +102,7 @@ def test_a_killed_run_goes_on_without_a_trace(
     assert names == sorted(["in.mp4", "seen", output, f"whole-{output}"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_segments_keep_stamps_and_the_rhythm_of_decoding(tmp_path: Path, tiny_model: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", scenes(), uneven_stamps(FRAMES), sound="aac")

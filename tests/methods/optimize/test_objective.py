@@ -153,6 +153,7 @@ def test_relu4_1_is_the_deep_part_of_the_features() -> None:
     assert terms["features"] == pytest.approx(fourth + 0.1 * third, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_strokes_loss_samples_calm_positions() -> None:
     content = torch.full((1, 3, 128, 256), 0.5)
     content[..., 128:] = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(4))
@@ -166,6 +167,7 @@ def test_strokes_loss_samples_calm_positions() -> None:
     assert shares[1] < 0.7
 
 
+@pytest.mark.slow
 def test_sampling_depends_on_seed_and_step_only() -> None:
     content, x = picture(96, 96, 1), picture(96, 96, 2)
     made = [objective(content, [style_of()], {"sliced": 1.0}, seed=seed) for seed in (0, 0, 1)]

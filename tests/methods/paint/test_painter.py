@@ -165,6 +165,7 @@ def test_the_style_of_a_folder_is_prepared_once(net: network.PaintingNetwork) ->
     )
 
 
+@pytest.mark.slow
 def test_steps_are_reported_and_previews_written(tmp_path: Path) -> None:
     photo = Image.fromarray((textured(64, 80) * 255).astype(np.uint8))
     photo.save(tmp_path / "photo.png")

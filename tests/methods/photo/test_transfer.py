@@ -62,6 +62,7 @@ def test_colors_come_close_to_the_style(content: FloatArray, style: FloatArray) 
     assert result.max() <= 1
 
 
+@pytest.mark.slow
 def test_segments_come_closer_than_one_map() -> None:
     content = np.concatenate([cloud((0.4, 0.5, 0.7), 0.05, 0), cloud((0.4, 0.3, 0.2), 0.05, 1)])
     style = np.concatenate([cloud((0.5, 0.6, 0.9), 0.03, 2), cloud((0.2, 0.1, 0.1), 0.03, 3)])
