@@ -30,13 +30,13 @@ from restyle.cli.evaluation import (
 from restyle.errors import InputError, OptionError, OutputError
 from restyle.evaluate.bench import Measurement
 from restyle.evaluate.run import Evaluation, Pair, Row
-from restyle.evaluate.summary import RowSummary, mean_interval
 from restyle.evaluate.videos import frames_of
 from restyle.models.catalog import DEFAULT
 from restyle.options import EngineOptions
 from tests import command_line
 from tests.evaluate.conftest import drawn, folders, save
 from tests.made_clips import make_clip, moving
+from tests.made_rows import FACTS, measured_row
 
 __all__ = ["folders"]
 
@@ -194,28 +194,11 @@ def test_the_slow_method_is_a_setting_like_others(tmp_path: Path) -> None:
     assert np.abs(painted - fast.picture(pair, content)).mean() > 1 / 255
 
 
-FACTS = {
-    "date": "2026-11-22",
-    "encoder": "encoder-1 (abc)",
-    "size": "512 px on the short side",
-    "processor": "abacus",
-    "cores": "4",
-    "commit": "1234567",
-}
-
-
-def row(version: str, style: float) -> RowSummary:
-    pairs = {f"c{index}__s": {"style": style + index / 1000} for index in range(5)}
-    figures = {"style": mean_interval([each["style"] for each in pairs.values()])}
-    facts = {"model": "arbitrary-1", "version": version, "settings": "strength=1"} if version else {}
-    return RowSummary("arbitrary-1 strength=1" if version else "copy content", facts, figures, pairs)
-
-
 def test_four_files(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "report"
     check_report(folder, False, ())
     written = list(
-        write_report(folder, [row("1", 0.2)], FACTS, ["x.png: broken"], Image.new("RGB", (9, 9)), ())
+        write_report(folder, [measured_row("1", 0.2)], FACTS, ["x.png: broken"], Image.new("RGB", (9, 9)), ())
     )
     assert [path.name for path in written] == list(REPORT)
     assert all(path.stat().st_size for path in written)

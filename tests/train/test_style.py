@@ -285,7 +285,7 @@ def test_names_follow_the_rows() -> None:
 @pytest.mark.parametrize(
     ("names", "add", "rows", "same"),
     [(OWN, False, 2, True), (("gold", "red"), False, 2, False), (("gold",), True, 3, False)],
-    ids=["goes on", "begins anew", "adds"],
+    ids=["goes on", "starts again", "adds"],
 )
 def test_what_is_trained(tmp_path: Path, names: tuple[str, ...], add: bool, rows: int, same: bool) -> None:
     photos(tmp_path / "photos")

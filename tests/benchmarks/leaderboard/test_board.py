@@ -10,6 +10,7 @@ from benchmarks.leaderboard import board
 from benchmarks.leaderboard.board import Board, changes, comparison
 from restyle.errors import InputError
 from restyle.evaluate.summary import RowSummary, mean_interval
+from tests.made_rows import FACTS, measured_row
 
 PAIRS = [f"c{index}__s" for index in range(12)]
 NOISE = np.random.default_rng(0).normal(0, 0.01, (2, len(PAIRS)))
@@ -132,23 +133,6 @@ def test_the_page_names_versions_and_losses() -> None:
     ):
         assert part in page
     assert "Versions compared" not in board.markdown(BOARD)
-
-
-FACTS = {
-    "date": "2026-11-22",
-    "encoder": "encoder-1 (abc)",
-    "size": "512 px on the short side",
-    "processor": "abacus",
-    "cores": "4",
-    "commit": "1234567",
-}
-
-
-def measured_row(version: str, style: float) -> RowSummary:
-    pairs = {f"c{index}__s": {"style": style + index / 1000} for index in range(5)}
-    figures = {"style": mean_interval([each["style"] for each in pairs.values()])}
-    facts = {"model": "arbitrary-1", "version": version, "settings": "strength=1"} if version else {}
-    return RowSummary("arbitrary-1 strength=1" if version else "copy content", facts, figures, pairs)
 
 
 def test_a_board_grows_and_says_what_was_lost(tmp_path: Path) -> None:
